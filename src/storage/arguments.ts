@@ -1,0 +1,43 @@
+import type { ByteRange } from "./backend.js";
+import { isContentType } from "./content-type.js";
+import { InvalidArgumentError } from "./error.js";
+
+/** Seconds a signed URL lives unless said otherwise. */
+export const defaultUrlSeconds = 3600;
+/** Longest life of a signed URL, in seconds: seven days, as with AWS Signature Version 4. */
+export const maxUrlSeconds = 604_800;
+
+/** A media type, or nothing. */
+export function checkContentType<T extends string | undefined>(raw: T): T {
+  if (raw === undefined || isContentType(raw)) return raw;
+  throw new InvalidArgumentError({ message: "contentType is not a media type" });
+}
+
+/** When a URL that lives so many seconds from now expires. */
+export function expiry(seconds: number = defaultUrlSeconds): Date {
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxUrlSeconds) {
+    throw new InvalidArgumentError({ message: `expiresIn must be whole seconds from 1 to ${maxUrlSeconds}` });
+  }
+  return new Date((Math.floor(Date.now() / 1000) + seconds) * 1000);
+}
+
+/** Whole numbers in the right order. */
+export function checkRange(range: ByteRange): ByteRange {
+  const ends = "suffix" in range ? [range.suffix] : [range.start, range.end ?? range.start];
+  const isSound =
+    ends.every((end) => Number.isSafeInteger(end) && end >= 0) && (ends[0] ?? 0) <= (ends.at(-1) ?? 0);
+  if (!isSound) throw new InvalidArgumentError({ message: "a range needs whole numbers, start before end" });
+  return range;
+}
+
+/** 1 to 1,000 entries of a listing; 100 unless said otherwise. */
+export function checkLimit(limit = 100): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
+  throw new InvalidArgumentError({ message: "limit must be a whole number from 1 to 1000" });
+}
+
+/** `/` or none. */
+export function checkDelimiter(delimiter: string | undefined): "/" | undefined {
+  if (delimiter === undefined || delimiter === "/") return delimiter;
+  throw new InvalidArgumentError({ message: "the only delimiter is '/'" });
+}

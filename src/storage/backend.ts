@@ -1,0 +1,233 @@
+import type { Checksum } from "./checksum.js";
+import type { StorageErrorCode } from "./error.js";
+import type { Key, Prefix } from "./key.js";
+import type { Metadata } from "./metadata.js";
+import type { UrlSigner } from "./signed-url.js";
+
+/** Content in pieces. Every Node `Readable` is one. A piece belongs to whoever receives it. */
+export type Bytes = AsyncIterable<Uint8Array>;
+
+/** Content on its way in. */
+export interface Body {
+  /** Bytes in all, when that is known before the first one is read. */
+  readonly size: number | undefined;
+  /** The whole content, when it is in memory already; a backend that keeps it must copy it. */
+  readonly bytes: Uint8Array | undefined;
+  /** Whether {@link open} may be called again from the start, as a retry does. */
+  readonly replayable: boolean;
+  /**
+   * Yields the content, never an empty piece. It throws when the content breaks a rule (too large, wrong
+   * checksum, source failed), always before its last piece: whoever wrote what came so far must undo it.
+   */
+  open(): Bytes;
+  /** The crc32 of what {@link open} yielded last; call it after that iteration has ended. */
+  checksum(): Checksum;
+}
+
+/** What a stored object is, without its bytes. */
+export interface ObjectStat {
+  readonly key: Key;
+  /** Bytes. */
+  readonly size: number;
+  readonly contentType: string;
+  /** Strong validator without quotes: another one after every write (RFC 9110 §8.8.3). */
+  readonly etag: string;
+  readonly lastModified: Date;
+  /** The name the file had where it came from, in any script. */
+  readonly filename: string | undefined;
+  /** The user's own pairs, and nothing else. */
+  readonly metadata: Metadata;
+  /** Checksum of the whole content, where the backend knows one. */
+  readonly checksum: Checksum | undefined;
+}
+
+/** Part of an object in bytes: from `start` through `end` (the last one if absent), or the last `suffix` bytes. */
+export type ByteRange =
+  | { readonly start: number; readonly end: number | undefined }
+  | { readonly suffix: number };
+
+/** Options of every call. `signal` aborts it: the call rejects and leaves nothing behind. */
+export interface CallOptions {
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** Clamped to the object; one that starts behind its end is `invalid_range`. */
+  readonly range: ByteRange | undefined;
+  /** Read only this version; another one is `precondition_failed`. */
+  readonly ifMatch: string | undefined;
+}
+
+/** An opened object: one version of it, whatever happens to the key meanwhile. */
+export interface OpenedObject {
+  readonly stat: ObjectStat;
+  /** First byte and the one behind the last byte of `body`; `0` and `stat.size` when all of it was asked for. */
+  readonly start: number;
+  readonly end: number;
+  /** All of `body` at once, when it is in memory and nothing is held; it belongs to the receiver. */
+  readonly bytes: Uint8Array | undefined;
+  /** Can be iterated once. Ending the iteration early releases everything, like {@link close}. */
+  readonly body: Bytes;
+  /** Releases what the body holds (descriptor, socket); safe at any time and more than once. */
+  close(): Promise<void>;
+}
+
+/** Only-if conditions of a write, decided atomically with its publication. */
+export interface WriteConditions {
+  /** Write only where there is no object; otherwise `precondition_failed`. */
+  readonly ifAbsent: boolean;
+  /** Write only over this version; otherwise `precondition_failed`. */
+  readonly ifMatch: string | undefined;
+}
+
+/** What is kept beside the bytes. */
+export interface ObjectDescription {
+  readonly contentType: string;
+  readonly filename: string | undefined;
+  readonly metadata: Metadata;
+}
+
+export interface WriteOptions extends CallOptions, WriteConditions, ObjectDescription {}
+
+export interface CopyOptions extends CallOptions, WriteConditions {}
+
+export interface ListOptions extends CallOptions {
+  readonly prefix: Prefix;
+  /** With `/`, keys that hold it behind the prefix are rolled up into `prefixes`. */
+  readonly delimiter: "/" | undefined;
+  /** `cursor` of the page before; one that this backend did not make is `invalid_argument`. */
+  readonly cursor: string | undefined;
+  /** 1 to 1,000; counts items and prefixes together. */
+  readonly limit: number;
+}
+
+export interface ListedObject {
+  readonly key: Key;
+  readonly size: number;
+  readonly lastModified: Date;
+}
+
+/** One page of a listing, in the order of the keys' bytes. */
+export interface ListPage {
+  readonly items: readonly ListedObject[];
+  /** Rolled-up starts of keys, each ending in the delimiter. */
+  readonly prefixes: readonly string[];
+  /** Where the next page begins; `undefined` on the last one. */
+  readonly cursor: string | undefined;
+}
+
+/** What a signed URL allows, and how the answer looks; all of it is covered by the signature. */
+export interface SignOptions {
+  readonly method: "get" | "put";
+  readonly expiresAt: Date;
+  /** `get`: answer as an attachment. */
+  readonly download: boolean;
+  /** `get`: the name to save it under. */
+  readonly filename: string | undefined;
+  /** `put`: the content type that must be sent. */
+  readonly contentType: string | undefined;
+}
+
+/** A part of a multipart upload that has been written; give it back unchanged to complete the upload. */
+export interface UploadedPart {
+  /** 1 to 10,000. */
+  readonly number: number;
+  readonly etag: string;
+  readonly size: number;
+}
+
+export interface RemoveFailure {
+  readonly key: Key;
+  /** Raw, for {@link StorageBackend.classify}. */
+  readonly error: unknown;
+}
+
+/**
+ * What a service can do. A call that needs what is `false` here does not compile when the type is known,
+ * and is refused before any byte moves when it is not.
+ */
+export interface Capabilities {
+  /** Signed URLs that read. */
+  readonly signGet: boolean;
+  /** Signed URLs that write straight to the provider. */
+  readonly signPut: boolean;
+  /** Create-if-absent that exactly one of many writers wins. */
+  readonly ifAbsent: boolean;
+  /** Compare-and-swap by ETag. */
+  readonly ifMatch: boolean;
+  readonly multipart: boolean;
+  /** Whether {@link StorageBackend.remove} can tell if there was an object. */
+  readonly exactDelete: boolean;
+  /** Largest object, in bytes. */
+  readonly maxBytes: number;
+  /** Smallest part of a multipart upload but for the last, in bytes. */
+  readonly minPartBytes: number;
+}
+
+/** What kind of failure a raw error is. */
+export interface Failure {
+  readonly code: StorageErrorCode;
+  /** For people, where the code alone would not do (`a` stands in the way of `a/b`); no secrets, no full paths. */
+  readonly message?: string;
+  readonly retryAfterMs?: number;
+  /** `false`: it is certain that nothing was done, so that even a conditional write may be tried again. */
+  readonly applied?: false;
+}
+
+/**
+ * One container on one service: what a provider's author writes, strict and complete.
+ *
+ * Keys arrive checked and options complete. Every method is required; what a service cannot do is said in
+ * `capabilities`, and the method is then never called. Errors leave raw; {@link classify} says what they are.
+ * Constructors do no I/O; the first call opens what is needed.
+ */
+export interface StorageBackend<C extends Capabilities = Capabilities> {
+  /** For people and logs: `LocalBackend`. */
+  readonly name: string;
+  /** As in `STORAGE_BACKEND`: `local`. Also the metrics label. */
+  readonly type: string;
+  readonly capabilities: C;
+  /** Says what kind of failure a raw error of this backend is; never throws, answers `unknown` rather than guess. */
+  classify(error: unknown): Failure;
+  /** A missing key is an error classified `not_found`. */
+  stat(key: Key, options: CallOptions): Promise<ObjectStat>;
+  /** A missing key is an error classified `not_found`, raised here and not by the body. */
+  read(key: Key, options: ReadOptions): Promise<OpenedObject>;
+  /** All or nothing: until it resolves readers see the old object; if it rejects they always will. */
+  write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat>;
+  /** As {@link write}, from another object with its description; the bytes stay with the provider. */
+  copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat>;
+  /** Idempotent. Resolves to whether the key was there; exact under races only with `exactDelete`. */
+  remove(key: Key, options: CallOptions): Promise<boolean>;
+  /** Removes each key it can, in as few calls as the service allows, and says which failed. */
+  removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]>;
+  list(options: ListOptions): Promise<ListPage>;
+  /** Called only for methods that `capabilities` names. Does not look whether the key exists. */
+  sign(key: Key, options: SignOptions): Promise<string>;
+  /** The signer whose URLs this service's own file route honours; `undefined` where the provider serves its URLs. */
+  signer(): Promise<UrlSigner | undefined>;
+  /** Begins a multipart upload and resolves to its id, which nobody can guess. Nothing is visible until it is complete. */
+  createUpload(key: Key, description: ObjectDescription & CallOptions): Promise<string>;
+  /** Writes one part; the same number again replaces it. An unknown upload is `not_found`. */
+  writePart(
+    key: Key,
+    uploadId: string,
+    number: number,
+    body: Body,
+    options: CallOptions,
+  ): Promise<UploadedPart>;
+  /** Publishes the parts in the order of their numbers, all or nothing, like {@link write}. */
+  completeUpload(
+    key: Key,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: CallOptions & WriteConditions,
+  ): Promise<ObjectStat>;
+  /** Drops an upload and its parts; idempotent. */
+  abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void>;
+  /** Releases what the backend holds. Calls after it fail. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** One cross-cutting feature: a backend around a backend. */
+export type Layer = <C extends Capabilities>(inner: StorageBackend<C>) => StorageBackend<C>;

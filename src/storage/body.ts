@@ -1,0 +1,131 @@
+import type { Body, Bytes } from "./backend.js";
+import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf } from "./checksum.js";
+import { ChecksumMismatchError, InvalidArgumentError, TooLargeError } from "./error.js";
+import { PeekableSource } from "./peekable-source.js";
+
+/** What content must satisfy before its last piece is let go. */
+export interface ContentRules {
+  readonly maxBytes: number;
+  /** Bytes that were announced; any other number is refused. */
+  readonly size: number | undefined;
+  readonly checksum: Checksum | undefined;
+}
+
+/** Content that is in memory; its rules are checked before anything is written. */
+export class BufferedBody implements Body {
+  readonly bytes: Uint8Array;
+  readonly replayable = true;
+  #checksum: Checksum | undefined;
+
+  constructor(bytes: Uint8Array, rules: ContentRules) {
+    this.bytes = bytes;
+    if (bytes.byteLength > rules.maxBytes) throw tooLarge(rules.maxBytes);
+    checkSize(bytes.byteLength, rules);
+    if (rules.checksum !== undefined) checkChecksum(checksumOf(bytes, algorithmOf(rules.checksum)), rules);
+  }
+
+  get size(): number {
+    return this.bytes.byteLength;
+  }
+
+  /** The first bytes. */
+  head(length: number): Promise<Uint8Array> {
+    return Promise.resolve(this.bytes.subarray(0, length));
+  }
+
+  async *open(): Bytes {
+    if (this.bytes.byteLength > 0) yield this.bytes;
+  }
+
+  checksum(): Checksum {
+    this.#checksum ??= checksumOf(this.bytes);
+    return this.#checksum;
+  }
+
+  discard(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Content that streams by, once. Its last piece is withheld until every rule has been checked. */
+export class StreamBody implements Body {
+  readonly bytes = undefined;
+  readonly replayable = false;
+  readonly #source: PeekableSource;
+  readonly #rules: ContentRules;
+  readonly #crc = new ChecksumBuilder("crc32");
+
+  constructor(source: AsyncIterable<unknown>, rules: ContentRules) {
+    if (rules.size !== undefined && rules.size > rules.maxBytes) throw tooLarge(rules.maxBytes);
+    this.#source = new PeekableSource(source);
+    this.#rules = rules;
+  }
+
+  get size(): number | undefined {
+    return this.#rules.size;
+  }
+
+  /** The first bytes, without using them up. */
+  head(length: number): Promise<Uint8Array> {
+    return this.#source.head(length);
+  }
+
+  async *open(): Bytes {
+    const guard = new RuleGuard(this.#rules);
+    let withheld: Uint8Array | undefined;
+    for await (const piece of this.#source) {
+      guard.pass(piece);
+      this.#crc.update(piece);
+      if (withheld !== undefined) yield withheld;
+      withheld = piece;
+    }
+    guard.end();
+    if (withheld !== undefined) yield withheld;
+  }
+
+  checksum(): Checksum {
+    return this.#crc.digest();
+  }
+
+  /** Lets go of the source when nobody is going to read it. */
+  discard(): Promise<void> {
+    return this.#source.discard();
+  }
+}
+
+/** Counts and hashes what passes, and refuses what breaks the rules. */
+class RuleGuard {
+  readonly #rules: ContentRules;
+  readonly #expected: ChecksumBuilder | undefined;
+  #size = 0;
+
+  constructor(rules: ContentRules) {
+    this.#rules = rules;
+    this.#expected = rules.checksum && new ChecksumBuilder(algorithmOf(rules.checksum));
+  }
+
+  pass(bytes: Uint8Array): void {
+    this.#size += bytes.byteLength;
+    if (this.#size > this.#rules.maxBytes) throw tooLarge(this.#rules.maxBytes);
+    this.#expected?.update(bytes);
+  }
+
+  end(): void {
+    checkSize(this.#size, this.#rules);
+    if (this.#expected !== undefined) checkChecksum(this.#expected.digest(), this.#rules);
+  }
+}
+
+function checkSize(size: number, rules: ContentRules): void {
+  if (rules.size === undefined || rules.size === size) return;
+  throw new InvalidArgumentError({ message: `content has ${size} bytes, ${rules.size} were announced` });
+}
+
+function checkChecksum(actual: Checksum, rules: ContentRules): void {
+  if (actual === rules.checksum) return;
+  throw new ChecksumMismatchError({ message: `content has ${actual}, expected ${rules.checksum}` });
+}
+
+function tooLarge(maxBytes: number): TooLargeError {
+  return new TooLargeError({ message: `content is larger than ${maxBytes} bytes` });
+}

@@ -1,0 +1,47 @@
+import { createHash, type Hash } from "node:crypto";
+import { crc32 } from "node:zlib";
+
+/** A content checksum: the algorithm, a colon, lower-case hex. `crc32` is the one of IEEE 802.3, as in zip and S3. */
+export type Checksum = `crc32:${string}` | `sha256:${string}`;
+
+/** Algorithms that can be computed while bytes stream by. */
+export type ChecksumAlgorithm = "crc32" | "sha256";
+
+const form = /^(?:crc32:[0-9a-f]{8}|sha256:[0-9a-f]{64})$/;
+
+/** True for a well-formed {@link Checksum}. */
+export function isChecksum(raw: unknown): raw is Checksum {
+  return typeof raw === "string" && form.test(raw);
+}
+
+/** The algorithm of a checksum. */
+export function algorithmOf(checksum: Checksum): ChecksumAlgorithm {
+  return checksum.startsWith("crc32:") ? "crc32" : "sha256";
+}
+
+/** The checksum of bytes that are all at hand. */
+export function checksumOf(bytes: Uint8Array, algorithm: ChecksumAlgorithm = "crc32"): Checksum {
+  return new ChecksumBuilder(algorithm).update(bytes).digest();
+}
+
+/** Computes a checksum over bytes that pass by in pieces. */
+export class ChecksumBuilder {
+  #crc = 0;
+  readonly #hash: Hash | undefined;
+
+  constructor(algorithm: ChecksumAlgorithm) {
+    this.#hash = algorithm === "sha256" ? createHash("sha256") : undefined;
+  }
+
+  update(bytes: Uint8Array): this {
+    if (this.#hash === undefined) this.#crc = crc32(bytes, this.#crc);
+    else this.#hash.update(bytes);
+    return this;
+  }
+
+  /** Ends the computation; call it once. */
+  digest(): Checksum {
+    if (this.#hash !== undefined) return `sha256:${this.#hash.digest("hex")}`;
+    return `crc32:${this.#crc.toString(16).padStart(8, "0")}`;
+  }
+}

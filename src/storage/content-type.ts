@@ -1,0 +1,124 @@
+/** What an object is called whose type nobody knows (RFC 2046 §4.5.1). */
+export const unknownContentType = "application/octet-stream";
+
+/** How many leading bytes {@link sniffContentType} looks at. */
+export const sniffBytes = 512;
+
+const mediaType =
+  /^[a-z0-9!#$&^_.+-]{1,64}\/[a-z0-9!#$&^_.+-]{1,64}(?: *; *[a-z0-9!#$&^_.+-]+=(?:[a-z0-9!#$&^_.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/i;
+
+/** True for a media type with optional parameters (RFC 9110 §8.3.1), at most 255 characters, nothing that could split a header. */
+export function isContentType(raw: unknown): raw is string {
+  return typeof raw === "string" && raw.length <= 255 && mediaType.test(raw);
+}
+
+interface Signature {
+  readonly type: string;
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** Formats that say what they are at a fixed place (WHATWG MIME Sniffing §6; ISO 32000 for PDF; PKWARE APPNOTE for zip). */
+const signatures: readonly Signature[] = [
+  signature("image/png", "\x89PNG\r\n\x1a\n"),
+  signature("image/jpeg", "\xff\xd8\xff"),
+  signature("image/gif", "GIF87a"),
+  signature("image/gif", "GIF89a"),
+  signature("image/webp", "WEBP", 8),
+  signature("audio/wav", "WAVE", 8),
+  signature("video/avi", "AVI ", 8),
+  signature("image/avif", "ftypavif", 4),
+  signature("image/heic", "ftypheic", 4),
+  signature("video/quicktime", "ftypqt", 4),
+  signature("audio/mp4", "ftypM4A", 4),
+  signature("video/mp4", "ftyp", 4),
+  signature("video/webm", "\x1a\x45\xdf\xa3"),
+  signature("image/bmp", "BM"),
+  signature("image/tiff", "II*\0"),
+  signature("image/tiff", "MM\0*"),
+  signature("image/x-icon", "\0\0\x01\0"),
+  signature("audio/mpeg", "ID3"),
+  signature("audio/mpeg", "\xff\xfb"),
+  signature("audio/flac", "fLaC"),
+  signature("audio/ogg", "OggS"),
+  signature("application/pdf", "%PDF-"),
+  signature("application/zip", "PK\x03\x04"),
+  signature("application/gzip", "\x1f\x8b"),
+  signature("application/zstd", "\x28\xb5\x2f\xfd"),
+  signature("application/x-7z-compressed", "7z\xbc\xaf\x27\x1c"),
+  signature("font/woff2", "wOF2"),
+  signature("font/woff", "wOFF"),
+  signature("application/wasm", "\0asm"),
+];
+
+/** Types that bytes cannot tell apart, by the extension of the name. */
+const typeOfExtension: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  csv: "text/csv; charset=utf-8",
+  doc: "application/msword",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  epub: "application/epub+zip",
+  htm: "text/html; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  json: "application/json",
+  md: "text/markdown; charset=utf-8",
+  mjs: "text/javascript; charset=utf-8",
+  odt: "application/vnd.oasis.opendocument.text",
+  pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  svg: "image/svg+xml",
+  tar: "application/x-tar",
+  txt: "text/plain; charset=utf-8",
+  xls: "application/vnd.ms-excel",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  xml: "application/xml",
+  yaml: "application/yaml",
+  yml: "application/yaml",
+};
+
+/** Containers whose content only the name tells apart: a `.docx` is a zip. */
+const containers: ReadonlySet<string> = new Set(["application/zip"]);
+
+/**
+ * The content type of a file by its first bytes, and by its name where bytes do not say.
+ *
+ * @param head - the first {@link sniffBytes} bytes, or all of a smaller file.
+ */
+export function sniffContentType(head: Uint8Array, name: string): string {
+  const byBytes = signatures.find((each) => matches(head, each))?.type;
+  const byName = typeOfExtension[extensionOf(name)];
+  if (byBytes === undefined)
+    return byName !== undefined && !looksBinary(head, byName) ? byName : fallback(head);
+  return containers.has(byBytes) ? (byName ?? byBytes) : byBytes;
+}
+
+function fallback(head: Uint8Array): string {
+  return head.byteLength > 0 && !hasBinaryByte(head) ? "text/plain; charset=utf-8" : unknownContentType;
+}
+
+function looksBinary(head: Uint8Array, byName: string): boolean {
+  const isText = byName.startsWith("text/") || /json|xml|yaml/.test(byName);
+  return isText && !byName.includes("officedocument") && hasBinaryByte(head);
+}
+
+/** The bytes that never occur in text (WHATWG MIME Sniffing §3, binary data byte). */
+function hasBinaryByte(head: Uint8Array): boolean {
+  return head.some(
+    (byte) => byte <= 8 || byte === 0x0b || (byte >= 0x0e && byte <= 0x1a) || (byte >= 0x1c && byte <= 0x1f),
+  );
+}
+
+function extensionOf(name: string): string {
+  const last = name.slice(name.lastIndexOf("/") + 1);
+  const dot = last.lastIndexOf(".");
+  return dot > 0 ? last.slice(dot + 1).toLowerCase() : "";
+}
+
+function matches(head: Uint8Array, { offset, bytes }: Signature): boolean {
+  if (head.byteLength < offset + bytes.byteLength) return false;
+  return bytes.every((byte, index) => head[offset + index] === byte);
+}
+
+function signature(type: string, latin1: string, offset = 0): Signature {
+  return { type, offset, bytes: Buffer.from(latin1, "latin1") };
+}

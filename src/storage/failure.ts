@@ -1,0 +1,75 @@
+import type { StorageBackend } from "./backend.js";
+import {
+  StorageError,
+  type StorageErrorCode,
+  type StorageErrorDetails,
+  type StorageOperation,
+  storageError,
+} from "./error.js";
+
+/** What was being done when something failed. */
+export interface FailedCall {
+  readonly backend: Pick<StorageBackend, "name" | "classify">;
+  readonly operation: StorageOperation;
+  /** As the caller gave it. */
+  readonly key: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Makes the one error that leaves the storage: every failure passes here exactly once. */
+export function toStorageError(error: unknown, call: FailedCall): StorageError {
+  const where = { operation: call.operation, key: call.key, backend: call.backend.name };
+  if (error instanceof StorageError) return error.operation === undefined ? locate(error, where) : error;
+  if (call.signal?.aborted === true) {
+    const code = isTimeout(call.signal.reason) ? "timeout" : "aborted";
+    return storageError(code, { ...where, message: messageOf(code, call), cause: call.signal.reason });
+  }
+  const { code, message, retryAfterMs } = call.backend.classify(error);
+  return storageError(code, {
+    ...where,
+    message: message ?? messageOf(code, call),
+    retryAfterMs,
+    cause: error,
+  });
+}
+
+function locate(error: StorageError, where: Omit<StorageErrorDetails, "message">): StorageError {
+  return storageError(error.code, {
+    ...where,
+    message: error.message,
+    retryAfterMs: error.retryAfterMs,
+    cause: error.cause ?? error,
+  });
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === "TimeoutError";
+}
+
+const explanations: Readonly<Record<StorageErrorCode, string>> = {
+  not_found: "no such object",
+  invalid_key: "the key is not valid here",
+  invalid_argument: "an argument is not valid",
+  invalid_range: "the range starts behind the end of the object",
+  key_conflict: "the key cannot stand beside one that exists",
+  precondition_failed: "the object is not in the state that was asked for",
+  permission_denied: "access was refused",
+  quota_exceeded: "there is no room left",
+  too_large: "the content is too large",
+  unsupported_type: "the content type is not allowed",
+  infected: "the content is infected",
+  checksum_mismatch: "the content does not have the expected checksum",
+  corrupt: "the stored object is damaged",
+  aborted: "the call was aborted",
+  timeout: "there was no progress in time",
+  rate_limited: "the backend asks to slow down",
+  unavailable: "the backend is not available",
+  unsupported: "the backend cannot do this",
+  configuration: "the storage is not set up correctly",
+  unknown: "the backend failed in a way that nobody foresaw",
+};
+
+function messageOf(code: StorageErrorCode, { backend, operation, key }: FailedCall): string {
+  const object = key === undefined ? "" : ` '${key.slice(0, 200)}'`;
+  return `${operation}${object} on ${backend.name}: ${explanations[code]}`;
+}

@@ -1,0 +1,98 @@
+import { InvalidKeyError } from "./error.js";
+
+declare const checked: unique symbol;
+
+/** A checked object name. Only {@link parseKey} makes one, so a `Key` is proof that the rules hold. */
+export type Key = string & { readonly [checked]: "key" };
+
+/** A checked start of keys: empty, or a key's rules with an optional trailing `/`. */
+export type Prefix = string & { readonly [checked]: "prefix" };
+
+/** Longest key, in characters (all ASCII, so also in bytes). */
+export const maxKeyLength = 1024;
+
+/** First segment that belongs to the kit itself, on every backend. */
+export const reservedSegment = ".svc-infra";
+
+const alphabet = /^[A-Za-z0-9._/-]+$/;
+const emptyOrDotSegment = /(?:^|\/)\.?(?:\/|$)/;
+
+/**
+ * Checks an object name: 1 to 1,024 of `A-Z a-z 0-9 . _ - /`, relative, no empty or `.` segment,
+ * no `..` anywhere, and not inside the reserved `.svc-infra/`.
+ *
+ * @throws InvalidKeyError saying which rule was broken; never echoes control characters.
+ */
+export function parseKey(raw: unknown): Key {
+  const fault = findFault(raw, "key") ?? (raw === "" ? "key is empty" : undefined);
+  if (fault !== undefined) throw invalid(raw, fault);
+  return raw as Key;
+}
+
+/** True when {@link parseKey} would accept `raw`. */
+export function isKey(raw: unknown): raw is Key {
+  return raw !== "" && findFault(raw, "key") === undefined;
+}
+
+/**
+ * Checks the start of keys for listings: the rules of {@link parseKey}, but it may be empty and may end
+ * with `/`. It is compared as a plain string, never as a pattern.
+ *
+ * @throws InvalidKeyError saying which rule was broken.
+ */
+export function parsePrefix(raw: unknown): Prefix {
+  const body = typeof raw === "string" && raw !== "/" && raw.endsWith("/") ? raw.slice(0, -1) : raw;
+  const fault = findFault(body, "prefix");
+  if (fault !== undefined) throw invalid(raw, fault);
+  return raw as Prefix;
+}
+
+/**
+ * Makes a valid key segment from any file name, in any script: path parts are dropped, letters lose their
+ * accents, everything else outside the alphabet becomes `-`. The extension survives.
+ * Different names may give the same key; add an id of your own where that matters.
+ */
+export function safeKey(fileName: string): string {
+  const last = fileName.split(/[/\\]/).at(-1) ?? "";
+  const plain = last
+    .normalize("NFKD")
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/\.{2,}/g, ".")
+    .replace(/-{2,}/g, "-")
+    .replace(/-+\./g, ".")
+    .replace(/^[.-]+|[.-]+$/g, "");
+  const dot = last.lastIndexOf(".");
+  const onlyExtension = dot > 0 && plain !== "" && plain === last.slice(dot + 1);
+  return shorten(onlyExtension ? `file.${plain}` : plain || "file");
+}
+
+function shorten(name: string): string {
+  const longest = 200;
+  if (name.length <= longest) return name;
+  const dot = name.lastIndexOf(".");
+  const extension = dot > 0 && name.length - dot <= 20 ? name.slice(dot) : "";
+  return name.slice(0, longest - extension.length) + extension;
+}
+
+function findFault(raw: unknown, what: "key" | "prefix"): string | undefined {
+  if (typeof raw !== "string") return `${what} must be a string, not ${describe(raw)}`;
+  if (raw === "") return undefined;
+  if (raw.length > maxKeyLength) return `${what} is longer than ${maxKeyLength} characters`;
+  if (!alphabet.test(raw)) return `${what} may hold only A-Z a-z 0-9 . _ - /`;
+  if (raw.includes("..")) return `${what} holds '..'`;
+  if (emptyOrDotSegment.test(raw)) return `${what} has an empty or '.' segment, or starts or ends with '/'`;
+  if (raw === reservedSegment || raw.startsWith(`${reservedSegment}/`)) {
+    return `${what} lies in the reserved '${reservedSegment}/'`;
+  }
+  return undefined;
+}
+
+function describe(raw: unknown): string {
+  if (raw === null) return "null";
+  return Array.isArray(raw) ? "an array" : `a value of type ${typeof raw}`;
+}
+
+function invalid(raw: unknown, fault: string): InvalidKeyError {
+  const printable = typeof raw === "string" ? JSON.stringify(raw.slice(0, 80)) : undefined;
+  return new InvalidKeyError({ message: printable === undefined ? fault : `${fault}: ${printable}` });
+}

@@ -1,0 +1,122 @@
+import type { Capabilities, Layer, ListOptions, ListPage, StorageBackend } from "../backend.js";
+import { type Key, type Prefix, parseKey, parsePrefix } from "../key.js";
+
+/**
+ * Shows only what lies below `start`, under keys without it: a tenant's view.
+ *
+ * Nothing outside can be named, because a checked key cannot climb. Signed URLs carry the full key.
+ *
+ * @param start - a path that ends in `/`, so that `t/1/` never touches `t/10/`.
+ * @throws InvalidKeyError when it does not follow the rules of keys.
+ */
+export function prefix(start: string): Layer {
+  parseKey(start.replace(/\/$/, ""));
+  const root = parsePrefix(start.endsWith("/") ? start : `${start}/`);
+  return (inner) => new PrefixedBackend(inner, root);
+}
+
+class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
+  readonly name: string;
+  readonly type: string;
+  readonly capabilities: C;
+  readonly #inner: StorageBackend<C>;
+  readonly #root: Prefix;
+
+  constructor(inner: StorageBackend<C>, root: Prefix) {
+    this.name = inner.name;
+    this.type = inner.type;
+    this.capabilities = inner.capabilities;
+    this.#inner = inner;
+    this.#root = root;
+  }
+
+  classify(error: unknown) {
+    return this.#inner.classify(error);
+  }
+
+  async stat(key: Key, options: Parameters<StorageBackend["stat"]>[1]) {
+    return this.#shorten(await this.#inner.stat(this.#extend(key), options));
+  }
+
+  async read(key: Key, options: Parameters<StorageBackend["read"]>[1]) {
+    const opened = await this.#inner.read(this.#extend(key), options);
+    return {
+      stat: this.#shorten(opened.stat),
+      start: opened.start,
+      end: opened.end,
+      bytes: opened.bytes,
+      body: opened.body,
+      close: () => opened.close(),
+    };
+  }
+
+  async write(
+    key: Key,
+    body: Parameters<StorageBackend["write"]>[1],
+    options: Parameters<StorageBackend["write"]>[2],
+  ) {
+    return this.#shorten(await this.#inner.write(this.#extend(key), body, options));
+  }
+
+  async copy(from: Key, to: Key, options: Parameters<StorageBackend["copy"]>[2]) {
+    return this.#shorten(await this.#inner.copy(this.#extend(from), this.#extend(to), options));
+  }
+
+  remove(key: Key, options: Parameters<StorageBackend["remove"]>[1]) {
+    return this.#inner.remove(this.#extend(key), options);
+  }
+
+  async removeMany(keys: readonly Key[], options: Parameters<StorageBackend["removeMany"]>[1]) {
+    const extended = keys.map((key) => this.#extend(key));
+    return (await this.#inner.removeMany(extended, options)).map((failure) => this.#shorten(failure));
+  }
+
+  async list(options: ListOptions): Promise<ListPage> {
+    const page = await this.#inner.list({ ...options, prefix: parsePrefix(this.#root + options.prefix) });
+    return {
+      items: page.items.map((item) => this.#shorten(item)),
+      prefixes: page.prefixes.map((each) => each.slice(this.#root.length)),
+      cursor: page.cursor,
+    };
+  }
+
+  sign(key: Key, options: Parameters<StorageBackend["sign"]>[1]) {
+    return this.#inner.sign(this.#extend(key), options);
+  }
+
+  signer() {
+    return this.#inner.signer();
+  }
+
+  createUpload(key: Key, options: Parameters<StorageBackend["createUpload"]>[1]) {
+    return this.#inner.createUpload(this.#extend(key), options);
+  }
+
+  writePart(key: Key, ...rest: Tail<Parameters<StorageBackend["writePart"]>>) {
+    return this.#inner.writePart(this.#extend(key), ...rest);
+  }
+
+  async completeUpload(key: Key, ...rest: Tail<Parameters<StorageBackend["completeUpload"]>>) {
+    return this.#shorten(await this.#inner.completeUpload(this.#extend(key), ...rest));
+  }
+
+  abortUpload(key: Key, ...rest: Tail<Parameters<StorageBackend["abortUpload"]>>) {
+    return this.#inner.abortUpload(this.#extend(key), ...rest);
+  }
+
+  close() {
+    return this.#inner.close();
+  }
+
+  #extend(key: Key): Key {
+    return parseKey(this.#root + key);
+  }
+
+  #shorten<T extends { readonly key: Key }>(named: T): T {
+    return { ...named, key: named.key.slice(this.#root.length) };
+  }
+}
+
+type Tail<Parameters extends readonly unknown[]> = Parameters extends readonly [unknown, ...infer Rest]
+  ? Rest
+  : never;

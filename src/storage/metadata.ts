@@ -1,0 +1,60 @@
+import { InvalidArgumentError } from "./error.js";
+
+/** The user's own pairs of an object; frozen. */
+export type Metadata = Readonly<Record<string, string>>;
+
+/** Most pairs an object may have. */
+export const maxMetadataPairs = 32;
+/** Most bytes of names and values together, in UTF-8 (the limit of S3). */
+export const maxMetadataBytes = 2048;
+
+/** No metadata at all. */
+export const noMetadata: Metadata = Object.freeze({});
+
+const namePattern = /^[a-z0-9_-]{1,64}$/;
+const forbiddenNames = new Set(["__proto__", "constructor", "prototype"]);
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/**
+ * Checks and copies metadata: names of `a-z 0-9 _ -` (upper case is folded), values of any script without
+ * control characters or lone surrogates, at most 32 pairs and 2 KiB in all.
+ *
+ * @throws InvalidArgumentError naming the pair.
+ */
+export function parseMetadata(raw: Readonly<Record<string, string>> | undefined): Metadata {
+  if (raw === undefined) return noMetadata;
+  const pairs = Object.entries(raw).map(([name, value]) => checkPair(name.toLowerCase(), value));
+  if (pairs.length > maxMetadataPairs) throw refuse(`more than ${maxMetadataPairs} metadata pairs`);
+  const bytes = pairs.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value), 0);
+  if (bytes > maxMetadataBytes) throw refuse(`metadata is ${bytes} bytes, more than ${maxMetadataBytes}`);
+  if (new Set(pairs.map(([name]) => name)).size < pairs.length)
+    throw refuse("metadata names the same pair twice");
+  return Object.freeze(Object.fromEntries(pairs));
+}
+
+/** Checks the name a file came with: 1 to 255 bytes of UTF-8, no control characters. */
+export function parseFilename(raw: string | undefined): string | undefined {
+  if (raw === undefined) return undefined;
+  if (typeof raw !== "string" || raw === "") throw refuse("filename must be a string that is not empty");
+  if (!isClean(raw)) throw refuse("filename holds control characters or is not well-formed Unicode");
+  if (Buffer.byteLength(raw) > 255) throw refuse("filename is longer than 255 bytes");
+  return raw;
+}
+
+function checkPair(name: string, value: unknown): readonly [string, string] {
+  if (!namePattern.test(name) || forbiddenNames.has(name)) {
+    throw refuse(`metadata name ${JSON.stringify(name.slice(0, 80))} may hold only a-z 0-9 _ - (64 at most)`);
+  }
+  if (typeof value !== "string") throw refuse(`metadata value of '${name}' must be a string`);
+  if (!isClean(value)) throw refuse(`metadata value of '${name}' holds control characters or broken Unicode`);
+  return [name, value];
+}
+
+function isClean(text: string): boolean {
+  return !controlCharacter.test(text) && text.isWellFormed();
+}
+
+function refuse(message: string): InvalidArgumentError {
+  return new InvalidArgumentError({ message });
+}

@@ -1,0 +1,103 @@
+import type { Capabilities, StorageBackend, UploadedPart } from "./backend.js";
+import type { Checksum } from "./checksum.js";
+import { type Content, toBody } from "./content.js";
+import { InvalidArgumentError, UnsupportedOperationError } from "./error.js";
+import { toStorageError } from "./failure.js";
+import type { Key } from "./key.js";
+import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
+
+/** Most parts of one upload. */
+export const maxParts = 10_000;
+
+/** An object that arrives in parts, in any order and from any process; nothing of it is visible until it is complete. */
+export class MultipartUpload<C extends Capabilities = Capabilities> {
+  /** With the key, all that is needed to resume it elsewhere. */
+  readonly id: string;
+  readonly key: string;
+  readonly #backend: StorageBackend<C>;
+  readonly #key: Key;
+  readonly #parts = new Map<number, UploadedPart>();
+
+  constructor(backend: StorageBackend<C>, key: Key, id: string) {
+    this.#backend = backend;
+    this.#key = key;
+    this.key = key;
+    this.id = id;
+  }
+
+  /**
+   * Writes one part; the same number again replaces it.
+   *
+   * @param number - 1 to 10,000.
+   */
+  async writePart(
+    number: number,
+    content: Content,
+    options: SignalOption & { readonly size?: number; readonly checksum?: Checksum } = {},
+  ): Promise<UploadedPart> {
+    return this.#run(options.signal, async () => {
+      if (!Number.isInteger(number) || number < 1 || number > maxParts) {
+        throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
+      }
+      const rules = {
+        size: options.size,
+        checksum: options.checksum,
+        maxBytes: this.#backend.capabilities.maxBytes,
+      };
+      const body = toBody(content, rules);
+      try {
+        const part = await this.#backend.writePart(this.#key, this.id, number, body, {
+          signal: options.signal,
+        });
+        this.#parts.set(number, part);
+        return part;
+      } catch (error) {
+        await body.discard();
+        throw error;
+      }
+    });
+  }
+
+  /** Publishes the object: the parts given, or all that were written through this handle. */
+  async complete(
+    options: ConditionOptions<C> & SignalOption & { readonly parts?: readonly UploadedPart[] } = {},
+  ): Promise<FileDetails> {
+    return this.#run(options.signal, () => {
+      const parts = [...(options.parts ?? this.#parts.values())].sort((a, b) => a.number - b.number);
+      if (parts.length === 0)
+        throw new InvalidArgumentError({ message: "an upload needs at least one part" });
+      const conditions = { ifAbsent: options.ifAbsent ?? false, ifMatch: options.ifMatch };
+      this.#checkConditions(conditions);
+      return this.#backend.completeUpload(this.#key, this.id, parts, {
+        ...conditions,
+        signal: options.signal,
+      });
+    });
+  }
+
+  /** Drops the upload and its parts. */
+  async abort(options: SignalOption = {}): Promise<void> {
+    await this.#run(options.signal, () =>
+      this.#backend.abortUpload(this.#key, this.id, { signal: options.signal }),
+    );
+  }
+
+  #checkConditions({ ifAbsent, ifMatch }: { ifAbsent: boolean; ifMatch: string | undefined }): void {
+    const { capabilities, name } = this.#backend;
+    const missing =
+      ifAbsent && !capabilities.ifAbsent
+        ? "ifAbsent"
+        : ifMatch !== undefined && !capabilities.ifMatch && "ifMatch";
+    if (missing)
+      throw new UnsupportedOperationError({ message: `${name} does not have the capability '${missing}'` });
+  }
+
+  async #run<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+    try {
+      signal?.throwIfAborted();
+      return await call();
+    } catch (error) {
+      throw toStorageError(error, { backend: this.#backend, operation: "multipart", key: this.key, signal });
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { ByteRange, Capabilities, ListedObject, ObjectStat } from "./backend.js";
+import type { Checksum } from "./checksum.js";
+import type { StorageError } from "./error.js";
+import type { FileBody } from "./file-body.js";
+
+/** An option that compiles only where the capability may be there. */
+export type IfCapable<Flag extends boolean, Value> = [Flag] extends [false] ? undefined : Value;
+
+export interface SignalOption {
+  /** Aborts the call; it rejects with `aborted`, or `timeout` for `AbortSignal.timeout()`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ConditionOptions<C extends Capabilities> {
+  /** Only where there is no object: of many such writers exactly one wins. */
+  readonly ifAbsent?: IfCapable<C["ifAbsent"], boolean> | undefined;
+  /** Only over the version with this ETag. */
+  readonly ifMatch?: IfCapable<C["ifMatch"], string> | undefined;
+}
+
+export interface DescribeOptions {
+  /** Media type; without it the content's first bytes and the key decide. */
+  readonly contentType?: string | undefined;
+  /** The file's own name, in any script; used when it is downloaded. */
+  readonly filename?: string | undefined;
+  /** Names of `a-z 0-9 _ -`, values without control characters; 32 pairs and 2 KiB at most. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface PutOptions<C extends Capabilities = Capabilities>
+  extends DescribeOptions,
+    ConditionOptions<C>,
+    SignalOption {
+  /** Bytes of a stream, when known; another number is refused. */
+  readonly size?: number | undefined;
+  /** Refuse more bytes than this; the default is the storage's own limit. */
+  readonly maxBytes?: number | undefined;
+  /** Refuse content with another checksum. */
+  readonly checksum?: Checksum | undefined;
+}
+
+/** A stored object, as applications see it. */
+export interface FileDetails extends Omit<ObjectStat, "key"> {
+  readonly key: string;
+}
+
+/** What `put` answers. */
+export interface StoredFile extends FileDetails {
+  /** Signed, for one hour; `undefined` where the backend can sign none. */
+  readonly url: string | undefined;
+}
+
+/** An opened object: its details and the part of its content that was asked for. */
+export interface OpenedFile extends FileDetails {
+  /** First byte of the body, and the one behind its last. */
+  readonly start: number;
+  readonly end: number;
+  readonly body: FileBody;
+}
+
+export interface OpenOptions extends SignalOption {
+  readonly range?: ByteRange | undefined;
+  /** Only this version. */
+  readonly ifMatch?: string | undefined;
+}
+
+export interface UrlOptions {
+  /** Seconds, 1 to 604,800. */
+  readonly expiresIn?: number | undefined;
+  /** Force an attachment. */
+  readonly download?: boolean | undefined;
+  /** Name to save it under. */
+  readonly filename?: string | undefined;
+}
+
+export interface UploadUrlOptions {
+  /** Seconds, 1 to 604,800. */
+  readonly expiresIn?: number | undefined;
+  /** The only type that the upload may have. */
+  readonly contentType: string;
+}
+
+export interface ListKeysOptions extends SignalOption {
+  readonly prefix?: string | undefined;
+  /** 1 to 1,000. */
+  readonly limit?: number | undefined;
+}
+
+export interface ListPageOptions extends ListKeysOptions {
+  readonly delimiter?: "/" | undefined;
+  readonly cursor?: string | undefined;
+}
+
+export interface FilePage {
+  readonly items: readonly ListedObject[];
+  readonly prefixes: readonly string[];
+  readonly cursor: string | undefined;
+}
+
+export interface DeleteFailure {
+  readonly key: string;
+  readonly error: StorageError;
+}

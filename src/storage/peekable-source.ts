@@ -1,0 +1,63 @@
+import { Readable } from "node:stream";
+import { ReadableStream } from "node:stream/web";
+import { InvalidArgumentError } from "./error.js";
+
+/** A stream of bytes whose start can be looked at before it is read. Read it once. */
+export class PeekableSource implements AsyncIterable<Uint8Array> {
+  readonly #source: AsyncIterable<unknown>;
+  #iterator: AsyncIterator<unknown> | undefined;
+  readonly #peeked: Uint8Array[] = [];
+  #isRead = false;
+
+  constructor(source: AsyncIterable<unknown>) {
+    this.#source = source;
+  }
+
+  /** The first `length` bytes, or all of a shorter stream; they are yielded again later. */
+  async head(length: number): Promise<Uint8Array> {
+    let size = 0;
+    while (size < length) {
+      const piece = await this.#next();
+      if (piece === undefined) break;
+      this.#peeked.push(piece);
+      size += piece.byteLength;
+    }
+    return Buffer.concat(this.#peeked).subarray(0, length);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#isRead) throw new InvalidArgumentError({ message: "this content can be read only once" });
+    this.#isRead = true;
+    try {
+      for (const piece of this.#peeked.splice(0)) yield piece;
+      for (let piece = await this.#next(); piece !== undefined; piece = await this.#next()) yield piece;
+    } finally {
+      await this.#iterator?.return?.();
+    }
+  }
+
+  /** Lets go of a source that nobody is going to read. */
+  async discard(): Promise<void> {
+    if (this.#isRead) return;
+    this.#isRead = true;
+    if (this.#source instanceof Readable) this.#source.destroy();
+    else if (this.#iterator !== undefined) await this.#iterator.return?.();
+    else if (this.#source instanceof ReadableStream) await this.#source.cancel();
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    this.#iterator ??= this.#source[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value } = await this.#iterator.next();
+      if (done) return undefined;
+      const bytes = toBytes(value);
+      if (bytes.byteLength > 0) return bytes;
+    }
+  }
+}
+
+function toBytes(piece: unknown): Uint8Array {
+  if (piece instanceof Uint8Array) return piece;
+  if (typeof piece === "string") return Buffer.from(piece, "utf8");
+  throw new InvalidArgumentError({ message: `content must be bytes or text, not ${typeof piece}` });
+}

@@ -1,0 +1,121 @@
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
+import type { SignOptions } from "./backend.js";
+import { StorageConfigurationError } from "./error.js";
+import type { Key } from "./key.js";
+
+/** Shortest secret that may sign, in bytes: the length of the digest (RFC 2104 §3). */
+export const minSecretBytes = 32;
+
+export interface UrlSignerOptions {
+  /** Where the file route answers, without a trailing slash: `https://files.example.com/files`. */
+  readonly baseUrl: string;
+  /** The first one signs, all of them verify; put a new one in front to rotate. */
+  readonly secrets: readonly string[];
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: () => number;
+}
+
+/** What a verified URL allows, as it was signed. */
+export interface VerifiedUrl {
+  readonly method: "get" | "put";
+  readonly key: Key;
+  readonly expiresAt: Date;
+  readonly download: boolean;
+  readonly filename: string | undefined;
+  readonly contentType: string | undefined;
+}
+
+/**
+ * Signs and verifies URLs of the kit's own file route with HMAC-SHA-256 (RFC 2104).
+ *
+ * The signature covers the method, the whole key, the expiry and every parameter that changes the answer.
+ * A URL that was changed, expired, or carries a parameter twice or one that is unknown, is refused; all
+ * refusals look the same.
+ */
+export class UrlSigner {
+  readonly #baseUrl: string;
+  readonly #keys: readonly KeyObject[];
+  readonly #signingKey: KeyObject;
+  readonly #now: () => number;
+
+  constructor(options: UrlSignerOptions) {
+    this.#baseUrl = options.baseUrl.replace(/\/+$/, "");
+    this.#keys = options.secrets.map(toSigningKey);
+    const [first] = this.#keys;
+    if (first === undefined) throw new StorageConfigurationError({ message: "a URL signer needs a secret" });
+    this.#signingKey = first;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The URL with its signature. The key's alphabet needs no escaping. */
+  sign(key: Key, options: SignOptions): string {
+    const expires = Math.floor(options.expiresAt.getTime() / 1000);
+    const query = queryOf(options, expires);
+    const signature = digest(this.#signingKey, options.method, key, query).toString("base64url");
+    return `${this.#baseUrl}/${key}?${query}&signature=${signature}`;
+  }
+
+  /**
+   * What the URL of a request allows, or `undefined` when it allows nothing.
+   *
+   * @param method - `get` also for HEAD.
+   * @param key - decoded once and checked by `parseKey`.
+   * @param query - raw, as it came, without the `?`.
+   */
+  verify(method: "get" | "put", key: Key, query: string): VerifiedUrl | undefined {
+    const signed = splitSignature(query);
+    if (signed === undefined) return undefined;
+    const isOurs = this.#keys.some((each) =>
+      timingSafeEqual(digest(each, method, key, signed.query), signed.signature),
+    );
+    if (!isOurs) return undefined;
+    const parameters = new URLSearchParams(signed.query);
+    const expires = Number(parameters.get("expires"));
+    if (this.#now() >= expires * 1000) return undefined;
+    return {
+      method,
+      key,
+      expiresAt: new Date(expires * 1000),
+      download: parameters.get("download") === "1",
+      filename: parameters.get("filename") ?? undefined,
+      contentType: parameters.get("type") ?? undefined,
+    };
+  }
+}
+
+/**
+ * The one spelling of the signed parameters, in this order: `expires`, `download`, `filename`, `type`.
+ * As it is signed as text, another order, spelling or repetition is another text and does not verify.
+ */
+function queryOf(options: SignOptions, expires: number): string {
+  let query = `expires=${expires}`;
+  if (options.download) query += "&download=1";
+  if (options.filename !== undefined) query += `&filename=${encodeURIComponent(options.filename)}`;
+  if (options.contentType !== undefined) query += `&type=${encodeURIComponent(options.contentType)}`;
+  return query;
+}
+
+const signedQuery = /^(expires=[0-9]{1,11}(?:&[a-z]+=[^&]*)*)&signature=([A-Za-z0-9_-]{43})$/;
+
+function splitSignature(query: string): { query: string; signature: Buffer } | undefined {
+  const [, text, signature] = signedQuery.exec(query) ?? [];
+  if (text === undefined || signature === undefined) return undefined;
+  const bytes = Buffer.from(signature, "base64url");
+  // The last of 43 characters has two spare bits: only the spelling that we write counts.
+  return bytes.toString("base64url") === signature ? { query: text, signature: bytes } : undefined;
+}
+
+/** Neither a key nor an encoded query can hold a line feed, so the joined text has one meaning. */
+function digest(secret: KeyObject, method: string, key: Key, query: string): Buffer {
+  return createHmac("sha256", secret).update(`svc-infra-url-1\n${method}\n${key}\n${query}`).digest();
+}
+
+function toSigningKey(secret: string): KeyObject {
+  const bytes = Buffer.from(secret, "utf8");
+  if (bytes.length < minSecretBytes) {
+    throw new StorageConfigurationError({
+      message: `a signing secret needs at least ${minSecretBytes} bytes`,
+    });
+  }
+  return createSecretKey(bytes);
+}

@@ -1,0 +1,418 @@
+import { checkContentType, checkDelimiter, checkLimit, checkRange, expiry } from "./arguments.js";
+import type {
+  Capabilities,
+  Layer,
+  ListedObject,
+  ObjectDescription,
+  StorageBackend,
+  WriteConditions,
+} from "./backend.js";
+import type { BufferedBody, StreamBody } from "./body.js";
+import { isChecksum } from "./checksum.js";
+import { type Content, toBody } from "./content.js";
+import { sniffBytes, sniffContentType } from "./content-type.js";
+import { InvalidArgumentError, type StorageOperation, UnsupportedOperationError } from "./error.js";
+import { toStorageError } from "./failure.js";
+import { FileBody } from "./file-body.js";
+import { type Key, parseKey, parsePrefix } from "./key.js";
+import { prefix } from "./layers/prefix.js";
+import { parseFilename, parseMetadata } from "./metadata.js";
+import { MultipartUpload } from "./multipart-upload.js";
+import type {
+  ConditionOptions,
+  DeleteFailure,
+  DescribeOptions,
+  FileDetails,
+  FilePage,
+  ListKeysOptions,
+  ListPageOptions,
+  OpenedFile,
+  OpenOptions,
+  PutOptions,
+  SignalOption,
+  StoredFile,
+  UploadUrlOptions,
+  UrlOptions,
+} from "./options.js";
+
+export interface StorageOptions {
+  /** Largest object that may be put, in bytes; unlimited by default (the HTTP routes have a limit of their own). */
+  readonly maxBytes?: number | undefined;
+}
+
+/**
+ * What an application holds: one interface over every backend.
+ *
+ * Every method rejects with a {@link StorageError} and nothing else. A call that needs a capability which the
+ * backend's type denies does not compile; where the type does not say, it is refused before any byte moves.
+ */
+export class Storage<C extends Capabilities = Capabilities> {
+  readonly #backend: StorageBackend<C>;
+  readonly #options: StorageOptions;
+
+  constructor(backend: StorageBackend<C>, options: StorageOptions = {}) {
+    this.#backend = backend;
+    this.#options = options;
+  }
+
+  /** The backend with its layers. */
+  get backend(): StorageBackend<C> {
+    return this.#backend;
+  }
+
+  get capabilities(): C {
+    return this.#backend.capabilities;
+  }
+
+  /** The same storage with more layers around it; the first one is outermost. */
+  with(...layers: readonly Layer[]): Storage<C> {
+    const layered = layers.reduceRight<StorageBackend<C>>((inner, layer) => layer(inner), this.#backend);
+    return new Storage(layered, this.#options);
+  }
+
+  /**
+   * The part of the storage below `{id}/`: nothing outside can be named, listed, signed or learned of.
+   *
+   * @param id - 1 to 64 of `A-Z a-z 0-9 _ -`, not `public`.
+   */
+  forTenant(id: string): Storage<C> {
+    if (typeof id !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(id) || id === "public") {
+      throw new InvalidArgumentError({
+        message: "a tenant id is 1 to 64 of A-Z a-z 0-9 _ -, and not 'public'",
+      });
+    }
+    return this.with(prefix(`${id}/`));
+  }
+
+  /** Stores content under a key: all of it or nothing, replacing what was there. */
+  async put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
+    return this.#run("put", key, options.signal, async () => {
+      const parsed = parseKey(key);
+      const conditions = this.#conditions(options);
+      const body = toBody(content, this.#rules(options));
+      try {
+        const url = this.#signPromptly(parsed);
+        const description = await describe(parsed, body, options);
+        const stat = await this.#backend.write(parsed, body, {
+          ...description,
+          ...conditions,
+          signal: options.signal,
+        });
+        return { ...stat, url: await url };
+      } catch (error) {
+        await body.discard();
+        throw error;
+      }
+    });
+  }
+
+  /** The whole content, in memory, checked against its checksum. */
+  async get(key: string, options: SignalOption = {}): Promise<Uint8Array> {
+    return this.#run("get", key, options.signal, async () => {
+      const { body } = await this.#open("get", parseKey(key), options);
+      return body.bytes();
+    });
+  }
+
+  /** Details and a stream of the content or a range of it. Read or close the body. */
+  async open(key: string, options: OpenOptions = {}): Promise<OpenedFile> {
+    return this.#run("open", key, options.signal, () => this.#open("open", parseKey(key), options));
+  }
+
+  async exists(key: string, options: SignalOption = {}): Promise<boolean> {
+    return this.#run("exists", key, options.signal, async () => {
+      try {
+        await this.#backend.stat(parseKey(key), callOptions(options));
+        return true;
+      } catch (error) {
+        if (toStorageError(error, this.#call("exists", key, options.signal)).code === "not_found")
+          return false;
+        throw error;
+      }
+    });
+  }
+
+  /** Size, content type, ETag, last modification, and the user's metadata. */
+  async getMetadata(key: string, options: SignalOption = {}): Promise<FileDetails> {
+    return this.#run("getMetadata", key, options.signal, () =>
+      this.#backend.stat(parseKey(key), callOptions(options)),
+    );
+  }
+
+  /** `true` if there was an object and it is gone now, `false` if there was none. */
+  async delete(key: string, options: SignalOption = {}): Promise<boolean> {
+    return this.#run("delete", key, options.signal, () =>
+      this.#backend.remove(parseKey(key), callOptions(options)),
+    );
+  }
+
+  /** Deletes every key it can and says which failed; missing ones count as deleted. */
+  async deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
+    return this.#run("deleteMany", undefined, options.signal, async () => {
+      const failures = await this.#backend.removeMany(keys.map(parseKey), callOptions(options));
+      return failures.map(({ key, error }) => ({
+        key,
+        error: toStorageError(error, this.#call("deleteMany", key, options.signal)),
+      }));
+    });
+  }
+
+  /**
+   * Deletes everything below a path: `t/1` means `t/1/…`, never `t/10`.
+   *
+   * @returns how many objects were deleted.
+   * @throws the first failure, after all pages were tried; InvalidKeyError for an empty path.
+   */
+  async deletePrefix(path: string, options: SignalOption = {}): Promise<number> {
+    return this.#run("deletePrefix", path, options.signal, async () => {
+      const folder = `${parseKey(path.endsWith("/") ? path.slice(0, -1) : path)}/`;
+      let deleted = 0;
+      let firstFailure: DeleteFailure | undefined;
+      for await (const page of this.#pages({ prefix: folder, limit: 1000, signal: options.signal })) {
+        const failures = await this.deleteMany(
+          page.items.map(({ key }) => key),
+          options,
+        );
+        deleted += page.items.length - failures.length;
+        firstFailure ??= failures[0];
+      }
+      if (firstFailure !== undefined) throw firstFailure.error;
+      return deleted;
+    });
+  }
+
+  /** Copies an object with its description; the bytes stay with the provider. */
+  async copy(
+    from: string,
+    to: string,
+    options: ConditionOptions<C> & SignalOption = {},
+  ): Promise<StoredFile> {
+    return this.#run("copy", from, options.signal, () => this.#copy(from, to, options));
+  }
+
+  /** Copies, then deletes the source. Not atomic: if the deletion fails both are there. */
+  async move(
+    from: string,
+    to: string,
+    options: ConditionOptions<C> & SignalOption = {},
+  ): Promise<StoredFile> {
+    return this.#run("move", from, options.signal, async () => {
+      const copied = await this.#copy(from, to, options);
+      await this.#backend.remove(parseKey(from), callOptions(options));
+      return copied;
+    });
+  }
+
+  /** A URL that reads this object until it expires. Does not look whether the object exists. */
+  async getUrl(
+    this: C["signGet"] extends false ? never : this,
+    key: string,
+    options: UrlOptions = {},
+  ): Promise<string> {
+    return this.#run("getUrl", key, undefined, async () => {
+      this.#require("signGet");
+      return this.#backend.sign(parseKey(key), {
+        method: "get",
+        expiresAt: expiry(options.expiresIn),
+        download: options.download ?? false,
+        filename: parseFilename(options.filename),
+        contentType: undefined,
+      });
+    });
+  }
+
+  /** A URL to which a client may PUT this object's content until it expires. */
+  async getUploadUrl(
+    this: C["signPut"] extends false ? never : this,
+    key: string,
+    options: UploadUrlOptions,
+  ): Promise<string> {
+    return this.#run("getUploadUrl", key, undefined, async () => {
+      this.#require("signPut");
+      return this.#backend.sign(parseKey(key), {
+        method: "put",
+        expiresAt: expiry(options.expiresIn),
+        download: false,
+        filename: undefined,
+        contentType: checkContentType(options.contentType),
+      });
+    });
+  }
+
+  /** The first keys that begin with a prefix (a plain string), in byte order. */
+  async listKeys(options: ListKeysOptions = {}): Promise<readonly string[]> {
+    const { items } = await this.#run("listKeys", options.prefix, options.signal, () => this.#page(options));
+    return items.map(({ key }) => key);
+  }
+
+  /** One page of objects, in byte order of their keys; give `cursor` back for the next. */
+  async list(options: ListPageOptions = {}): Promise<FilePage> {
+    return this.#run("list", options.prefix, options.signal, () => this.#page(options));
+  }
+
+  /** Every object with a prefix, page by page. */
+  async *listAll(options: SignalOption & { readonly prefix?: string } = {}): AsyncGenerator<ListedObject> {
+    for await (const page of this.#pages({ ...options, limit: 1000 })) yield* page.items;
+  }
+
+  /** Begins an upload in parts; nothing is visible until it is completed. */
+  async createUpload(
+    this: C["multipart"] extends false ? never : this,
+    key: string,
+    options: DescribeOptions & SignalOption = {},
+  ): Promise<MultipartUpload<C>> {
+    return this.#run("multipart", key, options.signal, async () => {
+      this.#require("multipart");
+      const parsed = parseKey(key);
+      const description = {
+        ...parseDescription(options),
+        contentType: checkContentType(options.contentType) ?? sniffContentType(new Uint8Array(), parsed),
+      };
+      const id = await this.#backend.createUpload(parsed, { ...description, signal: options.signal });
+      return new MultipartUpload(this.#backend, parsed, id);
+    });
+  }
+
+  /** Goes on with an upload that {@link createUpload} began, here or in another process. */
+  resumeUpload(
+    this: C["multipart"] extends false ? never : this,
+    key: string,
+    id: string,
+  ): MultipartUpload<C> {
+    this.#require("multipart");
+    return new MultipartUpload(this.#backend, parseKey(key), id);
+  }
+
+  /** Reaches the backend once, as at start and for health. */
+  async check(options: SignalOption = {}): Promise<void> {
+    await this.#run("check", undefined, options.signal, () =>
+      this.#page({ limit: 1, signal: options.signal }),
+    );
+  }
+
+  /** Releases what the backend holds. */
+  async close(): Promise<void> {
+    await this.#backend.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #run<T>(
+    operation: StorageOperation,
+    key: string | undefined,
+    signal: AbortSignal | undefined,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      signal?.throwIfAborted();
+      return await call();
+    } catch (error) {
+      throw toStorageError(error, this.#call(operation, key, signal));
+    }
+  }
+
+  #call(operation: StorageOperation, key: unknown, signal: AbortSignal | undefined) {
+    return { backend: this.#backend, operation, key: typeof key === "string" ? key : undefined, signal };
+  }
+
+  async #open(operation: StorageOperation, key: Key, options: OpenOptions): Promise<OpenedFile> {
+    const opened = await this.#backend.read(key, {
+      range: options.range === undefined ? undefined : checkRange(options.range),
+      ifMatch: options.ifMatch,
+      signal: options.signal,
+    });
+    const wrap = (error: unknown) => toStorageError(error, this.#call(operation, key, options.signal));
+    return { ...opened.stat, start: opened.start, end: opened.end, body: new FileBody(opened, wrap) };
+  }
+
+  async #copy(from: string, to: string, options: ConditionOptions<C> & SignalOption): Promise<StoredFile> {
+    const [source, target] = [parseKey(from), parseKey(to)];
+    if (source === target) throw new InvalidArgumentError({ message: "source and target are the same key" });
+    const conditions = this.#conditions(options);
+    const url = this.#signPromptly(target);
+    const stat = await this.#backend.copy(source, target, { ...conditions, signal: options.signal });
+    return { ...stat, url: await url };
+  }
+
+  async #page(options: ListPageOptions): Promise<FilePage> {
+    return this.#backend.list({
+      prefix: parsePrefix(options.prefix ?? ""),
+      delimiter: checkDelimiter(options.delimiter),
+      cursor: options.cursor,
+      limit: checkLimit(options.limit),
+      signal: options.signal,
+    });
+  }
+
+  async *#pages(options: ListKeysOptions): AsyncGenerator<FilePage> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.list({ ...options, cursor });
+      yield page;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  #rules(options: PutOptions<C>) {
+    const { size, checksum } = options;
+    if (checksum !== undefined && !isChecksum(checksum)) {
+      throw new InvalidArgumentError({ message: "a checksum is crc32: or sha256: and lower-case hex" });
+    }
+    const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? Number.POSITIVE_INFINITY;
+    return { size, checksum, maxBytes: Math.min(maxBytes, this.capabilities.maxBytes) };
+  }
+
+  #conditions(options: ConditionOptions<C>): WriteConditions {
+    const ifAbsent = options.ifAbsent ?? false;
+    const ifMatch = options.ifMatch;
+    if (ifAbsent) this.#require("ifAbsent");
+    if (ifMatch !== undefined) this.#require("ifMatch");
+    if (ifAbsent && ifMatch !== undefined) {
+      throw new InvalidArgumentError({ message: "ifAbsent and ifMatch exclude each other" });
+    }
+    return { ifAbsent, ifMatch };
+  }
+
+  #require(capability: "signGet" | "signPut" | "ifAbsent" | "ifMatch" | "multipart"): void {
+    if (this.capabilities[capability]) return;
+    throw new UnsupportedOperationError({
+      message: `${this.#backend.name} does not have the capability '${capability}'`,
+    });
+  }
+
+  /** Signs while the object is being written, so that a broken signer fails the call and costs no time. */
+  #signPromptly(key: Key): Promise<string> | undefined {
+    if (!this.capabilities.signGet) return undefined;
+    const url = this.#backend.sign(key, {
+      method: "get",
+      expiresAt: expiry(undefined),
+      download: false,
+      filename: undefined,
+      contentType: undefined,
+    });
+    url.catch(() => undefined);
+    return url;
+  }
+}
+
+async function describe(
+  key: Key,
+  body: BufferedBody | StreamBody,
+  options: DescribeOptions,
+): Promise<ObjectDescription> {
+  const description = parseDescription(options);
+  const contentType =
+    checkContentType(options.contentType) ??
+    sniffContentType(await body.head(sniffBytes), description.filename ?? key);
+  return { ...description, contentType };
+}
+
+function parseDescription(options: DescribeOptions): Omit<ObjectDescription, "contentType"> {
+  return { filename: parseFilename(options.filename), metadata: parseMetadata(options.metadata) };
+}
+
+function callOptions({ signal }: SignalOption) {
+  return { signal };
+}
