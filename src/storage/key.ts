@@ -56,6 +56,7 @@ export function safeKey(fileName: string): string {
   const last = fileName.split(/[/\\]/).at(-1) ?? "";
   const plain = last
     .normalize("NFKD")
+    .replace(/\p{M}+/gu, "")
     .replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/\.{2,}/g, ".")
     .replace(/-{2,}/g, "-")
