@@ -1,0 +1,13 @@
+/** Environment variables, as in `process.env`. An empty string counts as not set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The value of a variable; `undefined` when it is absent or empty. */
+export function readVariable(env: Environment, name: string): string | undefined {
+  const value = env[name];
+  return value === "" ? undefined : value;
+}
+
+/** True when the variable, or the `NAME_FILE` that stands for it, has a value. */
+export function isVariableSet(env: Environment, name: string): boolean {
+  return readVariable(env, name) !== undefined || readVariable(env, `${name}_FILE`) !== undefined;
+}

@@ -1,0 +1,31 @@
+export { type AppEnv, appEnvOf } from "./app-env.js";
+export { ConfigurationError, type ConfigurationProblem } from "./configuration-error.js";
+export { readEnvironment } from "./env-file.js";
+export { type Environment, isVariableSet, readVariable } from "./environment.js";
+export {
+  type HealthCheck,
+  type HealthCheckOptions,
+  type HealthCheckResult,
+  HealthRegistry,
+  type HealthRegistryOptions,
+  type HealthReport,
+} from "./health.js";
+export { type Logger, type LogMethod, silentLogger } from "./logger.js";
+export { type Problem, problemContentType, problemOf } from "./problem.js";
+export { Secret } from "./secret.js";
+export { loadSettings } from "./settings.js";
+export {
+  httpUrl,
+  type OptionOf,
+  oneOf,
+  type SettingOptions,
+  type SettingsOf,
+  type SettingsSchema,
+  secretList,
+  secretText,
+  text,
+  type Variable,
+  type VariableSpec,
+  variable,
+  wholeNumber,
+} from "./variable.js";

@@ -1,0 +1,64 @@
+import { STATUS_CODES } from "node:http";
+
+/** The content type of a {@link Problem} (RFC 9457 §3). */
+export const problemContentType = "application/problem+json";
+
+/** Problem details of an HTTP answer (RFC 9457 §3.1), with `code` as an extension for programs. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** For people; absent where it could tell a stranger about the inside. */
+  readonly detail?: string;
+  /** Stable word for programs, such as `not_found`. */
+  readonly code?: string;
+  /** Path or id of the request. */
+  readonly instance?: string;
+}
+
+/**
+ * Describes any thrown value for a client. An error may carry `httpStatus` (or `statusCode`, as Fastify's
+ * do), `code`, and `expose`. From 500 on the message stays inside unless `expose` is true; of an error that
+ * carries no status nothing is told at all.
+ *
+ * @param instance - path or id of the request.
+ */
+export function problemOf(error: unknown, instance?: string): Problem {
+  const facts = factsOf(error);
+  const status = statusOf(facts);
+  const isKnown = status !== undefined;
+  const isExposed = isKnown && (typeof facts.expose === "boolean" ? facts.expose : status < 500);
+  return {
+    type: "about:blank",
+    title: titleOf(status ?? 500),
+    status: status ?? 500,
+    ...(isExposed && typeof facts.message === "string" ? { detail: facts.message } : {}),
+    ...(isKnown && typeof facts.code === "string" ? { code: facts.code } : {}),
+    ...(instance === undefined ? {} : { instance }),
+  };
+}
+
+interface ErrorFacts {
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly expose?: unknown;
+  readonly httpStatus?: unknown;
+  readonly statusCode?: unknown;
+}
+
+function factsOf(error: unknown): ErrorFacts {
+  return typeof error === "object" && error !== null ? error : {};
+}
+
+function statusOf({ httpStatus, statusCode }: ErrorFacts): number | undefined {
+  return [httpStatus, statusCode].find(isErrorStatus);
+}
+
+function isErrorStatus(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 400 && value <= 599;
+}
+
+function titleOf(status: number): string {
+  if (status === 499) return "Client Closed Request";
+  return STATUS_CODES[status] ?? (status < 500 ? "Bad Request" : "Internal Server Error");
+}
