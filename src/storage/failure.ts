@@ -16,6 +16,16 @@ export interface FailedCall {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Does the work of one call and lets nothing but a {@link StorageError} leave it. */
+export async function attempt<T>(call: FailedCall, work: () => Promise<T>): Promise<T> {
+  try {
+    call.signal?.throwIfAborted();
+    return await work();
+  } catch (error) {
+    throw toStorageError(error, call);
+  }
+}
+
 /** Makes the one error that leaves the storage: every failure passes here exactly once. */
 export function toStorageError(error: unknown, call: FailedCall): StorageError {
   const where = { operation: call.operation, key: call.key, backend: call.backend.name };
@@ -70,6 +80,6 @@ const explanations: Readonly<Record<StorageErrorCode, string>> = {
 };
 
 function messageOf(code: StorageErrorCode, { backend, operation, key }: FailedCall): string {
-  const object = key === undefined ? "" : ` '${key.slice(0, 200)}'`;
+  const object = typeof key === "string" ? ` '${key.slice(0, 200)}'` : "";
   return `${operation}${object} on ${backend.name}: ${explanations[code]}`;
 }

@@ -1,8 +1,9 @@
 import type { Capabilities, StorageBackend, UploadedPart } from "./backend.js";
+import { toConditions } from "./capability.js";
 import type { Checksum } from "./checksum.js";
 import { type Content, toBody } from "./content.js";
-import { InvalidArgumentError, UnsupportedOperationError } from "./error.js";
-import { toStorageError } from "./failure.js";
+import { InvalidArgumentError } from "./error.js";
+import { attempt } from "./failure.js";
 import type { Key } from "./key.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
 
@@ -62,12 +63,11 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   async complete(
     options: ConditionOptions<C> & SignalOption & { readonly parts?: readonly UploadedPart[] } = {},
   ): Promise<FileDetails> {
-    return this.#run(options.signal, () => {
+    return this.#run(options.signal, async () => {
       const parts = [...(options.parts ?? this.#parts.values())].sort((a, b) => a.number - b.number);
       if (parts.length === 0)
         throw new InvalidArgumentError({ message: "an upload needs at least one part" });
-      const conditions = { ifAbsent: options.ifAbsent ?? false, ifMatch: options.ifMatch };
-      this.#checkConditions(conditions);
+      const conditions = toConditions(this.#backend, options);
       return this.#backend.completeUpload(this.#key, this.id, parts, {
         ...conditions,
         signal: options.signal,
@@ -82,22 +82,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     );
   }
 
-  #checkConditions({ ifAbsent, ifMatch }: { ifAbsent: boolean; ifMatch: string | undefined }): void {
-    const { capabilities, name } = this.#backend;
-    const missing =
-      ifAbsent && !capabilities.ifAbsent
-        ? "ifAbsent"
-        : ifMatch !== undefined && !capabilities.ifMatch && "ifMatch";
-    if (missing)
-      throw new UnsupportedOperationError({ message: `${name} does not have the capability '${missing}'` });
-  }
-
-  async #run<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
-    try {
-      signal?.throwIfAborted();
-      return await call();
-    } catch (error) {
-      throw toStorageError(error, { backend: this.#backend, operation: "multipart", key: this.key, signal });
-    }
+  #run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    return attempt({ backend: this.#backend, operation: "multipart", key: this.key, signal }, work);
   }
 }

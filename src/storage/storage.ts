@@ -1,22 +1,15 @@
 import { checkContentType, checkDelimiter, checkLimit, checkRange, expiry } from "./arguments.js";
-import type {
-  Capabilities,
-  Layer,
-  ListedObject,
-  ObjectDescription,
-  StorageBackend,
-  WriteConditions,
-} from "./backend.js";
-import type { BufferedBody, StreamBody } from "./body.js";
+import type { Capabilities, Layer, ListedObject, StorageBackend } from "./backend.js";
+import { requireCapability, toConditions } from "./capability.js";
 import { isChecksum } from "./checksum.js";
 import { type Content, toBody } from "./content.js";
-import { sniffBytes, sniffContentType } from "./content-type.js";
-import { InvalidArgumentError, type StorageOperation, UnsupportedOperationError } from "./error.js";
-import { toStorageError } from "./failure.js";
+import { describe } from "./description.js";
+import { InvalidArgumentError, type StorageOperation } from "./error.js";
+import { attempt, toStorageError } from "./failure.js";
 import { FileBody } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
-import { parseFilename, parseMetadata } from "./metadata.js";
+import { parseFilename } from "./metadata.js";
 import { MultipartUpload } from "./multipart-upload.js";
 import type {
   ConditionOptions,
@@ -88,17 +81,14 @@ export class Storage<C extends Capabilities = Capabilities> {
   async put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
     return this.#run("put", key, options.signal, async () => {
       const parsed = parseKey(key);
-      const conditions = this.#conditions(options);
+      const conditions = toConditions(this.#backend, options);
       const body = toBody(content, this.#rules(options));
       try {
-        const url = this.#signPromptly(parsed);
         const description = await describe(parsed, body, options);
-        const stat = await this.#backend.write(parsed, body, {
-          ...description,
-          ...conditions,
-          signal: options.signal,
-        });
-        return { ...stat, url: await url };
+        const url = await this.#urlOf(parsed);
+        const { signal } = options;
+        const stat = await this.#backend.write(parsed, body, { ...description, ...conditions, signal });
+        return { ...stat, url };
       } catch (error) {
         await body.discard();
         throw error;
@@ -121,12 +111,12 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   async exists(key: string, options: SignalOption = {}): Promise<boolean> {
     return this.#run("exists", key, options.signal, async () => {
+      const parsed = parseKey(key);
       try {
-        await this.#backend.stat(parseKey(key), callOptions(options));
+        await this.#backend.stat(parsed, { signal: options.signal });
         return true;
       } catch (error) {
-        if (toStorageError(error, this.#call("exists", key, options.signal)).code === "not_found")
-          return false;
+        if (this.#backend.classify(error).code === "not_found") return false;
         throw error;
       }
     });
@@ -135,25 +125,23 @@ export class Storage<C extends Capabilities = Capabilities> {
   /** Size, content type, ETag, last modification, and the user's metadata. */
   async getMetadata(key: string, options: SignalOption = {}): Promise<FileDetails> {
     return this.#run("getMetadata", key, options.signal, () =>
-      this.#backend.stat(parseKey(key), callOptions(options)),
+      this.#backend.stat(parseKey(key), { signal: options.signal }),
     );
   }
 
   /** `true` if there was an object and it is gone now, `false` if there was none. */
   async delete(key: string, options: SignalOption = {}): Promise<boolean> {
     return this.#run("delete", key, options.signal, () =>
-      this.#backend.remove(parseKey(key), callOptions(options)),
+      this.#backend.remove(parseKey(key), { signal: options.signal }),
     );
   }
 
   /** Deletes every key it can and says which failed; missing ones count as deleted. */
   async deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
     return this.#run("deleteMany", undefined, options.signal, async () => {
-      const failures = await this.#backend.removeMany(keys.map(parseKey), callOptions(options));
-      return failures.map(({ key, error }) => ({
-        key,
-        error: toStorageError(error, this.#call("deleteMany", key, options.signal)),
-      }));
+      const failures = await this.#backend.removeMany(keys.map(parseKey), { signal: options.signal });
+      const call = { backend: this.#backend, operation: "deleteMany", signal: options.signal } as const;
+      return failures.map(({ key, error }) => ({ key, error: toStorageError(error, { ...call, key }) }));
     });
   }
 
@@ -198,7 +186,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   ): Promise<StoredFile> {
     return this.#run("move", from, options.signal, async () => {
       const copied = await this.#copy(from, to, options);
-      await this.#backend.remove(parseKey(from), callOptions(options));
+      await this.#backend.remove(parseKey(from), { signal: options.signal });
       return copied;
     });
   }
@@ -210,14 +198,8 @@ export class Storage<C extends Capabilities = Capabilities> {
     options: UrlOptions = {},
   ): Promise<string> {
     return this.#run("getUrl", key, undefined, async () => {
-      this.#require("signGet");
-      return this.#backend.sign(parseKey(key), {
-        method: "get",
-        expiresAt: expiry(options.expiresIn),
-        download: options.download ?? false,
-        filename: parseFilename(options.filename),
-        contentType: undefined,
-      });
+      requireCapability(this.#backend, "signGet");
+      return this.#sign("get", parseKey(key), options);
     });
   }
 
@@ -228,14 +210,8 @@ export class Storage<C extends Capabilities = Capabilities> {
     options: UploadUrlOptions,
   ): Promise<string> {
     return this.#run("getUploadUrl", key, undefined, async () => {
-      this.#require("signPut");
-      return this.#backend.sign(parseKey(key), {
-        method: "put",
-        expiresAt: expiry(options.expiresIn),
-        download: false,
-        filename: undefined,
-        contentType: checkContentType(options.contentType),
-      });
+      requireCapability(this.#backend, "signPut");
+      return this.#sign("put", parseKey(key), options);
     });
   }
 
@@ -262,12 +238,9 @@ export class Storage<C extends Capabilities = Capabilities> {
     options: DescribeOptions & SignalOption = {},
   ): Promise<MultipartUpload<C>> {
     return this.#run("multipart", key, options.signal, async () => {
-      this.#require("multipart");
+      requireCapability(this.#backend, "multipart");
       const parsed = parseKey(key);
-      const description = {
-        ...parseDescription(options),
-        contentType: checkContentType(options.contentType) ?? sniffContentType(new Uint8Array(), parsed),
-      };
+      const description = await describe(parsed, undefined, options);
       const id = await this.#backend.createUpload(parsed, { ...description, signal: options.signal });
       return new MultipartUpload(this.#backend, parsed, id);
     });
@@ -279,7 +252,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     id: string,
   ): MultipartUpload<C> {
-    this.#require("multipart");
+    requireCapability(this.#backend, "multipart");
     return new MultipartUpload(this.#backend, parseKey(key), id);
   }
 
@@ -299,22 +272,14 @@ export class Storage<C extends Capabilities = Capabilities> {
     await this.close();
   }
 
-  async #run<T>(
+  #run<T>(
     operation: StorageOperation,
     key: string | undefined,
     signal: AbortSignal | undefined,
-    call: () => Promise<T>,
+    work: () => Promise<T>,
   ): Promise<T> {
-    try {
-      signal?.throwIfAborted();
-      return await call();
-    } catch (error) {
-      throw toStorageError(error, this.#call(operation, key, signal));
-    }
-  }
-
-  #call(operation: StorageOperation, key: unknown, signal: AbortSignal | undefined) {
-    return { backend: this.#backend, operation, key: typeof key === "string" ? key : undefined, signal };
+    const given = typeof key === "string" ? key : undefined;
+    return attempt({ backend: this.#backend, operation, key: given, signal }, work);
   }
 
   async #open(operation: StorageOperation, key: Key, options: OpenOptions): Promise<OpenedFile> {
@@ -323,17 +288,22 @@ export class Storage<C extends Capabilities = Capabilities> {
       ifMatch: options.ifMatch,
       signal: options.signal,
     });
-    const wrap = (error: unknown) => toStorageError(error, this.#call(operation, key, options.signal));
-    return { ...opened.stat, start: opened.start, end: opened.end, body: new FileBody(opened, wrap) };
+    const call = { backend: this.#backend, operation, key, signal: options.signal };
+    return {
+      ...opened.stat,
+      start: opened.start,
+      end: opened.end,
+      body: new FileBody(opened, (error) => toStorageError(error, call)),
+    };
   }
 
   async #copy(from: string, to: string, options: ConditionOptions<C> & SignalOption): Promise<StoredFile> {
     const [source, target] = [parseKey(from), parseKey(to)];
     if (source === target) throw new InvalidArgumentError({ message: "source and target are the same key" });
-    const conditions = this.#conditions(options);
-    const url = this.#signPromptly(target);
+    const conditions = toConditions(this.#backend, options);
+    const url = await this.#urlOf(target);
     const stat = await this.#backend.copy(source, target, { ...conditions, signal: options.signal });
-    return { ...stat, url: await url };
+    return { ...stat, url };
   }
 
   async #page(options: ListPageOptions): Promise<FilePage> {
@@ -364,55 +334,18 @@ export class Storage<C extends Capabilities = Capabilities> {
     return { size, checksum, maxBytes: Math.min(maxBytes, this.capabilities.maxBytes) };
   }
 
-  #conditions(options: ConditionOptions<C>): WriteConditions {
-    const ifAbsent = options.ifAbsent ?? false;
-    const ifMatch = options.ifMatch;
-    if (ifAbsent) this.#require("ifAbsent");
-    if (ifMatch !== undefined) this.#require("ifMatch");
-    if (ifAbsent && ifMatch !== undefined) {
-      throw new InvalidArgumentError({ message: "ifAbsent and ifMatch exclude each other" });
-    }
-    return { ifAbsent, ifMatch };
-  }
-
-  #require(capability: "signGet" | "signPut" | "ifAbsent" | "ifMatch" | "multipart"): void {
-    if (this.capabilities[capability]) return;
-    throw new UnsupportedOperationError({
-      message: `${this.#backend.name} does not have the capability '${capability}'`,
+  #sign(method: "get" | "put", key: Key, options: UrlOptions & Partial<UploadUrlOptions>): Promise<string> {
+    return this.#backend.sign(key, {
+      method,
+      expiresAt: expiry(options.expiresIn),
+      download: options.download ?? false,
+      filename: parseFilename(options.filename),
+      contentType: checkContentType(options.contentType),
     });
   }
 
-  /** Signs while the object is being written, so that a broken signer fails the call and costs no time. */
-  #signPromptly(key: Key): Promise<string> | undefined {
-    if (!this.capabilities.signGet) return undefined;
-    const url = this.#backend.sign(key, {
-      method: "get",
-      expiresAt: expiry(undefined),
-      download: false,
-      filename: undefined,
-      contentType: undefined,
-    });
-    url.catch(() => undefined);
-    return url;
+  /** Asked for before a write, so that a signer that fails leaves nothing stored. */
+  async #urlOf(key: Key): Promise<string | undefined> {
+    return this.capabilities.signGet ? this.#sign("get", key, {}) : undefined;
   }
-}
-
-async function describe(
-  key: Key,
-  body: BufferedBody | StreamBody,
-  options: DescribeOptions,
-): Promise<ObjectDescription> {
-  const description = parseDescription(options);
-  const contentType =
-    checkContentType(options.contentType) ??
-    sniffContentType(await body.head(sniffBytes), description.filename ?? key);
-  return { ...description, contentType };
-}
-
-function parseDescription(options: DescribeOptions): Omit<ObjectDescription, "contentType"> {
-  return { filename: parseFilename(options.filename), metadata: parseMetadata(options.metadata) };
-}
-
-function callOptions({ signal }: SignalOption) {
-  return { signal };
 }

@@ -1,0 +1,29 @@
+import type { Capabilities, StorageBackend, WriteConditions } from "./backend.js";
+import { InvalidArgumentError, UnsupportedOperationError } from "./error.js";
+
+type Able = Pick<StorageBackend, "name" | "capabilities">;
+
+/** Capabilities that a call can need. */
+export type Need = {
+  [Name in keyof Capabilities]: Capabilities[Name] extends boolean ? Name : never;
+}[keyof Capabilities];
+
+/** Refuses a call that the backend cannot serve, before any byte moves. */
+export function requireCapability({ name, capabilities }: Able, need: Need): void {
+  if (capabilities[need]) return;
+  throw new UnsupportedOperationError({ message: `${name} does not have the capability '${need}'` });
+}
+
+/** Fills in the conditions of a write and refuses those that the backend cannot decide atomically. */
+export function toConditions(
+  backend: Able,
+  options: { readonly ifAbsent?: boolean | undefined; readonly ifMatch?: string | undefined },
+): WriteConditions {
+  const { ifAbsent = false, ifMatch } = options;
+  if (ifAbsent) requireCapability(backend, "ifAbsent");
+  if (ifMatch !== undefined) requireCapability(backend, "ifMatch");
+  if (ifAbsent && ifMatch !== undefined) {
+    throw new InvalidArgumentError({ message: "ifAbsent and ifMatch exclude each other" });
+  }
+  return { ifAbsent, ifMatch };
+}
