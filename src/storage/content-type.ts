@@ -52,29 +52,31 @@ const signatures: readonly Signature[] = [
 ];
 
 /** Types that bytes cannot tell apart, by the extension of the name. */
-const typeOfExtension: Readonly<Record<string, string>> = {
-  css: "text/css; charset=utf-8",
-  csv: "text/csv; charset=utf-8",
-  doc: "application/msword",
-  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-  epub: "application/epub+zip",
-  htm: "text/html; charset=utf-8",
-  html: "text/html; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  json: "application/json",
-  md: "text/markdown; charset=utf-8",
-  mjs: "text/javascript; charset=utf-8",
-  odt: "application/vnd.oasis.opendocument.text",
-  pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-  svg: "image/svg+xml",
-  tar: "application/x-tar",
-  txt: "text/plain; charset=utf-8",
-  xls: "application/vnd.ms-excel",
-  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-  xml: "application/xml",
-  yaml: "application/yaml",
-  yml: "application/yaml",
-};
+const typeOfExtension: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    css: "text/css; charset=utf-8",
+    csv: "text/csv; charset=utf-8",
+    doc: "application/msword",
+    docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    epub: "application/epub+zip",
+    htm: "text/html; charset=utf-8",
+    html: "text/html; charset=utf-8",
+    js: "text/javascript; charset=utf-8",
+    json: "application/json",
+    md: "text/markdown; charset=utf-8",
+    mjs: "text/javascript; charset=utf-8",
+    odt: "application/vnd.oasis.opendocument.text",
+    pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    svg: "image/svg+xml",
+    tar: "application/x-tar",
+    txt: "text/plain; charset=utf-8",
+    xls: "application/vnd.ms-excel",
+    xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    xml: "application/xml",
+    yaml: "application/yaml",
+    yml: "application/yaml",
+  }),
+);
 
 /** Containers whose content only the name tells apart: a `.docx` is a zip. */
 const containers: ReadonlySet<string> = new Set(["application/zip"]);
@@ -86,7 +88,7 @@ const containers: ReadonlySet<string> = new Set(["application/zip"]);
  */
 export function sniffContentType(head: Uint8Array, name: string): string {
   const byBytes = signatures.find((each) => matches(head, each))?.type;
-  const byName = typeOfExtension[extensionOf(name)];
+  const byName = typeOfExtension.get(extensionOf(name));
   if (byBytes === undefined)
     return byName !== undefined && !looksBinary(head, byName) ? byName : fallback(head);
   return containers.has(byBytes) ? (byName ?? byBytes) : byBytes;

@@ -1,0 +1,82 @@
+import { parseKey, type SignOptions, StorageConfigurationError, UrlSigner } from "svc-infra/storage";
+import { describe, expect, it } from "vitest";
+
+const key = parseKey("tenant/a.pdf");
+const [oldSecret, newSecret] = ["o".repeat(32), "n".repeat(32)];
+const at = (seconds: number) => () => seconds * 1000;
+
+function options(changes: Partial<SignOptions> = {}): SignOptions {
+  const defaults = { method: "get", download: false, filename: undefined, contentType: undefined } as const;
+  return { ...defaults, expiresAt: new Date(2_000_000), ...changes };
+}
+
+function signer(now = 1000, secrets: readonly string[] = [newSecret]): UrlSigner {
+  return new UrlSigner({ baseUrl: "https://files.example/files/", secrets, now: at(now) });
+}
+
+function queryOf(url: string): string {
+  return url.slice(url.indexOf("?") + 1);
+}
+
+describe("a signed URL", () => {
+  it("verifies with everything that was signed", () => {
+    const url = signer().sign(key, options({ download: true, filename: "Größe & mehr?.pdf" }));
+    expect(url.startsWith("https://files.example/files/tenant/a.pdf?expires=2000&")).toBe(true);
+    expect(signer().verify("get", key, queryOf(url))).toEqual({
+      method: "get",
+      key,
+      expiresAt: new Date(2_000_000),
+      download: true,
+      filename: "Größe & mehr?.pdf",
+      contentType: undefined,
+    });
+  });
+
+  it("is good until the second before it expires", () => {
+    const query = queryOf(signer().sign(key, options()));
+    expect(signer(1999).verify("get", key, query)).toBeDefined();
+    expect(signer(2000).verify("get", key, query)).toBeUndefined();
+  });
+
+  it("is bound to its key and its method", () => {
+    const query = queryOf(signer().sign(key, options()));
+    expect(signer().verify("get", parseKey("tenant/b.pdf"), query)).toBeUndefined();
+    expect(signer().verify("put", key, query)).toBeUndefined();
+  });
+
+  it("is refused when any one character is another", () => {
+    const query = queryOf(signer().sign(key, options({ download: true, filename: "a b.pdf" })));
+    for (let index = 0; index < query.length; index += 1) {
+      for (const other of ["0", "A", "_", "&", "%"].filter((each) => each !== query[index])) {
+        const changed = query.slice(0, index) + other + query.slice(index + 1);
+        expect(signer().verify("get", key, changed), changed).toBeUndefined();
+      }
+    }
+  });
+
+  it.each([
+    ["no query", () => ""],
+    ["no signature", (query: string) => query.replace(/&signature=.*/, "")],
+    ["an empty signature", (query: string) => query.replace(/signature=.*/, "signature=")],
+    ["a parameter more", (query: string) => query.replace("&signature", "&download=1&signature")],
+    ["a parameter behind", (query: string) => `${query}&x=1`],
+    ["a parameter twice", (query: string) => `expires=9999&${query}`],
+    ["a signature twice", (query: string) => `${query}&${query.split("&")[1]}`],
+    ["a longer life", (query: string) => query.replace("2000", "2001")],
+    ["padding", (query: string) => `${query}=`],
+  ])("is refused with %s", (_what, change) => {
+    const query = queryOf(signer().sign(key, options()));
+    expect(signer().verify("get", key, change(query))).toBeUndefined();
+  });
+
+  it("outlives a rotation as long as the old secret is listed", () => {
+    const query = queryOf(signer(1000, [oldSecret]).sign(key, options()));
+    expect(signer(1000, [newSecret, oldSecret]).verify("get", key, query)).toBeDefined();
+    expect(signer(1000, [newSecret]).verify("get", key, query)).toBeUndefined();
+  });
+
+  it("cannot be made with a secret shorter than the digest, or with none", () => {
+    expect(() => signer(0, ["x".repeat(31)])).toThrow(StorageConfigurationError);
+    expect(() => signer(0, [])).toThrow(StorageConfigurationError);
+  });
+});
