@@ -13,7 +13,7 @@ export {
 export { type Logger, type LogMethod, silentLogger } from "./logger.js";
 export { type Problem, problemContentType, problemOf } from "./problem.js";
 export { Secret } from "./secret.js";
-export { loadSettings } from "./settings.js";
+export { loadSettings, parseSettings } from "./settings.js";
 export {
   httpUrl,
   type OptionOf,

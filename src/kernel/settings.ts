@@ -17,10 +17,20 @@ export function loadSettings<S extends SettingsSchema>(
   env: Environment,
   options: SettingOptions<S> = {},
 ): SettingsOf<S> {
-  const problems = findUnknownOptions(schema, options);
+  return parseSettings(schema, env, options);
+}
+
+/** As {@link loadSettings}, for options that no type checker has seen. */
+export function parseSettings<S extends SettingsSchema>(
+  schema: S,
+  env: Environment,
+  options: object,
+): SettingsOf<S> {
+  const given = new Map<string, unknown>(Object.entries(options));
+  const problems = findUnknownOptions(schema, given);
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(schema)) {
-    const read = readSetting(name, variable, env, options[name]);
+    const read = readSetting(name, variable, env, given.get(name));
     if ("problem" in read) problems.push(read.problem);
     else values[name] = read.value;
   }
@@ -91,8 +101,11 @@ function show(raw: unknown): string {
   return isPlain ? JSON.stringify(raw).slice(0, 80) : `a value of type ${typeof raw}`;
 }
 
-function findUnknownOptions(schema: SettingsSchema, options: object): ConfigurationProblem[] {
-  return Object.entries(options)
+function findUnknownOptions(
+  schema: SettingsSchema,
+  given: ReadonlyMap<string, unknown>,
+): ConfigurationProblem[] {
+  return [...given]
     .filter(([name, value]) => value !== undefined && !Object.hasOwn(schema, name))
     .map(([name]) => ({
       name: `option '${name}'`,

@@ -1,0 +1,33 @@
+import { type Environment, readEnvironment } from "../kernel/index.js";
+import { backendFromEnv, type Detection } from "./from-env.js";
+import type { EasyStorageOptions, StorageSettings } from "./settings.js";
+import { Storage } from "./storage.js";
+
+/** What a storage of {@link easyStorage} was made from. */
+export interface StorageConfiguration {
+  readonly detection: Detection;
+  readonly settings: StorageSettings;
+}
+
+const configurations = new WeakMap<Storage, StorageConfiguration>();
+
+/**
+ * A storage from the environment (and the `.env` file): an option beats a variable, a variable beats the
+ * default. Reaches nothing: the first call does.
+ *
+ * @throws ConfigurationError naming every variable and option at fault.
+ */
+export async function easyStorage(
+  options: EasyStorageOptions = {},
+  env: Environment = readEnvironment(),
+): Promise<Storage> {
+  const { backend, settings, detection } = await backendFromEnv(env, options);
+  const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes });
+  configurations.set(storage, { detection, settings });
+  return storage;
+}
+
+/** Which backend {@link easyStorage} chose and why; `undefined` for a storage made by hand. */
+export function configurationOf(storage: Storage): StorageConfiguration | undefined {
+  return configurations.get(storage);
+}

@@ -1,0 +1,214 @@
+import {
+  type AppEnv,
+  appEnvOf,
+  ConfigurationError,
+  type ConfigurationProblem,
+  type Environment,
+  isVariableSet,
+  loadSettings,
+  parseSettings,
+} from "../kernel/index.js";
+import type { StorageBackend } from "./backend.js";
+import {
+  type BackendSettings,
+  type BackendType,
+  backendTypes,
+  backendVariables,
+  type EasyStorageOptions,
+  type StorageSettings,
+  storageVariables,
+} from "./settings.js";
+
+/** Which backend was chosen, and why. */
+export interface Detection {
+  readonly type: BackendType;
+  /** For people; names the variable or option that decided. */
+  readonly because: string;
+  /** Variables that this backend needs and that are not set. */
+  readonly missing: readonly string[];
+}
+
+/** A backend with the settings it was made from. */
+export interface ConfiguredBackend {
+  readonly backend: StorageBackend;
+  readonly settings: StorageSettings;
+  readonly detection: Detection;
+}
+
+interface BackendRow<T extends BackendType> {
+  /** Any of these makes it the backend when none is named. */
+  readonly detectedBy: readonly string[];
+  /** Settings that it cannot do without. */
+  readonly required: readonly (keyof BackendSettings<T>)[];
+  /** Whether the kit signs its URLs, so that production needs a secret. */
+  readonly signsWithSecret: boolean;
+  /** Absent where this version has no such backend. */
+  readonly create?: (own: BackendSettings<T>, settings: StorageSettings) => Promise<StorageBackend>;
+}
+
+/** The one table of backends: a new backend fills its row. Detection follows `backendTypes`. */
+const rows: { readonly [T in BackendType]: BackendRow<T> } = {
+  local: {
+    detectedBy: ["RAILWAY_VOLUME_MOUNT_PATH"],
+    required: [],
+    signsWithSecret: true,
+    create: async (own, settings) => {
+      const { LocalBackend } = await import("./backends/local/index.js");
+      return new LocalBackend({ ...own, ...signingOf(settings) });
+    },
+  },
+  s3: {
+    detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
+    required: ["bucket"],
+    signsWithSecret: false,
+  },
+  gcs: {
+    detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
+    required: ["bucket"],
+    signsWithSecret: false,
+  },
+  cloudinary: { detectedBy: ["CLOUDINARY_URL"], required: [], signsWithSecret: false },
+  azure: { detectedBy: ["STORAGE_AZURE_CONTAINER"], required: ["container"], signsWithSecret: false },
+  memory: {
+    detectedBy: [],
+    required: [],
+    signsWithSecret: true,
+    create: async (own, settings) => {
+      const { MemoryBackend } = await import("./backends/memory/index.js");
+      return new MemoryBackend({ ...own, ...signingOf(settings) });
+    },
+  },
+};
+
+/**
+ * Chooses the backend: the option, else `STORAGE_BACKEND`, else the first whose variable is set in the order
+ * of `backendTypes`, else memory. Makes and reaches nothing.
+ *
+ * @throws ConfigurationError naming the variable or option at fault.
+ */
+export function detectBackend(env: Environment, options: EasyStorageOptions = {}): Detection {
+  const choice = chooseBackend(env, options);
+  return explain(choice, parseSettings(backendVariables[choice.type], env, ownOptions(options)));
+}
+
+/**
+ * Makes the backend that the options and the environment ask for. Reaches nothing: its first call does.
+ *
+ * @throws ConfigurationError naming every variable and option at fault.
+ */
+export async function backendFromEnv(
+  env: Environment,
+  options: EasyStorageOptions = {},
+): Promise<ConfiguredBackend> {
+  const problems: ConfigurationProblem[] = [];
+  const appEnv = collect(problems, () => appEnvOf(env));
+  const settings = collect(problems, () => loadSettings(storageVariables, env, commonOptions(options)));
+  const choice = collect([], () => chooseBackend(env, options));
+  if (choice === undefined) throw new ConfigurationError(problems);
+  return build(choice.type, { choice, env, options, appEnv, settings, problems });
+}
+
+interface Choice {
+  readonly type: BackendType;
+  readonly because: string;
+  /** The variable or option that decided; `undefined` when there was none. */
+  readonly source: string | undefined;
+}
+
+function chooseBackend(env: Environment, options: EasyStorageOptions): Choice {
+  const schema = { backend: storageVariables.backend };
+  const { backend } = loadSettings(schema, env, { backend: options.backend });
+  if (backend !== undefined) {
+    const source = options.backend === undefined ? "STORAGE_BACKEND" : "option 'backend'";
+    return { type: backend, because: `${source} is '${backend}'`, source };
+  }
+  for (const type of backendTypes) {
+    const source = rows[type].detectedBy.find((name) => isVariableSet(env, name));
+    if (source !== undefined) return { type, because: `${source} is set`, source };
+  }
+  return { type: "memory", because: "no variable names a backend", source: undefined };
+}
+
+interface Draft {
+  readonly choice: Choice;
+  readonly env: Environment;
+  readonly options: EasyStorageOptions;
+  readonly appEnv: AppEnv | undefined;
+  readonly settings: StorageSettings | undefined;
+  readonly problems: ConfigurationProblem[];
+}
+
+async function build<T extends BackendType>(type: T, draft: Draft): Promise<ConfiguredBackend> {
+  const { choice, env, options, settings, problems } = draft;
+  const row: BackendRow<T> = rows[type];
+  const own: BackendSettings<T> | undefined = collect(problems, () =>
+    parseSettings(backendVariables[type], env, ownOptions(options)),
+  );
+  const detection = explain(choice, own ?? {});
+  if (own !== undefined) problems.push(...detection.missing.map((name) => isMissing(name, detection)));
+  problems.push(...findUnsafe(draft));
+  if (row.create === undefined) problems.push(isUnavailable(choice));
+  if (problems.length > 0 || own === undefined || settings === undefined || row.create === undefined) {
+    throw new ConfigurationError(problems);
+  }
+  return { backend: await row.create(own, settings), settings, detection };
+}
+
+/** What development allows and production does not. */
+function findUnsafe({ appEnv, choice, settings }: Draft): ConfigurationProblem[] {
+  if (appEnv !== "prod") return [];
+  const others = backendTypes.join(", ");
+  if (choice.source === undefined) {
+    const message = `nothing tells where to keep files in production; expected one of ${others}`;
+    return [{ name: "STORAGE_BACKEND", message }];
+  }
+  if (!rows[choice.type].signsWithSecret || settings === undefined || settings.signingSecret !== undefined)
+    return [];
+  const { name, expected } = storageVariables.signingSecret;
+  return [{ name, message: `is not set, and ${choice.type} needs it in production; expected ${expected}` }];
+}
+
+function explain({ type, because }: Choice, own: object): Detection {
+  const required = new Set<string>(rows[type].required);
+  const values = new Map<string, unknown>(Object.entries(own));
+  const missing = Object.entries(backendVariables[type])
+    .filter(([option]) => required.has(option) && values.get(option) === undefined)
+    .map(([, { name }]) => name);
+  return { type, because, missing };
+}
+
+function isMissing(name: string, { type, because }: Detection): ConfigurationProblem {
+  return { name, message: `is not set, and ${type} needs it (${type} because ${because})` };
+}
+
+function isUnavailable({ type, because, source }: Choice): ConfigurationProblem {
+  const message = `the backend '${type}' is not available in this version (chosen because ${because})`;
+  return { name: source ?? "STORAGE_BACKEND", message };
+}
+
+function signingOf({ baseUrl, signingSecret }: StorageSettings) {
+  return { baseUrl, secrets: signingSecret?.map((secret) => secret.reveal()) };
+}
+
+function commonOptions(options: EasyStorageOptions) {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => Object.hasOwn(storageVariables, name)),
+  );
+}
+
+function ownOptions(options: EasyStorageOptions) {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => !Object.hasOwn(storageVariables, name)),
+  );
+}
+
+/** Runs a step, keeping what is wrong for the one error that names everything. */
+function collect<T>(problems: ConfigurationProblem[], step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}
