@@ -1,0 +1,115 @@
+/** What the contract is made of: all that a layer may lean on. */
+const contract = "^src/storage/(?:backend|key|error|capability)\\.ts$";
+/** What a backend may lean on beyond the contract. */
+const backendAids =
+  "^src/storage/(?:backend|key|error|capability|checksum|metadata|content-type|signed-url|description)\\.ts$";
+/** The places that know HTTP or the command line. */
+const edges = ["^src/(?:health|cli)/", "^src/[a-z]+/fastify/"];
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    { name: "no-unresolved", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "only-installed-packages",
+      comment: "What is published may lean only on what is installed with it.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["npm-peer"] },
+    },
+    {
+      name: "kernel-knows-nobody",
+      severity: "error",
+      from: { path: "^src/kernel/" },
+      to: { path: "^src/", pathNot: "^src/kernel/" },
+    },
+    {
+      name: "kernel-needs-only-zod",
+      severity: "error",
+      from: { path: "^src/kernel/" },
+      to: { path: "node_modules/", pathNot: "node_modules/zod/" },
+    },
+    {
+      name: "features-by-their-index",
+      comment: "A feature knows another by its public face; the command line puts everything together.",
+      severity: "error",
+      from: { path: "^src/([^/]+)/", pathNot: "^src/cli/" },
+      to: { path: "^src/[^/]+/", pathNot: ["^src/$1/", "^src/[^/]+/index\\.ts$"] },
+    },
+    {
+      name: "storage-core-knows-the-kernel",
+      comment: "prefix is what forTenant is made of.",
+      severity: "error",
+      from: {
+        path: "^src/storage/[^/]+\\.ts$",
+        pathNot: "^src/storage/(?:index|from-env|easy-storage)\\.ts$",
+      },
+      to: {
+        path: "^src/",
+        pathNot: ["^src/storage/[^/]+\\.ts$", "^src/kernel/", "^src/storage/layers/prefix\\.ts$"],
+      },
+    },
+    {
+      name: "layers-know-the-contract",
+      severity: "error",
+      from: { path: "^src/storage/layers/" },
+      to: { path: "^src/", pathNot: [contract, "^src/storage/layers/"] },
+    },
+    {
+      name: "layers-know-no-sibling",
+      comment: "around is what layers are made of; stack is where their order is fixed.",
+      severity: "error",
+      from: { path: "^src/storage/layers/", pathNot: "^src/storage/layers/stack\\.ts$" },
+      to: { path: "^src/storage/layers/", pathNot: "^src/storage/layers/around\\.ts$" },
+    },
+    {
+      name: "backends-know-the-contract",
+      severity: "error",
+      from: { path: "^src/storage/backends/([^/]+)/" },
+      to: { path: "^src/", pathNot: [backendAids, "^src/storage/backends/$1/"] },
+    },
+    {
+      name: "backends-are-named-in-one-place",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(?:storage/backends/|storage/from-env\\.ts$|cli/)" },
+      to: { path: "^src/storage/backends/" },
+    },
+    {
+      name: "backends-are-loaded-on-demand",
+      severity: "error",
+      from: { path: "^src/(?:storage/from-env\\.ts$|cli/)" },
+      to: { path: "^src/storage/backends/", dynamic: false },
+    },
+    {
+      name: "http-at-the-edges",
+      comment: "problem.ts needs the names of the status codes.",
+      severity: "error",
+      from: { path: "^src/", pathNot: [...edges, "^src/kernel/problem\\.ts$"] },
+      to: { path: ["node_modules/(?:fastify|fastify-plugin|@fastify)/", "^(node:)?https?$"] },
+    },
+    {
+      name: "routes-at-the-edges",
+      severity: "error",
+      from: { path: "^src/", pathNot: [...edges, "^src/index\\.ts$"] },
+      to: { path: "^src/[a-z]+/fastify/" },
+    },
+    {
+      name: "command-line-in-cli",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cli/" },
+      to: { path: "^src/cli/|node_modules/(?:commander|close-with-grace)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["types", "import", "default"] },
+  },
+};

@@ -1,0 +1,61 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { root, say, walk } from "./prepare.js";
+
+/**
+ * Runs the test suites.
+ *
+ * @param filters - paths or parts of paths; all suites when there is none.
+ * @param leftOut - how the files end that are not to run; each of them counts as skipped.
+ * @returns how many tests passed, failed and were skipped.
+ */
+export function runSuites(filters, leftOut) {
+  const folder = mkdtempSync(join(tmpdir(), "svc-infra-test-"));
+  const report = join(folder, "report.json");
+  try {
+    const { status } = spawnSync(process.execPath, vitestArguments(filters, leftOut, report), {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    const counts = existsSync(report) ? count(JSON.parse(readFileSync(report, "utf8"))) : noCounts;
+    return withFailure({ ...counts, skipped: counts.skipped + countFiles(leftOut) }, status);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const noCounts = { passed: 0, failed: 0, skipped: 0 };
+
+function vitestArguments(filters, leftOut, report) {
+  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const excluded = leftOut.map((ending) => `--exclude=**/*${ending}`);
+  return [vitest, "run", ...reporters, ...excluded, ...filters];
+}
+
+function count({ numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults }) {
+  return {
+    passed: numPassedTests,
+    failed: numFailedTests + testResults.filter(isBrokenSuite).length,
+    skipped: numPendingTests + numTodoTests,
+  };
+}
+
+/** A file that fails outside its tests, as when an import is wrong. */
+function isBrokenSuite({ status, assertionResults }) {
+  return status === "failed" && !assertionResults.some((test) => test.status === "failed");
+}
+
+/** An error outside every test fails the run, although no test counts it. */
+function withFailure(counts, status) {
+  if (status === 0 || counts.failed > 0) return counts;
+  say("FAIL the test runner ended with an error");
+  return { ...counts, failed: 1 };
+}
+
+function countFiles(endings) {
+  const files = walk(join(root, "test"));
+  return files.filter((file) => endings.some((ending) => file.endsWith(ending))).length;
+}

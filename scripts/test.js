@@ -1,0 +1,35 @@
+import { ensureBuilt, ensureInstalled, say } from "./prepare.js";
+
+const args = process.argv.slice(2);
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+if (ensureInstalled()) await runEverything();
+else totals.failed += 1;
+
+say(
+  `${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""}`,
+);
+process.exitCode = totals.failed > 0 ? 1 : 0;
+
+/** `--checks-only` leaves the suites out; any other argument selects suites and leaves the checks out. */
+async function runEverything() {
+  const filters = args.filter((each) => each !== "--checks-only");
+  add({ failed: ensureBuilt() ? 0 : 1 });
+  if (filters.length === 0) add((await import("./checks.js")).runChecks());
+  if (!args.includes("--checks-only")) await runTests(filters);
+}
+
+async function runTests(filters) {
+  const { prepareRigs } = await import("./rigs.js");
+  const { runSuites } = await import("./suites.js");
+  const { leftOut, failed } = prepareRigs();
+  for (const name of failed) say(`FAIL the Debian package ${name} could not be installed`);
+  add({ failed: failed.length });
+  add(runSuites(filters, leftOut));
+}
+
+function add({ passed = 0, failed = 0, skipped = 0 }) {
+  totals.passed += passed;
+  totals.failed += failed;
+  totals.skipped += skipped;
+}
