@@ -1,0 +1,238 @@
+import { constants } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { abortable } from "../../abortable.js";
+import type {
+  Body,
+  CallOptions,
+  CopyOptions,
+  Failure,
+  ListedObject,
+  ListOptions,
+  ListPage,
+  ObjectDescription,
+  ObjectStat,
+  OpenedObject,
+  ReadOptions,
+  RemoveFailure,
+  SignOptions,
+  StorageBackend,
+  UploadedPart,
+  WriteConditions,
+  WriteOptions,
+} from "../../backend.js";
+import type { Key } from "../../key.js";
+import { UrlSigner } from "../../signed-url.js";
+import { ByteBudget } from "./byte-budget.js";
+import { classifyMemoryError } from "./classify.js";
+import { ExpiryClock } from "./expiry-clock.js";
+import { MemoryError } from "./memory-error.js";
+import { pageOf } from "./name-page.js";
+import { ObjectTable, statOf } from "./object-table.js";
+import { OpenedBytes } from "./opened-bytes.js";
+import { PageCursor } from "./page-cursor.js";
+import { UploadTable } from "./upload-table.js";
+
+export interface MemoryBackendOptions {
+  /** Bytes that all objects and uploads together may have; 100,000,000 by default. */
+  readonly maxBytes?: number | undefined;
+  /** Milliseconds after which objects, and uploads that were not completed, are gone; never by default. */
+  readonly ttlMs?: number | undefined;
+  /** Where the file route is reached; `http://localhost:8000/files` by default. */
+  readonly baseUrl?: string | undefined;
+  /** Secrets of signed URLs, the first one signs; a random one by default. */
+  readonly secrets?: readonly string[] | undefined;
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** Everything; `maxBytes` is the longest buffer of this Node, since the limit in all is a quota. */
+export const memoryCapabilities = {
+  signGet: true,
+  signPut: true,
+  ifAbsent: true,
+  ifMatch: true,
+  multipart: true,
+  exactDelete: true,
+  maxBytes: constants.MAX_LENGTH,
+  minPartBytes: 1,
+} as const;
+
+/** Keeps objects in this process, for tests, development and what may be lost. Readers keep the version they opened. */
+export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> {
+  readonly name = "MemoryBackend";
+  readonly type = "memory";
+  readonly capabilities: typeof memoryCapabilities = memoryCapabilities;
+  readonly #now: () => number;
+  readonly #signer: UrlSigner;
+  readonly #budget: ByteBudget;
+  readonly #objects: ObjectTable;
+  readonly #uploads: UploadTable;
+  readonly #clock: ExpiryClock | undefined;
+  readonly #cursor = new PageCursor();
+  #isClosed = false;
+
+  constructor(options: MemoryBackendOptions = {}) {
+    const { maxBytes = 100_000_000, ttlMs, baseUrl = "http://localhost:8000/files" } = options;
+    this.#now = options.now ?? Date.now;
+    const secrets = options.secrets ?? [randomBytes(32).toString("base64url")];
+    this.#signer = new UrlSigner({ baseUrl, secrets, now: this.#now });
+    this.#budget = new ByteBudget(maxBytes);
+    this.#objects = new ObjectTable(this.#budget);
+    this.#uploads = new UploadTable(this.#budget);
+    if (ttlMs !== undefined)
+      this.#clock = new ExpiryClock(ttlMs, this.#now, (time) => this.#removeUntil(time));
+  }
+
+  classify(error: unknown): Failure {
+    return classifyMemoryError(error);
+  }
+
+  async stat(key: Key, options: CallOptions): Promise<ObjectStat> {
+    this.#enter(options);
+    return statOf(key, this.#objects.get(key));
+  }
+
+  async read(key: Key, { range, ifMatch, signal }: ReadOptions): Promise<OpenedObject> {
+    this.#enter({ signal });
+    const object = this.#objects.get(key);
+    if (ifMatch !== undefined && ifMatch !== object.etag) {
+      throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
+    }
+    return new OpenedBytes(object.bytes, statOf(key, object), range, signal);
+  }
+
+  async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    this.#enter(options);
+    if (body.bytes !== undefined) return this.#publish(key, Buffer.from(body.bytes), 0, body, options);
+    return this.#take(body, options, (bytes) => this.#publish(key, bytes, bytes.length, body, options));
+  }
+
+  async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    this.#enter(options);
+    const source = this.#objects.get(from);
+    const copied = this.#objects.publish(to, { ...source, reservedBytes: 0 }, options, this.#now());
+    this.#clock?.start();
+    return statOf(to, copied);
+  }
+
+  async remove(key: Key, options: CallOptions): Promise<boolean> {
+    this.#enter(options);
+    return this.#objects.remove(key);
+  }
+
+  async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
+    this.#enter(options);
+    for (const key of keys) this.#objects.remove(key);
+    return [];
+  }
+
+  async list(options: ListOptions): Promise<ListPage> {
+    this.#enter(options);
+    const { prefix, cursor } = options;
+    const after = cursor === undefined ? undefined : this.#cursor.read(prefix, cursor);
+    const { names, prefixes, last } = pageOf(this.#objects.names, options, after);
+    return {
+      items: names.map((key) => this.#listed(key)),
+      prefixes,
+      cursor: last === undefined ? undefined : this.#cursor.write(prefix, last),
+    };
+  }
+
+  async sign(key: Key, options: SignOptions): Promise<string> {
+    this.#enter(undefined);
+    return this.#signer.sign(key, options);
+  }
+
+  async signer(): Promise<UrlSigner> {
+    return this.#signer;
+  }
+
+  async createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
+    this.#enter(options);
+    this.#clock?.start();
+    const { contentType, filename, metadata } = options;
+    return this.#uploads.create(key, { contentType, filename, metadata }, this.#now());
+  }
+
+  async writePart(
+    key: Key,
+    uploadId: string,
+    number: number,
+    body: Body,
+    options: CallOptions,
+  ): Promise<UploadedPart> {
+    this.#enter(options);
+    this.#uploads.check(key, uploadId);
+    return this.#take(body, options, (bytes) =>
+      this.#uploads.put(key, uploadId, number, bytes, body.checksum()),
+    );
+  }
+
+  async completeUpload(
+    key: Key,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: CallOptions & WriteConditions,
+  ): Promise<ObjectStat> {
+    this.#enter(options);
+    const { description, ...joined } = this.#uploads.join(key, uploadId, parts);
+    const stored = this.#objects.publish(key, { ...description, ...joined }, options, this.#now());
+    this.#uploads.forget(uploadId);
+    this.#clock?.start();
+    return statOf(key, stored);
+  }
+
+  async abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void> {
+    this.#enter(options);
+    this.#uploads.abort(key, uploadId);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#clock?.stop();
+    this.#removeUntil(Number.POSITIVE_INFINITY);
+  }
+
+  #enter(options: CallOptions | undefined): void {
+    options?.signal?.throwIfAborted();
+    if (this.#isClosed) throw new MemoryError("unavailable", "the storage has been closed");
+    this.#clock?.check();
+  }
+
+  /** Takes in a whole body against the budget and hands it over; gives the bytes back if either fails. */
+  async #take<T>(body: Body, { signal }: CallOptions, keep: (bytes: Buffer) => T): Promise<T> {
+    const pieces: Uint8Array[] = [];
+    let reservedBytes = 0;
+    try {
+      for await (const piece of abortable(body.open(), signal)) {
+        this.#budget.reserve(piece.length);
+        reservedBytes += piece.length;
+        pieces.push(piece);
+      }
+      this.#enter({ signal });
+      return keep(Buffer.concat(pieces));
+    } catch (error) {
+      this.#budget.release(reservedBytes);
+      throw error;
+    }
+  }
+
+  #publish(key: Key, bytes: Buffer, reservedBytes: number, body: Body, options: WriteOptions): ObjectStat {
+    const { contentType, filename, metadata } = options;
+    const object = { bytes, reservedBytes, checksum: body.checksum(), contentType, filename, metadata };
+    const stored = this.#objects.publish(key, object, options, this.#now());
+    this.#clock?.start();
+    return statOf(key, stored);
+  }
+
+  #listed(key: Key): ListedObject {
+    const { bytes, writtenAt } = this.#objects.get(key);
+    return { key, size: bytes.length, lastModified: new Date(writtenAt) };
+  }
+
+  #removeUntil(time: number): number | undefined {
+    const next = [this.#objects.removeUntil(time), this.#uploads.removeUntil(time)];
+    const known = next.filter((each) => each !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from "node:crypto";
+import type { ObjectDescription, ObjectStat, WriteConditions } from "../../backend.js";
+import type { Checksum } from "../../checksum.js";
+import type { Key } from "../../key.js";
+import type { ByteBudget } from "./byte-budget.js";
+import { MemoryError } from "./memory-error.js";
+import { SortedNames } from "./sorted-names.js";
+
+/** One version of an object. Its bytes never change, so that readers and copies may share them. */
+export interface StoredObject extends ObjectDescription {
+  readonly bytes: Buffer;
+  readonly checksum: Checksum;
+  readonly etag: string;
+  /** Milliseconds since the epoch. */
+  readonly writtenAt: number;
+}
+
+/** What is to be published. */
+export interface NewObject extends ObjectDescription {
+  readonly bytes: Buffer;
+  readonly checksum: Checksum;
+  /** Bytes of the budget that are taken for it already. */
+  readonly reservedBytes: number;
+}
+
+/** The objects by key. Each change is one synchronous step, which is what makes conditions atomic. */
+export class ObjectTable {
+  readonly names: SortedNames<Key> = new SortedNames(() => this.#objects.keys());
+  readonly #objects = new Map<Key, StoredObject>();
+  readonly #budget: ByteBudget;
+  /** Other processes and instances must not make the same ETags. */
+  readonly #origin = randomBytes(6).toString("hex");
+  #version = 0;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
+
+  get(key: Key): StoredObject {
+    const object = this.#objects.get(key);
+    if (object === undefined) throw new MemoryError("not_found", "there is no such object");
+    return object;
+  }
+
+  publish(key: Key, object: NewObject, conditions: WriteConditions, now: number): StoredObject {
+    const old = this.#objects.get(key);
+    checkConditions(old, conditions);
+    this.#budget.reserve(object.bytes.length - (old?.bytes.length ?? 0) - object.reservedBytes);
+    const { bytes, checksum, contentType, filename, metadata } = object;
+    const etag = `${this.#origin}-${(this.#version++).toString(36)}`;
+    const stored = { bytes, checksum, contentType, filename, metadata, etag, writtenAt: now };
+    if (old === undefined) this.names.add(key);
+    else this.#objects.delete(key);
+    this.#objects.set(key, stored);
+    return stored;
+  }
+
+  remove(key: Key): boolean {
+    const old = this.#objects.get(key);
+    if (old === undefined) return false;
+    this.#objects.delete(key);
+    this.names.remove(key);
+    this.#budget.release(old.bytes.length);
+    return true;
+  }
+
+  /** Removes what was written at or before `time`; returns when the next one was written. The map is in that order. */
+  removeUntil(time: number): number | undefined {
+    for (const [key, { writtenAt }] of this.#objects) {
+      if (writtenAt > time) return writtenAt;
+      this.remove(key);
+    }
+    return undefined;
+  }
+}
+
+/** What is told of an object; made anew each time, since dates can be changed. */
+export function statOf(key: Key, object: StoredObject): ObjectStat {
+  return {
+    key,
+    size: object.bytes.length,
+    contentType: object.contentType,
+    etag: object.etag,
+    lastModified: new Date(object.writtenAt),
+    filename: object.filename,
+    metadata: object.metadata,
+    checksum: object.checksum,
+  };
+}
+
+function checkConditions(old: StoredObject | undefined, { ifAbsent, ifMatch }: WriteConditions): void {
+  if (ifAbsent && old !== undefined)
+    throw new MemoryError("precondition_failed", "there is an object already");
+  if (ifMatch !== undefined && old?.etag !== ifMatch) {
+    throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
+  }
+}

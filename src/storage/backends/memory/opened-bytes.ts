@@ -1,0 +1,49 @@
+import type { ByteRange, Bytes, ObjectStat, OpenedObject } from "../../backend.js";
+import { MemoryError } from "./memory-error.js";
+
+/** Larger content goes out in pieces, so that it is not held twice. */
+const maxAtOnceBytes = 1_048_576;
+const pieceBytes = 262_144;
+
+/** An object as it was when it was opened. What goes out is a copy, since it belongs to whoever receives it. */
+export class OpenedBytes implements OpenedObject {
+  readonly stat: ObjectStat;
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Uint8Array | undefined;
+  readonly #content: Buffer;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(content: Buffer, stat: ObjectStat, range: ByteRange | undefined, signal?: AbortSignal) {
+    const [start, end] = range === undefined ? [0, stat.size] : boundsOf(range, stat.size);
+    this.stat = stat;
+    this.start = start;
+    this.end = end;
+    this.#content = content;
+    this.#signal = signal;
+    if (end - start <= maxAtOnceBytes) this.bytes = Buffer.from(content.subarray(start, end));
+  }
+
+  get body(): Bytes {
+    return this.#pieces();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async *#pieces(): Bytes {
+    for (let at = this.start; at < this.end; at += pieceBytes) {
+      this.#signal?.throwIfAborted();
+      yield Buffer.from(this.#content.subarray(at, Math.min(at + pieceBytes, this.end)));
+    }
+  }
+}
+
+/** Clamps a range to the object (RFC 9110 §14.1.2). */
+function boundsOf(range: ByteRange, size: number): readonly [number, number] {
+  const start = "suffix" in range ? Math.max(0, size - range.suffix) : range.start;
+  const end = "suffix" in range ? size : Math.min((range.end ?? size) + 1, size);
+  if (start < end) return [start, end];
+  throw new MemoryError("invalid_range", `the range lies outside the object's ${size} bytes`);
+}

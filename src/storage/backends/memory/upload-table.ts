@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import type { ObjectDescription, UploadedPart } from "../../backend.js";
+import { type Checksum, ChecksumBuilder } from "../../checksum.js";
+import type { Key } from "../../key.js";
+import type { ByteBudget } from "./byte-budget.js";
+import { MemoryError } from "./memory-error.js";
+
+interface StoredPart {
+  readonly bytes: Buffer;
+  readonly etag: string;
+}
+
+interface Upload {
+  readonly key: Key;
+  readonly description: ObjectDescription;
+  readonly parts: Map<number, StoredPart>;
+  readonly begunAt: number;
+}
+
+/** An upload whose parts have been joined. */
+export interface JoinedUpload {
+  readonly bytes: Buffer;
+  readonly checksum: Checksum;
+  readonly description: ObjectDescription;
+  /** Bytes of all its parts, those that were not asked for too. */
+  readonly reservedBytes: number;
+}
+
+/** Multipart uploads that are under way. */
+export class UploadTable {
+  readonly #uploads = new Map<string, Upload>();
+  readonly #budget: ByteBudget;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
+
+  create(key: Key, description: ObjectDescription, now: number): string {
+    const id = randomBytes(18).toString("base64url");
+    this.#uploads.set(id, { key, description, parts: new Map(), begunAt: now });
+    return id;
+  }
+
+  /** Refuses an upload that is not under way. */
+  check(key: Key, id: string): void {
+    this.#get(key, id);
+  }
+
+  /** Keeps a part whose bytes have been reserved. */
+  put(key: Key, id: string, number: number, bytes: Buffer, checksum: Checksum): UploadedPart {
+    const { parts } = this.#get(key, id);
+    this.#budget.release(parts.get(number)?.bytes.length ?? 0);
+    const etag = `${number}-${bytes.length}-${checksum.slice("crc32:".length)}`;
+    parts.set(number, { bytes, etag });
+    return { number, etag, size: bytes.length };
+  }
+
+  /** Joins the parts that were named; the upload stays until it is {@link forget forgotten}. */
+  join(key: Key, id: string, named: readonly UploadedPart[]): JoinedUpload {
+    const upload = this.#get(key, id);
+    const pieces = named.map((part, index) => {
+      if (part.number <= (named[index - 1]?.number ?? 0)) throw wrongPart("the parts are not in order");
+      const stored = upload.parts.get(part.number);
+      if (stored === undefined || stored.etag !== part.etag)
+        throw wrongPart(`there is no such part ${part.number}`);
+      return stored.bytes;
+    });
+    const crc = pieces.reduce((builder, piece) => builder.update(piece), new ChecksumBuilder("crc32"));
+    const { description } = upload;
+    return {
+      bytes: Buffer.concat(pieces),
+      checksum: crc.digest(),
+      description,
+      reservedBytes: heldBytes(upload),
+    };
+  }
+
+  /** Drops an upload whose bytes now belong to an object. */
+  forget(id: string): void {
+    this.#uploads.delete(id);
+  }
+
+  /** Drops an upload with its bytes. */
+  abort(key: Key, id: string): void {
+    const upload = this.#uploads.get(id);
+    if (upload?.key !== key) return;
+    this.#uploads.delete(id);
+    this.#budget.release(heldBytes(upload));
+  }
+
+  /** Drops what was begun at or before `time`; returns when the next one was begun. */
+  removeUntil(time: number): number | undefined {
+    for (const [id, { key, begunAt }] of this.#uploads) {
+      if (begunAt > time) return begunAt;
+      this.abort(key, id);
+    }
+    return undefined;
+  }
+
+  #get(key: Key, id: string): Upload {
+    const upload = this.#uploads.get(id);
+    if (upload?.key === key) return upload;
+    throw new MemoryError("not_found", "there is no such upload");
+  }
+}
+
+function heldBytes({ parts }: Upload): number {
+  let sum = 0;
+  for (const { bytes } of parts.values()) sum += bytes.length;
+  return sum;
+}
+
+function wrongPart(message: string): MemoryError {
+  return new MemoryError("invalid_argument", message);
+}
