@@ -15,7 +15,7 @@ export function pageOf<Name extends string>(
   { prefix, delimiter, limit }: Pick<ListOptions, "prefix" | "delimiter" | "limit">,
   after: string | undefined,
 ): NamePage<Name> {
-  const page = { names: [] as string[], prefixes: [] as string[] };
+  const page: { names: Name[]; prefixes: string[] } = { names: [], prefixes: [] };
   let last: string | undefined;
   const walk = names.from(after === undefined ? prefix : behind(after));
   for (let step = walk.next(); !step.done && step.value.startsWith(prefix); step = walk.next(skipTo(last))) {
