@@ -2,7 +2,7 @@
 const contract = "^src/storage/(?:backend|key|error|capability)\\.ts$";
 /** What a backend may lean on beyond the contract. */
 const backendAids =
-  "^src/storage/(?:backend|key|error|capability|checksum|metadata|content-type|signed-url|description)\\.ts$";
+  "^src/storage/(?:backend|key|error|capability|checksum|metadata|content-type|signed-url|description|abortable)\\.ts$";
 /** The places that know HTTP or the command line. */
 const edges = ["^src/(?:health|cli)/", "^src/[a-z]+/fastify/"];
 

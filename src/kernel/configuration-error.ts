@@ -25,3 +25,18 @@ export class ConfigurationError extends Error {
     return this.problems.map(({ name }) => name);
   }
 }
+
+/**
+ * Runs a step, keeping its configuration problems for one error that names them all.
+ *
+ * @returns what the step returned, or `undefined` when there were problems.
+ */
+export function collectProblems<T>(problems: ConfigurationProblem[], step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}

@@ -11,3 +11,9 @@ export function readVariable(env: Environment, name: string): string | undefined
 export function isVariableSet(env: Environment, name: string): boolean {
   return readVariable(env, name) !== undefined || readVariable(env, `${name}_FILE`) !== undefined;
 }
+
+/** The environment, with `defaults` for the variables that have no value. */
+export function withDefaults(env: Environment, defaults: Environment): Environment {
+  const unset = Object.entries(defaults).filter(([name]) => readVariable(env, name) === undefined);
+  return Object.freeze({ ...env, ...Object.fromEntries(unset) });
+}

@@ -1,7 +1,7 @@
 export { type AppEnv, appEnvOf } from "./app-env.js";
-export { ConfigurationError, type ConfigurationProblem } from "./configuration-error.js";
+export { ConfigurationError, type ConfigurationProblem, collectProblems } from "./configuration-error.js";
 export { readEnvironment } from "./env-file.js";
-export { type Environment, isVariableSet, readVariable } from "./environment.js";
+export { type Environment, isVariableSet, readVariable, withDefaults } from "./environment.js";
 export {
   type HealthCheck,
   type HealthCheckOptions,

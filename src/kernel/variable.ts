@@ -16,7 +16,7 @@ export interface VariableSpec<T> {
   /** Whether its value must not be shown; it can then also come from the file that `NAME_FILE` names. */
   readonly secret?: boolean;
   /** What holds when nothing is set. */
-  readonly default?: T;
+  readonly default?: NoInfer<T>;
   /** The default in words, where it is worked out later. */
   readonly defaultText?: string;
 }
@@ -49,7 +49,7 @@ export type SettingOptions<S extends SettingsSchema> = {
 };
 
 /** Describes a setting; without a default its value may be `undefined`. */
-export function variable<T>(spec: VariableSpec<T> & { readonly default: T }): Variable<T>;
+export function variable<T>(spec: VariableSpec<T> & { readonly default: NoInfer<T> }): Variable<T>;
 export function variable<T>(spec: VariableSpec<T>): Variable<T | undefined>;
 export function variable<T>(spec: VariableSpec<T>): VariableSpec<T> {
   return Object.freeze(spec);
@@ -59,7 +59,9 @@ export function variable<T>(spec: VariableSpec<T>): VariableSpec<T> {
 export const text: z.ZodType<string> = z.string().min(1);
 
 /** One of some words. */
-export function oneOf<const Word extends string>(words: readonly Word[]): z.ZodType<Word> {
+export function oneOf<const Words extends readonly [string, ...string[]]>(
+  words: Words,
+): z.ZodType<Words[number]> {
   return z.enum(words);
 }
 

@@ -1,5 +1,5 @@
 import { type Environment, readEnvironment } from "../kernel/index.js";
-import { backendFromEnv, type Detection } from "./from-env.js";
+import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
 import type { EasyStorageOptions, StorageSettings } from "./settings.js";
 import { Storage } from "./storage.js";
 
@@ -15,13 +15,15 @@ const configurations = new WeakMap<Storage, StorageConfiguration>();
  * A storage from the environment (and the `.env` file): an option beats a variable, a variable beats the
  * default. Reaches nothing: the first call does.
  *
+ * @param fallback - what to use instead of memory when nothing names a backend.
  * @throws ConfigurationError naming every variable and option at fault.
  */
 export async function easyStorage(
   options: EasyStorageOptions = {},
   env: Environment = readEnvironment(),
+  fallback?: Fallback,
 ): Promise<Storage> {
-  const { backend, settings, detection } = await backendFromEnv(env, options);
+  const { backend, settings, detection } = await backendFromEnv(env, options, fallback);
   const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes });
   configurations.set(storage, { detection, settings });
   return storage;

@@ -3,10 +3,12 @@ import {
   appEnvOf,
   ConfigurationError,
   type ConfigurationProblem,
+  collectProblems,
   type Environment,
   isVariableSet,
   loadSettings,
   parseSettings,
+  withDefaults,
 } from "../kernel/index.js";
 import type { StorageBackend } from "./backend.js";
 import {
@@ -33,6 +35,14 @@ export interface ConfiguredBackend {
   readonly backend: StorageBackend;
   readonly settings: StorageSettings;
   readonly detection: Detection;
+}
+
+/** What to use, outside production, when nothing names a backend. */
+export interface Fallback {
+  readonly type: BackendType;
+  readonly because: string;
+  /** Variables that then hold unless they are set. */
+  readonly defaults: Environment;
 }
 
 interface BackendRow<T extends BackendType> {
@@ -80,6 +90,12 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
 };
 
+const memory: Fallback = {
+  type: "memory",
+  because: "nothing is set that names a backend; files are lost when the process ends",
+  defaults: {},
+};
+
 /**
  * Chooses the backend: the option, else `STORAGE_BACKEND`, else the first whose variable is set in the order
  * of `backendTypes`, else memory. Makes and reaches nothing.
@@ -87,7 +103,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
  * @throws ConfigurationError naming the variable or option at fault.
  */
 export function detectBackend(env: Environment, options: EasyStorageOptions = {}): Detection {
-  const choice = chooseBackend(env, options);
+  const choice = chooseBackend(env, options, memory);
   return explain(choice, parseSettings(backendVariables[choice.type], env, ownOptions(options)));
 }
 
@@ -99,13 +115,16 @@ export function detectBackend(env: Environment, options: EasyStorageOptions = {}
 export async function backendFromEnv(
   env: Environment,
   options: EasyStorageOptions = {},
+  fallback: Fallback = memory,
 ): Promise<ConfiguredBackend> {
   const problems: ConfigurationProblem[] = [];
-  const appEnv = collect(problems, () => appEnvOf(env));
-  const settings = collect(problems, () => loadSettings(storageVariables, env, commonOptions(options)));
-  const choice = collect([], () => chooseBackend(env, options));
+  const appEnv = collectProblems(problems, () => appEnvOf(env));
+  const settings = collectProblems(problems, () =>
+    loadSettings(storageVariables, env, commonOptions(options)),
+  );
+  const choice = collectProblems([], () => chooseBackend(env, options, fallback));
   if (choice === undefined) throw new ConfigurationError(problems);
-  return build(choice.type, { choice, env, options, appEnv, settings, problems });
+  return build(choice.type, { choice, options, appEnv, settings, problems });
 }
 
 interface Choice {
@@ -113,25 +132,27 @@ interface Choice {
   readonly because: string;
   /** The variable or option that decided; `undefined` when there was none. */
   readonly source: string | undefined;
+  /** The environment, with what the fallback adds. */
+  readonly env: Environment;
 }
 
-function chooseBackend(env: Environment, options: EasyStorageOptions): Choice {
+function chooseBackend(env: Environment, options: EasyStorageOptions, fallback: Fallback): Choice {
   const schema = { backend: storageVariables.backend };
   const { backend } = loadSettings(schema, env, { backend: options.backend });
   if (backend !== undefined) {
     const source = options.backend === undefined ? "STORAGE_BACKEND" : "option 'backend'";
-    return { type: backend, because: `${source} is '${backend}'`, source };
+    return { type: backend, because: `${source} is '${backend}'`, source, env };
   }
   for (const type of backendTypes) {
     const source = rows[type].detectedBy.find((name) => isVariableSet(env, name));
-    if (source !== undefined) return { type, because: `${source} is set`, source };
+    if (source !== undefined) return { type, because: `${source} is set`, source, env };
   }
-  return { type: "memory", because: "no variable names a backend", source: undefined };
+  const { type, because, defaults } = fallback;
+  return { type, because, source: undefined, env: withDefaults(env, defaults) };
 }
 
 interface Draft {
   readonly choice: Choice;
-  readonly env: Environment;
   readonly options: EasyStorageOptions;
   readonly appEnv: AppEnv | undefined;
   readonly settings: StorageSettings | undefined;
@@ -139,10 +160,10 @@ interface Draft {
 }
 
 async function build<T extends BackendType>(type: T, draft: Draft): Promise<ConfiguredBackend> {
-  const { choice, env, options, settings, problems } = draft;
+  const { choice, options, settings, problems } = draft;
   const row: BackendRow<T> = rows[type];
-  const own: BackendSettings<T> | undefined = collect(problems, () =>
-    parseSettings(backendVariables[type], env, ownOptions(options)),
+  const own: BackendSettings<T> | undefined = collectProblems(problems, () =>
+    parseSettings(backendVariables[type], choice.env, ownOptions(options)),
   );
   const detection = explain(choice, own ?? {});
   if (own !== undefined) problems.push(...detection.missing.map((name) => isMissing(name, detection)));
@@ -200,15 +221,4 @@ function ownOptions(options: EasyStorageOptions) {
   return Object.fromEntries(
     Object.entries(options).filter(([name]) => !Object.hasOwn(storageVariables, name)),
   );
-}
-
-/** Runs a step, keeping what is wrong for the one error that names everything. */
-function collect<T>(problems: ConfigurationProblem[], step: () => T): T | undefined {
-  try {
-    return step();
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    problems.push(...error.problems);
-    return undefined;
-  }
 }

@@ -92,6 +92,13 @@ export const backendVariables = {
       help: "Bytes that all objects together may have.",
       default: 100_000_000,
     }),
+    ttlMs: variable({
+      name: "STORAGE_MEMORY_TTL_MS",
+      type: wholeNumber({ min: 1 }),
+      expected: "a whole number of milliseconds above 0",
+      help: "Milliseconds after which an object is gone.",
+      defaultText: "never",
+    }),
   },
   s3: {
     bucket: variable({ name: "STORAGE_S3_BUCKET", type: text, expected: "a bucket", help: "Bucket." }),
