@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { fstatSync, futimesSync, readSync, type Stats } from "node:fs";
+import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../../checksum.js";
+import { sniffBytes, sniffContentType } from "../../content-type.js";
+import { noMetadata } from "../../metadata.js";
+import { DiskError, notFound } from "./disk-error.js";
+import type { Described } from "./find.js";
+import { isVisibleFolder } from "./folders.js";
+import { folderOf } from "./layout.js";
+import { type FileFingerprint, fingerprintOf, type ObjectRecord, parsePending } from "./record.js";
+import type { Store } from "./store.js";
+import { readSmall } from "./whole-file.js";
+
+const pieceBytes = 1024 * 1024;
+
+/**
+ * Describes a body whose stamp fits no record: the folder was copied without times, or the file was put there
+ * or changed by hand. Content that still has the checksum of its record keeps the record.
+ */
+export function adopt(store: Store, key: string, fd: number, stats: Stats): Described {
+  // A matching record proves that this store wrote the body. Here nothing does, so links are looked for.
+  if (!isVisibleFolder(folderOf(store.layout.body(key)))) throw notFound(key);
+  const file = fingerprintOf(stats);
+  const records = [store.layout.sidecar(key), store.layout.pending(key)].map((path) => recordIn(path, key));
+  const record = records.find((each) => each !== undefined && hasContentOf(each, fd, stats.size));
+  return record === undefined ? { file, record: describeForeign(key, fd, stats) } : rebind(fd, file, record);
+}
+
+function recordIn(path: string, key: string): ObjectRecord | undefined {
+  const text = readSmall(path);
+  if (text === undefined) return undefined;
+  const pending = parsePending(text);
+  // To serve a guessed type where one was chosen could make text of what was an attachment.
+  if (pending === undefined) throw new DiskError("corrupt", `the metadata of '${key}' is damaged`);
+  return pending.record;
+}
+
+function hasContentOf(record: ObjectRecord, fd: number, size: number): boolean {
+  if (record.checksum === undefined || record.size !== size) return false;
+  return checksumOfFile(fd, algorithmOf(record.checksum)) === record.checksum;
+}
+
+/** Checksum of an open file, from its start. */
+export function checksumOfFile(fd: number, algorithm: ChecksumAlgorithm): Checksum {
+  const builder = new ChecksumBuilder(algorithm);
+  const piece = Buffer.allocUnsafeSlow(pieceBytes);
+  let position = 0;
+  for (;;) {
+    const length = readSync(fd, piece, 0, pieceBytes, position);
+    if (length === 0) return builder.digest();
+    builder.update(piece.subarray(0, length));
+    position += length;
+  }
+}
+
+/** Gives the body back the stamp of its record, so that the next reader need not compare content. */
+function rebind(fd: number, file: FileFingerprint, record: ObjectRecord): Described {
+  try {
+    futimesSync(fd, record.stampUs / 1_000_000, record.stampUs / 1_000_000);
+    return { file: fingerprintOf(fstatSync(fd)), record };
+  } catch {
+    // A folder that may only be read is served as it is.
+    return { file, record };
+  }
+}
+
+function describeForeign(key: string, fd: number, stats: Stats): ObjectRecord {
+  const head = Buffer.alloc(sniffBytes);
+  const length = readSync(fd, head, 0, sniffBytes, 0);
+  const identity = `${stats.ino}:${stats.mtimeMs}:${stats.ctimeMs}:${stats.size}`;
+  return {
+    version: createHash("sha256").update(identity).digest("hex").slice(0, 24),
+    size: stats.size,
+    stampUs: fingerprintOf(stats).stampUs,
+    contentType: sniffContentType(head.subarray(0, length), key),
+    filename: undefined,
+    metadata: noMetadata,
+    checksum: undefined,
+  };
+}

@@ -1,0 +1,38 @@
+import type { Failure } from "../../backend.js";
+import { StorageError, type StorageErrorCode } from "../../error.js";
+import { DiskError, errnoOf } from "./disk-error.js";
+
+/** What errno means for a storage; see errno(3). */
+const codeOfErrno: Readonly<Record<string, StorageErrorCode>> = {
+  ENOENT: "not_found",
+  ENOTDIR: "key_conflict",
+  EISDIR: "key_conflict",
+  ENOTEMPTY: "key_conflict",
+  ELOOP: "permission_denied",
+  EACCES: "permission_denied",
+  EPERM: "permission_denied",
+  EROFS: "permission_denied",
+  ENOSPC: "quota_exceeded",
+  EDQUOT: "quota_exceeded",
+  EFBIG: "quota_exceeded",
+  ENAMETOOLONG: "invalid_key",
+  EMFILE: "unavailable",
+  ENFILE: "unavailable",
+  EIO: "unavailable",
+  ESTALE: "unavailable",
+  EBUSY: "unavailable",
+};
+
+/** What kind of failure an error of the local backend is. */
+export function classifyDiskError(error: unknown): Failure {
+  if (error instanceof StorageError) return { code: error.code, message: error.message };
+  if (error instanceof DiskError) return classifyOwn(error);
+  if (error instanceof Error && error.name === "AbortError") return { code: "aborted" };
+  if (error instanceof Error && error.name === "TimeoutError") return { code: "timeout" };
+  return { code: codeOfErrno[errnoOf(error) ?? ""] ?? "unknown" };
+}
+
+function classifyOwn(error: DiskError): Failure {
+  if (error.kind === "busy") return { code: "unavailable", message: error.message, applied: false };
+  return { code: error.kind, message: error.message };
+}

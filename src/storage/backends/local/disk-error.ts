@@ -1,0 +1,47 @@
+import type { StorageErrorCode } from "../../error.js";
+
+/** A failure whose kind this backend knows itself; everything else keeps its errno. */
+export class DiskError extends Error {
+  readonly kind: StorageErrorCode | "busy";
+
+  constructor(kind: StorageErrorCode | "busy", message: string) {
+    super(message);
+    this.name = "DiskError";
+    this.kind = kind;
+  }
+}
+
+/** An error on its way between threads, where classes get lost. */
+export interface SentError {
+  readonly kind: StorageErrorCode | "busy" | undefined;
+  readonly errno: string | undefined;
+  readonly message: string;
+}
+
+/** Takes an error apart for the way to another thread. */
+export function sendError(error: unknown): SentError {
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: error instanceof DiskError ? error.kind : undefined, errno: errnoOf(error), message };
+}
+
+/** Puts a sent error together again. */
+export function receiveError(sent: SentError): Error {
+  if (sent.kind !== undefined) return new DiskError(sent.kind, sent.message);
+  return Object.assign(new Error(sent.message), sent.errno === undefined ? {} : { code: sent.errno });
+}
+
+/** `ENOENT` and the like, where the error has one. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** The error for a key without an object. */
+export function notFound(key: string): DiskError {
+  return new DiskError("not_found", `there is no object '${key}'`);
+}
+
+/** True when there was another writer at work, so that trying again soon makes sense. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof DiskError && error.kind === "busy";
+}

@@ -1,0 +1,126 @@
+import { closeSync, fstatSync, lstatSync, openSync, type Stats } from "node:fs";
+import { adopt } from "./adopt.js";
+import { DiskError, errnoOf, notFound } from "./disk-error.js";
+import {
+  belongsTogether,
+  type FileFingerprint,
+  fingerprintOf,
+  type ObjectRecord,
+  parsePending,
+} from "./record.js";
+import type { Store } from "./store.js";
+import { readFlags, readSmall } from "./whole-file.js";
+
+/** What a file is, and its record unless it is the one that the asker knows already. */
+export interface Described {
+  readonly file: FileFingerprint;
+  readonly record: ObjectRecord | undefined;
+}
+
+/** An open body with its description; whoever gets it closes `fd`. */
+export interface OpenBody extends Described {
+  readonly fd: number;
+}
+
+/** After so many overwrites between two of our steps something else is wrong. */
+const maxAttempts = 100;
+
+/**
+ * Opens the body of a key and finds the record that was written with it.
+ *
+ * The body comes first and is held: its record is then in the sidecar, or still pending, or the body has been
+ * replaced meanwhile and we look again. A body that stays and has no record is not from this store.
+ */
+export function openObject(store: Store, key: string, known: FileFingerprint | undefined): OpenBody {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const fd = openBody(store, key);
+    try {
+      const described = describe(store, key, fd, known);
+      if (described !== undefined) return { ...described, fd };
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    closeSync(fd);
+  }
+  throw new DiskError("busy", "the object is replaced faster than it can be read");
+}
+
+/** {@link openObject} for those who want no bytes; in the ordinary case it opens nothing. */
+export function statObject(store: Store, key: string, known: FileFingerprint | undefined): Described {
+  const stats = lstatBody(store, key);
+  const quick = findRecord(store, key, fingerprintOf(stats), known);
+  if (quick !== undefined) return quick;
+  const { fd, ...described } = openObject(store, key, known);
+  closeSync(fd);
+  return described;
+}
+
+/** As {@link statObject}; `undefined` where there is no object. */
+export function statIfThere(store: Store, key: string): Described | undefined {
+  try {
+    return statObject(store, key, undefined);
+  } catch (error) {
+    if (error instanceof DiskError && error.kind === "not_found") return undefined;
+    throw error;
+  }
+}
+
+function openBody(store: Store, key: string): number {
+  try {
+    return openSync(store.layout.body(key), readFlags);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP" || errno === "ENXIO")
+      throw notFound(key);
+    throw error;
+  }
+}
+
+function lstatBody(store: Store, key: string): Stats {
+  const stats = lstatSync(store.layout.body(key), { throwIfNoEntry: false });
+  if (!stats?.isFile()) throw notFound(key);
+  return stats;
+}
+
+function describe(
+  store: Store,
+  key: string,
+  fd: number,
+  known: FileFingerprint | undefined,
+): Described | undefined {
+  const stats = fstatSync(fd);
+  if (!stats.isFile()) throw notFound(key);
+  const file = fingerprintOf(stats);
+  const found = findRecord(store, key, file, known);
+  if (found !== undefined) return found;
+  return isStillThere(store, key, file) ? adopt(store, key, fd, stats) : undefined;
+}
+
+function isStillThere(store: Store, key: string, file: FileFingerprint): boolean {
+  const now = fingerprintOf(lstatBody(store, key));
+  return now.inode === file.inode && belongsTogether(now, file);
+}
+
+/** A writer may turn pending into sidecar between two looks, so the sidecar is looked at again. */
+function findRecord(
+  store: Store,
+  key: string,
+  file: FileFingerprint,
+  known: FileFingerprint | undefined,
+): Described | undefined {
+  if (known !== undefined && known.inode === file.inode && belongsTogether(known, file))
+    return { file, record: undefined };
+  const { layout } = store;
+  const record =
+    recordAt(layout.sidecar(key), file) ??
+    recordAt(layout.pending(key), file) ??
+    recordAt(layout.sidecar(key), file);
+  return record && { file, record };
+}
+
+function recordAt(path: string, file: FileFingerprint): ObjectRecord | undefined {
+  const text = readSmall(path);
+  const record = text === undefined ? undefined : parsePending(text)?.record;
+  return record !== undefined && belongsTogether(record, file) ? record : undefined;
+}

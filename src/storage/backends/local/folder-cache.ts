@@ -1,0 +1,68 @@
+import { type Dirent, statSync } from "node:fs";
+import { reservedSegment } from "../../key.js";
+import { entriesOf } from "./folders.js";
+
+/** A folder that changed so short before it was read may change again within the same tick of its clock. */
+const clockTickMs = 50;
+/** Names kept over all folders; about 100 bytes each. */
+const maxNames = 500_000;
+const nameOfKey = /^[A-Za-z0-9._-]+$/;
+
+interface Folder {
+  readonly modifiedMs: number;
+  readonly readMs: number;
+  readonly names: readonly string[];
+}
+
+/** Sorted names of folders, the least recently used dropped first. */
+export class FolderCache {
+  readonly #folders = new Map<string, Folder>();
+  #names = 0;
+
+  /**
+   * Names in the folder that can be part of keys, in the order of the keys they lead to: subfolders end with
+   * `/`, which is why `a.b` comes before `a/`. Links are not names.
+   */
+  namesIn(path: string): readonly string[] {
+    const modifiedMs = statSync(path || "/", { throwIfNoEntry: false })?.mtimeMs;
+    if (modifiedMs === undefined) return [];
+    const cached = this.#folders.get(path);
+    if (cached !== undefined) this.#drop(path, cached);
+    const isCurrent = cached?.modifiedMs === modifiedMs && cached.readMs - modifiedMs > clockTickMs;
+    const folder = isCurrent ? cached : { modifiedMs, readMs: Date.now(), names: readNames(path) };
+    this.#keep(path, folder);
+    return folder.names;
+  }
+
+  #keep(path: string, folder: Folder): void {
+    this.#folders.set(path, folder);
+    this.#names += folder.names.length;
+    for (const [oldest, dropped] of this.#folders) {
+      if (this.#names <= maxNames) return;
+      this.#drop(oldest, dropped);
+    }
+  }
+
+  #drop(path: string, folder: Folder): void {
+    this.#folders.delete(path);
+    this.#names -= folder.names.length;
+  }
+}
+
+function readNames(path: string): readonly string[] {
+  const names: string[] = [];
+  for (const entry of entriesOf(path || "/")) {
+    const name = nameOf(entry);
+    if (name !== undefined) names.push(name);
+  }
+  // Names are ASCII here, so this is the order of their bytes.
+  return names.sort();
+}
+
+function nameOf(entry: Dirent): string | undefined {
+  const { name } = entry;
+  if (!nameOfKey.test(name) || name === "." || name.includes("..") || name === reservedSegment)
+    return undefined;
+  if (entry.isFile()) return name;
+  return entry.isDirectory() ? `${name}/` : undefined;
+}

@@ -1,0 +1,120 @@
+import { type Dirent, lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync } from "node:fs";
+import { DiskError, errnoOf } from "./disk-error.js";
+import { folderOf, type Layout } from "./layout.js";
+import type { Steps } from "./sync-steps.js";
+import { folderMode } from "./whole-file.js";
+
+const maxAttempts = 8;
+
+/**
+ * Whether `path` is a folder that is reached without a link. One system call, so it is asked anew for every
+ * write: a link planted a moment ago is seen.
+ *
+ * @throws DiskError `permission_denied` when a link stands in the way.
+ */
+export function isRealFolder(path: string): boolean {
+  try {
+    // The slash makes a file an error.
+    if (realpathSync.native(`${path}/`) === (path || "/")) return true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return false;
+    if (errno !== "ELOOP") throw error;
+  }
+  throw new DiskError("permission_denied", "a symbolic link stands in the way of the key");
+}
+
+/** {@link isRealFolder} for those who only look: behind a link there is nothing. */
+export function isVisibleFolder(path: string): boolean {
+  try {
+    return isRealFolder(path);
+  } catch (error) {
+    if (error instanceof DiskError) return false;
+    throw error;
+  }
+}
+
+/** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
+export function* makeFolder(layout: Layout, path: string, key: string): Steps<void> {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    if (isRealFolder(path)) return;
+    yield* makeMissing(layout, path, key);
+  }
+  throw new DiskError("busy", "the folder of the key is being removed by others");
+}
+
+function* makeMissing(layout: Layout, path: string, key: string): Steps<void> {
+  let end = path.indexOf("/", layout.base.length + 1);
+  while (end !== -1) {
+    yield* makeOne(layout, path.slice(0, end), key);
+    end = path.indexOf("/", end + 1);
+  }
+  yield* makeOne(layout, path, key);
+}
+
+function* makeOne(layout: Layout, path: string, key: string): Steps<void> {
+  try {
+    mkdirSync(path, folderMode);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "EEXIST") checkFolder(layout, path, key);
+    else if (errno !== "ENOENT") throw error;
+    return;
+  }
+  yield { folder: folderOf(path) };
+}
+
+function checkFolder(layout: Layout, path: string, key: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isDirectory()) return;
+  const other = path.slice(layout.base.length + 1);
+  if (stats.isSymbolicLink()) throw new DiskError("permission_denied", `'${other}' is a symbolic link`);
+  throw new DiskError("key_conflict", `'${key}' cannot be an object while '${other}' is one`);
+}
+
+/**
+ * Makes room for an object where a folder stands: an empty one is left over and goes.
+ *
+ * @throws DiskError `key_conflict` naming the object that lies in it.
+ */
+export function clearEmptyFolder(layout: Layout, path: string): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const inner = `${path}/${entry.name}`;
+    if (!entry.isDirectory()) throw conflictBelow(layout, path, inner);
+    clearEmptyFolder(layout, inner);
+  }
+  removeIfEmpty(path);
+}
+
+function conflictBelow(layout: Layout, path: string, inner: string): DiskError {
+  const start = layout.base.length + 1;
+  const [key, other] = [path.slice(start), inner.slice(start)];
+  return new DiskError("key_conflict", `'${key}' cannot be an object while '${other}' is one`);
+}
+
+/** Removes folders that became empty, from `path` upwards, but never `top`. */
+export function prune(top: string, path: string): void {
+  let folder = path;
+  while (folder.length > top.length && removeIfEmpty(folder)) folder = folderOf(folder);
+}
+
+/** False when something lies in it; that one is gone already is as good as removing it. */
+export function removeIfEmpty(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === "ENOENT";
+  }
+}
+
+/** Entries of a folder; none when it is gone. */
+export function entriesOf(path: string): Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return [];
+    throw error;
+  }
+}

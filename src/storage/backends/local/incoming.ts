@@ -1,0 +1,45 @@
+import type { Body } from "../../backend.js";
+import { unlessAborted } from "./abort.js";
+
+/** Content up to this size is written by one job. */
+export const maxSmallBytes = 64 * 1024;
+/** Pieces are gathered to this size before they are written, for a system call costs as much for 64 KiB. */
+const writeBytes = 512 * 1024;
+
+/** Reads a body in portions that are worth a write. */
+export class Incoming {
+  readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #signal: AbortSignal | undefined;
+  #isDone = false;
+
+  constructor(body: Body, signal: AbortSignal | undefined) {
+    this.#pieces = body.open()[Symbol.asyncIterator]();
+    this.#signal = signal;
+  }
+
+  /** True when the content has ended. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** The next pieces, at least `minBytes` together unless the content ends before. */
+  async next(minBytes: number = writeBytes): Promise<Uint8Array[]> {
+    const portion: Uint8Array[] = [];
+    let size = 0;
+    while (size < minBytes && !this.#isDone) {
+      const step = await unlessAborted(this.#pieces.next(), this.#signal);
+      if (step.done) {
+        this.#isDone = true;
+        break;
+      }
+      portion.push(step.value);
+      size += step.value.byteLength;
+    }
+    return portion;
+  }
+
+  /** Lets go of the source. It may hang in a read that never ends, so this does not wait for it. */
+  stop(): void {
+    this.#pieces.return?.().catch(() => undefined);
+  }
+}

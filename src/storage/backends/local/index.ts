@@ -1,0 +1,2 @@
+export { LocalBackend, type LocalBackendOptions } from "./backend.js";
+export type { Durability } from "./opening.js";

@@ -1,0 +1,45 @@
+import type { SentError } from "./disk-error.js";
+import type { Described } from "./find.js";
+import type { ListJob, ListReply } from "./list.js";
+import type { ReadJob, ReadReply } from "./read.js";
+import type { FileFingerprint } from "./record.js";
+import type { RemoveJob } from "./remove.js";
+import type { AssembleJob, CopyJob, StreamedJob, WriteJob } from "./write.js";
+
+/** What a thread can be asked to do, and what it answers. */
+export interface JobKinds {
+  readonly sweep: { readonly job: Record<string, never>; readonly reply: undefined };
+  readonly putBytes: { readonly job: WriteJob; readonly reply: FileFingerprint };
+  readonly putStreamed: { readonly job: StreamedJob; readonly reply: FileFingerprint };
+  readonly copy: { readonly job: CopyJob; readonly reply: Described };
+  readonly assemble: { readonly job: AssembleJob; readonly reply: Described };
+  readonly remove: { readonly job: RemoveJob; readonly reply: boolean };
+  readonly stat: {
+    readonly job: { readonly key: string; readonly known: FileFingerprint | undefined };
+    readonly reply: Described;
+  };
+  readonly read: { readonly job: ReadJob; readonly reply: ReadReply };
+  readonly list: { readonly job: ListJob; readonly reply: ListReply };
+}
+
+export type JobKind = keyof JobKinds;
+
+/** One job on its way; `offset` and `length` say which part of the slab is its own. */
+export type SentJob = {
+  readonly [Kind in JobKind]: {
+    readonly kind: Kind;
+    readonly job: JobKinds[Kind]["job"];
+    readonly offset: number;
+    readonly length: number;
+  };
+}[JobKind];
+
+/** Jobs that a thread gets at once. */
+export interface SentBatch {
+  readonly jobs: readonly SentJob[];
+  /** Shared memory for bytes in both directions. */
+  readonly slab: SharedArrayBuffer;
+}
+
+/** How one job of a batch ended. */
+export type SentOutcome = { readonly value: JobKinds[JobKind]["reply"] } | { readonly error: SentError };

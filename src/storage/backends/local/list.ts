@@ -1,0 +1,147 @@
+import { lstatSync } from "node:fs";
+import { maxKeyLength } from "../../key.js";
+import { FolderCache } from "./folder-cache.js";
+import { isVisibleFolder } from "./folders.js";
+import type { Layout } from "./layout.js";
+import { fingerprintOf } from "./record.js";
+
+export interface ListJob {
+  readonly prefix: string;
+  readonly delimiter: "/" | undefined;
+  /** The last key or rolled-up prefix of the page before. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Key, size in bytes, modification time in milliseconds since the epoch. */
+export type ListedFile = readonly [key: string, size: number, modifiedMs: number];
+
+export interface ListReply {
+  readonly files: readonly ListedFile[];
+  readonly prefixes: readonly string[];
+  readonly next: string | undefined;
+}
+
+/** Walks a tree in the order of its keys, one page at a time, and reads no folder that the page does not touch. */
+export class Lister {
+  readonly #layout: Layout;
+  readonly #cache = new FolderCache();
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  list(job: ListJob): ListReply {
+    const page = new Page(job);
+    const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
+    if (isVisibleFolder(this.#layout.body(folder).slice(0, -1))) this.#walk(folder, page);
+    return { files: page.files, prefixes: page.prefixes, next: page.next };
+  }
+
+  /** @param folder - empty, or a key's start that ends with `/`. */
+  #walk(folder: string, page: Page): void {
+    const names = this.#cache.namesIn(this.#layout.body(folder).slice(0, -1));
+    for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
+      const key = folder + names[index];
+      if (page.isBeyond(key)) return;
+      if (!key.endsWith("/")) this.#visitFile(key, page);
+      else if (page.wants(key)) this.#visitFolder(key, page);
+    }
+  }
+
+  #visitFile(key: string, page: Page): void {
+    if (!page.isDue(key) || key.length > maxKeyLength) return;
+    const stats = page.hasRoom ? lstatSync(this.#layout.body(key), { throwIfNoEntry: false }) : undefined;
+    if (stats?.isFile()) page.addFile([key, stats.size, Math.floor(fingerprintOf(stats).stampUs / 1000)]);
+    else if (!page.hasRoom) page.overflow();
+  }
+
+  #visitFolder(key: string, page: Page): void {
+    if (!page.rollsUp(key)) this.#walk(key, page);
+    else if (page.isDue(key) && this.#holdsObject(key)) page.addPrefix(key);
+  }
+
+  #holdsObject(folder: string): boolean {
+    const names = this.#cache.namesIn(this.#layout.body(folder).slice(0, -1));
+    return names.some((name) => !name.endsWith("/") || this.#holdsObject(folder + name));
+  }
+}
+
+/** One page in the making, and what it asks for. */
+class Page {
+  readonly files: ListedFile[] = [];
+  readonly prefixes: string[] = [];
+  next: string | undefined;
+  isFull = false;
+  readonly #job: ListJob;
+  #last = "";
+
+  constructor(job: ListJob) {
+    this.#job = job;
+  }
+
+  get hasRoom(): boolean {
+    return this.files.length + this.prefixes.length < this.#job.limit;
+  }
+
+  /** The name in `folder` where this page may begin at the earliest. */
+  from(folder: string): string {
+    const { prefix, after } = this.#job;
+    const [, earliest = ""] = [after, prefix].sort();
+    if (!earliest.startsWith(folder)) return "";
+    const rest = earliest.slice(folder.length);
+    const slash = rest.indexOf("/");
+    return slash === -1 ? rest : rest.slice(0, slash + 1);
+  }
+
+  isBeyond(key: string): boolean {
+    const { prefix } = this.#job;
+    return key > prefix && !key.startsWith(prefix);
+  }
+
+  /** Whether a folder can hold keys of this page. */
+  wants(folder: string): boolean {
+    const { prefix, after } = this.#job;
+    if (!folder.startsWith(prefix) && !prefix.startsWith(folder)) return false;
+    return folder > after || after.startsWith(folder);
+  }
+
+  isDue(key: string): boolean {
+    return key > this.#job.after && key.startsWith(this.#job.prefix);
+  }
+
+  rollsUp(folder: string): boolean {
+    const { prefix, delimiter } = this.#job;
+    return delimiter !== undefined && folder.length > prefix.length && folder.startsWith(prefix);
+  }
+
+  addFile(file: ListedFile): void {
+    this.files.push(file);
+    this.#last = file[0];
+  }
+
+  addPrefix(folder: string): void {
+    if (!this.hasRoom) {
+      this.overflow();
+      return;
+    }
+    this.prefixes.push(folder);
+    this.#last = folder;
+  }
+
+  /** There is more than fits: the next page begins behind the last entry of this one. */
+  overflow(): void {
+    this.isFull = true;
+    this.next = this.#last;
+  }
+}
+
+function firstFrom(names: readonly string[], from: string): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((names[middle] ?? "") < from) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,131 @@
+import { closeSync, linkSync, lstatSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { DiskError, errnoOf } from "./disk-error.js";
+import { makeFolder } from "./folders.js";
+import { isGone } from "./holder.js";
+import { folderOf } from "./layout.js";
+import { belongsTogether, fingerprintOf, type PendingRecord, parsePending } from "./record.js";
+import type { Store } from "./store.js";
+import type { Steps } from "./sync-steps.js";
+import {
+  createFlags,
+  discard,
+  discardQuietly,
+  fileMode,
+  folderMode,
+  readSmall,
+  writeAll,
+} from "./whole-file.js";
+
+/** A pending file without a whole record is being written, or its writer died in that instant. */
+const unwrittenStaleMs = 2000;
+/** A claim is held for a few system calls; one of this age was left behind. */
+const claimStaleMs = 10_000;
+
+/**
+ * Takes the lock of a key, which is its pending record: made exclusively, and durable when this returns.
+ *
+ * @throws DiskError `busy` while another writer holds it.
+ */
+export function* acquire(store: Store, key: string, text: string): Steps<void> {
+  const path = store.layout.pending(key);
+  const fd = create(store, path);
+  try {
+    yield* writeDurably(fd, text);
+    yield { folder: store.layout.pendings };
+  } catch (error) {
+    discardQuietly(path);
+    throw error;
+  }
+}
+
+function* writeDurably(fd: number, text: string): Steps<void> {
+  try {
+    writeAll(fd, Buffer.from(text));
+    yield { file: fd };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function create(store: Store, path: string): number {
+  const fd = tryCreate(path) ?? (recoverIfStale(store, path) ? tryCreate(path) : undefined);
+  if (fd !== undefined) return fd;
+  throw new DiskError("busy", "another writer holds the key");
+}
+
+function tryCreate(path: string): number | undefined {
+  try {
+    return openSync(path, createFlags, fileMode);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "EEXIST") return undefined;
+    if (errno !== "ENOENT") throw error;
+    mkdirSync(folderOf(path), { recursive: true, mode: folderMode });
+    return openSync(path, createFlags, fileMode);
+  }
+}
+
+/**
+ * Completes or undoes the write of a holder that is gone. `false` while the holder lives.
+ *
+ * Two may find the same dead holder; when the slower one acts, the path may already be the lock of a living
+ * writer. So whoever acts first claims the very record it judged, by a link that only one can make.
+ */
+export function recoverIfStale(store: Store, path: string): boolean {
+  const text = readSmall(path);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (text === undefined || stats === undefined) return true;
+  const ageMs = Date.now() - stats.mtimeMs;
+  const pending = parsePending(text);
+  const isStale = pending === undefined ? ageMs > unwrittenStaleMs : isGone(pending.holder, ageMs);
+  return isStale && settle(store, path, text, pending);
+}
+
+function settle(store: Store, path: string, text: string, pending: PendingRecord | undefined): boolean {
+  const claim = `${path}!${pending?.version ?? "unwritten"}`;
+  if (!tryClaim(path, claim)) return false;
+  try {
+    if (readSmall(claim) === text) completeOrUndo(store, path, pending);
+  } finally {
+    discard(claim);
+  }
+  return true;
+}
+
+function tryClaim(path: string, claim: string): boolean {
+  try {
+    linkSync(path, claim);
+    return true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT") return true;
+    if (errno !== "EEXIST") throw error;
+    const stats = lstatSync(claim, { throwIfNoEntry: false });
+    if (stats !== undefined && Date.now() - stats.ctimeMs > claimStaleMs) discard(claim);
+    return false;
+  }
+}
+
+/** The body decides: it became visible with the stamp of this record, or it did not. */
+function completeOrUndo(store: Store, path: string, pending: PendingRecord | undefined): void {
+  const record = pending?.record;
+  const body = pending && lstatSync(store.layout.body(pending.key), { throwIfNoEntry: false });
+  if (pending !== undefined && record && body?.isFile() && belongsTogether(record, fingerprintOf(body))) {
+    const sidecar = store.layout.sidecar(pending.key);
+    mkdirSync(folderOf(sidecar), { recursive: true, mode: folderMode });
+    renameSync(path, sidecar);
+  } else discard(path);
+}
+
+/** Ends a write that happened: the lock becomes the sidecar. */
+export function* releaseAsSidecar(store: Store, key: string): Steps<void> {
+  const [pending, sidecar] = [store.layout.pending(key), store.layout.sidecar(key)];
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return renameSync(pending, sidecar);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || attempt === 8) throw error;
+      yield* makeFolder(store.layout, folderOf(sidecar), key);
+    }
+  }
+}

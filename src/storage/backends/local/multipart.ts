@@ -1,0 +1,126 @@
+import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
+import type { Body, CallOptions, ObjectDescription, UploadedPart } from "../../backend.js";
+import { DiskError, errnoOf } from "./disk-error.js";
+import { Incoming } from "./incoming.js";
+import type { Store } from "./store.js";
+import { TempFile } from "./temp-file.js";
+import { randomToken } from "./temp-name.js";
+import { folderMode } from "./whole-file.js";
+
+const uploadIdForm = /^[0-9a-f]{48}$/;
+const etagForm = /^[0-9a-f]{24}$/;
+const maxPartNumber = 10_000;
+
+interface UploadNote {
+  readonly key: string;
+  readonly description: ObjectDescription;
+}
+
+/** Uploads in parts: a folder each, a file for each part whose name says its number, ETag and size. */
+export class Uploads {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async create(key: string, { contentType, filename, metadata }: ObjectDescription): Promise<string> {
+    const uploadId = randomToken() + randomToken();
+    const note: UploadNote = { key, description: { contentType, filename, metadata } };
+    const temp = this.#store.newTemp();
+    await mkdir(temp, { mode: folderMode });
+    await writeFile(`${temp}/upload.json`, JSON.stringify(note), { flag: "wx", mode: 0o600 });
+    await rename(temp, this.#folder(uploadId));
+    return uploadId;
+  }
+
+  async description(key: string, uploadId: string): Promise<ObjectDescription> {
+    const unknown = new DiskError("not_found", `there is no upload of this id to '${key}'`);
+    if (!uploadIdForm.test(uploadId)) throw unknown;
+    try {
+      const note = JSON.parse(await readFile(`${this.#folder(uploadId)}/upload.json`, "utf8")) as UploadNote;
+      if (note.key === key) return note.description;
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+    throw unknown;
+  }
+
+  async writePart(
+    key: string,
+    uploadId: string,
+    number: number,
+    body: Body,
+    { signal }: CallOptions,
+  ): Promise<UploadedPart> {
+    if (!Number.isInteger(number) || number < 1 || number > maxPartNumber) {
+      throw new DiskError("invalid_argument", `part numbers are 1 to ${maxPartNumber}`);
+    }
+    await this.description(key, uploadId);
+    const file = await writeTemp(this.#store.newTemp(), new Incoming(body, signal));
+    const part = { number, etag: randomToken(), size: file.size };
+    await this.#keep(uploadId, part, file);
+    return part;
+  }
+
+  /** Paths of the parts, in the order of their numbers. */
+  async paths(uploadId: string, parts: readonly UploadedPart[]): Promise<string[]> {
+    const names = new Set(await readdir(this.#folder(uploadId)));
+    const sorted = [...parts].sort((one, other) => one.number - other.number);
+    return sorted.map((part, index) => {
+      const isKnown = etagForm.test(part.etag) && names.has(nameOf(part));
+      if (!isKnown || sorted[index - 1]?.number === part.number) {
+        throw new DiskError("invalid_argument", `part ${part.number} is not as it was uploaded`);
+      }
+      return `${this.#folder(uploadId)}/${nameOf(part)}`;
+    });
+  }
+
+  async drop(uploadId: string): Promise<void> {
+    if (uploadIdForm.test(uploadId)) await rm(this.#folder(uploadId), { recursive: true, force: true });
+  }
+
+  async #keep(uploadId: string, part: UploadedPart, file: TempFile): Promise<void> {
+    const folder = this.#folder(uploadId);
+    await file.close();
+    try {
+      await rename(file.path, `${folder}/${nameOf(part)}`);
+    } catch (error) {
+      await unlink(file.path);
+      throw errnoOf(error) === "ENOENT"
+        ? new DiskError("not_found", "the upload was ended meanwhile")
+        : error;
+    }
+    const old = (await readdir(folder)).filter(
+      (name) => name.startsWith(`${part.number}-`) && name !== nameOf(part),
+    );
+    await Promise.all(old.map((name) => rm(`${folder}/${name}`, { force: true })));
+  }
+
+  #folder(uploadId: string): string {
+    return `${this.#store.layout.uploads}/${uploadId}`;
+  }
+}
+
+function nameOf({ number, etag, size }: UploadedPart): string {
+  return `${number}-${etag}-${size}`;
+}
+
+/** Streams all of it into a temporary file, which is gone again when that fails. */
+export async function writeTemp(
+  path: string,
+  incoming: Incoming,
+  first: readonly Uint8Array[] = [],
+): Promise<TempFile> {
+  let file: TempFile | undefined;
+  try {
+    file = await TempFile.create(path);
+    await file.write(first);
+    while (!incoming.isDone) await file.write(await incoming.next());
+    return file;
+  } catch (error) {
+    incoming.stop();
+    await file?.discard();
+    throw error;
+  }
+}

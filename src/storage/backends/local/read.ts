@@ -1,0 +1,51 @@
+import { closeSync, readSync } from "node:fs";
+import type { ByteRange } from "../../backend.js";
+import { DiskError } from "./disk-error.js";
+import { type Described, openObject } from "./find.js";
+import { type Span, spanOf } from "./range.js";
+import type { FileFingerprint } from "./record.js";
+import type { Store } from "./store.js";
+
+export interface ReadJob {
+  readonly key: string;
+  /** The newest body that the asker has a record of, and its version. */
+  readonly known: FileFingerprint | undefined;
+  readonly knownVersion: string | undefined;
+  readonly range: ByteRange | undefined;
+  readonly ifMatch: string | undefined;
+}
+
+/** An object that was read, or opened when it is too large to be read at once. */
+export interface ReadReply extends Described, Span {
+  /** Open descriptor of the body; `undefined` when all bytes of the span were read. */
+  readonly fd: number | undefined;
+}
+
+/** Reads up to `room.byteLength` bytes at once, in the job that opens the file. */
+export function readObject(store: Store, job: ReadJob, room: Uint8Array): ReadReply {
+  const { fd, file, record } = openObject(store, job.key, job.known);
+  let isHandedOver = false;
+  try {
+    checkVersion(job, record?.version ?? job.knownVersion);
+    const span = spanOf(job.range, file.size);
+    isHandedOver = span.end - span.start > room.byteLength;
+    if (!isHandedOver) readSpan(fd, span, room);
+    return { file, record, ...span, fd: isHandedOver ? fd : undefined };
+  } finally {
+    if (!isHandedOver) closeSync(fd);
+  }
+}
+
+function checkVersion({ key, ifMatch }: ReadJob, version: string | undefined): void {
+  if (ifMatch === undefined || ifMatch === version) return;
+  throw new DiskError("precondition_failed", `'${key}' is not at the version that was asked for`);
+}
+
+function readSpan(fd: number, { start, end }: Span, room: Uint8Array): void {
+  let position = start;
+  while (position < end) {
+    const length = readSync(fd, room, position - start, end - position, position);
+    if (length === 0) throw new DiskError("corrupt", "the file became shorter while it was read");
+    position += length;
+  }
+}

@@ -1,0 +1,128 @@
+import type { Stats } from "node:fs";
+import type { ObjectDescription, ObjectStat } from "../../backend.js";
+import { type Checksum, isChecksum } from "../../checksum.js";
+import type { Key } from "../../key.js";
+import { type Metadata, noMetadata } from "../../metadata.js";
+import type { Holder } from "./holder.js";
+
+/** What a record and a body must share to belong together. */
+export interface Fingerprint {
+  readonly size: number;
+  /** Modification time of the body, in microseconds since the epoch; its last three digits are random. */
+  readonly stampUs: number;
+}
+
+/** A fingerprint of a file that was looked at; the inode guards what is kept in memory. */
+export interface FileFingerprint extends Fingerprint {
+  readonly inode: number;
+}
+
+/** What is known of an object besides its bytes. */
+export interface ObjectRecord extends Fingerprint, ObjectDescription {
+  /** Random for each write: the strong ETag. */
+  readonly version: string;
+  readonly checksum: Checksum | undefined;
+}
+
+/** The content of a sidecar, and of the pending file that becomes it. */
+export interface PendingRecord {
+  readonly key: string;
+  readonly holder: Holder;
+  readonly version: string;
+  /** Absent while an object is being removed. */
+  readonly record: ObjectRecord | undefined;
+}
+
+/** The part of a sidecar's text that is known before the body has been stamped. */
+export interface RecordDraft extends ObjectDescription {
+  readonly version: string;
+  readonly size: number;
+  readonly checksum: Checksum | undefined;
+}
+
+/** The text of a pending file. `draft` is the JSON of a {@link RecordDraft}, or `undefined` for a removal. */
+export function pendingText(
+  key: string,
+  version: string,
+  holder: Holder,
+  draft?: string,
+  stampUs?: number,
+): string {
+  const head = `{"format":1,"key":"${key}","holder":${JSON.stringify(holder)},`;
+  return draft === undefined
+    ? `${head}"version":"${version}"}`
+    : `${head}"stampUs":${stampUs},${draft.slice(1)}`;
+}
+
+/** Reads what {@link pendingText} wrote; `undefined` when it is damaged. */
+export function parsePending(text: string): PendingRecord | undefined {
+  const fields = parseObject(text);
+  if (fields === undefined || typeof fields.key !== "string" || typeof fields.version !== "string")
+    return undefined;
+  const holder = parseHolder(fields.holder);
+  if (holder === undefined) return undefined;
+  const record = fields.stampUs === undefined ? undefined : recordOf(fields);
+  if (fields.stampUs !== undefined && record === undefined) return undefined;
+  return { key: fields.key, holder, version: fields.version, record };
+}
+
+function recordOf(fields: Record<string, unknown>): ObjectRecord | undefined {
+  const { version, size, stampUs, contentType, filename, metadata, checksum } = fields;
+  if (typeof version !== "string" || typeof contentType !== "string") return undefined;
+  if (!Number.isSafeInteger(size) || !Number.isSafeInteger(stampUs)) return undefined;
+  return {
+    version,
+    size: Number(size),
+    stampUs: Number(stampUs),
+    contentType,
+    filename: typeof filename === "string" ? filename : undefined,
+    metadata: metadataOf(metadata),
+    checksum: isChecksum(checksum) ? checksum : undefined,
+  };
+}
+
+function metadataOf(raw: unknown): Metadata {
+  if (typeof raw !== "object" || raw === null) return noMetadata;
+  const pairs = Object.entries(raw).filter((pair): pair is [string, string] => typeof pair[1] === "string");
+  return Object.freeze(Object.fromEntries(pairs));
+}
+
+function parseHolder(raw: unknown): Holder | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  const { host, pid, startedAt } = raw as Record<string, unknown>;
+  if (typeof host !== "string" || typeof pid !== "number" || typeof startedAt !== "string") return undefined;
+  return { host, pid, startedAt };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The fingerprint of a file on disk. */
+export function fingerprintOf(stats: Stats): FileFingerprint {
+  return { size: stats.size, stampUs: Math.round(stats.mtimeMs * 1000), inode: stats.ino };
+}
+
+/** True when the record was written together with the body that has this fingerprint. */
+export function belongsTogether(record: Fingerprint, file: Fingerprint): boolean {
+  return record.size === file.size && record.stampUs === file.stampUs;
+}
+
+/** The contract's view of a record. */
+export function toStat(key: Key, record: ObjectRecord): ObjectStat {
+  return {
+    key,
+    size: record.size,
+    contentType: record.contentType,
+    etag: record.version,
+    lastModified: new Date(Math.floor(record.stampUs / 1000)),
+    filename: record.filename,
+    metadata: record.metadata,
+    checksum: record.checksum,
+  };
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { link, open, readFile, unlink } from "node:fs/promises";
+import { DiskError, errnoOf } from "./disk-error.js";
+import type { Store } from "./store.js";
+import { createFlags, fileMode } from "./whole-file.js";
+
+/**
+ * The signing secret kept beside the data, made by whoever comes first: sibling processes and restarts agree.
+ * It appears by link(2), so nobody ever reads half of it.
+ */
+export async function keptSecret(store: Store): Promise<string> {
+  const path = store.layout.secret;
+  const secret = (await readSecret(path)) ?? (await makeSecret(store)) ?? (await readSecret(path));
+  if (secret === undefined) throw new DiskError("unavailable", "the kept signing secret cannot be read");
+  return secret;
+}
+
+async function readSecret(path: string): Promise<string | undefined> {
+  try {
+    return (
+      await readFile(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW })
+    ).trim();
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function makeSecret(store: Store): Promise<undefined> {
+  const temp = store.newTemp();
+  const file = await open(temp, createFlags, fileMode);
+  try {
+    await file.writeFile(`${randomBytes(32).toString("hex")}\n`);
+    await file.sync();
+    await link(temp, store.layout.secret);
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  } finally {
+    await file.close();
+    await unlink(temp);
+  }
+}

@@ -1,0 +1,38 @@
+import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { isGone } from "./holder.js";
+import { recoverIfStale } from "./lock.js";
+import type { Store } from "./store.js";
+import { ownerOfTemp } from "./temp-name.js";
+import { discard } from "./whole-file.js";
+
+/** Uploads that nobody has touched for so long are given up, as in the usual S3 lifecycle rule. */
+const uploadStaleMs = 7 * 24 * 60 * 60 * 1000;
+const claimStaleMs = 10_000;
+
+/** Clears away what dead processes left: half-done commits, temporary files, forgotten uploads. */
+export function sweep(store: Store): void {
+  const { pendings, temps, uploads } = store.layout;
+  for (const name of readdirSync(pendings)) sweepPending(store, `${pendings}/${name}`);
+  for (const name of readdirSync(temps)) sweepTemp(`${temps}/${name}`, name);
+  for (const name of readdirSync(uploads)) sweepUpload(`${uploads}/${name}`);
+}
+
+function sweepPending(store: Store, path: string): void {
+  if (!path.includes("!", store.layout.pendings.length)) recoverIfStale(store, path);
+  else if (ageMs(path) > claimStaleMs) discard(path);
+}
+
+function sweepTemp(path: string, name: string): void {
+  const owner = ownerOfTemp(name, hostname());
+  if (owner === undefined || isGone(owner, ageMs(path))) discard(path);
+}
+
+function sweepUpload(path: string): void {
+  if (ageMs(path) > uploadStaleMs) rmSync(path, { recursive: true, force: true });
+}
+
+function ageMs(path: string): number {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? 0 : Date.now() - stats.ctimeMs;
+}

@@ -1,0 +1,65 @@
+import { close, open, unlink, writev } from "node:fs";
+import { promisify } from "node:util";
+import { createFlags, fileMode } from "./whole-file.js";
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const unlinkFile = promisify(unlink);
+
+/** A body on its way in: written here piece by piece, published or dropped by others. */
+export class TempFile {
+  readonly path: string;
+  readonly fd: number;
+  #size = 0;
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+  }
+
+  static async create(path: string): Promise<TempFile> {
+    return new TempFile(path, await openFile(path, createFlags, fileMode));
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  async write(pieces: readonly Uint8Array[]): Promise<void> {
+    let rest = pieces;
+    while (rest.length > 0) {
+      const written = await writeSome(this.fd, rest);
+      this.#size += written;
+      rest = behind(rest, written);
+    }
+  }
+
+  async close(): Promise<void> {
+    await closeFile(this.fd);
+  }
+
+  async discard(): Promise<void> {
+    await closeFile(this.fd);
+    await unlinkFile(this.path);
+  }
+}
+
+function writeSome(fd: number, pieces: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, pieces, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}
+
+/** writev(2) may stop early when the disk is nearly full. */
+function behind(pieces: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+  let skip = written;
+  let index = 0;
+  for (const piece of pieces) {
+    if (skip < piece.byteLength) break;
+    skip -= piece.byteLength;
+    index++;
+  }
+  const [first, ...others] = pieces.slice(index);
+  return first === undefined ? [] : [first.subarray(skip), ...others];
+}
