@@ -21,7 +21,9 @@ export function algorithmOf(checksum: Checksum): ChecksumAlgorithm {
 
 /** The checksum of bytes that are all at hand. */
 export function checksumOf(bytes: Uint8Array, algorithm: ChecksumAlgorithm = "crc32"): Checksum {
-  return new ChecksumBuilder(algorithm).update(bytes).digest();
+  return algorithm === "crc32"
+    ? formatCrc(crc32(bytes))
+    : new ChecksumBuilder(algorithm).update(bytes).digest();
 }
 
 /** Computes a checksum over bytes that pass by in pieces. */
@@ -42,6 +44,10 @@ export class ChecksumBuilder {
   /** Ends the computation; call it once. */
   digest(): Checksum {
     if (this.#hash !== undefined) return `sha256:${this.#hash.digest("hex")}`;
-    return `crc32:${this.#crc.toString(16).padStart(8, "0")}`;
+    return formatCrc(this.#crc);
   }
+}
+
+function formatCrc(crc: number): Checksum {
+  return `crc32:${crc.toString(16).padStart(8, "0")}`;
 }

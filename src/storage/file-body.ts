@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { Bytes, OpenedObject } from "./backend.js";
-import { algorithmOf, ChecksumBuilder } from "./checksum.js";
+import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf } from "./checksum.js";
 import { CorruptObjectError, TimeoutError } from "./error.js";
 
 /** Milliseconds after which a body that nobody has begun to read is closed. */
@@ -42,14 +42,11 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   /** All bytes at once, in memory. */
   async bytes(): Promise<Uint8Array> {
     clearTimeout(this.#timer);
-    const { bytes } = this.#opened;
-    if (bytes === undefined) return Buffer.concat(await collect(this));
     try {
-      verify(this.#opened, bytes);
+      return await readAll(this.#opened);
     } catch (error) {
       throw this.#wrap(error);
     }
-    return bytes;
   }
 
   /** All bytes as UTF-8 text. */
@@ -74,20 +71,26 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   }
 }
 
-async function collect(source: Bytes): Promise<Uint8Array[]> {
+/** Everything that was opened, in memory and checked; releases what it held. */
+export async function readAll(opened: OpenedObject): Promise<Uint8Array> {
+  if (opened.bytes !== undefined) return verify(opened, opened.bytes);
   const pieces: Uint8Array[] = [];
-  for await (const piece of source) pieces.push(piece);
-  return pieces;
+  try {
+    for await (const piece of verified(opened)) pieces.push(piece);
+  } finally {
+    await opened.close();
+  }
+  return Buffer.concat(pieces);
 }
 
 function isWhole({ stat, start, end }: OpenedObject): boolean {
   return start === 0 && end === stat.size;
 }
 
-function verify(opened: OpenedObject, bytes: Uint8Array): void {
-  if (!isWhole(opened) || opened.stat.checksum === undefined) return;
-  const crc = new ChecksumBuilder(algorithmOf(opened.stat.checksum)).update(bytes);
-  compare(opened, bytes.byteLength, crc);
+function verify(opened: OpenedObject, bytes: Uint8Array): Uint8Array {
+  if (!isWhole(opened) || opened.stat.checksum === undefined) return bytes;
+  compare(opened, bytes.byteLength, checksumOf(bytes, algorithmOf(opened.stat.checksum)));
+  return bytes;
 }
 
 async function* verified(opened: OpenedObject): Bytes {
@@ -101,12 +104,11 @@ async function* verified(opened: OpenedObject): Bytes {
     if (withheld !== undefined) yield withheld;
     withheld = piece;
   }
-  compare(opened, size, crc);
+  compare(opened, size, crc.digest());
   if (withheld !== undefined) yield withheld;
 }
 
-function compare({ stat }: OpenedObject, size: number, crc: ChecksumBuilder): void {
-  const actual = crc.digest();
+function compare({ stat }: OpenedObject, size: number, actual: Checksum): void {
   if (size === stat.size && actual === stat.checksum) return;
   throw new CorruptObjectError({
     message: `the object has ${size} bytes with ${actual}, stored were ${stat.size} with ${stat.checksum}`,

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, type Hmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { SignOptions } from "./backend.js";
 import { StorageConfigurationError } from "./error.js";
 import type { Key } from "./key.js";
@@ -51,7 +51,7 @@ export class UrlSigner {
   sign(key: Key, options: SignOptions): string {
     const expires = Math.floor(options.expiresAt.getTime() / 1000);
     const query = queryOf(options, expires);
-    const signature = digest(this.#signingKey, options.method, key, query).toString("base64url");
+    const signature = hmac(this.#signingKey, options.method, key, query).digest("base64url");
     return `${this.#baseUrl}/${key}?${query}&signature=${signature}`;
   }
 
@@ -66,7 +66,7 @@ export class UrlSigner {
     const signed = splitSignature(query);
     if (signed === undefined) return undefined;
     const isOurs = this.#keys.some((each) =>
-      timingSafeEqual(digest(each, method, key, signed.query), signed.signature),
+      timingSafeEqual(hmac(each, method, key, signed.query).digest(), signed.signature),
     );
     if (!isOurs) return undefined;
     const parameters = new URLSearchParams(signed.query);
@@ -106,8 +106,8 @@ function splitSignature(query: string): { query: string; signature: Buffer } | u
 }
 
 /** Neither a key nor an encoded query can hold a line feed, so the joined text has one meaning. */
-function digest(secret: KeyObject, method: string, key: Key, query: string): Buffer {
-  return createHmac("sha256", secret).update(`svc-infra-url-1\n${method}\n${key}\n${query}`).digest();
+function hmac(secret: KeyObject, method: string, key: Key, query: string): Hmac {
+  return createHmac("sha256", secret).update(`svc-infra-url-1\n${method}\n${key}\n${query}`);
 }
 
 function toSigningKey(secret: string): KeyObject {

@@ -1,12 +1,12 @@
 import { checkContentType, checkDelimiter, checkLimit, checkRange, expiry } from "./arguments.js";
-import type { Capabilities, Layer, ListedObject, StorageBackend } from "./backend.js";
+import type { Capabilities, Layer, ListedObject, ObjectStat, StorageBackend } from "./backend.js";
 import { requireCapability, toConditions } from "./capability.js";
 import { isChecksum } from "./checksum.js";
 import { type Content, toBody } from "./content.js";
 import { describe } from "./description.js";
 import { InvalidArgumentError, type StorageOperation } from "./error.js";
 import { attempt, toStorageError } from "./failure.js";
-import { FileBody } from "./file-body.js";
+import { FileBody, readAll } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
 import { parseFilename } from "./metadata.js";
@@ -86,9 +86,11 @@ export class Storage<C extends Capabilities = Capabilities> {
       try {
         const description = await describe(parsed, body, options);
         const url = await this.#urlOf(parsed);
+        const { contentType, filename, metadata } = description;
+        const { ifAbsent, ifMatch } = conditions;
         const { signal } = options;
-        const stat = await this.#backend.write(parsed, body, { ...description, ...conditions, signal });
-        return { ...stat, url };
+        const writing = { contentType, filename, metadata, ifAbsent, ifMatch, signal };
+        return toStoredFile(await this.#backend.write(parsed, body, writing), url);
       } catch (error) {
         await body.discard();
         throw error;
@@ -99,8 +101,8 @@ export class Storage<C extends Capabilities = Capabilities> {
   /** The whole content, in memory, checked against its checksum. */
   async get(key: string, options: SignalOption = {}): Promise<Uint8Array> {
     return this.#run("get", key, options.signal, async () => {
-      const { body } = await this.#open("get", parseKey(key), options);
-      return body.bytes();
+      const whole = { range: undefined, ifMatch: undefined, signal: options.signal };
+      return readAll(await this.#backend.read(parseKey(key), whole));
     });
   }
 
@@ -303,7 +305,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     const conditions = toConditions(this.#backend, options);
     const url = await this.#urlOf(target);
     const stat = await this.#backend.copy(source, target, { ...conditions, signal: options.signal });
-    return { ...stat, url };
+    return toStoredFile(stat, url);
   }
 
   async #page(options: ListPageOptions): Promise<FilePage> {
@@ -348,4 +350,10 @@ export class Storage<C extends Capabilities = Capabilities> {
   async #urlOf(key: Key): Promise<string | undefined> {
     return this.capabilities.signGet ? this.#sign("get", key, {}) : undefined;
   }
+}
+
+/** Spelled out, as spreading costs more than the rest of a small put. */
+function toStoredFile(stat: ObjectStat, url: string | undefined): StoredFile {
+  const { key, size, contentType, etag, lastModified, filename, metadata, checksum } = stat;
+  return { key, size, contentType, etag, lastModified, filename, metadata, checksum, url };
 }
