@@ -1,0 +1,166 @@
+import type {
+  Body,
+  CallOptions,
+  Capabilities,
+  CopyOptions,
+  Failure,
+  ListOptions,
+  ListPage,
+  ObjectDescription,
+  ObjectStat,
+  OpenedObject,
+  ReadOptions,
+  RemoveFailure,
+  SignOptions,
+  StorageBackend,
+  UploadedPart,
+  WriteConditions,
+  WriteOptions,
+} from "../backend.js";
+import { StorageError } from "../error.js";
+import type { Key } from "../key.js";
+import type { UrlSigner } from "../signed-url.js";
+
+/** What a backend can be asked for; a closed set, fit for a metrics label. */
+export type Verb = Exclude<keyof StorageBackend, "name" | "type" | "capabilities" | "classify" | "close">;
+
+/** One call on its way to the backend. */
+export interface BackendCall {
+  readonly verb: Verb;
+  /** The first key, where the verb has one. */
+  readonly key: Key | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Whether the outcome depends on what is there, so that a repetition may meet its own first attempt. */
+  readonly isConditional: boolean;
+}
+
+/** Goes on to the backend, with the call's signal or another one. */
+export type Next<T> = (signal: AbortSignal | undefined) => Promise<T>;
+
+/**
+ * A backend around a backend: every verb passes {@link around}, so a layer says once what it does to all.
+ * A verb that the contract gets and that is forgotten here does not compile.
+ */
+export abstract class AroundBackend<C extends Capabilities> implements StorageBackend<C> {
+  readonly name: string;
+  readonly type: string;
+  readonly capabilities: C;
+  protected readonly inner: StorageBackend<C>;
+
+  constructor(inner: StorageBackend<C>) {
+    this.name = inner.name;
+    this.type = inner.type;
+    this.capabilities = inner.capabilities;
+    this.inner = inner;
+  }
+
+  /** Does what the layer is for, and calls `next` as often as it takes. */
+  protected abstract around<T>(call: BackendCall, next: Next<T>): Promise<T>;
+
+  /** What kind of failure it was, for a layer that acts upon it: the caller's own abort counts as that. */
+  protected failureOf(error: unknown, signal: AbortSignal | undefined): Failure {
+    if (signal?.aborted === true) {
+      const { reason } = signal;
+      return { code: reason instanceof Error && reason.name === "TimeoutError" ? "timeout" : "aborted" };
+    }
+    return this.classify(error);
+  }
+
+  classify(error: unknown): Failure {
+    if (error instanceof StorageError) return { code: error.code, message: error.message };
+    return this.inner.classify(error);
+  }
+
+  stat(key: Key, options: CallOptions): Promise<ObjectStat> {
+    return this.around(plain("stat", key, options), (signal) => this.inner.stat(key, { signal }));
+  }
+
+  read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    return this.around(plain("read", key, options), (signal) => this.inner.read(key, { ...options, signal }));
+  }
+
+  write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    return this.around(conditional("write", key, options), (signal) =>
+      this.inner.write(key, body, { ...options, signal }),
+    );
+  }
+
+  copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    return this.around(conditional("copy", from, options), (signal) =>
+      this.inner.copy(from, to, { ...options, signal }),
+    );
+  }
+
+  remove(key: Key, options: CallOptions): Promise<boolean> {
+    return this.around(plain("remove", key, options), (signal) => this.inner.remove(key, { signal }));
+  }
+
+  removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
+    return this.around(plain("removeMany", undefined, options), (signal) =>
+      this.inner.removeMany(keys, { signal }),
+    );
+  }
+
+  list(options: ListOptions): Promise<ListPage> {
+    return this.around(plain("list", undefined, options), (signal) =>
+      this.inner.list({ ...options, signal }),
+    );
+  }
+
+  sign(key: Key, options: SignOptions): Promise<string> {
+    return this.around(plain("sign", key, undefined), () => this.inner.sign(key, options));
+  }
+
+  signer(): Promise<UrlSigner | undefined> {
+    return this.around(plain("signer", undefined, undefined), () => this.inner.signer());
+  }
+
+  createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
+    return this.around({ ...plain("createUpload", key, options), isConditional: true }, (signal) =>
+      this.inner.createUpload(key, { ...options, signal }),
+    );
+  }
+
+  writePart(
+    key: Key,
+    uploadId: string,
+    number: number,
+    body: Body,
+    options: CallOptions,
+  ): Promise<UploadedPart> {
+    return this.around(plain("writePart", key, options), (signal) =>
+      this.inner.writePart(key, uploadId, number, body, { signal }),
+    );
+  }
+
+  completeUpload(
+    key: Key,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: CallOptions & WriteConditions,
+  ): Promise<ObjectStat> {
+    return this.around({ ...plain("completeUpload", key, options), isConditional: true }, (signal) =>
+      this.inner.completeUpload(key, uploadId, parts, { ...options, signal }),
+    );
+  }
+
+  abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void> {
+    return this.around(plain("abortUpload", key, options), (signal) =>
+      this.inner.abortUpload(key, uploadId, { signal }),
+    );
+  }
+
+  /** Not a call to be timed or tried again: it goes straight through. */
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
+
+function plain(verb: Verb, key: Key | undefined, options: CallOptions | undefined): BackendCall {
+  return { verb, key, signal: options?.signal, isConditional: false };
+}
+
+function conditional(verb: Verb, key: Key, options: CallOptions & WriteConditions): BackendCall {
+  const isConditional = options.ifAbsent || options.ifMatch !== undefined;
+  return { verb, key, signal: options.signal, isConditional };
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Failure } from "../backend.js";
+import { RetryBudget } from "./retry-budget.js";
+
+export interface RetryOptions {
+  /** Attempts in all; 4 by default. */
+  readonly attempts?: number | undefined;
+  /** Upper bound of the first pause, in milliseconds, doubled each time; 100 by default. */
+  readonly baseDelayMs?: number | undefined;
+  /** Upper bound of every pause, in milliseconds; 5,000 by default. */
+  readonly maxDelayMs?: number | undefined;
+  /** Longest `Retry-After` that is waited for, in milliseconds; a longer one fails at once. 30,000 by default. */
+  readonly maxRetryAfterMs?: number | undefined;
+  /** One budget for several storages on one service; each has its own by default. */
+  readonly budget?: RetryBudget | undefined;
+  /** 0 to 1, like `Math.random`; for tests. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** Failures that may pass by themselves. */
+const passing: ReadonlySet<Failure["code"]> = new Set(["unavailable", "timeout", "rate_limited"]);
+
+/** When to try again: exponential pauses with full jitter, attempts and a budget. */
+export class Backoff {
+  readonly #options: RetryOptions;
+  readonly #budget: RetryBudget;
+
+  constructor(options: RetryOptions) {
+    this.#options = options;
+    this.#budget = options.budget ?? new RetryBudget();
+  }
+
+  /**
+   * Waits before attempt number `attempt` + 1.
+   *
+   * @returns `false`, at once, when there shall be none.
+   */
+  async pause(failure: Failure, attempt: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const { attempts = 4, maxRetryAfterMs = 30_000 } = this.#options;
+    const { retryAfterMs = 0 } = failure;
+    if (signal?.aborted || !isPassing(failure)) return false;
+    if (attempt >= attempts || retryAfterMs > maxRetryAfterMs || !this.#budget.take()) return false;
+    await abortableSleep(Math.max(this.#jitter(attempt), retryAfterMs), signal);
+    return true;
+  }
+
+  succeeded(): void {
+    this.#budget.refill();
+  }
+
+  #jitter(attempt: number): number {
+    const { baseDelayMs = 100, maxDelayMs = 5000, random = Math.random } = this.#options;
+    return random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1));
+  }
+}
+
+/** True for failures that may pass by themselves. */
+export function isPassing({ code }: Failure): boolean {
+  return passing.has(code);
+}
+
+async function abortableSleep(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(delayMs, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import type {
+  Body,
+  Bytes,
+  CallOptions,
+  Capabilities,
+  Failure,
+  Layer,
+  ObjectStat,
+  OpenedObject,
+  ReadOptions,
+  StorageBackend,
+  UploadedPart,
+  WriteOptions,
+} from "../backend.js";
+import type { StorageErrorCode } from "../error.js";
+import type { Key } from "../key.js";
+import { AroundBackend, type BackendCall, type Next, type Verb } from "./around.js";
+import { type ChaosOptions, type FaultKind, FaultPlan } from "./fault-plan.js";
+import { WatchedOpened } from "./watched-opened.js";
+
+/**
+ * Breaks calls on purpose, to see that what stands around a backend copes. Faults of one seed repeat.
+ *
+ * Content on its way in breaks only where it could be sent again; the rest of the source is then not read.
+ */
+export function chaos(options: ChaosOptions = {}): Layer {
+  const plan = new FaultPlan(options);
+  return (inner) => new ChaoticBackend(inner, plan, options.code ?? "unavailable");
+}
+
+/** The failure that {@link chaos} makes. */
+class ChaosError extends Error {
+  readonly kind: FaultKind;
+
+  constructor(kind: FaultKind, verb: Verb) {
+    super(`chaos: a fault ${kind === "body" ? "in the body of" : kind} ${verb}`);
+    this.name = "ChaosError";
+    this.kind = kind;
+  }
+}
+
+class ChaoticBackend<C extends Capabilities> extends AroundBackend<C> {
+  readonly #plan: FaultPlan;
+  readonly #code: StorageErrorCode;
+
+  constructor(inner: StorageBackend<C>, plan: FaultPlan, code: StorageErrorCode) {
+    super(inner);
+    this.#plan = plan;
+    this.#code = code;
+  }
+
+  override classify(error: unknown): Failure {
+    if (!(error instanceof ChaosError)) return super.classify(error);
+    const failure = { code: this.#code, message: error.message };
+    return error.kind === "after" ? failure : { ...failure, applied: false };
+  }
+
+  protected override async around<T>({ verb, signal }: BackendCall, next: Next<T>): Promise<T> {
+    const fault = this.#plan.next(verb, ["before", "after"]);
+    if (fault === "before") throw new ChaosError(fault, verb);
+    const result = await next(signal);
+    if (fault === "after") throw new ChaosError(fault, verb);
+    return result;
+  }
+
+  override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    return this.#send("write", body, (given) => this.inner.write(key, given, options));
+  }
+
+  override writePart(
+    key: Key,
+    uploadId: string,
+    number: number,
+    body: Body,
+    options: CallOptions,
+  ): Promise<UploadedPart> {
+    return this.#send("writePart", body, (given) =>
+      this.inner.writePart(key, uploadId, number, given, options),
+    );
+  }
+
+  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const fault = this.#plan.next("read", ["before", "after", "body"]);
+    if (fault === "before") throw new ChaosError(fault, "read");
+    const opened = await this.inner.read(key, options);
+    if (fault === undefined) return opened;
+    if (fault === "body") return broken(opened);
+    await opened.close();
+    throw new ChaosError(fault, "read");
+  }
+
+  async #send<T>(verb: Verb, body: Body, next: (body: Body) => Promise<T>): Promise<T> {
+    const fault = this.#plan.next(verb, kindsOf(body));
+    if (fault === "before") throw new ChaosError(fault, verb);
+    const result = await next(fault === "body" ? breaking(body, verb) : body);
+    if (fault === "after") throw new ChaosError(fault, verb);
+    return result;
+  }
+}
+
+/** A body that is empty or cannot be sent again has no middle to break. */
+function kindsOf(body: Body): readonly FaultKind[] {
+  return body.replayable && body.size !== 0 ? ["before", "after", "body"] : ["before"];
+}
+
+function breaking(body: Body, verb: Verb): Body {
+  return {
+    size: body.size,
+    bytes: undefined,
+    replayable: true,
+    checksum: () => body.checksum(),
+    open: () => firstHalf(body.open(), body.size, verb),
+  };
+}
+
+function broken(opened: OpenedObject): OpenedObject {
+  const body = firstHalf(opened.body, opened.end - opened.start, "read");
+  return new WatchedOpened(opened, body, () => opened.close());
+}
+
+async function* firstHalf(pieces: Bytes, size: number | undefined, verb: Verb): Bytes {
+  let left = Math.floor((size ?? 0) / 2);
+  for await (const piece of pieces) {
+    const kept = piece.subarray(0, left);
+    left -= kept.byteLength;
+    if (kept.byteLength > 0) yield kept;
+    if (left === 0) break;
+  }
+  throw new ChaosError("body", verb);
+}

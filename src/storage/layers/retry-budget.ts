@@ -1,0 +1,26 @@
+/**
+ * Bounds the repetitions of all calls together, so that a backend that is down is not asked many times as often:
+ * each repetition takes a token, each success gives a tenth back.
+ */
+export class RetryBudget {
+  readonly #capacity: number;
+  #tokens: number;
+
+  /** @param capacity - most repetitions in a row. */
+  constructor(capacity = 100) {
+    this.#capacity = capacity;
+    this.#tokens = capacity;
+  }
+
+  /** Takes a token; `false` when there is none. */
+  take(): boolean {
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  /** Notes a call that succeeded at once. */
+  refill(): void {
+    this.#tokens = Math.min(this.#capacity, this.#tokens + 0.1);
+  }
+}

@@ -1,0 +1,147 @@
+import type {
+  Body,
+  CallOptions,
+  Capabilities,
+  Layer,
+  ObjectStat,
+  OpenedObject,
+  ReadOptions,
+  RemoveFailure,
+  StorageBackend,
+  UploadedPart,
+  WriteOptions,
+} from "../backend.js";
+import type { Key } from "../key.js";
+import { AroundBackend, type BackendCall, type Next } from "./around.js";
+import { Backoff, isPassing, type RetryOptions } from "./backoff.js";
+import { ResumedObject } from "./resumed-object.js";
+
+/**
+ * Tries again what failed with `unavailable`, `timeout` or `rate_limited` and is safe to repeat.
+ *
+ * A call whose outcome depends on what is there (a conditional write, the completion of an upload) is repeated
+ * only when the backend is certain that nothing was done; a write only while its content can be read from the
+ * start. A removal that was done but reported as failed answers `false` the second time. A read body that
+ * breaks goes on from where it was, in the same version.
+ */
+export function retry(options: RetryOptions = {}): Layer {
+  const backoff = new Backoff(options);
+  return (inner) => new RetryingBackend(inner, backoff);
+}
+
+class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
+  readonly #backoff: Backoff;
+
+  constructor(inner: StorageBackend<C>, backoff: Backoff) {
+    super(inner);
+    this.#backoff = backoff;
+  }
+
+  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    return this.#repeat(call, () => true, next);
+  }
+
+  override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    const content = new Content(body);
+    const isConditional = options.ifAbsent || options.ifMatch !== undefined;
+    return this.#repeat(
+      { signal: options.signal, isConditional },
+      () => content.isWhole,
+      () => this.inner.write(key, content.body, options),
+    );
+  }
+
+  override writePart(
+    key: Key,
+    uploadId: string,
+    number: number,
+    body: Body,
+    options: CallOptions,
+  ): Promise<UploadedPart> {
+    const content = new Content(body);
+    return this.#repeat(
+      { signal: options.signal, isConditional: false },
+      () => content.isWhole,
+      () => this.inner.writePart(key, uploadId, number, content.body, options),
+    );
+  }
+
+  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const open = (narrowed: ReadOptions) => super.read(key, narrowed);
+    const opened = await open(options);
+    if (opened.bytes !== undefined) return opened;
+    return new ResumedObject(opened, {
+      reopen: (rest) => open({ ...options, ...rest }),
+      pause: (error, attempt) =>
+        this.#backoff.pause(this.failureOf(error, options.signal), attempt, options.signal),
+    });
+  }
+
+  override async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
+    const given: RemoveFailure[] = [];
+    let failures = await super.removeMany(keys, options);
+    for (let attempt = 1; failures.length > 0; attempt++) {
+      const [passing, lasting] = this.#split(failures);
+      given.push(...lasting);
+      const [first] = passing;
+      if (first === undefined) return given;
+      const again = await this.#backoff.pause(this.classify(first.error), attempt, options.signal);
+      if (!again) return [...given, ...passing];
+      failures = await super.removeMany(
+        passing.map(({ key }) => key),
+        options,
+      );
+    }
+    return given;
+  }
+
+  async #repeat<T>(
+    { signal, isConditional }: Pick<BackendCall, "signal" | "isConditional">,
+    canRepeat: () => boolean,
+    next: Next<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await next(signal);
+        this.#backoff.succeeded();
+        return result;
+      } catch (error) {
+        const failure = this.failureOf(error, signal);
+        const isSafe = canRepeat() && (!isConditional || failure.applied === false);
+        if (!isSafe || !(await this.#backoff.pause(failure, attempt, signal))) throw error;
+      }
+    }
+  }
+
+  #split(failures: readonly RemoveFailure[]): readonly [RemoveFailure[], RemoveFailure[]] {
+    const passing = failures.filter(({ error }) => isPassing(this.classify(error)));
+    return [passing, failures.filter((failure) => !passing.includes(failure))];
+  }
+}
+
+/** Knows whether a body could still be read from its start. */
+class Content {
+  readonly body: Body;
+  #isOpened = false;
+
+  constructor(body: Body) {
+    this.body = body.replayable ? body : this.#watch(body);
+  }
+
+  get isWhole(): boolean {
+    return this.body.replayable || !this.#isOpened;
+  }
+
+  #watch(body: Body): Body {
+    return {
+      size: body.size,
+      bytes: body.bytes,
+      replayable: false,
+      checksum: () => body.checksum(),
+      open: () => {
+        this.#isOpened = true;
+        return body.open();
+      },
+    };
+  }
+}

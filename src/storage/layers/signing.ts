@@ -1,0 +1,33 @@
+import type { Capabilities, Layer, SignOptions, StorageBackend } from "../backend.js";
+import type { Key } from "../key.js";
+import type { UrlSigner } from "../signed-url.js";
+import { AroundBackend, type BackendCall, type Next } from "./around.js";
+
+/**
+ * URLs of the kit's own file route instead of the provider's: for files that must pass through this service.
+ * What can be signed stays what the backend says.
+ */
+export function signing(signer: UrlSigner): Layer {
+  return (inner) => new SigningBackend(inner, signer);
+}
+
+class SigningBackend<C extends Capabilities> extends AroundBackend<C> {
+  readonly #signer: UrlSigner;
+
+  constructor(inner: StorageBackend<C>, signer: UrlSigner) {
+    super(inner);
+    this.#signer = signer;
+  }
+
+  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    return next(call.signal);
+  }
+
+  override async sign(key: Key, options: SignOptions): Promise<string> {
+    return this.#signer.sign(key, options);
+  }
+
+  override async signer(): Promise<UrlSigner> {
+    return this.#signer;
+  }
+}

@@ -1,0 +1,31 @@
+import type { Layer } from "../backend.js";
+import type { RetryOptions } from "./backoff.js";
+import { type MetricsSink, metrics } from "./metrics.js";
+import { prefix } from "./prefix.js";
+import { retry } from "./retry.js";
+import { timeout } from "./timeout.js";
+
+/** Which layers there shall be; one that is not named is left out. */
+export interface StackOptions {
+  /** Ends in `/`. */
+  readonly prefix?: string | undefined;
+  readonly metrics?: MetricsSink | undefined;
+  readonly retry?: RetryOptions | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * The layers in the one order that is right, outermost first: prefix, metrics, retry, timeout, backend.
+ *
+ * The timeout is inside the retry, so that each attempt has its own time and one that hangs is tried again.
+ * Metrics are outside both and count what the application saw: one call, however many attempts, with all its
+ * waiting. The prefix is outermost, so that every other layer sees the key that the service sees.
+ */
+export function stack(options: StackOptions): readonly Layer[] {
+  return [
+    options.prefix !== undefined && prefix(options.prefix),
+    options.metrics !== undefined && metrics(options.metrics),
+    options.retry !== undefined && retry(options.retry),
+    options.timeoutMs !== undefined && timeout(options.timeoutMs),
+  ].filter((layer) => layer !== false);
+}

@@ -1,0 +1,145 @@
+import { abortable, unlessAborted } from "../abortable.js";
+import type {
+  Body,
+  Bytes,
+  CallOptions,
+  Capabilities,
+  Layer,
+  ObjectStat,
+  OpenedObject,
+  ReadOptions,
+  StorageBackend,
+  UploadedPart,
+  WriteOptions,
+} from "../backend.js";
+import { StorageConfigurationError } from "../error.js";
+import type { Key } from "../key.js";
+import { AroundBackend, type BackendCall, type Next } from "./around.js";
+import { Deadline } from "./deadline.js";
+import { WatchedOpened } from "./watched-opened.js";
+
+/** Content larger than this is given on in pieces, because only pieces show progress. */
+const maxAtOnceBytes = 1_048_576;
+const pieceBytes = 262_144;
+
+/**
+ * Ends a call that makes no progress for `timeoutMs` with `timeout`, and tells the backend to stop. For most
+ * calls that is their whole time; for content on its way in or out it is the time between two pieces. Time in
+ * which the reader of a body does not ask for more does not count.
+ */
+export function timeout(timeoutMs: number): Layer {
+  if (!(timeoutMs >= 1 && timeoutMs < 2 ** 31)) {
+    throw new StorageConfigurationError({ message: "timeoutMs must be from 1 to 2147483647" });
+  }
+  return (inner) => new TimedBackend(inner, timeoutMs);
+}
+
+class TimedBackend<C extends Capabilities> extends AroundBackend<C> {
+  readonly #timeoutMs: number;
+
+  constructor(inner: StorageBackend<C>, timeoutMs: number) {
+    super(inner);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    return this.#within(call.signal, ({ signal }) => next(signal));
+  }
+
+  override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    return this.#within(options.signal, (deadline) =>
+      this.inner.write(key, inPieces(body, deadline), { ...options, signal: deadline.signal }),
+    );
+  }
+
+  override writePart(
+    key: Key,
+    uploadId: string,
+    number: number,
+    body: Body,
+    options: CallOptions,
+  ): Promise<UploadedPart> {
+    return this.#within(options.signal, (deadline) =>
+      this.inner.writePart(key, uploadId, number, inPieces(body, deadline), { signal: deadline.signal }),
+    );
+  }
+
+  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const deadline = new Deadline(this.#timeoutMs, options.signal);
+    try {
+      const opened = await this.#open(key, options, deadline);
+      if (opened.bytes === undefined) return watched(opened, deadline);
+      deadline.end();
+      return opened;
+    } catch (error) {
+      deadline.end();
+      throw error;
+    }
+  }
+
+  /** What arrives after the time is closed, or its socket would stay open. */
+  #open(key: Key, options: ReadOptions, { signal }: Deadline): Promise<OpenedObject> {
+    return unlessAborted(async () => {
+      const opened = await this.inner.read(key, { ...options, signal });
+      if (signal.aborted) await opened.close();
+      return opened;
+    }, signal);
+  }
+
+  async #within<T>(outer: AbortSignal | undefined, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const deadline = new Deadline(this.#timeoutMs, outer);
+    try {
+      return await unlessAborted(() => work(deadline), deadline.signal);
+    } finally {
+      deadline.end();
+    }
+  }
+}
+
+function watched(opened: OpenedObject, deadline: Deadline): OpenedObject {
+  deadline.pause();
+  return new WatchedOpened(opened, outgoing(opened.body, deadline), () => {
+    deadline.end();
+    return opened.close();
+  });
+}
+
+/** The clock runs while the reader waits for a piece. */
+async function* outgoing(body: Bytes, deadline: Deadline): Bytes {
+  try {
+    deadline.progress();
+    for await (const piece of abortable(body, deadline.signal)) {
+      deadline.pause();
+      yield piece;
+      deadline.progress();
+    }
+  } finally {
+    deadline.end();
+  }
+}
+
+/** Every piece that the source gives or the backend asks for is progress. */
+function inPieces(body: Body, deadline: Deadline): Body {
+  const isSmall = body.bytes !== undefined && body.bytes.byteLength <= maxAtOnceBytes;
+  if (isSmall) return body;
+  return {
+    size: body.size,
+    bytes: undefined,
+    replayable: body.replayable,
+    checksum: () => body.checksum(),
+    open: () => incoming(body, deadline),
+  };
+}
+
+async function* incoming(body: Body, deadline: Deadline): Bytes {
+  const pieces = body.bytes === undefined ? body.open() : cut(body.bytes);
+  for await (const piece of abortable(pieces, deadline.signal)) {
+    deadline.progress();
+    yield piece;
+    deadline.progress();
+  }
+}
+
+async function* cut(bytes: Uint8Array): Bytes {
+  for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
