@@ -1,0 +1,28 @@
+/**
+ * Loaded one at a time, so that no sample pays for another library.
+ *
+ * @type {Record<string, () => Promise<{ adapter: import("../harness/contracts.js").Adapter }>>}
+ */
+const adapters = {
+  "raw-fs": () => import("./raw-fs.js"),
+  "raw-fs-safe": () => import("./raw-fs-safe.js"),
+  "raw-fs-stat": () => import("./raw-fs-stat.js"),
+  "raw-map": () => import("./raw-map.js"),
+  "svc-infra-local": () => import("./svc-infra-local.js"),
+  "svc-infra-memory": () => import("./svc-infra-memory.js"),
+  "unstorage-fs": () => import("./unstorage-fs.js"),
+  "unstorage-memory": () => import("./unstorage-memory.js"),
+  "flydrive-fs": () => import("./flydrive-fs.js"),
+  "flystorage-local": () => import("./flystorage-local.js"),
+  "flystorage-memory": () => import("./flystorage-memory.js"),
+};
+
+/**
+ * @param {string} name
+ * @returns {Promise<import("../harness/contracts.js").Adapter>}
+ */
+export async function adapterNamed(name) {
+  const load = adapters[name];
+  if (load === undefined) throw new Error(`there is no adapter ${name}`);
+  return (await load()).adapter;
+}

@@ -1,0 +1,55 @@
+import { LocalBackend } from "../../dist/storage/backends/local/index.js";
+import { Storage } from "../../dist/storage/index.js";
+
+const description = { contentType: "application/octet-stream", metadata: { owner: "u1" } };
+
+/**
+ * Ours as an application uses it: keys and metadata checked, checksum made and verified, URL signed. In a service that has
+ * started: the threads run, but nothing of the data has been seen.
+ *
+ * @type {import("../harness/contracts.js").Adapter}
+ */
+export const adapter = {
+  name: "svc-infra-local",
+  layout: "svc-infra",
+  open: async ({ dir, isDurable }) => {
+    const storage = new Storage(new LocalBackend({ basePath: dir, durability: isDurable ? "full" : "fast" }));
+    await storage.exists("absent");
+    await storage.list({ prefix: "absent/" });
+    return {
+      put: (key, bytes) => storage.put(key, bytes, description),
+      get: (key) => storage.get(key),
+      putStream: (key, source) => storage.put(key, source, description),
+      getStream: async (key) => (await storage.open(key)).body,
+      stat: (key) => storage.getMetadata(key),
+      countAll: () => countAll(storage),
+      firstPage: async () => keysOf(await storage.list()),
+      middlePage: async (cursor) => keysOf(await storage.list({ cursor })),
+      middleCursor: () => middleCursor(storage),
+      close: () => storage.close(),
+    };
+  },
+};
+
+/** @param {Storage<any>} storage */
+async function countAll(storage) {
+  let count = 0;
+  for await (const _ of storage.listAll()) count += 1;
+  return count;
+}
+
+/** @param {import("../../dist/storage/index.js").FilePage} page */
+function keysOf(page) {
+  return page.items.map(({ key }) => key);
+}
+
+/** @param {Storage<any>} storage */
+async function middleCursor(storage) {
+  const cursors = [""];
+  for (let cursor; ; ) {
+    const page = await storage.list({ limit: 100, cursor });
+    if (page.cursor === undefined) return cursors[Math.floor(cursors.length / 2)] ?? "";
+    cursors.push(page.cursor);
+    cursor = page.cursor;
+  }
+}

@@ -1,0 +1,28 @@
+import { l1Put } from "./l1-put.js";
+import { l1fPutDurable } from "./l1f-put-durable.js";
+import { l2Get } from "./l2-get.js";
+import { l3PutStream } from "./l3-put-stream.js";
+import { l4GetStream } from "./l4-get-stream.js";
+import { l5ListFlat, l5ListNested } from "./l5-list.js";
+import { l6Stat } from "./l6-stat.js";
+import { m1Memory } from "./m1-memory.js";
+
+/** In the order in which they run. @type {readonly import("../harness/contracts.js").Case[]} */
+export const cases = [
+  l1Put,
+  l1fPutDurable,
+  l2Get,
+  l3PutStream,
+  l4GetStream,
+  l5ListNested,
+  l5ListFlat,
+  l6Stat,
+  m1Memory,
+];
+
+/** @param {string} id */
+export function caseWithId(id) {
+  const found = cases.find((each) => each.id === id);
+  if (found === undefined) throw new Error(`there is no case ${id}`);
+  return found;
+}

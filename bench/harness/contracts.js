@@ -1,0 +1,44 @@
+/**
+ * What the cases ask of an adapter. An adapter has the methods that its library offers, and only these;
+ * a case is run with the adapters that have what it needs.
+ *
+ * @typedef {object} Store
+ * @property {(key: string, bytes: Uint8Array) => Promise<unknown>} put
+ * @property {(key: string) => Promise<Uint8Array | null>} get
+ * @property {(key: string, source: AsyncIterable<Uint8Array>) => Promise<unknown>} putStream
+ * @property {(key: string) => Promise<AsyncIterable<Uint8Array>>} getStream
+ * @property {(key: string) => Promise<{ size: number | undefined }>} stat
+ * @property {() => Promise<number>} countAll Lists everything and says how many there were.
+ * @property {() => Promise<string[]>} firstPage 100 keys from the start.
+ * @property {(cursor: string) => Promise<string[]>} middlePage 100 keys from `cursor` on.
+ * @property {() => Promise<string>} middleCursor Where the page in the middle begins, in the adapter's own form.
+ * @property {() => Promise<void>} close
+ */
+
+/**
+ * @typedef {object} Adapter
+ * @property {string} name
+ * @property {string} layout Adapters with the same layout on disk share what was prepared.
+ * @property {(options: { dir: string, isDurable: boolean }) => Promise<Partial<Store>>} open
+ */
+
+/**
+ * @typedef {object} CaseContext
+ * @property {string} dir Folder of this adapter's data.
+ * @property {number} scale 1, or less for a quick look.
+ * @property {(dir?: string) => Promise<Store>} open
+ */
+
+/**
+ * @typedef {object} Case
+ * @property {string} id
+ * @property {string} title
+ * @property {readonly string[]} adapters The first one is the limit.
+ * @property {"ops/s" | "MB/s" | "ms"} unit
+ * @property {boolean} [isOnDisk] Needs a real disk; its data is never deleted by a run.
+ * @property {boolean} [isDurable]
+ * @property {(context: CaseContext) => Promise<void>} [prepare] Done once for each layout, in a process of its own.
+ * @property {(context: CaseContext) => Promise<Record<string, import("./measure.js").Measure>>} run
+ */
+
+export {};

@@ -1,0 +1,28 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const bench = fileURLToPath(new URL("..", import.meta.url));
+
+/** Installs the peers, when they are missing or are others than the lock file says; builds svc-infra when it never was. */
+export function install() {
+  if (!isInstalled()) npm(["ci", "--no-audit", "--no-fund"], bench);
+  if (!existsSync(`${bench}/../dist/index.js`)) npm(["run", "build"], `${bench}/..`);
+}
+
+function isInstalled() {
+  const { dependencies } = JSON.parse(readFileSync(`${bench}/package.json`, "utf8"));
+  return Object.entries(dependencies).every(([name, version]) => {
+    const path = `${bench}/node_modules/${name}/package.json`;
+    return existsSync(path) && JSON.parse(readFileSync(path, "utf8")).version === version;
+  });
+}
+
+/**
+ * @param {readonly string[]} words
+ * @param {string} cwd
+ */
+function npm(words, cwd) {
+  const { status } = spawnSync("npm", words, { cwd, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) throw new Error(`npm ${words.join(" ")} failed in ${cwd}`);
+}

@@ -1,0 +1,88 @@
+import { mkdir, rm } from "node:fs/promises";
+import { adapterNamed } from "../adapters/index.js";
+import { sample } from "./sample.js";
+
+/** @typedef {import("./measure.js").Measure} Measure */
+/** Of one case: per round, per adapter, per measure. @typedef {Record<string, Record<string, Measure>>[]} Rounds */
+
+/**
+ * Runs one case: prepares each layout once, then lets the adapters take turns.
+ *
+ * @param {import("./contracts.js").Case} benchCase
+ * @param {import("./arguments.js").Arguments} options
+ * @param {string} root Folder of this run.
+ * @param {(text: string) => void} progress
+ * @returns {Promise<Rounds>}
+ */
+export async function runCase(benchCase, options, root, progress) {
+  const names = benchCase.adapters.filter((name) => isWanted(name, benchCase, options));
+  const dirs = await prepare(benchCase, names, options, root, progress);
+  /** @type {Rounds} */
+  const rounds = [];
+  for (let round = 0; round < options.rounds; round += 1) {
+    /** @type {Record<string, Record<string, Measure>>} */
+    const results = {};
+    for (const name of rotated(names, round)) {
+      progress(`${benchCase.id}  round ${round + 1} of ${options.rounds}  ${name}`);
+      const dir = dirs.get(name) ?? `${root}/${benchCase.id}-${name}-${round}`;
+      const task = { caseId: benchCase.id, adapter: name, dir, scale: options.scale, isPreparation: false };
+      results[name] = await sample(task, name.startsWith("svc-infra") ? options.profile : undefined);
+      if (!dirs.has(name) && !benchCase.isOnDisk) await discard(dir);
+    }
+    rounds.push(results);
+  }
+  for (const dir of new Set(dirs.values())) await discard(dir);
+  return rounds;
+}
+
+/**
+ * @param {string} name
+ * @param {import("./contracts.js").Case} benchCase
+ * @param {import("./arguments.js").Arguments} options
+ */
+function isWanted(name, benchCase, { adapters }) {
+  return adapters === undefined || name === benchCase.adapters[0] || adapters.includes(name);
+}
+
+/**
+ * Nobody always goes first: what the one before left behind in caches is shared out.
+ *
+ * @param {readonly string[]} names
+ * @param {number} by
+ */
+function rotated(names, by) {
+  const at = by % names.length;
+  return [...names.slice(at), ...names.slice(0, at)];
+}
+
+/**
+ * @param {import("./contracts.js").Case} benchCase
+ * @param {readonly string[]} names
+ * @param {import("./arguments.js").Arguments} options
+ * @param {string} root
+ * @param {(text: string) => void} progress
+ */
+async function prepare(benchCase, names, { scale }, root, progress) {
+  /** @type {Map<string, string>} */
+  const dirs = new Map();
+  if (benchCase.prepare === undefined) return dirs;
+  const done = new Set();
+  for (const name of names) {
+    const { layout } = await adapterNamed(name);
+    const dir = `${root}/${benchCase.id}-${layout}`;
+    dirs.set(name, dir);
+    if (done.has(layout)) continue;
+    done.add(layout);
+    progress(`${benchCase.id}  preparing ${layout}`);
+    await mkdir(dir, { recursive: true });
+    await sample({ caseId: benchCase.id, adapter: name, dir, scale, isPreparation: true }, undefined);
+  }
+  return dirs;
+}
+
+/** @param {string} dir */
+async function discard(dir) {
+  for (const path of [dir, `${dir}-warm`, `${dir}.cursor`, `${dir}-warm.cursor`]) {
+    await rm(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Does `count` operations with `concurrency` of them under way at any time.
+ *
+ * @param {number} count
+ * @param {number} concurrency
+ * @param {(index: number) => Promise<unknown>} operation
+ */
+export async function workers(count, concurrency, operation) {
+  let next = 0;
+  const work = async () => {
+    while (next < count) await operation(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, work));
+}
