@@ -1,5 +1,6 @@
 import { type Environment, readEnvironment } from "../kernel/index.js";
 import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
+import { stack } from "./layers/stack.js";
 import type { EasyStorageOptions, StorageSettings } from "./settings.js";
 import { Storage } from "./storage.js";
 
@@ -24,7 +25,8 @@ export async function easyStorage(
   fallback?: Fallback,
 ): Promise<Storage> {
   const { backend, settings, detection } = await backendFromEnv(env, options, fallback);
-  const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes });
+  const layers = stack({ timeoutMs: settings.timeoutMs });
+  const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes }).with(...layers);
   configurations.set(storage, { detection, settings });
   return storage;
 }

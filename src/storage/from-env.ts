@@ -199,11 +199,11 @@ function explain({ type, because }: Choice, own: object): Detection {
 }
 
 function isMissing(name: string, { type, because }: Detection): ConfigurationProblem {
-  return { name, message: `is not set, and ${type} needs it (${type} because ${because})` };
+  return { name, message: `is not set, and ${type} needs it (${because})` };
 }
 
 function isUnavailable({ type, because, source }: Choice): ConfigurationProblem {
-  const message = `the backend '${type}' is not available in this version (chosen because ${because})`;
+  const message = `the backend '${type}' is not available in this version (${because})`;
   return { name: source ?? "STORAGE_BACKEND", message };
 }
 

@@ -1,0 +1,52 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+
+const { name, exports, version } = JSON.parse(readFileSync("package.json", "utf8"));
+const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package.json");
+
+/** The public faces there are: each needs an entry in `exports`. */
+function findFaces(): string[] {
+  const features = readdirSync("src", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const backends = readdirSync("src/storage/backends").map((backend) => `storage/backends/${backend}`);
+  return ["", ...features.map((entry) => entry.name), ...backends, "storage/conformance"]
+    .map((folder) => `./dist/${folder}/index.js`.replace("//", "/"))
+    .filter((file) => existsSync(file.replace("./dist/", "src/").replace(/\.js$/, ".ts")));
+}
+
+describe("exports of package.json", () => {
+  it("are exactly the public faces that the sources have", () => {
+    expect(subpaths.map((subpath) => exports[subpath].default).sort()).toEqual(findFaces().sort());
+  });
+
+  it.each(subpaths)("%s has types and a module that can be imported by its name", async (subpath) => {
+    expect(existsSync(exports[subpath].types)).toBe(true);
+    const module = await import(subpath.replace(/^\./, name));
+    expect(Object.keys(module).length).toBeGreaterThan(0);
+  });
+
+  it("let nobody import what is inside", async () => {
+    const inside = `${name}/storage/from-env`;
+    await expect(import(/* @vite-ignore */ inside)).rejects.toThrow();
+  });
+});
+
+it("the main entry has the one-line helpers", async () => {
+  const module = await import("svc-infra");
+  expect(Object.keys(module)).toEqual(
+    expect.arrayContaining(["addStorage", "storagePlugin", "getStorage", "easyStorage"]),
+  );
+});
+
+it("every file of dist has a source", () => {
+  const compiled = readdirSync("dist", { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".js"),
+  );
+  const orphans = compiled.filter((file) => !existsSync(`src/${file.replace(/\.js$/, ".ts")}`));
+  expect(orphans).toEqual([]);
+});
+
+it("the package is at a version and its lock file names no registry", () => {
+  const lock = readFileSync("package-lock.json", "utf8");
+  expect(JSON.parse(lock).version).toBe(version);
+  expect(lock).not.toContain('"resolved": "http');
+});

@@ -1,0 +1,211 @@
+import { ConfigurationError } from "svc-infra/kernel";
+import { parseKey } from "svc-infra/storage";
+import { describe, expect, it } from "vitest";
+import { configurationOf, easyStorage } from "#dist/storage/easy-storage.js";
+import { backendFromEnv, detectBackend } from "#dist/storage/from-env.js";
+
+const secret = "0123456789abcdef0123456789abcdef";
+
+async function failureOf(env: Record<string, string>, options = {}): Promise<ConfigurationError> {
+  const failure = await backendFromEnv(env, options).then(
+    () => new Error("the settings were accepted"),
+    (error: unknown) => error,
+  );
+  if (failure instanceof ConfigurationError) return failure;
+  throw failure;
+}
+
+describe("detection", () => {
+  it.each([
+    [{ RAILWAY_VOLUME_MOUNT_PATH: "/data" }, "local", "RAILWAY_VOLUME_MOUNT_PATH is set"],
+    [{ AWS_ACCESS_KEY_ID: "id" }, "s3", "AWS_ACCESS_KEY_ID is set"],
+    [{ STORAGE_S3_BUCKET: "b" }, "s3", "STORAGE_S3_BUCKET is set"],
+    [{ GOOGLE_APPLICATION_CREDENTIALS: "/key.json" }, "gcs", "GOOGLE_APPLICATION_CREDENTIALS is set"],
+    [{ STORAGE_GCS_BUCKET: "b" }, "gcs", "STORAGE_GCS_BUCKET is set"],
+    [{ CLOUDINARY_URL: "cloudinary://a:b@c" }, "cloudinary", "CLOUDINARY_URL is set"],
+    [{ CLOUDINARY_URL_FILE: "package.json" }, "cloudinary", "CLOUDINARY_URL is set"],
+    [{ STORAGE_BACKEND: "azure" }, "azure", "STORAGE_BACKEND is 'azure'"],
+    [{}, "memory", "nothing is set that names a backend; files are lost when the process ends"],
+  ])("of %j is %s", (env, type, because) => {
+    expect(detectBackend(env)).toMatchObject({ type, because });
+  });
+
+  it("follows the order local, s3, gcs, cloudinary, each step losing the first of what is set", () => {
+    const variables = [
+      ["RAILWAY_VOLUME_MOUNT_PATH", "local"],
+      ["AWS_ACCESS_KEY_ID", "s3"],
+      ["GOOGLE_APPLICATION_CREDENTIALS", "gcs"],
+      ["CLOUDINARY_URL", "cloudinary"],
+    ] as const;
+    for (const [start, [, type]] of variables.entries()) {
+      const env = Object.fromEntries(variables.slice(start).map(([name]) => [name, "x"]));
+      expect(detectBackend(env).type).toBe(type);
+    }
+  });
+
+  it("is beaten by STORAGE_BACKEND, and that by the option", () => {
+    const env = { RAILWAY_VOLUME_MOUNT_PATH: "/data", STORAGE_BACKEND: "memory" };
+    expect(detectBackend(env).because).toBe("STORAGE_BACKEND is 'memory'");
+    expect(detectBackend(env, { backend: "gcs" }).because).toBe("option 'backend' is 'gcs'");
+  });
+
+  it("takes an empty variable for one that is not set", () => {
+    expect(detectBackend({ STORAGE_BACKEND: "", AWS_ACCESS_KEY_ID: "" }).type).toBe("memory");
+  });
+
+  it("says what is missing", () => {
+    expect(detectBackend({ AWS_ACCESS_KEY_ID: "id" }).missing).toEqual(["STORAGE_S3_BUCKET"]);
+    expect(detectBackend({ STORAGE_S3_BUCKET: "b" }).missing).toEqual([]);
+    expect(detectBackend({}, { backend: "s3", bucket: "b" }).missing).toEqual([]);
+    expect(detectBackend({ STORAGE_BACKEND: "azure" }).missing).toEqual(["STORAGE_AZURE_CONTAINER"]);
+  });
+});
+
+describe("the error", () => {
+  it("of a bare AWS_ACCESS_KEY_ID names the bucket variable and says why S3 was chosen", async () => {
+    const { message, variables } = await failureOf({ AWS_ACCESS_KEY_ID: "id" });
+    expect(variables).toContain("STORAGE_S3_BUCKET");
+    expect(message).toContain("STORAGE_S3_BUCKET: is not set, and s3 needs it (AWS_ACCESS_KEY_ID is set)");
+  });
+
+  it.each(["s3", "gcs", "cloudinary", "azure"] as const)(
+    "of %s says that it is not available here",
+    async (backend) => {
+      expect((await failureOf({ STORAGE_BACKEND: backend })).message).toMatch(
+        new RegExp(`STORAGE_BACKEND: the backend '${backend}' is not available in this version`),
+      );
+    },
+  );
+
+  it("of an unavailable backend names the variable that chose it", async () => {
+    expect((await failureOf({ STORAGE_S3_BUCKET: "b" })).variables).toEqual(["STORAGE_S3_BUCKET"]);
+  });
+
+  it("names every bad variable at once, whether common or of the backend", async () => {
+    const { variables } = await failureOf({
+      APP_ENV: "moon",
+      STORAGE_BACKEND: "memory",
+      STORAGE_BASE_URL: "nowhere",
+      STORAGE_SIGNING_SECRET: "short",
+      STORAGE_MAX_UPLOAD_BYTES: "0",
+      STORAGE_TIMEOUT_MS: "-1",
+      STORAGE_MEMORY_MAX_BYTES: "1GB",
+      STORAGE_DURABILITY: "not read for memory",
+    });
+    expect(variables).toEqual([
+      "APP_ENV",
+      "STORAGE_BASE_URL",
+      "STORAGE_SIGNING_SECRET",
+      "STORAGE_MAX_UPLOAD_BYTES",
+      "STORAGE_TIMEOUT_MS",
+      "STORAGE_MEMORY_MAX_BYTES",
+    ]);
+  });
+
+  it("of a backend that nobody knows lists those there are, beside the other problems", async () => {
+    const { message, variables } = await failureOf({
+      STORAGE_BACKEND: "tape",
+      STORAGE_MAX_UPLOAD_BYTES: "many",
+    });
+    expect(message).toContain(
+      'STORAGE_BACKEND: expected one of local, s3, gcs, cloudinary, azure, memory, not "tape"',
+    );
+    expect(variables).toEqual(["STORAGE_BACKEND", "STORAGE_MAX_UPLOAD_BYTES"]);
+  });
+
+  it("of an option that the backend does not have names the option", async () => {
+    expect((await failureOf({}, { basePath: "/data" })).variables).toEqual(["option 'basePath'"]);
+  });
+
+  it("of a short signing secret, alone or in a list, does not show it", async () => {
+    for (const value of ["hunter2", `${secret},hunter2`]) {
+      const { message } = await failureOf({ STORAGE_SIGNING_SECRET: value });
+      expect(message).toMatch(/STORAGE_SIGNING_SECRET: expected secrets of at least 32 characters/);
+      expect(message).not.toContain("hunter2");
+    }
+  });
+});
+
+describe("in production", () => {
+  const prod = { APP_ENV: "prod" };
+
+  it("memory is used only when it is named", async () => {
+    const { variables, message } = await failureOf({ ...prod, STORAGE_SIGNING_SECRET: secret });
+    expect(variables).toEqual(["STORAGE_BACKEND"]);
+    expect(message).toContain("local");
+    const env = { ...prod, STORAGE_BACKEND: "memory", STORAGE_SIGNING_SECRET: secret };
+    expect((await backendFromEnv(env)).backend.type).toBe("memory");
+  });
+
+  it.each(["memory", "local"])(
+    "%s without a signing secret is an error that names the variable",
+    async (backend) => {
+      const { variables } = await failureOf({ ...prod, STORAGE_BACKEND: backend });
+      expect(variables).toEqual(["STORAGE_SIGNING_SECRET"]);
+    },
+  );
+
+  it("a fallback does not count as named either", async () => {
+    const fallback = { type: "local", because: "a demonstration", defaults: {} } as const;
+    const env = { ...prod, STORAGE_SIGNING_SECRET: secret };
+    await expect(backendFromEnv(env, {}, fallback)).rejects.toThrow(/^STORAGE_BACKEND: /);
+  });
+});
+
+describe("easyStorage", () => {
+  it("makes a storage that works, by default in memory", async () => {
+    const storage = await easyStorage({}, {});
+    await storage.put("a.txt", "hello");
+    expect(Buffer.from(await storage.get("a.txt")).toString()).toBe("hello");
+    expect(storage.backend.name).toBe("MemoryBackend");
+  });
+
+  it("puts the option before the variable before the default", async () => {
+    const limitOf = async (options: object, env: Record<string, string>) =>
+      configurationOf(await easyStorage(options, env))?.settings.maxUploadBytes;
+    expect(await limitOf({}, {})).toBe(10_485_760);
+    expect(await limitOf({}, { STORAGE_MAX_UPLOAD_BYTES: "5" })).toBe(5);
+    expect(await limitOf({ maxUploadBytes: 6 }, { STORAGE_MAX_UPLOAD_BYTES: "5" })).toBe(6);
+  });
+
+  it("limits what may be put", async () => {
+    const storage = await easyStorage({ maxUploadBytes: 4 }, {});
+    await storage.put("a.txt", "1234");
+    await expect(storage.put("a.txt", "12345")).rejects.toMatchObject({ code: "too_large" });
+  });
+
+  it("hands a backend its own options and the base URL", async () => {
+    const storage = await easyStorage(
+      { backend: "memory", maxBytes: 4, baseUrl: "https://files.example.com/v1/" },
+      {},
+    );
+    expect((await storage.put("a.txt", "1234")).url).toMatch(/^https:\/\/files\.example\.com\/v1\/a\.txt\?/);
+    await expect(storage.put("b.txt", "1")).rejects.toMatchObject({ code: "quota_exceeded" });
+  });
+
+  it("signs with the first of several secrets", async () => {
+    const env = { STORAGE_SIGNING_SECRET: `${secret}, ${secret.toUpperCase()}` };
+    const [both, first] = [await easyStorage({}, env), await easyStorage({ signingSecret: secret }, {})];
+    const { url = "" } = await both.put("a.txt", "x");
+    const signer = await first.backend.signer();
+    const [, query = ""] = url.split("?");
+    expect(signer?.verify("get", parseKey("a.txt"), query)?.key).toBe("a.txt");
+  });
+
+  it("remembers why, and that of the fallback", async () => {
+    const fallback = {
+      type: "memory",
+      because: "a demonstration",
+      defaults: { STORAGE_MEMORY_MAX_BYTES: "3" },
+    } as const;
+    const storage = await easyStorage({}, { STORAGE_MEMORY_MAX_BYTES: "" }, fallback);
+    expect(configurationOf(storage)?.detection).toEqual({
+      type: "memory",
+      because: "a demonstration",
+      missing: [],
+    });
+    await expect(storage.put("a.txt", "1234")).rejects.toMatchObject({ code: "quota_exceeded" });
+    const named = await easyStorage({}, { STORAGE_BACKEND: "memory" }, fallback);
+    expect(configurationOf(named)?.detection.because).toBe("STORAGE_BACKEND is 'memory'");
+  });
+});
