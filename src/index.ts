@@ -1,1 +1,17 @@
-export {};
+export { easyStorage } from "./storage/easy-storage.js";
+export {
+  type AddStorageOptions,
+  type Authorize,
+  addStorage,
+  bearerToken,
+  getStorage,
+  type LoggedRequest,
+  loggedRequest,
+  type Permission,
+  type StoragePluginOptions,
+  type StorageRoute,
+  type StorageSource,
+  storagePlugin,
+  withoutSignature,
+} from "./storage/fastify/index.js";
+export type { EasyStorageOptions } from "./storage/settings.js";

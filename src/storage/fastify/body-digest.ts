@@ -1,0 +1,32 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Checksum } from "../checksum.js";
+import { badRequest } from "./refusal.js";
+
+const sha256 = /^sha-256=:([A-Za-z0-9+/]{43}=):$/;
+
+/**
+ * The SHA-256 that the sender demands by `Repr-Digest` or `Content-Digest` (RFC 9530); other algorithms are
+ * ignored, as the RFC allows.
+ *
+ * @throws Refusal (400) for a malformed one, or two that differ.
+ */
+export function demandedChecksum(headers: IncomingHttpHeaders): Checksum | undefined {
+  const demanded = [headers["repr-digest"], headers["content-digest"]].flatMap(digestsOf);
+  if (new Set(demanded).size > 1) throw badRequest("the digest fields contradict each other");
+  return demanded[0];
+}
+
+function digestsOf(field: string | readonly string[] | undefined): readonly Checksum[] {
+  if (field === undefined) return [];
+  return String(field)
+    .split(",")
+    .map((member) => member.trim())
+    .filter((member) => member.startsWith("sha-256="))
+    .map(toChecksum);
+}
+
+function toChecksum(member: string): Checksum {
+  const [, base64] = sha256.exec(member) ?? [];
+  if (base64 === undefined) throw badRequest("a sha-256 digest is not well-formed");
+  return `sha256:${Buffer.from(base64, "base64").toString("hex")}`;
+}

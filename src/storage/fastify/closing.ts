@@ -1,0 +1,40 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+
+type Connections = Partial<Pick<Server, "closeIdleConnections">>;
+
+/**
+ * Lets a closing server end soon: connections that become idle are closed at once and not after their
+ * keep-alive time, and what is still moving bytes of files after the time of grace is cut.
+ */
+export class Closing {
+  readonly #graceMs: number;
+  readonly #moving = new Set<IncomingMessage | ServerResponse>();
+  #timers: NodeJS.Timeout[] = [];
+
+  /** @param graceMs - milliseconds that transfers have left when the server closes. */
+  constructor(graceMs: number) {
+    this.#graceMs = graceMs;
+  }
+
+  /** Counts a transfer until its connection or its response ends. */
+  track(response: ServerResponse): void {
+    this.#moving.add(response);
+    response.once("close", () => this.#moving.delete(response));
+  }
+
+  /** The server takes no more connections from now on. */
+  begin(server: Connections): void {
+    const closeIdle = () => server.closeIdleConnections?.();
+    closeIdle();
+    this.#timers = [setInterval(closeIdle, 25).unref(), setTimeout(() => this.#cut(), this.#graceMs).unref()];
+  }
+
+  /** The server is closed. */
+  end(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+  }
+
+  #cut(): void {
+    for (const response of this.#moving) response.destroy();
+  }
+}

@@ -1,0 +1,81 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { FileNotFoundError } from "../error.js";
+import type { StoredFile } from "../options.js";
+import type { StorageEdge } from "./edge.js";
+import { formatEntityTag } from "./entity-tag.js";
+import type { StorageOfCaller } from "./management-routes.js";
+import { readParameters } from "./parameters.js";
+import { badRequest, Refusal } from "./refusal.js";
+import { serve } from "./serve.js";
+import { KeyPath } from "./target.js";
+import { headerMetadata, isForm, storeBody, storeForm, type Upload } from "./upload.js";
+import { checkConditions } from "./write-conditions.js";
+
+/** Routes that move the bytes of objects: upload, download, write, delete. */
+export function addFileRoutes(scope: FastifyInstance, edge: StorageEdge, storageOf: StorageOfCaller): void {
+  const uploadOf = (request: FastifyRequest): Upload => ({
+    request,
+    storage: storageOf(request),
+    maxBytes: edge.maxUploadBytes,
+  });
+  scope.post("/upload", { config: { storageRoute: "upload" } }, async (request, reply) =>
+    answerStored(request, reply, await storeUpload(uploadOf(request))),
+  );
+  const written = new KeyPath(`${scope.prefix}/files/`);
+  scope.put("/files/*", { config: { storageRoute: "upload" } }, async (request, reply) => {
+    if (isForm(request)) throw new Refusal(415, "unsupported_type", "this path takes the bare content");
+    const description = describeBody(request);
+    return answerStored(
+      request,
+      reply,
+      await storeBody(uploadOf(request), written.keyOf(request), description),
+    );
+  });
+  scope.delete("/files/*", { config: { storageRoute: "delete" } }, async (request, reply) => {
+    const key = written.keyOf(request);
+    const storage = storageOf(request);
+    await checkConditions(request.headers, storage, key);
+    if (!(await storage.delete(key))) throw new FileNotFoundError({ message: "no such object", key });
+    request.log.info({ key }, "file deleted");
+    return reply.code(204).send();
+  });
+  const served = new KeyPath(`${scope.prefix}/download/`);
+  scope.route({
+    method: ["GET", "HEAD"],
+    url: "/download/*",
+    config: { storageRoute: "download" },
+    handler: async (request, reply) => {
+      const presentation = { download: false, filename: undefined };
+      return serve({ request, reply, storage: storageOf(request), key: served.keyOf(request), presentation });
+    },
+  });
+}
+
+/** A form brings its key inside, a bare body in the query. */
+async function storeUpload(upload: Upload): Promise<StoredFile> {
+  const { request } = upload;
+  const { key } = readParameters(request, ["key"]);
+  if (isForm(request)) return storeForm(upload, key);
+  if (key === undefined)
+    throw badRequest("give the key as '?key=', or send multipart/form-data with a part 'file'");
+  return storeBody(upload, key, describeBody(request));
+}
+
+function describeBody(request: FastifyRequest) {
+  const { filename } = readParameters(request, ["filename"]);
+  return { metadata: headerMetadata(request), filename };
+}
+
+/** Answers with what was stored, and logs it. */
+export function answerStored(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { key, url, size, contentType, etag, checksum }: StoredFile,
+): FastifyReply {
+  request.log.info({ key, size }, "file uploaded");
+  const tag = formatEntityTag(etag);
+  if (tag !== undefined) reply.header("etag", tag);
+  return reply
+    .header("cache-control", "no-store")
+    .send({ key, url: url ?? null, size, contentType, etag, checksum: checksum ?? null });
+}

@@ -1,0 +1,78 @@
+import { loadSettings, readEnvironment } from "../../kernel/index.js";
+import { StorageConfigurationError } from "../error.js";
+import { storageVariables } from "../settings.js";
+import type { Authorize } from "./authorize.js";
+
+/** What `addStorage` does besides decorating the app. */
+export interface AddStorageOptions {
+  /**
+   * Mounts the management routes for those whom it lets in. The word `open` mounts them for everyone who
+   * can reach the service.
+   */
+  readonly authorize?: Authorize | "open" | undefined;
+  /** Path of the management routes. Default: `/_storage`. */
+  readonly prefix?: string | undefined;
+  /** Mounts the file route for signed URLs, under `/files` or a prefix. Default: false. */
+  readonly serveFiles?: boolean | { readonly prefix: string } | undefined;
+  /** Most bytes of one upload. Default: `STORAGE_MAX_UPLOAD_BYTES`, else 10 MiB. */
+  readonly maxUploadBytes?: number | undefined;
+  /** Adds `GET /_health/storage` and a readiness check. Default: true. */
+  readonly health?: boolean | undefined;
+  /** Name on the app, for a second storage. Default: `storage`. */
+  readonly decorator?: string | undefined;
+  /** Milliseconds that the first connection may take. Default: 5,000. */
+  readonly startTimeoutMs?: number | undefined;
+  /** Milliseconds that running transfers have left when the app closes. Default: 5,000. */
+  readonly closeGraceMs?: number | undefined;
+}
+
+/** {@link AddStorageOptions} with everything filled in. */
+export interface EdgeOptions {
+  readonly authorize: Authorize | "open" | undefined;
+  readonly prefix: string;
+  readonly filesPrefix: string | undefined;
+  readonly maxUploadBytes: number;
+  readonly health: boolean;
+  readonly decorator: string;
+  readonly startTimeoutMs: number;
+  readonly closeGraceMs: number;
+}
+
+/**
+ * Checks the options and fills in the rest.
+ *
+ * @param knownMaxBytes - the limit of uploads, when the environment has been read already.
+ * @throws StorageConfigurationError or ConfigurationError naming the option.
+ */
+export function readOptions(options: AddStorageOptions, knownMaxBytes: number | undefined): EdgeOptions {
+  const { authorize, serveFiles = false, prefix = "/_storage" } = options;
+  if (authorize !== undefined && authorize !== "open" && typeof authorize !== "function") {
+    throw wrong("authorize must be a function or the word 'open'");
+  }
+  const filesPrefix = typeof serveFiles === "object" ? serveFiles.prefix : "/files";
+  return {
+    authorize,
+    prefix: checkPrefix("prefix", prefix),
+    filesPrefix: serveFiles === false ? undefined : checkPrefix("serveFiles.prefix", filesPrefix),
+    maxUploadBytes: maxUploadBytes(options.maxUploadBytes, knownMaxBytes),
+    health: options.health ?? true,
+    decorator: options.decorator ?? "storage",
+    startTimeoutMs: options.startTimeoutMs ?? 5000,
+    closeGraceMs: options.closeGraceMs ?? 5000,
+  };
+}
+
+function maxUploadBytes(option: number | undefined, known: number | undefined): number {
+  if (option === undefined && known !== undefined) return known;
+  const schema = { maxUploadBytes: storageVariables.maxUploadBytes };
+  return loadSettings(schema, readEnvironment(), { maxUploadBytes: option }).maxUploadBytes;
+}
+
+function checkPrefix(name: string, prefix: string): string {
+  if (/^(?:\/[A-Za-z0-9._~-]+)+$/.test(prefix)) return prefix;
+  throw wrong(`${name} must be a path like /files, with no slash at its end`);
+}
+
+function wrong(message: string): StorageConfigurationError {
+  return new StorageConfigurationError({ message: `addStorage: ${message}` });
+}

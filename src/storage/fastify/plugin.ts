@@ -1,0 +1,139 @@
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { healthPlugin } from "../../health/index.js";
+import { StorageConfigurationError } from "../error.js";
+import { Storage } from "../storage.js";
+import { Closing } from "./closing.js";
+import type { StorageEdge } from "./edge.js";
+import { deferContinue } from "./expect-continue.js";
+import { addHealth } from "./health-route.js";
+import { managementRoutes } from "./management-routes.js";
+import { type AddStorageOptions, type EdgeOptions, readOptions } from "./plugin-options.js";
+import { signedRoutes } from "./signed-routes.js";
+import { type ChosenStorage, chooseStorage, isBackend, type StorageSource } from "./source.js";
+import { testConnection } from "./test-connection.js";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The storage that `addStorage` added. */
+    storage: Storage;
+  }
+}
+
+/** Options of {@link storagePlugin}. */
+export interface StoragePluginOptions extends AddStorageOptions {
+  /** A storage or a backend; without it the environment decides. */
+  readonly storage?: StorageSource;
+}
+
+/**
+ * Gives an app file storage: decorates it with `app.storage`, tests the connection, adds
+ * `GET /_health/storage` and a readiness check, and closes the storage with the app. On request it mounts
+ * the management routes and the file route for signed URLs.
+ *
+ * @param source - a storage or a backend; without it the environment decides.
+ * @throws ConfigurationError when the settings are wrong, StorageError when the storage cannot be reached.
+ */
+export async function addStorage(
+  app: FastifyInstance,
+  source?: StorageSource,
+  options?: AddStorageOptions,
+): Promise<Storage>;
+/** The same with a storage from the environment. */
+export async function addStorage(app: FastifyInstance, options: AddStorageOptions): Promise<Storage>;
+export async function addStorage(
+  app: FastifyInstance,
+  sourceOrOptions?: StorageSource | AddStorageOptions,
+  options: AddStorageOptions = {},
+): Promise<Storage> {
+  if (!isSource(sourceOrOptions)) return addStorage(app, undefined, sourceOrOptions);
+  const chosen = await chooseStorage(sourceOrOptions);
+  const { storage } = chosen;
+  try {
+    const settled = readOptions(options, chosen.maxUploadBytes);
+    await testConnection(storage, settled.startTimeoutMs);
+    if (settled.filesPrefix !== undefined) await checkSigner(storage);
+    await mount(app, chosen, settled);
+  } catch (error) {
+    await storage.close().catch(() => undefined);
+    throw error;
+  }
+  return storage;
+}
+
+/** {@link addStorage} as a plugin: `await app.register(storagePlugin, { serveFiles: true })`. */
+export const storagePlugin: FastifyPluginAsync<StoragePluginOptions> = fastifyPlugin(
+  async (app: FastifyInstance, { storage, ...options }: StoragePluginOptions) => {
+    await addStorage(app, storage, options);
+  },
+  { name: "svc-infra/storage", fastify: "5.x" },
+);
+
+/**
+ * The storage of an app, or of the app that a request came to.
+ *
+ * @param decorator - name it was added under.
+ * @throws StorageConfigurationError when none was added.
+ */
+export function getStorage(from: FastifyInstance | FastifyRequest, decorator = "storage"): Storage {
+  const app = "server" in from && "raw" in from ? from.server : from;
+  const storage = Object(app)[decorator];
+  if (storage instanceof Storage) return storage;
+  throw new StorageConfigurationError({
+    message: `there is no app.${decorator} here; call 'await addStorage(app)' first`,
+  });
+}
+
+function isSource(given: StorageSource | AddStorageOptions): given is StorageSource {
+  return given === undefined || given instanceof Storage || given instanceof Promise || isBackend(given);
+}
+
+async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeOptions): Promise<void> {
+  const { storage, origin } = chosen;
+  const closing = new Closing(options.closeGraceMs);
+  const edge: StorageEdge = { storage, origin, closing, ...options };
+  app.decorate(options.decorator, storage);
+  app.addHook("preClose", async () => closing.begin(app.server));
+  app.addHook("onClose", async () => {
+    closing.end();
+    await storage.close();
+  });
+  if (options.health) await addHealth(app, storage, options.decorator, healthPlugin);
+  if (edge.authorize !== undefined) {
+    await mountRoutes(app, options.prefix, (scope) => managementRoutes(scope, edge));
+  }
+  if (options.filesPrefix !== undefined) {
+    await mountRoutes(app, options.filesPrefix, (scope) => signedRoutes(scope, edge));
+  }
+  report(app, chosen, options);
+}
+
+async function mountRoutes(
+  app: FastifyInstance,
+  prefix: string,
+  routes: (scope: FastifyInstance) => Promise<void>,
+): Promise<void> {
+  const root = `${app.prefix}${prefix}/`;
+  deferContinue(app.server, (path) => path.startsWith(root));
+  await app.register(routes, { prefix });
+}
+
+function report(
+  app: FastifyInstance,
+  { storage, origin, isLossy }: ChosenStorage,
+  options: EdgeOptions,
+): void {
+  const { name } = storage.backend;
+  app.log.info({ backend: name, because: origin.because }, `storage is ${name}: ${origin.because}`);
+  if (isLossy) app.log.warn("files are kept in memory and will be lost when the process ends");
+  if (options.authorize === "open") {
+    app.log.warn(`the storage routes under ${app.prefix}${options.prefix} are open to everyone`);
+  }
+}
+
+async function checkSigner(storage: Storage): Promise<void> {
+  if ((await storage.backend.signer()) !== undefined) return;
+  throw new StorageConfigurationError({
+    message: `serveFiles needs signed URLs of the kit, and ${storage.backend.name} has its provider's; add the layer 'signing'`,
+  });
+}

@@ -1,0 +1,41 @@
+/** A request that is answered with an error before it reaches the storage. */
+export class Refusal extends Error {
+  readonly httpStatus: number;
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    httpStatus: number,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.name = "Refusal";
+    this.httpStatus = httpStatus;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** 400: the request does not say what it must say. */
+export function badRequest(message: string): Refusal {
+  return new Refusal(400, "bad_request", message);
+}
+
+/** 413: a declared or counted length over the limit. */
+export function contentTooLarge(maxBytes: number): Refusal {
+  return new Refusal(413, "too_large", `content is larger than ${maxBytes} bytes`);
+}
+
+/** 401 with the scheme that would help (RFC 6750 §3). */
+export function unauthorized(hasCredentials: boolean): Refusal {
+  const challenge = hasCredentials ? 'Bearer error="invalid_token"' : "Bearer";
+  const message = hasCredentials ? "the credentials are not valid" : "this needs credentials";
+  return new Refusal(401, "unauthorized", message, { "www-authenticate": challenge });
+}
+
+/** 403 for a caller who is known and may not. */
+export function forbidden(message: string): Refusal {
+  return new Refusal(403, "forbidden", message);
+}

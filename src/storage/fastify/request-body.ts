@@ -1,0 +1,71 @@
+import type { IncomingMessage } from "node:http";
+import type { Bytes } from "../backend.js";
+import { AbortedError } from "../error.js";
+import { continueRequest } from "./expect-continue.js";
+import { badRequest, contentTooLarge, Refusal } from "./refusal.js";
+
+/** True when the message brings content (RFC 9112 §6). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+}
+
+/** The declared length in bytes; `undefined` for chunked content. */
+export function declaredLength({ headers }: IncomingMessage): number | undefined {
+  const field = headers["content-length"];
+  if (headers["transfer-encoding"] !== undefined) return undefined;
+  return field === undefined ? 0 : Number(field);
+}
+
+/**
+ * Refuses what the header section alone condemns, before a byte of the content is read.
+ *
+ * @param maxBytes - most bytes the content may have.
+ */
+export function checkBody(message: IncomingMessage, maxBytes: number): void {
+  const { headers, headersDistinct } = message;
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding.toLowerCase() !== "identity") {
+    throw new Refusal(415, "unsupported_type", "content must come without a content encoding");
+  }
+  if (headers["content-range"] !== undefined) throw badRequest("a part of an object cannot be written");
+  if ((headersDistinct["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
+  if ((declaredLength(message) ?? 0) > maxBytes) throw contentTooLarge(maxBytes);
+}
+
+/**
+ * The content of a request, once. Ending the iteration early leaves the connection alone, so that the
+ * client can still be told why; a client that leaves makes it throw AbortedError.
+ */
+export class RequestBody implements AsyncIterable<Uint8Array> {
+  readonly #message: IncomingMessage;
+  readonly #maxBytes: number;
+
+  /** @param maxBytes - most bytes to let through. */
+  constructor(message: IncomingMessage, maxBytes: number) {
+    this.#message = message;
+    this.#maxBytes = maxBytes;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    continueRequest(this.#message);
+    let size = 0;
+    for await (const piece of this.#pieces()) {
+      size += piece.byteLength;
+      if (size > this.#maxBytes) throw contentTooLarge(this.#maxBytes);
+      yield piece;
+    }
+    if (!this.#message.complete) throw left();
+  }
+
+  async *#pieces(): Bytes {
+    try {
+      yield* this.#message.iterator({ destroyOnReturn: false });
+    } catch (error) {
+      throw left(error);
+    }
+  }
+}
+
+function left(cause?: unknown): AbortedError {
+  return new AbortedError({ message: "the client left before all of its content had come", cause });
+}

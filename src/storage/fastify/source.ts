@@ -1,0 +1,36 @@
+import type { StorageBackend } from "../backend.js";
+import { configurationOf, easyStorage } from "../easy-storage.js";
+import { Storage } from "../storage.js";
+import type { Origin } from "./edge.js";
+
+/** Where `addStorage` can take its storage from; nothing means the environment. */
+export type StorageSource = Storage | StorageBackend | Promise<Storage> | undefined;
+
+/** A storage with what is known of how it came about. */
+export interface ChosenStorage {
+  readonly storage: Storage;
+  readonly origin: Origin;
+  /** Whether its files are lost with the process although nobody asked for that. */
+  readonly isLossy: boolean;
+  /** Limit that the environment sets for uploads, where it was read. */
+  readonly maxUploadBytes: number | undefined;
+}
+
+/** Makes or takes the storage and says why it is this one. */
+export async function chooseStorage(source: StorageSource): Promise<ChosenStorage> {
+  const storage = isBackend(source) ? new Storage(source) : await (source ?? easyStorage());
+  const configuration = configurationOf(storage);
+  if (configuration === undefined) {
+    const origin = { because: "given in code", missing: [] };
+    return { storage, origin, isLossy: false, maxUploadBytes: undefined };
+  }
+  const { detection, settings } = configuration;
+  const { because, missing, type } = detection;
+  const isLossy = type === "memory" && settings.backend === undefined;
+  return { storage, origin: { because, missing }, isLossy, maxUploadBytes: settings.maxUploadBytes };
+}
+
+/** Backends are known by their shape: there is nothing to inherit from. */
+export function isBackend(source: unknown): source is StorageBackend {
+  return typeof source === "object" && source !== null && "classify" in source && "write" in source;
+}

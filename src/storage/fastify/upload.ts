@@ -1,0 +1,108 @@
+import type { FastifyRequest } from "fastify";
+import { isContentType } from "../content-type.js";
+import { parseKey, safeKey } from "../key.js";
+import type { StoredFile } from "../options.js";
+import type { Storage } from "../storage.js";
+import { demandedChecksum } from "./body-digest.js";
+import { decodeBytes } from "./form-parameters.js";
+import { badRequest, Refusal } from "./refusal.js";
+import { checkBody, declaredLength, RequestBody } from "./request-body.js";
+import { maxEnvelopeBytes, readUploadForm } from "./upload-form.js";
+import { writeConditions } from "./write-conditions.js";
+
+/** An upload whose caller has been authorized. */
+export interface Upload {
+  readonly request: FastifyRequest;
+  readonly storage: Storage;
+  readonly maxBytes: number;
+}
+
+type Pairs = readonly (readonly [string, string])[];
+
+/** True for multipart/form-data, whatever its parameters. */
+export function isForm({ headers }: FastifyRequest): boolean {
+  return /^multipart\/form-data[ \t]*(?:;|$)/i.test(headers["content-type"] ?? "");
+}
+
+/**
+ * Stores the body of a request under a key, as it streams in.
+ *
+ * @param contentType - the only type it may have; without it the request says.
+ * @param metadata - the user's pairs.
+ */
+export async function storeBody(
+  upload: Upload,
+  key: string,
+  description: {
+    readonly contentType?: string | undefined;
+    readonly metadata?: Pairs;
+    readonly filename?: string | undefined;
+  },
+): Promise<StoredFile> {
+  const { request, storage, maxBytes } = upload;
+  const checked = parseKey(key);
+  checkBody(request.raw, maxBytes);
+  return storage.put(checked, new RequestBody(request.raw, maxBytes), {
+    ...(await writeConditions(request.headers, storage, checked)),
+    maxBytes,
+    size: declaredLength(request.raw),
+    checksum: demandedChecksum(request.headers),
+    contentType: checkType(description.contentType ?? declaredType(request)),
+    metadata: toRecord(description.metadata ?? []),
+    filename: description.filename,
+  });
+}
+
+/**
+ * Stores the file of a form as it streams in.
+ *
+ * @param fallbackKey - the key when the form names none; else the safe form of the file's name.
+ */
+export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
+  const { request, storage, maxBytes } = upload;
+  checkBody(request.raw, maxBytes + maxEnvelopeBytes);
+  const body = new RequestBody(request.raw, maxBytes + maxEnvelopeBytes);
+  const form = await readUploadForm(body, request.headers["content-type"] ?? "");
+  try {
+    const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
+    return await storage.put(key, form.content, {
+      ...(await writeConditions(request.headers, storage, key)),
+      maxBytes,
+      contentType: checkType(form.contentType),
+      metadata: toRecord([...headerMetadata(request), ...form.metadata]),
+      filename: form.filename,
+    });
+  } finally {
+    form.stop();
+  }
+}
+
+/** The user's pairs in `x-meta-*` headers; values in UTF-8 or ISO 8859-1. */
+export function headerMetadata({ headers }: FastifyRequest): Pairs {
+  return Object.entries(headers)
+    .filter(([name]) => name.startsWith("x-meta-"))
+    .map(([name, value]) => [name.slice("x-meta-".length), decodeBytes(String(value))]);
+}
+
+function toRecord(pairs: Pairs): Record<string, string> {
+  const names = pairs.map(([name]) => name.toLowerCase());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw badRequest(`the metadata '${twice.slice(0, 64)}' is there twice`);
+  return Object.fromEntries(pairs);
+}
+
+function keyFrom(filename: string | undefined): string {
+  if (filename === undefined) throw badRequest("give a field 'key' before the file, or the file a name");
+  return safeKey(filename);
+}
+
+/** curl's word for a body that it was told nothing about is no type of a file. */
+function declaredType({ headers }: FastifyRequest): string | undefined {
+  const declared = headers["content-type"];
+  return declared === "application/x-www-form-urlencoded" ? undefined : declared;
+}
+
+function checkType(contentType: string | undefined): string | undefined {
+  if (contentType === undefined || isContentType(contentType)) return contentType;
+  throw new Refusal(415, "unsupported_type", "the content type is not a media type");
+}

@@ -1,0 +1,81 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Capabilities } from "../backend.js";
+import { FileNotFoundError } from "../error.js";
+import type { ConditionOptions, FileDetails } from "../options.js";
+import type { Storage } from "../storage.js";
+import { evaluate } from "./conditional.js";
+import { parseEntityTags } from "./entity-tag.js";
+import { badRequest, Refusal } from "./refusal.js";
+
+/**
+ * The conditions of a write, as the storage decides them: together with the publication.
+ * `If-None-Match: *` creates only; `If-Match` and `If-Unmodified-Since` replace only that version.
+ *
+ * @throws Refusal (412) when it is clear already that they fail.
+ */
+export async function writeConditions(
+  headers: IncomingHttpHeaders,
+  storage: Storage,
+  key: string,
+): Promise<ConditionOptions<Capabilities>> {
+  const noneMatch = headers["if-none-match"];
+  const match = headers["if-match"];
+  if (noneMatch !== undefined) {
+    if (noneMatch.trim() !== "*") throw badRequest("a write takes no other If-None-Match than '*'");
+    if (match !== undefined) throw badRequest("If-Match and If-None-Match exclude each other");
+    return { ifAbsent: true };
+  }
+  if (match !== undefined) return { ifMatch: await versionOf(match, headers, storage, key) };
+  if (headers["if-unmodified-since"] === undefined) return {};
+  const current = await find(storage, key);
+  if (current === undefined) return {};
+  return { ifMatch: checked(headers, current) };
+}
+
+/** Checks the conditions of a deletion just before it; the storage cannot decide them together with it. */
+export async function checkConditions(
+  headers: IncomingHttpHeaders,
+  storage: Storage,
+  key: string,
+): Promise<void> {
+  const names = ["if-match", "if-none-match", "if-unmodified-since"];
+  if (names.every((name) => headers[name] === undefined)) return;
+  checked(headers, await storage.getMetadata(key));
+}
+
+/** One strong tag can go straight to the storage; for `*` and lists the current version decides which. */
+async function versionOf(
+  field: string,
+  headers: IncomingHttpHeaders,
+  storage: Storage,
+  key: string,
+): Promise<string> {
+  const tags = parseEntityTags(field);
+  if (tags === undefined) throw failed();
+  const [only, another] = tags === "*" ? [] : tags;
+  if (only !== undefined && another === undefined) {
+    if (only.isWeak) throw failed();
+    return only.value;
+  }
+  const current = await find(storage, key);
+  if (current === undefined) throw failed();
+  return checked(headers, current);
+}
+
+function checked(headers: IncomingHttpHeaders, current: FileDetails): string {
+  if (evaluate(headers, current, false) !== "pass") throw failed();
+  return current.etag;
+}
+
+async function find(storage: Storage, key: string): Promise<FileDetails | undefined> {
+  try {
+    return await storage.getMetadata(key);
+  } catch (error) {
+    if (error instanceof FileNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function failed(): Refusal {
+  return new Refusal(412, "precondition_failed", "the object is not in the state that was asked for");
+}
