@@ -17,7 +17,7 @@ import type {
   WriteConditions,
   WriteOptions,
 } from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
+import { type Checksum, checksumOf } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import { UrlSigner } from "../../signed-url.js";
 import { unlessAborted } from "./abort.js";
@@ -125,13 +125,17 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
     checkSegments(key);
     options.signal?.throwIfAborted();
+    const { bytes } = body;
+    if (bytes !== undefined && bytes.byteLength <= maxSmallBytes) {
+      return this.#writeSmall(key, bytes, checksumOf(bytes), options);
+    }
     const incoming = new Incoming(body, options.signal);
     const head = await this.#readHead(incoming);
-    const size = head.reduce((sum, piece) => sum + piece.byteLength, 0);
-    const isSmall = incoming.isDone && size <= maxSmallBytes;
-    return isSmall
-      ? this.#writeSmall(key, body, head, options)
-      : this.#writeStream(key, body, incoming, head, options);
+    const whole = incoming.isDone ? Buffer.concat(head) : undefined;
+    if (whole !== undefined && whole.byteLength <= maxSmallBytes) {
+      return this.#writeSmall(key, whole, body.checksum(), options);
+    }
+    return this.#writeStream(key, body, incoming, head, options);
   }
 
   async copy(from: Key, to: Key, { ifAbsent, ifMatch, signal }: CopyOptions): Promise<ObjectStat> {
@@ -239,13 +243,11 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   async #writeSmall(
     key: Key,
-    body: Body,
-    pieces: readonly Uint8Array[],
+    bytes: Uint8Array,
+    checksum: Checksum,
     options: WriteOptions,
   ): Promise<ObjectStat> {
-    const [first = new Uint8Array(0)] = pieces;
-    const bytes = pieces.length > 1 ? Buffer.concat(pieces) : first;
-    const draft = draftOf(options, bytes.byteLength, body.checksum());
+    const draft = draftOf(options, bytes.byteLength, checksum);
     const job = { key, draft, ifAbsent: options.ifAbsent, ifMatch: options.ifMatch };
     const file = await this.#commit("putBytes", key, job, options.signal, bytes);
     return this.#written(key, draft, file);

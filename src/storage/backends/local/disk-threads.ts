@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { DiskError, receiveError } from "./disk-error.js";
-import type { JobKind, JobKinds, SentJob, SentOutcome } from "./jobs.js";
+import type { JobKind, JobKinds, SentJob, SentOutcome, ThreadSettings } from "./jobs.js";
 import type { StoreSettings } from "./store.js";
 
 /** Bytes that travel with one batch. */
@@ -39,6 +39,11 @@ export class DiskThreads {
   constructor(settings: StoreSettings, maxThreads: number) {
     this.#settings = settings;
     this.#maxThreads = maxThreads;
+  }
+
+  /** Starts threads before there is work, so that the first requests do not wait for them. */
+  prepare(count: number): void {
+    while (this.#threads.size < Math.min(count, this.#maxThreads)) this.#addThread();
   }
 
   /**
@@ -105,7 +110,11 @@ export class DiskThreads {
   #startThread(): void {
     const isStarting = [...this.#threads].some((thread) => thread.isStarting);
     if (isStarting || this.#threads.size >= this.#maxThreads) return;
-    const thread = new DiskThread(
+    this.#addThread();
+  }
+
+  #addThread(): void {
+    const thread: DiskThread = new DiskThread(
       this.#settings,
       () => this.#flush(),
       (error) => this.#lose(thread, error),
@@ -126,22 +135,23 @@ export class DiskThreads {
 class DiskThread {
   isStarting = true;
   readonly #worker: Worker;
-  readonly #slab = new SharedArrayBuffer(slabBytes);
-  readonly #bytes = new Uint8Array(this.#slab);
+  readonly #bytes: Uint8Array;
   readonly #onIdle: () => void;
   #batch: readonly Waiting[] = [];
   #whenIdle: (() => void) | undefined;
 
   constructor(settings: StoreSettings, onIdle: () => void, onLost: (error: Error) => void) {
     this.#onIdle = onIdle;
+    const slab = new SharedArrayBuffer(slabBytes);
+    this.#bytes = new Uint8Array(slab);
     // Descriptors are handed to the main thread, so the worker must not close them when it ends.
     this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
-      workerData: settings,
+      workerData: { store: settings, slab } satisfies ThreadSettings,
       trackUnmanagedFds: false,
       execArgv: [],
       name: "svc-infra-disk",
     });
-    this.#worker.on("message", (message: SentOutcome[] | "ready") => this.#receive(message));
+    this.#worker.on("message", (message: string) => this.#receive(message));
     let cause = new DiskError("unavailable", "a disk thread ended");
     this.#worker.on("error", (error) => {
       cause = Object.assign(cause, { cause: error });
@@ -165,7 +175,7 @@ class DiskThread {
       offset += room;
       return { kind, job, offset: offset - room, length: room } as SentJob;
     });
-    this.#worker.postMessage({ jobs, slab: this.#slab });
+    this.#worker.postMessage(JSON.stringify(jobs));
   }
 
   async end(): Promise<void> {
@@ -173,10 +183,10 @@ class DiskThread {
     await this.#worker.terminate();
   }
 
-  #receive(message: SentOutcome[] | "ready"): void {
+  #receive(message: string): void {
     this.isStarting = false;
     this.#worker.unref();
-    if (message !== "ready") this.#deliver(message);
+    if (message !== "ready") this.#deliver(JSON.parse(message));
     this.#onIdle();
   }
 

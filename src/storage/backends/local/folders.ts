@@ -1,7 +1,7 @@
 import { type Dirent, lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync } from "node:fs";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
-import type { Steps } from "./sync-steps.js";
+import type { Store } from "./store.js";
 import { folderMode } from "./whole-file.js";
 
 const maxAttempts = 8;
@@ -35,33 +35,33 @@ export function isVisibleFolder(path: string): boolean {
 }
 
 /** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
-export function* makeFolder(layout: Layout, path: string, key: string): Steps<void> {
+export function makeFolder(store: Store, path: string, key: string): void {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     if (isRealFolder(path)) return;
-    yield* makeMissing(layout, path, key);
+    makeMissing(store, path, key);
   }
   throw new DiskError("busy", "the folder of the key is being removed by others");
 }
 
-function* makeMissing(layout: Layout, path: string, key: string): Steps<void> {
-  let end = path.indexOf("/", layout.base.length + 1);
+function makeMissing(store: Store, path: string, key: string): void {
+  let end = path.indexOf("/", store.layout.base.length + 1);
   while (end !== -1) {
-    yield* makeOne(layout, path.slice(0, end), key);
+    makeOne(store, path.slice(0, end), key);
     end = path.indexOf("/", end + 1);
   }
-  yield* makeOne(layout, path, key);
+  makeOne(store, path, key);
 }
 
-function* makeOne(layout: Layout, path: string, key: string): Steps<void> {
+function makeOne(store: Store, path: string, key: string): void {
   try {
     mkdirSync(path, folderMode);
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === "EEXIST") checkFolder(layout, path, key);
+    if (errno === "EEXIST") checkFolder(store.layout, path, key);
     else if (errno !== "ENOENT") throw error;
     return;
   }
-  yield { folder: folderOf(path) };
+  store.sync.folder(folderOf(path));
 }
 
 function checkFolder(layout: Layout, path: string, key: string): void {

@@ -5,7 +5,6 @@ import { isGone } from "./holder.js";
 import { folderOf } from "./layout.js";
 import { belongsTogether, fingerprintOf, type PendingRecord, parsePending } from "./record.js";
 import type { Store } from "./store.js";
-import type { Steps } from "./sync-steps.js";
 import {
   createFlags,
   discard,
@@ -20,28 +19,29 @@ import {
 const unwrittenStaleMs = 2000;
 /** A claim is held for a few system calls; one of this age was left behind. */
 const claimStaleMs = 10_000;
+const maxAttempts = 8;
 
 /**
  * Takes the lock of a key, which is its pending record: made exclusively, and durable when this returns.
  *
  * @throws DiskError `busy` while another writer holds it.
  */
-export function* acquire(store: Store, key: string, text: string): Steps<void> {
+export function acquire(store: Store, key: string, text: string): void {
   const path = store.layout.pending(key);
   const fd = create(store, path);
   try {
-    yield* writeDurably(fd, text);
-    yield { folder: store.layout.pendings };
+    writeDurably(store, fd, text);
+    store.sync.folder(store.layout.pendings);
   } catch (error) {
     discardQuietly(path);
     throw error;
   }
 }
 
-function* writeDurably(fd: number, text: string): Steps<void> {
+function writeDurably(store: Store, fd: number, text: string): void {
   try {
     writeAll(fd, Buffer.from(text));
-    yield { file: fd };
+    store.sync.file(fd);
   } finally {
     closeSync(fd);
   }
@@ -117,15 +117,21 @@ function completeOrUndo(store: Store, path: string, pending: PendingRecord | und
   } else discard(path);
 }
 
-/** Ends a write that happened: the lock becomes the sidecar. */
-export function* releaseAsSidecar(store: Store, key: string): Steps<void> {
-  const [pending, sidecar] = [store.layout.pending(key), store.layout.sidecar(key)];
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return renameSync(pending, sidecar);
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT" || attempt === 8) throw error;
-      yield* makeFolder(store.layout, folderOf(sidecar), key);
-    }
+/** Ends a write that happened: the lock becomes the sidecar. Others may prune its folder meanwhile. */
+export function releaseAsSidecar(store: Store, key: string): void {
+  const sidecar = store.layout.sidecar(key);
+  for (let attempt = 0; !tryRelease(store, key, sidecar); attempt++) {
+    if (attempt === maxAttempts) throw new DiskError("unavailable", "the metadata folder changes too fast");
+    makeFolder(store, folderOf(sidecar), key);
+  }
+}
+
+function tryRelease(store: Store, key: string, sidecar: string): boolean {
+  try {
+    renameSync(store.layout.pending(key), sidecar);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
   }
 }

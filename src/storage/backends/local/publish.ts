@@ -13,7 +13,6 @@ import {
   type RecordDraft,
 } from "./record.js";
 import type { Store } from "./store.js";
-import type { Steps } from "./sync-steps.js";
 import { discardQuietly } from "./whole-file.js";
 
 const maxAttempts = 8;
@@ -31,30 +30,30 @@ export interface Publication extends WriteConditions {
  * it the old object stands, after it the new one with its record. The record is durable before, so whoever
  * comes after a crash can tell on which side of that instant it happened.
  */
-export function* publish(store: Store, publication: Publication): Steps<FileFingerprint> {
+export function publish(store: Store, publication: Publication): FileFingerprint {
   const { key, draft, file } = publication;
   const body = store.layout.body(key);
-  yield* makeFolder(store.layout, folderOf(body), key);
-  const text = pendingText(key, draft.version, store.holder, JSON.stringify(draft), file.stampUs);
-  yield* acquire(store, key, text);
+  makeFolder(store, folderOf(body), key);
+  const text = pendingText(key, draft.version, store.holderText, JSON.stringify(draft), file.stampUs);
+  acquire(store, key, text);
   try {
     checkConditions(store, publication);
-    yield* place(store, publication);
+    place(store, publication);
   } catch (error) {
     discardQuietly(store.layout.pending(key));
     throw error;
   }
-  yield* settle(store, key);
+  settle(store, key);
   return file;
 }
 
 /** The body is visible: whatever fails now, its record must stay findable. */
-function* settle(store: Store, key: string): Steps<void> {
+function settle(store: Store, key: string): void {
   try {
     // Before the pending record goes: else a power failure could leave the old body beside the new record.
-    yield { folder: folderOf(store.layout.body(key)) };
+    store.sync.folder(folderOf(store.layout.body(key)));
   } finally {
-    yield* releaseAsSidecar(store, key);
+    releaseAsSidecar(store, key);
   }
 }
 
@@ -73,13 +72,13 @@ function checkConditions(store: Store, publication: Publication): void {
 }
 
 /** Others may prune the folder, or put a file where a folder was, until the very last moment. */
-function* place(store: Store, publication: Publication): Steps<void> {
+function place(store: Store, publication: Publication): void {
   const body = store.layout.body(publication.key);
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const errno = tryPlace(publication, body);
     if (errno === undefined) return;
     if (errno === "EISDIR") clearEmptyFolder(store.layout, body);
-    else yield* makeFolder(store.layout, folderOf(body), publication.key);
+    else makeFolder(store, folderOf(body), publication.key);
   }
   throw new DiskError("busy", "the folder of the key changes too fast");
 }

@@ -1,33 +1,39 @@
 import type { FileFingerprint, ObjectRecord } from "./record.js";
 
-interface Entry {
+/** A record and the file it was found to belong to. */
+export interface CachedRecord {
   readonly file: FileFingerprint;
   readonly record: ObjectRecord;
 }
 
-/** About 400 bytes each. */
-const maxEntries = 20_000;
+/** Entries of one generation, of which two are kept; an entry takes about 400 bytes. */
+const maxEntries = 10_000;
 
 /**
  * Records of objects that were read or written lately. Each is used only for a body with its fingerprint, so
  * what other processes write is noticed and nothing here can be stale.
+ *
+ * When the young generation is full it becomes the old one, and the old one is forgotten: to drop the oldest
+ * entry of one large `Map` each time costs more the more holes that leaves.
  */
 export class RecordCache {
-  readonly #entries = new Map<string, Entry>();
+  #young = new Map<string, CachedRecord>();
+  #old = new Map<string, CachedRecord>();
 
-  get(key: string): Entry | undefined {
-    return this.#entries.get(key);
+  get(key: string): CachedRecord | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
   }
 
   set(key: string, file: FileFingerprint, record: ObjectRecord): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, { file, record });
-    if (this.#entries.size <= maxEntries) return;
-    const [oldest] = this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
+    if (this.#young.size >= maxEntries) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, { file, record });
   }
 
   delete(key: string): void {
-    this.#entries.delete(key);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 }

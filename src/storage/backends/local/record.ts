@@ -40,15 +40,15 @@ export interface RecordDraft extends ObjectDescription {
   readonly checksum: Checksum | undefined;
 }
 
-/** The text of a pending file. `draft` is the JSON of a {@link RecordDraft}, or `undefined` for a removal. */
+/** The text of a pending file. `holder` is JSON, and `draft` that of a {@link RecordDraft}, or `undefined` for a removal. */
 export function pendingText(
   key: string,
   version: string,
-  holder: Holder,
+  holder: string,
   draft?: string,
   stampUs?: number,
 ): string {
-  const head = `{"format":1,"key":"${key}","holder":${JSON.stringify(holder)},`;
+  const head = `{"format":1,"key":"${key}","holder":${holder},`;
   return draft === undefined
     ? `${head}"version":"${version}"}`
     : `${head}"stampUs":${stampUs},${draft.slice(1)}`;

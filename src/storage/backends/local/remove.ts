@@ -4,7 +4,6 @@ import { folderOf } from "./layout.js";
 import { acquire } from "./lock.js";
 import { pendingText } from "./record.js";
 import type { Store } from "./store.js";
-import type { Steps } from "./sync-steps.js";
 import { discard, discardQuietly } from "./whole-file.js";
 
 export interface RemoveJob {
@@ -14,14 +13,14 @@ export interface RemoveJob {
 }
 
 /** Removes an object; resolves to whether this call did it. Its folders go when they are empty. */
-export function* removeObject(store: Store, { key, version }: RemoveJob): Steps<boolean> {
+export function removeObject(store: Store, { key, version }: RemoveJob): boolean {
   const { layout } = store;
   const body = layout.body(key);
   if (!isObject(body)) return false;
-  yield* acquire(store, key, pendingText(key, version, store.holder));
+  acquire(store, key, pendingText(key, version, store.holderText));
   try {
     if (!isObject(body) || !discard(body)) return false;
-    yield { folder: folderOf(body) };
+    store.sync.folder(folderOf(body));
     discard(layout.sidecar(key));
   } finally {
     discardQuietly(layout.pending(key));

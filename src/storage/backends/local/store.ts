@@ -1,5 +1,6 @@
 import type { Holder } from "./holder.js";
 import { Layout } from "./layout.js";
+import { Sync } from "./sync.js";
 import { randomToken, tempPrefix } from "./temp-name.js";
 
 /** What every job of a thread needs. */
@@ -8,19 +9,24 @@ export interface StoreSettings {
   readonly base: string;
   readonly holder: Holder;
   readonly isDurable: boolean;
+  /** Where the threads of a process agree on syncs of the folder that all of them write in. */
+  readonly turns: SharedArrayBuffer;
 }
 
 /** One base folder as a thread sees it. */
 export class Store {
   readonly layout: Layout;
   readonly holder: Holder;
-  readonly isDurable: boolean;
+  readonly sync: Sync;
+  /** JSON of the holder, as every record has it. */
+  readonly holderText: string;
   readonly #tempPrefix: string;
 
   constructor(settings: StoreSettings) {
     this.layout = new Layout(settings.base);
     this.holder = settings.holder;
-    this.isDurable = settings.isDurable;
+    this.holderText = JSON.stringify(settings.holder);
+    this.sync = new Sync(settings.isDurable, this.layout.pendings, settings.turns);
     this.#tempPrefix = tempPrefix(settings.holder);
   }
 

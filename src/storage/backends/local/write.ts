@@ -22,7 +22,6 @@ import {
   type RecordDraft,
 } from "./record.js";
 import type { Store } from "./store.js";
-import type { Steps } from "./sync-steps.js";
 import { createFlags, discardQuietly, fileMode, readFlags, stamp, writeAll } from "./whole-file.js";
 
 /** What every write says besides its bytes. */
@@ -52,38 +51,32 @@ const pieceBytes = 1024 * 1024;
 const maxAttempts = 8;
 
 /** Writes a small object: one job from the first byte to the last rename. */
-export function* putBytes(store: Store, job: WriteJob, bytes: Uint8Array): Steps<FileFingerprint> {
+export function putBytes(store: Store, job: WriteJob, bytes: Uint8Array): FileFingerprint {
   const temp = store.newTemp();
   const fd = openSync(temp, createFlags, fileMode);
-  return yield* putFile(store, job, temp, fd, () => writeAll(fd, bytes));
+  return putFile(store, job, temp, fd, () => writeAll(fd, bytes));
 }
 
 /** Publishes what has been streamed into a temporary file. */
-export function* putStreamed(store: Store, job: StreamedJob): Steps<FileFingerprint> {
-  return yield* putFile(store, job, job.temp, job.fd, () => undefined);
+export function putStreamed(store: Store, job: StreamedJob): FileFingerprint {
+  return putFile(store, job, job.temp, job.fd, () => undefined);
 }
 
-function* putFile(
-  store: Store,
-  job: WriteJob,
-  temp: string,
-  fd: number,
-  fill: () => void,
-): Steps<FileFingerprint> {
+function putFile(store: Store, job: WriteJob, temp: string, fd: number, fill: () => void): FileFingerprint {
   try {
-    const file = yield* seal(fd, fill);
-    return yield* publish(store, { ...job, temp, file });
+    const file = seal(store, fd, fill);
+    return publish(store, { ...job, temp, file });
   } catch (error) {
     discardQuietly(temp);
     throw error;
   }
 }
 
-function* seal(fd: number, fill: () => void): Steps<FileFingerprint> {
+function seal(store: Store, fd: number, fill: () => void): FileFingerprint {
   try {
     fill();
     const file = stamp(fd);
-    yield { file: fd };
+    store.sync.file(fd);
     return file;
   } finally {
     closeSync(fd);
@@ -91,16 +84,14 @@ function* seal(fd: number, fill: () => void): Steps<FileFingerprint> {
 }
 
 /** Copies an object with its description, sharing blocks where the file system can. */
-export function* copyObject(store: Store, job: CopyJob): Steps<Described> {
+export function copyObject(store: Store, job: CopyJob): Described {
   const temp = store.newTemp();
   try {
     const record = copyBody(store, job.from, temp);
     const { contentType, filename, metadata, checksum, size } = record;
     const draft: RecordDraft = { version: job.version, size, contentType, filename, metadata, checksum };
     const write: WriteJob = { key: job.to, draft, ifAbsent: job.ifAbsent, ifMatch: job.ifMatch };
-    const file = yield* putFile(store, write, temp, openSync(temp, readFlags), () =>
-      chmodSync(temp, fileMode),
-    );
+    const file = putFile(store, write, temp, openSync(temp, readFlags), () => chmodSync(temp, fileMode));
     return { file, record: { ...draft, stampUs: file.stampUs } };
   } catch (error) {
     discardQuietly(temp);
@@ -125,11 +116,11 @@ function copyBody(store: Store, key: string, temp: string): ObjectRecord {
 }
 
 /** Joins the parts of an upload into one object. */
-export function* assemble(store: Store, job: AssembleJob): Steps<Described> {
+export function assemble(store: Store, job: AssembleJob): Described {
   const temp = store.newTemp();
   const fd = openSync(temp, createFlags, fileMode);
   const draft = { ...job.draft };
-  const file = yield* putFile(store, { ...job, draft }, temp, fd, () =>
+  const file = putFile(store, { ...job, draft }, temp, fd, () =>
     Object.assign(draft, joinParts(fd, job.parts)),
   );
   return { file, record: { ...draft, stampUs: file.stampUs } };
