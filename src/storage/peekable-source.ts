@@ -8,6 +8,7 @@ export class PeekableSource implements AsyncIterable<Uint8Array> {
   #iterator: AsyncIterator<unknown> | undefined;
   readonly #peeked: Uint8Array[] = [];
   #isRead = false;
+  #isWaiting = false;
 
   constructor(source: AsyncIterable<unknown>) {
     this.#source = source;
@@ -36,19 +37,28 @@ export class PeekableSource implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Lets go of a source that nobody is going to read. */
+  /** Lets go of a source that nobody is going to read, or that hangs while it is read. */
   async discard(): Promise<void> {
+    if (this.#source instanceof Readable) this.#source.destroy();
     if (this.#isRead) return;
     this.#isRead = true;
-    if (this.#source instanceof Readable) this.#source.destroy();
-    else if (this.#iterator !== undefined) await this.#iterator.return?.();
+    if (this.#iterator !== undefined) await this.#leave(this.#iterator);
     else if (this.#source instanceof ReadableStream) await this.#source.cancel();
+  }
+
+  /** A source that is being waited for may never answer, so its end is not waited for either. */
+  async #leave(iterator: AsyncIterator<unknown>): Promise<void> {
+    const end = Promise.resolve(iterator.return?.());
+    if (this.#isWaiting) end.catch(() => undefined);
+    else await end;
   }
 
   async #next(): Promise<Uint8Array | undefined> {
     this.#iterator ??= this.#source[Symbol.asyncIterator]();
     for (;;) {
+      this.#isWaiting = true;
       const { done, value } = await this.#iterator.next();
+      this.#isWaiting = false;
       if (done) return undefined;
       const bytes = toBytes(value);
       if (bytes.byteLength > 0) return bytes;

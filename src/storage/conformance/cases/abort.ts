@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Storage } from "../../storage.js";
+import type { ConformanceCase } from "../case.js";
+import { failure, sameBytes } from "../expect.js";
+import { sampleBytes } from "../samples.js";
+
+type Abortable = readonly [
+  name: string,
+  run: (storage: Storage, key: string, signal: AbortSignal) => Promise<unknown>,
+];
+
+const abortables: readonly Abortable[] = [
+  ["put", (storage, key, signal) => storage.put(key, "new", { signal })],
+  ["get", (storage, key, signal) => storage.get(key, { signal })],
+  ["open", (storage, key, signal) => storage.open(key, { signal })],
+  ["exists", (storage, key, signal) => storage.exists(key, { signal })],
+  ["getMetadata", (storage, key, signal) => storage.getMetadata(key, { signal })],
+  ["delete", (storage, key, signal) => storage.delete(key, { signal })],
+  ["deleteMany", (storage, key, signal) => storage.deleteMany([key], { signal })],
+  ["deletePrefix", (storage, key, signal) => storage.deletePrefix(key, { signal })],
+  ["copy", (storage, key, signal) => storage.copy(key, `${key}-copy`, { signal })],
+  ["move", (storage, key, signal) => storage.move(key, `${key}-moved`, { signal })],
+  ["listKeys", (storage, key, signal) => storage.listKeys({ prefix: key, signal })],
+  ["list", (storage, key, signal) => storage.list({ prefix: key, signal })],
+  ["check", (storage, _key, signal) => storage.check({ signal })],
+];
+
+/** A source that gives so many bytes and then nothing any more. */
+function hanging(bytes = 200_000): Readable {
+  const source = new Readable({ read: () => undefined });
+  if (bytes > 0) source.push(sampleBytes(bytes));
+  return source;
+}
+
+export const abortCases: readonly ConformanceCase[] = [
+  {
+    name: "a call whose signal has fired already is aborted, or timeout, and does nothing",
+    async run({ storage, at, folder }) {
+      await storage.put(at("object"), "old");
+      for (const [, run] of abortables) {
+        await failure(run(storage, at("object"), AbortSignal.abort()), "aborted");
+        const late = AbortSignal.timeout(1);
+        await sleep(10);
+        await failure(run(storage, at("object"), late), "timeout");
+      }
+      assert.deepEqual(await storage.listKeys({ prefix: folder }), [at("object")]);
+      assert.equal(await (await storage.open(at("object"))).body.text(), "old");
+    },
+  },
+  {
+    name: "a signal that fires during a call leaves either all of it or nothing",
+    async run({ storage, at }) {
+      const contents = [sampleBytes(300_000, 1), sampleBytes(300_000, 2)] as const;
+      await storage.put(at("object"), contents[0]);
+      for (let turn = 0; turn < 20; turn++) {
+        const controller = new AbortController();
+        const write = storage.put(at("object"), contents[turn % 2] ?? "", { signal: controller.signal });
+        setImmediate(() => controller.abort());
+        await write.catch(() => undefined);
+        const now = await storage.get(at("object"));
+        sameBytes(now, now[0] === contents[0][0] ? contents[0] : contents[1]);
+      }
+    },
+  },
+  {
+    name: "a write whose source hangs is aborted at once and leaves the old object and nothing else",
+    async run({ storage, at, folder }) {
+      await storage.put(at("old"), "old");
+      const attempts = ["old", "new"].flatMap((name) => [0, 1, 200_000].map((bytes) => ({ name, bytes })));
+      for (const { name, bytes } of attempts) {
+        const controller = new AbortController();
+        const source = hanging(bytes);
+        const write = storage.put(at(name), source, { signal: controller.signal });
+        setTimeout(() => controller.abort(), 50);
+        await failure(write, "aborted");
+        assert.equal(source.destroyed, true, "the source is destroyed");
+      }
+      assert.deepEqual(await storage.listKeys({ prefix: folder }), [at("old")]);
+      assert.equal(await (await storage.open(at("old"))).body.text(), "old");
+    },
+  },
+  {
+    name: "a write whose source hangs is a timeout when its signal is one",
+    async run({ storage, at }) {
+      const write = storage.put(at("object"), hanging(), { signal: AbortSignal.timeout(50) });
+      await failure(write, "timeout");
+      assert.equal(await storage.exists(at("object")), false);
+    },
+  },
+  {
+    name: "a part whose source hangs is aborted at once",
+    needs: ["multipart"],
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      await failure(upload.writePart(1, hanging(), { signal: AbortSignal.timeout(50) }), "timeout");
+      await failure(upload.writePart(1, "content", { signal: AbortSignal.abort() }), "aborted");
+      await upload.writePart(1, "content");
+      await failure(upload.complete({ signal: AbortSignal.abort() }), "aborted");
+      await upload.complete();
+      assert.equal(await (await storage.open(at("object"))).body.text(), "content");
+    },
+  },
+  {
+    name: "a body ends with aborted when the signal fires between two pieces",
+    async run({ storage, at }) {
+      await storage.put(at("object"), sampleBytes(4_000_000));
+      const controller = new AbortController();
+      const { body } = await storage.open(at("object"), { signal: controller.signal });
+      const reading = (async () => {
+        for await (const _ of body) controller.abort();
+      })();
+      await failure(reading, "aborted");
+    },
+  },
+];

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import type { ConformanceCase } from "../case.js";
+import { failure, sameBytes } from "../expect.js";
+import { awkwardTexts, sampleBytes } from "../samples.js";
+
+const description = {
+  contentType: "image/webp",
+  filename: awkwardTexts[0],
+  metadata: { author: "Zoë", number: "1" },
+};
+
+const conditions: readonly ConformanceCase[] = [
+  {
+    name: "a copy with ifAbsent never replaces an object",
+    needs: ["ifAbsent"],
+    async run({ storage, at }) {
+      await storage.put(at("from"), "new");
+      await storage.put(at("taken"), "old");
+      await failure(storage.copy(at("from"), at("taken"), { ifAbsent: true }), "precondition_failed");
+      assert.equal(await (await storage.open(at("taken"))).body.text(), "old");
+      await storage.copy(at("from"), at("free"), { ifAbsent: true });
+      assert.equal(await (await storage.open(at("free"))).body.text(), "new");
+    },
+  },
+  {
+    name: "a copy with ifMatch replaces only that version",
+    needs: ["ifMatch"],
+    async run({ storage, at }) {
+      await storage.put(at("from"), "new");
+      const { etag } = await storage.put(at("to"), "first");
+      await storage.put(at("to"), "second");
+      await failure(storage.copy(at("from"), at("to"), { ifMatch: etag }), "precondition_failed");
+      const second = await storage.getMetadata(at("to"));
+      await storage.copy(at("from"), at("to"), { ifMatch: second.etag });
+      assert.equal(await (await storage.open(at("to"))).body.text(), "new");
+    },
+  },
+  {
+    name: "a move whose condition fails leaves both objects",
+    needs: ["ifAbsent"],
+    async run({ storage, at }) {
+      await storage.put(at("from"), "new");
+      await storage.put(at("to"), "old");
+      await failure(storage.move(at("from"), at("to"), { ifAbsent: true }), "precondition_failed");
+      assert.equal(await (await storage.open(at("from"))).body.text(), "new");
+      assert.equal(await (await storage.open(at("to"))).body.text(), "old");
+    },
+  },
+];
+
+export const copyCases: readonly ConformanceCase[] = [
+  {
+    name: "a copy has the content and the whole description, and an ETag of its own",
+    async run({ storage, at }) {
+      const bytes = sampleBytes(200_000);
+      const source = await storage.put(at("from"), bytes, description);
+      const copied = await storage.copy(at("from"), at("to"));
+      const stat = await storage.getMetadata(at("to"));
+      assert.deepEqual(
+        [stat.contentType, stat.filename, { ...stat.metadata }, stat.size, stat.checksum],
+        [description.contentType, description.filename, description.metadata, 200_000, source.checksum],
+      );
+      assert.equal(copied.etag, stat.etag);
+      assert.notEqual(copied.etag, source.etag);
+      assert.equal(copied.key, at("to"));
+      sameBytes(await storage.get(at("to")), bytes);
+      sameBytes(await storage.get(at("from")), bytes);
+    },
+  },
+  {
+    name: "a copy replaces what was at its target, and the two are apart from then on",
+    async run({ storage, at }) {
+      await storage.put(at("from"), "source");
+      await storage.put(at("to"), sampleBytes(10_000));
+      await storage.copy(at("from"), at("to"));
+      await storage.put(at("from"), "changed");
+      assert.equal(await (await storage.open(at("to"))).body.text(), "source");
+      await storage.delete(at("from"));
+      assert.equal(await (await storage.open(at("to"))).body.text(), "source");
+    },
+  },
+  {
+    name: "a move has everything at its target and nothing at its source",
+    async run({ storage, at }) {
+      await storage.put(at("from"), "content", description);
+      await storage.move(at("from"), at("folder/to"));
+      assert.equal(await storage.exists(at("from")), false);
+      const { contentType, filename, metadata } = await storage.getMetadata(at("folder/to"));
+      assert.deepEqual({ contentType, filename, metadata: { ...metadata } }, description);
+    },
+  },
+  {
+    name: "copying or moving what is not there is not_found and leaves the target",
+    async run({ storage, at }) {
+      await storage.put(at("to"), "old");
+      await failure(storage.copy(at("missing"), at("to")), "not_found");
+      await failure(storage.move(at("missing"), at("to")), "not_found");
+      assert.equal(await (await storage.open(at("to"))).body.text(), "old");
+    },
+  },
+  {
+    name: "copying or moving an object onto itself is invalid_argument and loses nothing",
+    async run({ storage, at }) {
+      await storage.put(at("object"), "content");
+      await failure(storage.copy(at("object"), at("object")), "invalid_argument");
+      await failure(storage.move(at("object"), at("object")), "invalid_argument");
+      assert.equal(await storage.exists(at("object")), true);
+    },
+  },
+  ...conditions,
+];

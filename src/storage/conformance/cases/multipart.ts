@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { checksumOf } from "../../checksum.js";
+import type { ConformanceCase } from "../case.js";
+import { failure, sameBytes } from "../expect.js";
+import { awkwardTexts, failingAfter, oddPieces, sampleBytes } from "../samples.js";
+
+const partBytes = (least: number) => Math.max(least, 100_003);
+
+const rules: readonly Omit<ConformanceCase, "needs">[] = [
+  {
+    name: "parts written in any order become one object in the order of their numbers",
+    async run({ storage, at }) {
+      const size = partBytes(storage.capabilities.minPartBytes);
+      const bytes = sampleBytes(size * 2 + 17);
+      const upload = await storage.createUpload(at("object"));
+      await upload.writePart(30, bytes.subarray(size * 2));
+      await upload.writePart(2, oddPieces(bytes.subarray(size, size * 2)));
+      await upload.writePart(1, bytes.subarray(0, size));
+      const stat = await upload.complete();
+      assert.equal(stat.size, bytes.byteLength);
+      sameBytes(await storage.get(at("object")), bytes);
+    },
+  },
+  {
+    name: "an upload has its description, and the checksum of the whole where one is kept",
+    async run({ storage, at }) {
+      const description = { contentType: "video/mp4", filename: awkwardTexts[1], metadata: { a: "1" } };
+      const upload = await storage.createUpload(at("object"), description);
+      await upload.writePart(1, "content");
+      await upload.complete();
+      const { contentType, filename, metadata, checksum } = await storage.getMetadata(at("object"));
+      assert.deepEqual({ contentType, filename, metadata: { ...metadata } }, description);
+      if (checksum !== undefined) assert.equal(checksum, checksumOf(Buffer.from("content")));
+    },
+  },
+  {
+    name: "nothing of an upload is visible before it is complete",
+    async run({ storage, at, folder }) {
+      await storage.put(at("old"), "old");
+      const [fresh, replacing] = await Promise.all([
+        storage.createUpload(at("new")),
+        storage.createUpload(at("old")),
+      ]);
+      await fresh.writePart(1, sampleBytes(1000));
+      await replacing.writePart(1, "new");
+      assert.equal(await storage.exists(at("new")), false);
+      assert.deepEqual(await storage.listKeys({ prefix: folder }), [at("old")]);
+      assert.equal(await (await storage.open(at("old"))).body.text(), "old");
+      await Promise.all([fresh.complete(), replacing.complete()]);
+      assert.equal(await (await storage.open(at("old"))).body.text(), "new");
+      assert.deepEqual(await storage.listKeys({ prefix: folder }), [at("new"), at("old")]);
+    },
+  },
+  {
+    name: "a part written again replaces the first one",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      await upload.writePart(1, "first try, longer");
+      await upload.writePart(1, "second");
+      await upload.complete();
+      assert.equal(await (await storage.open(at("object"))).body.text(), "second");
+    },
+  },
+  {
+    name: "a part whose source fails is not there, and can be written again",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      await failure(upload.writePart(1, failingAfter(sampleBytes(100_000))), "unknown");
+      await upload.writePart(1, "whole");
+      await upload.complete();
+      assert.equal(await (await storage.open(at("object"))).body.text(), "whole");
+    },
+  },
+  {
+    name: "an upload can be resumed with its key and id and the parts",
+    async run({ storage, at }) {
+      const { id } = await storage.createUpload(at("object"), { metadata: { kept: "yes" } });
+      const part = await storage.resumeUpload(at("object"), id).writePart(1, "content");
+      assert.deepEqual([part.number, part.size], [1, 7]);
+      await storage.resumeUpload(at("object"), id).complete({ parts: [part] });
+      assert.equal((await storage.getMetadata(at("object"))).metadata.kept, "yes");
+    },
+  },
+  {
+    name: "an upload that was aborted is gone with its parts, and aborting it again is no error",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      await upload.writePart(1, "content");
+      await upload.abort();
+      await upload.abort();
+      await failure(upload.writePart(2, "more"), "not_found");
+      await failure(upload.complete(), "not_found");
+      assert.equal(await storage.exists(at("object")), false);
+    },
+  },
+  {
+    name: "an upload that is complete cannot be written or completed again",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      await upload.writePart(1, "content");
+      await upload.complete();
+      await failure(upload.writePart(1, "more"), "not_found");
+      await failure(upload.complete(), "not_found");
+      assert.equal(await (await storage.open(at("object"))).body.text(), "content");
+    },
+  },
+  {
+    name: "an upload nobody began is not_found, whatever its id looks like",
+    async run({ storage, at }) {
+      for (const id of ["unknown", "", "../../etc", "__proto__", "x".repeat(3000), "a/b", "\0"]) {
+        const upload = storage.resumeUpload(at("object"), id);
+        await failure(upload.writePart(1, "content"), "not_found");
+        await failure(upload.complete({ parts: [{ number: 1, etag: "x", size: 7 }] }), "not_found");
+        await upload.abort();
+      }
+    },
+  },
+  {
+    name: "the upload of one key cannot be written, completed or aborted under another",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("mine"));
+      await upload.writePart(1, "content");
+      const stolen = storage.resumeUpload(at("other"), upload.id);
+      await failure(stolen.writePart(1, "content"), "not_found");
+      await failure(stolen.complete({ parts: [{ number: 1, etag: "x", size: 7 }] }), "not_found");
+      await stolen.abort();
+      await upload.complete();
+      assert.equal(await storage.exists(at("mine")), true);
+    },
+  },
+  {
+    name: "a part that was not written, or is another version, is invalid_argument and nothing is published",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      const part = await upload.writePart(1, "content");
+      const forged = { ...part, etag: "forged" };
+      await failure(upload.complete({ parts: [part, { ...part, number: 2 }] }), "invalid_argument");
+      await failure(upload.complete({ parts: [forged] }), "invalid_argument");
+      assert.equal(await storage.exists(at("object")), false);
+      await upload.complete();
+    },
+  },
+  {
+    name: "the number of a part is 1 to 10,000, and an upload has at least one",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      for (const number of [0, -1, 1.5, 10_001, Number.NaN]) {
+        await failure(upload.writePart(number, "content"), "invalid_argument");
+      }
+      await failure(upload.complete(), "invalid_argument");
+      await upload.writePart(10_000, "content");
+      await upload.complete();
+    },
+  },
+];
+
+const conditional: readonly ConformanceCase[] = [
+  {
+    name: "of uploads of one key that complete with ifAbsent exactly one wins",
+    needs: ["multipart", "ifAbsent"],
+    async run({ storage, at }) {
+      const uploads = await Promise.all(Array.from({ length: 8 }, () => storage.createUpload(at("object"))));
+      await Promise.all(uploads.map((upload, index) => upload.writePart(1, `upload ${index}`)));
+      const completions = uploads.map((upload) => upload.complete({ ifAbsent: true }));
+      const results = await Promise.allSettled(completions);
+      const winner = results.findIndex(({ status }) => status === "fulfilled");
+      assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+      for (const [index, completion] of completions.entries()) {
+        if (index !== winner) await failure(completion, "precondition_failed");
+      }
+      assert.equal(await (await storage.open(at("object"))).body.text(), `upload ${winner}`);
+    },
+  },
+  {
+    name: "a completion with ifMatch replaces only that version",
+    needs: ["multipart", "ifMatch"],
+    async run({ storage, at }) {
+      const { etag } = await storage.put(at("object"), "first");
+      await storage.put(at("object"), "second");
+      const upload = await storage.createUpload(at("object"));
+      await upload.writePart(1, "third");
+      await failure(upload.complete({ ifMatch: etag }), "precondition_failed");
+      assert.equal(await (await storage.open(at("object"))).body.text(), "second");
+    },
+  },
+];
+
+export const multipartCases: readonly ConformanceCase[] = [
+  ...rules.map((rule): ConformanceCase => ({ ...rule, needs: ["multipart"] })),
+  ...conditional,
+];

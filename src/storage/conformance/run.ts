@@ -1,0 +1,70 @@
+import { randomBytes } from "node:crypto";
+import type { StorageBackend } from "../backend.js";
+import { parsePrefix } from "../key.js";
+import { Storage } from "../storage.js";
+import type { CaseContext, ConformanceCase } from "./case.js";
+import { type CaseGroup, conformanceCases } from "./law.js";
+
+export interface ConformanceOptions {
+  readonly backend: StorageBackend;
+  /** Makes another backend on the same service, for the case that closes one; without it that case is skipped. */
+  readonly create?: (() => StorageBackend | Promise<StorageBackend>) | undefined;
+  /** Where the cases work, ending in `/`; `conformance-<random>/` by default. It is empty again afterwards. */
+  readonly folder?: string | undefined;
+  /** Longest key that the backend takes; less than 1,024 under a prefix. */
+  readonly maxKeyLength?: number | undefined;
+}
+
+/** One case, ready for any test runner. */
+export interface ConformanceRun {
+  readonly group: CaseGroup;
+  readonly name: string;
+  /** Why it says nothing of this backend. */
+  readonly skippedBecause: string | undefined;
+  /** Rejects when the backend breaks the rule. Cases may run side by side. */
+  run(): Promise<void>;
+}
+
+/** The law, bound to a backend; nothing runs before `run` is called. */
+export function* runConformance(options: ConformanceOptions): Generator<ConformanceRun> {
+  const root = parsePrefix(options.folder ?? `conformance-${randomBytes(6).toString("hex")}/`);
+  for (const [group, cases] of Object.entries(conformanceCases) as [
+    CaseGroup,
+    readonly ConformanceCase[],
+  ][]) {
+    for (const [index, each] of cases.entries()) {
+      yield {
+        group,
+        name: each.name,
+        skippedBecause: whySkipped(each, options),
+        run: () => runCase(each, contextOf(options, `${root}${group}-${index}/`)),
+      };
+    }
+  }
+}
+
+function whySkipped(each: ConformanceCase, { backend, create }: ConformanceOptions): string | undefined {
+  const missing = each.needs?.filter((need) => !backend.capabilities[need]) ?? [];
+  if (missing.length > 0) return `${backend.name} does not have ${missing.join(" and ")}`;
+  if (each.isDestructive && create === undefined) return "it would close the backend";
+  return undefined;
+}
+
+function contextOf(options: ConformanceOptions, folder: string): CaseContext {
+  return {
+    backend: options.backend,
+    storage: new Storage(options.backend),
+    folder,
+    maxKeyLength: options.maxKeyLength ?? 1024,
+    at: (name) => folder + name,
+    create: async () => options.create?.() ?? Promise.reject(new Error("no other backend can be made")),
+  };
+}
+
+async function runCase(each: ConformanceCase, context: CaseContext): Promise<void> {
+  try {
+    await each.run(context);
+  } finally {
+    await context.storage.deletePrefix(context.folder).catch(() => undefined);
+  }
+}

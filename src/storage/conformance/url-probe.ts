@@ -1,0 +1,43 @@
+import type { StorageBackend } from "../backend.js";
+import { isKey } from "../key.js";
+import type { UrlSigner } from "../signed-url.js";
+
+/** Whether a signed URL is honoured: by the kit's own rules where its route serves them, else by the provider. */
+export async function isHonoured(
+  backend: StorageBackend,
+  method: "get" | "put",
+  url: string,
+  contentType?: string,
+): Promise<boolean> {
+  const signer = await backend.signer();
+  if (signer !== undefined) return verifies(signer, method, url, contentType);
+  const body = method === "put" ? { body: "content" } : {};
+  const headers = contentType === undefined ? {} : { "content-type": contentType };
+  const response = await fetch(url, { method: method.toUpperCase(), headers, ...body });
+  await response.arrayBuffer();
+  return response.ok;
+}
+
+/** Where the route's own path ends is not known here, so every end of the path is tried as the key. */
+function verifies(signer: UrlSigner, method: "get" | "put", url: string, contentType?: string): boolean {
+  const [, path = "", query = ""] = /^[^:]+:\/\/[^/]+\/([^?]*)\??(.*)$/.exec(url) ?? [];
+  const segments = path.split("/");
+  return segments.some((_, index) => {
+    const key = segments.slice(index).join("/");
+    const verified = isKey(key) ? signer.verify(method, key, query) : undefined;
+    return verified !== undefined && (contentType ?? verified.contentType) === verified.contentType;
+  });
+}
+
+/** URLs that differ from a signed one in one place each. */
+export function tampered(url: string, key: string): readonly string[] {
+  const expires = /(expires|X-Amz-Expires|Expires|se)=(\d+)/i;
+  return [
+    url.replace(key, `${key}x`),
+    url.replace(key, key.slice(0, -1)),
+    url.replace(key, `x${key}`),
+    url.replace(expires, (_, name, value) => `${name}=${Number(value) + 1}`),
+    url.replace(/.$/, (last) => (last === "A" ? "B" : "A")),
+    url.replace(/\?.*/, ""),
+  ].filter((each) => each !== url);
+}

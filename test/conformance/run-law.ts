@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import {
+  AroundBackend,
+  type BackendCall,
+  type Capabilities,
+  chaos,
+  type Layer,
+  type Next,
+  prefix,
+  RetryBudget,
+  retry,
+  type StorageBackend,
+} from "svc-infra/storage";
+import { runConformance } from "svc-infra/storage/conformance";
+import { afterAll, describe, expect, test } from "vitest";
+
+/** A layer that does nothing, to see that doing nothing changes nothing. */
+class NoopBackend<C extends Capabilities> extends AroundBackend<C> {
+  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    return next(call.signal);
+  }
+}
+
+const noop: Layer = (inner) => new NoopBackend(inner);
+const start = "tenants/t-1/";
+/** Every fourth call fails here for good; an ordinary budget is there to give up on that. */
+const budget = new RetryBudget(Number.MAX_SAFE_INTEGER);
+const patient = retry({ attempts: 12, baseDelayMs: 1, maxDelayMs: 10, budget });
+
+/** Losing the answer of a change is told from losing the change by nobody, so answers are lost only of the rest. */
+const lostAnswers = chaos({
+  every: 5,
+  kinds: ["after"],
+  verbs: ["stat", "read", "list", "sign", "signer"],
+  seed: 2,
+});
+const faults = chaos({ rate: 0.15, kinds: ["before", "body"], seed: 1 });
+
+const stacks = {
+  plain: [],
+  prefix: [prefix(start)],
+  noop: [noop],
+  "retry over chaos": [patient, lostAnswers, faults],
+} satisfies Record<string, readonly Layer[]>;
+
+type Counts = Readonly<
+  Record<string, Readonly<Record<string, { readonly ran: number; readonly skipped: number }>>>
+>;
+
+const expectedCounts: Counts = JSON.parse(
+  readFileSync(new URL("./expected-counts.json", import.meta.url), "utf8"),
+);
+
+/** Runs the whole law on a backend: plain, under a prefix, under a layer that does nothing, and under retry over chaos. */
+export function runLaw(type: string, create: () => StorageBackend): void {
+  for (const [name, layers] of Object.entries(stacks)) {
+    describe.concurrent(`${type}, ${name}`, () => runStack({ type, name, layers, create }));
+  }
+}
+
+interface LawStack {
+  readonly type: string;
+  readonly name: string;
+  readonly layers: readonly Layer[];
+  readonly create: () => StorageBackend;
+}
+
+function runStack({ type, name, layers, create }: LawStack): void {
+  const counts = { ran: 0, skipped: 0 };
+  const made = () => layers.reduceRight((inner, layer) => layer(inner), create());
+  const maxKeyLength = name === "prefix" ? 1024 - start.length : 1024;
+  const backend = made();
+  for (const each of runConformance({ backend, create: made, maxKeyLength })) {
+    if (each.skippedBecause !== undefined) counts.skipped++;
+    test.skipIf(each.skippedBecause !== undefined)(`${each.group}: ${each.name}`, async () => {
+      counts.ran++;
+      await each.run();
+    });
+  }
+  afterAll(async () => {
+    await backend.close();
+    expect(counts, `cases of ${type}, ${name}; see expected-counts.json`).toEqual(
+      expectedCounts[type]?.[name],
+    );
+  });
+}
