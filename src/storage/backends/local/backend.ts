@@ -34,7 +34,7 @@ import { Uploads, writeTemp } from "./multipart.js";
 import { type Durability, type OpenStore, openStore } from "./opening.js";
 import { Outgoing } from "./outgoing.js";
 import { type FileFingerprint, type ObjectRecord, type RecordDraft, toStat } from "./record.js";
-import { RecordCache } from "./record-cache.js";
+import { type CachedRecord, RecordCache } from "./record-cache.js";
 import { keptSecret } from "./secret.js";
 import { randomToken } from "./temp-name.js";
 
@@ -97,12 +97,12 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   async stat(key: Key, { signal }: CallOptions): Promise<ObjectStat> {
     checkSegments(key);
-    const known = this.#records.get(key)?.file;
+    const known = this.#records.get(key);
     const described = await unlessAborted(
-      this.#run("stat", { key, known }, ({ reply }) => reply),
+      this.#run("stat", { key, known: known?.file }, ({ reply }) => reply),
       signal,
     );
-    return toStat(key, this.#recordOf(key, described));
+    return toStat(key, this.#recordOf(key, described, known));
   }
 
   async read(key: Key, { range, ifMatch, signal }: ReadOptions): Promise<OpenedObject> {
@@ -113,7 +113,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const opened = await this.#run(
       "read",
       job,
-      (answer) => this.#toOpened(key, answer, signal),
+      (answer) => this.#toOpened(key, answer, known, signal),
       undefined,
       maxSmallBytes,
     );
@@ -274,16 +274,22 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     return toStat(key, record);
   }
 
-  #recordOf(key: Key, { file, record }: Described): ObjectRecord {
+  /** No record in the answer means: the one that was known when the question was sent, whatever is known by now. */
+  #recordOf(key: Key, { file, record }: Described, known?: CachedRecord): ObjectRecord {
     if (record !== undefined) this.#records.set(key, file, record);
-    const found = record ?? this.#records.get(key)?.record;
-    if (found === undefined) throw new DiskError("busy", "the record was dropped meanwhile");
+    const found = record ?? known?.record;
+    if (found === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
     return found;
   }
 
-  #toOpened(key: Key, { reply, bytes }: Answer<"read">, signal: AbortSignal | undefined): OpenedObject {
+  #toOpened(
+    key: Key,
+    { reply, bytes }: Answer<"read">,
+    known: CachedRecord | undefined,
+    signal: AbortSignal | undefined,
+  ): OpenedObject {
     const { start, end, fd } = reply;
-    const stat = toStat(key, this.#recordOf(key, reply));
+    const stat = toStat(key, this.#recordOf(key, reply, known));
     if (fd === undefined) return openedBytes(stat, start, Buffer.from(bytes.subarray(0, end - start)));
     const body = new Outgoing(fd, start, end, signal);
     return { stat, start, end, bytes: undefined, body, close: async () => body.close() };

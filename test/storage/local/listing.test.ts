@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { freshStorage, outcomeOf } from "./fresh-store.js";
+
+const keys = [
+  "a",
+  "a.b",
+  "a-b",
+  "b/a",
+  "b/c/d",
+  "b/c.d",
+  "b/c-d",
+  "b.c",
+  "b0",
+  "c/1",
+  "c/2",
+  "c/3",
+  "d/e/f/g",
+];
+
+describe("listing", () => {
+  it("is in the order of whole keys, in pages of any size, with any prefix and delimiter", async () => {
+    const { storage } = await freshStorage();
+    const sorted = [...keys].sort();
+    for (const key of keys) await storage.put(key, key);
+    for (const limit of [1, 2, 3, 1000]) {
+      for (const prefix of ["", "a", "b", "b/", "b/c", "b/c/", "c/", "d/e", "nothing/"]) {
+        const expected = sorted.filter((key) => key.startsWith(prefix));
+        expect(await pagesOf(storage, { prefix, limit })).toEqual(expected);
+        const rolled = [...new Set(expected.map((key) => rollUp(key, prefix)))];
+        expect(await pagesOf(storage, { prefix, limit, delimiter: "/" })).toEqual(rolled);
+      }
+    }
+  });
+
+  it("sees what was written a moment ago", async () => {
+    const { storage } = await freshStorage();
+    for (let index = 0; index < 50; index++) {
+      await storage.put(`k/${String(index).padStart(3, "0")}`, "");
+      expect(await storage.listKeys({ prefix: "k/" })).toHaveLength(index + 1);
+    }
+  });
+
+  it("refuses a cursor of another make", async () => {
+    const { storage } = await freshStorage();
+    for (const cursor of ["", "x", "MTo", "../..", "MTouLi8uLg=="]) {
+      expect(await outcomeOf(storage.list({ cursor }))).toBe("invalid_argument");
+    }
+  });
+});
+
+type Asked = { prefix: string; limit: number; delimiter?: "/" };
+type Store = Awaited<ReturnType<typeof freshStorage>>["storage"];
+
+async function pagesOf(storage: Store, asked: Asked): Promise<string[]> {
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await storage.list({ ...asked, cursor });
+    const names = [...page.items.map((item) => item.key as string), ...page.prefixes];
+    expect(names.length).toBeLessThanOrEqual(asked.limit);
+    if (cursor !== undefined) expect(names).not.toEqual([]);
+    seen.push(...names.sort());
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return seen;
+}
+
+function rollUp(key: string, prefix: string): string {
+  const slash = key.indexOf("/", prefix.length);
+  return slash === -1 ? key : key.slice(0, slash + 1);
+}
