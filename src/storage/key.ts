@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { InvalidKeyError } from "./error.js";
 
 declare const checked: unique symbol;
@@ -49,22 +50,30 @@ export function parsePrefix(raw: unknown): Prefix {
 
 /**
  * Makes a valid key segment from any file name, in any script: path parts are dropped, letters lose their
- * accents, everything else outside the alphabet becomes `-`. The extension survives.
- * Different names may give the same key; add an id of your own where that matters.
+ * accents, everything else outside the alphabet becomes `-`. The extension survives. Where letters or digits
+ * had to go, a hash of the name stays in their place, so that `報告書.pdf` and `請求書.pdf` have two keys.
+ * Names may still meet (`a b` and `a-b`); add an id of your own where that matters.
  */
 export function safeKey(fileName: string): string {
-  const last = fileName.split(/[/\\]/).at(-1) ?? "";
-  const plain = last
-    .normalize("NFKD")
-    .replace(/\p{M}+/gu, "")
+  const last = (fileName.split(/[/\\]/).at(-1) ?? "").normalize("NFKD").replace(/\p{M}+/gu, "");
+  const dot = last.lastIndexOf(".");
+  const extension = dot > 0 ? toAlphabet(last.slice(dot + 1)) : "";
+  const stem = toAlphabet(dot > 0 ? last.slice(0, dot) : last);
+  const hash = /[^\P{L}A-Za-z]|[^\P{N}0-9]/u.test(last) ? hashOf(last) : "";
+  const name = [stem || "file", hash].filter((part) => part !== "").join("-");
+  return shorten(extension === "" ? name : `${name}.${extension}`);
+}
+
+function toAlphabet(text: string): string {
+  return text
     .replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/\.{2,}/g, ".")
     .replace(/-{2,}/g, "-")
-    .replace(/-+\./g, ".")
     .replace(/^[.-]+|[.-]+$/g, "");
-  const dot = last.lastIndexOf(".");
-  const onlyExtension = dot > 0 && plain !== "" && plain === last.slice(dot + 1);
-  return shorten(onlyExtension ? `file.${plain}` : plain || "file");
+}
+
+function hashOf(name: string): string {
+  return createHash("sha256").update(name.normalize("NFC")).digest("hex").slice(0, 8);
 }
 
 function shorten(name: string): string {

@@ -76,7 +76,11 @@ describe("a prefix", () => {
 describe("safeKey", () => {
   it.each([
     ["Überraschung für Zoë.PDF", "Uberraschung-fur-Zoe.PDF"],
-    ["報告書.pdf", "file.pdf"],
+    ["報告書.pdf", "file-0cd83b5e.pdf"],
+    ["Q3 報告書.pdf", "Q3-2a5837c6.pdf"],
+    [".env", "env"],
+    ["archive.tar.gz", "archive.tar.gz"],
+    ["½.txt", "1-2.txt"],
     ["..\\..\\x y.txt", "x-y.txt"],
     ["../../etc/passwd", "passwd"],
     ["...", "file"],
@@ -85,6 +89,11 @@ describe("safeKey", () => {
     ["😀", "file"],
   ])("makes of %j the key %j", (name, key) => {
     expect(safeKey(name)).toBe(key);
+  });
+
+  it("tells names apart whose letters are outside the alphabet", () => {
+    expect(safeKey("報告書.pdf")).not.toBe(safeKey("請求書.pdf"));
+    expect(safeKey("é.txt")).toBe(safeKey("e\u0301.txt"));
   });
 
   it("keeps the extension of a name that is far too long", () => {
