@@ -1,5 +1,5 @@
-import { closeSync, linkSync, lstatSync, mkdirSync, openSync, renameSync } from "node:fs";
-import { DiskError, errnoOf } from "./disk-error.js";
+import { closeSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { DiskError, errnoOf, isBusy } from "./disk-error.js";
 import { makeFolder } from "./folders.js";
 import { isGone } from "./holder.js";
 import { folderOf } from "./layout.js";
@@ -28,23 +28,25 @@ const maxAttempts = 8;
  */
 export function acquire(store: Store, key: string, text: string): void {
   const path = store.layout.pending(key);
+  const startMs = performance.now();
   const fd = create(store, path);
   try {
-    writeDurably(store, fd, text);
+    writeAll(fd, Buffer.from(text));
+    if (performance.now() - startMs > unwrittenStaleMs / 2) checkStillOurs(fd, path);
+    store.sync.file(fd);
     store.sync.folder(store.layout.pendings);
   } catch (error) {
-    discardQuietly(path);
+    if (!isBusy(error)) discardQuietly(path);
     throw error;
-  }
-}
-
-function writeDurably(store: Store, fd: number, text: string): void {
-  try {
-    writeAll(fd, Buffer.from(text));
-    store.sync.file(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+/** Whoever stood still before the record was written may have been taken for dead. */
+function checkStillOurs(fd: number, path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return;
+  throw new DiskError("busy", "the lock was taken over");
 }
 
 function create(store: Store, path: string): number {

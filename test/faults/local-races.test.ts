@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { freshFolder, freshStorage, outcomeOf, storageOn, textOf } from "../storage/local/fresh-store.js";
+
+const racer = fileURLToPath(new URL("./local-racer.js", import.meta.url));
+const run = promisify(execFile);
+
+async function race(base: string, game: string): Promise<Record<string, string[]>[]> {
+  const startMs = String(Date.now() + 1500);
+  const racers = [1, 2].map(() => run(process.execPath, [racer, base, game, startMs]));
+  return (await Promise.all(racers)).map(({ stdout }) => JSON.parse(stdout) as Record<string, string[]>);
+}
+
+describe("writers at the same instant", () => {
+  it("of 100 that create one key in one process exactly one wins", async () => {
+    const { storage } = await freshStorage();
+    const writers = Array.from({ length: 100 }, (_, index) =>
+      storage.put("k", `${index}`, { ifAbsent: true }),
+    );
+    const outcomes = await Promise.all(writers.map(outcomeOf));
+    expect(outcomes.filter((outcome) => outcome === "done")).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === "precondition_failed")).toHaveLength(99);
+    expect(await textOf(storage.get("k"))).toBe(String(outcomes.indexOf("done")));
+  });
+
+  it("of 100 that create one key in two processes exactly one wins", async () => {
+    const base = await freshFolder();
+    const [one = {}, other = {}] = await race(base, "create");
+    const storage = storageOn(base);
+    for (let index = 0; index < 20; index++) {
+      const key = `key${index}`;
+      const winners = [...(one[key] ?? []), ...(other[key] ?? [])];
+      expect(winners).toHaveLength(1);
+      expect(await textOf(storage.get(key))).toBe(winners[0]);
+    }
+  }, 60_000);
+
+  it("that count by compare-and-swap in two processes lose no step", async () => {
+    const base = await freshFolder();
+    const storage = storageOn(base);
+    await storage.put("counter", "0");
+    await race(base, "count");
+    expect(await textOf(storage.get("counter"))).toBe("200");
+  }, 60_000);
+});
