@@ -1,0 +1,147 @@
+import closeWithGrace from "close-with-grace";
+import type { Command } from "commander";
+import type { FastifyInstance } from "fastify";
+import { addStorage, bearerToken } from "../../index.js";
+import {
+  appEnvOf,
+  ConfigurationError,
+  type ConfigurationProblem,
+  collectProblems,
+  type Environment,
+  isVariableSet,
+  loadSettings,
+  readEnvironment,
+  readVariable,
+  type Secret,
+  withDefaults,
+} from "../../kernel/index.js";
+import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
+import type { Fallback } from "../../storage/from-env.js";
+import type { Storage } from "../../storage/index.js";
+import { backendVariables, storageVariables } from "../../storage/settings.js";
+import { describeVariables } from "../describe-variables.js";
+import { isLoopback, type ServeSettings, serveVariables, urlOf } from "../serve-settings.js";
+import { createService } from "../service.js";
+
+/** Milliseconds that transfers have to end after the signal to stop. */
+const shutdownMs = 10_000;
+
+/** Where files go when nothing is set. */
+const defaultFolder = "./.data/storage";
+
+interface ServeOptions {
+  readonly host?: string;
+  readonly port?: string;
+}
+
+/** Adds `serve`: a file service over HTTP, set up by the environment. */
+export function registerServe(program: Command): void {
+  program
+    .command("serve")
+    .description("Serve files over HTTP: uploads, downloads, signed URLs, health.")
+    .option("--host <address>", "address to listen on; beats HOST")
+    .option("--port <number>", "port to listen on; beats PORT")
+    .addHelpText("after", help())
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const env = readEnvironment();
+  const { settings, storage } = await configure(env, options);
+  const token = configurationOf(storage)?.settings.apiToken;
+  const app = await createService({ logLevel: settings.logLevel, appEnv: appEnvOf(env) });
+  closeWithGrace({ delay: shutdownMs, logger: app.log }, async ({ err }) => {
+    if (err !== undefined) app.log.error({ err }, "the service stops because of an error");
+    await app.close();
+  });
+  await addStorage(app, storage, {
+    authorize: token === undefined ? "open" : bearerToken(token.reveal()),
+    serveFiles: true,
+  });
+  await listen(app, settings);
+  announce(app, settings, token);
+}
+
+/** Everything that can be wrong is found before anything starts, and told at once. */
+async function configure(env: Environment, options: ServeOptions) {
+  const problems: ConfigurationProblem[] = [];
+  const settings = collectProblems(problems, () => loadServeSettings(env, options));
+  problems.push(...findExposure(env, options));
+  const storage = await openStorage(env, settings).catch((error: unknown) =>
+    collectProblems<undefined>(problems, () => {
+      throw error;
+    }),
+  );
+  if (settings === undefined || storage === undefined || problems.length > 0) {
+    throw new ConfigurationError(problems);
+  }
+  return { settings, storage };
+}
+
+function loadServeSettings(env: Environment, { host, port }: ServeOptions): ServeSettings {
+  return loadSettings(serveVariables, env, { host, port: port === undefined ? undefined : toNumber(port) });
+}
+
+/** What is no number stays wrong: the settings refuse it by name. */
+function toNumber(digits: string): number {
+  return /^[0-9]+$/.test(digits) ? Number(digits) : Number.NaN;
+}
+
+function findExposure(env: Environment, options: ServeOptions): ConfigurationProblem[] {
+  const { name } = storageVariables.apiToken;
+  const { host } = loadSettings({ host: serveVariables.host }, env, { host: options.host });
+  if (isLoopback(host) || isVariableSet(env, name)) return [];
+  return [
+    { name, message: `is not set, and HOST '${host}' can be reached from elsewhere; expected a token` },
+  ];
+}
+
+function openStorage(env: Environment, settings: ServeSettings | undefined): Promise<Storage> {
+  const known = settings === undefined ? {} : { STORAGE_BASE_URL: `${urlOf(settings)}/files` };
+  return easyStorage({}, withDefaults(env, known), fallbackOf(env));
+}
+
+function fallbackOf(env: Environment): Fallback {
+  const folder = readVariable(env, backendVariables.local.basePath.name) ?? defaultFolder;
+  return {
+    type: "local",
+    because: `nothing is set, so \`serve\` keeps files in ${folder}`,
+    defaults: { STORAGE_BASE_PATH: folder },
+  };
+}
+
+async function listen(app: FastifyInstance, { host, port }: ServeSettings): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError([{ name: "PORT", message: `cannot listen: ${reason}` }], { cause: error });
+  }
+}
+
+function announce(app: FastifyInstance, settings: ServeSettings, token: Secret | undefined): void {
+  if (token === undefined) {
+    app.log.warn("STORAGE_API_TOKEN is not set: whoever reaches this machine's loopback may read and write");
+  }
+  app.log.info(`Upload a file: curl -F file=@README.md ${urlOf(settings)}/_storage/upload`);
+}
+
+function help(): string {
+  const variables = {
+    ...serveVariables,
+    ...storageVariables,
+    ...backendVariables.local,
+    baseUrl: { ...storageVariables.baseUrl, default: "http://{HOST}:{PORT}/files" },
+    basePath: { ...backendVariables.local.basePath, default: defaultFolder },
+  };
+  return `
+Examples:
+  $ svc-infra serve
+  $ curl -F file=@README.md http://localhost:8000/_storage/upload
+  $ STORAGE_API_TOKEN=... HOST=0.0.0.0 STORAGE_BASE_URL=https://files.example.com/files svc-infra serve
+
+Variables, from the environment or .env (secrets also as NAME_FILE):
+${describeVariables(variables)}
+`;
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { ConfigurationError } from "../kernel/index.js";
+import { StorageError } from "../storage/index.js";
+import { registerServe } from "./commands/serve.js";
+
+const program = new Command("svc-infra")
+  .description("Service infrastructure for TypeScript: file storage over HTTP, and checks of its set-up.")
+  .showHelpAfterError("(see --help)")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ svc-infra serve                                  files in ./.data/storage, on http://localhost:8000
+  $ STORAGE_BASE_PATH=/srv/files svc-infra serve     files in another folder
+  $ svc-infra serve --help                           every variable of the service`,
+  );
+
+registerServe(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exit(1);
+}
+
+/** What a person can act on; only what nobody foresaw comes with its stack. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigurationError)
+    return `The service is not set up correctly:\n${listProblems(error)}`;
+  if (!(error instanceof StorageError)) return error instanceof Error ? String(error.stack) : String(error);
+  return `${error.message}${reasonOf(error)}`;
+}
+
+function listProblems({ problems }: ConfigurationError): string {
+  return problems.map(({ name, message }) => `  ${name}: ${message}`).join("\n");
+}
+
+/** The innermost cause, which is the system's or the provider's own word. */
+function reasonOf({ cause }: Error): string {
+  if (!(cause instanceof Error)) return "";
+  return cause.cause instanceof Error ? reasonOf(cause) : `\n  because: ${cause.message}`;
+}

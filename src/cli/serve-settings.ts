@@ -1,0 +1,43 @@
+import { isIPv4 } from "node:net";
+import { oneOf, type SettingsOf, text, variable, wholeNumber } from "../kernel/index.js";
+
+/** Settings of `svc-infra serve` beside those of the storage. */
+export const serveVariables = {
+  host: variable({
+    name: "HOST",
+    type: text,
+    expected: "an address or a host name",
+    help: "Address to listen on. Other than loopback needs STORAGE_API_TOKEN.",
+    default: "127.0.0.1",
+  }),
+  port: variable({
+    name: "PORT",
+    type: wholeNumber({ min: 1, max: 65_535 }),
+    expected: "a port from 1 to 65535",
+    help: "Port to listen on.",
+    default: 8000,
+  }),
+  logLevel: variable({
+    name: "LOG_LEVEL",
+    type: oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
+    expected: "fatal, error, warn, info, debug, trace or silent",
+    help: "Least important lines that are logged.",
+    default: "info",
+  }),
+};
+
+/** Values of {@link serveVariables}. */
+export type ServeSettings = SettingsOf<typeof serveVariables>;
+
+/** True for an address that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+}
+
+const localNames = new Set(["127.0.0.1", "0.0.0.0", "::"]);
+
+/** Where the service is reached from this machine. */
+export function urlOf({ host, port }: Pick<ServeSettings, "host" | "port">): string {
+  const name = localNames.has(host) ? "localhost" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}

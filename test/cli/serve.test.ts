@@ -1,0 +1,191 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { Agent, get } from "node:http";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CommandLine, freePort } from "./command-line.js";
+
+let cli: CommandLine;
+let port: number;
+let url: string;
+
+beforeEach(async () => {
+  cli = new CommandLine();
+  port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+});
+afterEach(() => cli.dispose());
+
+async function start(env: Record<string, string> = {}, args: readonly string[] = []) {
+  const service = cli.start(["serve", ...args], { PORT: String(port), ...env });
+  await service.ready(url);
+  return service;
+}
+
+async function upload(headers: Record<string, string> = {}) {
+  return fetch(`${url}/_storage/upload?key=a.txt`, { method: "POST", body: "hello", headers });
+}
+
+describe("with nothing set", () => {
+  it("keeps files in ./.data/storage and says why", async () => {
+    await start();
+    const info = await (await fetch(`${url}/_storage/backend-info`)).json();
+    expect(info).toMatchObject({
+      backend: "LocalBackend",
+      type: "local",
+      because: "nothing is set, so `serve` keeps files in ./.data/storage",
+    });
+    await upload();
+    expect(existsSync(join(cli.folder, ".data/storage/a.txt"))).toBe(true);
+  });
+
+  it("answers an upload with a signed URL that works as it is", async () => {
+    await start();
+    const stored = await (await upload()).json();
+    expect(stored.url).toMatch(new RegExp(`^http://localhost:${port}/files/a\\.txt\\?`));
+    expect(await (await fetch(stored.url)).text()).toBe("hello");
+  });
+
+  it("is open on loopback, with a warning that names the variable", async () => {
+    const service = await start();
+    expect((await upload()).status).toBe(200);
+    const { stdout } = await service.stop();
+    const warnings = stdout.split("\n").filter((line) => line.includes('"level":40'));
+    expect(warnings.join("\n")).toContain("STORAGE_API_TOKEN");
+  });
+
+  it("keeps the signatures of its URLs over a restart", async () => {
+    const first = await start();
+    const stored = await (await upload()).json();
+    await first.stop();
+    await start();
+    expect((await fetch(stored.url)).status).toBe(200);
+  });
+});
+
+describe("STORAGE_API_TOKEN", () => {
+  it("is asked of every management route, and not of health and signed URLs", async () => {
+    await start({ STORAGE_API_TOKEN: "let-me-in" });
+    expect((await upload()).status).toBe(401);
+    expect((await upload({ authorization: "Bearer let-me-inn" })).status).toBe(401);
+    const response = await upload({ authorization: "Bearer let-me-in" });
+    expect(response.status).toBe(200);
+    expect((await fetch((await response.json()).url)).status).toBe(200);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect((await fetch(`${url}/_storage/list`)).status).toBe(401);
+  });
+
+  it("can be in a file", async () => {
+    writeFileSync(join(cli.folder, "token"), "let-me-in\n");
+    await start({ STORAGE_API_TOKEN_FILE: "token" });
+    expect((await upload({ authorization: "Bearer let-me-in" })).status).toBe(200);
+  });
+
+  it.each(["0.0.0.0", "::", "192.0.2.1", "127.0.0.1.example.com"])(
+    "must be set to listen on %s",
+    async (HOST) => {
+      const { code, stderr, stdout } = await cli.run(["serve"], { HOST, PORT: String(port) });
+      expect(code).toBe(1);
+      expect(stderr).toContain(`STORAGE_API_TOKEN: is not set, and HOST '${HOST}'`);
+      expect(stdout).toBe("");
+    },
+  );
+
+  it("allows to listen for everybody", async () => {
+    await start({ HOST: "0.0.0.0", STORAGE_API_TOKEN: "let-me-in" });
+    expect((await upload()).status).toBe(401);
+  });
+});
+
+describe("settings", () => {
+  it("come from .env, the environment first, the command line before both", async () => {
+    const other = await freePort();
+    writeFileSync(join(cli.folder, ".env"), `PORT=${other}\nSTORAGE_BACKEND=memory\n`);
+    const service = await start();
+    const info = await (await fetch(`${url}/_storage/backend-info`)).json();
+    expect(info).toMatchObject({ type: "memory", because: "STORAGE_BACKEND is 'memory'" });
+    await service.stop();
+    await start({ PORT: String(other) }, ["--port", String(port)]);
+  });
+
+  it("that are wrong are told all at once, by name, without secrets and without a stack", async () => {
+    const { code, stderr } = await cli.run(["serve"], {
+      HOST: "0.0.0.0",
+      PORT: "eighty",
+      STORAGE_MAX_UPLOAD_BYTES: "10MB",
+      STORAGE_SIGNING_SECRET: "hunter2",
+    });
+    expect(code).toBe(1);
+    for (const name of ["PORT", "STORAGE_API_TOKEN", "STORAGE_MAX_UPLOAD_BYTES", "STORAGE_SIGNING_SECRET"]) {
+      expect(stderr).toContain(`${name}: `);
+    }
+    expect(stderr).not.toMatch(/hunter2|\n\s+at /);
+  });
+
+  it("of a port that is taken name the port", async () => {
+    const squatter = createServer().listen(port, "127.0.0.1");
+    const { code, stderr } = await cli.run(["serve"], { PORT: String(port) });
+    squatter.close();
+    expect([code, stderr]).toEqual([1, expect.stringContaining("PORT: cannot listen")]);
+  });
+
+  it("of a folder that cannot be one are told without a stack", async () => {
+    writeFileSync(join(cli.folder, "file"), "");
+    const { code, stderr } = await cli.run(["serve"], { STORAGE_BASE_PATH: "file", PORT: String(port) });
+    expect(code).toBe(1);
+    expect(stderr).toContain("LocalBackend");
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it("must name a backend in production, and a secret", async () => {
+    const nothing = await cli.run(["serve"], { APP_ENV: "prod", PORT: String(port) });
+    expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringContaining("STORAGE_BACKEND: ")]);
+    const env = { NODE_ENV: "production", STORAGE_BACKEND: "local", PORT: String(port) };
+    const noSecret = await cli.run(["serve"], env);
+    expect([noSecret.code, noSecret.stderr]).toEqual([
+      1,
+      expect.stringContaining("STORAGE_SIGNING_SECRET: "),
+    ]);
+  });
+});
+
+describe("failures over HTTP", () => {
+  it.each([
+    ["/nowhere", 404],
+    ["/%zz", 400],
+    ["/_storage/download/none.txt", 404],
+    ["/_storage/download/a..b", 400],
+  ])("of %s are problem details with status %i", async (path, status) => {
+    await start();
+    const response = await fetch(`${url}${path}`);
+    expect(response.status).toBe(status);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(await response.json()).toMatchObject({ status, type: "about:blank" });
+  });
+});
+
+it("signatures of signed URLs stay out of the log", async () => {
+  const service = await start();
+  const stored = await (await upload()).json();
+  await (await fetch(stored.url)).text();
+  const { stdout } = await service.stop();
+  const signature = new URL(stored.url).searchParams.get("signature") ?? "";
+  expect(signature).not.toBe("");
+  expect(stdout).toContain("/files/a.txt");
+  expect(stdout).not.toContain(signature);
+});
+
+it.each(["SIGTERM", "SIGINT"] as const)(
+  "%s ends it with 0 although a keep-alive client is connected",
+  async (signal) => {
+    const service = await start();
+    const agent = new Agent({ keepAlive: true });
+    await new Promise((resolve) =>
+      get(`${url}/healthz`, { agent }, (res) => res.resume().on("end", resolve)),
+    );
+    const { code } = await service.stop(signal);
+    agent.destroy();
+    // A service that waits for the client is cut off after 10 seconds, and then ends with 1.
+    expect(code).toBe(0);
+  },
+);
