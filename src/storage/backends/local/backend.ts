@@ -36,6 +36,7 @@ import { Outgoing } from "./outgoing.js";
 import { type FileFingerprint, type ObjectRecord, type RecordDraft, toStat } from "./record.js";
 import { type CachedRecord, RecordCache } from "./record-cache.js";
 import { keptSecret } from "./secret.js";
+import type { TempFile } from "./temp-file.js";
 import { randomToken } from "./temp-name.js";
 
 /** How a local backend is set up. */
@@ -261,11 +262,26 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     options: WriteOptions,
   ): Promise<ObjectStat> {
     const { store } = await this.#open();
-    const { path: temp, fd, size } = await writeTemp(store.newTemp(), incoming, head);
-    const draft = draftOf(options, size, body.checksum());
-    const job = { key, draft, ifAbsent: options.ifAbsent, ifMatch: options.ifMatch, temp, fd };
-    const file = await this.#commit("putStreamed", key, job, options.signal);
-    return this.#written(key, draft, file);
+    const file = await writeTemp(store.newTemp(), incoming, head);
+    const draft = draftOf(options, file.size, body.checksum());
+    return this.#written(key, draft, await this.#publish(key, draft, file, options));
+  }
+
+  async #publish(
+    key: Key,
+    draft: RecordDraft,
+    file: TempFile,
+    { ifAbsent, ifMatch, signal }: WriteOptions,
+  ): Promise<FileFingerprint> {
+    const job = { key, draft, ifAbsent, ifMatch, temp: file.path, fd: file.fd };
+    try {
+      const published = await this.#commit("putStreamed", key, job, signal);
+      await file.close();
+      return published;
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
   }
 
   #written(key: Key, draft: RecordDraft, file: FileFingerprint): ObjectStat {

@@ -1,4 +1,5 @@
 import { lstatSync } from "node:fs";
+import { errnoOf } from "./disk-error.js";
 import { isVisibleFolder, prune } from "./folders.js";
 import { folderOf } from "./layout.js";
 import { acquire } from "./lock.js";
@@ -13,21 +14,42 @@ export interface RemoveJob {
 }
 
 /** Removes an object; resolves to whether this call did it. Its folders go when they are empty. */
-export function removeObject(store: Store, { key, version }: RemoveJob): boolean {
+export function removeObject(store: Store, job: RemoveJob): boolean {
+  const body = store.layout.body(job.key);
+  if (!isObject(body)) return false;
+  if (tryLock(store, job)) return removeLocked(store, job.key);
+  // The disk is too full even for a lock. To remove the body needs none, and the sidecar can wait.
+  if (!discard(body)) return false;
+  store.sync.folder(folderOf(body));
+  if (tryLock(store, job)) removeLocked(store, job.key);
+  return true;
+}
+
+function removeLocked(store: Store, key: string): boolean {
   const { layout } = store;
   const body = layout.body(key);
-  if (!isObject(body)) return false;
-  acquire(store, key, pendingText(key, version, store.holderText));
+  const sidecar = layout.sidecar(key);
   try {
-    if (!isObject(body) || !discard(body)) return false;
-    store.sync.folder(folderOf(body));
-    discard(layout.sidecar(key));
+    const wasThere = isObject(body) && discard(body);
+    if (wasThere) store.sync.folder(folderOf(body));
+    if (lstatSync(body, { throwIfNoEntry: false }) === undefined) discard(sidecar);
+    return wasThere;
   } finally {
     discardQuietly(layout.pending(key));
+    prune(layout.base, folderOf(body));
+    prune(layout.meta, folderOf(sidecar));
   }
-  prune(layout.base, folderOf(body));
-  prune(layout.meta, folderOf(layout.sidecar(key)));
-  return true;
+}
+
+function tryLock(store: Store, { key, version }: RemoveJob): boolean {
+  try {
+    acquire(store, key, pendingText(key, version, store.holderText));
+    return true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOSPC" || errno === "EDQUOT") return false;
+    throw error;
+  }
 }
 
 function isObject(body: string): boolean {

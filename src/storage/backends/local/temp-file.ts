@@ -39,9 +39,9 @@ export class TempFile {
     await closeFile(this.fd);
   }
 
+  /** Never fails: it is called where there is an error to report already. */
   async discard(): Promise<void> {
-    await closeFile(this.fd);
-    await unlinkFile(this.path);
+    await Promise.allSettled([closeFile(this.fd), unlinkFile(this.path)]);
   }
 }
 

@@ -30,7 +30,7 @@ export interface WriteJob extends WriteConditions {
   readonly draft: RecordDraft;
 }
 
-/** A body that was written by streaming; its descriptor is closed here. */
+/** A body that was written by streaming. Descriptor and file stay the asker's, who may ask again. */
 export interface StreamedJob extends WriteJob {
   readonly temp: string;
   readonly fd: number;
@@ -59,7 +59,9 @@ export function putBytes(store: Store, job: WriteJob, bytes: Uint8Array): FileFi
 
 /** Publishes what has been streamed into a temporary file. */
 export function putStreamed(store: Store, job: StreamedJob): FileFingerprint {
-  return putFile(store, job, job.temp, job.fd, () => undefined);
+  const file = stamp(job.fd);
+  store.sync.file(job.fd);
+  return publish(store, { ...job, file });
 }
 
 function putFile(store: Store, job: WriteJob, temp: string, fd: number, fill: () => void): FileFingerprint {

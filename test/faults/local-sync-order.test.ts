@@ -1,0 +1,103 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFile, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { freshFolder } from "../storage/local/fresh-store.js";
+
+const program = fileURLToPath(new URL("./local-traced-put.js", import.meta.url));
+
+beforeAll(() => {
+  if (spawnSync("strace", ["-V"]).status === 0) return;
+  if (process.getuid?.() !== 0) throw new Error("install strace, which this suite reads system calls with");
+  execFileSync("apt-get", ["install", "-y", "--no-install-recommends", "strace"], { stdio: "ignore" });
+});
+
+/** System calls of the program as lines, the descriptors with their paths, the base path as `BASE`. */
+async function trace(durability: string): Promise<string[]> {
+  const base = await realpath(await freshFolder());
+  const output = join(base, "trace");
+  const calls = "trace=fsync,fdatasync,rename,renameat,renameat2,link,unlink,mkdir,write";
+  execFileSync("strace", [
+    "-f",
+    "-y",
+    "-s",
+    "64",
+    "-e",
+    calls,
+    "-o",
+    output,
+    process.execPath,
+    program,
+    base,
+    durability,
+  ]);
+  const text = (await readFile(output, "utf8")).replaceAll(base, "BASE");
+  return text.split("\n").filter((line) => line.includes("BASE") || line.includes("acknowledged"));
+}
+
+/** Where a call of this form is, looking from `from`. */
+function find(lines: readonly string[], form: RegExp, from = 0): number {
+  const index = lines.findIndex((line, at) => at >= from && form.test(line));
+  expect(index, `no ${form} behind line ${from} of\n${lines.join("\n")}`).not.toBe(-1);
+  return index;
+}
+
+/** Every one of the forms occurs, in this order. */
+function expectOrder(lines: readonly string[], forms: readonly RegExp[]): void {
+  let at = 0;
+  for (const form of forms) at = find(lines, form, at) + 1;
+}
+
+describe("the order of system calls", () => {
+  it("syncs the body and its record before the rename, and the folders before the acknowledgement", async () => {
+    const lines = await trace("full");
+    for (const [key, name] of [
+      ["new/folder/small", "small"],
+      ["new/large", "large"],
+    ] as const) {
+      const folder = key.slice(0, key.lastIndexOf("/"));
+      const pending = key.replaceAll("/", "~");
+      expectOrder(lines, [
+        new RegExp(`mkdir\\("BASE/${folder.split("/")[0]}"`),
+        name === "small" ? /fsync\(\d+<BASE>/ : /mkdir/,
+      ]);
+      const renamed = new RegExp(`rename\\("BASE/.svc-infra/tmp/[^"]+", "BASE/${key}"`);
+      const before = lines.slice(0, find(lines, renamed));
+      expectOrder(before, [
+        new RegExp(`fdatasync\\(\\d+<BASE/.svc-infra/pending/${pending}>`),
+        /fsync\(\d+<BASE\/.svc-infra\/pending>/,
+      ]);
+      const start = name === "small" ? 0 : find(lines, /acknowledged small/);
+      expectOrder(lines.slice(start, find(lines, renamed)), [/fdatasync\(\d+<BASE\/.svc-infra\/tmp\//]);
+      expectOrder(lines, [
+        renamed,
+        new RegExp(`fsync\\(\\d+<BASE/${folder}>`),
+        new RegExp(`rename\\("BASE/.svc-infra/pending/${pending}", "BASE/.svc-infra/meta/${key}.meta.json"`),
+        new RegExp(`acknowledged ${name}`),
+      ]);
+    }
+    expectOrder(lines, [/fsync\(\d+<BASE\/new>/, /acknowledged small/]);
+  });
+
+  it("syncs the folder of a removed object before the acknowledgement", async () => {
+    const lines = await trace("full");
+    expectOrder(lines, [
+      /acknowledged large/,
+      /unlink\("BASE\/new\/folder\/small"/,
+      /fsync\(\d+<BASE\/new\/folder>/,
+      /unlink\("BASE\/.svc-infra\/meta\/new\/folder\/small.meta.json"/,
+      /acknowledged removal/,
+    ]);
+  });
+
+  it("is the same without syncs when durability is turned down", async () => {
+    const lines = await trace("fast");
+    expect(lines.filter((line) => /f(data)?sync\(/.test(line))).toEqual([]);
+    expectOrder(lines, [
+      /rename\("BASE\/.svc-infra\/tmp\//,
+      /rename\("BASE\/.svc-infra\/pending\//,
+      /acknowledged/,
+    ]);
+  });
+});
