@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import type { SettingsSchema } from "svc-infra/kernel";
+import { describe, expect, it } from "vitest";
+import { serveVariables } from "#dist/cli/serve-settings.js";
+import { backendVariables, storageVariables } from "#dist/storage/settings.js";
+
+const text = readFileSync("docs/configuration.md", "utf8");
+const documented = new Set(text.split("\n").filter((line) => line.startsWith("| `")));
+
+/** The row of the documentation that a variable must have. */
+function rowsOf(schema: SettingsSchema): string[] {
+  return Object.values(schema).map(({ name, aliases = [], expected, help, secret, ...rest }) => {
+    const names = [name, ...aliases].map((each) => `\`${each}\``).join(", else ");
+    const held = rest.default === undefined ? (rest.defaultText ?? "") : `\`${String(rest.default)}\``;
+    return `| ${names} | ${help} | ${expected} | ${held} | ${secret === true ? "yes" : ""} |`;
+  });
+}
+
+const schemas: Record<string, SettingsSchema> = {
+  serve: serveVariables,
+  storage: storageVariables,
+  ...backendVariables,
+};
+
+describe("docs/configuration.md", () => {
+  it.each(Object.entries(schemas))("has a row for every variable of %s", (_name, schema) => {
+    for (const row of rowsOf(schema)) expect(documented).toContain(row);
+  });
+
+  it("has no variable that nothing reads", () => {
+    const read = Object.values(schemas).flatMap(rowsOf);
+    const known = [...read, "| `APP_ENV`, else `NODE_ENV` |"];
+    const dead = [...documented].filter((row) => !known.some((each) => row.startsWith(each)));
+    expect(dead).toEqual([]);
+  });
+});
