@@ -67,8 +67,7 @@ function removeOrphans() {
   }
 }
 
-/** Every file below a folder. */
-export function walk(folder) {
+function walk(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath}${sep}${entry.name}`);

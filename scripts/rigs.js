@@ -3,22 +3,22 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { say } from "./prepare.js";
 
-/** Programs of Debian that tests run for real: the package, its command, and how the suites end that need it. */
-const rigs = [{ package: "strace", command: "strace", suites: ".strace.test.ts" }];
+/** Programs of Debian that tests run for real: the package, its command, and the suites that need it. */
+const rigs = [{ package: "strace", command: "strace", suites: ["test/faults/local-sync-order.test.ts"] }];
 
 /**
  * Makes the programs available that tests need: installs them when it may, else says what to install.
  *
- * @returns `leftOut`: how the files end that cannot run here; `failed`: packages that should be there and are not.
+ * @returns `leftOut`: suites that cannot run here; `failed`: packages that should be there and are not.
  */
 export function prepareRigs() {
   const leftOut = [];
   const failed = [];
   for (const rig of rigs.filter(({ command }) => !isOnPath(command))) {
     if (!isRoot()) {
-      say(`Not installed: ${rig.command}. Left out: tests in *${rig.suites}.`);
+      say(`Not installed: ${rig.command}. Left out: ${rig.suites.join(", ")}.`);
       say(`  To run them: sudo apt-get install ${rig.package}`);
-      leftOut.push(rig.suites);
+      leftOut.push(...rig.suites);
     } else if (!install(rig)) failed.push(rig.package);
   }
   return { leftOut, failed };
