@@ -11,6 +11,7 @@ export class TempFile {
   readonly path: string;
   readonly fd: number;
   #size = 0;
+  #isClosed = false;
 
   private constructor(path: string, fd: number) {
     this.path = path;
@@ -35,13 +36,16 @@ export class TempFile {
     }
   }
 
+  /** Closes once: by the second time the number may be another file's. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     await closeFile(this.fd);
   }
 
   /** Never fails: it is called where there is an error to report already. */
   async discard(): Promise<void> {
-    await Promise.allSettled([closeFile(this.fd), unlinkFile(this.path)]);
+    await Promise.allSettled([this.close(), unlinkFile(this.path)]);
   }
 }
 
