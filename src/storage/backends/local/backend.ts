@@ -223,8 +223,9 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     return toStat(key, this.#recordOf(key, described));
   }
 
-  async abortUpload(_key: Key, uploadId: string, _options: CallOptions): Promise<void> {
-    await (await this.#uploads()).drop(uploadId);
+  async abortUpload(key: Key, uploadId: string, _options: CallOptions): Promise<void> {
+    const uploads = await this.#uploads();
+    if (await uploads.belongs(key, uploadId)) await uploads.drop(uploadId);
   }
 
   async close(): Promise<void> {

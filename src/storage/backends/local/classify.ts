@@ -32,7 +32,10 @@ export function classifyDiskError(error: unknown): Failure {
   return { code: codeOfErrno[errnoOf(error) ?? ""] ?? "unknown" };
 }
 
-function classifyOwn(error: DiskError): Failure {
-  if (error.kind === "busy") return { code: "unavailable", message: error.message, applied: false };
-  return { code: error.kind, message: error.message };
+/** Kinds that say all by themselves; their own messages hold the whole key, which may begin with a tenant's prefix. */
+const selfEvident: ReadonlySet<string> = new Set(["not_found", "precondition_failed", "corrupt"]);
+
+function classifyOwn({ kind, message }: DiskError): Failure {
+  if (kind === "busy") return { code: "unavailable", message, applied: false };
+  return selfEvident.has(kind) ? { code: kind } : { code: kind, message };
 }

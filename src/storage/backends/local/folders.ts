@@ -21,7 +21,11 @@ export function isRealFolder(path: string): boolean {
     if (errno === "ENOENT" || errno === "ENOTDIR") return false;
     if (errno !== "ELOOP") throw error;
   }
-  throw new DiskError("permission_denied", "a symbolic link stands in the way of the key");
+  throw linkInTheWay();
+}
+
+function linkInTheWay(): DiskError {
+  return new DiskError("permission_denied", "a symbolic link stands in the way of the key");
 }
 
 /** {@link isRealFolder} for those who only look: behind a link there is nothing. */
@@ -68,7 +72,7 @@ function checkFolder(layout: Layout, path: string, key: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined || stats.isDirectory()) return;
   const other = path.slice(layout.base.length + 1);
-  if (stats.isSymbolicLink()) throw new DiskError("permission_denied", `'${other}' is a symbolic link`);
+  if (stats.isSymbolicLink()) throw linkInTheWay();
   throw new DiskError("key_conflict", `'${key}' cannot be an object while '${other}' is one`);
 }
 

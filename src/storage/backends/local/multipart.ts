@@ -35,15 +35,14 @@ export class Uploads {
   }
 
   async description(key: string, uploadId: string): Promise<ObjectDescription> {
-    const unknown = new DiskError("not_found", `there is no upload of this id to '${key}'`);
-    if (!uploadIdForm.test(uploadId)) throw unknown;
-    try {
-      const note = JSON.parse(await readFile(`${this.#folder(uploadId)}/upload.json`, "utf8")) as UploadNote;
-      if (note.key === key) return note.description;
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT") throw error;
-    }
-    throw unknown;
+    const note = await this.#note(uploadId);
+    if (note?.key === key) return note.description;
+    throw new DiskError("not_found", "there is no upload of this id to this key");
+  }
+
+  /** Whether the upload is under way, and to this key. */
+  async belongs(key: string, uploadId: string): Promise<boolean> {
+    return (await this.#note(uploadId))?.key === key;
   }
 
   async writePart(
@@ -77,7 +76,7 @@ export class Uploads {
   }
 
   async drop(uploadId: string): Promise<void> {
-    if (uploadIdForm.test(uploadId)) await rm(this.#folder(uploadId), { recursive: true, force: true });
+    await rm(this.#folder(uploadId), { recursive: true, force: true });
   }
 
   async #keep(uploadId: string, part: UploadedPart, file: TempFile): Promise<void> {
@@ -95,6 +94,16 @@ export class Uploads {
       (name) => name.startsWith(`${part.number}-`) && name !== nameOf(part),
     );
     await Promise.all(old.map((name) => rm(`${folder}/${name}`, { force: true })));
+  }
+
+  async #note(uploadId: string): Promise<UploadNote | undefined> {
+    if (!uploadIdForm.test(uploadId)) return undefined;
+    try {
+      return JSON.parse(await readFile(`${this.#folder(uploadId)}/upload.json`, "utf8")) as UploadNote;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
   }
 
   #folder(uploadId: string): string {
