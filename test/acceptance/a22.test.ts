@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { safeKey } from "svc-infra/storage";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, kinds, makeBackend, pathOf, type Service, startService } from "./service.js";
 
@@ -86,7 +87,7 @@ describe.each(kinds)("%s", (kind) => {
     );
     expect(downloaded.headers["content-type"]).toBe("application/pdf");
     const named = await upload([[header, "x"]]);
-    expect(named.json().key).toBe("2024.pdf");
+    expect(named.json().key).toBe(safeKey("請求書 2024年.pdf"));
   });
 
   test("A22-03: backend-info names the backend and says why", async () => {

@@ -46,9 +46,9 @@ export class FormParts {
   /** The next part, or `undefined` behind the last one; read the body of the one before first. */
   async next(): Promise<FormPart | undefined> {
     for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
       const part = this.#parts.shift();
       if (part !== undefined) return part;
-      if (this.#failure !== undefined) throw this.#failure;
       if (this.#isEnded) return undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

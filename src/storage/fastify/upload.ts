@@ -1,7 +1,9 @@
 import type { FastifyRequest } from "fastify";
+import type { Content } from "../content.js";
 import { isContentType } from "../content-type.js";
-import { parseKey, safeKey } from "../key.js";
-import type { StoredFile } from "../options.js";
+import { StorageError } from "../error.js";
+import { type Key, parseKey, safeKey } from "../key.js";
+import type { PutOptions, StoredFile } from "../options.js";
 import type { Storage } from "../storage.js";
 import { demandedChecksum } from "./body-digest.js";
 import { decodeBytes } from "./form-parameters.js";
@@ -42,8 +44,9 @@ export async function storeBody(
   const { request, storage, maxBytes } = upload;
   const checked = parseKey(key);
   checkBody(request.raw, maxBytes);
-  return storage.put(checked, new RequestBody(request.raw, maxBytes), {
-    ...(await writeConditions(request.headers, storage, checked)),
+  const conditions = await writeConditions(request.headers, storage, checked);
+  return put(storage, checked, new RequestBody(request.raw, maxBytes), {
+    ...conditions,
     maxBytes,
     size: declaredLength(request.raw),
     checksum: demandedChecksum(request.headers),
@@ -65,8 +68,9 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
     const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
-    return await storage.put(key, form.content, {
-      ...(await writeConditions(request.headers, storage, key)),
+    const conditions = await writeConditions(request.headers, storage, key);
+    return await put(storage, key, form.content, {
+      ...conditions,
       maxBytes,
       contentType: checkType(form.contentType),
       metadata: toRecord([...headerMetadata(request), ...form.metadata]),
@@ -74,6 +78,16 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
     });
   } finally {
     form.stop();
+  }
+}
+
+/** A refusal that the content met on its way in is the answer, not that the storage was interrupted by it. */
+async function put(storage: Storage, key: Key, content: Content, options: PutOptions): Promise<StoredFile> {
+  try {
+    return await storage.put(key, content, options);
+  } catch (error) {
+    if (error instanceof StorageError && error.cause instanceof Refusal) throw error.cause;
+    throw error;
   }
 }
 
