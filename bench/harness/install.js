@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 
 const bench = fileURLToPath(new URL("..", import.meta.url));
 
-/** Installs the peers, when they are missing or are others than the lock file says; builds svc-infra when it never was. */
+/** Installs the peers, when they are missing or are others than they should be, and builds svc-infra as it is now. */
 export function install() {
   if (!isInstalled()) npm(["ci", "--no-audit", "--no-fund"], bench);
-  if (!existsSync(`${bench}/../dist/index.js`)) npm(["run", "build"], `${bench}/..`);
+  npm(["run", "build"], `${bench}/..`);
 }
 
 function isInstalled() {
