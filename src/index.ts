@@ -14,4 +14,5 @@ export {
   storagePlugin,
   withoutSignature,
 } from "./storage/fastify/index.js";
+export { type Detection, detectBackend } from "./storage/from-env.js";
 export type { EasyStorageOptions } from "./storage/settings.js";

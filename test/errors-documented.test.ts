@@ -7,7 +7,7 @@ const row = /^\| `(?<code>[a-z_]+)` \| `(?<className>[A-Za-z]+)` \| (?<status>\d
 const documented = [...readFileSync("docs/errors.md", "utf8").matchAll(row)].map(({ groups = {} }) => groups);
 
 /** Every error class that the package exports, made once. */
-const errors = Object.values(storage)
+const errors = Object.values<unknown>(storage)
   .filter(isErrorClass)
   .map((errorClass) => new errorClass({ message: "made by a test" }));
 
