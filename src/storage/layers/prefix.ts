@@ -30,8 +30,11 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
     this.#root = root;
   }
 
+  /** A message may name keys, and what lies above the view is not for those who look at it. */
   classify(error: unknown) {
-    return this.#inner.classify(error);
+    const failure = this.#inner.classify(error);
+    const { message } = failure;
+    return message === undefined ? failure : { ...failure, message: message.replaceAll(this.#root, "") };
   }
 
   async stat(key: Key, options: Parameters<StorageBackend["stat"]>[1]) {

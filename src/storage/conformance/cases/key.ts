@@ -30,7 +30,7 @@ const awkwardNames = [
   "a.tmp",
   "x.svc-infra",
   "node_modules/.git/config",
-  "__proto__/polluted",
+  "folder/__proto__/polluted",
 ];
 
 export const keyCases: readonly ConformanceCase[] = [

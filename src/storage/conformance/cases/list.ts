@@ -83,6 +83,7 @@ const paging: readonly ConformanceCase[] = [
       const keys = await fill({ storage, at });
       const first = await storage.list({ prefix: folder, limit: 6 });
       await storage.put(at("-0"), "behind us");
+      await storage.put(at("0"), "behind us");
       await storage.put(at("zz"), "before us");
       await storage.delete(at("007"));
       const rest = await storage.list({ prefix: folder, limit: 100, cursor: first.cursor });

@@ -1,0 +1,220 @@
+import {
+  AroundBackend,
+  type BackendCall,
+  type Body,
+  type CallOptions,
+  type Capabilities,
+  type Key,
+  type ListOptions,
+  type ListPage,
+  type Next,
+  type ObjectStat,
+  type OpenedObject,
+  type ReadOptions,
+  type StorageBackend,
+  type WriteOptions,
+} from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
+
+/** A sound backend, in which each subclass plants one bug. */
+class Sound extends AroundBackend<Capabilities> {
+  constructor() {
+    super(new MemoryBackend());
+  }
+
+  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    return next(call.signal);
+  }
+}
+
+/** Sorts as people would, and not by bytes. */
+class SortsByLocale extends Sound {
+  override async list(options: ListOptions): Promise<ListPage> {
+    const page = await super.list(options);
+    return { ...page, items: page.items.toSorted((a, b) => a.key.localeCompare(b.key)) };
+  }
+}
+
+/** What has arrived of a source that fails is there. */
+class TornWrite extends Sound {
+  override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    const pieces: Uint8Array[] = [];
+    try {
+      for await (const piece of body.open()) pieces.push(piece);
+    } catch (error) {
+      await super.write(key, bodyOf(Buffer.concat(pieces), body), options);
+      throw error;
+    }
+    return super.write(key, bodyOf(Buffer.concat(pieces), body), options);
+  }
+}
+
+/** Looks first and writes then. */
+class ChecksThenWrites extends Sound {
+  override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    const { ifAbsent, ifMatch, ...rest } = options;
+    const there = await this.stat(key, options).catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    const isRefused = (ifAbsent && there !== undefined) || (ifMatch !== undefined && there?.etag !== ifMatch);
+    const conditions = isRefused ? { ifAbsent, ifMatch } : { ifAbsent: false, ifMatch: undefined };
+    return super.write(key, body, { ...rest, ...conditions });
+  }
+}
+
+/** Keeps system and user data in one bag. */
+class MetadataOverStat extends Sound {
+  override async stat(key: Key, options: CallOptions): Promise<ObjectStat> {
+    const stat = await super.stat(key, options);
+    return { ...stat, ...stat.metadata };
+  }
+}
+
+/** Takes a prefix for a folder. */
+class PrefixIsFolder extends Sound {
+  override async list(options: ListOptions): Promise<ListPage> {
+    const page = await super.list(options);
+    const folder =
+      options.prefix === "" || options.prefix.endsWith("/") ? options.prefix : `${options.prefix}/`;
+    return { ...page, items: page.items.filter(({ key }) => key.startsWith(folder)) };
+  }
+}
+
+/** Lists more than was asked for, as one that cuts the prefix at its last slash. */
+class PrefixWithoutBoundary extends Sound {
+  override list(options: ListOptions): Promise<ListPage> {
+    const wide = options.prefix.replace(/\/$/, "");
+    return super.list({ ...options, prefix: wide as typeof options.prefix });
+  }
+}
+
+/** ETags made of the content: two writes of the same bytes look like one. */
+class EtagOfContent extends Sound {
+  override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    const stat = await super.write(key, body, options);
+    return { ...stat, etag: stat.checksum ?? "" };
+  }
+}
+
+/** A body reads what is there now, and not what was opened. */
+class LateRead extends Sound {
+  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const opened = await super.read(key, options);
+    const late = async () => this.inner.read(key, options);
+    async function* body() {
+      yield* (await late()).body;
+    }
+    const { stat, start, end } = opened;
+    return { stat, start, end, bytes: undefined, body: body(), close: () => opened.close() };
+  }
+}
+
+/** The last byte of a range is not in it. */
+class RangeOffByOne extends Sound {
+  override read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const { range } = options;
+    if (range === undefined || "suffix" in range || range.end === undefined) return super.read(key, options);
+    return super.read(key, { ...options, range: { ...range, end: Math.max(range.start, range.end - 1) } });
+  }
+}
+
+/** Deletes what is there, and says that it did so of what is not. */
+class DeleteSaysYes extends Sound {
+  override async remove(key: Key, options: CallOptions): Promise<boolean> {
+    await super.remove(key, options);
+    return true;
+  }
+}
+
+/** Its cursor is a count of entries. */
+class CursorIsOffset extends Sound {
+  override async list(options: ListOptions): Promise<ListPage> {
+    const from = options.cursor === undefined ? 0 : Number.parseInt(options.cursor, 10) || 0;
+    const all = await super.list({ ...options, cursor: undefined, limit: 1_000_000 });
+    const items = all.items.slice(from, from + options.limit);
+    const next = from + items.length;
+    return { ...all, items, cursor: next < all.items.length ? String(next) : undefined };
+  }
+}
+
+/** Goes on although nobody waits any more. */
+class DeafToSignals extends Sound {
+  protected override around<T>(_call: BackendCall, next: Next<T>): Promise<T> {
+    return next(undefined);
+  }
+}
+
+/** A copy has the bytes and forgets the rest. */
+class CopyForgets extends Sound {
+  override async copy(from: Key, to: Key, options: CallOptions & WriteOptions): Promise<ObjectStat> {
+    const opened = await this.inner.read(from, { range: undefined, ifMatch: undefined, signal: undefined });
+    const bytes = opened.bytes ?? Buffer.alloc(0);
+    const body = bodyOf(bytes, { checksum: () => opened.stat.checksum ?? "crc32:00000000" });
+    const description = { contentType: "application/octet-stream", filename: undefined, metadata: {} };
+    return super.write(to, body, { ...options, ...description });
+  }
+}
+
+/** Keeps the caller's buffer. */
+class KeepsBuffer extends Sound {
+  readonly #kept = new Map<Key, Uint8Array>();
+
+  override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    const stat = await super.write(key, body, options);
+    if (body.bytes !== undefined) this.#kept.set(key, body.bytes);
+    return stat;
+  }
+
+  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const opened = await super.read(key, options);
+    const kept = this.#kept.get(key);
+    if (kept === undefined || options.range !== undefined || kept.length !== opened.stat.size) return opened;
+    const { stat, start, end, body } = opened;
+    return {
+      stat: { ...stat, checksum: undefined },
+      start,
+      end,
+      bytes: kept,
+      body,
+      close: () => opened.close(),
+    };
+  }
+}
+
+/** Throws on what it does not know. */
+class ClassifyThrows extends Sound {
+  override classify(error: unknown) {
+    if (!(error instanceof Error)) throw new TypeError("what is this?");
+    return super.classify(error);
+  }
+}
+
+function bodyOf(bytes: Uint8Array, { checksum }: Pick<Body, "checksum">): Body {
+  return {
+    bytes,
+    size: bytes.byteLength,
+    replayable: true,
+    checksum,
+    async *open() {
+      if (bytes.byteLength > 0) yield bytes;
+    },
+  };
+}
+
+/** Each with words of the rule that finds it. */
+export const brokenBackends: readonly (readonly [make: new () => StorageBackend, rule: RegExp])[] = [
+  [SortsByLocale, /order of their bytes/],
+  [TornWrite, /source that fails leaves the old object/],
+  [ChecksThenWrites, /writers with ifAbsent exactly one wins/],
+  [MetadataOverStat, /never takes the place of what the system knows/],
+  [PrefixIsFolder, /plain start of keys/],
+  [PrefixWithoutBoundary, /t\/1 never touches t\/10/],
+  [EtagOfContent, /another ETag/],
+  [LateRead, /keeps the version it opened while the object is replaced/],
+  [RangeOffByOne, /a range gives those bytes/],
+  [DeleteSaysYes, /delete says whether there was an object/],
+  [CursorIsOffset, /moves nothing else/],
+  [DeafToSignals, /write whose source hangs is aborted at once/],
+  [CopyForgets, /the whole description/],
+  [KeepsBuffer, /does to its bytes after a write changes nothing/],
+  [ClassifyThrows, /never throws/],
+];

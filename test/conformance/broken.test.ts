@@ -1,0 +1,14 @@
+import { runConformance } from "svc-infra/storage/conformance";
+import { describe, expect, test } from "vitest";
+import { brokenBackends } from "./broken-backends.js";
+
+describe("the law finds a planted bug", () => {
+  test.each(brokenBackends)("%o", async (Broken, rule) => {
+    const cases = [...runConformance({ backend: new Broken() })].filter(({ name }) => rule.test(name));
+    expect(cases).not.toHaveLength(0);
+    for (const each of cases) {
+      const late = new Promise((_, reject) => setTimeout(reject, 3000, new Error("it hangs")));
+      await expect(Promise.race([each.run(), late]), each.name).rejects.toThrow();
+    }
+  });
+});

@@ -1,0 +1,13 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LocalBackend } from "svc-infra/storage/local";
+import { afterAll } from "vitest";
+import { runLaw } from "./run-law.js";
+
+const folder = mkdtempSync(join(tmpdir(), "svc-infra-law-"));
+let made = 0;
+
+runLaw("local", () => new LocalBackend({ basePath: join(folder, String(made++)) }));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
