@@ -9,7 +9,7 @@ import { badRequest, Refusal } from "./refusal.js";
 import { serve } from "./serve.js";
 import { KeyPath } from "./target.js";
 import { headerMetadata, isForm, storeBody, storeForm, type Upload } from "./upload.js";
-import { checkConditions } from "./write-conditions.js";
+import { checkedVersion } from "./write-conditions.js";
 
 /** Routes that move the bytes of objects: upload, download, write, delete. */
 export function addFileRoutes(scope: FastifyInstance, edge: StorageEdge, storageOf: StorageOfCaller): void {
@@ -34,9 +34,11 @@ export function addFileRoutes(scope: FastifyInstance, edge: StorageEdge, storage
   scope.delete("/files/*", { config: { storageRoute: "delete" } }, async (request, reply) => {
     const key = written.keyOf(request);
     const storage = storageOf(request);
-    await checkConditions(request.headers, storage, key);
+    // Not every provider's deletion tells whether there was an object.
+    const file = await storage.getMetadata(key);
+    checkedVersion(request.headers, file);
     if (!(await storage.delete(key))) throw new FileNotFoundError({ message: "no such object", key });
-    request.log.info({ key }, "file deleted");
+    request.log.info({ key, size: file.size }, "file deleted");
     return reply.code(204).send();
   });
   const served = new KeyPath(`${scope.prefix}/download/`);

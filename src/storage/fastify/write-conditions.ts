@@ -29,18 +29,7 @@ export async function writeConditions(
   if (headers["if-unmodified-since"] === undefined) return {};
   const current = await find(storage, key);
   if (current === undefined) return {};
-  return { ifMatch: checked(headers, current) };
-}
-
-/** Checks the conditions of a deletion just before it; the storage cannot decide them together with it. */
-export async function checkConditions(
-  headers: IncomingHttpHeaders,
-  storage: Storage,
-  key: string,
-): Promise<void> {
-  const names = ["if-match", "if-none-match", "if-unmodified-since"];
-  if (names.every((name) => headers[name] === undefined)) return;
-  checked(headers, await storage.getMetadata(key));
+  return { ifMatch: checkedVersion(headers, current) };
 }
 
 /** One strong tag can go straight to the storage; for `*` and lists the current version decides which. */
@@ -59,10 +48,16 @@ async function versionOf(
   }
   const current = await find(storage, key);
   if (current === undefined) throw failed();
-  return checked(headers, current);
+  return checkedVersion(headers, current);
 }
 
-function checked(headers: IncomingHttpHeaders, current: FileDetails): string {
+/**
+ * The version that the conditions of a change allow to be changed; a deletion checks just before it, since the
+ * storage cannot decide them together with it.
+ *
+ * @throws Refusal (412) when they fail.
+ */
+export function checkedVersion(headers: IncomingHttpHeaders, current: FileDetails): string {
   if (evaluate(headers, current, false) !== "pass") throw failed();
   return current.etag;
 }
