@@ -17,6 +17,7 @@ export function runSuites(filters, leftOut) {
   try {
     const { status } = spawnSync(process.execPath, vitestArguments(filters, leftOut, report), {
       cwd: root,
+      env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", FORCE_COLOR: undefined }) },
       stdio: ["ignore", "inherit", "inherit"],
     });
     const counts = existsSync(report) ? count(JSON.parse(readFileSync(report, "utf8"))) : noCounts;
