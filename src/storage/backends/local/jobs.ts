@@ -28,6 +28,8 @@ export type JobKind = keyof JobKinds;
 /** One job on its way; `offset` and `length` say which part of the slab is its own. */
 export type SentJob = {
   readonly [Kind in JobKind]: {
+    /** Place of its store in the batch. */
+    readonly store: number;
     readonly kind: Kind;
     readonly job: JobKinds[Kind]["job"];
     readonly offset: number;
@@ -36,12 +38,20 @@ export type SentJob = {
 }[JobKind];
 
 /**
- * What a thread is given when it starts. Batches of {@link SentJob} and of {@link SentOutcome} travel as JSON,
- * which is several times faster for small objects than structured cloning; bytes lie in the slab.
+ * Jobs that a thread gets at once. They travel as JSON, as their {@link SentOutcome}s do, which is several times
+ * faster for small objects than structured cloning; bytes lie in the slab.
  */
+export interface SentBatch {
+  readonly stores: readonly StoreSettings[];
+  readonly jobs: readonly SentJob[];
+}
+
+/** What a thread is given when it starts. */
 export interface ThreadSettings {
-  readonly store: StoreSettings;
+  /** Bytes in both directions. */
   readonly slab: SharedArrayBuffer;
+  /** Where the threads of a group agree on the syncs that they share. */
+  readonly turns: SharedArrayBuffer;
 }
 
 /** How one job of a batch ended. */

@@ -1,6 +1,6 @@
 import type { Holder } from "./holder.js";
 import { Layout } from "./layout.js";
-import { Sync } from "./sync.js";
+import { Sync, turnsOf } from "./sync.js";
 import { randomToken, tempPrefix } from "./temp-name.js";
 
 /** What every job of a thread needs. */
@@ -9,8 +9,10 @@ export interface StoreSettings {
   readonly base: string;
   readonly holder: Holder;
   readonly isDurable: boolean;
-  /** Where the threads of a process agree on syncs of the folder that all of them write in. */
-  readonly turns: SharedArrayBuffer;
+  /** Tells the stores of a process apart. */
+  readonly id: string;
+  /** Its place among the turns of {@link Sync}. */
+  readonly turn: number;
 }
 
 /** One base folder as a thread sees it. */
@@ -22,11 +24,12 @@ export class Store {
   readonly holderText: string;
   readonly #tempPrefix: string;
 
-  constructor(settings: StoreSettings) {
+  /** @param turns - by which threads share syncs; without it each syncs for itself. */
+  constructor(settings: StoreSettings, turns?: SharedArrayBuffer) {
     this.layout = new Layout(settings.base);
     this.holder = settings.holder;
     this.holderText = JSON.stringify(settings.holder);
-    this.sync = new Sync(settings.isDurable, this.layout.pendings, settings.turns);
+    this.sync = new Sync(settings.isDurable, this.layout.pendings, turns && turnsOf(turns, settings.turn));
     this.#tempPrefix = tempPrefix(settings.holder);
   }
 

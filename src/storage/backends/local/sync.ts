@@ -8,22 +8,32 @@ const ended = 2;
 /** After this the thread whose turn it is may have ended in the middle. */
 const patienceMs = 5000;
 
-/** Memory by which threads share the syncs of one folder. */
+const numbersEach = 3;
+/** Stores of a process that can share syncs; those behind do each their own. */
+const maxTurns = 256;
+
+/** Memory by which threads share the syncs of one folder for each store. */
 export function newTurns(): SharedArrayBuffer {
-  return new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer(maxTurns * numbersEach * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** The part of one store. */
+export function turnsOf(turns: SharedArrayBuffer, turn: number): Int32Array | undefined {
+  if (turn >= maxTurns) return undefined;
+  return new Int32Array(turns, turn * numbersEach * Int32Array.BYTES_PER_ELEMENT, numbersEach);
 }
 
 /** Makes files and folders durable, or only pretends to when that was not asked for; the order is the same. */
 export class Sync {
   readonly #isDurable: boolean;
   readonly #sharedFolder: string;
-  readonly #turns: Int32Array;
+  readonly #turns: Int32Array | undefined;
 
   /** @param sharedFolder - where all threads write: one sync serves everyone who waited for it to begin. */
-  constructor(isDurable: boolean, sharedFolder: string, turns: SharedArrayBuffer) {
+  constructor(isDurable: boolean, sharedFolder: string, turns: Int32Array | undefined) {
     this.#isDurable = isDurable;
     this.#sharedFolder = sharedFolder;
-    this.#turns = new Int32Array(turns);
+    this.#turns = turns;
   }
 
   file(fd: number): void {
@@ -32,30 +42,30 @@ export class Sync {
 
   folder(path: string): void {
     if (!this.#isDurable) return;
-    if (path === this.#sharedFolder) this.#syncShared();
+    if (path === this.#sharedFolder && this.#turns !== undefined) this.#syncShared(this.#turns);
     else syncFolder(path);
   }
 
   /** Only a sync that begins from now on covers what the caller wrote. */
-  #syncShared(): void {
-    const before = Atomics.load(this.#turns, begun);
-    while (Atomics.load(this.#turns, ended) <= before) {
-      if (Atomics.compareExchange(this.#turns, busy, 0, 1) === 0) this.#lead();
-      else if (Atomics.wait(this.#turns, busy, 1, patienceMs) === "timed-out") {
+  #syncShared(turns: Int32Array): void {
+    const before = Atomics.load(turns, begun);
+    while (Atomics.load(turns, ended) <= before) {
+      if (Atomics.compareExchange(turns, busy, 0, 1) === 0) this.#lead(turns);
+      else if (Atomics.wait(turns, busy, 1, patienceMs) === "timed-out") {
         syncFolder(this.#sharedFolder);
         return;
       }
     }
   }
 
-  #lead(): void {
-    const turn = Atomics.add(this.#turns, begun, 1) + 1;
+  #lead(turns: Int32Array): void {
+    const turn = Atomics.add(turns, begun, 1) + 1;
     try {
       syncFolder(this.#sharedFolder);
-      Atomics.store(this.#turns, ended, turn);
+      Atomics.store(turns, ended, turn);
     } finally {
-      Atomics.store(this.#turns, busy, 0);
-      Atomics.notify(this.#turns, busy);
+      Atomics.store(turns, busy, 0);
+      Atomics.notify(turns, busy);
     }
   }
 }

@@ -1,11 +1,11 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { sendError } from "./disk-error.js";
+import { DiskError, sendError } from "./disk-error.js";
 import { statObject } from "./find.js";
-import type { JobKind, JobKinds, SentJob, SentOutcome, ThreadSettings } from "./jobs.js";
+import type { JobKind, JobKinds, SentBatch, SentJob, SentOutcome, ThreadSettings } from "./jobs.js";
 import { Lister } from "./list.js";
 import { readObject } from "./read.js";
 import { removeObject } from "./remove.js";
-import { Store } from "./store.js";
+import { Store, type StoreSettings } from "./store.js";
 import { sweep } from "./sweep.js";
 import { assemble, copyObject, putBytes, putStreamed } from "./write.js";
 
@@ -13,13 +13,26 @@ import { assemble, copyObject, putBytes, putStreamed } from "./write.js";
  * The program of a disk thread. Everything here blocks, on purpose: a chain of system calls costs a fraction
  * of the same chain in hops between the event loop and its thread pool.
  */
-const { store: settings, slab } = workerData as ThreadSettings;
-const store = new Store(settings);
-const lister = new Lister(store.layout);
+const { slab, turns } = workerData as ThreadSettings;
+
+interface Place {
+  readonly store: Store;
+  readonly lister: Lister;
+}
+const places = new Map<string, Place>();
+
+function placeOf(settings: StoreSettings): Place {
+  const found = places.get(settings.id);
+  if (found !== undefined) return found;
+  const store = new Store(settings, turns);
+  const place = { store, lister: new Lister(store.layout) };
+  places.set(settings.id, place);
+  return place;
+}
 
 type Reply = JobKinds[JobKind]["reply"];
 
-function run({ kind, job, offset, length }: SentJob): Reply {
+function run({ store, lister }: Place, { kind, job, offset, length }: SentJob): Reply {
   if (kind === "putBytes") return putBytes(store, job, Buffer.from(slab, offset, length));
   if (kind === "read") return readObject(store, job, Buffer.from(slab, offset, length));
   if (kind === "stat") return statObject(store, job.key, job.known);
@@ -32,16 +45,18 @@ function run({ kind, job, offset, length }: SentJob): Reply {
   return undefined;
 }
 
-function runSafely(sent: SentJob): SentOutcome {
+function runSafely(place: Place | undefined, sent: SentJob): SentOutcome {
   try {
-    return { value: run(sent) };
+    if (place === undefined) throw new DiskError("unavailable", "a job came without its store");
+    return { value: run(place, sent) };
   } catch (error) {
     return { error: sendError(error) };
   }
 }
 
 parentPort?.on("message", (batch: string) => {
-  const jobs: readonly SentJob[] = JSON.parse(batch);
-  parentPort?.postMessage(JSON.stringify(jobs.map(runSafely)));
+  const { stores, jobs }: SentBatch = JSON.parse(batch);
+  const here = stores.map(placeOf);
+  parentPort?.postMessage(JSON.stringify(jobs.map((sent) => runSafely(here[sent.store], sent))));
 });
 parentPort?.postMessage("ready");
