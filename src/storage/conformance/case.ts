@@ -24,6 +24,8 @@ export interface ConformanceCase {
   readonly needs?: readonly Need[];
   /** Whether it needs {@link CaseContext.create}. */
   readonly isDestructive?: true;
+  /** Whether it reads a version that is gone meanwhile; a body that breaks on the way could not be gone on with. */
+  readonly readsOldVersion?: true;
   /** Rejects when the backend breaks the rule. */
   run(context: CaseContext): Promise<void>;
 }

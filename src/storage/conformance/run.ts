@@ -11,6 +11,8 @@ export interface ConformanceOptions {
   readonly create?: (() => StorageBackend | Promise<StorageBackend>) | undefined;
   /** Where the cases work, ending in `/`; `conformance-<random>/` by default. It is empty again afterwards. */
   readonly folder?: string | undefined;
+  /** Whether bodies may break on the way and be gone on with, as under `retry`; not of a version that is gone. */
+  readonly breaksBodies?: boolean | undefined;
   /** Longest key that the backend takes; less than 1,024 under a prefix. */
   readonly maxKeyLength?: number | undefined;
 }
@@ -43,10 +45,13 @@ export function* runConformance(options: ConformanceOptions): Generator<Conforma
   }
 }
 
-function whySkipped(each: ConformanceCase, { backend, create }: ConformanceOptions): string | undefined {
+function whySkipped(each: ConformanceCase, options: ConformanceOptions): string | undefined {
+  const { backend, create, breaksBodies = false } = options;
   const missing = each.needs?.filter((need) => !backend.capabilities[need]) ?? [];
   if (missing.length > 0) return `${backend.name} does not have ${missing.join(" and ")}`;
   if (each.isDestructive && create === undefined) return "it would close the backend";
+  if (each.readsOldVersion && breaksBodies)
+    return "a body that breaks cannot go on in a version that is gone";
   return undefined;
 }
 
