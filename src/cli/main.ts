@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { ConfigurationError } from "../kernel/index.js";
 import { StorageError } from "../storage/index.js";
 import { registerServe } from "./commands/serve.js";
+import { registerStorageCheck } from "./commands/storage-check.js";
 
 const program = new Command("svc-infra")
   .description("Service infrastructure for TypeScript: file storage over HTTP, and checks of its set-up.")
@@ -17,6 +18,7 @@ Examples:
   );
 
 registerServe(program);
+registerStorageCheck(program);
 
 try {
   await program.parseAsync();

@@ -168,6 +168,7 @@ const conditional: readonly ConformanceCase[] = [
       for (const [index, completion] of completions.entries()) {
         if (index !== winner) await failure(completion, "precondition_failed");
       }
+      await Promise.all(uploads.map((upload) => upload.abort()));
       assert.equal(await (await storage.open(at("object"))).body.text(), `upload ${winner}`);
     },
   },
@@ -180,6 +181,7 @@ const conditional: readonly ConformanceCase[] = [
       const upload = await storage.createUpload(at("object"));
       await upload.writePart(1, "third");
       await failure(upload.complete({ ifMatch: etag }), "precondition_failed");
+      await upload.abort();
       assert.equal(await (await storage.open(at("object"))).body.text(), "second");
     },
   },

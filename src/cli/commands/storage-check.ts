@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import type { Command } from "commander";
+import { runConformance } from "../../storage/conformance/index.js";
+import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
+import type { Storage } from "../../storage/index.js";
+import { type CheckReport, countsOf, describeReport } from "../check-report.js";
+import { type CheckResult, runChecks } from "../run-checks.js";
+
+/** Exit code of a command that Ctrl-C ended (128 + SIGINT). */
+const interruptedCode = 130;
+
+interface CheckOptions {
+  readonly json?: true;
+}
+
+/** Adds `storage check`: the whole law, run against the backend that the environment names. */
+export function registerStorageCheck(program: Command): void {
+  const known = program.commands.find((command) => command.name() === "storage");
+  (known ?? program.command("storage").description("Look after the storage."))
+    .command("check")
+    .description("Run every rule of the storage contract against the configured backend.")
+    .option("--json", "print the report as JSON")
+    .addHelpText(
+      "after",
+      `
+Works in a folder of its own, svc-infra-check-<random>/, and removes it afterwards.
+Ends with 0 when every rule holds, with 1 when one is broken or the backend cannot be reached.
+
+Examples:
+  $ svc-infra storage check
+  $ STORAGE_BACKEND=local STORAGE_BASE_PATH=/srv/files svc-infra storage check --json`,
+    )
+    .action(check);
+}
+
+async function check(options: CheckOptions): Promise<void> {
+  const storage = await easyStorage();
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  process.once("SIGINT", onInterrupt);
+  try {
+    await storage.check();
+    const report = await examine(storage, interrupt.signal);
+    process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : describeReport(report)}\n`);
+    if (report.failed > 0) process.exitCode = 1;
+    if (interrupt.signal.aborted) process.exitCode = interruptedCode;
+  } finally {
+    process.off("SIGINT", onInterrupt);
+    await storage.close();
+  }
+}
+
+async function examine(storage: Storage, signal: AbortSignal): Promise<CheckReport> {
+  const { backend } = storage;
+  const because = configurationOf(storage)?.detection.because;
+  const folder = `svc-infra-check-${randomBytes(6).toString("hex")}/`;
+  const create = async () => (await easyStorage()).backend;
+  const runs = [...runConformance({ backend, create, folder })];
+  process.stderr.write(`${backend.name}, because ${because}: ${runs.length} rules in ${folder}\n`);
+  const startedAt = performance.now();
+  try {
+    const cases = await runChecks(runs, progressOf(runs.length), signal);
+    const durationMs = Math.round(performance.now() - startedAt);
+    return {
+      backend: backend.name,
+      type: backend.type,
+      because,
+      folder,
+      ...countsOf(cases),
+      durationMs,
+      cases,
+    };
+  } finally {
+    await storage.deletePrefix(folder);
+  }
+}
+
+/** On a terminal one line that changes; elsewhere a line for each failure as it comes. */
+function progressOf(total: number): (result: CheckResult, done: number) => void {
+  if (!process.stderr.isTTY) {
+    return ({ group, name, status }) => {
+      if (status === "failed") process.stderr.write(`✗ ${group}: ${name}\n`);
+    };
+  }
+  return ({ group }, done) => {
+    process.stderr.write(`\r\u001b[K${done === total ? "" : `  ${done} of ${total}  ${group}`}`);
+  };
+}
