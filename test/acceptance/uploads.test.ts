@@ -56,6 +56,10 @@ const abuse: readonly (readonly [name: string, body: string, status?: number, co
   ["a header without a colon", form(`nonsense\r\n${file()}`)],
   ["no header", form("\r\nx")],
   ["no blank line behind the header", form('Content-Disposition: form-data; name="file"; filename="f"')],
+  [
+    "a key without a blank line behind its header",
+    form('Content-Disposition: form-data; name="key"', file()),
+  ],
   ["no disposition", form("Content-Type: text/plain\r\n\r\nx")],
   ["two dispositions", form(`Content-Disposition: form-data; name="key"\r\n${file()}`)],
   ["another disposition", form(file().replace("form-data", "attachment"))],
@@ -174,25 +178,32 @@ describe.each(kinds)("%s", (kind) => {
     expect(Date.now() - started).toBeLessThan(4000);
   });
 
-  test("whoever sends it all before reading still gets to see the refusal", async () => {
-    const body = Buffer.alloc(20 * 1024 * 1024);
-    const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
-    const text = await new Promise<string>((resolve, reject) => {
-      const socket = net.connect(service.port, "127.0.0.1");
-      socket.pause();
-      socket.on("error", reject);
-      socket.write(head);
-      socket.write(body, () => {
-        let answer = "";
-        socket.on("data", (piece) => {
-          answer += piece;
+  test.each(["declared", "chunked"])(
+    "whoever sends %s content whole before reading still sees the refusal",
+    async (how) => {
+      const body = Buffer.alloc(20 * 1024 * 1024);
+      const hex = body.length.toString(16);
+      const framing =
+        how === "declared"
+          ? `Content-Length: ${body.length}\r\n\r\n`
+          : `Transfer-Encoding: chunked\r\n\r\n${hex}\r\n`;
+      const text = await new Promise<string>((resolve, reject) => {
+        const socket = net.connect(service.port, "127.0.0.1");
+        socket.pause();
+        socket.on("error", reject);
+        socket.write(`PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\n${framing}`);
+        socket.write(body, () => {
+          let answer = "";
+          socket.on("data", (piece) => {
+            answer += piece;
+          });
+          socket.on("close", () => resolve(answer));
+          socket.resume();
         });
-        socket.on("close", () => resolve(answer));
-        socket.resume();
       });
-    });
-    expect(statusOf(text)).toBe(413);
-  });
+      expect(statusOf(text)).toBe(413);
+    },
+  );
 
   test("Expect: 100-continue is answered by the refusal, or by 100 and then the result", async () => {
     const head = (length: number) =>

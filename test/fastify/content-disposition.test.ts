@@ -11,8 +11,7 @@ test.each([
   ["é'(*).txt", "filename=\"_'(*).txt\"; filename*=UTF-8''%C3%A9%27%28%2A%29.txt"],
   ["dir/../a.txt", 'filename="a.txt"'],
   ["C:\\dir\\a.txt", 'filename="a.txt"'],
-  ["a
-Set-Cookie: x", "filename=\"aSet-Cookie: x\"; filename*=UTF-8''aSet-Cookie%3A%20x"],
+  ["a\r\nSet-Cookie: x", "filename=\"aSet-Cookie: x\"; filename*=UTF-8''aSet-Cookie%3A%20x"],
   ["\u202eexe.txt", 'filename="exe.txt"'],
   ["\ud800.txt", "filename=\"_.txt\"; filename*=UTF-8''%EF%BF%BD.txt"],
   ["\0\x1f\x7f", 'filename="file"'],
