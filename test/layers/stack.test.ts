@@ -1,0 +1,79 @@
+import {
+  AroundBackend,
+  type BackendCall,
+  type Capabilities,
+  type Next,
+  type OperationEvent,
+  parseKey,
+  Storage,
+  signing,
+  stack,
+  UrlSigner,
+} from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
+import { describe, expect, it } from "vitest";
+import { ScriptedBackend } from "./scripted-backend.js";
+
+describe("the stack of layers", () => {
+  it("gives each attempt its own time, and counts one call with all of them", async () => {
+    const events: OperationEvent[] = [];
+    const backend = new ScriptedBackend();
+    await new Storage(backend).put("t/1/a", "content");
+    const layers = stack({
+      prefix: "t/1/",
+      metrics: { operation: (event) => events.push(event), fileSize: () => undefined },
+      retry: { baseDelayMs: 1 },
+      timeoutMs: 40,
+    });
+    const storage = new Storage(backend).with(...layers);
+    backend.plan("hang", "hang");
+    expect(await storage.exists("a")).toBe(true);
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({ operation: "stat", status: "success" });
+    expect(events[0]?.durationSeconds).toBeGreaterThan(0.07);
+  });
+
+  it("leaves out what is not named", () => {
+    expect(stack({})).toEqual([]);
+  });
+});
+
+describe("a layer around every verb", () => {
+  it("is passed by each of them, but not by close", async () => {
+    const passed = new Set<string>();
+    class Passed extends AroundBackend<Capabilities> {
+      protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+        passed.add(call.verb);
+        return next(call.signal);
+      }
+    }
+    const storage = new Storage(new Passed(new MemoryBackend()));
+    await storage.put("a", "content");
+    await storage.get("a");
+    await storage.copy("a", "b");
+    await storage.getMetadata("a");
+    await storage.list();
+    await storage.deleteMany(["b"]);
+    await storage.delete("a");
+    await storage.backend.signer();
+    const upload = await storage.createUpload("a");
+    await upload.writePart(1, "content");
+    await upload.complete();
+    await (await storage.createUpload("a")).abort();
+    await storage.close();
+    const verbs =
+      "abortUpload completeUpload copy createUpload list read remove removeMany sign signer stat write writePart";
+    expect([...passed].sort().join(" ")).toBe(verbs);
+  });
+});
+
+describe("signing", () => {
+  it("replaces the URLs of the backend by those of its signer", async () => {
+    const signer = new UrlSigner({ baseUrl: "https://files.example.com/f", secrets: ["s".repeat(32)] });
+    const storage = new Storage(new MemoryBackend()).with(signing(signer));
+    const url = new URL(await storage.getUrl("a/b"));
+    expect(url.origin + url.pathname).toBe("https://files.example.com/f/a/b");
+    expect(signer.verify("get", parseKey("a/b"), url.search.slice(1))).toBeDefined();
+    expect(await storage.backend.signer()).toBe(signer);
+  });
+});

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Key, type OpenedObject, type ReadOptions, Storage, timeout } from "svc-infra/storage";
+import { oddPieces, sampleBytes } from "svc-infra/storage/conformance";
+import { MemoryBackend } from "svc-infra/storage/memory";
+import { describe, expect, it } from "vitest";
+import { ScriptedBackend } from "./scripted-backend.js";
+
+async function* slowly(pieces: number, pauseMs: number): AsyncGenerator<Uint8Array> {
+  for (let index = 0; index < pieces; index++) {
+    await sleep(pauseMs);
+    yield Buffer.from(String(index));
+  }
+}
+
+describe("timeout", () => {
+  it.each([
+    ["stat", (storage: Storage) => storage.getMetadata("a")],
+    ["list", (storage: Storage) => storage.list()],
+    ["remove", (storage: Storage) => storage.delete("a")],
+    ["copy", (storage: Storage) => storage.copy("a", "b")],
+    ["read", (storage: Storage) => storage.get("a")],
+    ["sign", (storage: Storage) => storage.getUrl("a")],
+  ])("ends a %s that hangs, and tells the backend", async (verb, call) => {
+    const backend = new ScriptedBackend();
+    const storage = new Storage(backend).with(timeout(30));
+    await storage.put("a", "content");
+    backend.plan(...(verb === "copy" ? (["pass", "hang"] as const) : (["hang"] as const)));
+    await expect(call(storage)).rejects.toMatchObject({
+      code: "timeout",
+      message: expect.stringContaining("30 ms"),
+    });
+    if (verb !== "sign") expect(backend.signals.at(-1)?.aborted).toBe(true);
+  });
+
+  it("lets a slow source take as long as it likes, as long as it gives something", async () => {
+    const storage = new Storage(new MemoryBackend()).with(timeout(80));
+    const { size } = await storage.put("a", slowly(8, 25));
+    expect(size).toBe(8);
+  });
+
+  it("ends a write whose source stops giving, and leaves nothing", async () => {
+    const storage = new Storage(new MemoryBackend()).with(timeout(30));
+    async function* stuck() {
+      yield Buffer.alloc(100_000);
+      await new Promise(() => undefined);
+    }
+    await expect(storage.put("a", stuck(), { contentType: "a/b" })).rejects.toMatchObject({
+      code: "timeout",
+    });
+    expect(await storage.exists("a")).toBe(false);
+  });
+
+  it("does not count the time in which the reader asks for nothing", async () => {
+    const storage = new Storage(new MemoryBackend()).with(timeout(30));
+    const bytes = sampleBytes(3_000_000);
+    await storage.put("a", bytes);
+    const pieces: Uint8Array[] = [];
+    const { body } = await storage.open("a");
+    await sleep(60);
+    for await (const piece of body) {
+      pieces.push(piece);
+      if (pieces.length < 3) await sleep(60);
+    }
+    expect(Buffer.compare(Buffer.concat(pieces), bytes)).toBe(0);
+  });
+
+  it("ends a body that stops coming", async () => {
+    class Stalling extends ScriptedBackend {
+      override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+        const opened = await super.read(key, options);
+        const { stat, start, end } = opened;
+        async function* body() {
+          yield Buffer.from("c");
+          await new Promise(() => undefined);
+        }
+        return { stat, start, end, bytes: undefined, body: body(), close: () => opened.close() };
+      }
+    }
+    const storage = new Storage(new Stalling()).with(timeout(30));
+    await storage.put("a", "content");
+    await expect(storage.get("a")).rejects.toMatchObject({ code: "timeout" });
+  });
+
+  it("closes what a backend opens after its time", async () => {
+    let closed = 0;
+    class Late extends ScriptedBackend {
+      override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+        const { stat, start, end, body } = await super.read(key, { ...options, signal: undefined });
+        await sleep(60);
+        const close = async () => {
+          closed++;
+        };
+        return { stat, start, end, bytes: undefined, body, close };
+      }
+    }
+    const storage = new Storage(new Late()).with(timeout(20));
+    await storage.put("a", "content");
+    await expect(storage.open("a")).rejects.toMatchObject({ code: "timeout" });
+    await sleep(80);
+    expect(closed).toBe(1);
+  });
+
+  it("hands the caller's own abort on, and leaves no listener on its signal", async () => {
+    const backend = new ScriptedBackend();
+    const storage = new Storage(backend).with(timeout(1000));
+    const counting = new CountingSignal();
+    await storage.put("a", oddPieces(sampleBytes(2_000_000)), { signal: counting.signal });
+    await storage.exists("a", { signal: counting.signal });
+    await (await storage.open("a", { signal: counting.signal })).body.bytes();
+    await (await storage.open("a", { signal: counting.signal })).body.close();
+    expect(counting.listeners).toBe(0);
+    backend.plan("hang");
+    const call = storage.exists("a", { signal: counting.signal });
+    counting.abort();
+    await expect(call).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it.each([0, -1, Number.NaN, 2 ** 31])("%d is no time", (timeoutMs) => {
+    expect(() => timeout(timeoutMs)).toThrow(/timeoutMs/);
+  });
+});
+
+/** Counts who listens. */
+class CountingSignal {
+  readonly #controller = new AbortController();
+  readonly #listeners = new Set<unknown>();
+
+  constructor() {
+    const { signal } = this;
+    const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+    signal.addEventListener = (type: string, listener: () => void, options?: object) => {
+      this.#listeners.add(listener);
+      add(type, listener, options);
+    };
+    signal.removeEventListener = (type: string, listener: () => void) => {
+      this.#listeners.delete(listener);
+      remove(type, listener);
+    };
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  abort(): void {
+    this.#controller.abort();
+  }
+}
