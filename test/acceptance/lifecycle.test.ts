@@ -174,6 +174,23 @@ describe("the app around", () => {
     }
   });
 
+  test("app.inject reaches every route without a socket", async () => {
+    const app = makeApp();
+    await addStorage(app, new MemoryBackend(), { authorize: "open", serveFiles: true });
+    const payload = Buffer.alloc(200_000, "x");
+    const put = await app.inject({ method: "PUT", url: "/_storage/files/big", payload });
+    expect([put.statusCode, put.json().size]).toEqual([200, 200_000]);
+    const form = `--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n--b--\r\n`;
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    const upload = await app.inject({ method: "POST", url: "/_storage/upload", headers, payload: form });
+    expect([upload.statusCode, upload.json().key]).toEqual([200, "f"]);
+    const got = await app.inject("/_storage/download/big");
+    expect(got.rawPayload.equals(payload)).toBe(true);
+    expect((await app.inject(pathOf(put.json().url))).statusCode).toBe(200);
+    const refused = await app.inject({ method: "PUT", url: "/_storage/files/a..b", payload });
+    expect([refused.statusCode, refused.json().code]).toEqual([400, "invalid_key"]);
+  });
+
   test.each([
     ["DELETE", "/_storage/upload", "POST"],
     ["GET", "/_storage/files/a", "PUT, DELETE"],

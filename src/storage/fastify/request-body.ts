@@ -28,7 +28,8 @@ export function checkBody(message: IncomingMessage, maxBytes: number): void {
     throw new Refusal(415, "unsupported_type", "content must come without a content encoding");
   }
   if (headers["content-range"] !== undefined) throw badRequest("a part of an object cannot be written");
-  if ((headersDistinct["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
+  // Requests of `app.inject` have no such lists.
+  if ((headersDistinct?.["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
   if ((declaredLength(message) ?? 0) > maxBytes) throw contentTooLarge(maxBytes);
 }
 
@@ -54,7 +55,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       if (size > this.#maxBytes) throw contentTooLarge(this.#maxBytes);
       yield piece;
     }
-    if (!this.#message.complete) throw left();
+    if (this.#message.complete === false) throw left();
   }
 
   async *#pieces(): Bytes {
