@@ -12,18 +12,25 @@ const limits = { maxBytes: 64 * 1024 * 1024, totalMs: 10_000, idleMs: 500 };
  * connection ends with it (RFC 9112 §9.3), but not at once: the rest is dropped for a while, because a reset
  * could overtake the answer.
  */
-export async function lingerOnRefusal(
-  request: FastifyRequest,
+export function lingerOnRefusal(
+  { raw }: FastifyRequest,
   reply: FastifyReply,
   payload: unknown,
-): Promise<unknown> {
-  const { raw } = request;
-  if (raw.complete || !hasBody(raw) || raw.httpVersionMajor !== 1) return payload;
-  reply.header("connection", "close");
-  if (isWaiting(raw) || !isText(payload)) return payload;
+  done: (error: null, payload: unknown) => void,
+): void {
+  const isUnread = !raw.complete && hasBody(raw) && raw.httpVersionMajor === 1;
+  if (isUnread) reply.header("connection", "close");
+  done(null, isUnread && !isWaiting(raw) && isText(payload) ? lingering(reply, raw, payload) : payload);
+}
+
+function lingering(
+  reply: FastifyReply,
+  message: IncomingMessage,
+  payload: string | Buffer | null | undefined,
+) {
   const bytes = Buffer.from(payload ?? "");
   reply.header("content-length", bytes.byteLength);
-  return Readable.from(answerThenDrop(bytes, raw), { objectMode: false });
+  return Readable.from(answerThenDrop(bytes, message), { objectMode: false });
 }
 
 function isText(payload: unknown): payload is string | Buffer | undefined | null {

@@ -34,9 +34,13 @@ function extraHeaders(error: Error): Readonly<Record<string, string>> {
   return { "retry-after": String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
 }
 
+/** What good clients meet every day; the rest of 4xx may be an attack. */
+const expected: ReadonlySet<number> = new Set([404, 405, 412, 416]);
+
 function logFailure(request: FastifyRequest, error: Error, status: number): void {
   const facts = { status, ...factsOf(error) };
   if (status >= 500) request.log.error({ ...facts, err: error }, "storage request failed");
+  else if (expected.has(status)) request.log.debug(facts, "storage request refused");
   else request.log.info(facts, "storage request refused");
 }
 

@@ -9,11 +9,10 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 
-/** The declared length in bytes; `undefined` for chunked content. */
+/** The declared length in bytes; `undefined` when only the end of the content will tell. */
 export function declaredLength({ headers }: IncomingMessage): number | undefined {
   const field = headers["content-length"];
-  if (headers["transfer-encoding"] !== undefined) return undefined;
-  return field === undefined ? 0 : Number(field);
+  return field === undefined || headers["transfer-encoding"] !== undefined ? undefined : Number(field);
 }
 
 /**
