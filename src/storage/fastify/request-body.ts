@@ -54,18 +54,13 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       if (size > this.#maxBytes) throw contentTooLarge(this.#maxBytes);
       yield piece;
     }
-    if (this.#message.complete === false) throw left();
   }
 
   async *#pieces(): Bytes {
     try {
       yield* this.#message.iterator({ destroyOnReturn: false });
     } catch (error) {
-      throw left(error);
+      throw new AbortedError({ message: "the client left before all of its content had come", cause: error });
     }
   }
-}
-
-function left(cause?: unknown): AbortedError {
-  return new AbortedError({ message: "the client left before all of its content had come", cause });
 }
