@@ -1,9 +1,7 @@
-import { lstat, mkdir, realpath } from "node:fs/promises";
-import { DiskError } from "./disk-error.js";
+import { makeBaseFolder, makeOwnFolder } from "./base-folder.js";
 import { DiskThreads } from "./disk-threads.js";
 import { thisHolder } from "./holder.js";
 import { Store, type StoreSettings } from "./store.js";
-import { folderMode } from "./whole-file.js";
 
 /** How safe an acknowledged write is: `full` survives loss of power, `fast` survives the end of the process. */
 export type Durability = "full" | "fast";
@@ -19,8 +17,7 @@ export interface OpenStore {
 
 /** Makes the folders, clears away what dead processes left, and gets the threads ready. */
 export async function openStore(basePath: string, durability: Durability): Promise<OpenStore> {
-  await mkdir(basePath, { recursive: true, mode: folderMode });
-  const base = await realpath(basePath);
+  const base = await makeBaseFolder(basePath);
   const settings: StoreSettings = {
     base,
     holder: thisHolder(),
@@ -34,10 +31,4 @@ export async function openStore(basePath: string, durability: Durability): Promi
   threads.prepare(2);
   await threads.run("sweep", {}, () => undefined);
   return { store, threads, listThread: new DiskThreads(settings, "list") };
-}
-
-async function makeOwnFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: folderMode });
-  if (!(await lstat(path)).isDirectory())
-    throw new DiskError("permission_denied", `'${path}' is not a folder`);
 }

@@ -1,0 +1,58 @@
+import { lstat, mkdir, realpath, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DiskError, errnoOf } from "./disk-error.js";
+import { folderMode } from "./whole-file.js";
+
+/**
+ * Makes the base folder and those above it, and resolves to its real path; it may itself be a link.
+ *
+ * @throws DiskError `configuration` or `permission_denied`, naming the variable.
+ */
+export async function makeBaseFolder(basePath: string): Promise<string> {
+  try {
+    await makeWithParents(basePath);
+    if ((await stat(basePath)).isDirectory()) return await realpath(basePath);
+  } catch (error) {
+    throw unusable(basePath, error);
+  }
+  throw unusable(basePath, undefined);
+}
+
+/** Makes a folder of the store's own, which may not be a link. */
+export async function makeOwnFolder(path: string): Promise<void> {
+  await makeWithParents(path);
+  if (!(await lstat(path)).isDirectory())
+    throw new DiskError("permission_denied", `'${path}' is not a folder`);
+}
+
+/** Not `recursive: true`, which never returns where a file system refuses to make a folder with ENOENT, as /proc does. */
+async function makeWithParents(path: string): Promise<void> {
+  const errno = await tryMake(path);
+  if (errno === undefined) return;
+  await makeWithParents(dirname(path));
+  await mkdir(path, folderMode).catch(ignoreExisting);
+}
+
+async function tryMake(path: string): Promise<"ENOENT" | undefined> {
+  try {
+    await mkdir(path, folderMode);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" && dirname(path) !== path) return "ENOENT";
+    ignoreExisting(error);
+  }
+  return undefined;
+}
+
+function ignoreExisting(error: unknown): void {
+  if (errnoOf(error) !== "EEXIST") throw error;
+}
+
+function unusable(basePath: string, error: unknown): Error {
+  const errno = errnoOf(error);
+  const isForbidden = errno === "EACCES" || errno === "EPERM" || errno === "EROFS";
+  const reason = error === undefined ? "it is not a folder" : `${errno ?? error}`;
+  const message = `the base path '${basePath}' (STORAGE_BASE_PATH) cannot be used: ${reason}`;
+  return Object.assign(new DiskError(isForbidden ? "permission_denied" : "configuration", message), {
+    cause: error,
+  });
+}

@@ -1,0 +1,47 @@
+import { mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Storage } from "svc-infra/storage";
+import { LocalBackend } from "svc-infra/storage/local";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), "svc-infra-base-")));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+async function check(basePath: string): Promise<void> {
+  await using storage = new Storage(new LocalBackend({ basePath }));
+  await storage.check();
+}
+
+describe("the base path of the local backend", () => {
+  it("is made with the folders above it", async () => {
+    await expect(check(join(folder, "a/b/c"))).resolves.toBeUndefined();
+  });
+
+  it("may be a link to a folder", async () => {
+    await symlink(folder, join(folder, "link"));
+    await expect(check(join(folder, "link"))).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ["a file", "file"],
+    ["below a file", "file/below"],
+  ])("that is %s is a configuration error naming the variable", async (_what, path) => {
+    await writeFile(join(folder, "file"), "");
+    await expect(check(join(folder, path))).rejects.toMatchObject({
+      code: "configuration",
+      message: expect.stringContaining("STORAGE_BASE_PATH"),
+    });
+  });
+
+  it.runIf(process.platform === "linux")("where no folder can be made fails at once", async () => {
+    await expect(check("/proc/nowhere/below")).rejects.toMatchObject({ code: "configuration" });
+  });
+});
