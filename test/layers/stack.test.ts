@@ -5,6 +5,7 @@ import {
   type Next,
   type OperationEvent,
   parseKey,
+  prefix,
   Storage,
   signing,
   stack,
@@ -64,6 +65,18 @@ describe("a layer around every verb", () => {
     const verbs =
       "abortUpload completeUpload copy createUpload list read remove removeMany sign signer stat write writePart";
     expect([...passed].sort().join(" ")).toBe(verbs);
+  });
+});
+
+describe("prefix", () => {
+  it("shows nothing of itself in messages, whatever keys the backend names in them", async () => {
+    const message = "'t/1/a' cannot be an object while 't/1/a/b' is one";
+    const backend = new ScriptedBackend({ before: { code: "key_conflict", message } });
+    const error = await new Storage(backend)
+      .with(prefix("t/1/"))
+      .exists("a")
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ key: "a", message: "'a' cannot be an object while 'a/b' is one" });
   });
 });
 

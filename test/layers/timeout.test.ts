@@ -34,7 +34,7 @@ describe("timeout", () => {
 
   it("lets a slow source take as long as it likes, as long as it gives something", async () => {
     const storage = new Storage(new MemoryBackend()).with(timeout(80));
-    const { size } = await storage.put("a", slowly(8, 25));
+    const { size } = await storage.put("a", slowly(8, 25), { contentType: "text/plain" });
     expect(size).toBe(8);
   });
 

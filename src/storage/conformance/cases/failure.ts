@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { httpStatusOfCode, StorageError, TooLargeError } from "../../error.js";
+import { statusOfCode, StorageError, TooLargeError } from "../../error.js";
 import { Storage } from "../../storage.js";
 import type { ConformanceCase } from "../case.js";
 import { failure } from "../expect.js";
@@ -23,7 +23,7 @@ export const failureCases: readonly ConformanceCase[] = [
     name: "classify gives a known code for whatever was thrown, and never throws",
     async run({ backend }) {
       for (const error of strangeErrors) {
-        assert.ok(backend.classify(error).code in httpStatusOfCode);
+        assert.ok(backend.classify(error).code in statusOfCode);
       }
       assert.equal(backend.classify(new Error("nobody knows this one")).code, "unknown");
       assert.equal(backend.classify(new TooLargeError({ message: "x" })).code, "too_large");
@@ -34,7 +34,7 @@ export const failureCases: readonly ConformanceCase[] = [
     async run({ backend, storage, at }) {
       const error = await failure(storage.get(at("missing")), "not_found");
       assert.deepEqual([error.operation, error.key, error.backend], ["get", at("missing"), backend.name]);
-      assert.equal(error.httpStatus, 404);
+      assert.equal(error.statusCode, 404);
       assert.ok(error.cause !== undefined);
       const copied = await failure(storage.copy(at("missing"), at("to")), "not_found");
       assert.deepEqual([copied.operation, copied.key], ["copy", at("missing")]);
