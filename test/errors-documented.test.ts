@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as storage from "svc-infra/storage";
-import { httpStatusOfCode, StorageError } from "svc-infra/storage";
+import { StorageError, statusOfCode } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
 
 const row = /^\| `(?<code>[a-z_]+)` \| `(?<className>[A-Za-z]+)` \| (?<status>\d+) \| (?<meaning>[^|]+) \|/gm;
@@ -17,16 +17,16 @@ function isErrorClass(value: unknown): value is new (details: { message: string 
 
 describe("docs/errors.md", () => {
   it("has each code once, and no code that is gone", () => {
-    expect(documented.map(({ code }) => code).sort()).toEqual(Object.keys(httpStatusOfCode).sort());
+    expect(documented.map(({ code }) => code).sort()).toEqual(Object.keys(statusOfCode).sort());
   });
 
   it("has for each code the class and the HTTP status that the code has in the program", () => {
-    const actual = errors.map(({ code, name, httpStatus }) => `${code} ${name} ${httpStatus}`);
+    const actual = errors.map(({ code, name, statusCode }) => `${code} ${name} ${statusCode}`);
     const told = documented.map(({ code, className, status }) => `${code} ${className} ${status}`);
     expect(told.sort()).toEqual(actual.sort());
   });
 });
 
 it("each code has exactly one class", () => {
-  expect(errors.map(({ code }) => code).sort()).toEqual(Object.keys(httpStatusOfCode).sort());
+  expect(errors.map(({ code }) => code).sort()).toEqual(Object.keys(statusOfCode).sort());
 });

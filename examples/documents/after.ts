@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import { type FastifyInstance, fastify } from "fastify";
 import { addStorage, type EasyStorageOptions, easyStorage } from "svc-infra";
-import { type FileDetails, StorageError } from "svc-infra/storage";
+import type { FileDetails } from "svc-infra/storage";
 
 const folder = "documents/";
 
@@ -39,11 +39,6 @@ export async function documentsService(options: EasyStorageOptions = {}): Promis
 
   app.delete<{ Params: { id: string } }>("/documents/:id", async (request, reply) => {
     return (await storage.delete(folder + request.params.id)) ? reply.code(204).send() : reply.callNotFound();
-  });
-
-  app.setErrorHandler((error, _request, reply) => {
-    if (error instanceof StorageError) reply.code(error.httpStatus);
-    return reply.send(error);
   });
 
   async function describe({ key, filename, contentType, size }: FileDetails) {

@@ -26,7 +26,7 @@ export async function createService({ logLevel, appEnv }: ServiceOptions): Promi
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) =>
     sendProblem(request, reply, {
-      httpStatus: 404,
+      statusCode: 404,
       code: "no_such_route",
       message: "there is no such route",
     }),

@@ -11,7 +11,7 @@ export interface ConfigurationProblem {
  */
 export class ConfigurationError extends Error {
   readonly code = "configuration";
-  readonly httpStatus = 500;
+  readonly statusCode = 500;
   readonly problems: readonly ConfigurationProblem[];
 
   constructor(problems: readonly ConfigurationProblem[], options?: ErrorOptions) {

@@ -17,8 +17,8 @@ export interface Problem {
 }
 
 /**
- * Describes any thrown value for a client. An error may carry `httpStatus` (or `statusCode`, as Fastify's
- * do), `code`, and `expose`. From 500 on the message stays inside unless `expose` is true; of an error that
+ * Describes any thrown value for a client. An error may carry `statusCode` (the word of Fastify's
+ * own), `code`, and `expose`. From 500 on the message stays inside unless `expose` is true; of an error that
  * carries no status nothing is told at all.
  *
  * @param instance - path or id of the request.
@@ -42,7 +42,6 @@ interface ErrorFacts {
   readonly message?: unknown;
   readonly code?: unknown;
   readonly expose?: unknown;
-  readonly httpStatus?: unknown;
   readonly statusCode?: unknown;
 }
 
@@ -50,8 +49,8 @@ function factsOf(error: unknown): ErrorFacts {
   return typeof error === "object" && error !== null ? error : {};
 }
 
-function statusOf({ httpStatus, statusCode }: ErrorFacts): number | undefined {
-  return [httpStatus, statusCode].find(isErrorStatus);
+function statusOf({ statusCode }: ErrorFacts): number | undefined {
+  return isErrorStatus(statusCode) ? statusCode : undefined;
 }
 
 function isErrorStatus(value: unknown): value is number {

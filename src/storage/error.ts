@@ -1,5 +1,5 @@
 /** Every kind of failure a caller can tell apart; programs act on the code, people read the message. */
-export type StorageErrorCode = keyof typeof httpStatusOfCode;
+export type StorageErrorCode = keyof typeof statusOfCode;
 
 /** What was asked of the storage when it failed. */
 export type StorageOperation =
@@ -20,7 +20,7 @@ export type StorageOperation =
   | "multipart"
   | "check";
 
-/** What is known of a failure; `httpStatus` and `code` follow from the class. */
+/** What is known of a failure; `statusCode` (the name that Fastify reads) and `code` follow from the class. */
 export interface StorageErrorDetails {
   readonly message: string;
   readonly operation?: StorageOperation | undefined;
@@ -33,7 +33,7 @@ export interface StorageErrorDetails {
 }
 
 /** HTTP status of each code (RFC 9110; 499 is the usual word for a client that left). */
-export const httpStatusOfCode = {
+export const statusOfCode = {
   not_found: 404,
   invalid_key: 400,
   invalid_argument: 400,
@@ -62,7 +62,7 @@ export const httpStatusOfCode = {
  */
 export class StorageError extends Error {
   readonly code: StorageErrorCode;
-  readonly httpStatus: number;
+  readonly statusCode: number;
   readonly operation: StorageOperation | undefined;
   readonly key: string | undefined;
   readonly backend: string | undefined;
@@ -72,7 +72,7 @@ export class StorageError extends Error {
     super(details.message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
     this.code = code;
-    this.httpStatus = httpStatusOfCode[code];
+    this.statusCode = statusOfCode[code];
     this.operation = details.operation;
     this.key = details.key;
     this.backend = details.backend;

@@ -25,10 +25,10 @@ describe("problemOf", () => {
   });
 
   it("obeys `expose` in both directions", () => {
-    expect(problemOf({ httpStatus: 503, expose: true, message: "closed on Sunday" }).detail).toBe(
+    expect(problemOf({ statusCode: 503, expose: true, message: "closed on Sunday" }).detail).toBe(
       "closed on Sunday",
     );
-    expect(problemOf({ httpStatus: 400, expose: false, message: "inside" })).not.toHaveProperty("detail");
+    expect(problemOf({ statusCode: 400, expose: false, message: "inside" })).not.toHaveProperty("detail");
   });
 
   it.each([
@@ -36,8 +36,8 @@ describe("problemOf", () => {
     "text",
     null,
     undefined,
-    { httpStatus: 200, message: "inside", code: "inside" },
-    { httpStatus: "404", message: "inside", code: "inside" },
+    { statusCode: 200, message: "inside", code: "inside" },
+    { statusCode: "404", message: "inside", code: "inside" },
   ])("tells nothing at all of an error that it does not know: %s", (error) => {
     expect(problemOf(error)).toEqual({ type: "about:blank", title: "Internal Server Error", status: 500 });
   });
@@ -55,7 +55,7 @@ describe("problemOf", () => {
   });
 
   it("has a title for a client that left and for a status without a name", () => {
-    expect(problemOf({ httpStatus: 499 }).title).toBe("Client Closed Request");
-    expect(problemOf({ httpStatus: 460 }).title).toBe("Bad Request");
+    expect(problemOf({ statusCode: 499 }).title).toBe("Client Closed Request");
+    expect(problemOf({ statusCode: 460 }).title).toBe("Bad Request");
   });
 });

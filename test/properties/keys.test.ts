@@ -79,7 +79,7 @@ describe("hostile keys", () => {
       const hostile = raw.filter((key) => !isAllowed(key) && !(takesPrefix && isPrefix(key)));
       await fc.assert(
         fc.asyncProperty(hostile, async (key) => {
-          await expect(run(storage, key)).rejects.toMatchObject({ code: "invalid_key", httpStatus: 400 });
+          await expect(run(storage, key)).rejects.toMatchObject({ code: "invalid_key", statusCode: 400 });
         }),
         { numRuns: 500 },
       );

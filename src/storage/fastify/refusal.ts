@@ -1,18 +1,18 @@
 /** A request that is answered with an error before it reaches the storage. */
 export class Refusal extends Error {
-  readonly httpStatus: number;
+  readonly statusCode: number;
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
-    httpStatus: number,
+    statusCode: number,
     code: string,
     message: string,
     headers: Readonly<Record<string, string>> = {},
   ) {
     super(message);
     this.name = "Refusal";
-    this.httpStatus = httpStatus;
+    this.statusCode = statusCode;
     this.code = code;
     this.headers = headers;
   }

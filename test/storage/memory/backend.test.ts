@@ -7,7 +7,7 @@ const type = { contentType: "text/plain" };
 
 describe("the quota of memory", () => {
   const of = (maxBytes: number) => new Storage(new MemoryBackend({ maxBytes }));
-  const full = { code: "quota_exceeded", httpStatus: 507 };
+  const full = { code: "quota_exceeded", statusCode: 507 };
 
   it("is 100,000,000 bytes unless said otherwise", async () => {
     const storage = new Storage(new MemoryBackend());

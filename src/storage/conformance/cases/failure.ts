@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { statusOfCode, StorageError, TooLargeError } from "../../error.js";
+import { StorageError, statusOfCode, TooLargeError } from "../../error.js";
 import { Storage } from "../../storage.js";
 import type { ConformanceCase } from "../case.js";
 import { failure } from "../expect.js";
