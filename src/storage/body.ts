@@ -1,5 +1,5 @@
 import type { Body, Bytes } from "./backend.js";
-import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf } from "./checksum.js";
+import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf, isChecksum } from "./checksum.js";
 import { ChecksumMismatchError, InvalidArgumentError, TooLargeError } from "./error.js";
 import { PeekableSource } from "./peekable-source.js";
 
@@ -15,13 +15,21 @@ export interface ContentRules {
 export class BufferedBody implements Body {
   readonly bytes: Uint8Array;
   readonly replayable = true;
+  readonly #rules: ContentRules;
   #checksum: Checksum | undefined;
 
   constructor(bytes: Uint8Array, rules: ContentRules) {
     this.bytes = bytes;
-    if (bytes.byteLength > rules.maxBytes) throw tooLarge(rules.maxBytes);
-    checkSize(bytes.byteLength, rules);
-    if (rules.checksum !== undefined) checkChecksum(checksumOf(bytes, algorithmOf(rules.checksum)), rules);
+    this.#rules = rules;
+  }
+
+  /** Refuses content that breaks a rule. */
+  admit(): void {
+    checkRules(this.#rules);
+    const { maxBytes, checksum } = this.#rules;
+    if (this.size > maxBytes) throw tooLarge(maxBytes);
+    checkSize(this.size, this.#rules);
+    if (checksum !== undefined) checkChecksum(checksumOf(this.bytes, algorithmOf(checksum)), this.#rules);
   }
 
   get size(): number {
@@ -56,9 +64,15 @@ export class StreamBody implements Body {
   readonly #crc = new ChecksumBuilder("crc32");
 
   constructor(source: AsyncIterable<unknown>, rules: ContentRules) {
-    if (rules.size !== undefined && rules.size > rules.maxBytes) throw tooLarge(rules.maxBytes);
     this.#source = new PeekableSource(source);
     this.#rules = rules;
+  }
+
+  /** Refuses content of which it is known before reading that it breaks a rule. */
+  admit(): void {
+    checkRules(this.#rules);
+    const { size, maxBytes } = this.#rules;
+    if (size !== undefined && size > maxBytes) throw tooLarge(maxBytes);
   }
 
   get size(): number | undefined {
@@ -116,6 +130,15 @@ class RuleGuard {
   }
 }
 
+function checkRules({ size, checksum }: ContentRules): void {
+  if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
+    throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
+  }
+  if (checksum !== undefined && !isChecksum(checksum)) {
+    throw new InvalidArgumentError({ message: "a checksum is crc32: or sha256: and lower-case hex" });
+  }
+}
+
 function checkSize(size: number, rules: ContentRules): void {
   if (rules.size === undefined || rules.size === size) return;
   throw new InvalidArgumentError({ message: `content has ${size} bytes, ${rules.size} were announced` });
@@ -126,6 +149,7 @@ function checkChecksum(actual: Checksum, rules: ContentRules): void {
   throw new ChecksumMismatchError({ message: `content has ${actual}, expected ${rules.checksum}` });
 }
 
-function tooLarge(maxBytes: number): TooLargeError {
+/** The refusal of content over a limit. */
+export function tooLarge(maxBytes: number): TooLargeError {
   return new TooLargeError({ message: `content is larger than ${maxBytes} bytes` });
 }

@@ -87,7 +87,8 @@ function isWhole({ stat, start, end }: OpenedObject): boolean {
   return start === 0 && end === stat.size;
 }
 
-function verify(opened: OpenedObject, bytes: Uint8Array): Uint8Array {
+/** The bytes, when they have the checksum of the object they are the whole of. */
+export function verify(opened: OpenedObject, bytes: Uint8Array): Uint8Array {
   if (!isWhole(opened) || opened.stat.checksum === undefined) return bytes;
   compare(opened, bytes.byteLength, checksumOf(bytes, algorithmOf(opened.stat.checksum)));
   return bytes;

@@ -1,7 +1,8 @@
 import type { Capabilities, StorageBackend, UploadedPart } from "./backend.js";
+import { tooLarge } from "./body.js";
 import { toConditions } from "./capability.js";
 import type { Checksum } from "./checksum.js";
-import { type Content, toBody } from "./content.js";
+import { type Content, withBody } from "./content.js";
 import { InvalidArgumentError } from "./error.js";
 import { attempt } from "./failure.js";
 import type { Key } from "./key.js";
@@ -17,10 +18,13 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   readonly key: string;
   readonly #backend: StorageBackend<C>;
   readonly #key: Key;
+  readonly #maxBytes: number;
   readonly #parts = new Map<number, UploadedPart>();
 
-  constructor(backend: StorageBackend<C>, key: Key, id: string) {
+  /** @param maxBytes - most that a part, and all parts together, may have. */
+  constructor(backend: StorageBackend<C>, key: Key, id: string, maxBytes: number) {
     this.#backend = backend;
+    this.#maxBytes = maxBytes;
     this.#key = key;
     this.key = key;
     this.id = id;
@@ -40,22 +44,13 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       if (!Number.isInteger(number) || number < 1 || number > maxParts) {
         throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
       }
-      const rules = {
-        size: options.size,
-        checksum: options.checksum,
-        maxBytes: this.#backend.capabilities.maxBytes,
-      };
-      const body = toBody(content, rules);
-      try {
-        const part = await this.#backend.writePart(this.#key, this.id, number, body, {
-          signal: options.signal,
-        });
+      const rules = { size: options.size, checksum: options.checksum, maxBytes: this.#maxBytes };
+      return withBody(content, rules, async (body) => {
+        const { signal } = options;
+        const part = await this.#backend.writePart(this.#key, this.id, number, body, { signal });
         this.#parts.set(number, part);
         return part;
-      } catch (error) {
-        await body.discard();
-        throw error;
-      }
+      });
     });
   }
 
@@ -67,6 +62,8 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       const parts = [...(options.parts ?? this.#parts.values())].sort((a, b) => a.number - b.number);
       if (parts.length === 0)
         throw new InvalidArgumentError({ message: "an upload needs at least one part" });
+      const size = parts.reduce((sum, part) => sum + part.size, 0);
+      if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
       const conditions = toConditions(this.#backend, options);
       return this.#backend.completeUpload(this.#key, this.id, parts, {
         ...conditions,

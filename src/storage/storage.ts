@@ -1,12 +1,12 @@
 import { checkContentType, checkDelimiter, checkLimit, checkRange, expiry } from "./arguments.js";
 import type { Capabilities, Layer, ListedObject, ObjectStat, StorageBackend } from "./backend.js";
+import type { ContentRules } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
-import { isChecksum } from "./checksum.js";
-import { type Content, toBody } from "./content.js";
+import { type Content, withBody } from "./content.js";
 import { describe } from "./description.js";
 import { InvalidArgumentError, type StorageOperation } from "./error.js";
 import { attempt, toStorageError } from "./failure.js";
-import { FileBody, readAll } from "./file-body.js";
+import { FileBody, readAll, verify } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
 import { parseFilename } from "./metadata.js";
@@ -78,40 +78,35 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Stores content under a key: all of it or nothing, replacing what was there. */
-  async put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
-    return this.#run("put", key, options.signal, async () => {
-      const parsed = parseKey(key);
-      const conditions = toConditions(this.#backend, options);
-      const body = toBody(content, this.#rules(options));
-      try {
-        const description = await describe(parsed, body, options);
+  put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
+    return this.#run("put", key, options.signal, () =>
+      withBody(content, this.#rules(options), async (body) => {
+        const parsed = parseKey(key);
+        const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
+        const { contentType, filename, metadata } = await describe(parsed, body, options);
         const url = await this.#urlOf(parsed);
-        const { contentType, filename, metadata } = description;
-        const { ifAbsent, ifMatch } = conditions;
         const { signal } = options;
         const writing = { contentType, filename, metadata, ifAbsent, ifMatch, signal };
         return toStoredFile(await this.#backend.write(parsed, body, writing), url);
-      } catch (error) {
-        await body.discard();
-        throw error;
-      }
-    });
+      }),
+    );
   }
 
   /** The whole content, in memory, checked against its checksum. */
-  async get(key: string, options: SignalOption = {}): Promise<Uint8Array> {
+  get(key: string, options: SignalOption = {}): Promise<Uint8Array> {
     return this.#run("get", key, options.signal, async () => {
       const whole = { range: undefined, ifMatch: undefined, signal: options.signal };
-      return readAll(await this.#backend.read(parseKey(key), whole));
+      const opened = await this.#backend.read(parseKey(key), whole);
+      return opened.bytes === undefined ? readAll(opened) : verify(opened, opened.bytes);
     });
   }
 
   /** Details and a stream of the content or a range of it. Read or close the body. */
-  async open(key: string, options: OpenOptions = {}): Promise<OpenedFile> {
+  open(key: string, options: OpenOptions = {}): Promise<OpenedFile> {
     return this.#run("open", key, options.signal, () => this.#open("open", parseKey(key), options));
   }
 
-  async exists(key: string, options: SignalOption = {}): Promise<boolean> {
+  exists(key: string, options: SignalOption = {}): Promise<boolean> {
     return this.#run("exists", key, options.signal, async () => {
       const parsed = parseKey(key);
       try {
@@ -125,21 +120,21 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Size, content type, ETag, last modification, and the user's metadata. */
-  async getMetadata(key: string, options: SignalOption = {}): Promise<FileDetails> {
+  getMetadata(key: string, options: SignalOption = {}): Promise<FileDetails> {
     return this.#run("getMetadata", key, options.signal, () =>
       this.#backend.stat(parseKey(key), { signal: options.signal }),
     );
   }
 
   /** `true` if there was an object and it is gone now, `false` if there was none. */
-  async delete(key: string, options: SignalOption = {}): Promise<boolean> {
+  delete(key: string, options: SignalOption = {}): Promise<boolean> {
     return this.#run("delete", key, options.signal, () =>
       this.#backend.remove(parseKey(key), { signal: options.signal }),
     );
   }
 
   /** Deletes every key it can and says which failed; missing ones count as deleted. */
-  async deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
+  deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
     return this.#run("deleteMany", undefined, options.signal, async () => {
       const failures = await this.#backend.removeMany(keys.map(parseKey), { signal: options.signal });
       const call = { backend: this.#backend, operation: "deleteMany", signal: options.signal } as const;
@@ -153,7 +148,7 @@ export class Storage<C extends Capabilities = Capabilities> {
    * @returns how many objects were deleted.
    * @throws the first failure, after all pages were tried; InvalidKeyError for an empty path.
    */
-  async deletePrefix(path: string, options: SignalOption = {}): Promise<number> {
+  deletePrefix(path: string, options: SignalOption = {}): Promise<number> {
     return this.#run("deletePrefix", path, options.signal, async () => {
       const folder = `${parseKey(path.endsWith("/") ? path.slice(0, -1) : path)}/`;
       let deleted = 0;
@@ -172,20 +167,12 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Copies an object with its description; the bytes stay with the provider. */
-  async copy(
-    from: string,
-    to: string,
-    options: ConditionOptions<C> & SignalOption = {},
-  ): Promise<StoredFile> {
+  copy(from: string, to: string, options: ConditionOptions<C> & SignalOption = {}): Promise<StoredFile> {
     return this.#run("copy", from, options.signal, () => this.#copy(from, to, options));
   }
 
   /** Copies, then deletes the source. Not atomic: if the deletion fails both are there. */
-  async move(
-    from: string,
-    to: string,
-    options: ConditionOptions<C> & SignalOption = {},
-  ): Promise<StoredFile> {
+  move(from: string, to: string, options: ConditionOptions<C> & SignalOption = {}): Promise<StoredFile> {
     return this.#run("move", from, options.signal, async () => {
       const copied = await this.#copy(from, to, options);
       await this.#backend.remove(parseKey(from), { signal: options.signal });
@@ -194,7 +181,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** A URL that reads this object until it expires. Does not look whether the object exists. */
-  async getUrl(
+  getUrl(
     this: C["signGet"] extends false ? never : this,
     key: string,
     options: UrlOptions = {},
@@ -206,7 +193,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** A URL to which a client may PUT this object's content until it expires. */
-  async getUploadUrl(
+  getUploadUrl(
     this: C["signPut"] extends false ? never : this,
     key: string,
     options: UploadUrlOptions,
@@ -224,7 +211,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** One page of objects, in byte order of their keys; give `cursor` back for the next. */
-  async list(options: ListPageOptions = {}): Promise<FilePage> {
+  list(options: ListPageOptions = {}): Promise<FilePage> {
     return this.#run("list", options.prefix, options.signal, () => this.#page(options));
   }
 
@@ -234,7 +221,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Begins an upload in parts; nothing is visible until it is completed. */
-  async createUpload(
+  createUpload(
     this: C["multipart"] extends false ? never : this,
     key: string,
     options: DescribeOptions & SignalOption = {},
@@ -244,7 +231,7 @@ export class Storage<C extends Capabilities = Capabilities> {
       const parsed = parseKey(key);
       const description = await describe(parsed, undefined, options);
       const id = await this.#backend.createUpload(parsed, { ...description, signal: options.signal });
-      return new MultipartUpload(this.#backend, parsed, id);
+      return new MultipartUpload(this.#backend, parsed, id, this.#limit());
     });
   }
 
@@ -255,7 +242,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     id: string,
   ): MultipartUpload<C> {
     requireCapability(this.#backend, "multipart");
-    return new MultipartUpload(this.#backend, parseKey(key), id);
+    return new MultipartUpload(this.#backend, parseKey(key), id, this.#limit());
   }
 
   /** Reaches the backend once, as at start and for health. */
@@ -327,13 +314,12 @@ export class Storage<C extends Capabilities = Capabilities> {
     } while (cursor !== undefined);
   }
 
-  #rules(options: PutOptions<C>) {
-    const { size, checksum } = options;
-    if (checksum !== undefined && !isChecksum(checksum)) {
-      throw new InvalidArgumentError({ message: "a checksum is crc32: or sha256: and lower-case hex" });
-    }
-    const maxBytes = options.maxBytes ?? this.#options.maxBytes ?? Number.POSITIVE_INFINITY;
-    return { size, checksum, maxBytes: Math.min(maxBytes, this.capabilities.maxBytes) };
+  #rules({ size, checksum, maxBytes }: PutOptions<C>): ContentRules {
+    return { size, checksum, maxBytes: this.#limit(maxBytes) };
+  }
+
+  #limit(maxBytes = this.#options.maxBytes ?? Number.POSITIVE_INFINITY): number {
+    return Math.min(maxBytes, this.capabilities.maxBytes);
   }
 
   #sign(method: "get" | "put", key: Key, options: UrlOptions & Partial<UploadUrlOptions>): Promise<string> {

@@ -85,11 +85,11 @@ describe("content that streams by", () => {
 describe("content in memory", () => {
   it("is refused before anything is written", () => {
     const bytes = Buffer.from("abcd");
-    expect(() => new BufferedBody(bytes, { ...noRules, maxBytes: 3 })).toThrow(/larger than 3/);
-    expect(() => new BufferedBody(bytes, { ...noRules, size: 3 })).toThrow(/announced/);
-    expect(() => new BufferedBody(bytes, { ...noRules, checksum: checksumOf(Buffer.from("x")) })).toThrow(
-      /expected/,
-    );
+    expect(() => new BufferedBody(bytes, { ...noRules, maxBytes: 3 }).admit()).toThrow(/larger than 3/);
+    expect(() => new BufferedBody(bytes, { ...noRules, size: 3 }).admit()).toThrow(/announced/);
+    expect(() =>
+      new BufferedBody(bytes, { ...noRules, checksum: checksumOf(Buffer.from("x")) }).admit(),
+    ).toThrow(/expected/);
   });
 
   it("can be opened again", async () => {

@@ -2,7 +2,7 @@ import { linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { statIfThere } from "./find.js";
-import { clearEmptyFolder, makeFolder } from "./folders.js";
+import { clearEmptyFolder, makeFolder, prune } from "./folders.js";
 import { folderOf } from "./layout.js";
 import { acquire, releaseAsSidecar } from "./lock.js";
 import {
@@ -41,6 +41,7 @@ export function publish(store: Store, publication: Publication): FileFingerprint
     place(store, publication);
   } catch (error) {
     discardQuietly(store.layout.pending(key));
+    prune(store.layout.base, folderOf(body));
     throw error;
   }
   settle(store, key);
