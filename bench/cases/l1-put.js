@@ -26,7 +26,7 @@ export async function putMany({ dir, scale, open }, full) {
     (/** @type {import("../harness/contracts.js").Store} */ store) => (/** @type {number} */ index) =>
       store.put(keyOf(index), bytes);
   const warm = await open(`${dir}-warm`);
-  await workers(Math.ceil(500 * scale), concurrency, put(warm));
+  await workers(Math.ceil(3_000 * scale), concurrency, put(warm));
   await warm.close();
   const store = await open();
   const count = Math.ceil(full * scale);
@@ -46,7 +46,7 @@ export async function putMany({ dir, scale, open }, full) {
 export async function prepareObjects({ dir, scale, open }) {
   const bytes = Buffer.alloc(objectBytes, "svc-infra bench ");
   for (const [place, count] of /** @type {const} */ ([
-    [`${dir}-warm`, 500],
+    [`${dir}-warm`, 3_000],
     [dir, 10_000],
   ])) {
     const store = await open(place);

@@ -19,7 +19,7 @@ export async function readTwice({ dir, scale, open }, name, read) {
       if (!(await read(store, keyOf(index)))) wrong += 1;
     });
   const warm = await open(`${dir}-warm`);
-  await all(warm, Math.ceil(500 * scale));
+  await all(warm, Math.ceil(3_000 * scale));
   await warm.close();
   const store = await open();
   const count = Math.ceil(10_000 * scale);
