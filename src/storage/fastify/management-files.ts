@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FileNotFoundError } from "../error.js";
 import type { StoredFile } from "../options.js";
+import { clientSignal } from "./client-signal.js";
 import type { StorageEdge } from "./edge.js";
 import { formatEntityTag } from "./entity-tag.js";
 import type { StorageOfCaller } from "./management-routes.js";
@@ -13,31 +14,34 @@ import { checkedVersion } from "./write-conditions.js";
 
 /** Routes that move the bytes of objects: upload, download, write, delete. */
 export function addFileRoutes(scope: FastifyInstance, edge: StorageEdge, storageOf: StorageOfCaller): void {
-  const uploadOf = (request: FastifyRequest): Upload => ({
+  const uploadOf = (request: FastifyRequest, reply: FastifyReply): Upload => ({
     request,
     storage: storageOf(request),
     maxBytes: edge.maxUploadBytes,
+    signal: clientSignal(reply),
   });
   scope.post("/upload", { config: { storageRoute: "upload" } }, async (request, reply) =>
-    answerStored(request, reply, await storeUpload(uploadOf(request))),
+    answerStored(request, reply, await storeUpload(uploadOf(request, reply))),
   );
   const written = new KeyPath(`${scope.prefix}/files/`);
   scope.put("/files/*", { config: { storageRoute: "upload" } }, async (request, reply) => {
     if (isForm(request)) throw new Refusal(415, "unsupported_type", "this path takes the bare content");
-    const description = describeBody(request);
+    const key = written.keyOf(request);
     return answerStored(
       request,
       reply,
-      await storeBody(uploadOf(request), written.keyOf(request), description),
+      await storeBody(uploadOf(request, reply), key, describeBody(request)),
     );
   });
   scope.delete("/files/*", { config: { storageRoute: "delete" } }, async (request, reply) => {
     const key = written.keyOf(request);
     const storage = storageOf(request);
+    const options = { signal: clientSignal(reply) };
     // Not every provider's deletion tells whether there was an object.
-    const file = await storage.getMetadata(key);
+    const file = await storage.getMetadata(key, options);
     checkedVersion(request.headers, file);
-    if (!(await storage.delete(key))) throw new FileNotFoundError({ message: "no such object", key });
+    if (!(await storage.delete(key, options)))
+      throw new FileNotFoundError({ message: "no such object", key });
     request.log.info({ key, size: file.size }, "file deleted");
     return reply.code(204).send();
   });

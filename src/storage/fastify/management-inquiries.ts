@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { defaultUrlSeconds } from "../arguments.js";
+import { clientSignal } from "./client-signal.js";
 import type { StorageEdge } from "./edge.js";
 import { formatEntityTag } from "./entity-tag.js";
 import type { StorageOfCaller } from "./management-routes.js";
@@ -37,9 +38,10 @@ export function addInquiryRoutes(
 }
 
 function addListRoute(scope: FastifyInstance, storageOf: StorageOfCaller): void {
-  scope.get("/list", { config: { storageRoute: "list" } }, async (request) => {
+  scope.get("/list", { config: { storageRoute: "list" } }, async (request, reply) => {
     const { prefix, limit, cursor } = readParameters(request, ["prefix", "limit", "cursor"]);
-    const page = await storageOf(request).list({ prefix, cursor, limit: parseLimit(limit) });
+    const asked = { prefix, cursor, limit: parseLimit(limit), signal: clientSignal(reply) };
+    const page = await storageOf(request).list(asked);
     const keys = page.items.map(({ key }) => key);
     return { keys, count: keys.length, cursor: page.cursor ?? null };
   });
@@ -48,7 +50,7 @@ function addListRoute(scope: FastifyInstance, storageOf: StorageOfCaller): void 
 function addMetadataRoute(scope: FastifyInstance, storageOf: StorageOfCaller): void {
   const path = new KeyPath(`${scope.prefix}/metadata/`);
   scope.get("/metadata/*", { config: { storageRoute: "metadata" } }, async (request, reply) => {
-    const file = await storageOf(request).getMetadata(path.keyOf(request));
+    const file = await storageOf(request).getMetadata(path.keyOf(request), { signal: clientSignal(reply) });
     const { key, size, contentType, etag, lastModified, metadata, filename, checksum } = file;
     const tag = formatEntityTag(etag);
     if (tag !== undefined) reply.header("etag", tag);

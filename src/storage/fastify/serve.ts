@@ -3,6 +3,7 @@ import type { ByteRange } from "../backend.js";
 import { BackendUnavailableError, InvalidRangeError, PreconditionFailedError } from "../error.js";
 import type { FileDetails, OpenedFile } from "../options.js";
 import type { Storage } from "../storage.js";
+import { clientSignal } from "./client-signal.js";
 import { evaluate, hasPreconditions, rangeApplies } from "./conditional.js";
 import { contentRange, parseRange } from "./range.js";
 import { Refusal } from "./refusal.js";
@@ -18,17 +19,24 @@ export interface ServedObject {
   readonly presentation: Presentation;
 }
 
+/** The same, with what ends its calls when the client leaves. */
+interface ServedToClient extends ServedObject {
+  readonly signal: AbortSignal;
+}
+
 /** Answers GET or HEAD of a stored object as RFC 9110 §13 and §14 say. */
-export async function serve(served: ServedObject): Promise<FastifyReply> {
-  const { request, storage, key } = served;
+export async function serve(object: ServedObject): Promise<FastifyReply> {
+  const { request, storage, key } = object;
+  const signal = clientSignal(object.reply);
+  const served = { ...object, signal };
   const { headers } = request;
-  if (request.method === "HEAD") return answerHead(served, await storage.getMetadata(key));
+  if (request.method === "HEAD") return answerHead(served, await storage.getMetadata(key, { signal }));
   const range = parseRange(headers.range);
   if (!hasPreconditions(headers) && (range === undefined || headers["if-range"] === undefined)) {
     return answerPart(served, range, undefined);
   }
   return retryOnce(async () => {
-    const file = await storage.getMetadata(key);
+    const file = await storage.getMetadata(key, { signal });
     const early = answerCondition(served, file);
     if (early !== undefined) return early;
     return answerPart(served, rangeApplies(headers, file) ? range : undefined, file.etag);
@@ -70,7 +78,7 @@ function answerCondition({ request, reply }: ServedObject, file: FileDetails): F
 }
 
 async function answerPart(
-  served: ServedObject,
+  served: ServedToClient,
   range: ByteRange | undefined,
   ifMatch: string | undefined,
 ): Promise<FastifyReply> {
@@ -84,7 +92,7 @@ async function answerPart(
 }
 
 async function openPart(
-  { storage, key }: ServedObject,
+  { storage, key, signal }: ServedToClient,
   range: ByteRange | undefined,
   ifMatch: string | undefined,
 ): Promise<OpenedFile> {
@@ -92,11 +100,11 @@ async function openPart(
     if (range !== undefined && "suffix" in range && range.suffix === 0) {
       throw new InvalidRangeError({ message: "the range holds no byte" });
     }
-    return await storage.open(key, { range, ifMatch });
+    return await storage.open(key, { range, ifMatch, signal });
   } catch (error) {
     if (!(error instanceof InvalidRangeError) || range === undefined) throw error;
-    const { size } = await storage.getMetadata(key);
-    if (size === 0 && "suffix" in range && range.suffix > 0) return storage.open(key, { ifMatch });
+    const { size } = await storage.getMetadata(key, { signal });
+    if (size === 0 && "suffix" in range && range.suffix > 0) return storage.open(key, { ifMatch, signal });
     throw new Refusal(416, "invalid_range", error.message, { "content-range": `bytes */${size}` });
   }
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Key } from "../key.js";
 import type { VerifiedUrl } from "../signed-url.js";
+import { clientSignal } from "./client-signal.js";
 import { prepareScope, refuseOtherMethods, type StorageEdge } from "./edge.js";
 import { answerStored } from "./management-files.js";
 import { forbidden } from "./refusal.js";
@@ -37,7 +38,8 @@ export async function signedRoutes(scope: FastifyInstance, edge: StorageEdge): P
     if (contentType === undefined || request.headers["content-type"] !== contentType) {
       throw forbidden("the URL is not valid, or not any more");
     }
-    const stored = await storeBody({ request, storage, maxBytes: maxUploadBytes }, key, { contentType });
+    const upload = { request, storage, maxBytes: maxUploadBytes, signal: clientSignal(reply) };
+    const stored = await storeBody(upload, key, { contentType });
     return answerStored(request, reply, { ...stored, url: undefined });
   });
   refuseOtherMethods(scope, "/*", ["GET", "HEAD", "PUT"]);

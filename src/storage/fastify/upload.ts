@@ -1,9 +1,9 @@
 import type { FastifyRequest } from "fastify";
 import type { Content } from "../content.js";
 import { isContentType } from "../content-type.js";
-import { StorageError } from "../error.js";
+import { FileNotFoundError, StorageError } from "../error.js";
 import { type Key, parseKey, safeKey } from "../key.js";
-import type { PutOptions, StoredFile } from "../options.js";
+import type { FileDetails, PutOptions, StoredFile } from "../options.js";
 import type { Storage } from "../storage.js";
 import { demandedChecksum } from "./body-digest.js";
 import { decodeBytes } from "./form-parameters.js";
@@ -17,6 +17,8 @@ export interface Upload {
   readonly request: FastifyRequest;
   readonly storage: Storage;
   readonly maxBytes: number;
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
 }
 
 type Pairs = readonly (readonly [string, string])[];
@@ -41,13 +43,12 @@ export async function storeBody(
     readonly filename?: string | undefined;
   },
 ): Promise<StoredFile> {
-  const { request, storage, maxBytes } = upload;
+  const { request, maxBytes } = upload;
   const checked = parseKey(key);
   checkBody(request.raw, maxBytes);
-  const conditions = await writeConditions(request.headers, storage, checked);
-  return put(storage, checked, new RequestBody(request.raw, maxBytes), {
+  const conditions = await writeConditions(request.headers, () => find(upload, checked));
+  return put(upload, checked, new RequestBody(request.raw, maxBytes), {
     ...conditions,
-    maxBytes,
     size: declaredLength(request.raw),
     checksum: demandedChecksum(request.headers),
     contentType: checkType(description.contentType ?? declaredType(request)),
@@ -62,16 +63,15 @@ export async function storeBody(
  * @param fallbackKey - the key when the form names none; else the safe form of the file's name.
  */
 export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
-  const { request, storage, maxBytes } = upload;
+  const { request, maxBytes } = upload;
   checkBody(request.raw, maxBytes + maxEnvelopeBytes);
   const body = new RequestBody(request.raw, maxBytes + maxEnvelopeBytes);
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
     const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
-    const conditions = await writeConditions(request.headers, storage, key);
-    return await put(storage, key, form.content, {
+    const conditions = await writeConditions(request.headers, () => find(upload, key));
+    return await put(upload, key, form.content, {
       ...conditions,
-      maxBytes,
       contentType: checkType(form.contentType),
       metadata: toRecord([...headerMetadata(request), ...form.metadata]),
       filename: form.filename,
@@ -82,11 +82,21 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
 }
 
 /** A refusal that the content met on its way in is the answer, not that the storage was interrupted by it. */
-async function put(storage: Storage, key: Key, content: Content, options: PutOptions): Promise<StoredFile> {
+async function put(upload: Upload, key: Key, content: Content, options: PutOptions): Promise<StoredFile> {
+  const { storage, maxBytes, signal } = upload;
   try {
-    return await storage.put(key, content, options);
+    return await storage.put(key, content, { ...options, maxBytes, signal });
   } catch (error) {
     if (error instanceof StorageError && error.cause instanceof Refusal) throw error.cause;
+    throw error;
+  }
+}
+
+async function find({ storage, signal }: Upload, key: Key): Promise<FileDetails | undefined> {
+  try {
+    return await storage.getMetadata(key, { signal });
+  } catch (error) {
+    if (error instanceof FileNotFoundError) return undefined;
     throw error;
   }
 }

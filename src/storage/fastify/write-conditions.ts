@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Capabilities } from "../backend.js";
-import { FileNotFoundError } from "../error.js";
 import type { ConditionOptions, FileDetails } from "../options.js";
-import type { Storage } from "../storage.js";
 import { evaluate } from "./conditional.js";
 import { parseEntityTags } from "./entity-tag.js";
 import { badRequest, Refusal } from "./refusal.js";
+
+/** Looks up the version that is there; `undefined` for none. */
+type FindCurrent = () => Promise<FileDetails | undefined>;
 
 /**
  * The conditions of a write, as the storage decides them: together with the publication.
@@ -15,8 +16,7 @@ import { badRequest, Refusal } from "./refusal.js";
  */
 export async function writeConditions(
   headers: IncomingHttpHeaders,
-  storage: Storage,
-  key: string,
+  find: FindCurrent,
 ): Promise<ConditionOptions<Capabilities>> {
   const noneMatch = headers["if-none-match"];
   const match = headers["if-match"];
@@ -25,20 +25,15 @@ export async function writeConditions(
     if (match !== undefined) throw badRequest("If-Match and If-None-Match exclude each other");
     return { ifAbsent: true };
   }
-  if (match !== undefined) return { ifMatch: await versionOf(match, headers, storage, key) };
+  if (match !== undefined) return { ifMatch: await versionOf(match, headers, find) };
   if (headers["if-unmodified-since"] === undefined) return {};
-  const current = await find(storage, key);
+  const current = await find();
   if (current === undefined) return {};
   return { ifMatch: checkedVersion(headers, current) };
 }
 
 /** One strong tag can go straight to the storage; for `*` and lists the current version decides which. */
-async function versionOf(
-  field: string,
-  headers: IncomingHttpHeaders,
-  storage: Storage,
-  key: string,
-): Promise<string> {
+async function versionOf(field: string, headers: IncomingHttpHeaders, find: FindCurrent): Promise<string> {
   const tags = parseEntityTags(field);
   if (tags === undefined) throw failed();
   const [only, another] = tags === "*" ? [] : tags;
@@ -46,7 +41,7 @@ async function versionOf(
     if (only.isWeak) throw failed();
     return only.value;
   }
-  const current = await find(storage, key);
+  const current = await find();
   if (current === undefined) throw failed();
   return checkedVersion(headers, current);
 }
@@ -60,15 +55,6 @@ async function versionOf(
 export function checkedVersion(headers: IncomingHttpHeaders, current: FileDetails): string {
   if (evaluate(headers, current, false) !== "pass") throw failed();
   return current.etag;
-}
-
-async function find(storage: Storage, key: string): Promise<FileDetails | undefined> {
-  try {
-    return await storage.getMetadata(key);
-  } catch (error) {
-    if (error instanceof FileNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 function failed(): Refusal {
