@@ -7,8 +7,8 @@ import { CorruptObjectError, TimeoutError } from "./error.js";
 export const unreadBodyMs = 60_000;
 
 /**
- * The content of an opened object; read it once, in one of these ways. A whole object is checked against its
- * checksum on the way, and its last piece is withheld until the check has passed.
+ * The content of an opened object; read it once, in one of these ways. Its bytes are counted, and a whole object
+ * is checked against its checksum on the way: its last piece is withheld until the check has passed.
  */
 export class FileBody implements AsyncIterable<Uint8Array> {
   readonly #opened: OpenedObject;
@@ -28,9 +28,8 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    clearTimeout(this.#timer);
     try {
-      if (this.#isAbandoned) throw new TimeoutError({ message: "the body was not read in time" });
+      this.#begin();
       yield* verified(this.#opened);
     } catch (error) {
       throw this.#wrap(error);
@@ -41,8 +40,8 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 
   /** All bytes at once, in memory. */
   async bytes(): Promise<Uint8Array> {
-    clearTimeout(this.#timer);
     try {
+      this.#begin();
       return await readAll(this.#opened);
     } catch (error) {
       throw this.#wrap(error);
@@ -56,13 +55,20 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 
   /** A Node stream of the bytes; destroying it releases everything. */
   stream(): Readable {
-    return Readable.from(this, { objectMode: false });
+    const stream = Readable.from(this, { objectMode: false });
+    // One that is destroyed before it was read has never begun the iteration that would close.
+    return stream.once("close", () => this.close().catch(() => undefined));
   }
 
   /** Lets go of the content without reading it (to its end). */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#opened.close();
+  }
+
+  #begin(): void {
+    clearTimeout(this.#timer);
+    if (this.#isAbandoned) throw new TimeoutError({ message: "the body was not read in time" });
   }
 
   #abandon(): void {
@@ -83,35 +89,55 @@ export async function readAll(opened: OpenedObject): Promise<Uint8Array> {
   return Buffer.concat(pieces);
 }
 
-function isWhole({ stat, start, end }: OpenedObject): boolean {
-  return start === 0 && end === stat.size;
-}
-
-/** The bytes, when they have the checksum of the object they are the whole of. */
+/** The bytes, when they are as many as were opened and have the checksum of the object they are the whole of. */
 export function verify(opened: OpenedObject, bytes: Uint8Array): Uint8Array {
-  if (!isWhole(opened) || opened.stat.checksum === undefined) return bytes;
-  compare(opened, bytes.byteLength, checksumOf(bytes, algorithmOf(opened.stat.checksum)));
+  const expected = checksumOfWhole(opened);
+  checkLength(opened, bytes.byteLength);
+  if (expected !== undefined) compare(checksumOf(bytes, algorithmOf(expected)), expected);
   return bytes;
 }
 
-async function* verified(opened: OpenedObject): Bytes {
-  if (!isWhole(opened) || opened.stat.checksum === undefined) return yield* opened.body;
-  const crc = new ChecksumBuilder(algorithmOf(opened.stat.checksum));
+function checksumOfWhole({ stat, start, end }: OpenedObject): Checksum | undefined {
+  return start === 0 && end === stat.size ? stat.checksum : undefined;
+}
+
+function verified(opened: OpenedObject): Bytes {
+  const expected = checksumOfWhole(opened);
+  return expected === undefined ? counted(opened) : summed(counted(opened), expected);
+}
+
+/** The pieces, as long as they are not too many; it throws behind the last one if they are too few. */
+async function* counted(opened: OpenedObject): Bytes {
+  const announced = opened.end - opened.start;
   let size = 0;
-  let withheld: Uint8Array | undefined;
   for await (const piece of opened.body) {
-    crc.update(piece);
     size += piece.byteLength;
+    if (size > announced) checkLength(opened, size);
+    yield piece;
+  }
+  checkLength(opened, size);
+}
+
+/** The pieces; the last one is withheld until the checksum has been compared. */
+async function* summed(pieces: Bytes, expected: Checksum): Bytes {
+  const builder = new ChecksumBuilder(algorithmOf(expected));
+  let withheld: Uint8Array | undefined;
+  for await (const piece of pieces) {
+    builder.update(piece);
     if (withheld !== undefined) yield withheld;
     withheld = piece;
   }
-  compare(opened, size, crc.digest());
+  compare(builder.digest(), expected);
   if (withheld !== undefined) yield withheld;
 }
 
-function compare({ stat }: OpenedObject, size: number, actual: Checksum): void {
-  if (size === stat.size && actual === stat.checksum) return;
-  throw new CorruptObjectError({
-    message: `the object has ${size} bytes with ${actual}, stored were ${stat.size} with ${stat.checksum}`,
-  });
+function checkLength({ start, end }: OpenedObject, size: number): void {
+  if (size === end - start) return;
+  const howMany = size > end - start ? "more than" : `${size} of`;
+  throw new CorruptObjectError({ message: `the backend gave ${howMany} ${end - start} bytes` });
+}
+
+function compare(actual: Checksum, expected: Checksum): void {
+  if (actual === expected) return;
+  throw new CorruptObjectError({ message: `the object has ${actual}, stored was ${expected}` });
 }

@@ -1,4 +1,5 @@
 import type { Bytes, ObjectStat, OpenedObject, ReadOptions } from "../backend.js";
+import { BackendUnavailableError } from "../error.js";
 
 /** Where to go on, and in which version. */
 export type Remainder = Pick<ReadOptions, "range" | "ifMatch">;
@@ -45,7 +46,8 @@ export class ResumedObject implements OpenedObject {
           attempt = 1;
           yield piece;
         }
-        return;
+        if (at >= this.end) return;
+        throw new BackendUnavailableError({ message: "the body ended before all of it had come" });
       } catch (error) {
         this.#current = await this.#reopen(error, attempt, at);
       }
