@@ -1,6 +1,7 @@
 import { loadSettings, readEnvironment } from "../../kernel/index.js";
 import { StorageConfigurationError } from "../error.js";
 import { storageVariables } from "../settings.js";
+import type { UrlSigner } from "../signed-url.js";
 import type { Authorize } from "./authorize.js";
 
 /** What `addStorage` does besides decorating the app. */
@@ -14,6 +15,11 @@ export interface AddStorageOptions {
   readonly prefix?: string | undefined;
   /** Mounts the file route for signed URLs, under `/files` or a prefix. Default: false. */
   readonly serveFiles?: boolean | { readonly prefix: string } | undefined;
+  /**
+   * Signs the URLs of the file route. Default: the backend's own, else `STORAGE_BASE_URL` and
+   * `STORAGE_SIGNING_SECRET`.
+   */
+  readonly signer?: UrlSigner | undefined;
   /** Most bytes of one upload. Default: `STORAGE_MAX_UPLOAD_BYTES`, else 10 MiB. */
   readonly maxUploadBytes?: number | undefined;
   /** Adds `GET /_health/storage` and a readiness check. Default: true. */
@@ -31,6 +37,7 @@ export interface EdgeOptions {
   readonly authorize: Authorize | "open" | undefined;
   readonly prefix: string;
   readonly filesPrefix: string | undefined;
+  readonly signer: UrlSigner | undefined;
   readonly maxUploadBytes: number;
   readonly health: boolean;
   readonly decorator: string;
@@ -54,6 +61,7 @@ export function readOptions(options: AddStorageOptions, knownMaxBytes: number | 
     authorize,
     prefix: checkPrefix("prefix", prefix),
     filesPrefix: serveFiles === false ? undefined : checkPrefix("serveFiles.prefix", filesPrefix),
+    signer: options.signer,
     maxUploadBytes: maxUploadBytes(options.maxUploadBytes, knownMaxBytes),
     health: options.health ?? true,
     decorator: options.decorator ?? "storage",

@@ -6,6 +6,7 @@ import { Storage } from "../storage.js";
 import { Closing } from "./closing.js";
 import type { StorageEdge } from "./edge.js";
 import { deferContinue } from "./expect-continue.js";
+import { withFileUrls } from "./file-signer.js";
 import { addHealth } from "./health-route.js";
 import { managementRoutes } from "./management-routes.js";
 import { type AddStorageOptions, type EdgeOptions, readOptions } from "./plugin-options.js";
@@ -52,13 +53,14 @@ export async function addStorage(
   try {
     const settled = readOptions(options, chosen.maxUploadBytes);
     await testConnection(storage, settled.startTimeoutMs);
-    if (settled.filesPrefix !== undefined) await checkSigner(storage);
-    await mount(app, chosen, settled);
+    const isServed = settled.filesPrefix !== undefined;
+    const added = isServed ? await withFileUrls(storage, settled.signer, app.log) : storage;
+    await mount(app, { ...chosen, storage: added }, settled);
+    return added;
   } catch (error) {
-    await storage.close().catch(() => undefined);
+    if (chosen.isOwn) await storage.close().catch(() => undefined);
     throw error;
   }
-  return storage;
 }
 
 /** {@link addStorage} as a plugin: `await app.register(storagePlugin, { serveFiles: true })`. */
@@ -129,11 +131,4 @@ function report(
   if (options.authorize === "open") {
     app.log.warn(`the storage routes under ${app.prefix}${options.prefix} are open to everyone`);
   }
-}
-
-async function checkSigner(storage: Storage): Promise<void> {
-  if ((await storage.backend.signer()) !== undefined) return;
-  throw new StorageConfigurationError({
-    message: `serveFiles needs signed URLs of the kit, and ${storage.backend.name} has its provider's; add the layer 'signing'`,
-  });
 }

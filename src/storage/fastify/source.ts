@@ -10,6 +10,8 @@ export type StorageSource = Storage | StorageBackend | Promise<Storage> | undefi
 export interface ChosenStorage {
   readonly storage: Storage;
   readonly origin: Origin;
+  /** Whether it was made here; any other one is its caller's until it has been added. */
+  readonly isOwn: boolean;
   /** Whether its files are lost with the process although nobody asked for that. */
   readonly isLossy: boolean;
   /** Limit that the environment sets for uploads, where it was read. */
@@ -18,16 +20,18 @@ export interface ChosenStorage {
 
 /** Makes or takes the storage and says why it is this one. */
 export async function chooseStorage(source: StorageSource): Promise<ChosenStorage> {
+  const isOwn = source === undefined;
   const storage = isBackend(source) ? new Storage(source) : await (source ?? easyStorage());
   const configuration = configurationOf(storage);
   if (configuration === undefined) {
     const origin = { because: "given in code", missing: [] };
-    return { storage, origin, isLossy: false, maxUploadBytes: undefined };
+    return { storage, origin, isOwn, isLossy: false, maxUploadBytes: undefined };
   }
   const { detection, settings } = configuration;
   const { because, missing, type } = detection;
   const isLossy = type === "memory" && settings.backend === undefined;
-  return { storage, origin: { because, missing }, isLossy, maxUploadBytes: settings.maxUploadBytes };
+  const { maxUploadBytes } = settings;
+  return { storage, origin: { because, missing }, isOwn, isLossy, maxUploadBytes };
 }
 
 /** Backends are known by their shape: there is nothing to inherit from. */
