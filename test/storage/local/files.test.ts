@@ -63,6 +63,19 @@ describe("files on disk", () => {
     expect(await storage.getMetadata("a.txt")).toMatchObject({ etag: before.etag, ...described });
   });
 
+  it("never get the time of the body they replace, nor one before it, though the clock went back", async () => {
+    const { base, storage } = await freshStorage();
+    for (const content of ["small", Buffer.alloc(200_000)]) {
+      await storage.put("a", "old");
+      const ahead = new Date(Date.now() + 60_000);
+      await utimes(join(base, "a"), ahead, ahead);
+      await storage.put("a", content, described);
+      expect((await stat(join(base, "a"))).mtimeMs).toBeGreaterThan(ahead.getTime());
+      expect(await storage.copy("a", `copy-of-${content.length}`)).toMatchObject(described);
+      expect(await storage.getMetadata("a")).toMatchObject(described);
+    }
+  });
+
   it("with a damaged sidecar are a typed error for that key alone", async () => {
     const { base, storage } = await freshStorage();
     await storage.put("a", "content", described);

@@ -5,15 +5,9 @@ import { statIfThere } from "./find.js";
 import { clearEmptyFolder, makeFolder, prune } from "./folders.js";
 import { folderOf } from "./layout.js";
 import { acquire, releaseAsSidecar } from "./lock.js";
-import {
-  belongsTogether,
-  type FileFingerprint,
-  fingerprintOf,
-  pendingText,
-  type RecordDraft,
-} from "./record.js";
+import { type FileFingerprint, fingerprintOf, pendingText, type RecordDraft } from "./record.js";
 import type { Store } from "./store.js";
-import { discardQuietly } from "./whole-file.js";
+import { discardQuietly, isOutrun } from "./whole-file.js";
 
 const maxAttempts = 8;
 
@@ -63,8 +57,8 @@ function checkConditions(store: Store, publication: Publication): void {
   const body = store.layout.body(key);
   const old = lstatSync(body, { throwIfNoEntry: false });
   if (old?.isDirectory()) clearEmptyFolder(store.layout, body);
-  if (old?.isFile() && belongsTogether(file, fingerprintOf(old)))
-    throw new DiskError("busy", "two writes share a stamp");
+  if (old?.isFile() && isOutrun(file, fingerprintOf(old)))
+    throw new DiskError("busy", "another write came first");
   if (ifAbsent && old !== undefined && !old.isDirectory()) throw existsAlready(key);
   if (ifMatch === undefined) return;
   if (statIfThere(store, key)?.record?.version !== ifMatch) {

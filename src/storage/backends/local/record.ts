@@ -8,7 +8,7 @@ import type { Holder } from "./holder.js";
 /** What a record and a body must share to belong together. */
 export interface Fingerprint {
   readonly size: number;
-  /** Modification time of the body, in microseconds since the epoch; its last three digits are random. */
+  /** Modification time of the body, in microseconds since the epoch; later than that of the body it replaced. */
   readonly stampUs: number;
 }
 

@@ -5,6 +5,7 @@ import {
   futimesSync,
   openSync,
   readSync,
+  type Stats,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -23,7 +24,6 @@ export const folderMode = 0o700;
 
 const maxRecordBytes = 64 * 1024;
 const scratch = Buffer.allocUnsafeSlow(maxRecordBytes);
-let serial = Math.floor(Math.random() * 1000);
 
 /** Writes all of it; write(2) may stop early when the disk is nearly full. */
 export function writeAll(fd: number, bytes: Uint8Array): void {
@@ -31,15 +31,28 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
   while (written < bytes.byteLength) written += writeSync(fd, bytes, written, bytes.byteLength - written);
 }
 
+/** A body dated further ahead than this was dated by hand or by a broken clock, and is no measure for others. */
+const maxAheadUs = 3_600_000_000;
+
 /**
- * Gives a body its stamp: the time in milliseconds and three digits that another write does not repeat.
+ * Gives a body its stamp: the time, but always behind that of the body it replaces. The microseconds come from
+ * the clock that all processes of the host share, so two writers do not meet on one.
  * It is read back, for not every file system keeps microseconds.
+ *
+ * @param replaced - what `lstat` says of the body that stands at the key now.
  */
-export function stamp(fd: number): FileFingerprint {
-  serial = (serial + 1) % 1000;
-  const seconds = (Date.now() * 1000 + serial) / 1_000_000;
-  futimesSync(fd, seconds, seconds);
+export function stamp(fd: number, replaced: Stats | undefined): FileFingerprint {
+  const nowUs = Date.now() * 1000 + Number((process.hrtime.bigint() / 1000n) % 1000n);
+  const beforeUs = replaced === undefined ? 0 : fingerprintOf(replaced).stampUs;
+  const stampUs = beforeUs < nowUs + maxAheadUs ? Math.max(nowUs, beforeUs + 1) : nowUs;
+  futimesSync(fd, stampUs / 1_000_000, stampUs / 1_000_000);
   return fingerprintOf(fstatSync(fd));
+}
+
+/** Whether a stamp came too late: the body that it shall replace has it, or one behind it, already. */
+export function isOutrun(file: FileFingerprint, replaced: FileFingerprint): boolean {
+  const leadUs = replaced.stampUs - file.stampUs;
+  return leadUs >= 0 && leadUs < maxAheadUs;
 }
 
 /** The text of a small file, or `undefined` when there is none; a longer one is cut and so does not parse. */

@@ -6,6 +6,7 @@ import {
   lstatSync,
   openSync,
   readSync,
+  type Stats,
 } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import { ChecksumBuilder } from "../../checksum.js";
@@ -59,14 +60,14 @@ export function putBytes(store: Store, job: WriteJob, bytes: Uint8Array): FileFi
 
 /** Publishes what has been streamed into a temporary file. */
 export function putStreamed(store: Store, job: StreamedJob): FileFingerprint {
-  const file = stamp(job.fd);
+  const file = stamp(job.fd, bodyAt(store, job.key));
   store.sync.file(job.fd);
   return publish(store, { ...job, file });
 }
 
 function putFile(store: Store, job: WriteJob, temp: string, fd: number, fill: () => void): FileFingerprint {
   try {
-    const file = seal(store, fd, fill);
+    const file = seal(store, job.key, fd, fill);
     return publish(store, { ...job, temp, file });
   } catch (error) {
     discardQuietly(temp);
@@ -74,15 +75,19 @@ function putFile(store: Store, job: WriteJob, temp: string, fd: number, fill: ()
   }
 }
 
-function seal(store: Store, fd: number, fill: () => void): FileFingerprint {
+function seal(store: Store, key: string, fd: number, fill: () => void): FileFingerprint {
   try {
     fill();
-    const file = stamp(fd);
+    const file = stamp(fd, bodyAt(store, key));
     store.sync.file(fd);
     return file;
   } finally {
     closeSync(fd);
   }
+}
+
+function bodyAt(store: Store, key: string): Stats | undefined {
+  return lstatSync(store.layout.body(key), { throwIfNoEntry: false });
 }
 
 /** Copies an object with its description, sharing blocks where the file system can. */
