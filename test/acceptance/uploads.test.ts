@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import net from "node:net";
+import type { Key, StorageBackend } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { call, kinds, makeBackend, type Service, sendRaw, startService, statusOf } from "./service.js";
 
@@ -342,3 +344,23 @@ function dribble(port: number, body: Buffer): Promise<string> {
     socket.on("close", () => resolve(text));
   });
 }
+
+test("a deletion by a backend that cannot tell goes by what was there before", async () => {
+  const inner = new MemoryBackend();
+  const service = await startService({
+    around: () =>
+      new Proxy<StorageBackend>(inner, {
+        get(target, name) {
+          if (name === "capabilities") return { ...target.capabilities, exactDelete: false };
+          const value = Reflect.get(target, name, target);
+          if (name === "remove")
+            return (key: Key) => target.remove(key, { signal: undefined }).then(() => false);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      }),
+  });
+  await service.storage.put("a", "1");
+  const remove = () => call(service.port, { method: "DELETE", path: "/_storage/files/a" });
+  expect([(await remove()).status, (await remove()).status]).toEqual([204, 404]);
+  await service.close();
+});
