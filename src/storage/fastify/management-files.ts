@@ -37,11 +37,13 @@ export function addFileRoutes(scope: FastifyInstance, edge: StorageEdge, storage
     const key = written.keyOf(request);
     const storage = storageOf(request);
     const options = { signal: clientSignal(reply) };
-    // Not every provider's deletion tells whether there was an object.
     const file = await storage.getMetadata(key, options);
     checkedVersion(request.headers, file);
-    if (!(await storage.delete(key, options)))
+    const isDeleted = await storage.delete(key, options);
+    // Where a deletion cannot tell whether there was an object, what was found before it has to do.
+    if (!isDeleted && storage.capabilities.exactDelete) {
       throw new FileNotFoundError({ message: "no such object", key });
+    }
     request.log.info({ key, size: file.size }, "file deleted");
     return reply.code(204).send();
   });
