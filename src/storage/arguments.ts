@@ -1,6 +1,7 @@
 import type { ByteRange } from "./backend.js";
 import { isContentType } from "./content-type.js";
 import { InvalidArgumentError } from "./error.js";
+import { type Key, parseKey } from "./key.js";
 
 /** Seconds a signed URL lives unless said otherwise. */
 export const defaultUrlSeconds = 3600;
@@ -13,6 +14,23 @@ export function checkContentType<T extends string | undefined>(raw: T): T {
   throw new InvalidArgumentError({ message: "contentType is not a media type" });
 }
 
+/** Options are an object; JavaScript can give anything. */
+export function checkOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new InvalidArgumentError({ message: "options must be an object" });
+}
+
+/** A list of keys, each checked. */
+export function checkKeys(raw: unknown): readonly Key[] {
+  if (Array.isArray(raw)) return raw.map(parseKey);
+  throw new InvalidArgumentError({ message: "keys must be an array" });
+}
+
+/** A limit is a number of bytes, or infinite. */
+export function isLimit(bytes: unknown): bytes is number {
+  return typeof bytes === "number" && bytes >= 0;
+}
+
 /** When a URL that lives so many seconds from now expires. */
 export function expiry(seconds: number = defaultUrlSeconds): Date {
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxUrlSeconds) {
@@ -23,6 +41,7 @@ export function expiry(seconds: number = defaultUrlSeconds): Date {
 
 /** Whole numbers in the right order. */
 export function checkRange(range: ByteRange): ByteRange {
+  checkOptions(range);
   const ends = "suffix" in range ? [range.suffix] : [range.start, range.end ?? range.start];
   const isSound =
     ends.every((end) => Number.isSafeInteger(end) && end >= 0) && (ends[0] ?? 0) <= (ends.at(-1) ?? 0);

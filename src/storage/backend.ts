@@ -199,7 +199,7 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat>;
   /** Idempotent. Resolves to whether the key was there; exact under races only with `exactDelete`. */
   remove(key: Key, options: CallOptions): Promise<boolean>;
-  /** Removes each key it can, in as few calls as the service allows, and says which failed. */
+  /** Removes each of at most 1,000 keys that it can, in as few calls as the service allows, and says which failed. */
   removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]>;
   list(options: ListOptions): Promise<ListPage>;
   /** Called only for methods that `capabilities` names. Does not look whether the key exists. */

@@ -1,3 +1,4 @@
+import { isLimit } from "./arguments.js";
 import type { Body, Bytes } from "./backend.js";
 import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf, isChecksum } from "./checksum.js";
 import { ChecksumMismatchError, InvalidArgumentError, TooLargeError } from "./error.js";
@@ -130,7 +131,8 @@ class RuleGuard {
   }
 }
 
-function checkRules({ size, checksum }: ContentRules): void {
+function checkRules({ size, maxBytes, checksum }: ContentRules): void {
+  if (!isLimit(maxBytes)) throw new InvalidArgumentError({ message: "maxBytes must be a number of bytes" });
   if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
     throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
   }

@@ -46,6 +46,7 @@ export const statusOfCode = {
   unsupported_type: 415,
   infected: 422,
   checksum_mismatch: 400,
+  source_failed: 400,
   corrupt: 500,
   aborted: 499,
   timeout: 504,
@@ -113,9 +114,11 @@ export class UnsupportedTypeError extends errorOf("unsupported_type") {}
 export class InfectedError extends errorOf("infected") {}
 /** The content does not have the checksum that the caller gave. */
 export class ChecksumMismatchError extends errorOf("checksum_mismatch") {}
+/** Reading the content that the caller gave failed; its own error is the `cause`. */
+export class SourceFailedError extends errorOf("source_failed") {}
 /** The stored object is damaged: its bytes or its metadata no longer have their checksum. */
 export class CorruptObjectError extends errorOf("corrupt") {}
-/** The caller's `AbortSignal` fired, or the client left. */
+/** The caller's `AbortSignal` fired, the client left, or the source of the content was cut off. */
 export class AbortedError extends errorOf("aborted") {}
 /** No progress within the time allowed. */
 export class TimeoutError extends errorOf("timeout") {}
@@ -143,6 +146,7 @@ const classOfCode = {
   unsupported_type: UnsupportedTypeError,
   infected: InfectedError,
   checksum_mismatch: ChecksumMismatchError,
+  source_failed: SourceFailedError,
   corrupt: CorruptObjectError,
   aborted: AbortedError,
   timeout: TimeoutError,

@@ -1,11 +1,14 @@
+import { checkOptions } from "./arguments.js";
 import type { StorageBackend } from "./backend.js";
 import {
+  AbortedError,
   StorageError,
   type StorageErrorCode,
   type StorageErrorDetails,
   type StorageOperation,
   storageError,
 } from "./error.js";
+import type { SignalOption } from "./options.js";
 
 /** What was being done when something failed. */
 export interface FailedCall {
@@ -16,20 +19,36 @@ export interface FailedCall {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Does the work of one call and lets nothing but a {@link StorageError} leave it. */
-export async function attempt<T>(call: FailedCall, work: () => Promise<T>): Promise<T> {
+/** A call as it was made: nobody has looked at its options yet. */
+export interface MadeCall extends Omit<FailedCall, "signal"> {
+  readonly options: SignalOption;
+}
+
+/** Does the work of one call, unless its signal has fired; lets nothing but a {@link StorageError} leave it. */
+export function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
+  return attemptAnyway(call, () => {
+    call.options.signal?.throwIfAborted();
+    return work();
+  });
+}
+
+/** As {@link attempt}, but also when the signal has fired: content that was given must be let go of. */
+export async function attemptAnyway<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
   try {
-    call.signal?.throwIfAborted();
+    checkOptions(call.options);
     return await work();
   } catch (error) {
-    throw toStorageError(error, call);
+    throw toStorageError(error, { ...call, signal: call.options?.signal });
   }
 }
 
 /** Makes the one error that leaves the storage: every failure passes here exactly once. */
 export function toStorageError(error: unknown, call: FailedCall): StorageError {
   const where = { operation: call.operation, key: call.key, backend: call.backend.name };
-  if (error instanceof StorageError) return error.operation === undefined ? locate(error, where) : error;
+  const isAborted = call.signal?.aborted === true;
+  if (error instanceof StorageError && !(isAborted && error instanceof AbortedError)) {
+    return error.operation === undefined ? locate(error, where) : error;
+  }
   if (call.signal?.aborted === true) {
     const code = isTimeout(call.signal.reason) ? "timeout" : "aborted";
     return storageError(code, { ...where, message: messageOf(code, call), cause: call.signal.reason });
@@ -69,6 +88,7 @@ const explanations: Readonly<Record<StorageErrorCode, string>> = {
   unsupported_type: "the content type is not allowed",
   infected: "the content is infected",
   checksum_mismatch: "the content does not have the expected checksum",
+  source_failed: "the source of the content failed",
   corrupt: "the stored object is damaged",
   aborted: "the call was aborted",
   timeout: "there was no progress in time",

@@ -24,6 +24,7 @@ const controlCharacter = /[\u0000-\u001f\u007f]/;
  */
 export function parseMetadata(raw: Readonly<Record<string, string>> | undefined): Metadata {
   if (raw === undefined) return noMetadata;
+  if (typeof raw !== "object" || raw === null) throw refuse("metadata must be an object");
   const pairs = Object.entries(raw).map(([name, value]) => checkPair(name.toLowerCase(), value));
   if (pairs.length > maxMetadataPairs) throw refuse(`more than ${maxMetadataPairs} metadata pairs`);
   const bytes = pairs.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value), 0);

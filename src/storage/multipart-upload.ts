@@ -4,7 +4,7 @@ import { toConditions } from "./capability.js";
 import type { Checksum } from "./checksum.js";
 import { type Content, withBody } from "./content.js";
 import { InvalidArgumentError } from "./error.js";
-import { attempt } from "./failure.js";
+import { attempt, attemptAnyway, type MadeCall } from "./failure.js";
 import type { Key } from "./key.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
 
@@ -40,13 +40,14 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     content: Content,
     options: SignalOption & { readonly size?: number; readonly checksum?: Checksum } = {},
   ): Promise<UploadedPart> {
-    return this.#run(options.signal, async () => {
-      if (!Number.isInteger(number) || number < 1 || number > maxParts) {
-        throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
-      }
+    return attemptAnyway(this.#call(options), async () => {
       const rules = { size: options.size, checksum: options.checksum, maxBytes: this.#maxBytes };
       return withBody(content, rules, async (body) => {
         const { signal } = options;
+        signal?.throwIfAborted();
+        if (!Number.isInteger(number) || number < 1 || number > maxParts) {
+          throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
+        }
         const part = await this.#backend.writePart(this.#key, this.id, number, body, { signal });
         this.#parts.set(number, part);
         return part;
@@ -58,7 +59,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   async complete(
     options: ConditionOptions<C> & SignalOption & { readonly parts?: readonly UploadedPart[] } = {},
   ): Promise<FileDetails> {
-    return this.#run(options.signal, async () => {
+    return attempt(this.#call(options), async () => {
       const parts = [...(options.parts ?? this.#parts.values())].sort((a, b) => a.number - b.number);
       if (parts.length === 0)
         throw new InvalidArgumentError({ message: "an upload needs at least one part" });
@@ -74,12 +75,12 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
 
   /** Drops the upload and its parts. */
   async abort(options: SignalOption = {}): Promise<void> {
-    await this.#run(options.signal, () =>
+    await attempt(this.#call(options), () =>
       this.#backend.abortUpload(this.#key, this.id, { signal: options.signal }),
     );
   }
 
-  #run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    return attempt({ backend: this.#backend, operation: "multipart", key: this.key, signal }, work);
+  #call(options: SignalOption): MadeCall {
+    return { backend: this.#backend, operation: "multipart", key: this.key, options };
   }
 }

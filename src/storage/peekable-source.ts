@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
-import { InvalidArgumentError } from "./error.js";
+import { AbortedError, InvalidArgumentError, SourceFailedError, StorageError } from "./error.js";
 
 /** A stream of bytes whose start can be looked at before it is read. Read it once. */
 export class PeekableSource implements AsyncIterable<Uint8Array> {
@@ -53,17 +53,42 @@ export class PeekableSource implements AsyncIterable<Uint8Array> {
     else await end;
   }
 
-  async #next(): Promise<Uint8Array | undefined> {
-    this.#iterator ??= this.#source[Symbol.asyncIterator]();
-    for (;;) {
-      this.#isWaiting = true;
-      const { done, value } = await this.#iterator.next();
+  async #ask(): Promise<IteratorResult<unknown>> {
+    this.#isWaiting = true;
+    try {
+      this.#iterator ??= this.#source[Symbol.asyncIterator]();
+      return await this.#iterator.next();
+    } catch (error) {
+      throw failureOf(error);
+    } finally {
       this.#isWaiting = false;
+    }
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const { done, value } = await this.#ask();
       if (done) return undefined;
       const bytes = toBytes(value);
       if (bytes.byteLength > 0) return bytes;
     }
   }
+}
+
+const cutOff: ReadonlySet<unknown> = new Set([
+  "ABORT_ERR",
+  "ECONNRESET",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_PREMATURE_CLOSE",
+]);
+
+/** The source belongs to the caller: its `ENOENT` or `ENOSPC` must not be taken for the backend's. */
+function failureOf(cause: unknown): StorageError {
+  if (cause instanceof StorageError) return cause;
+  const isCutOff = cause instanceof Error && "code" in cause && cutOff.has(cause.code);
+  return isCutOff
+    ? new AbortedError({ message: "the source of the content was cut off", cause })
+    : new SourceFailedError({ message: "the source of the content failed", cause });
 }
 
 function toBytes(piece: unknown): Uint8Array {

@@ -1,11 +1,28 @@
-import { checkContentType, checkDelimiter, checkLimit, checkRange, expiry } from "./arguments.js";
-import type { Capabilities, Layer, ListedObject, ObjectStat, StorageBackend } from "./backend.js";
+import {
+  checkContentType,
+  checkDelimiter,
+  checkKeys,
+  checkLimit,
+  checkOptions,
+  checkRange,
+  expiry,
+  isLimit,
+} from "./arguments.js";
+import type {
+  CallOptions,
+  Capabilities,
+  Layer,
+  ListedObject,
+  ObjectStat,
+  RemoveFailure,
+  StorageBackend,
+} from "./backend.js";
 import type { ContentRules } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
 import { type Content, withBody } from "./content.js";
 import { describe } from "./description.js";
-import { InvalidArgumentError, type StorageOperation } from "./error.js";
-import { attempt, toStorageError } from "./failure.js";
+import { InvalidArgumentError, StorageConfigurationError, type StorageOperation } from "./error.js";
+import { attempt, attemptAnyway, type MadeCall, toStorageError } from "./failure.js";
 import { FileBody, readAll, verify } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
@@ -28,6 +45,9 @@ import type {
   UrlOptions,
 } from "./options.js";
 
+/** Most keys that a backend is asked to remove at once. */
+const maxRemovals = 1000;
+
 export interface StorageOptions {
   /** Largest object that may be put, in bytes; unlimited by default (the HTTP routes have a limit of their own). */
   readonly maxBytes?: number | undefined;
@@ -43,7 +63,11 @@ export class Storage<C extends Capabilities = Capabilities> {
   readonly #backend: StorageBackend<C>;
   readonly #options: StorageOptions;
 
+  /** @throws StorageConfigurationError when `maxBytes` is not a number of bytes. */
   constructor(backend: StorageBackend<C>, options: StorageOptions = {}) {
+    if (options.maxBytes !== undefined && !isLimit(options.maxBytes)) {
+      throw new StorageConfigurationError({ message: "maxBytes must be a number of bytes" });
+    }
     this.#backend = backend;
     this.#options = options;
   }
@@ -79,8 +103,9 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** Stores content under a key: all of it or nothing, replacing what was there. */
   put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
-    return this.#run("put", key, options.signal, () =>
+    return attemptAnyway(this.#call("put", key, options), () =>
       withBody(content, this.#rules(options), async (body) => {
+        options.signal?.throwIfAborted();
         const parsed = parseKey(key);
         const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
         const { contentType, filename, metadata } = await describe(parsed, body, options);
@@ -94,7 +119,7 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** The whole content, in memory, checked against its checksum. */
   get(key: string, options: SignalOption = {}): Promise<Uint8Array> {
-    return this.#run("get", key, options.signal, async () => {
+    return this.#run("get", key, options, async () => {
       const whole = { range: undefined, ifMatch: undefined, signal: options.signal };
       const opened = await this.#backend.read(parseKey(key), whole);
       return opened.bytes === undefined ? readAll(opened) : verify(opened, opened.bytes);
@@ -103,11 +128,11 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** Details and a stream of the content or a range of it. Read or close the body. */
   open(key: string, options: OpenOptions = {}): Promise<OpenedFile> {
-    return this.#run("open", key, options.signal, () => this.#open("open", parseKey(key), options));
+    return this.#run("open", key, options, () => this.#open("open", parseKey(key), options));
   }
 
   exists(key: string, options: SignalOption = {}): Promise<boolean> {
-    return this.#run("exists", key, options.signal, async () => {
+    return this.#run("exists", key, options, async () => {
       const parsed = parseKey(key);
       try {
         await this.#backend.stat(parsed, { signal: options.signal });
@@ -121,23 +146,24 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** Size, content type, ETag, last modification, and the user's metadata. */
   getMetadata(key: string, options: SignalOption = {}): Promise<FileDetails> {
-    return this.#run("getMetadata", key, options.signal, () =>
+    return this.#run("getMetadata", key, options, () =>
       this.#backend.stat(parseKey(key), { signal: options.signal }),
     );
   }
 
   /** `true` if there was an object and it is gone now, `false` if there was none. */
   delete(key: string, options: SignalOption = {}): Promise<boolean> {
-    return this.#run("delete", key, options.signal, () =>
+    return this.#run("delete", key, options, () =>
       this.#backend.remove(parseKey(key), { signal: options.signal }),
     );
   }
 
   /** Deletes every key it can and says which failed; missing ones count as deleted. */
   deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
-    return this.#run("deleteMany", undefined, options.signal, async () => {
-      const failures = await this.#backend.removeMany(keys.map(parseKey), { signal: options.signal });
-      const call = { backend: this.#backend, operation: "deleteMany", signal: options.signal } as const;
+    return this.#run("deleteMany", undefined, options, async () => {
+      const { signal } = options;
+      const failures = await this.#removeMany(checkKeys(keys), { signal });
+      const call = { backend: this.#backend, operation: "deleteMany", signal } as const;
       return failures.map(({ key, error }) => ({ key, error: toStorageError(error, { ...call, key }) }));
     });
   }
@@ -149,8 +175,8 @@ export class Storage<C extends Capabilities = Capabilities> {
    * @throws the first failure, after all pages were tried; InvalidKeyError for an empty path.
    */
   deletePrefix(path: string, options: SignalOption = {}): Promise<number> {
-    return this.#run("deletePrefix", path, options.signal, async () => {
-      const folder = `${parseKey(path.endsWith("/") ? path.slice(0, -1) : path)}/`;
+    return this.#run("deletePrefix", path, options, async () => {
+      const folder = `${parseKey(parsePrefix(path).replace(/\/$/, ""))}/`;
       let deleted = 0;
       let firstFailure: DeleteFailure | undefined;
       for await (const page of this.#pages({ prefix: folder, limit: 1000, signal: options.signal })) {
@@ -168,12 +194,12 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** Copies an object with its description; the bytes stay with the provider. */
   copy(from: string, to: string, options: ConditionOptions<C> & SignalOption = {}): Promise<StoredFile> {
-    return this.#run("copy", from, options.signal, () => this.#copy(from, to, options));
+    return this.#run("copy", from, options, () => this.#copy(from, to, options));
   }
 
   /** Copies, then deletes the source. Not atomic: if the deletion fails both are there. */
   move(from: string, to: string, options: ConditionOptions<C> & SignalOption = {}): Promise<StoredFile> {
-    return this.#run("move", from, options.signal, async () => {
+    return this.#run("move", from, options, async () => {
       const copied = await this.#copy(from, to, options);
       await this.#backend.remove(parseKey(from), { signal: options.signal });
       return copied;
@@ -186,7 +212,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     options: UrlOptions = {},
   ): Promise<string> {
-    return this.#run("getUrl", key, undefined, async () => {
+    return this.#run("getUrl", key, {}, async () => {
       requireCapability(this.#backend, "signGet");
       return this.#sign("get", parseKey(key), options);
     });
@@ -198,7 +224,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     options: UploadUrlOptions,
   ): Promise<string> {
-    return this.#run("getUploadUrl", key, undefined, async () => {
+    return this.#run("getUploadUrl", key, {}, async () => {
       requireCapability(this.#backend, "signPut");
       return this.#sign("put", parseKey(key), options);
     });
@@ -206,13 +232,13 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** The first keys that begin with a prefix (a plain string), in byte order. */
   async listKeys(options: ListKeysOptions = {}): Promise<readonly string[]> {
-    const { items } = await this.#run("listKeys", options.prefix, options.signal, () => this.#page(options));
+    const { items } = await this.#run("listKeys", options?.prefix, options, () => this.#page(options));
     return items.map(({ key }) => key);
   }
 
   /** One page of objects, in byte order of their keys; give `cursor` back for the next. */
   list(options: ListPageOptions = {}): Promise<FilePage> {
-    return this.#run("list", options.prefix, options.signal, () => this.#page(options));
+    return this.#run("list", options?.prefix, options, () => this.#page(options));
   }
 
   /** Every object with a prefix, page by page. */
@@ -226,7 +252,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     options: DescribeOptions & SignalOption = {},
   ): Promise<MultipartUpload<C>> {
-    return this.#run("multipart", key, options.signal, async () => {
+    return this.#run("multipart", key, options, async () => {
       requireCapability(this.#backend, "multipart");
       const parsed = parseKey(key);
       const description = await describe(parsed, undefined, options);
@@ -247,9 +273,7 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** Reaches the backend once, as at start and for health. */
   async check(options: SignalOption = {}): Promise<void> {
-    await this.#run("check", undefined, options.signal, () =>
-      this.#page({ limit: 1, signal: options.signal }),
-    );
+    await this.#run("check", undefined, options, () => this.#page({ limit: 1, signal: options.signal }));
   }
 
   /** Releases what the backend holds. */
@@ -264,11 +288,15 @@ export class Storage<C extends Capabilities = Capabilities> {
   #run<T>(
     operation: StorageOperation,
     key: string | undefined,
-    signal: AbortSignal | undefined,
+    options: SignalOption,
     work: () => Promise<T>,
   ): Promise<T> {
+    return attempt(this.#call(operation, key, options), work);
+  }
+
+  #call(operation: StorageOperation, key: string | undefined, options: SignalOption): MadeCall {
     const given = typeof key === "string" ? key : undefined;
-    return attempt({ backend: this.#backend, operation, key: given, signal }, work);
+    return { backend: this.#backend, operation, key: given, options };
   }
 
   async #open(operation: StorageOperation, key: Key, options: OpenOptions): Promise<OpenedFile> {
@@ -295,6 +323,14 @@ export class Storage<C extends Capabilities = Capabilities> {
     return toStoredFile(stat, url);
   }
 
+  async #removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
+    const failures: RemoveFailure[] = [];
+    for (let at = 0; at < keys.length; at += maxRemovals) {
+      failures.push(...(await this.#backend.removeMany(keys.slice(at, at + maxRemovals), options)));
+    }
+    return failures;
+  }
+
   async #page(options: ListPageOptions): Promise<FilePage> {
     return this.#backend.list({
       prefix: parsePrefix(options.prefix ?? ""),
@@ -318,11 +354,13 @@ export class Storage<C extends Capabilities = Capabilities> {
     return { size, checksum, maxBytes: this.#limit(maxBytes) };
   }
 
+  /** What is no number stays none, and is refused with the content. */
   #limit(maxBytes = this.#options.maxBytes ?? Number.POSITIVE_INFINITY): number {
-    return Math.min(maxBytes, this.capabilities.maxBytes);
+    return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
   }
 
   #sign(method: "get" | "put", key: Key, options: UrlOptions & Partial<UploadUrlOptions>): Promise<string> {
+    checkOptions(options);
     return this.#backend.sign(key, {
       method,
       expiresAt: expiry(options.expiresIn),

@@ -65,7 +65,7 @@ const rules: readonly Omit<ConformanceCase, "needs">[] = [
     name: "a part whose source fails is not there, and can be written again",
     async run({ storage, at }) {
       const upload = await storage.createUpload(at("object"));
-      await failure(upload.writePart(1, failingAfter(sampleBytes(100_000))), "unknown");
+      await failure(upload.writePart(1, failingAfter(sampleBytes(100_000))), "source_failed");
       await upload.writePart(1, "whole");
       await upload.complete();
       assert.equal(await (await storage.open(at("object"))).body.text(), "whole");

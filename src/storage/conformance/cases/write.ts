@@ -38,8 +38,8 @@ const refusals: readonly ConformanceCase[] = [
     name: "a source that fails leaves the old object and nothing else",
     async run({ storage, at, folder }) {
       await storage.put(at("old"), "old");
-      await failure(storage.put(at("old"), failingAfter(sampleBytes(200_000))), "unknown");
-      await failure(storage.put(at("new"), failingAfter(sampleBytes(200_000))), "unknown");
+      await failure(storage.put(at("old"), failingAfter(sampleBytes(200_000))), "source_failed");
+      await failure(storage.put(at("new"), failingAfter(sampleBytes(200_000))), "source_failed");
       sameBytes(await storage.get(at("old")), Buffer.from("old"));
       assert.deepEqual(await storage.listKeys({ prefix: folder }), [at("old")]);
     },
@@ -47,7 +47,7 @@ const refusals: readonly ConformanceCase[] = [
   {
     name: "a source that fails before its first byte leaves nothing",
     async run({ storage, at }) {
-      await failure(storage.put(at("new"), failingAfter(Buffer.alloc(0))), "unknown");
+      await failure(storage.put(at("new"), failingAfter(Buffer.alloc(0))), "source_failed");
       assert.equal(await storage.exists(at("new")), false);
     },
   },
