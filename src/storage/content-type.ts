@@ -14,9 +14,16 @@ export function isContentType(raw: unknown): raw is string {
 
 interface Signature {
   readonly type: string;
-  readonly offset: number;
   readonly bytes: Buffer;
+  /** Text could begin like this, too. */
+  readonly isWord: boolean;
 }
+
+/** Stands for any byte in a signature. */
+const anyByte = "?".charCodeAt(0);
+
+/** Fewest letters that text would hardly begin with by chance. */
+const fewestLetters = 4;
 
 /** Formats that say what they are at a fixed place (WHATWG MIME Sniffing §6; ISO 32000 for PDF; PKWARE APPNOTE for zip). */
 const signatures: readonly Signature[] = [
@@ -24,14 +31,14 @@ const signatures: readonly Signature[] = [
   signature("image/jpeg", "\xff\xd8\xff"),
   signature("image/gif", "GIF87a"),
   signature("image/gif", "GIF89a"),
-  signature("image/webp", "WEBP", 8),
-  signature("audio/wav", "WAVE", 8),
-  signature("video/avi", "AVI ", 8),
-  signature("image/avif", "ftypavif", 4),
-  signature("image/heic", "ftypheic", 4),
-  signature("video/quicktime", "ftypqt", 4),
-  signature("audio/mp4", "ftypM4A", 4),
-  signature("video/mp4", "ftyp", 4),
+  signature("image/webp", "RIFF????WEBP"),
+  signature("audio/wav", "RIFF????WAVE"),
+  signature("video/avi", "RIFF????AVI "),
+  signature("image/avif", "????ftypavif"),
+  signature("image/heic", "????ftypheic"),
+  signature("video/quicktime", "????ftypqt"),
+  signature("audio/mp4", "????ftypM4A"),
+  signature("video/mp4", "????ftyp"),
   signature("video/webm", "\x1a\x45\xdf\xa3"),
   signature("image/bmp", "BM"),
   signature("image/tiff", "II*\0"),
@@ -116,11 +123,14 @@ function extensionOf(name: string): string {
   return dot > 0 ? last.slice(dot + 1).toLowerCase() : "";
 }
 
-function matches(head: Uint8Array, { offset, bytes }: Signature): boolean {
-  if (head.byteLength < offset + bytes.byteLength) return false;
-  return bytes.every((byte, index) => head[offset + index] === byte);
+function matches(head: Uint8Array, { bytes, isWord }: Signature): boolean {
+  if (head.byteLength < bytes.byteLength) return false;
+  return (
+    bytes.every((byte, index) => byte === anyByte || head[index] === byte) && (!isWord || hasBinaryByte(head))
+  );
 }
 
-function signature(type: string, latin1: string, offset = 0): Signature {
-  return { type, offset, bytes: Buffer.from(latin1, "latin1") };
+function signature(type: string, latin1: string): Signature {
+  const isWord = latin1.length < fewestLetters && /^[A-Z0-9]+$/.test(latin1);
+  return { type, bytes: Buffer.from(latin1, "latin1"), isWord };
 }
