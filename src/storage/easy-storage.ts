@@ -2,7 +2,7 @@ import { type Environment, readEnvironment } from "../kernel/index.js";
 import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
 import { stack } from "./layers/stack.js";
 import type { EasyStorageOptions, StorageSettings } from "./settings.js";
-import { Storage } from "./storage.js";
+import { Storage, type StorageOptions } from "./storage.js";
 
 /** What a storage of {@link easyStorage} was made from. */
 export interface StorageConfiguration {
@@ -10,7 +10,8 @@ export interface StorageConfiguration {
   readonly settings: StorageSettings;
 }
 
-const configurations = new WeakMap<Storage, StorageConfiguration>();
+/** By the options, which a storage hands on to all that is derived from it. */
+const configurations = new WeakMap<StorageOptions, StorageConfiguration>();
 
 /**
  * A storage from the environment (and the `.env` file): an option beats a variable, a variable beats the
@@ -25,13 +26,13 @@ export async function easyStorage(
   fallback?: Fallback,
 ): Promise<Storage> {
   const { backend, settings, detection } = await backendFromEnv(env, options, fallback);
-  const layers = stack({ timeoutMs: settings.timeoutMs });
+  const layers = stack({ retry: {}, timeoutMs: settings.timeoutMs });
   const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes }).with(...layers);
-  configurations.set(storage, { detection, settings });
+  configurations.set(storage.options, { detection, settings });
   return storage;
 }
 
-/** Which backend {@link easyStorage} chose and why; `undefined` for a storage made by hand. */
+/** Which backend {@link easyStorage} chose and why, also of a storage derived from its own; `undefined` for a storage made by hand. */
 export function configurationOf(storage: Storage): StorageConfiguration | undefined {
-  return configurations.get(storage);
+  return configurations.get(storage.options);
 }

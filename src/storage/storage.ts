@@ -77,6 +77,11 @@ export class Storage<C extends Capabilities = Capabilities> {
     return this.#backend;
   }
 
+  /** The options it was made with; those of a storage and of what is derived from it are the same object. */
+  get options(): StorageOptions {
+    return this.#options;
+  }
+
   get capabilities(): C {
     return this.#backend.capabilities;
   }
@@ -151,7 +156,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     );
   }
 
-  /** `true` if there was an object and it is gone now, `false` if there was none. */
+  /** `true` if there was an object, `false` if there was none; exact while others change it only with `exactDelete`. */
   delete(key: string, options: SignalOption = {}): Promise<boolean> {
     return this.#run("delete", key, options, () =>
       this.#backend.remove(parseKey(key), { signal: options.signal }),

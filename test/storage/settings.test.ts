@@ -1,5 +1,5 @@
 import { ConfigurationError } from "svc-infra/kernel";
-import { parseKey } from "svc-infra/storage";
+import { AroundBackend, parseKey, retry, Storage } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
 import { configurationOf, easyStorage } from "#dist/storage/easy-storage.js";
 import { backendFromEnv, detectBackend } from "#dist/storage/from-env.js";
@@ -153,6 +153,24 @@ describe("in production", () => {
 });
 
 describe("easyStorage", () => {
+  it("is known, with its limit, by what is derived from it", async () => {
+    const storage = await easyStorage({ maxUploadBytes: 4 }, {});
+    const derived = storage.forTenant("t-1").with(retry());
+    expect(configurationOf(derived)).toBe(configurationOf(storage));
+    expect(configurationOf(derived)?.detection.type).toBe("memory");
+    await expect(derived.put("a", "12345")).rejects.toMatchObject({ code: "too_large" });
+    expect(configurationOf(new Storage(storage.backend))).toBeUndefined();
+  });
+
+  it("tries again what may pass", async () => {
+    const { backend } = await easyStorage({}, {});
+    const layers: string[] = [];
+    for (let each: unknown = backend; each instanceof AroundBackend; each = Reflect.get(each, "inner")) {
+      layers.push(each.constructor.name);
+    }
+    expect(layers).toEqual(["RetryingBackend", "TimedBackend"]);
+  });
+
   it("makes a storage that works, by default in memory", async () => {
     const storage = await easyStorage({}, {});
     await storage.put("a.txt", "hello");
