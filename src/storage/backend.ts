@@ -2,7 +2,9 @@ import type { Checksum } from "./checksum.js";
 import type { StorageErrorCode } from "./error.js";
 import type { Key, Prefix } from "./key.js";
 import type { Metadata } from "./metadata.js";
-import type { UrlSigner } from "./signed-url.js";
+import type { SignOptions, UrlSigner } from "./signed-url.js";
+
+export type { SignOptions };
 
 /** Content in pieces. Every Node `Readable` is one. A piece belongs to whoever receives it. */
 export type Bytes = AsyncIterable<Uint8Array>;
@@ -116,18 +118,6 @@ export interface ListPage {
   readonly cursor: string | undefined;
 }
 
-/** What a signed URL allows, and how the answer looks; all of it is covered by the signature. */
-export interface SignOptions {
-  readonly method: "get" | "put";
-  readonly expiresAt: Date;
-  /** `get`: answer as an attachment. */
-  readonly download: boolean;
-  /** `get`: the name to save it under. */
-  readonly filename: string | undefined;
-  /** `put`: the content type that must be sent. */
-  readonly contentType: string | undefined;
-}
-
 /** A part of a multipart upload that has been written; give it back unchanged to complete the upload. */
 export interface UploadedPart {
   /** 1 to 10,000. */
@@ -156,7 +146,7 @@ export interface Capabilities {
   /** Compare-and-swap by ETag. */
   readonly ifMatch: boolean;
   readonly multipart: boolean;
-  /** Whether {@link StorageBackend.remove} can tell if there was an object. */
+  /** Whether {@link StorageBackend.remove} tells exactly one of many at once that there was an object. */
   readonly exactDelete: boolean;
   /** Largest object, in bytes. */
   readonly maxBytes: number;
@@ -169,7 +159,7 @@ export interface Failure {
   readonly code: StorageErrorCode;
   /** For people, where the code alone would not do (`a` stands in the way of `a/b`); no secrets, no full paths. */
   readonly message?: string;
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
   /** `false`: it is certain that nothing was done, so that even a conditional write may be tried again. */
   readonly applied?: false;
 }
@@ -197,7 +187,7 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat>;
   /** As {@link write}, from another object with its description; the bytes stay with the provider. */
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat>;
-  /** Idempotent. Resolves to whether the key was there; exact under races only with `exactDelete`. */
+  /** Idempotent. Resolves to whether the key was there; while others change it too, exact only with `exactDelete`. */
   remove(key: Key, options: CallOptions): Promise<boolean>;
   /** Removes each of at most 1,000 keys that it can, in as few calls as the service allows, and says which failed. */
   removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]>;

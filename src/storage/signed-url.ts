@@ -1,5 +1,4 @@
 import { createHmac, createSecretKey, type Hmac, type KeyObject, timingSafeEqual } from "node:crypto";
-import type { SignOptions } from "./backend.js";
 import { StorageConfigurationError } from "./error.js";
 import type { Key } from "./key.js";
 
@@ -13,6 +12,18 @@ export interface UrlSignerOptions {
   readonly secrets: readonly string[];
   /** Milliseconds since the epoch; for tests. */
   readonly now?: () => number;
+}
+
+/** What a signed URL allows, and how the answer looks; all of it is covered by the signature. */
+export interface SignOptions {
+  readonly method: "get" | "put";
+  readonly expiresAt: Date;
+  /** `get`: answer as an attachment. */
+  readonly download: boolean;
+  /** `get`: the name to save it under. */
+  readonly filename: string | undefined;
+  /** `put`: the content type that must be sent. */
+  readonly contentType: string | undefined;
 }
 
 /** What a verified URL allows, as it was signed. */

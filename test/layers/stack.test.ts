@@ -6,6 +6,7 @@ import {
   type OperationEvent,
   parseKey,
   prefix,
+  RateLimitedError,
   Storage,
   signing,
   stack,
@@ -40,6 +41,12 @@ describe("the stack of layers", () => {
 });
 
 describe("a layer around every verb", () => {
+  it("tells all that a StorageError knows", () => {
+    const error = new RateLimitedError({ message: "slowly", retryAfterMs: 7 });
+    const failure = { code: "rate_limited", message: "slowly", retryAfterMs: 7 };
+    expect(new ScriptedBackend().classify(error)).toEqual(failure);
+  });
+
   it("is passed by each of them, but not by close", async () => {
     const passed = new Set<string>();
     class Passed extends AroundBackend<Capabilities> {
@@ -77,6 +84,25 @@ describe("prefix", () => {
       .exists("a")
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ key: "a", message: "'a' cannot be an object while 'a/b' is one" });
+  });
+
+  it("takes nothing else out of messages", async () => {
+    const message = "'a/x' is in the way of 'banana/x', \"a/y\" is not";
+    const backend = new ScriptedBackend({ before: { code: "key_conflict", message } });
+    const call = new Storage(backend).with(prefix("a/")).exists("x");
+    await expect(call).rejects.toMatchObject({ message: "'x' is in the way of 'banana/x', \"y\" is not" });
+  });
+
+  it("names no more than the caller's key when both together are too long", async () => {
+    const storage = new Storage(new MemoryBackend()).with(prefix("inner/"), prefix("outer/"));
+    const key = "k".repeat(1024);
+    for (const call of [storage.exists(key), storage.exists(key.slice(8)), storage.list({ prefix: key })]) {
+      const error = await call.catch((reason: unknown) => reason);
+      expect(error).toMatchObject({
+        code: "invalid_key",
+        message: expect.stringMatching(/^[^/]*longer[^/]*$/),
+      });
+    }
   });
 });
 

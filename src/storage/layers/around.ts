@@ -30,8 +30,8 @@ export interface BackendCall {
   /** The first key, where the verb has one. */
   readonly key: Key | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Whether the outcome depends on what is there, so that a repetition may meet its own first attempt. */
-  readonly isConditional: boolean;
+  /** Whether it may be done twice; where the outcome depends on what is there, a repetition may meet its own first attempt. */
+  readonly isRepeatable: boolean;
 }
 
 /** Goes on to the backend, with the call's signal or another one. */
@@ -67,7 +67,10 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   }
 
   classify(error: unknown): Failure {
-    if (error instanceof StorageError) return { code: error.code, message: error.message };
+    if (error instanceof StorageError) {
+      const { code, message, retryAfterMs } = error;
+      return { code, message, retryAfterMs };
+    }
     return this.inner.classify(error);
   }
 
@@ -116,7 +119,7 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   }
 
   createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
-    return this.around({ ...plain("createUpload", key, options), isConditional: true }, (signal) =>
+    return this.around({ ...plain("createUpload", key, options), isRepeatable: false }, (signal) =>
       this.inner.createUpload(key, { ...options, signal }),
     );
   }
@@ -139,7 +142,7 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
     parts: readonly UploadedPart[],
     options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
-    return this.around({ ...plain("completeUpload", key, options), isConditional: true }, (signal) =>
+    return this.around({ ...plain("completeUpload", key, options), isRepeatable: false }, (signal) =>
       this.inner.completeUpload(key, uploadId, parts, { ...options, signal }),
     );
   }
@@ -157,10 +160,10 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
 }
 
 function plain(verb: Verb, key: Key | undefined, options: CallOptions | undefined): BackendCall {
-  return { verb, key, signal: options?.signal, isConditional: false };
+  return { verb, key, signal: options?.signal, isRepeatable: true };
 }
 
 function conditional(verb: Verb, key: Key, options: CallOptions & WriteConditions): BackendCall {
-  const isConditional = options.ifAbsent || options.ifMatch !== undefined;
-  return { verb, key, signal: options.signal, isConditional };
+  const isRepeatable = !options.ifAbsent && options.ifMatch === undefined;
+  return { verb, key, signal: options.signal, isRepeatable };
 }

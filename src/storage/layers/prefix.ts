@@ -1,5 +1,6 @@
 import type { Capabilities, Layer, ListOptions, ListPage, StorageBackend } from "../backend.js";
-import { type Key, type Prefix, parseKey, parsePrefix } from "../key.js";
+import { InvalidKeyError } from "../error.js";
+import { type Key, maxKeyLength, type Prefix, parseKey, parsePrefix } from "../key.js";
 
 /**
  * Shows only what lies below `start`, under keys without it: a tenant's view.
@@ -34,7 +35,7 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
   classify(error: unknown) {
     const failure = this.#inner.classify(error);
     const { message } = failure;
-    return message === undefined ? failure : { ...failure, message: message.replaceAll(this.#root, "") };
+    return message === undefined ? failure : { ...failure, message: this.#hideRoot(message) };
   }
 
   async stat(key: Key, options: Parameters<StorageBackend["stat"]>[1]) {
@@ -75,6 +76,7 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
   }
 
   async list(options: ListOptions): Promise<ListPage> {
+    this.#checkLength(options.prefix);
     const page = await this.#inner.list({ ...options, prefix: parsePrefix(this.#root + options.prefix) });
     return {
       items: page.items.map((item) => this.#shorten(item)),
@@ -112,7 +114,20 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
   }
 
   #extend(key: Key): Key {
+    this.#checkLength(key);
     return parseKey(this.#root + key);
+  }
+
+  /** Its message names no key, which a prefix around this one would have made longer. */
+  #checkLength(name: Key | Prefix): void {
+    const longest = maxKeyLength - this.#root.length;
+    if (name.length > longest)
+      throw new InvalidKeyError({ message: `key is longer than ${longest} characters` });
+  }
+
+  /** Keys in messages are quoted; elsewhere the same letters mean something else. */
+  #hideRoot(message: string): string {
+    return message.replaceAll(`'${this.#root}`, "'").replaceAll(`"${this.#root}`, '"');
   }
 
   #shorten<T extends { readonly key: Key }>(named: T): T {

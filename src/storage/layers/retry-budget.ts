@@ -6,7 +6,7 @@ export class RetryBudget {
   readonly #capacity: number;
   #tokens: number;
 
-  /** @param capacity - most repetitions in a row. */
+  /** @param capacity - most repetitions without a success between them. */
   constructor(capacity = 100) {
     this.#capacity = capacity;
     this.#tokens = capacity;
@@ -19,7 +19,7 @@ export class RetryBudget {
     return true;
   }
 
-  /** Notes a call that succeeded at once. */
+  /** Notes a call that succeeded, at once or in the end. */
   refill(): void {
     this.#tokens = Math.min(this.#capacity, this.#tokens + 0.1);
   }

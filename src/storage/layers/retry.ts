@@ -43,9 +43,9 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
 
   override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
     const content = new Content(body);
-    const isConditional = options.ifAbsent || options.ifMatch !== undefined;
+    const isRepeatable = !options.ifAbsent && options.ifMatch === undefined;
     return this.#repeat(
-      { signal: options.signal, isConditional },
+      { signal: options.signal, isRepeatable },
       () => content.isWhole,
       () => this.inner.write(key, content.body, options),
     );
@@ -60,7 +60,7 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
   ): Promise<UploadedPart> {
     const content = new Content(body);
     return this.#repeat(
-      { signal: options.signal, isConditional: false },
+      { signal: options.signal, isRepeatable: true },
       () => content.isWhole,
       () => this.inner.writePart(key, uploadId, number, content.body, options),
     );
@@ -96,7 +96,7 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
   }
 
   async #repeat<T>(
-    { signal, isConditional }: Pick<BackendCall, "signal" | "isConditional">,
+    { signal, isRepeatable }: Pick<BackendCall, "signal" | "isRepeatable">,
     canRepeat: () => boolean,
     next: Next<T>,
   ): Promise<T> {
@@ -107,7 +107,7 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
         return result;
       } catch (error) {
         const failure = this.failureOf(error, signal);
-        const isSafe = canRepeat() && (!isConditional || failure.applied === false);
+        const isSafe = canRepeat() && (isRepeatable || failure.applied === false);
         if (!isSafe || !(await this.#backoff.pause(failure, attempt, signal))) throw error;
       }
     }

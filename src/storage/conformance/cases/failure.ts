@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { StorageError, statusOfCode, TooLargeError } from "../../error.js";
+import { prefix } from "../../layers/prefix.js";
 import { Storage } from "../../storage.js";
 import type { ConformanceCase } from "../case.js";
 import { failure } from "../expect.js";
@@ -17,6 +18,35 @@ const strangeErrors: readonly unknown[] = [
   Object.create(null),
   new Proxy({}, { get: () => undefined }),
 ];
+
+/** Each as it is, and as it reads when it is decoded. */
+async function cursorsOf(view: Storage): Promise<readonly string[]> {
+  const pages = [await view.list({ limit: 1 }), await view.list({ limit: 1, delimiter: "/" })];
+  return pages
+    .map(({ cursor = "" }) => cursor)
+    .flatMap((cursor) => [
+      cursor,
+      decodeURIComponent(cursor),
+      ...(["base64", "hex"] as const).map((encoding) => Buffer.from(cursor, encoding).toString("latin1")),
+    ]);
+}
+
+async function messagesOf(view: Storage, maxKeyLength: number): Promise<readonly string[]> {
+  const longest = "k".repeat(maxKeyLength);
+  const calls = [
+    view.get("missing"),
+    view.copy("missing", "d"),
+    view.put("b/under-an-object", "content"),
+    view.put("a", "over a folder"),
+    view.open("b", { ifMatch: "another" }),
+    view.open("b", { range: { start: 99, end: undefined } }),
+    view.list({ cursor: "nobody-made-this" }),
+    view.put(longest, "content"),
+    view.list({ prefix: longest }),
+  ];
+  const outcomes = await Promise.allSettled(calls);
+  return outcomes.map((each) => (each.status === "rejected" ? String(each.reason) : ""));
+}
 
 export const failureCases: readonly ConformanceCase[] = [
   {
@@ -38,6 +68,16 @@ export const failureCases: readonly ConformanceCase[] = [
       assert.ok(error.cause !== undefined);
       const copied = await failure(storage.copy(at("missing"), at("to")), "not_found");
       assert.deepEqual([copied.operation, copied.key], ["copy", at("missing")]);
+    },
+  },
+  {
+    name: "neither cursors nor errors tell what lies above a view",
+    async run({ storage, at, maxKeyLength }) {
+      const view = storage.with(prefix(at("above/")));
+      for (const name of ["a/b", "b", "c"]) await view.put(name, "content");
+      const told = [...(await cursorsOf(view)), ...(await messagesOf(view, maxKeyLength))];
+      assert.ok(told.length > 4);
+      for (const text of told) assert.ok(!text.includes("above"), `'${text}' tells what lies above`);
     },
   },
   {
