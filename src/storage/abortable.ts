@@ -24,7 +24,8 @@ export async function* abortable(source: Bytes, signal: AbortSignal | undefined)
 }
 
 /** Does the work, but stops waiting for it when the signal fires, with its reason. */
-export function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work();
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const onAbort = () => reject(signal.reason);

@@ -23,6 +23,5 @@ export async function describe(
 
 /** A source may hang before its first byte. */
 function headOf(body: BufferedBody | StreamBody, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const head = () => body.head(sniffBytes);
-  return signal === undefined ? head() : unlessAborted(head, signal);
+  return unlessAborted(() => body.head(sniffBytes), signal);
 }

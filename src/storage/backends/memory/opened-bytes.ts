@@ -1,4 +1,5 @@
 import type { ByteRange, Bytes, ObjectStat, OpenedObject } from "../../backend.js";
+import { clampRange, type Span } from "../../range.js";
 import { MemoryError } from "./memory-error.js";
 
 /** Larger content goes out in pieces, so that it is not held twice. */
@@ -15,7 +16,7 @@ export class OpenedBytes implements OpenedObject {
   readonly #signal: AbortSignal | undefined;
 
   constructor(content: Buffer, stat: ObjectStat, range: ByteRange | undefined, signal?: AbortSignal) {
-    const [start, end] = range === undefined ? [0, stat.size] : boundsOf(range, stat.size);
+    const { start, end } = spanOf(range, stat.size);
     this.stat = stat;
     this.start = start;
     this.end = end;
@@ -40,10 +41,8 @@ export class OpenedBytes implements OpenedObject {
   }
 }
 
-/** Clamps a range to the object (RFC 9110 §14.1.2). */
-function boundsOf(range: ByteRange, size: number): readonly [number, number] {
-  const start = "suffix" in range ? Math.max(0, size - range.suffix) : range.start;
-  const end = "suffix" in range ? size : Math.min((range.end ?? size) + 1, size);
-  if (start < end) return [start, end];
+function spanOf(range: ByteRange | undefined, size: number): Span {
+  const span = clampRange(range, size);
+  if (span !== undefined) return span;
   throw new MemoryError("invalid_range", `the range lies outside the object's ${size} bytes`);
 }
