@@ -54,7 +54,7 @@ describe("adding", () => {
     await addStorage(app, new MemoryBackend());
     const second = await addStorage(app, new MemoryBackend(), {
       decorator: "archive",
-      prefix: "/_archive",
+      managementPrefix: "/_archive",
       authorize: "open",
       serveFiles: { prefix: "/archive" },
     });
@@ -89,6 +89,31 @@ describe("adding", () => {
     );
   });
 
+  test("the plugin's prefix puts every route below it and leaves the decorator on the app", async () => {
+    const app = makeApp();
+    const storage = new MemoryBackend({ baseUrl: "http://127.0.0.1:1/v0/files" });
+    await app.register(storagePlugin, { prefix: "/v0", storage, authorize: "open", serveFiles: true });
+    const { url } = await app.storage.put("a", "1");
+    const statuses = async (...paths: readonly string[]) =>
+      Promise.all(paths.map(async (path) => (await app.inject(path)).statusCode));
+    expect(
+      await statuses("/v0/_storage/list", pathOf(String(url)), "/v0/_health/storage", "/readyz"),
+    ).toEqual([200, 200, 200, 200]);
+    expect(await statuses("/v0/list", "/_storage/list", "/_health/storage", "/files/a")).toEqual([
+      404, 404, 404, 404,
+    ]);
+    const wrong = makeApp().register(storagePlugin, { prefix: "v0/", storage: new MemoryBackend() });
+    await expect(wrong).rejects.toThrow(/prefix/);
+  });
+
+  test("managementPrefix moves the management routes and nothing else", async () => {
+    const app = makeApp();
+    const options = { managementPrefix: "/admin/files", authorize: "open", serveFiles: true } as const;
+    await app.register(storagePlugin, { prefix: "/v0", storage: new MemoryBackend(), ...options });
+    expect((await app.inject("/v0/admin/files/list")).statusCode).toBe(200);
+    expect((await app.inject("/v0/files/a")).statusCode).toBe(403);
+  });
+
   test("a request in absolute form is taken", async () => {
     const service = await startService();
     await service.storage.put("a", "1");
@@ -101,8 +126,8 @@ describe("adding", () => {
   });
 
   test.each([
-    [{ prefix: "storage" }, /prefix/],
-    [{ prefix: "/a/" }, /prefix/],
+    [{ managementPrefix: "storage" }, /managementPrefix/],
+    [{ managementPrefix: "/a/" }, /managementPrefix/],
     [{ serveFiles: { prefix: "/:x" } }, /serveFiles/],
     [{ maxUploadBytes: 0 }, /maxUploadBytes/],
     [{ maxUploadBytes: 1.5 }, /maxUploadBytes/],
@@ -281,6 +306,22 @@ describe("health", () => {
 });
 
 describe("the log", () => {
+  test("of an app that prints whole URLs has no signature of the storage's routes", async () => {
+    const lines: string[] = [];
+    const stream = { write: (line: string) => void lines.push(line) };
+    const app = makeApp({ logger: { level: "trace", stream } });
+    await addStorage(app, new MemoryBackend(), { authorize: "open", serveFiles: true });
+    const url = pathOf(String((await app.storage.put("a", "1")).url));
+    const signature = /signature=([^&]*)/.exec(url)?.[1] ?? "none";
+    await app.inject(url);
+    await app.inject({ method: "HEAD", url });
+    await app.inject({ method: "PUT", url, payload: "x" });
+    await app.inject({ method: "POST", url });
+    await app.inject(url.replace("/a?", "/b?"));
+    expect(lines.filter((line) => line.includes("/files/"))).not.toEqual([]);
+    expect(lines.filter((line) => line.includes(signature))).toEqual([]);
+  });
+
   test("tells of uploads and deletions, and never of signatures and tokens", async () => {
     const lines: string[] = [];
     const stream = { write: (line: string) => void lines.push(line) };

@@ -12,7 +12,7 @@ export interface AddStorageOptions {
    */
   readonly authorize?: Authorize | "open" | undefined;
   /** Path of the management routes. Default: `/_storage`. */
-  readonly prefix?: string | undefined;
+  readonly managementPrefix?: string | undefined;
   /** Mounts the file route for signed URLs, under `/files` or a prefix. Default: false. */
   readonly serveFiles?: boolean | { readonly prefix: string } | undefined;
   /**
@@ -34,8 +34,10 @@ export interface AddStorageOptions {
 
 /** {@link AddStorageOptions} with everything filled in. */
 export interface EdgeOptions {
+  /** Stands before the path of every route; empty, or like `/v1`. */
+  readonly root: string;
   readonly authorize: Authorize | "open" | undefined;
-  readonly prefix: string;
+  readonly managementPrefix: string;
   readonly filesPrefix: string | undefined;
   readonly signer: UrlSigner | undefined;
   readonly maxUploadBytes: number;
@@ -48,18 +50,24 @@ export interface EdgeOptions {
 /**
  * Checks the options and fills in the rest.
  *
+ * @param root - what stands before the path of every route.
  * @param knownMaxBytes - the limit of uploads, when the environment has been read already.
  * @throws StorageConfigurationError or ConfigurationError naming the option.
  */
-export function readOptions(options: AddStorageOptions, knownMaxBytes: number | undefined): EdgeOptions {
-  const { authorize, serveFiles = false, prefix = "/_storage" } = options;
+export function readOptions(
+  options: AddStorageOptions,
+  root: string,
+  knownMaxBytes: number | undefined,
+): EdgeOptions {
+  const { authorize, serveFiles = false, managementPrefix = "/_storage" } = options;
   if (authorize !== undefined && authorize !== "open" && typeof authorize !== "function") {
     throw wrong("authorize must be a function or the word 'open'");
   }
   const filesPrefix = typeof serveFiles === "object" ? serveFiles.prefix : "/files";
   return {
+    root: root === "" ? root : checkPrefix("prefix", root),
     authorize,
-    prefix: checkPrefix("prefix", prefix),
+    managementPrefix: checkPrefix("managementPrefix", managementPrefix),
     filesPrefix: serveFiles === false ? undefined : checkPrefix("serveFiles.prefix", filesPrefix),
     signer: options.signer,
     maxUploadBytes: maxUploadBytes(options.maxUploadBytes, knownMaxBytes),

@@ -10,6 +10,7 @@ import { withFileUrls } from "./file-signer.js";
 import { addHealth } from "./health-route.js";
 import { managementRoutes } from "./management-routes.js";
 import { type AddStorageOptions, type EdgeOptions, readOptions } from "./plugin-options.js";
+import { loggedRequest } from "./request-log.js";
 import { signedRoutes } from "./signed-routes.js";
 import { type ChosenStorage, chooseStorage, isBackend, type StorageSource } from "./source.js";
 import { testConnection } from "./test-connection.js";
@@ -25,6 +26,8 @@ declare module "fastify" {
 export interface StoragePluginOptions extends AddStorageOptions {
   /** A storage or a backend; without it the environment decides. */
   readonly storage?: StorageSource;
+  /** Puts all routes below it, like `/v1`; the decorator stays on the app. */
+  readonly prefix?: string | undefined;
 }
 
 /**
@@ -47,11 +50,21 @@ export async function addStorage(
   sourceOrOptions?: StorageSource | AddStorageOptions,
   options: AddStorageOptions = {},
 ): Promise<Storage> {
-  if (!isSource(sourceOrOptions)) return addStorage(app, undefined, sourceOrOptions);
-  const chosen = await chooseStorage(sourceOrOptions);
+  return isSource(sourceOrOptions)
+    ? addBelow("", app, sourceOrOptions, options)
+    : addBelow("", app, undefined, sourceOrOptions);
+}
+
+async function addBelow(
+  root: string,
+  app: FastifyInstance,
+  source: StorageSource,
+  options: AddStorageOptions,
+): Promise<Storage> {
+  const chosen = await chooseStorage(source);
   const { storage } = chosen;
   try {
-    const settled = readOptions(options, chosen.maxUploadBytes);
+    const settled = readOptions(options, root, chosen.maxUploadBytes);
     await testConnection(storage, settled.startTimeoutMs);
     const isServed = settled.filesPrefix !== undefined;
     const added = isServed ? await withFileUrls(storage, settled.signer, app.log) : storage;
@@ -65,8 +78,8 @@ export async function addStorage(
 
 /** {@link addStorage} as a plugin: `await app.register(storagePlugin, { serveFiles: true })`. */
 export const storagePlugin: FastifyPluginAsync<StoragePluginOptions> = fastifyPlugin(
-  async (app: FastifyInstance, { storage, ...options }: StoragePluginOptions) => {
-    await addStorage(app, storage, options);
+  async (app: FastifyInstance, { storage, prefix = "", ...options }: StoragePluginOptions) => {
+    await addBelow(prefix, app, storage, options);
   },
   { name: "svc-infra/storage", fastify: "5.x" },
 );
@@ -100,15 +113,20 @@ async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeO
     closing.end();
     await storage.close();
   });
-  if (options.health) await addHealth(app, storage, options.decorator, healthPlugin);
+  if (options.health) await addHealth(app, storage, options, healthPlugin);
   if (edge.authorize !== undefined) {
-    await mountRoutes(app, options.prefix, (scope) => managementRoutes(scope, edge));
+    await mountRoutes(app, `${options.root}${options.managementPrefix}`, (scope) =>
+      managementRoutes(scope, edge),
+    );
   }
   if (options.filesPrefix !== undefined) {
-    await mountRoutes(app, options.filesPrefix, (scope) => signedRoutes(scope, edge));
+    await mountRoutes(app, `${options.root}${options.filesPrefix}`, (scope) => signedRoutes(scope, edge));
   }
   report(app, chosen, options);
 }
+
+/** Whatever the app's own serializer prints. Fastify's type wants text of a serializer, pino takes anything. */
+const redaction = { logSerializers: { req: loggedRequest } };
 
 async function mountRoutes(
   app: FastifyInstance,
@@ -117,7 +135,8 @@ async function mountRoutes(
 ): Promise<void> {
   const root = `${app.prefix}${prefix}/`;
   deferContinue(app.server, (path) => path.startsWith(root));
-  await app.register(routes, { prefix });
+  const options: { readonly prefix: string } = { prefix, ...redaction };
+  await app.register(routes, options);
 }
 
 function report(
@@ -129,6 +148,8 @@ function report(
   app.log.info({ backend: name, because: origin.because }, `storage is ${name}: ${origin.because}`);
   if (isLossy) app.log.warn("files are kept in memory and will be lost when the process ends");
   if (options.authorize === "open") {
-    app.log.warn(`the storage routes under ${app.prefix}${options.prefix} are open to everyone`);
+    app.log.warn(
+      `the storage routes under ${app.prefix}${options.root}${options.managementPrefix} are open to everyone`,
+    );
   }
 }
