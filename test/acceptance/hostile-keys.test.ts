@@ -1,80 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hostileTargets } from "./hostile-targets.js";
 import { call, kinds, makeBackend, type Service, sendRaw, startService, statusOf } from "./service.js";
 import { spy } from "./spy.js";
-
-/** Keys as they stand in a request target: nothing in between may clean them up. */
-const hostile = [
-  "..",
-  "../x",
-  "../../etc/passwd",
-  "a/../b",
-  "a/..",
-  "a/./b",
-  "./a",
-  ".",
-  "a/.",
-  "a//b",
-  "/a",
-  "//a",
-  "a/",
-  "a/b/",
-  "a..b",
-  "...",
-  "%2e%2e/x",
-  "%2E%2E%2Fx",
-  "..%2fx",
-  "a%2f..%2fb",
-  "%2fetc/passwd",
-  "a%2f%2fb",
-  "a%2f",
-  "%2e",
-  "%2e/a",
-  "%252e%252e/x",
-  "%25252e%25252e/x",
-  "a%252fb",
-  "..%5cx",
-  "..\\x",
-  "a\\b",
-  "C:%5cwindows",
-  "C:/windows",
-  "%00",
-  "a%00b",
-  "a%00.png",
-  "a%0ab",
-  "a%0d%0aSet-Cookie:x",
-  "a%20b",
-  "a+b",
-  "a%09",
-  "%7f",
-  "%c0%ae%c0%ae/x",
-  "%c0%af",
-  "%e0%80%ae",
-  "%ed%a0%80",
-  "%ff",
-  "%f4%90%80%80",
-  "%u002e",
-  "%",
-  "a%",
-  "a%2",
-  "a%zz",
-  "%e6%97%a5%e6%9c%ac",
-  "a;b",
-  "a:b",
-  "a*b",
-  "a|b",
-  "a'b",
-  "a$b",
-  "~root",
-  "{a}",
-  "[a]",
-  ".svc-infra",
-  ".svc-infra/x",
-  "%2esvc-infra/x",
-  ".svc-infra%2fsecret",
-  "x".repeat(1025),
-  `${"x/".repeat(600)}x`,
-];
 
 const routes: readonly (readonly [method: string, before: string, after: string])[] = [
   ["GET", "/_storage/download/", ""],
@@ -87,6 +15,10 @@ const routes: readonly (readonly [method: string, before: string, after: string]
   ["HEAD", "/files/", "?expires=99999999999&signature=x"],
   ["PUT", "/files/", "?expires=99999999999&type=text%2Fplain&signature=x"],
 ];
+
+test("there are at least 500 of them", () => {
+  expect(new Set(hostileTargets).size).toBeGreaterThanOrEqual(500);
+});
 
 describe.each(kinds)("%s", (kind) => {
   const calls: string[] = [];
@@ -107,7 +39,7 @@ describe.each(kinds)("%s", (kind) => {
     async (method, before, after) => {
       calls.length = 0;
       const body = method === "PUT" || method === "POST" ? "x" : "";
-      for (const key of hostile) {
+      for (const key of hostileTargets) {
         const request = `${method} ${before}${key}${after} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
         const answer = await sendRaw(service.port, Buffer.from(request, "latin1"));
         expect([key, statusOf(answer)]).toEqual([key, 400]);
@@ -120,7 +52,7 @@ describe.each(kinds)("%s", (kind) => {
     "%s in a body, a form field or a query is refused like one in a path",
     async (what) => {
       calls.length = 0;
-      const decoded = hostile.flatMap((key) => {
+      const decoded = hostileTargets.flatMap((key) => {
         try {
           return [decodeURIComponent(key)];
         } catch {
