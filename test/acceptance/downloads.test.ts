@@ -58,7 +58,7 @@ test("a client that leaves ends the read, although the backend never answers aga
   await once(response, "data");
   expect(isClosed).toBe(false);
   request.destroy();
-  await expect.poll(() => isClosed).toBe(true);
+  await expect.poll(() => isClosed, { timeout: 10_000 }).toBe(true);
   await service.close();
 });
 
@@ -78,11 +78,14 @@ test("a client that does not read stops the read", async () => {
   const [response] = await once(request, "response");
   response.pause();
   await expect
-    .poll(async () => {
-      const before = pieces;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      return pieces - before;
-    })
+    .poll(
+      async () => {
+        const before = pieces;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return pieces - before;
+      },
+      { timeout: 10_000 },
+    )
     .toBe(0);
   expect(pieces * 65536).toBeLessThan(50_000_000);
   request.destroy();

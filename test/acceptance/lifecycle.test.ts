@@ -380,13 +380,12 @@ describe("closing", () => {
       path: "/_storage/download/big",
     });
     const [response] = await once(request, "response");
-    const started = Date.now();
     const closed = service.close();
     let size = 0;
     for await (const piece of response) size += piece.length;
+    // Without help the server would wait for the client's next request, longer than this test may take.
     await closed;
     expect(size).toBe(40_000_000);
-    expect(Date.now() - started).toBeLessThan(3000);
     agent.destroy();
   });
 
@@ -401,10 +400,9 @@ describe("closing", () => {
         : "PUT /_storage/files/half HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf",
     );
     socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const started = Date.now();
+    await once(service.app.server, "request");
+    // The client would stand still for ever.
     await service.close();
-    expect(Date.now() - started).toBeLessThan(1500);
     socket.destroy();
   });
 });

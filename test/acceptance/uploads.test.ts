@@ -173,11 +173,10 @@ describe.each(kinds)("%s", (kind) => {
 
   test("a declared length over the limit is refused before the body is sent, and the connection ends", async () => {
     const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: ${maxUploadBytes + 1}\r\n\r\n`;
-    const started = Date.now();
-    const text = await sendRaw(service.port, head, 5000);
+    // Nothing but the server can end this connection before the test is over.
+    const text = await sendRaw(service.port, head, 60_000);
     expect(statusOf(text)).toBe(413);
     expect(text).toMatch(/connection: close/i);
-    expect(Date.now() - started).toBeLessThan(4000);
   });
 
   test.each(["declared", "chunked"])(

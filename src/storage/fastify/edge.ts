@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Storage } from "../storage.js";
 import type { Authorize } from "./authorize.js";
 import type { Closing } from "./closing.js";
@@ -22,6 +22,9 @@ export interface StorageEdge {
   readonly maxUploadBytes: number;
   readonly closing: Closing;
 }
+
+/** The part of the storage that the caller of a request may see. */
+export type StorageOfCaller = (request: FastifyRequest) => Storage;
 
 /**
  * Makes a scope take content as a stream and answer failures as problem+json. All of it stays inside the

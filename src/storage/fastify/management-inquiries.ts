@@ -1,10 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { defaultUrlSeconds } from "../arguments.js";
+import { expiry } from "../arguments.js";
 import { clientSignal } from "./client-signal.js";
-import type { StorageEdge } from "./edge.js";
+import type { StorageEdge, StorageOfCaller } from "./edge.js";
 import { formatEntityTag } from "./entity-tag.js";
-import type { StorageOfCaller } from "./management-routes.js";
 import { readParameters } from "./parameters.js";
 import { badRequest } from "./refusal.js";
 import { KeyPath } from "./target.js";
@@ -65,10 +64,10 @@ function addSignRoute(scope: FastifyInstance, storageOf: StorageOfCaller): void 
     const parse = signing.getDefaultJsonParser("error", "error");
     signing.addContentTypeParser("application/json", { parseAs: "string", bodyLimit: maxSignBytes }, parse);
     signing.post("/sign", { config: { storageRoute: "sign" } }, async (request) => {
-      const { key, expiresIn = defaultUrlSeconds, download, filename } = parseSignRequest(request.body);
-      const expiresAt = new Date((Math.floor(Date.now() / 1000) + expiresIn) * 1000);
+      const { key, expiresIn, download, filename } = parseSignRequest(request.body);
+      const expiresAt = expiry(expiresIn);
       const url = await storageOf(request).getUrl(key, { expiresIn, download, filename });
-      request.log.debug({ key, expiresIn }, "URL signed");
+      request.log.debug({ key, expiresAt }, "URL signed");
       return { url, expiresAt: expiresAt.toISOString() };
     });
   });

@@ -2,12 +2,9 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FileNotFoundError } from "../error.js";
 import type { Storage } from "../storage.js";
 import { permit, type StorageRoute } from "./authorize.js";
-import { prepareScope, refuseOtherMethods, type StorageEdge } from "./edge.js";
+import { prepareScope, refuseOtherMethods, type StorageEdge, type StorageOfCaller } from "./edge.js";
 import { addFileRoutes } from "./management-files.js";
 import { addInquiryRoutes } from "./management-inquiries.js";
-
-/** A request that may go on, with the part of the storage that its caller may see. */
-export type StorageOfCaller = (request: FastifyRequest) => Storage;
 
 declare module "fastify" {
   interface FastifyContextConfig {
