@@ -40,6 +40,35 @@ describe("listing", () => {
     }
   });
 
+  it("shows no cursor that holds the prefix of the listing", async () => {
+    const { storage } = await freshStorage();
+    for (const key of ["tenant/a", "tenant/b/c", "tenant/d"]) await storage.put(key, "");
+    for (const limit of [1, 2]) {
+      const { cursor = "" } = await storage.list({ prefix: "tenant/", delimiter: "/", limit });
+      expect(cursor).not.toBe("");
+      expect(Buffer.from(cursor, "base64url").toString()).not.toContain("tenant");
+      const rest = await storage.list({ prefix: "tenant/", delimiter: "/", cursor });
+      expect([...rest.prefixes, ...rest.items.map(({ key }) => key)]).toHaveLength(3 - limit);
+    }
+  });
+
+  it("refuses a cursor whose name cannot be an entry", async () => {
+    const { storage } = await freshStorage();
+    for (const name of [
+      "/a",
+      "a//b",
+      "../b",
+      "a/../b",
+      "./a",
+      ".svc-infra/secret",
+      "a\u0000",
+      "a".repeat(1100),
+    ]) {
+      const cursor = Buffer.from(`1:${name}`).toString("base64url");
+      expect(await outcomeOf(storage.list({ cursor }))).toBe("invalid_argument");
+    }
+  });
+
   it("refuses a cursor of another make", async () => {
     const { storage } = await freshStorage();
     for (const cursor of ["", "x", "MTo", "../..", "MTouLi8uLg=="]) {

@@ -1,15 +1,20 @@
 import { createHash } from "node:crypto";
-import { fstatSync, futimesSync, readSync, type Stats } from "node:fs";
+import { readSync, type Stats } from "node:fs";
 import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../../checksum.js";
 import { sniffBytes, sniffContentType } from "../../content-type.js";
 import { noMetadata } from "../../metadata.js";
 import { DiskError, notFound } from "./disk-error.js";
-import type { Described } from "./find.js";
 import { isVisibleFolder } from "./folders.js";
 import { folderOf } from "./layout.js";
-import { type FileFingerprint, fingerprintOf, type ObjectRecord, parsePending } from "./record.js";
+import {
+  type Described,
+  type FileFingerprint,
+  fingerprintOf,
+  type ObjectRecord,
+  parsePending,
+} from "./record.js";
 import type { Store } from "./store.js";
-import { readSmall } from "./whole-file.js";
+import { readSmall, setStamp } from "./whole-file.js";
 
 const pieceBytes = 1024 * 1024;
 
@@ -56,8 +61,7 @@ export function checksumOfFile(fd: number, algorithm: ChecksumAlgorithm): Checks
 /** Gives the body back the stamp of its record, so that the next reader need not compare content. */
 function rebind(fd: number, file: FileFingerprint, record: ObjectRecord): Described {
   try {
-    futimesSync(fd, record.stampUs / 1_000_000, record.stampUs / 1_000_000);
-    return { file: fingerprintOf(fstatSync(fd)), record };
+    return { file: setStamp(fd, record.stampUs), record };
   } catch {
     // A folder that may only be read is served as it is.
     return { file, record };

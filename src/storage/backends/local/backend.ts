@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { unlessAborted } from "../../abortable.js";
 import type {
   Body,
   CallOptions,
@@ -20,12 +21,10 @@ import type {
 import { type Checksum, checksumOf } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import { UrlSigner } from "../../signed-url.js";
-import { unlessAborted } from "./abort.js";
 import { classifyDiskError } from "./classify.js";
 import { parseCursor, writeCursor } from "./cursor.js";
 import { DiskError, isBusy } from "./disk-error.js";
 import type { Answer } from "./disk-threads.js";
-import type { Described } from "./find.js";
 import { Incoming, maxSmallBytes } from "./incoming.js";
 import type { JobKind, JobKinds } from "./jobs.js";
 import { KeyQueue } from "./key-queue.js";
@@ -33,7 +32,13 @@ import { checkSegments } from "./layout.js";
 import { Uploads, writeTemp } from "./multipart.js";
 import { type Durability, type OpenStore, openStore } from "./opening.js";
 import { Outgoing } from "./outgoing.js";
-import { type FileFingerprint, type ObjectRecord, type RecordDraft, toStat } from "./record.js";
+import {
+  type Described,
+  type FileFingerprint,
+  type ObjectRecord,
+  type RecordDraft,
+  toStat,
+} from "./record.js";
 import { type CachedRecord, RecordCache } from "./record-cache.js";
 import { keptSecret } from "./secret.js";
 import type { TempFile } from "./temp-file.js";
@@ -100,7 +105,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     checkSegments(key);
     const known = this.#records.get(key);
     const described = await unlessAborted(
-      this.#run("stat", { key, known: known?.file }, ({ reply }) => reply),
+      () => this.#run("stat", { key, known: known?.file }, ({ reply }) => reply),
       signal,
     );
     return toStat(key, this.#recordOf(key, described, known));
@@ -164,17 +169,14 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   async list({ prefix, delimiter, cursor, limit, signal }: ListOptions): Promise<ListPage> {
-    const after = parseCursor(cursor);
+    const after = parseCursor(prefix, cursor);
     const { listThread } = await this.#open();
     const job = { prefix, delimiter, after, limit };
-    const page = await unlessAborted(
-      listThread.run("list", job, ({ reply }) => reply),
-      signal,
-    );
+    const page = await unlessAborted(() => listThread.run("list", job, ({ reply }) => reply), signal);
     return {
       items: page.files.map(([key, size, ms]) => ({ key: key as Key, size, lastModified: new Date(ms) })),
       prefixes: page.prefixes,
-      cursor: page.next === undefined ? undefined : writeCursor(page.next),
+      cursor: page.next === undefined ? undefined : writeCursor(prefix, page.next),
     };
   }
 

@@ -3,6 +3,7 @@ import { adopt } from "./adopt.js";
 import { DiskError, errnoOf, notFound } from "./disk-error.js";
 import {
   belongsTogether,
+  type Described,
   type FileFingerprint,
   fingerprintOf,
   type ObjectRecord,
@@ -10,12 +11,6 @@ import {
 } from "./record.js";
 import type { Store } from "./store.js";
 import { readFlags, readSmall } from "./whole-file.js";
-
-/** What a file is, and its record unless it is the one that the asker knows already. */
-export interface Described {
-  readonly file: FileFingerprint;
-  readonly record: ObjectRecord | undefined;
-}
 
 /** An open body with its description; whoever gets it closes `fd`. */
 export interface OpenBody extends Described {

@@ -1,5 +1,5 @@
+import { abortable } from "../../abortable.js";
 import type { Body } from "../../backend.js";
-import { unlessAborted } from "./abort.js";
 
 /** Content up to this size is written by one job. */
 export const maxSmallBytes = 64 * 1024;
@@ -9,12 +9,10 @@ const writeBytes = 512 * 1024;
 /** Reads a body in portions that are worth a write. */
 export class Incoming {
   readonly #pieces: AsyncIterator<Uint8Array>;
-  readonly #signal: AbortSignal | undefined;
   #isDone = false;
 
   constructor(body: Body, signal: AbortSignal | undefined) {
-    this.#pieces = body.open()[Symbol.asyncIterator]();
-    this.#signal = signal;
+    this.#pieces = abortable(body.open(), signal)[Symbol.asyncIterator]();
   }
 
   /** True when the content has ended. */
@@ -27,7 +25,7 @@ export class Incoming {
     const portion: Uint8Array[] = [];
     let size = 0;
     while (size < minBytes && !this.#isDone) {
-      const step = await unlessAborted(this.#pieces.next(), this.#signal);
+      const step = await this.#pieces.next();
       if (step.done) {
         this.#isDone = true;
         break;

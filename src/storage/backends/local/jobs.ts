@@ -1,8 +1,7 @@
 import type { SentError } from "./disk-error.js";
-import type { Described } from "./find.js";
 import type { ListJob, ListReply } from "./list.js";
 import type { ReadJob, ReadReply } from "./read.js";
-import type { FileFingerprint } from "./record.js";
+import type { Described, FileFingerprint } from "./record.js";
 import type { RemoveJob } from "./remove.js";
 import type { StoreSettings } from "./store.js";
 import type { AssembleJob, CopyJob, StreamedJob, WriteJob } from "./write.js";

@@ -1,9 +1,9 @@
 import { closeSync, readSync } from "node:fs";
 import type { ByteRange } from "../../backend.js";
 import { DiskError } from "./disk-error.js";
-import { type Described, openObject } from "./find.js";
+import { openObject } from "./find.js";
 import { type Span, spanOf } from "./range.js";
-import type { FileFingerprint } from "./record.js";
+import type { Described, FileFingerprint } from "./record.js";
 import type { Store } from "./store.js";
 
 export interface ReadJob {

@@ -24,6 +24,12 @@ export interface ObjectRecord extends Fingerprint, ObjectDescription {
   readonly checksum: Checksum | undefined;
 }
 
+/** What a file is, and its record unless it is the one that the asker knows already. */
+export interface Described {
+  readonly file: FileFingerprint;
+  readonly record: ObjectRecord | undefined;
+}
+
 /** The content of a sidecar, and of the pending file that becomes it. */
 export interface PendingRecord {
   readonly key: string;

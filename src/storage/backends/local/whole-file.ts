@@ -45,7 +45,13 @@ export function stamp(fd: number, replaced: Stats | undefined): FileFingerprint 
   const nowUs = Date.now() * 1000 + Number((process.hrtime.bigint() / 1000n) % 1000n);
   const beforeUs = replaced === undefined ? 0 : fingerprintOf(replaced).stampUs;
   const stampUs = beforeUs < nowUs + maxAheadUs ? Math.max(nowUs, beforeUs + 1) : nowUs;
-  futimesSync(fd, stampUs / 1_000_000, stampUs / 1_000_000);
+  return setStamp(fd, stampUs);
+}
+
+/** Dates an open file. Seconds are cut to microseconds on their way, so they aim at the middle of one. */
+export function setStamp(fd: number, stampUs: number): FileFingerprint {
+  const seconds = (stampUs + 0.5) / 1_000_000;
+  futimesSync(fd, seconds, seconds);
   return fingerprintOf(fstatSync(fd));
 }
 

@@ -11,12 +11,13 @@ import {
 import type { WriteConditions } from "../../backend.js";
 import { ChecksumBuilder } from "../../checksum.js";
 import { DiskError, notFound } from "./disk-error.js";
-import { type Described, openObject } from "./find.js";
+import { openObject } from "./find.js";
 import { isVisibleFolder } from "./folders.js";
 import { folderOf } from "./layout.js";
 import { publish } from "./publish.js";
 import {
   belongsTogether,
+  type Described,
   type FileFingerprint,
   fingerprintOf,
   type ObjectRecord,
