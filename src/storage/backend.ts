@@ -51,6 +51,8 @@ export type ByteRange =
 /** Options of every call. `signal` aborts it: the call rejects and leaves nothing behind. */
 export interface CallOptions {
   readonly signal: AbortSignal | undefined;
+  /** Call it when bytes moved: a call that is silent for too long is taken for dead. */
+  readonly onProgress?: (() => void) | undefined;
 }
 
 export interface ReadOptions extends CallOptions {
@@ -183,9 +185,13 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   stat(key: Key, options: CallOptions): Promise<ObjectStat>;
   /** A missing key is an error classified `not_found`, raised here and not by the body. */
   read(key: Key, options: ReadOptions): Promise<OpenedObject>;
-  /** All or nothing: until it resolves readers see the old object; if it rejects they always will. */
+  /**
+   * All or nothing: until it resolves readers see the old object; if it rejects they always will. So one whose
+   * signal fires when it can no longer be stopped resolves. Layers wait a while for that; one that is silent for
+   * longer is given up, and whether it was done is then not known.
+   */
   write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat>;
-  /** As {@link write}, from another object with its description; the bytes stay with the provider. */
+  /** As {@link write}, also when its signal fires, from another object with its description; the bytes stay with the provider. */
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat>;
   /** Idempotent. Resolves to whether the key was there; while others change it too, exact only with `exactDelete`. */
   remove(key: Key, options: CallOptions): Promise<boolean>;
@@ -206,7 +212,7 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
     body: Body,
     options: CallOptions,
   ): Promise<UploadedPart>;
-  /** Publishes the parts in the order of their numbers, all or nothing, like {@link write}. */
+  /** Publishes the parts in the order of their numbers, all or nothing, like {@link write}, also when its signal fires. */
   completeUpload(
     key: Key,
     uploadId: string,

@@ -1,19 +1,21 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Key, type OpenedObject, type ReadOptions, Storage, timeout } from "svc-infra/storage";
 import { oddPieces, sampleBytes } from "svc-infra/storage/conformance";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { describe, expect, it } from "vitest";
+import { ended, pass, useFakeClock } from "./fake-clock.js";
 import { ScriptedBackend } from "./scripted-backend.js";
+
+useFakeClock();
 
 async function* slowly(pieces: number, pauseMs: number): AsyncGenerator<Uint8Array> {
   for (let index = 0; index < pieces; index++) {
-    await sleep(pauseMs);
+    await pass(pauseMs);
     yield Buffer.from(String(index));
   }
 }
 
 describe("timeout", () => {
-  it.each([
+  it.each<readonly [string, (storage: Storage) => Promise<unknown>]>([
     ["stat", (storage: Storage) => storage.getMetadata("a")],
     ["list", (storage: Storage) => storage.list()],
     ["remove", (storage: Storage) => storage.delete("a")],
@@ -25,7 +27,7 @@ describe("timeout", () => {
     const storage = new Storage(backend).with(timeout(30));
     await storage.put("a", "content");
     backend.plan(...(verb === "copy" ? (["pass", "hang"] as const) : (["hang"] as const)));
-    await expect(call(storage)).rejects.toMatchObject({
+    await expect(ended(call(storage))).rejects.toMatchObject({
       code: "timeout",
       message: expect.stringContaining("30 ms"),
     });
@@ -34,7 +36,7 @@ describe("timeout", () => {
 
   it("lets a slow source take as long as it likes, as long as it gives something", async () => {
     const storage = new Storage(new MemoryBackend()).with(timeout(80));
-    const { size } = await storage.put("a", slowly(8, 25), { contentType: "text/plain" });
+    const { size } = await ended(storage.put("a", slowly(8, 35), { contentType: "text/plain" }));
     expect(size).toBe(8);
   });
 
@@ -44,7 +46,7 @@ describe("timeout", () => {
       yield Buffer.alloc(100_000);
       await new Promise(() => undefined);
     }
-    await expect(storage.put("a", stuck(), { contentType: "a/b" })).rejects.toMatchObject({
+    await expect(ended(storage.put("a", stuck(), { contentType: "a/b" }))).rejects.toMatchObject({
       code: "timeout",
     });
     expect(await storage.exists("a")).toBe(false);
@@ -56,10 +58,10 @@ describe("timeout", () => {
     await storage.put("a", bytes);
     const pieces: Uint8Array[] = [];
     const { body } = await storage.open("a");
-    await sleep(60);
+    await ended(pass(60));
     for await (const piece of body) {
       pieces.push(piece);
-      if (pieces.length < 3) await sleep(60);
+      if (pieces.length < 3) await ended(pass(60));
     }
     expect(Buffer.compare(Buffer.concat(pieces), bytes)).toBe(0);
   });
@@ -78,7 +80,7 @@ describe("timeout", () => {
     }
     const storage = new Storage(new Stalling()).with(timeout(30));
     await storage.put("a", "content");
-    await expect(storage.get("a")).rejects.toMatchObject({ code: "timeout" });
+    await expect(ended(storage.get("a"))).rejects.toMatchObject({ code: "timeout" });
   });
 
   it("closes what a backend opens after its time", async () => {
@@ -86,7 +88,7 @@ describe("timeout", () => {
     class Late extends ScriptedBackend {
       override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
         const { stat, start, end, body } = await super.read(key, { ...options, signal: undefined });
-        await sleep(60);
+        await pass(60);
         const close = async () => {
           closed++;
         };
@@ -95,8 +97,8 @@ describe("timeout", () => {
     }
     const storage = new Storage(new Late()).with(timeout(20));
     await storage.put("a", "content");
-    await expect(storage.open("a")).rejects.toMatchObject({ code: "timeout" });
-    await sleep(80);
+    await expect(ended(storage.open("a"))).rejects.toMatchObject({ code: "timeout" });
+    await ended(pass(80));
     expect(closed).toBe(1);
   });
 

@@ -75,7 +75,7 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   }
 
   stat(key: Key, options: CallOptions): Promise<ObjectStat> {
-    return this.around(plain("stat", key, options), (signal) => this.inner.stat(key, { signal }));
+    return this.around(plain("stat", key, options), (signal) => this.inner.stat(key, { ...options, signal }));
   }
 
   read(key: Key, options: ReadOptions): Promise<OpenedObject> {
@@ -95,12 +95,14 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   }
 
   remove(key: Key, options: CallOptions): Promise<boolean> {
-    return this.around(plain("remove", key, options), (signal) => this.inner.remove(key, { signal }));
+    return this.around(plain("remove", key, options), (signal) =>
+      this.inner.remove(key, { ...options, signal }),
+    );
   }
 
   removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
     return this.around(plain("removeMany", undefined, options), (signal) =>
-      this.inner.removeMany(keys, { signal }),
+      this.inner.removeMany(keys, { ...options, signal }),
     );
   }
 
@@ -132,7 +134,7 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
     options: CallOptions,
   ): Promise<UploadedPart> {
     return this.around(plain("writePart", key, options), (signal) =>
-      this.inner.writePart(key, uploadId, number, body, { signal }),
+      this.inner.writePart(key, uploadId, number, body, { ...options, signal }),
     );
   }
 
@@ -149,7 +151,7 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
 
   abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void> {
     return this.around(plain("abortUpload", key, options), (signal) =>
-      this.inner.abortUpload(key, uploadId, { signal }),
+      this.inner.abortUpload(key, uploadId, { ...options, signal }),
     );
   }
 

@@ -10,6 +10,7 @@ export class Deadline {
   readonly #outer: AbortSignal | undefined;
   readonly #onAbort = () => this.#controller.abort(this.#outer?.reason);
   #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
   constructor(timeoutMs: number, outer: AbortSignal | undefined) {
     this.#timeoutMs = timeoutMs;
@@ -23,9 +24,10 @@ export class Deadline {
     return this.#controller.signal;
   }
 
-  /** Something happened: the time begins anew. */
+  /** Something happened: the time begins anew, unless it is over. */
   progress(): void {
     this.pause();
+    if (this.#isOver) return;
     this.#timer = setTimeout(() => this.#expire(), this.#timeoutMs);
   }
 
@@ -35,11 +37,13 @@ export class Deadline {
   }
 
   end(): void {
+    this.#isOver = true;
     this.pause();
     this.#outer?.removeEventListener("abort", this.#onAbort);
   }
 
   #expire(): void {
+    this.#isOver = true;
     this.#controller.abort(new TimeoutError({ message: `no progress for ${this.#timeoutMs} ms` }));
   }
 }

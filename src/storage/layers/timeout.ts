@@ -4,28 +4,37 @@ import type {
   Bytes,
   CallOptions,
   Capabilities,
+  CopyOptions,
   Layer,
   ObjectStat,
   OpenedObject,
   ReadOptions,
   StorageBackend,
   UploadedPart,
+  WriteConditions,
   WriteOptions,
 } from "../backend.js";
 import { StorageConfigurationError } from "../error.js";
 import type { Key } from "../key.js";
 import { AroundBackend, type BackendCall, type Next } from "./around.js";
 import { Deadline } from "./deadline.js";
+import { settled } from "./settled.js";
 import { WatchedOpened } from "./watched-opened.js";
 
 /** Content larger than this is given on in pieces, because only pieces show progress. */
 const maxAtOnceBytes = 1_048_576;
 const pieceBytes = 262_144;
 
+/** Longest wait for a change whose time is over, in milliseconds; no longer than that time itself. */
+const maxGraceMs = 5000;
+
 /**
  * Ends a call that makes no progress for `timeoutMs` with `timeout`, and tells the backend to stop. For most
  * calls that is their whole time; for content on its way in or out it is the time between two pieces. Time in
  * which the reader of a body does not ask for more does not count.
+ *
+ * A write, a copy or a completion is then given as long again, 5 seconds at most, to tell how it ended; the same
+ * holds when the caller's signal fires. If it was done that is the answer. Only one that tells nothing is in doubt.
  */
 export function timeout(timeoutMs: number): Layer {
   if (!(timeoutMs >= 1 && timeoutMs < 2 ** 31)) {
@@ -43,12 +52,20 @@ class TimedBackend<C extends Capabilities> extends AroundBackend<C> {
   }
 
   protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
-    return this.#within(call.signal, ({ signal }) => next(signal));
+    return this.#within(call.signal, (deadline) =>
+      unlessAborted(() => next(deadline.signal), deadline.signal),
+    );
   }
 
   override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    return this.#within(options.signal, (deadline) =>
-      this.inner.write(key, inPieces(body, deadline), { ...options, signal: deadline.signal }),
+    return this.#change(options, (deadline) =>
+      this.inner.write(key, inPieces(body, deadline), { ...options, ...watching(deadline, options) }),
+    );
+  }
+
+  override copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    return this.#change(options, (deadline) =>
+      this.inner.copy(from, to, { ...options, ...watching(deadline, options) }),
     );
   }
 
@@ -59,8 +76,21 @@ class TimedBackend<C extends Capabilities> extends AroundBackend<C> {
     body: Body,
     options: CallOptions,
   ): Promise<UploadedPart> {
-    return this.#within(options.signal, (deadline) =>
-      this.inner.writePart(key, uploadId, number, inPieces(body, deadline), { signal: deadline.signal }),
+    return this.#within(options.signal, (deadline) => {
+      const watched = { ...options, ...watching(deadline, options) };
+      const write = () => this.inner.writePart(key, uploadId, number, inPieces(body, deadline), watched);
+      return unlessAborted(write, deadline.signal);
+    });
+  }
+
+  override completeUpload(
+    key: Key,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: CallOptions & WriteConditions,
+  ): Promise<ObjectStat> {
+    return this.#change(options, (deadline) =>
+      this.inner.completeUpload(key, uploadId, parts, { ...options, ...watching(deadline, options) }),
     );
   }
 
@@ -86,14 +116,31 @@ class TimedBackend<C extends Capabilities> extends AroundBackend<C> {
     }, signal);
   }
 
+  /** What is being published when its time is over may be done: the caller is to hear the truth. */
+  #change<T>({ signal }: CallOptions, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const graceMs = Math.min(this.#timeoutMs, maxGraceMs);
+    return this.#within(signal, (deadline) => settled(() => work(deadline), deadline.signal, graceMs));
+  }
+
   async #within<T>(outer: AbortSignal | undefined, work: (deadline: Deadline) => Promise<T>): Promise<T> {
     const deadline = new Deadline(this.#timeoutMs, outer);
     try {
-      return await unlessAborted(() => work(deadline), deadline.signal);
+      return await work(deadline);
     } finally {
       deadline.end();
     }
   }
+}
+
+/** Bytes that move inside the backend are progress, too. */
+function watching(deadline: Deadline, { onProgress }: CallOptions): CallOptions {
+  return {
+    signal: deadline.signal,
+    onProgress: () => {
+      deadline.progress();
+      onProgress?.();
+    },
+  };
 }
 
 function watched(opened: OpenedObject, deadline: Deadline): OpenedObject {
