@@ -116,7 +116,7 @@ describe.each(changes)("a %s whose time is over", (_name, change) => {
     };
     const backend = new Publishing(publish);
     const layers = stack({ prefix: "t/", retry: {}, metrics: { operation: () => {}, fileSize: () => {} } });
-    const storage = new Storage(backend).with(timeout(30), ...layers);
+    const storage = new Storage(backend).with(timeout(30), ...layers, timeout(30));
     await ended(storage.put("a", "content"));
     await ended(change(storage, {}));
     expect(await storage.exists("b")).toBe(true);
@@ -128,7 +128,7 @@ describe.each(changes)("a %s whose time is over", (_name, change) => {
       onProgress?.();
     });
     await ended(change(storage, {})).catch(() => undefined);
-    await vi.advanceTimersByTimeAsync(200);
+    await vi.advanceTimersByTimeAsync(150);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
