@@ -1,7 +1,9 @@
-import type { ByteRange } from "./backend.js";
+import type { ByteRange, ListOptions, SignOptions } from "./backend.js";
 import { isContentType } from "./content-type.js";
 import { InvalidArgumentError } from "./error.js";
-import { type Key, parseKey } from "./key.js";
+import { type Key, parseKey, parsePrefix } from "./key.js";
+import { parseFilename } from "./metadata.js";
+import type { ListPageOptions, UploadUrlOptions, UrlOptions } from "./options.js";
 
 /** Seconds a signed URL lives unless said otherwise. */
 export const defaultUrlSeconds = 3600;
@@ -31,6 +33,38 @@ export function isLimit(bytes: unknown): bytes is number {
   return typeof bytes === "number" && bytes >= 0;
 }
 
+/** A tenant's id, which can be a segment of keys. */
+export function checkTenant(id: unknown): string {
+  if (typeof id === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(id) && id !== "public") return id;
+  throw new InvalidArgumentError({ message: "a tenant id is 1 to 64 of A-Z a-z 0-9 _ -, and not 'public'" });
+}
+
+/** What a signed URL shall allow, checked and complete. */
+export function toSignOptions(
+  method: "get" | "put",
+  options: UrlOptions & Partial<UploadUrlOptions>,
+): SignOptions {
+  checkOptions(options);
+  return {
+    method,
+    expiresAt: expiry(options.expiresIn),
+    download: options.download ?? false,
+    filename: parseFilename(options.filename),
+    contentType: checkContentType(options.contentType),
+  };
+}
+
+/** What page is asked for, checked and complete. */
+export function toListOptions(options: ListPageOptions): ListOptions {
+  return {
+    prefix: parsePrefix(options.prefix ?? ""),
+    delimiter: checkDelimiter(options.delimiter),
+    cursor: options.cursor,
+    limit: checkLimit(options.limit),
+    signal: options.signal,
+  };
+}
+
 /** When a URL that lives so many seconds from now expires. */
 export function expiry(seconds: number = defaultUrlSeconds): Date {
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxUrlSeconds) {
@@ -50,13 +84,13 @@ export function checkRange(range: ByteRange): ByteRange {
 }
 
 /** 1 to 1,000 entries of a listing; 100 unless said otherwise. */
-export function checkLimit(limit = 100): number {
+function checkLimit(limit = 100): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
   throw new InvalidArgumentError({ message: "limit must be a whole number from 1 to 1000" });
 }
 
 /** `/` or none. */
-export function checkDelimiter(delimiter: string | undefined): "/" | undefined {
+function checkDelimiter(delimiter: string | undefined): "/" | undefined {
   if (delimiter === undefined || delimiter === "/") return delimiter;
   throw new InvalidArgumentError({ message: "the only delimiter is '/'" });
 }

@@ -1,8 +1,9 @@
 import { type Environment, readEnvironment } from "../kernel/index.js";
 import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
 import { stack } from "./layers/stack.js";
+import type { StorageOptions } from "./options.js";
 import type { EasyStorageOptions, StorageSettings } from "./settings.js";
-import { Storage, type StorageOptions } from "./storage.js";
+import { Storage } from "./storage.js";
 
 /** What a storage of {@link easyStorage} was made from. */
 export interface StorageConfiguration {

@@ -6,6 +6,11 @@ import type { FileBody } from "./file-body.js";
 /** An option that compiles only where the capability may be there. */
 export type IfCapable<Flag extends boolean, Value> = [Flag] extends [false] ? undefined : Value;
 
+export interface StorageOptions {
+  /** Largest object that may be put, in bytes; unlimited by default (the HTTP routes have a limit of their own). */
+  readonly maxBytes?: number | undefined;
+}
+
 export interface SignalOption {
   /** Aborts the call; it rejects with `aborted`, or `timeout` for `AbortSignal.timeout()`. */
   readonly signal?: AbortSignal | undefined;

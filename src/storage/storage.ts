@@ -1,13 +1,4 @@
-import {
-  checkContentType,
-  checkDelimiter,
-  checkKeys,
-  checkLimit,
-  checkOptions,
-  checkRange,
-  expiry,
-  isLimit,
-} from "./arguments.js";
+import { checkKeys, checkRange, checkTenant, isLimit, toListOptions, toSignOptions } from "./arguments.js";
 import type {
   CallOptions,
   Capabilities,
@@ -26,7 +17,6 @@ import { attempt, attemptAnyway, type MadeCall, toStorageError } from "./failure
 import { FileBody, readAll, verify } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
-import { parseFilename } from "./metadata.js";
 import { MultipartUpload } from "./multipart-upload.js";
 import type {
   ConditionOptions,
@@ -40,18 +30,11 @@ import type {
   OpenOptions,
   PutOptions,
   SignalOption,
+  StorageOptions,
   StoredFile,
   UploadUrlOptions,
   UrlOptions,
 } from "./options.js";
-
-/** Most keys that a backend is asked to remove at once. */
-const maxRemovals = 1000;
-
-export interface StorageOptions {
-  /** Largest object that may be put, in bytes; unlimited by default (the HTTP routes have a limit of their own). */
-  readonly maxBytes?: number | undefined;
-}
 
 /**
  * What an application holds: one interface over every backend.
@@ -98,12 +81,7 @@ export class Storage<C extends Capabilities = Capabilities> {
    * @param id - 1 to 64 of `A-Z a-z 0-9 _ -`, not `public`.
    */
   forTenant(id: string): Storage<C> {
-    if (typeof id !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(id) || id === "public") {
-      throw new InvalidArgumentError({
-        message: "a tenant id is 1 to 64 of A-Z a-z 0-9 _ -, and not 'public'",
-      });
-    }
-    return this.with(prefix(`${id}/`));
+    return this.with(prefix(`${checkTenant(id)}/`));
   }
 
   /** Stores content under a key: all of it or nothing, replacing what was there. */
@@ -167,7 +145,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
     return this.#run("deleteMany", undefined, options, async () => {
       const { signal } = options;
-      const failures = await this.#removeMany(checkKeys(keys), { signal });
+      const failures = await removeInBatches(this.#backend, checkKeys(keys), { signal });
       const call = { backend: this.#backend, operation: "deleteMany", signal } as const;
       return failures.map(({ key, error }) => ({ key, error: toStorageError(error, { ...call, key }) }));
     });
@@ -328,22 +306,8 @@ export class Storage<C extends Capabilities = Capabilities> {
     return toStoredFile(stat, url);
   }
 
-  async #removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
-    const failures: RemoveFailure[] = [];
-    for (let at = 0; at < keys.length; at += maxRemovals) {
-      failures.push(...(await this.#backend.removeMany(keys.slice(at, at + maxRemovals), options)));
-    }
-    return failures;
-  }
-
   async #page(options: ListPageOptions): Promise<FilePage> {
-    return this.#backend.list({
-      prefix: parsePrefix(options.prefix ?? ""),
-      delimiter: checkDelimiter(options.delimiter),
-      cursor: options.cursor,
-      limit: checkLimit(options.limit),
-      signal: options.signal,
-    });
+    return this.#backend.list(toListOptions(options));
   }
 
   async *#pages(options: ListKeysOptions): AsyncGenerator<FilePage> {
@@ -365,20 +329,28 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   #sign(method: "get" | "put", key: Key, options: UrlOptions & Partial<UploadUrlOptions>): Promise<string> {
-    checkOptions(options);
-    return this.#backend.sign(key, {
-      method,
-      expiresAt: expiry(options.expiresIn),
-      download: options.download ?? false,
-      filename: parseFilename(options.filename),
-      contentType: checkContentType(options.contentType),
-    });
+    return this.#backend.sign(key, toSignOptions(method, options));
   }
 
   /** Asked for before a write, so that a signer that fails leaves nothing stored. */
   async #urlOf(key: Key): Promise<string | undefined> {
     return this.capabilities.signGet ? this.#sign("get", key, {}) : undefined;
   }
+}
+
+/** Most keys that a backend is asked to remove at once. */
+const maxRemovals = 1000;
+
+async function removeInBatches(
+  backend: StorageBackend,
+  keys: readonly Key[],
+  options: CallOptions,
+): Promise<readonly RemoveFailure[]> {
+  const failures: RemoveFailure[] = [];
+  for (let at = 0; at < keys.length; at += maxRemovals) {
+    failures.push(...(await backend.removeMany(keys.slice(at, at + maxRemovals), options)));
+  }
+  return failures;
 }
 
 /** Spelled out, as spreading costs more than the rest of a small put. */
