@@ -1,0 +1,3 @@
+import { ensureBuilt, ensureInstalled } from "./prepare.js";
+
+process.exitCode = ensureInstalled() && ensureBuilt() ? 0 : 1;
