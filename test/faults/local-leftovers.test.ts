@@ -1,14 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { thisHost } from "#dist/storage/backends/local/holder.js";
 import { freshStorage, outcomeOf, storageOn, textOf } from "../storage/local/fresh-store.js";
 
 /** A process that is certainly gone. */
 const deadPid = spawnSync(process.execPath, ["--version"]).pid;
-const living = { host: hostname(), pid: process.pid, startedAt: "1" };
-const dead = { host: hostname(), pid: deadPid, startedAt: "1" };
+const living = { host: thisHost, pid: process.pid, startedAt: "1", user: "another" };
+const dead = { ...living, pid: deadPid };
 
 async function lock(base: string, key: string, holder: object): Promise<string> {
   const path = join(base, ".svc-infra/pending", key.replaceAll("/", "~"));

@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import { unlessAborted } from "../../abortable.js";
 import type {
   Body,
   CallOptions,
@@ -23,17 +22,17 @@ import type { Key } from "../../key.js";
 import { UrlSigner } from "../../signed-url.js";
 import { classifyDiskError } from "./classify.js";
 import { parseCursor, writeCursor } from "./cursor.js";
-import { DiskError, isBusy } from "./disk-error.js";
+import { DiskError } from "./disk-error.js";
 import type { Answer } from "./disk-threads.js";
 import { Incoming, maxSmallBytes } from "./incoming.js";
-import type { JobKind, JobKinds } from "./jobs.js";
-import { KeyQueue } from "./key-queue.js";
 import { checkSegments } from "./layout.js";
-import { Uploads, writeTemp } from "./multipart.js";
-import { type Durability, type OpenStore, openStore } from "./opening.js";
-import { Outgoing } from "./outgoing.js";
+import { Uploads } from "./multipart.js";
+import type { OpenStore } from "./open-store.js";
+import { toOpened } from "./opened.js";
+import { type Durability, openStore } from "./opening.js";
 import {
   type Described,
+  draftOf,
   type FileFingerprint,
   type ObjectRecord,
   type RecordDraft,
@@ -41,8 +40,8 @@ import {
 } from "./record.js";
 import { type CachedRecord, RecordCache } from "./record-cache.js";
 import { keptSecret } from "./secret.js";
-import type { TempFile } from "./temp-file.js";
 import { randomToken } from "./temp-name.js";
+import { writeTemp } from "./write-temp.js";
 
 /** How a local backend is set up. */
 export interface LocalBackendOptions {
@@ -67,10 +66,6 @@ const capabilities = {
   minPartBytes: 1,
 } as const;
 
-/** How long a write waits for writers of other processes, in milliseconds. */
-const maxBusyMs = 40_000;
-const maxBusyPauseMs = 16;
-
 /**
  * Objects as plain files in a folder, their metadata as JSON files beside them (`.svc-infra/meta`).
  *
@@ -83,7 +78,6 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   readonly capabilities = capabilities;
   readonly #options: Required<LocalBackendOptions> & { readonly secrets: readonly string[] };
   readonly #records = new RecordCache();
-  readonly #writers = new KeyQueue();
   #opening: Promise<OpenStore> | undefined;
   #signer: Promise<UrlSigner> | undefined;
   #isClosed = false;
@@ -104,10 +98,8 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   async stat(key: Key, { signal }: CallOptions): Promise<ObjectStat> {
     checkSegments(key);
     const known = this.#records.get(key);
-    const described = await unlessAborted(
-      () => this.#run("stat", { key, known: known?.file }, ({ reply }) => reply),
-      signal,
-    );
+    const open = await this.#open();
+    const described = await open.ask("stat", { key, known: known?.file }, signal);
     return toStat(key, this.#recordOf(key, described, known));
   }
 
@@ -116,13 +108,10 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     signal?.throwIfAborted();
     const known = this.#records.get(key);
     const job = { key, known: known?.file, knownVersion: known?.record.version, range, ifMatch };
-    const opened = await this.#run(
-      "read",
-      job,
-      (answer) => this.#toOpened(key, answer, known, signal),
-      undefined,
-      maxSmallBytes,
-    );
+    const { threads } = await this.#open();
+    const use = ({ reply, bytes }: Answer<"read">) =>
+      toOpened(toStat(key, this.#recordOf(key, reply, known)), reply, bytes, signal);
+    const opened = await threads.run("read", job, use, { signal, room: maxSmallBytes });
     if (!signal?.aborted) return opened;
     await opened.close();
     throw signal.reason;
@@ -144,17 +133,18 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     return this.#writeStream(key, body, incoming, head, options);
   }
 
-  async copy(from: Key, to: Key, { ifAbsent, ifMatch, signal }: CopyOptions): Promise<ObjectStat> {
+  async copy(from: Key, to: Key, { ifAbsent, ifMatch, ...options }: CopyOptions): Promise<ObjectStat> {
     checkSegments(from);
     checkSegments(to);
     const job = { from, to, version: randomToken(), ifAbsent, ifMatch };
-    const described = await this.#commit("copy", to, job, signal);
+    const described = await (await this.#open()).commit("copy", to, job, options);
     return toStat(to, this.#recordOf(to, described));
   }
 
   async remove(key: Key, { signal }: CallOptions): Promise<boolean> {
     checkSegments(key);
-    const wasThere = await this.#commit("remove", key, { key, version: randomToken() }, signal);
+    const open = await this.#open();
+    const wasThere = await open.commit("remove", key, { key, version: randomToken() }, { signal });
     this.#records.delete(key);
     return wasThere;
   }
@@ -170,9 +160,8 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   async list({ prefix, delimiter, cursor, limit, signal }: ListOptions): Promise<ListPage> {
     const after = parseCursor(prefix, cursor);
-    const { listThread } = await this.#open();
-    const job = { prefix, delimiter, after, limit };
-    const page = await unlessAborted(() => listThread.run("list", job, ({ reply }) => reply), signal);
+    const open = await this.#open();
+    const page = await open.ask("list", { prefix, delimiter, after, limit }, signal);
     return {
       items: page.files.map(([key, size, ms]) => ({ key: key as Key, size, lastModified: new Date(ms) })),
       prefixes: page.prefixes,
@@ -213,27 +202,20 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     key: Key,
     uploadId: string,
     parts: readonly UploadedPart[],
-    { ifAbsent, ifMatch, signal }: CallOptions & WriteConditions,
+    options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
-    const uploads = await this.#uploads();
-    const description = await uploads.description(key, uploadId);
-    const paths = await uploads.paths(uploadId, parts);
-    const draft: RecordDraft = { ...description, version: randomToken(), size: 0, checksum: undefined };
-    const job = { key, draft, ifAbsent, ifMatch, parts: paths };
-    const described = await this.#commit("assemble", key, job, signal);
-    await uploads.drop(uploadId);
+    const described = await (await this.#uploads()).complete(key, uploadId, parts, options);
     return toStat(key, this.#recordOf(key, described));
   }
 
   async abortUpload(key: Key, uploadId: string, _options: CallOptions): Promise<void> {
-    const uploads = await this.#uploads();
-    if (await uploads.belongs(key, uploadId)) await uploads.drop(uploadId);
+    await (await this.#uploads()).abort(key, uploadId);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     const open = await this.#opening?.catch(() => undefined);
-    await Promise.all([open?.threads.close(), open?.listThread.close()]);
+    await open?.close();
   }
 
   async #readHead(incoming: Incoming): Promise<Uint8Array[]> {
@@ -253,7 +235,8 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   ): Promise<ObjectStat> {
     const draft = draftOf(options, bytes.byteLength, checksum);
     const job = { key, draft, ifAbsent: options.ifAbsent, ifMatch: options.ifMatch };
-    const file = await this.#commit("putBytes", key, job, options.signal, bytes);
+    const open = await this.#open();
+    const file = await open.commit("putBytes", key, job, { signal: options.signal, payload: bytes });
     return this.#written(key, draft, file);
   }
 
@@ -264,26 +247,18 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     head: readonly Uint8Array[],
     options: WriteOptions,
   ): Promise<ObjectStat> {
-    const { store } = await this.#open();
-    const file = await writeTemp(store.newTemp(), incoming, head);
-    const draft = draftOf(options, file.size, body.checksum());
-    return this.#written(key, draft, await this.#publish(key, draft, file, options));
-  }
-
-  async #publish(
-    key: Key,
-    draft: RecordDraft,
-    file: TempFile,
-    { ifAbsent, ifMatch, signal }: WriteOptions,
-  ): Promise<FileFingerprint> {
-    const job = { key, draft, ifAbsent, ifMatch, temp: file.path, fd: file.fd };
+    const { ifAbsent, ifMatch, signal, onProgress } = options;
+    const open = await this.#open();
+    const temp = await writeTemp(open.store.newTemp(), incoming, { first: head, onProgress });
+    const draft = draftOf(options, temp.size, body.checksum());
+    const job = { key, draft, ifAbsent, ifMatch, temp: temp.path, fd: temp.fd };
     try {
-      const published = await this.#commit("putStreamed", key, job, signal);
-      await file.close();
-      return published;
+      return this.#written(key, draft, await open.commit("putStreamed", key, job, { signal }));
     } catch (error) {
-      await file.discard();
+      await temp.discard();
       throw error;
+    } finally {
+      await temp.close().catch(() => undefined);
     }
   }
 
@@ -301,52 +276,6 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     return found;
   }
 
-  #toOpened(
-    key: Key,
-    { reply, bytes }: Answer<"read">,
-    known: CachedRecord | undefined,
-    signal: AbortSignal | undefined,
-  ): OpenedObject {
-    const { start, end, fd } = reply;
-    const stat = toStat(key, this.#recordOf(key, reply, known));
-    if (fd === undefined) return openedBytes(stat, start, Buffer.from(bytes.subarray(0, end - start)));
-    const body = new Outgoing(fd, start, end, signal);
-    return { stat, start, end, bytes: undefined, body, close: async () => body.close() };
-  }
-
-  /** Runs a job that changes a key; one at a time, and again while another process is at it. */
-  #commit<Kind extends "putBytes" | "putStreamed" | "copy" | "assemble" | "remove">(
-    kind: Kind,
-    key: Key,
-    job: JobKinds[Kind]["job"],
-    signal: AbortSignal | undefined,
-    payload?: Uint8Array,
-  ): Promise<JobKinds[Kind]["reply"]> {
-    return this.#writers.run(key, async () => {
-      const startMs = performance.now();
-      for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, maxBusyPauseMs)) {
-        signal?.throwIfAborted();
-        try {
-          return await this.#run(kind, job, ({ reply }) => reply, payload);
-        } catch (error) {
-          if (!isBusy(error) || performance.now() - startMs > maxBusyMs) throw error;
-          await new Promise((done) => setTimeout(done, pauseMs * Math.random()));
-        }
-      }
-    });
-  }
-
-  async #run<Kind extends JobKind, T>(
-    kind: Kind,
-    job: JobKinds[Kind]["job"],
-    use: (answer: Answer<Kind>) => T,
-    payload?: Uint8Array,
-    room?: number,
-  ): Promise<T> {
-    const { threads } = await this.#open();
-    return threads.run(kind, job, use, payload, room);
-  }
-
   #open(): Promise<OpenStore> {
     if (this.#isClosed) return Promise.reject(new DiskError("unavailable", "the storage is closed"));
     this.#opening ??= openStore(this.#options.basePath, this.#options.durability).catch((error) => {
@@ -357,7 +286,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   async #uploads(): Promise<Uploads> {
-    return new Uploads((await this.#open()).store);
+    return new Uploads(await this.#open());
   }
 
   async #makeSigner(): Promise<UrlSigner> {
@@ -365,19 +294,4 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const signing = secrets.length > 0 ? secrets : [await keptSecret((await this.#open()).store)];
     return new UrlSigner({ baseUrl, secrets: signing });
   }
-}
-
-function draftOf(
-  { contentType, filename, metadata }: ObjectDescription,
-  size: number,
-  checksum: Checksum,
-): RecordDraft {
-  return { version: randomToken(), size, contentType, filename, metadata: { ...metadata }, checksum };
-}
-
-function openedBytes(stat: ObjectStat, start: number, bytes: Uint8Array): OpenedObject {
-  async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (bytes.byteLength > 0) yield bytes;
-  }
-  return { stat, start, end: start + bytes.byteLength, bytes, body: body(), close: async () => undefined };
 }

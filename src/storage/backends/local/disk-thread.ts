@@ -1,28 +1,20 @@
 import { Worker } from "node:worker_threads";
 import { DiskError } from "./disk-error.js";
-import type { JobKind, SentBatch, SentJob, SentOutcome, ThreadSettings } from "./jobs.js";
-import type { StoreSettings } from "./store.js";
+import { JobState, newJobStates } from "./job-state.js";
+import type { SentBatch, SentJob, SentOutcome, ThreadSettings } from "./jobs.js";
+import type { WaitingJob } from "./waiting-job.js";
 
 /** Bytes that travel with one batch. */
 export const slabBytes = 1024 * 1024;
-
-/** A job that waits for a thread, or for its answer. */
-export interface Waiting {
-  readonly store: StoreSettings;
-  readonly kind: JobKind;
-  readonly job: unknown;
-  readonly payload: Uint8Array;
-  readonly room: number;
-  readonly settle: (outcome: SentOutcome | Error, bytes: Uint8Array) => void;
-}
 
 /** One thread, working on one batch at a time. */
 export class DiskThread {
   isStarting = true;
   readonly #worker: Worker;
   readonly #bytes: Uint8Array;
+  readonly #states = newJobStates();
   readonly #onIdle: () => void;
-  #batch: readonly Waiting[] = [];
+  #batch: readonly WaitingJob[] = [];
   #whenIdle: (() => void) | undefined;
 
   constructor(turns: SharedArrayBuffer, onIdle: () => void, onLost: (error: Error) => void) {
@@ -31,7 +23,7 @@ export class DiskThread {
     this.#bytes = new Uint8Array(slab);
     // Descriptors are handed to the main thread, so the worker must not close them when it ends.
     this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
-      workerData: { turns, slab } satisfies ThreadSettings,
+      workerData: { turns, slab, states: this.#states } satisfies ThreadSettings,
       trackUnmanagedFds: false,
       execArgv: [],
       name: "svc-infra-disk",
@@ -43,7 +35,7 @@ export class DiskThread {
     });
     this.#worker.on("exit", () => {
       onLost(cause);
-      this.#finish((waiting) => waiting.settle(cause, this.#bytes));
+      this.#finish((waiting) => waiting.settle({ thrown: cause }, this.#bytes));
     });
   }
 
@@ -51,16 +43,19 @@ export class DiskThread {
     return !this.isStarting && this.#batch.length === 0;
   }
 
-  take(batch: readonly Waiting[]): void {
+  take(batch: readonly WaitingJob[]): void {
     this.#batch = batch;
+    batch.forEach((waiting, index) => {
+      waiting.join(new JobState(this.#states, index));
+    });
     this.#worker.ref();
     this.#worker.postMessage(JSON.stringify(this.#toSent(batch)));
   }
 
-  #toSent(batch: readonly Waiting[]): SentBatch {
-    const stores = [...new Set(batch.map(({ store }) => store))];
+  #toSent(batch: readonly WaitingJob[]): SentBatch {
+    const stores = [...new Set(batch.map(({ asked }) => asked.store))];
     let offset = 0;
-    const jobs = batch.map(({ store, kind, job, payload, room }) => {
+    const jobs = batch.map(({ asked: { store, kind, job, payload, room } }) => {
       this.#bytes.set(payload, offset);
       offset += room;
       return { store: stores.indexOf(store), kind, job, offset: offset - room, length: room } as SentJob;
@@ -83,16 +78,21 @@ export class DiskThread {
   #deliver(outcomes: readonly SentOutcome[]): void {
     let offset = 0;
     this.#finish((waiting, index) => {
-      const bytes = this.#bytes.subarray(offset, offset + waiting.room);
-      offset += waiting.room;
-      waiting.settle(outcomes[index] ?? new DiskError("unavailable", "a disk thread gave no answer"), bytes);
+      const { room } = waiting.asked;
+      const bytes = this.#bytes.subarray(offset, offset + room);
+      offset += room;
+      waiting.settle(outcomes[index] ?? { thrown: noAnswer() }, bytes);
     });
   }
 
-  #finish(settle: (waiting: Waiting, index: number) => void): void {
+  #finish(settle: (waiting: WaitingJob, index: number) => void): void {
     const batch = this.#batch;
     this.#batch = [];
     batch.forEach(settle);
     this.#whenIdle?.();
   }
+}
+
+function noAnswer(): DiskError {
+  return new DiskError("unavailable", "a disk thread gave no answer");
 }

@@ -1,7 +1,8 @@
 import { DiskError, receiveError } from "./disk-error.js";
-import type { JobKind, JobKinds, SentOutcome } from "./jobs.js";
+import type { JobKind, JobKinds } from "./jobs.js";
 import type { StoreSettings } from "./store.js";
 import { ThreadGroup } from "./thread-group.js";
+import { type Outcome, WaitingJob } from "./waiting-job.js";
 
 const noBytes = new Uint8Array(0);
 
@@ -15,6 +16,17 @@ const groups = { full: new ThreadGroup(6), fast: new ThreadGroup(2), list: new T
 export interface Answer<Kind extends JobKind> {
   readonly reply: JobKinds[Kind]["reply"];
   readonly bytes: Uint8Array;
+}
+
+/** What goes with a job. */
+export interface JobOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then while a long job moves bytes. */
+  readonly onProgress?: (() => void) | undefined;
+  /** Copied before the next turn of the event loop ends. */
+  readonly payload?: Uint8Array;
+  /** Bytes that the answer may need. */
+  readonly room?: number;
 }
 
 /** Runs the blocking work of one store on the threads of the process. */
@@ -37,28 +49,28 @@ export class DiskThreads {
   }
 
   /**
-   * Runs a job and hands its answer to `use` in the same turn.
-   *
-   * @param payload - copied before the next turn of the event loop ends.
-   * @param room - bytes that the answer may need.
+   * Runs a job and hands its answer to `use` in the same turn. When the signal fires, a job that has not begun
+   * ends at once; one that runs ends when its thread has ended it, with the signal's reason or with its answer
+   * where it was too late to stop it.
    */
   run<Kind extends JobKind, T>(
     kind: Kind,
     job: JobKinds[Kind]["job"],
     use: (answer: Answer<Kind>) => T,
-    payload: Uint8Array = noBytes,
-    room: number = payload.byteLength,
+    { signal, onProgress, payload = noBytes, room = payload.byteLength }: JobOptions = {},
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new DiskError("unavailable", "the storage is closed");
+      signal?.throwIfAborted();
       this.#running++;
-      const settle = (outcome: SentOutcome | Error, bytes: Uint8Array) => {
+      const settle = (outcome: Outcome, bytes: Uint8Array) => {
         this.#finish();
-        if (outcome instanceof Error) return reject(outcome);
+        if ("thrown" in outcome) return reject(outcome.thrown);
         if ("error" in outcome) return reject(receiveError(outcome.error));
         resolve(use({ reply: outcome.value as JobKinds[Kind]["reply"], bytes }));
       };
-      this.#group.add({ store: this.#store, kind, job, payload, room, settle });
+      const store = this.#store;
+      this.#group.add(new WaitingJob({ store, kind, job, payload, room, signal, onProgress, settle }));
     });
   }
 

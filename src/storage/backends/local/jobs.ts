@@ -1,10 +1,12 @@
+import type { AssembleJob } from "./assemble.js";
+import type { CopyJob } from "./copy.js";
 import type { SentError } from "./disk-error.js";
 import type { ListJob, ListReply } from "./list.js";
 import type { ReadJob, ReadReply } from "./read.js";
 import type { Described, FileFingerprint } from "./record.js";
 import type { RemoveJob } from "./remove.js";
 import type { StoreSettings } from "./store.js";
-import type { AssembleJob, CopyJob, StreamedJob, WriteJob } from "./write.js";
+import type { StreamedJob, WriteJob } from "./write.js";
 
 /** What a thread can be asked to do, and what it answers. */
 export interface JobKinds {
@@ -49,6 +51,8 @@ export interface SentBatch {
 export interface ThreadSettings {
   /** Bytes in both directions. */
   readonly slab: SharedArrayBuffer;
+  /** Where both sides tell how the jobs of a batch stand. */
+  readonly states: SharedArrayBuffer;
   /** Where the threads of a group agree on the syncs that they share. */
   readonly turns: SharedArrayBuffer;
 }

@@ -1,15 +1,28 @@
+import { unlessAborted } from "../../abortable.js";
+
 /** Lets one task per key run at a time, in the order they came. */
 export class KeyQueue {
-  readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #tails = new Map<string, Promise<void>>();
 
-  run<T>(key: string, task: () => Promise<T>): Promise<T> {
+  /** A task whose signal fires before its turn does not run. */
+  async run<T>(key: string, task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const before = this.#tails.get(key);
-    const run = before === undefined ? task() : before.then(task, task);
-    this.#tails.set(key, run);
-    const clear = () => {
-      if (this.#tails.get(key) === run) this.#tails.delete(key);
-    };
-    run.then(clear, clear);
-    return run;
+    let leave: () => void = () => undefined;
+    const stay = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const tail = before === undefined ? stay : before.then(() => stay);
+    this.#tails.set(key, tail);
+    try {
+      if (before !== undefined) await unlessAborted(() => before, signal);
+      return await task();
+    } finally {
+      leave();
+      void tail.then(() => this.#forget(key, tail));
+    }
+  }
+
+  #forget(key: string, tail: Promise<void>): void {
+    if (this.#tails.get(key) === tail) this.#tails.delete(key);
   }
 }

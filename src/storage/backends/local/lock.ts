@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { DiskError, errnoOf, isBusy } from "./disk-error.js";
 import { makeFolder } from "./folders.js";
-import { isGone } from "./holder.js";
+import { type Holder, isGone } from "./holder.js";
 import { folderOf } from "./layout.js";
 import { belongsTogether, fingerprintOf, type PendingRecord, parsePending } from "./record.js";
 import type { Store } from "./store.js";
@@ -17,6 +17,8 @@ import {
 
 /** A pending file without a whole record is being written, or its writer died in that instant. */
 const unwrittenStaleMs = 2000;
+/** Age at which a lock from another host counts as left behind; nobody can ask that host. */
+const foreignStaleMs = 30_000;
 /** A claim is held for a few system calls; one of this age was left behind. */
 const claimStaleMs = 10_000;
 const maxAttempts = 8;
@@ -50,7 +52,7 @@ function checkStillOurs(fd: number, path: string): void {
 }
 
 function create(store: Store, path: string): number {
-  const fd = tryCreate(path) ?? (recoverIfStale(store, path) ? tryCreate(path) : undefined);
+  const fd = tryCreate(path) ?? (recoverIf(store, path, isLeftOver) ? tryCreate(path) : undefined);
   if (fd !== undefined) return fd;
   throw new DiskError("busy", "another writer holds the key");
 }
@@ -67,19 +69,31 @@ function tryCreate(path: string): number | undefined {
   }
 }
 
+type Judge = (holder: Holder, ageMs: number, store: Store) => boolean;
+
+const isHolderGone: Judge = (holder, ageMs) => isGone(holder, ageMs, foreignStaleMs);
+
+/** The queue of keys lets one writer of this process at a key, so its lock that stands there is not in use. */
+const isLeftOver: Judge = (holder, ageMs, store) =>
+  (holder.user === store.holder.user && holder.pid === store.holder.pid) ||
+  isHolderGone(holder, ageMs, store);
+
+/** Completes or undoes the write of a holder that is gone. `false` while the holder lives. */
+export function recoverIfStale(store: Store, path: string): boolean {
+  return recoverIf(store, path, isHolderGone);
+}
+
 /**
- * Completes or undoes the write of a holder that is gone. `false` while the holder lives.
- *
  * Two may find the same dead holder; when the slower one acts, the path may already be the lock of a living
  * writer. So whoever acts first claims the very record it judged, by a link that only one can make.
  */
-export function recoverIfStale(store: Store, path: string): boolean {
+function recoverIf(store: Store, path: string, judge: Judge): boolean {
   const text = readSmall(path);
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (text === undefined || stats === undefined) return true;
   const ageMs = Date.now() - stats.mtimeMs;
   const pending = parsePending(text);
-  const isStale = pending === undefined ? ageMs > unwrittenStaleMs : isGone(pending.holder, ageMs);
+  const isStale = pending === undefined ? ageMs > unwrittenStaleMs : judge(pending.holder, ageMs, store);
   return isStale && settle(store, path, text, pending);
 }
 

@@ -1,11 +1,14 @@
 import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
-import type { Body, CallOptions, ObjectDescription, UploadedPart } from "../../backend.js";
+import type { Body, CallOptions, ObjectDescription, UploadedPart, WriteConditions } from "../../backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { Incoming } from "./incoming.js";
+import type { OpenStore } from "./open-store.js";
+import type { Described } from "./record.js";
 import type { Store } from "./store.js";
-import { TempFile } from "./temp-file.js";
+import type { TempFile } from "./temp-file.js";
 import { randomToken } from "./temp-name.js";
 import { folderMode } from "./whole-file.js";
+import { writeTemp } from "./write-temp.js";
 
 const uploadIdForm = /^[0-9a-f]{48}$/;
 const etagForm = /^[0-9a-f]{24}$/;
@@ -18,10 +21,12 @@ interface UploadNote {
 
 /** Uploads in parts: a folder each, a file for each part whose name says its number, ETag and size. */
 export class Uploads {
+  readonly #open: OpenStore;
   readonly #store: Store;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(open: OpenStore) {
+    this.#open = open;
+    this.#store = open.store;
   }
 
   async create(key: string, { contentType, filename, metadata }: ObjectDescription): Promise<string> {
@@ -34,15 +39,15 @@ export class Uploads {
     return uploadId;
   }
 
-  async description(key: string, uploadId: string): Promise<ObjectDescription> {
+  async #description(key: string, uploadId: string): Promise<ObjectDescription> {
     const note = await this.#note(uploadId);
     if (note?.key === key) return note.description;
     throw new DiskError("not_found", "there is no upload of this id to this key");
   }
 
-  /** Whether the upload is under way, and to this key. */
-  async belongs(key: string, uploadId: string): Promise<boolean> {
-    return (await this.#note(uploadId))?.key === key;
+  /** Ends an upload to this key, if there is one of this id. */
+  async abort(key: string, uploadId: string): Promise<void> {
+    if ((await this.#note(uploadId))?.key === key) await this.#drop(uploadId);
   }
 
   async writePart(
@@ -50,20 +55,36 @@ export class Uploads {
     uploadId: string,
     number: number,
     body: Body,
-    { signal }: CallOptions,
+    { signal, onProgress }: CallOptions,
   ): Promise<UploadedPart> {
     if (!Number.isInteger(number) || number < 1 || number > maxPartNumber) {
       throw new DiskError("invalid_argument", `part numbers are 1 to ${maxPartNumber}`);
     }
-    await this.description(key, uploadId);
-    const file = await writeTemp(this.#store.newTemp(), new Incoming(body, signal));
+    await this.#description(key, uploadId);
+    const file = await writeTemp(this.#store.newTemp(), new Incoming(body, signal), { onProgress });
     const part = { number, etag: randomToken(), size: file.size };
-    await this.#keep(uploadId, part, file);
+    await this.#keep(uploadId, part, file, signal);
     return part;
   }
 
+  /** Joins the parts into the object; what is left of an upload that succeeded is swept one day. */
+  async complete(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    { ifAbsent, ifMatch, ...options }: CallOptions & WriteConditions,
+  ): Promise<Described> {
+    const description = await this.#description(key, uploadId);
+    const paths = await this.#paths(uploadId, parts);
+    const draft = { ...description, version: randomToken(), size: 0, checksum: undefined };
+    const job = { key, draft, ifAbsent, ifMatch, parts: paths };
+    const described = await this.#open.commit("assemble", key, job, options);
+    await this.#drop(uploadId).catch(() => undefined);
+    return described;
+  }
+
   /** Paths of the parts, in the order of their numbers. */
-  async paths(uploadId: string, parts: readonly UploadedPart[]): Promise<string[]> {
+  async #paths(uploadId: string, parts: readonly UploadedPart[]): Promise<string[]> {
     const names = new Set(await readdir(this.#folder(uploadId)));
     const sorted = [...parts].sort((one, other) => one.number - other.number);
     return sorted.map((part, index) => {
@@ -75,14 +96,20 @@ export class Uploads {
     });
   }
 
-  async drop(uploadId: string): Promise<void> {
+  async #drop(uploadId: string): Promise<void> {
     await rm(this.#folder(uploadId), { recursive: true, force: true });
   }
 
-  async #keep(uploadId: string, part: UploadedPart, file: TempFile): Promise<void> {
+  async #keep(
+    uploadId: string,
+    part: UploadedPart,
+    file: TempFile,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const folder = this.#folder(uploadId);
     await file.close();
     try {
+      signal?.throwIfAborted();
       await rename(file.path, `${folder}/${nameOf(part)}`);
     } catch (error) {
       await unlink(file.path);
@@ -113,23 +140,4 @@ export class Uploads {
 
 function nameOf({ number, etag, size }: UploadedPart): string {
   return `${number}-${etag}-${size}`;
-}
-
-/** Streams all of it into a temporary file, which is gone again when that fails. */
-export async function writeTemp(
-  path: string,
-  incoming: Incoming,
-  first: readonly Uint8Array[] = [],
-): Promise<TempFile> {
-  let file: TempFile | undefined;
-  try {
-    file = await TempFile.create(path);
-    await file.write(first);
-    while (!incoming.isDone) await file.write(await incoming.next());
-    return file;
-  } catch (error) {
-    incoming.stop();
-    await file?.discard();
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import { makeBaseFolder, makeOwnFolder } from "./base-folder.js";
 import { DiskThreads } from "./disk-threads.js";
 import { thisHolder } from "./holder.js";
+import { OpenStore } from "./open-store.js";
 import { Store, type StoreSettings } from "./store.js";
 
 /** How safe an acknowledged write is: `full` survives loss of power, `fast` survives the end of the process. */
@@ -8,19 +9,12 @@ export type Durability = "full" | "fast";
 
 let opened = 0;
 
-/** A base folder that is open for work. */
-export interface OpenStore {
-  readonly store: Store;
-  readonly threads: DiskThreads;
-  readonly listThread: DiskThreads;
-}
-
 /** Makes the folders, clears away what dead processes left, and gets the threads ready. */
 export async function openStore(basePath: string, durability: Durability): Promise<OpenStore> {
   const base = await makeBaseFolder(basePath);
   const settings: StoreSettings = {
     base,
-    holder: thisHolder(),
+    holder: thisHolder(base),
     isDurable: durability === "full",
     id: `${base} ${durability}`,
     turn: opened++,
@@ -30,5 +24,5 @@ export async function openStore(basePath: string, durability: Durability): Promi
   const threads = new DiskThreads(settings, durability);
   threads.prepare(2);
   await threads.run("sweep", {}, () => undefined);
-  return { store, threads, listThread: new DiskThreads(settings, "list") };
+  return new OpenStore(store, threads, new DiskThreads(settings, "list"));
 }

@@ -1,8 +1,9 @@
-import { linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+import { linkSync, lstatSync, renameSync } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { statIfThere } from "./find.js";
 import { clearEmptyFolder, makeFolder, prune } from "./folders.js";
+import type { JobState } from "./job-state.js";
 import { folderOf } from "./layout.js";
 import { acquire, releaseAsSidecar } from "./lock.js";
 import { type FileFingerprint, fingerprintOf, pendingText, type RecordDraft } from "./record.js";
@@ -17,6 +18,7 @@ export interface Publication extends WriteConditions {
   readonly temp: string;
   readonly file: FileFingerprint;
   readonly draft: RecordDraft;
+  readonly state: JobState;
 }
 
 /**
@@ -32,6 +34,7 @@ export function publish(store: Store, publication: Publication): FileFingerprint
   acquire(store, key, text);
   try {
     checkConditions(store, publication);
+    publication.state.checkWanted();
     place(store, publication);
   } catch (error) {
     discardQuietly(store.layout.pending(key));
@@ -42,13 +45,14 @@ export function publish(store: Store, publication: Publication): FileFingerprint
   return file;
 }
 
-/** The body is visible: whatever fails now, its record must stay findable. */
+/** The body is visible, so the write happened: readers find its record where it is pending, too. */
 function settle(store: Store, key: string): void {
+  // Before the pending record goes: else a power failure could leave the old body beside the new record.
+  store.sync.folder(folderOf(store.layout.body(key)));
   try {
-    // Before the pending record goes: else a power failure could leave the old body beside the new record.
-    store.sync.folder(folderOf(store.layout.body(key)));
-  } finally {
     releaseAsSidecar(store, key);
+  } catch {
+    // No room for a folder, say: the next writer of the key, or the next process, puts the record away.
   }
 }
 
@@ -95,7 +99,7 @@ function tryPlace({ key, temp, ifAbsent }: Publication, body: string): string | 
 /** Unlike rename(2), link(2) never replaces, not even a file that something else put there. */
 function moveIfAbsent(temp: string, body: string): void {
   linkSync(temp, body);
-  unlinkSync(temp);
+  discardQuietly(temp);
 }
 
 function existsAlready(key: string): DiskError {

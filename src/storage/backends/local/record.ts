@@ -4,6 +4,7 @@ import { type Checksum, isChecksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import { type Metadata, noMetadata } from "../../metadata.js";
 import type { Holder } from "./holder.js";
+import { randomToken } from "./temp-name.js";
 
 /** What a record and a body must share to belong together. */
 export interface Fingerprint {
@@ -44,6 +45,15 @@ export interface RecordDraft extends ObjectDescription {
   readonly version: string;
   readonly size: number;
   readonly checksum: Checksum | undefined;
+}
+
+/** What a new object will be known by, under a version of its own. */
+export function draftOf(
+  { contentType, filename, metadata }: ObjectDescription,
+  size: number,
+  checksum: Checksum,
+): RecordDraft {
+  return { version: randomToken(), size, contentType, filename, metadata: { ...metadata }, checksum };
 }
 
 /** The text of a pending file. `holder` is JSON, and `draft` that of a {@link RecordDraft}, or `undefined` for a removal. */
@@ -95,9 +105,9 @@ function metadataOf(raw: unknown): Metadata {
 
 function parseHolder(raw: unknown): Holder | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
-  const { host, pid, startedAt } = raw as Record<string, unknown>;
+  const { host, pid, startedAt, user } = raw as Record<string, unknown>;
   if (typeof host !== "string" || typeof pid !== "number" || typeof startedAt !== "string") return undefined;
-  return { host, pid, startedAt };
+  return typeof user === "string" ? { host, pid, startedAt, user } : undefined;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

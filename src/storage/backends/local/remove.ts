@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import { errnoOf } from "./disk-error.js";
 import { isVisibleFolder, prune } from "./folders.js";
+import type { Running } from "./job-state.js";
 import { folderOf } from "./layout.js";
 import { acquire } from "./lock.js";
 import { pendingText } from "./record.js";
@@ -14,22 +15,24 @@ export interface RemoveJob {
 }
 
 /** Removes an object; resolves to whether this call did it. Its folders go when they are empty. */
-export function removeObject(store: Store, job: RemoveJob): boolean {
+export function removeObject(store: Store, job: Running<RemoveJob>): boolean {
   const body = store.layout.body(job.key);
   if (!isObject(body)) return false;
-  if (tryLock(store, job)) return removeLocked(store, job.key);
+  if (tryLock(store, job)) return removeLocked(store, job);
   // The disk is too full even for a lock. To remove the body needs none, and the sidecar can wait.
+  job.state.checkWanted();
   if (!discard(body)) return false;
   store.sync.folder(folderOf(body));
-  if (tryLock(store, job)) removeLocked(store, job.key);
+  if (tryLock(store, job)) removeLocked(store, job);
   return true;
 }
 
-function removeLocked(store: Store, key: string): boolean {
+function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean {
   const { layout } = store;
   const body = layout.body(key);
   const sidecar = layout.sidecar(key);
   try {
+    if (isObject(body)) state.checkWanted();
     const wasThere = isObject(body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
     if (lstatSync(body, { throwIfNoEntry: false }) === undefined) discard(sidecar);

@@ -1,5 +1,4 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
-import { hostname } from "node:os";
 import { isGone } from "./holder.js";
 import { recoverIfStale } from "./lock.js";
 import type { Store } from "./store.js";
@@ -9,6 +8,8 @@ import { discard } from "./whole-file.js";
 /** Uploads that nobody has touched for so long are given up, as in the usual S3 lifecycle rule. */
 const uploadStaleMs = 7 * 24 * 60 * 60 * 1000;
 const claimStaleMs = 10_000;
+/** A slow upload from another host may be silent for long, and nobody can ask whether it goes on. */
+const foreignTempStaleMs = 24 * 60 * 60 * 1000;
 
 /** Clears away what dead processes left: half-done commits, temporary files, forgotten uploads. */
 export function sweep(store: Store): void {
@@ -24,8 +25,8 @@ function sweepPending(store: Store, path: string): void {
 }
 
 function sweepTemp(path: string, name: string): void {
-  const owner = ownerOfTemp(name, hostname());
-  if (owner === undefined || isGone(owner, ageMs(path))) discard(path);
+  const owner = ownerOfTemp(name);
+  if (owner === undefined || isGone(owner, ageMs(path), foreignTempStaleMs)) discard(path);
 }
 
 function sweepUpload(path: string): void {

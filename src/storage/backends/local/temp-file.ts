@@ -27,11 +27,12 @@ export class TempFile {
     return this.#size;
   }
 
-  async write(pieces: readonly Uint8Array[]): Promise<void> {
+  async write(pieces: readonly Uint8Array[], onProgress?: () => void): Promise<void> {
     let rest = pieces;
     while (rest.length > 0) {
       const written = await writeSome(this.fd, rest);
       this.#size += written;
+      onProgress?.();
       rest = behind(rest, written);
     }
   }

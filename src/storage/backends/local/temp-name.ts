@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Holder } from "./holder.js";
+import { type Holder, thisHost } from "./holder.js";
 
 const pattern = /^([0-9a-f]{12})-([0-9]+)-([0-9]*)-[0-9a-f]{24}$/;
 const spare = { bytes: Buffer.alloc(0), used: 0 };
@@ -21,10 +21,10 @@ export function tempPrefix(holder: Holder): string {
 }
 
 /** Whose temporary file it is: undefined for names that are not ours; a foreign host keeps its hash as name. */
-export function ownerOfTemp(name: string, thisHost: string): Holder | undefined {
+export function ownerOfTemp(name: string): Holder | undefined {
   const [, host, pid, startedAt] = pattern.exec(name) ?? [];
   if (host === undefined || startedAt === undefined) return undefined;
-  return { host: host === shortHost(thisHost) ? thisHost : host, pid: Number(pid), startedAt };
+  return { host: host === shortHost(thisHost) ? thisHost : host, pid: Number(pid), startedAt, user: "" };
 }
 
 function shortHost(host: string): string {

@@ -1,7 +1,8 @@
-import { DiskThread, slabBytes, type Waiting } from "./disk-thread.js";
+import { DiskThread, slabBytes } from "./disk-thread.js";
+import { maxBatch } from "./job-state.js";
 import { newTurns } from "./sync.js";
+import type { WaitingJob } from "./waiting-job.js";
 
-const maxBatch = 64;
 /** More jobs than this for each thread, and another one is worth its memory. */
 const jobsPerThread = 2;
 /** How long threads wait for another store when the last one was closed. To start one takes some 40 ms. */
@@ -16,7 +17,7 @@ export class ThreadGroup {
   readonly #turns = newTurns();
   readonly #maxThreads: number;
   readonly #threads = new Set<DiskThread>();
-  #queue: Waiting[] = [];
+  #queue: WaitingJob[] = [];
   #isFlushDue = false;
   #users = 0;
   #ending: NodeJS.Timeout | undefined;
@@ -30,7 +31,7 @@ export class ThreadGroup {
     while (this.#threads.size < Math.min(count, this.#maxThreads)) this.#addThread();
   }
 
-  add(waiting: Waiting): void {
+  add(waiting: WaitingJob): void {
     this.#queue.push(waiting);
     this.#flushSoon();
   }
@@ -72,10 +73,10 @@ export class ThreadGroup {
     if (isMuch || this.#queue.length > 0) this.#startThread();
   }
 
-  #nextBatch(count: number): Waiting[] {
+  #nextBatch(count: number): WaitingJob[] {
     let room = 0;
     const end = this.#queue.findIndex((waiting, index) => {
-      room += waiting.room;
+      room += waiting.asked.room;
       return index === count || (room > slabBytes && index > 0);
     });
     return this.#queue.splice(0, end === -1 ? count : end);
@@ -103,6 +104,6 @@ export class ThreadGroup {
   }
 
   #refuse(error: Error): void {
-    for (const waiting of this.#queue.splice(0)) waiting.settle(error, noBytes);
+    for (const waiting of this.#queue.splice(0)) waiting.settle({ thrown: error }, noBytes);
   }
 }

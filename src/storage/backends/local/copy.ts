@@ -1,0 +1,78 @@
+import { chmodSync, closeSync, copyFileSync, constants as fsConstants, lstatSync, openSync } from "node:fs";
+import type { WriteConditions } from "../../backend.js";
+import { appendFile } from "./assemble.js";
+import { notFound } from "./disk-error.js";
+import { type OpenBody, openObject } from "./find.js";
+import { isVisibleFolder } from "./folders.js";
+import type { JobState, Running } from "./job-state.js";
+import { folderOf } from "./layout.js";
+import {
+  belongsTogether,
+  type Described,
+  fingerprintOf,
+  type ObjectRecord,
+  type RecordDraft,
+} from "./record.js";
+import type { Store } from "./store.js";
+import { createFlags, discardQuietly, fileMode, readFlags } from "./whole-file.js";
+import { putFile, type WriteJob } from "./write.js";
+
+export interface CopyJob extends WriteConditions {
+  readonly from: string;
+  readonly to: string;
+  readonly version: string;
+}
+
+/** Below this it costs more to find out whether blocks can be shared than to copy them. */
+const minCloneBytes = 1024 * 1024;
+
+/** Copies an object with its description, sharing blocks where the file system can. */
+export function copyObject(store: Store, job: Running<CopyJob>): Described {
+  const { from, to: key, version, ifAbsent, ifMatch, state } = job;
+  const temp = store.newTemp();
+  try {
+    const { contentType, filename, metadata, checksum, size } = copyBody(store, from, temp, state);
+    const draft: RecordDraft = { version, size, contentType, filename, metadata, checksum };
+    const write: Running<WriteJob> = { key, draft, ifAbsent, ifMatch, state };
+    const file = putFile(store, write, temp, openSync(temp, readFlags), () => chmodSync(temp, fileMode));
+    return { file, record: { ...draft, stampUs: file.stampUs } };
+  } catch (error) {
+    discardQuietly(temp);
+    throw error;
+  }
+}
+
+function copyBody(store: Store, key: string, temp: string, state: JobState): ObjectRecord {
+  const path = store.layout.body(key);
+  const opened = openObject(store, key, undefined);
+  try {
+    if (opened.record === undefined || !isVisibleFolder(folderOf(path))) throw notFound(key);
+    const isCloned = opened.file.size >= minCloneBytes && tryClone(path, temp, opened);
+    if (!isCloned) copyPieces(opened.fd, temp, state);
+    return opened.record;
+  } finally {
+    closeSync(opened.fd);
+  }
+}
+
+/** A path can only be cloned by name, so the name is looked at afterwards: the same file lies there. */
+function tryClone(path: string, temp: string, { file }: OpenBody): boolean {
+  try {
+    copyFileSync(path, temp, fsConstants.COPYFILE_FICLONE_FORCE | fsConstants.COPYFILE_EXCL);
+    const now = lstatSync(path, { throwIfNoEntry: false });
+    if (now !== undefined && now.ino === file.inode && belongsTogether(file, fingerprintOf(now))) return true;
+  } catch {
+    // Most file systems cannot share blocks.
+  }
+  discardQuietly(temp);
+  return false;
+}
+
+function copyPieces(source: number, temp: string, state: JobState): void {
+  const target = openSync(temp, createFlags, fileMode);
+  try {
+    appendFile(target, source, state);
+  } finally {
+    closeSync(target);
+  }
+}
