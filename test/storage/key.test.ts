@@ -57,6 +57,7 @@ describe("a key", () => {
 
   it("is named in the error in a way that cannot break a log line", () => {
     expect(() => parseKey("a\u001b[31m\nb")).toThrow(/"a\\u001b\[31m\\nb"/);
+    expect(() => parseKey("a\u009b\u202eb")).toThrow(/"a\\u\{9b\}\\u\{202e\}b"/);
   });
 });
 
