@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { InvalidKeyError } from "./error.js";
+import { quote } from "./quote.js";
 
 declare const checked: unique symbol;
 
@@ -103,13 +104,6 @@ function describe(raw: unknown): string {
 }
 
 function invalid(raw: unknown, fault: string): InvalidKeyError {
-  const printable = typeof raw === "string" ? quote(raw.slice(0, 80)) : undefined;
+  const printable = typeof raw === "string" ? quote(raw) : undefined;
   return new InvalidKeyError({ message: printable === undefined ? fault : `${fault}: ${printable}` });
-}
-
-/** JSON escapes only the first 32 controls; others, and marks that turn text around, must not reach a terminal either. */
-function quote(text: string): string {
-  return JSON.stringify(text).replace(/\p{C}/gu, (character) => {
-    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "./error.js";
+import { quote } from "./quote.js";
 
 /** The user's own pairs of an object; frozen. */
 export type Metadata = Readonly<Record<string, string>>;
@@ -45,7 +46,7 @@ export function parseFilename(raw: string | undefined): string | undefined {
 
 function checkPair(name: string, value: unknown): readonly [string, string] {
   if (!namePattern.test(name) || forbiddenNames.has(name)) {
-    throw refuse(`metadata name ${JSON.stringify(name.slice(0, 80))} may hold only a-z 0-9 _ - (64 at most)`);
+    throw refuse(`metadata name ${quote(name)} may hold only a-z 0-9 _ - (64 at most)`);
   }
   if (typeof value !== "string") throw refuse(`metadata value of '${name}' must be a string`);
   if (!isClean(value)) throw refuse(`metadata value of '${name}' holds control characters or broken Unicode`);
