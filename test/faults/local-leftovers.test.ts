@@ -55,6 +55,29 @@ describe("what a dead writer left", () => {
     expect(JSON.parse(await readFile(sidecar, "utf8"))).toMatchObject({ metadata: { owner: "u1" } });
   });
 
+  it.each([
+    ["a small one", "content"],
+    ["a large one", Buffer.alloc(200_000)],
+  ])(
+    "a record that cannot be put away is still found, and the next writer of the key goes on: %s",
+    async (_size, content) => {
+      const { base, storage } = await freshStorage();
+      await storage.check();
+      const obstacle = join(base, ".svc-infra/meta/t");
+      await writeFile(obstacle, "");
+      expect((await storage.put("t/a", content, { metadata: { owner: "u1" } })).metadata).toEqual({
+        owner: "u1",
+      });
+      expect(await readdir(join(base, ".svc-infra/pending"))).toEqual(["t~a"]);
+      const other = storageOn(base);
+      expect((await other.getMetadata("t/a")).metadata).toEqual({ owner: "u1" });
+      await rm(obstacle);
+      expect(await outcomeOf(other.put("t/a", "new", { signal: AbortSignal.timeout(5000) }))).toBe("done");
+      expect(await textOf(storage.get("t/a"))).toBe("new");
+      expect(await readdir(join(base, ".svc-infra/pending"))).toEqual([]);
+    },
+  );
+
   it("temporary files are swept when the folder is opened, those of the living are not", async () => {
     const { base, storage } = await freshStorage();
     await storage.put("a", "x");

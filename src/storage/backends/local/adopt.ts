@@ -3,9 +3,7 @@ import { readSync, type Stats } from "node:fs";
 import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../../checksum.js";
 import { sniffBytes, sniffContentType } from "../../content-type.js";
 import { noMetadata } from "../../metadata.js";
-import { DiskError, notFound } from "./disk-error.js";
-import { isVisibleFolder } from "./folders.js";
-import { folderOf } from "./layout.js";
+import { DiskError } from "./disk-error.js";
 import {
   type Described,
   type FileFingerprint,
@@ -23,8 +21,6 @@ const pieceBytes = 1024 * 1024;
  * or changed by hand. Content that still has the checksum of its record keeps the record.
  */
 export function adopt(store: Store, key: string, fd: number, stats: Stats): Described {
-  // A matching record proves that this store wrote the body. Here nothing does, so links are looked for.
-  if (!isVisibleFolder(folderOf(store.layout.body(key)))) throw notFound(key);
   const file = fingerprintOf(stats);
   const records = [store.layout.sidecar(key), store.layout.pending(key)].map((path) => recordIn(path, key));
   const record = records.find((each) => each !== undefined && hasContentOf(each, fd, stats.size));

@@ -2,9 +2,9 @@ import type { Failure } from "../../backend.js";
 import { StorageError, type StorageErrorCode } from "../../error.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 
-/** What errno means for a storage; see errno(3). */
+/** What errno means for a storage; see errno(3). Where an object is missing a {@link DiskError} says so itself. */
 const codeOfErrno: Readonly<Record<string, StorageErrorCode>> = {
-  ENOENT: "not_found",
+  ENOENT: "unavailable",
   ENOTDIR: "key_conflict",
   EISDIR: "key_conflict",
   ENOTEMPTY: "key_conflict",
@@ -21,6 +21,7 @@ const codeOfErrno: Readonly<Record<string, StorageErrorCode>> = {
   EIO: "unavailable",
   ESTALE: "unavailable",
   EBUSY: "unavailable",
+  EXDEV: "configuration",
 };
 
 /** What kind of failure an error of the local backend is. */

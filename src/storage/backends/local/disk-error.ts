@@ -45,3 +45,8 @@ export function notFound(key: string): DiskError {
 export function isBusy(error: unknown): boolean {
   return error instanceof DiskError && error.kind === "busy";
 }
+
+/** The error when the store's own folders are no longer there. */
+export function baseIsGone(): DiskError {
+  return new DiskError("unavailable", "the base folder is gone");
+}

@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, lstatSync, openSync, type Stats } from "node:fs";
 import { adopt } from "./adopt.js";
 import { DiskError, errnoOf, notFound } from "./disk-error.js";
+import { isVisibleFolder } from "./folders.js";
+import { folderOf } from "./layout.js";
 import {
   belongsTogether,
   type Described,
@@ -62,8 +64,10 @@ export function statIfThere(store: Store, key: string): Described | undefined {
 }
 
 function openBody(store: Store, key: string): number {
+  const path = store.layout.body(key);
+  if (!isVisibleFolder(folderOf(path))) throw notFound(key);
   try {
-    return openSync(store.layout.body(key), readFlags);
+    return openSync(path, readFlags);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP" || errno === "ENXIO")
@@ -73,8 +77,9 @@ function openBody(store: Store, key: string): number {
 }
 
 function lstatBody(store: Store, key: string): Stats {
-  const stats = lstatSync(store.layout.body(key), { throwIfNoEntry: false });
-  if (!stats?.isFile()) throw notFound(key);
+  const path = store.layout.body(key);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats?.isFile() || !isVisibleFolder(folderOf(path))) throw notFound(key);
   return stats;
 }
 

@@ -24,8 +24,10 @@ export class FolderCache {
    * `/`, which is why `a.b` comes before `a/`. Links are not names.
    */
   namesIn(path: string): readonly string[] {
-    const modifiedMs = statSync(path || "/", { throwIfNoEntry: false })?.mtimeMs;
-    if (modifiedMs === undefined) return [];
+    const stats = statSync(path || "/", { throwIfNoEntry: false });
+    if (stats === undefined) return [];
+    // The time of modification can be set by hand, the time of change cannot.
+    const modifiedMs = Math.max(stats.mtimeMs, stats.ctimeMs);
     const cached = this.#folders.get(path);
     if (cached !== undefined) this.#drop(path, cached);
     const isCurrent = cached?.modifiedMs === modifiedMs && cached.readMs - modifiedMs > clockTickMs;

@@ -81,11 +81,11 @@ function checkFolder(layout: Layout, path: string, key: string): void {
  *
  * @throws DiskError `key_conflict` naming the object that lies in it.
  */
-export function clearEmptyFolder(layout: Layout, path: string): void {
+export function clearEmptyFolder(layout: Layout, path: string, top = path): void {
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const inner = `${path}/${entry.name}`;
-    if (!entry.isDirectory()) throw conflictBelow(layout, path, inner);
-    clearEmptyFolder(layout, inner);
+    if (!entry.isDirectory()) throw conflictBelow(layout, top, inner);
+    clearEmptyFolder(layout, inner, top);
   }
   removeIfEmpty(path);
 }

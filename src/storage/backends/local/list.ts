@@ -1,5 +1,6 @@
 import { lstatSync } from "node:fs";
 import { maxKeyLength } from "../../key.js";
+import { baseIsGone } from "./disk-error.js";
 import { FolderCache } from "./folder-cache.js";
 import { isVisibleFolder } from "./folders.js";
 import type { Layout } from "./layout.js";
@@ -35,6 +36,7 @@ export class Lister {
     const page = new Page(job);
     const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
     if (isVisibleFolder(this.#layout.body(folder).slice(0, -1))) this.#walk(folder, page);
+    else if (!isVisibleFolder(this.#layout.base)) throw baseIsGone();
     return { files: page.files, prefixes: page.prefixes, next: page.next };
   }
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { DiskError, errnoOf, isBusy } from "./disk-error.js";
-import { makeFolder } from "./folders.js";
+import { isRealFolder, makeFolder } from "./folders.js";
 import { type Holder, isGone } from "./holder.js";
 import { folderOf } from "./layout.js";
 import { belongsTogether, fingerprintOf, type PendingRecord, parsePending } from "./record.js";
@@ -127,9 +127,7 @@ function completeOrUndo(store: Store, path: string, pending: PendingRecord | und
   const record = pending?.record;
   const body = pending && lstatSync(store.layout.body(pending.key), { throwIfNoEntry: false });
   if (pending !== undefined && record && body?.isFile() && belongsTogether(record, fingerprintOf(body))) {
-    const sidecar = store.layout.sidecar(pending.key);
-    mkdirSync(folderOf(sidecar), { recursive: true, mode: folderMode });
-    renameSync(path, sidecar);
+    releaseAsSidecar(store, pending.key);
   } else discard(path);
 }
 
@@ -143,6 +141,7 @@ export function releaseAsSidecar(store: Store, key: string): void {
 }
 
 function tryRelease(store: Store, key: string, sidecar: string): boolean {
+  if (!isRealFolder(folderOf(sidecar))) return false;
   try {
     renameSync(store.layout.pending(key), sidecar);
     return true;

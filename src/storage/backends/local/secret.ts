@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { link, open, readFile, unlink } from "node:fs/promises";
+import { type FileHandle, link, open, unlink } from "node:fs/promises";
 import { DiskError, errnoOf } from "./disk-error.js";
 import type { Store } from "./store.js";
-import { createFlags, fileMode } from "./whole-file.js";
+import { createFlags, fileMode, readFlags } from "./whole-file.js";
 
 /**
  * The signing secret kept beside the data, made by whoever comes first: sibling processes and restarts agree.
@@ -17,10 +16,19 @@ export async function keptSecret(store: Store): Promise<string> {
 }
 
 async function readSecret(path: string): Promise<string | undefined> {
+  const file = await openIfThere(path);
   try {
-    return (
-      await readFile(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW })
-    ).trim();
+    if (file === undefined) return undefined;
+    if ((await file.stat()).isFile()) return (await file.readFile("utf8")).trim();
+    throw new DiskError("configuration", "the kept signing secret is not a file");
+  } finally {
+    await file?.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, readFlags);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;

@@ -26,7 +26,10 @@ function sweepPending(store: Store, path: string): void {
 
 function sweepTemp(path: string, name: string): void {
   const owner = ownerOfTemp(name);
-  if (owner === undefined || isGone(owner, ageMs(path), foreignTempStaleMs)) discard(path);
+  if (owner === undefined || isGone(owner, ageMs(path), foreignTempStaleMs)) {
+    // An upload that was being begun is a folder.
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
 function sweepUpload(path: string): void {

@@ -61,11 +61,12 @@ export function isOutrun(file: FileFingerprint, replaced: FileFingerprint): bool
   return leadUs >= 0 && leadUs < maxAheadUs;
 }
 
-/** The text of a small file, or `undefined` when there is none; a longer one is cut and so does not parse. */
+/** The text of a small file, or `undefined` when there is none or something else; a longer one is cut and so does not parse. */
 export function readSmall(path: string): string | undefined {
   const fd = openIfThere(path);
   if (fd === undefined) return undefined;
   try {
+    if (!fstatSync(fd).isFile()) return undefined;
     return scratch.toString("utf8", 0, readSync(fd, scratch, 0, maxRecordBytes, 0));
   } finally {
     closeSync(fd);

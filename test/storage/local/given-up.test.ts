@@ -1,0 +1,110 @@
+import { randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
+import { WaitingJob } from "#dist/storage/backends/local/waiting-job.js";
+import { freshStorage, outcomeOf } from "./fresh-store.js";
+
+const part = randomBytes(16 * 1024 * 1024);
+const parts = 12;
+
+/** An upload that takes a while to put together. */
+async function largeUpload() {
+  const { base, storage } = await freshStorage();
+  const upload = await storage.createUpload("large");
+  for (let number = 1; number <= parts; number++) await upload.writePart(number, part);
+  return { base, storage, upload };
+}
+
+describe("a change that is given up", () => {
+  it("while parts are put together ends with the signal's reason and never happens", async () => {
+    const { base, storage, upload } = await largeUpload();
+    const completion = upload.complete({ signal: AbortSignal.timeout(30) });
+    expect(await outcomeOf(completion)).toBe("timeout");
+    expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
+    await pause(300);
+    expect(await storage.exists("large")).toBe(false);
+    expect((await upload.complete()).size).toBe(parts * part.byteLength);
+    const copy = storage.copy("large", "copied", { signal: AbortSignal.timeout(30) });
+    expect(await outcomeOf(copy)).toBe("timeout");
+    await pause(300);
+    expect(await storage.listKeys()).toEqual(["large"]);
+    expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
+  });
+
+  it("before its turn ends at once, and what holds the key goes on", async () => {
+    const { storage, upload } = await largeUpload();
+    const order: string[] = [];
+    const completion = upload.complete().finally(() => order.push("complete"));
+    const queued = outcomeOf(storage.put("large", "x", { signal: AbortSignal.timeout(20) }));
+    expect(await queued.finally(() => order.push("queued"))).toBe("timeout");
+    await completion;
+    expect(order).toEqual(["queued", "complete"]);
+    expect((await storage.getMetadata("large")).size).toBe(parts * part.byteLength);
+  });
+
+  it("at any moment says truly whether it happened", async () => {
+    const { storage } = await freshStorage({ durability: "full" });
+    await storage.put("from", Buffer.alloc(200_000));
+    const outcomes = new Map<string, string>();
+    const tries = Array.from({ length: 400 }, async (_, index) => {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(), Math.random() * 150);
+      const { signal } = controller;
+      const key = `k${index}`;
+      const change =
+        index % 2 === 0 ? storage.put(key, "x", { signal }) : storage.copy("from", key, { signal });
+      outcomes.set(key, await outcomeOf(change));
+    });
+    await Promise.all(tries);
+    const there = new Set(await storage.listKeys());
+    const happened = [...outcomes].filter(([, outcome]) => outcome === "done");
+    expect([...there].sort()).toEqual(["from", ...happened.map(([key]) => key)].sort());
+    await pause(200);
+    expect(await storage.listKeys()).toHaveLength(there.size);
+    expect(new Set(outcomes.values())).toEqual(new Set(["done", "aborted"]));
+  });
+});
+
+describe("progress", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("of a running job is told once a second while bytes move, and not after its end", () => {
+    vi.useFakeTimers();
+    const states = newJobStates();
+    const onProgress = vi.fn();
+    const job = new WaitingJob({
+      store: {
+        base: "",
+        holder: { host: "", pid: 1, startedAt: "", user: "" },
+        isDurable: false,
+        id: "",
+        turn: 0,
+      },
+      kind: "copy",
+      job: {},
+      payload: new Uint8Array(0),
+      room: 0,
+      signal: undefined,
+      onProgress,
+      settle: () => undefined,
+    });
+    const [ours, theirs] = [new JobState(states, 3), new JobState(states, 3)];
+    job.join(ours);
+    expect(theirs.begin()).toBe(true);
+    vi.advanceTimersByTime(3000);
+    expect(onProgress).toHaveBeenCalledTimes(0);
+    theirs.step();
+    theirs.step();
+    vi.advanceTimersByTime(5000);
+    expect(onProgress).toHaveBeenCalledTimes(1);
+    theirs.step();
+    job.settle({ value: true }, new Uint8Array(0));
+    vi.advanceTimersByTime(5000);
+    expect(onProgress).toHaveBeenCalledTimes(1);
+  });
+});
