@@ -278,6 +278,28 @@ describe.each(kinds)("%s", (kind) => {
     expect((await remove({ "if-match": "*" })).status).toBe(204);
   });
 
+  const whole = `--b\r\n${file("whole")}\r\n--b--\r\n`;
+  test.each([
+    ["Content-Length is not met", `Content-Length: ${whole.length + 1}\r\n\r\n${whole}`],
+    [
+      "last chunk is missing",
+      `Transfer-Encoding: chunked\r\n\r\n${whole.length.toString(16)}\r\n${whole}\r\n`,
+    ],
+  ])("a form that is whole stores nothing while its request's %s", async (_, rest) => {
+    const before = await leftovers();
+    const head =
+      "POST /_storage/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n";
+    expect(await sendRaw(service.port, `${head}${rest}`, 300)).toBe("");
+    await expect.poll(() => connections(service), { timeout: 10_000 }).toBe(0);
+    expect(await keys()).toEqual([]);
+    await expect.poll(leftovers, { timeout: 10_000 }).toEqual(before);
+  });
+
+  test("a form may be followed by more than fits into a buffer", async () => {
+    const epilogue = "x".repeat(200_000);
+    expect((await upload(form(file("x".repeat(maxUploadBytes))) + epilogue)).status).toBe(200);
+  });
+
   test(`${rounds} uploads that are cut half-way leave nothing, and the old object whole`, async () => {
     await service.storage.put("old", "old");
     const before = await leftovers();

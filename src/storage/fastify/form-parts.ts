@@ -26,7 +26,8 @@ export class FormParts {
   #current: PartStream | undefined;
   #lacksHeader = false;
   #count = 0;
-  #isEnded = false;
+  #isParsed = false;
+  #isRead = false;
   #isStopped = false;
   #failure: Error | undefined;
   #wake: () => void = () => undefined;
@@ -43,13 +44,16 @@ export class FormParts {
     void this.#pump(source);
   }
 
-  /** The next part, or `undefined` behind the last one; read the body of the one before first. */
+  /**
+   * The next part, or `undefined` when the last one is over and the source has ended; read the body of the one
+   * before first.
+   */
   async next(): Promise<FormPart | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       const part = this.#parts.shift();
       if (part !== undefined) return part;
-      if (this.#isEnded) return undefined;
+      if (this.#isParsed && this.#isRead) return undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -70,6 +74,8 @@ export class FormParts {
         if (this.#isOver()) return;
       }
       if (this.#dicer.writable) this.#dicer.end();
+      this.#isRead = true;
+      this.#wake();
     } catch (error) {
       this.#fail(error instanceof Error ? error : badRequest("the form could not be read"));
     }
@@ -77,7 +83,7 @@ export class FormParts {
 
   /** What follows the last delimiter is read and dropped (RFC 2046 §5.1.1). */
   async #write(piece: Uint8Array): Promise<void> {
-    if (this.#isOver() || !this.#dicer.writable) return;
+    if (this.#isOver() || this.#isParsed || !this.#dicer.writable) return;
     if (!this.#dicer.write(piece)) await this.#drained();
   }
 
@@ -88,7 +94,7 @@ export class FormParts {
   async #drained(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#resumePump = resolve;
-      if (this.#isOver() || !this.#dicer.writableNeedDrain) resolve();
+      if (this.#isOver() || this.#isParsed || !this.#dicer.writableNeedDrain) resolve();
     });
   }
 
@@ -123,7 +129,7 @@ export class FormParts {
 
   #end(): void {
     if (this.#lacksHeader) this.#fail(badRequest("a part of the form has no complete header"));
-    this.#isEnded = true;
+    this.#isParsed = true;
     this.#wake();
     this.#resumePump();
   }
