@@ -94,3 +94,9 @@ function checkDelimiter(delimiter: string | undefined): "/" | undefined {
   if (delimiter === undefined || delimiter === "/") return delimiter;
   throw new InvalidArgumentError({ message: "the only delimiter is '/'" });
 }
+
+/** An ETag, as it was answered, or none. */
+export function checkEtag(etag: unknown): string | undefined {
+  if (etag === undefined || typeof etag === "string") return etag;
+  throw new InvalidArgumentError({ message: "ifMatch must be an ETag" });
+}

@@ -1,3 +1,4 @@
+import { checkEtag } from "./arguments.js";
 import type { Capabilities, StorageBackend, WriteConditions } from "./backend.js";
 import { InvalidArgumentError, UnsupportedOperationError } from "./error.js";
 
@@ -19,7 +20,10 @@ export function toConditions(
   backend: Able,
   options: { readonly ifAbsent?: boolean | undefined; readonly ifMatch?: string | undefined },
 ): WriteConditions {
-  const { ifAbsent = false, ifMatch } = options;
+  const { ifAbsent = false } = options;
+  const ifMatch = checkEtag(options.ifMatch);
+  if (typeof ifAbsent !== "boolean")
+    throw new InvalidArgumentError({ message: "ifAbsent must be a boolean" });
   if (ifAbsent) requireCapability(backend, "ifAbsent");
   if (ifMatch !== undefined) requireCapability(backend, "ifMatch");
   if (ifAbsent && ifMatch !== undefined) {

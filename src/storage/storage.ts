@@ -1,4 +1,12 @@
-import { checkKeys, checkRange, checkTenant, isLimit, toListOptions, toSignOptions } from "./arguments.js";
+import {
+  checkEtag,
+  checkKeys,
+  checkRange,
+  checkTenant,
+  isLimit,
+  toListOptions,
+  toSignOptions,
+} from "./arguments.js";
 import type {
   CallOptions,
   Capabilities,
@@ -285,7 +293,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   async #open(operation: StorageOperation, key: Key, options: OpenOptions): Promise<OpenedFile> {
     const opened = await this.#backend.read(key, {
       range: options.range === undefined ? undefined : checkRange(options.range),
-      ifMatch: options.ifMatch,
+      ifMatch: checkEtag(options.ifMatch),
       signal: options.signal,
     });
     const call = { backend: this.#backend, operation, key, signal: options.signal };

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, copyFileSync, constants as fsConstants, lstatSync, openSync } from "node:fs";
+import { chmodSync, closeSync, copyFileSync, constants as fsConstants, openSync } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import { appendFile } from "./assemble.js";
 import { notFound } from "./disk-error.js";
@@ -14,7 +14,7 @@ import {
   type RecordDraft,
 } from "./record.js";
 import type { Store } from "./store.js";
-import { createFlags, discardQuietly, fileMode, readFlags } from "./whole-file.js";
+import { createFlags, discardQuietly, fileMode, lstatIfThere, readFlags } from "./whole-file.js";
 import { putFile, type WriteJob } from "./write.js";
 
 export interface CopyJob extends WriteConditions {
@@ -59,7 +59,7 @@ function copyBody(store: Store, key: string, temp: string, state: JobState): Obj
 function tryClone(path: string, temp: string, { file }: OpenBody): boolean {
   try {
     copyFileSync(path, temp, fsConstants.COPYFILE_FICLONE_FORCE | fsConstants.COPYFILE_EXCL);
-    const now = lstatSync(path, { throwIfNoEntry: false });
+    const now = lstatIfThere(path);
     if (now !== undefined && now.ino === file.inode && belongsTogether(file, fingerprintOf(now))) return true;
   } catch {
     // Most file systems cannot share blocks.

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, lstatSync, openSync, type Stats } from "node:fs";
+import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
 import { adopt } from "./adopt.js";
 import { DiskError, errnoOf, notFound } from "./disk-error.js";
 import { isVisibleFolder } from "./folders.js";
@@ -12,7 +12,7 @@ import {
   parsePending,
 } from "./record.js";
 import type { Store } from "./store.js";
-import { readFlags, readSmall } from "./whole-file.js";
+import { lstatIfThere, readFlags, readSmall } from "./whole-file.js";
 
 /** An open body with its description; whoever gets it closes `fd`. */
 export interface OpenBody extends Described {
@@ -78,7 +78,7 @@ function openBody(store: Store, key: string): number {
 
 function lstatBody(store: Store, key: string): Stats {
   const path = store.layout.body(key);
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = lstatIfThere(path);
   if (!stats?.isFile() || !isVisibleFolder(folderOf(path))) throw notFound(key);
   return stats;
 }

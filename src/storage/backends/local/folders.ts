@@ -1,8 +1,8 @@
-import { type Dirent, lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync } from "node:fs";
+import { type Dirent, mkdirSync, readdirSync, realpathSync, rmdirSync } from "node:fs";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
 import type { Store } from "./store.js";
-import { folderMode } from "./whole-file.js";
+import { folderMode, lstatIfThere } from "./whole-file.js";
 
 const maxAttempts = 8;
 
@@ -69,7 +69,7 @@ function makeOne(store: Store, path: string, key: string): void {
 }
 
 function checkFolder(layout: Layout, path: string, key: string): void {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = lstatIfThere(path);
   if (stats === undefined || stats.isDirectory()) return;
   const other = path.slice(layout.base.length + 1);
   if (stats.isSymbolicLink()) throw linkInTheWay();

@@ -1,10 +1,10 @@
-import { lstatSync } from "node:fs";
 import { maxKeyLength } from "../../key.js";
 import { baseIsGone } from "./disk-error.js";
 import { FolderCache } from "./folder-cache.js";
 import { isVisibleFolder } from "./folders.js";
 import type { Layout } from "./layout.js";
 import { fingerprintOf } from "./record.js";
+import { lstatIfThere } from "./whole-file.js";
 
 export interface ListJob {
   readonly prefix: string;
@@ -53,7 +53,7 @@ export class Lister {
 
   #visitFile(key: string, page: Page): void {
     if (!page.isDue(key) || key.length > maxKeyLength) return;
-    const stats = page.hasRoom ? lstatSync(this.#layout.body(key), { throwIfNoEntry: false }) : undefined;
+    const stats = page.hasRoom ? lstatIfThere(this.#layout.body(key)) : undefined;
     if (stats?.isFile()) page.addFile([key, stats.size, Math.floor(fingerprintOf(stats).stampUs / 1000)]);
     else if (!page.hasRoom) page.overflow();
   }

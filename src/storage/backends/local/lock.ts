@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { closeSync, fstatSync, linkSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { DiskError, errnoOf, isBusy } from "./disk-error.js";
 import { isRealFolder, makeFolder } from "./folders.js";
 import { type Holder, isGone } from "./holder.js";
@@ -11,6 +11,7 @@ import {
   discardQuietly,
   fileMode,
   folderMode,
+  lstatIfThere,
   readSmall,
   writeAll,
 } from "./whole-file.js";
@@ -47,7 +48,7 @@ export function acquire(store: Store, key: string, text: string): void {
 
 /** Whoever stood still before the record was written may have been taken for dead. */
 function checkStillOurs(fd: number, path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return;
+  if (lstatIfThere(path)?.ino === fstatSync(fd).ino) return;
   throw new DiskError("busy", "the lock was taken over");
 }
 
@@ -89,7 +90,7 @@ export function recoverIfStale(store: Store, path: string): boolean {
  */
 function recoverIf(store: Store, path: string, judge: Judge): boolean {
   const text = readSmall(path);
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = lstatIfThere(path);
   if (text === undefined || stats === undefined) return true;
   const ageMs = Date.now() - stats.mtimeMs;
   const pending = parsePending(text);
@@ -116,7 +117,7 @@ function tryClaim(path: string, claim: string): boolean {
     const errno = errnoOf(error);
     if (errno === "ENOENT") return true;
     if (errno !== "EEXIST") throw error;
-    const stats = lstatSync(claim, { throwIfNoEntry: false });
+    const stats = lstatIfThere(claim);
     if (stats !== undefined && Date.now() - stats.ctimeMs > claimStaleMs) discard(claim);
     return false;
   }
@@ -125,7 +126,7 @@ function tryClaim(path: string, claim: string): boolean {
 /** The body decides: it became visible with the stamp of this record, or it did not. */
 function completeOrUndo(store: Store, path: string, pending: PendingRecord | undefined): void {
   const record = pending?.record;
-  const body = pending && lstatSync(store.layout.body(pending.key), { throwIfNoEntry: false });
+  const body = pending && lstatIfThere(store.layout.body(pending.key));
   if (pending !== undefined && record && body?.isFile() && belongsTogether(record, fingerprintOf(body))) {
     releaseAsSidecar(store, pending.key);
   } else discard(path);

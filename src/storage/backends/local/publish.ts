@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, renameSync } from "node:fs";
+import { linkSync, renameSync } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { statIfThere } from "./find.js";
@@ -8,7 +8,7 @@ import { folderOf } from "./layout.js";
 import { acquire, releaseAsSidecar } from "./lock.js";
 import { type FileFingerprint, fingerprintOf, pendingText, type RecordDraft } from "./record.js";
 import type { Store } from "./store.js";
-import { discardQuietly, isOutrun } from "./whole-file.js";
+import { discardQuietly, isOutrun, lstatIfThere } from "./whole-file.js";
 
 const maxAttempts = 8;
 
@@ -59,7 +59,7 @@ function settle(store: Store, key: string): void {
 function checkConditions(store: Store, publication: Publication): void {
   const { key, file, ifAbsent, ifMatch } = publication;
   const body = store.layout.body(key);
-  const old = lstatSync(body, { throwIfNoEntry: false });
+  const old = lstatIfThere(body);
   if (old?.isDirectory()) clearEmptyFolder(store.layout, body);
   if (old?.isFile() && isOutrun(file, fingerprintOf(old)))
     throw new DiskError("busy", "another write came first");

@@ -1,4 +1,3 @@
-import { lstatSync } from "node:fs";
 import { errnoOf } from "./disk-error.js";
 import { isVisibleFolder, prune } from "./folders.js";
 import type { Running } from "./job-state.js";
@@ -6,7 +5,7 @@ import { folderOf } from "./layout.js";
 import { acquire } from "./lock.js";
 import { pendingText } from "./record.js";
 import type { Store } from "./store.js";
-import { discard, discardQuietly } from "./whole-file.js";
+import { discard, discardQuietly, lstatIfThere } from "./whole-file.js";
 
 export interface RemoveJob {
   readonly key: string;
@@ -35,7 +34,7 @@ function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean
     if (isObject(body)) state.checkWanted();
     const wasThere = isObject(body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
-    if (lstatSync(body, { throwIfNoEntry: false }) === undefined) discard(sidecar);
+    if (lstatIfThere(body) === undefined) discard(sidecar);
     return wasThere;
   } finally {
     discardQuietly(layout.pending(key));
@@ -56,5 +55,5 @@ function tryLock(store: Store, { key, version }: RemoveJob): boolean {
 }
 
 function isObject(body: string): boolean {
-  return isVisibleFolder(folderOf(body)) && lstatSync(body, { throwIfNoEntry: false })?.isFile() === true;
+  return isVisibleFolder(folderOf(body)) && lstatIfThere(body)?.isFile() === true;
 }

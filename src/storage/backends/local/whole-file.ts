@@ -3,6 +3,7 @@ import {
   constants,
   fstatSync,
   futimesSync,
+  lstatSync,
   openSync,
   readSync,
   type Stats,
@@ -79,6 +80,16 @@ export function openIfThere(path: string): number | undefined {
     return openSync(path, readFlags);
   } catch (error) {
     if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What lies at a path, links not followed; `undefined` also when a file stands where a folder should. */
+export function lstatIfThere(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === "ENOTDIR") return undefined;
     throw error;
   }
 }

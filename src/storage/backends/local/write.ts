@@ -1,10 +1,10 @@
-import { closeSync, lstatSync, openSync, type Stats } from "node:fs";
+import { closeSync, openSync, type Stats } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import type { Running } from "./job-state.js";
 import { publish } from "./publish.js";
 import type { FileFingerprint, RecordDraft } from "./record.js";
 import type { Store } from "./store.js";
-import { createFlags, discardQuietly, fileMode, stamp, writeAll } from "./whole-file.js";
+import { createFlags, discardQuietly, fileMode, lstatIfThere, stamp, writeAll } from "./whole-file.js";
 
 /** What every write says besides its bytes. */
 export interface WriteJob extends WriteConditions {
@@ -61,5 +61,5 @@ function seal(store: Store, key: string, fd: number, fill: () => void): FileFing
 }
 
 function bodyAt(store: Store, key: string): Stats | undefined {
-  return lstatSync(store.layout.body(key), { throwIfNoEntry: false });
+  return lstatIfThere(store.layout.body(key));
 }
