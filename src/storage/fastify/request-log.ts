@@ -24,4 +24,5 @@ export function withoutSignature(url: string): string {
   return url.slice(0, mark) + url.slice(mark).replace(secretParameter, "$1***");
 }
 
-const secretParameter = /([?&][^=&]*(?:signature|token|credential|sig)=)[^&#]*/gi;
+/** No name goes over a `?`: a run of them would be searched again from each. */
+const secretParameter = /([?&][^?=&]*(?:signature|token|credential|sig)=)[^&#]*/gi;
