@@ -238,12 +238,38 @@ describe.each(kinds)("%s", (kind) => {
     [{ "repr-digest": "sha-256=:AAAA:" }, 400],
     [{ "content-digest": `sha-256=:${"A".repeat(43)}=:` }, 400],
     [{ "content-digest": "md5=:AAAA:" }, 200],
+    [{ "content-md5": createHash("md5").update("body").digest("base64") }, 400],
     [{ "if-none-match": '"x"' }, 400],
   ])("a bare body with %j: %i", async (headers, status) => {
     const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
     const answer = await put("body", given);
     expect(answer.status).toBe(status);
     expect(await keys()).toEqual(status === 200 ? ["k"] : []);
+  });
+
+  test.each(["content-md5", "content-digest", "repr-digest"])(
+    "a form with %s, which nobody would verify, is refused",
+    async (name) => {
+      const digest = `sha-256=:${createHash("sha256").update("x").digest("base64")}:`;
+      const answer = await upload(form(file()), { [name]: digest });
+      expect([answer.status, answer.json().code]).toEqual([400, "bad_request"]);
+      expect(await keys()).toEqual([]);
+    },
+  );
+
+  test.each(["gzip, chunked", "identity, chunked", "Gzip, Chunked"])(
+    "the transfer coding %s is refused before the content is read",
+    async (coding) => {
+      const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ${coding}\r\n\r\n`;
+      expect(statusOf(await sendRaw(service.port, head))).toBe(400);
+      expect(await keys()).toEqual([]);
+    },
+  );
+
+  test("the transfer coding chunked has no upper and lower case", async () => {
+    const head =
+      "PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n";
+    expect(statusOf(await sendRaw(service.port, `${head}1\r\nx\r\n0\r\n\r\n`))).toBe(200);
   });
 
   test("a digest that is right is accepted", async () => {

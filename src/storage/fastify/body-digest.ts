@@ -16,6 +16,16 @@ export function demandedChecksum(headers: IncomingHttpHeaders): Checksum | undef
   return demanded[0];
 }
 
+/**
+ * Refuses a digest of a form: it covers the envelope, so the file cannot be held to it.
+ *
+ * @throws Refusal (400)
+ */
+export function refuseDigest(headers: IncomingHttpHeaders): void {
+  if (headers["repr-digest"] === undefined && headers["content-digest"] === undefined) return;
+  throw badRequest("a digest is verified of bare content only, not of a form");
+}
+
 function digestsOf(field: string | readonly string[] | undefined): readonly Checksum[] {
   if (field === undefined) return [];
   return String(field)

@@ -22,11 +22,16 @@ export function declaredLength({ headers }: IncomingMessage): number | undefined
  */
 export function checkBody(message: IncomingMessage, maxBytes: number): void {
   const { headers, headersDistinct } = message;
+  const coding = headers["transfer-encoding"] ?? "chunked";
+  if (coding.toLowerCase() !== "chunked") throw badRequest("content takes no transfer coding but chunked");
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     throw new Refusal(415, "unsupported_type", "content must come without a content encoding");
   }
   if (headers["content-range"] !== undefined) throw badRequest("a part of an object cannot be written");
+  if (headers["content-md5"] !== undefined) {
+    throw badRequest("Content-MD5 is not verified here; send Content-Digest with sha-256");
+  }
   // Requests of `app.inject` have no such lists.
   if ((headersDistinct?.["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
   if ((declaredLength(message) ?? 0) > maxBytes) throw contentTooLarge(maxBytes);

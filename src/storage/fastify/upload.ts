@@ -5,7 +5,7 @@ import { FileNotFoundError, StorageError } from "../error.js";
 import { type Key, parseKey, safeKey } from "../key.js";
 import type { FileDetails, PutOptions, StoredFile } from "../options.js";
 import type { Storage } from "../storage.js";
-import { demandedChecksum } from "./body-digest.js";
+import { demandedChecksum, refuseDigest } from "./body-digest.js";
 import { decodeBytes } from "./form-parameters.js";
 import { badRequest, Refusal } from "./refusal.js";
 import { checkBody, declaredLength, RequestBody } from "./request-body.js";
@@ -65,6 +65,7 @@ export async function storeBody(
 export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
   const { request, maxBytes } = upload;
   checkBody(request.raw, maxBytes + maxEnvelopeBytes);
+  refuseDigest(request.headers);
   const body = new RequestBody(request.raw, maxBytes + maxEnvelopeBytes);
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
