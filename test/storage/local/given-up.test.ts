@@ -2,9 +2,16 @@ import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { checksumOf } from "svc-infra/storage";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { copyObject } from "#dist/storage/backends/local/copy.js";
+import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
+import { draftOf } from "#dist/storage/backends/local/record.js";
+import { removeObject } from "#dist/storage/backends/local/remove.js";
+import { Store } from "#dist/storage/backends/local/store.js";
 import { WaitingJob } from "#dist/storage/backends/local/waiting-job.js";
+import { putBytes } from "#dist/storage/backends/local/write.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const part = randomBytes(16 * 1024 * 1024);
@@ -36,12 +43,11 @@ describe("a change that is given up", () => {
 
   it("before its turn ends at once, and what holds the key goes on", async () => {
     const { storage, upload } = await largeUpload();
-    const order: string[] = [];
-    const completion = upload.complete().finally(() => order.push("complete"));
-    const queued = outcomeOf(storage.put("large", "x", { signal: AbortSignal.timeout(20) }));
-    expect(await queued.finally(() => order.push("queued"))).toBe("timeout");
+    const completion = upload.complete();
+    const queued = storage.put("large", "x", { signal: AbortSignal.timeout(20) });
+    expect(await outcomeOf(queued)).toBe("timeout");
+    expect(await storage.exists("large")).toBe(false);
     await completion;
-    expect(order).toEqual(["queued", "complete"]);
     expect((await storage.getMetadata("large")).size).toBe(parts * part.byteLength);
   });
 
@@ -65,6 +71,42 @@ describe("a change that is given up", () => {
     await pause(200);
     expect(await storage.listKeys()).toHaveLength(there.size);
     expect(new Set(outcomes.values())).toEqual(new Set(["done", "aborted"]));
+  });
+});
+
+describe("a running job that is called off", () => {
+  const state = new JobState(newJobStates(), 0);
+  const conditions = { ifAbsent: false, ifMatch: undefined };
+
+  async function freshStore() {
+    const { base, storage } = await freshStorage();
+    await storage.put("old", "x");
+    state.reset();
+    state.begin();
+    state.callOff();
+    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base, turn: 0 });
+    return { base, storage, store };
+  }
+
+  it.each([true, false])("does not become visible, and leaves nothing behind", async (ifAbsent) => {
+    const { base, storage, store } = await freshStore();
+    const description = { contentType: "text/plain", filename: undefined, metadata: {} };
+    const draft = draftOf(description, 3, checksumOf(Buffer.from("new")));
+    const job = { ...conditions, ifAbsent, key: "new", draft, state };
+    expect(() => putBytes(store, job, Buffer.from("new"))).toThrow("given up");
+    expect(() => copyObject(store, { ...conditions, from: "old", to: "new", version: "1", state })).toThrow(
+      "given up",
+    );
+    expect(await storage.listKeys()).toEqual(["old"]);
+    for (const folder of ["tmp", "pending"])
+      expect(await readdir(join(base, ".svc-infra", folder))).toEqual([]);
+  });
+
+  it("removes nothing", async () => {
+    const { base, storage, store } = await freshStore();
+    expect(() => removeObject(store, { key: "old", version: "1", state })).toThrow("given up");
+    expect(await storage.exists("old")).toBe(true);
+    expect(await readdir(join(base, ".svc-infra/pending"))).toEqual([]);
   });
 });
 
