@@ -147,6 +147,9 @@ function chooseBackend(env: Environment, options: EasyStorageOptions, fallback: 
     const source = rows[type].detectedBy.find((name) => isVariableSet(env, name));
     if (source !== undefined) return { type, because: `${source} is set`, source, env };
   }
+  // Last, for many who use a provider also have a folder: only nothing at all means memory.
+  const { name } = backendVariables.local.basePath;
+  if (isVariableSet(env, name)) return { type: "local", because: `${name} is set`, source: name, env };
   const { type, because, defaults } = fallback;
   return { type, because, source: undefined, env: withDefaults(env, defaults) };
 }

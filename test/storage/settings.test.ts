@@ -25,6 +25,8 @@ describe("detection", () => {
     [{ CLOUDINARY_URL: "cloudinary://a:b@c" }, "cloudinary", "CLOUDINARY_URL is set"],
     [{ CLOUDINARY_URL_FILE: "package.json" }, "cloudinary", "CLOUDINARY_URL is set"],
     [{ STORAGE_BACKEND: "azure" }, "azure", "STORAGE_BACKEND is 'azure'"],
+    [{ STORAGE_BASE_PATH: "/data" }, "local", "STORAGE_BASE_PATH is set"],
+    [{ STORAGE_BASE_PATH: "/data", CLOUDINARY_URL: "x" }, "cloudinary", "CLOUDINARY_URL is set"],
     [{}, "memory", "nothing is set that names a backend; files are lost when the process ends"],
   ])("of %j is %s", (env, type, because) => {
     expect(detectBackend(env)).toMatchObject({ type, because });

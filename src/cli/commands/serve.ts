@@ -11,23 +11,19 @@ import {
   isVariableSet,
   loadSettings,
   readEnvironment,
-  readVariable,
   type Secret,
   withDefaults,
 } from "../../kernel/index.js";
 import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
-import type { Fallback } from "../../storage/from-env.js";
 import type { Storage } from "../../storage/index.js";
 import { backendVariables, storageVariables } from "../../storage/settings.js";
 import { describeVariables } from "../describe-variables.js";
+import { defaultFolder, localFallback } from "../local-fallback.js";
 import { isLoopback, type ServeSettings, serveVariables, urlOf } from "../serve-settings.js";
 import { createService } from "../service.js";
 
 /** Milliseconds that transfers have to end after the signal to stop. */
 const shutdownMs = 10_000;
-
-/** Where files go when nothing is set. */
-const defaultFolder = "./.data/storage";
 
 interface ServeOptions {
   readonly host?: string;
@@ -49,7 +45,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const env = readEnvironment();
   const { settings, storage } = await configure(env, options);
   const token = configurationOf(storage)?.settings.apiToken;
-  const app = await createService({ logLevel: settings.logLevel, appEnv: appEnvOf(env) });
+  const app = await createService({ ...settings, appEnv: appEnvOf(env) });
   closeWithGrace({ delay: shutdownMs, logger: app.log }, async ({ err }) => {
     if (err !== undefined) app.log.error({ err }, "the service stops because of an error");
     await app.close();
@@ -98,16 +94,7 @@ function findExposure(env: Environment, options: ServeOptions): ConfigurationPro
 
 function openStorage(env: Environment, settings: ServeSettings | undefined): Promise<Storage> {
   const known = settings === undefined ? {} : { STORAGE_BASE_URL: `${urlOf(settings)}/files` };
-  return easyStorage({}, withDefaults(env, known), fallbackOf(env));
-}
-
-function fallbackOf(env: Environment): Fallback {
-  const folder = readVariable(env, backendVariables.local.basePath.name) ?? defaultFolder;
-  return {
-    type: "local",
-    because: `nothing is set, so \`serve\` keeps files in ${folder}`,
-    defaults: { STORAGE_BASE_PATH: folder },
-  };
+  return easyStorage({}, withDefaults(env, known), localFallback);
 }
 
 async function listen(app: FastifyInstance, { host, port }: ServeSettings): Promise<void> {

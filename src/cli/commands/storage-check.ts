@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
+import { readEnvironment } from "../../kernel/index.js";
 import { runConformance } from "../../storage/conformance/index.js";
 import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
 import { type CheckReport, countsOf, describeReport } from "../check-report.js";
+import { localFallback } from "../local-fallback.js";
 import { type CheckResult, runChecks } from "../run-checks.js";
 
 /** Exit code of a command that Ctrl-C ended (128 + SIGINT). */
@@ -34,7 +36,7 @@ Examples:
 }
 
 async function check(options: CheckOptions): Promise<void> {
-  const storage = await easyStorage();
+  const storage = await configuredStorage();
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
   process.once("SIGINT", onInterrupt);
@@ -50,11 +52,16 @@ async function check(options: CheckOptions): Promise<void> {
   }
 }
 
+/** The storage that `serve` would use. */
+function configuredStorage(): Promise<Storage> {
+  return easyStorage({}, readEnvironment(), localFallback);
+}
+
 async function examine(storage: Storage, signal: AbortSignal): Promise<CheckReport> {
   const { backend } = storage;
   const because = configurationOf(storage)?.detection.because;
   const folder = `svc-infra-check-${randomBytes(6).toString("hex")}/`;
-  const create = async () => (await easyStorage()).backend;
+  const create = async () => (await configuredStorage()).backend;
   const runs = [...runConformance({ backend, create, folder })];
   process.stderr.write(`${backend.name}, because ${because}: ${runs.length} rules in ${folder}\n`);
   const startedAt = performance.now();

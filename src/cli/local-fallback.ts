@@ -1,0 +1,12 @@
+import type { Fallback } from "../storage/from-env.js";
+import { backendVariables } from "../storage/settings.js";
+
+/** Where the commands keep files when nothing says where. */
+export const defaultFolder = "./.data/storage";
+
+/** What `serve` uses when nothing names a backend, and so what the other commands look at. */
+export const localFallback: Fallback = {
+  type: "local",
+  because: `nothing is set, so \`serve\` keeps files in ${defaultFolder}`,
+  defaults: { [backendVariables.local.basePath.name]: defaultFolder },
+};
