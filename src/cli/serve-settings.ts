@@ -17,6 +17,13 @@ export const serveVariables = {
     help: "Port to listen on.",
     default: 8000,
   }),
+  idleTimeoutMs: variable({
+    name: "HTTP_IDLE_TIMEOUT_MS",
+    type: wholeNumber({ min: 1, max: 2 ** 31 - 1 }),
+    expected: "a whole number of milliseconds from 1 to 2147483647",
+    help: "Milliseconds after which a connection on which nothing moves is closed.",
+    default: 60_000,
+  }),
   logLevel: variable({
     name: "LOG_LEVEL",
     type: oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),

@@ -12,16 +12,23 @@ import { type AppEnv, type Problem, problemContentType, problemOf } from "../ker
 export interface ServiceOptions {
   readonly logLevel: string;
   readonly appEnv: AppEnv;
+  /** Milliseconds after which a connection on which nothing moves is closed. */
+  readonly idleTimeoutMs: number;
 }
 
 /** A Fastify app with logs, health routes and problem details (RFC 9457) for every failure. */
-export async function createService({ logLevel, appEnv }: ServiceOptions): Promise<FastifyInstance> {
+export async function createService({
+  logLevel,
+  appEnv,
+  idleTimeoutMs,
+}: ServiceOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: {
       level: logLevel,
       serializers: { req: (request: FastifyRequest) => ({ ...loggedRequest(request) }) },
     },
     frameworkErrors: answerError,
+    connectionTimeout: idleTimeoutMs,
   });
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) =>

@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -153,6 +154,13 @@ describe("settings", () => {
       expect.stringContaining("STORAGE_SIGNING_SECRET: "),
     ]);
   });
+});
+
+it("closes a connection that stalls for HTTP_IDLE_TIMEOUT_MS", async () => {
+  await start({ HTTP_IDLE_TIMEOUT_MS: "200" });
+  const socket = connect(port, "127.0.0.1").resume();
+  socket.write("PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+  await once(socket, "close");
 });
 
 describe("failures over HTTP", () => {
