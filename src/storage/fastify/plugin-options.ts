@@ -59,6 +59,7 @@ export function readOptions(
   root: string,
   knownMaxBytes: number | undefined,
 ): EdgeOptions {
+  checkNames(options);
   const { authorize, serveFiles = false, managementPrefix = "/_storage" } = options;
   if (authorize !== undefined && authorize !== "open" && typeof authorize !== "function") {
     throw wrong("authorize must be a function or the word 'open'");
@@ -76,6 +77,29 @@ export function readOptions(
     startTimeoutMs: options.startTimeoutMs ?? 5000,
     closeGraceMs: options.closeGraceMs ?? 5000,
   };
+}
+
+const optionNames: ReadonlySet<string> = new Set([
+  "authorize",
+  "managementPrefix",
+  "serveFiles",
+  "signer",
+  "maxUploadBytes",
+  "health",
+  "decorator",
+  "startTimeoutMs",
+  "closeGraceMs",
+] satisfies (keyof AddStorageOptions)[]);
+
+/** What Fastify's own `register` takes along with a plugin's options. */
+const fastifyNames: ReadonlySet<string> = new Set(["logLevel", "logSerializers"]);
+
+/** A name that is misspelled must not pass for one that was left out. */
+function checkNames(options: AddStorageOptions): void {
+  const unknown = Object.keys(options).find((name) => !optionNames.has(name) && !fastifyNames.has(name));
+  if (unknown !== undefined) {
+    throw wrong(`there is no option '${unknown}'; known are ${[...optionNames].join(", ")}`);
+  }
 }
 
 function maxUploadBytes(option: number | undefined, known: number | undefined): number {
