@@ -2,7 +2,7 @@ import { close, read } from "node:fs";
 import { DiskError } from "./disk-error.js";
 
 /** Bytes of one read; the next one runs while the consumer works on the last. */
-const readBytes = 768 * 1024;
+const readBytes = 512 * 1024;
 
 /** Closes what a caller opened and dropped without a word. */
 const forgotten = new FinalizationRegistry<Handle>((handle) => handle.release());
