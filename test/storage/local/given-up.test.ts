@@ -28,13 +28,13 @@ async function largeUpload() {
 describe("a change that is given up", () => {
   it("while parts are put together ends with the signal's reason and never happens", async () => {
     const { base, storage, upload } = await largeUpload();
-    const completion = upload.complete({ signal: AbortSignal.timeout(30) });
+    const completion = upload.complete({ signal: AbortSignal.timeout(5) });
     expect(await outcomeOf(completion)).toBe("timeout");
     expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
     await pause(300);
     expect(await storage.exists("large")).toBe(false);
     expect((await upload.complete()).size).toBe(parts * part.byteLength);
-    const copy = storage.copy("large", "copied", { signal: AbortSignal.timeout(30) });
+    const copy = storage.copy("large", "copied", { signal: AbortSignal.timeout(5) });
     expect(await outcomeOf(copy)).toBe("timeout");
     await pause(300);
     expect(await storage.listKeys()).toEqual(["large"]);
@@ -44,7 +44,7 @@ describe("a change that is given up", () => {
   it("before its turn ends at once, and what holds the key goes on", async () => {
     const { storage, upload } = await largeUpload();
     const completion = upload.complete();
-    const queued = storage.put("large", "x", { signal: AbortSignal.timeout(20) });
+    const queued = storage.put("large", "x", { signal: AbortSignal.timeout(5) });
     expect(await outcomeOf(queued)).toBe("timeout");
     expect(await storage.exists("large")).toBe(false);
     await completion;
