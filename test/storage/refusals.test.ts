@@ -143,3 +143,19 @@ it("however many keys are deleted at once, the backend gets at most a thousand",
   expect(asked).toEqual([1000, 1000, 500]);
   expect(failures.map(({ key }) => key)).toEqual(["key-0", "key-1000", "key-2000"]);
 });
+
+describe("a condition that is no ETag or no boolean", () => {
+  it.each([1n, 7, null, {}, ["a"]])("is refused by every call that takes one: %s", async (wrong) => {
+    const storage = storageOf();
+    await storage.put("a", "x");
+    const condition = { ifMatch: untyped<string>(wrong) };
+    const calls = [
+      storage.put("a", "y", condition),
+      storage.put("b", "y", { ifAbsent: untyped<boolean>(wrong) }),
+      storage.copy("a", "b", condition),
+      storage.open("a", condition),
+    ];
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: "invalid_argument" });
+    expect(await storage.listKeys()).toEqual(["a"]);
+  });
+});

@@ -1,8 +1,8 @@
 import { closeSync, readSync } from "node:fs";
 import type { ByteRange } from "../../backend.js";
+import { clampRange, type Span } from "../../range.js";
 import { DiskError } from "./disk-error.js";
 import { openObject } from "./find.js";
-import { type Span, spanOf } from "./range.js";
 import type { Described, FileFingerprint } from "./record.js";
 import type { Store } from "./store.js";
 
@@ -34,6 +34,12 @@ export function readObject(store: Store, job: ReadJob, room: Uint8Array): ReadRe
   } finally {
     if (!isHandedOver) closeSync(fd);
   }
+}
+
+function spanOf(range: ByteRange | undefined, size: number): Span {
+  const span = clampRange(range, size);
+  if (span !== undefined) return span;
+  throw new DiskError("invalid_range", `the range lies outside the object's ${size} bytes`);
 }
 
 function checkVersion({ key, ifMatch }: ReadJob, version: string | undefined): void {
