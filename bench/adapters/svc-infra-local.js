@@ -34,7 +34,7 @@ export const adapter = {
 /** @param {Storage<any>} storage */
 async function countAll(storage) {
   let count = 0;
-  for await (const _ of storage.listAll()) count += 1;
+  for await (const _ of storage.listAllKeys()) count += 1;
   return count;
 }
 

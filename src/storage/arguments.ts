@@ -55,12 +55,13 @@ export function toSignOptions(
 }
 
 /** What page is asked for, checked and complete. */
-export function toListOptions(options: ListPageOptions): ListOptions {
+export function toListOptions(options: ListPageOptions, details: boolean): ListOptions {
   return {
     prefix: parsePrefix(options.prefix ?? ""),
     delimiter: checkDelimiter(options.delimiter),
     cursor: options.cursor,
     limit: checkLimit(options.limit),
+    details,
     signal: options.signal,
   };
 }

@@ -103,12 +103,15 @@ export interface ListOptions extends CallOptions {
   readonly cursor: string | undefined;
   /** 1 to 1,000; counts items and prefixes together. */
   readonly limit: number;
+  /** `false`: keys are all that is asked for, and what size and date would cost extra may be saved. */
+  readonly details: boolean;
 }
 
+/** `size` (bytes) and `lastModified` are there whenever {@link ListOptions.details} asks for them. */
 export interface ListedObject {
   readonly key: Key;
-  readonly size: number;
-  readonly lastModified: Date;
+  readonly size: number | undefined;
+  readonly lastModified: Date | undefined;
 }
 
 /** One page of a listing, in the order of the keys' bytes. */

@@ -1,4 +1,4 @@
-import type { ByteRange, Capabilities, ListedObject, ObjectStat } from "./backend.js";
+import type { ByteRange, Capabilities, ObjectStat } from "./backend.js";
 import type { Checksum } from "./checksum.js";
 import type { StorageError } from "./error.js";
 import type { FileBody } from "./file-body.js";
@@ -85,8 +85,11 @@ export interface UploadUrlOptions {
   readonly contentType: string;
 }
 
-export interface ListKeysOptions extends SignalOption {
+export interface ListAllOptions extends SignalOption {
   readonly prefix?: string | undefined;
+}
+
+export interface ListKeysOptions extends ListAllOptions {
   /** 1 to 1,000. */
   readonly limit?: number | undefined;
 }
@@ -96,8 +99,15 @@ export interface ListPageOptions extends ListKeysOptions {
   readonly cursor?: string | undefined;
 }
 
+export interface ListedFile {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly lastModified: Date;
+}
+
 export interface FilePage {
-  readonly items: readonly ListedObject[];
+  readonly items: readonly ListedFile[];
   readonly prefixes: readonly string[];
   readonly cursor: string | undefined;
 }

@@ -1,21 +1,5 @@
-import {
-  checkEtag,
-  checkKeys,
-  checkRange,
-  checkTenant,
-  isLimit,
-  toListOptions,
-  toSignOptions,
-} from "./arguments.js";
-import type {
-  CallOptions,
-  Capabilities,
-  Layer,
-  ListedObject,
-  ObjectStat,
-  RemoveFailure,
-  StorageBackend,
-} from "./backend.js";
+import { checkEtag, checkKeys, checkRange, checkTenant, isLimit, toSignOptions } from "./arguments.js";
+import type { Capabilities, Layer, ObjectStat, StorageBackend } from "./backend.js";
 import type { ContentRules } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
 import { type Content, withBody } from "./content.js";
@@ -25,6 +9,7 @@ import { attempt, attemptAnyway, type MadeCall, toStorageError } from "./failure
 import { FileBody, readAll, verify } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
+import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { MultipartUpload } from "./multipart-upload.js";
 import type {
   ConditionOptions,
@@ -32,6 +17,8 @@ import type {
   DescribeOptions,
   FileDetails,
   FilePage,
+  ListAllOptions,
+  ListedFile,
   ListKeysOptions,
   ListPageOptions,
   OpenedFile,
@@ -43,6 +30,7 @@ import type {
   UploadUrlOptions,
   UrlOptions,
 } from "./options.js";
+import { removeInBatches } from "./removal.js";
 
 /**
  * What an application holds: one interface over every backend.
@@ -170,12 +158,9 @@ export class Storage<C extends Capabilities = Capabilities> {
       const folder = `${parseKey(parsePrefix(path).replace(/\/$/, ""))}/`;
       let deleted = 0;
       let firstFailure: DeleteFailure | undefined;
-      for await (const page of this.#pages({ prefix: folder, limit: 1000, signal: options.signal })) {
-        const failures = await this.deleteMany(
-          page.items.map(({ key }) => key),
-          options,
-        );
-        deleted += page.items.length - failures.length;
+      for await (const { items } of this.#keyPages({ prefix: folder, signal: options.signal })) {
+        const failures = await this.deleteMany(items, options);
+        deleted += items.length - failures.length;
         firstFailure ??= failures[0];
       }
       if (firstFailure !== undefined) throw firstFailure.error;
@@ -223,18 +208,23 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** The first keys that begin with a prefix (a plain string), in byte order. */
   async listKeys(options: ListKeysOptions = {}): Promise<readonly string[]> {
-    const { items } = await this.#run("listKeys", options?.prefix, options, () => this.#page(options));
-    return items.map(({ key }) => key);
+    return (await this.#listKeys(options)).items;
   }
 
   /** One page of objects, in byte order of their keys; give `cursor` back for the next. */
   list(options: ListPageOptions = {}): Promise<FilePage> {
-    return this.#run("list", options?.prefix, options, () => this.#page(options));
+    return this.#run("list", options?.prefix, options, () => listFiles(this.#backend, options));
   }
 
   /** Every object with a prefix, page by page. */
-  async *listAll(options: SignalOption & { readonly prefix?: string } = {}): AsyncGenerator<ListedObject> {
-    for await (const page of this.#pages({ ...options, limit: 1000 })) yield* page.items;
+  async *listAll(options: ListAllOptions = {}): AsyncGenerator<ListedFile> {
+    const pageAt = (cursor: string | undefined) => this.list({ ...options, limit: 1000, cursor });
+    for await (const { items } of pages(pageAt)) yield* items;
+  }
+
+  /** Every key with a prefix, page by page; faster than {@link listAll} where size and date cost extra. */
+  async *listAllKeys(options: ListAllOptions = {}): AsyncGenerator<string> {
+    for await (const { items } of this.#keyPages(options)) yield* items;
   }
 
   /** Begins an upload in parts; nothing is visible until it is completed. */
@@ -264,7 +254,9 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** Reaches the backend once, as at start and for health. */
   async check(options: SignalOption = {}): Promise<void> {
-    await this.#run("check", undefined, options, () => this.#page({ limit: 1, signal: options.signal }));
+    await this.#run("check", undefined, options, () =>
+      listKeys(this.#backend, { limit: 1, signal: options.signal }),
+    );
   }
 
   /** Releases what the backend holds. */
@@ -314,17 +306,12 @@ export class Storage<C extends Capabilities = Capabilities> {
     return toStoredFile(stat, url);
   }
 
-  async #page(options: ListPageOptions): Promise<FilePage> {
-    return this.#backend.list(toListOptions(options));
+  #listKeys(options: ListPageOptions): Promise<KeyPage> {
+    return this.#run("listKeys", options?.prefix, options, () => listKeys(this.#backend, options));
   }
 
-  async *#pages(options: ListKeysOptions): AsyncGenerator<FilePage> {
-    let cursor: string | undefined;
-    do {
-      const page = await this.list({ ...options, cursor });
-      yield page;
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+  #keyPages(options: ListAllOptions): AsyncGenerator<KeyPage> {
+    return pages((cursor) => this.#listKeys({ ...options, limit: 1000, cursor }));
   }
 
   #rules({ size, checksum, maxBytes }: PutOptions<C>): ContentRules {
@@ -344,21 +331,6 @@ export class Storage<C extends Capabilities = Capabilities> {
   async #urlOf(key: Key): Promise<string | undefined> {
     return this.capabilities.signGet ? this.#sign("get", key, {}) : undefined;
   }
-}
-
-/** Most keys that a backend is asked to remove at once. */
-const maxRemovals = 1000;
-
-async function removeInBatches(
-  backend: StorageBackend,
-  keys: readonly Key[],
-  options: CallOptions,
-): Promise<readonly RemoveFailure[]> {
-  const failures: RemoveFailure[] = [];
-  for (let at = 0; at < keys.length; at += maxRemovals) {
-    failures.push(...(await backend.removeMany(keys.slice(at, at + maxRemovals), options)));
-  }
-  return failures;
 }
 
 /** Spelled out, as spreading costs more than the rest of a small put. */

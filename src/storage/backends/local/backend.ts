@@ -158,12 +158,16 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     return failures;
   }
 
-  async list({ prefix, delimiter, cursor, limit, signal }: ListOptions): Promise<ListPage> {
+  async list({ prefix, delimiter, cursor, limit, details, signal }: ListOptions): Promise<ListPage> {
     const after = parseCursor(prefix, cursor);
     const open = await this.#open();
-    const page = await open.ask("list", { prefix, delimiter, after, limit }, signal);
+    const page = await open.ask("list", { prefix, delimiter, after, limit, details }, signal);
     return {
-      items: page.files.map(([key, size, ms]) => ({ key: key as Key, size, lastModified: new Date(ms) })),
+      items: page.files.map(([key, size, ms]) => ({
+        key: key as Key,
+        size,
+        lastModified: ms === undefined ? undefined : new Date(ms),
+      })),
       prefixes: page.prefixes,
       cursor: page.next === undefined ? undefined : writeCursor(prefix, page.next),
     };

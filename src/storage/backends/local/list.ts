@@ -12,10 +12,11 @@ export interface ListJob {
   /** The last key or rolled-up prefix of the page before. */
   readonly after: string;
   readonly limit: number;
+  readonly details: boolean;
 }
 
-/** Key, size in bytes, modification time in milliseconds since the epoch. */
-export type ListedFile = readonly [key: string, size: number, modifiedMs: number];
+/** Key; with details also the size in bytes and the modification time in milliseconds since the epoch. */
+export type ListedFile = readonly [key: string, size?: number, modifiedMs?: number];
 
 export interface ListReply {
   readonly files: readonly ListedFile[];
@@ -53,9 +54,14 @@ export class Lister {
 
   #visitFile(key: string, page: Page): void {
     if (!page.isDue(key) || key.length > maxKeyLength) return;
-    const stats = page.hasRoom ? lstatIfThere(this.#layout.body(key)) : undefined;
+    if (!page.hasRoom) page.overflow();
+    else if (!page.hasDetails) page.addFile([key]);
+    else this.#addWithDetails(key, page);
+  }
+
+  #addWithDetails(key: string, page: Page): void {
+    const stats = lstatIfThere(this.#layout.body(key));
     if (stats?.isFile()) page.addFile([key, stats.size, Math.floor(fingerprintOf(stats).stampUs / 1000)]);
-    else if (!page.hasRoom) page.overflow();
   }
 
   #visitFolder(key: string, page: Page): void {
@@ -80,6 +86,10 @@ class Page {
 
   constructor(job: ListJob) {
     this.#job = job;
+  }
+
+  get hasDetails(): boolean {
+    return this.#job.details;
   }
 
   get hasRoom(): boolean {

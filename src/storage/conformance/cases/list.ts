@@ -200,6 +200,9 @@ export const listCases: readonly ConformanceCase[] = [
       const found: string[] = [];
       for await (const { key } of storage.listAll({ prefix: folder })) found.push(key);
       assert.deepEqual(found, keys);
+      const keysAlone: string[] = [];
+      for await (const key of storage.listAllKeys({ prefix: folder })) keysAlone.push(key);
+      assert.deepEqual(keysAlone, keys);
       assert.equal((await storage.listKeys({ prefix: folder })).length, 100);
     },
   },
