@@ -1,7 +1,8 @@
 /** What the contract is made of: all that a layer may lean on. */
 const contract = "^src/storage/(?:backend|key|error|capability|signed-url|abortable)\\.ts$";
 /** What a backend may lean on beyond the contract. */
-const backendAids = "^src/storage/(?:checksum|metadata|content-type|description|range)\\.ts$";
+const backendAids =
+  "^src/storage/(?:checksum|metadata|content-type|content-disposition|description|range)\\.ts$";
 /** The layers themselves; what else lies beside them is what they are made of. */
 const layers = "^src/storage/layers/(?:prefix|metrics|retry|timeout|chaos|signing)\\.ts$";
 /** The places that know HTTP or the command line. */

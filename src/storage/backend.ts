@@ -151,6 +151,8 @@ export interface Capabilities {
   /** Compare-and-swap by ETag. */
   readonly ifMatch: boolean;
   readonly multipart: boolean;
+  /** Whether `ifAbsent` and `ifMatch` hold of {@link StorageBackend.completeUpload} too. */
+  readonly conditionalComplete: boolean;
   /** Whether {@link StorageBackend.remove} tells exactly one of many at once that there was an object. */
   readonly exactDelete: boolean;
   /** Largest object, in bytes. */

@@ -1,6 +1,6 @@
 import type { Capabilities, StorageBackend, UploadedPart } from "./backend.js";
 import { tooLarge } from "./body.js";
-import { toConditions } from "./capability.js";
+import { requireCapability, toConditions } from "./capability.js";
 import type { Checksum } from "./checksum.js";
 import { type Content, withBody } from "./content.js";
 import { InvalidArgumentError } from "./error.js";
@@ -66,6 +66,9 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       const size = parts.reduce((sum, part) => sum + part.size, 0);
       if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
       const conditions = toConditions(this.#backend, options);
+      if (conditions.ifAbsent || conditions.ifMatch !== undefined) {
+        requireCapability(this.#backend, "conditionalComplete");
+      }
       return this.#backend.completeUpload(this.#key, this.id, parts, {
         ...conditions,
         signal: options.signal,

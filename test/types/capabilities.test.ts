@@ -7,6 +7,7 @@ type Unable = Capabilities & {
   readonly ifMatch: false;
   readonly signPut: false;
   readonly multipart: false;
+  readonly conditionalComplete: false;
 };
 
 describe("a call that the backend's type denies does not compile", () => {

@@ -1,6 +1,6 @@
+import { contentDisposition } from "../content-disposition.js";
 import { isContentType, unknownContentType } from "../content-type.js";
 import type { FileDetails } from "../options.js";
-import { contentDisposition } from "./content-disposition.js";
 import { formatEntityTag } from "./entity-tag.js";
 
 /** How the one who asks wants the object presented. */

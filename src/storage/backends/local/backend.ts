@@ -61,6 +61,7 @@ const capabilities = {
   ifAbsent: true,
   ifMatch: true,
   multipart: true,
+  conditionalComplete: true,
   exactDelete: true,
   maxBytes: Number.MAX_SAFE_INTEGER,
   minPartBytes: 1,

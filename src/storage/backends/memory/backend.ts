@@ -52,6 +52,7 @@ export const memoryCapabilities = {
   ifAbsent: true,
   ifMatch: true,
   multipart: true,
+  conditionalComplete: true,
   exactDelete: true,
   maxBytes: constants.MAX_LENGTH,
   minPartBytes: 1,

@@ -131,6 +131,12 @@ export const inabilityCases: readonly ConformanceCase[] = [
         !capabilities.multipart && storage.createUpload(at("object")),
         !capabilities.signGet && storage.getUrl(at("object")),
         !capabilities.signPut && storage.getUploadUrl(at("object"), { contentType: "text/plain" }),
+        capabilities.multipart &&
+          capabilities.ifAbsent &&
+          !capabilities.conditionalComplete &&
+          storage
+            .resumeUpload(at("object"), "id")
+            .complete({ ifAbsent: true, parts: [{ number: 1, etag: "x", size: 1 }] }),
       ];
       for (const call of calls) if (call !== false) await failure(call, "unsupported");
       assert.equal(await storage.exists(at("object")), false);

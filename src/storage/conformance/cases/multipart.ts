@@ -157,7 +157,7 @@ const rules: readonly Omit<ConformanceCase, "needs">[] = [
 const conditional: readonly ConformanceCase[] = [
   {
     name: "of uploads of one key that complete with ifAbsent exactly one wins",
-    needs: ["multipart", "ifAbsent"],
+    needs: ["multipart", "ifAbsent", "conditionalComplete"],
     async run({ storage, at }) {
       const uploads = await Promise.all(Array.from({ length: 8 }, () => storage.createUpload(at("object"))));
       await Promise.all(uploads.map((upload, index) => upload.writePart(1, `upload ${index}`)));
@@ -174,7 +174,7 @@ const conditional: readonly ConformanceCase[] = [
   },
   {
     name: "a completion with ifMatch replaces only that version",
-    needs: ["multipart", "ifMatch"],
+    needs: ["multipart", "ifMatch", "conditionalComplete"],
     async run({ storage, at }) {
       const { etag } = await storage.put(at("object"), "first");
       await storage.put(at("object"), "second");
