@@ -26,6 +26,14 @@ export function checksumOf(bytes: Uint8Array, algorithm: ChecksumAlgorithm = "cr
     : new ChecksumBuilder(algorithm).update(bytes).digest();
 }
 
+/** Whether bytes that are all at hand have a checksum. */
+export function hasChecksum(bytes: Uint8Array, checksum: Checksum): boolean {
+  const algorithm = algorithmOf(checksum);
+  // As numbers: writing the sum out takes longer than making it.
+  if (algorithm === "crc32") return crc32(bytes) === Number.parseInt(checksum.slice("crc32:".length), 16);
+  return checksumOf(bytes, algorithm) === checksum;
+}
+
 /** Computes a checksum over bytes that pass by in pieces. */
 export class ChecksumBuilder {
   #crc = 0;

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { Bytes, OpenedObject } from "./backend.js";
-import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf } from "./checksum.js";
+import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf, hasChecksum } from "./checksum.js";
 import { CorruptObjectError, TimeoutError } from "./error.js";
 
 /** Milliseconds after which a body that nobody has begun to read is closed. */
@@ -93,7 +93,9 @@ export async function readAll(opened: OpenedObject): Promise<Uint8Array> {
 export function verify(opened: OpenedObject, bytes: Uint8Array): Uint8Array {
   const expected = checksumOfWhole(opened);
   checkLength(opened, bytes.byteLength);
-  if (expected !== undefined) compare(checksumOf(bytes, algorithmOf(expected)), expected);
+  if (expected !== undefined && !hasChecksum(bytes, expected)) {
+    throw isCorrupt(checksumOf(bytes, algorithmOf(expected)), expected);
+  }
   return bytes;
 }
 
@@ -127,7 +129,8 @@ async function* summed(pieces: Bytes, expected: Checksum): Bytes {
     if (withheld !== undefined) yield withheld;
     withheld = piece;
   }
-  compare(builder.digest(), expected);
+  const actual = builder.digest();
+  if (actual !== expected) throw isCorrupt(actual, expected);
   if (withheld !== undefined) yield withheld;
 }
 
@@ -137,7 +140,6 @@ function checkLength({ start, end }: OpenedObject, size: number): void {
   throw new CorruptObjectError({ message: `the backend gave ${howMany} ${end - start} bytes` });
 }
 
-function compare(actual: Checksum, expected: Checksum): void {
-  if (actual === expected) return;
-  throw new CorruptObjectError({ message: `the object has ${actual}, stored was ${expected}` });
+function isCorrupt(actual: Checksum, expected: Checksum): CorruptObjectError {
+  return new CorruptObjectError({ message: `the object has ${actual}, stored was ${expected}` });
 }

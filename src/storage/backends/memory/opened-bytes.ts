@@ -22,7 +22,7 @@ export class OpenedBytes implements OpenedObject {
     this.end = end;
     this.#content = content;
     this.#signal = signal;
-    if (end - start <= maxAtOnceBytes) this.bytes = Buffer.from(content.subarray(start, end));
+    if (end - start <= maxAtOnceBytes) this.bytes = copyOf(content, start, end);
   }
 
   get body(): Bytes {
@@ -39,6 +39,10 @@ export class OpenedBytes implements OpenedObject {
       yield Buffer.from(this.#content.subarray(at, Math.min(at + pieceBytes, this.end)));
     }
   }
+}
+
+function copyOf(content: Buffer, start: number, end: number): Buffer {
+  return Buffer.from(start === 0 && end === content.length ? content : content.subarray(start, end));
 }
 
 function spanOf(range: ByteRange | undefined, size: number): Span {
