@@ -5,7 +5,7 @@ import { oneOf, type SettingsOf, text, variable, wholeNumber } from "../kernel/i
 export const serveVariables = {
   host: variable({
     name: "HOST",
-    type: text,
+    type: text.refine(isHost),
     expected: "an address or a host name",
     help: "Address to listen on. Other than loopback needs STORAGE_API_TOKEN.",
     default: "127.0.0.1",
@@ -41,10 +41,14 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
+function isHost(host: string): boolean {
+  return URL.canParse(urlOf({ host, port: 1 }));
+}
+
 const localNames = new Set(["127.0.0.1", "0.0.0.0", "::"]);
 
 /** Where the service is reached from this machine. */
-export function urlOf({ host, port }: Pick<ServeSettings, "host" | "port">): string {
+export function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
   const name = localNames.has(host) ? "localhost" : host;
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }

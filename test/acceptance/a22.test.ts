@@ -102,6 +102,7 @@ describe.each(kinds)("%s", (kind) => {
     const first = await call(service.port, { method: "DELETE", path: "/_storage/files/gone.txt" });
     expect([first.status, first.text]).toEqual([204, ""]);
     const again = await call(service.port, { method: "DELETE", path: "/_storage/files/gone.txt" });
+    expect(again.json().detail).toBe("there is no object 'gone.txt'");
     const download = await call(service.port, { path: "/_storage/download/gone.txt" });
     const metadata = await call(service.port, { path: "/_storage/metadata/gone.txt" });
     for (const answer of [again, download, metadata]) {

@@ -171,6 +171,16 @@ describe.each(kinds)("%s", (kind) => {
     expect((await service.storage.getMetadata("k")).size).toBe(maxUploadBytes);
   });
 
+  test.each([1, 20 * 1024 * 1024])(
+    "a form whose file is %i bytes too large is told the limit of a file",
+    async (more) => {
+      for (const headers of [{}, { "transfer-encoding": "chunked" }]) {
+        const { status, text } = await upload(form(file("x".repeat(maxUploadBytes + more))), headers);
+        expect([status, text]).toEqual([413, expect.stringContaining(`larger than ${maxUploadBytes} bytes`)]);
+      }
+    },
+  );
+
   test("a declared length over the limit is refused before the body is sent, and the connection ends", async () => {
     const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: ${maxUploadBytes + 1}\r\n\r\n`;
     // Nothing but the server can end this connection before the test is over.

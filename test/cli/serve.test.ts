@@ -136,6 +136,23 @@ describe("settings", () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining("PORT: cannot listen")]);
   });
 
+  it.each(["192.0.2.1", "nowhere.invalid"])(
+    "of the address %s, which is not here, name the host",
+    async (HOST) => {
+      const env = { HOST, PORT: String(port), STORAGE_API_TOKEN: "let-me-in" };
+      const { code, stderr } = await cli.run(["serve"], env);
+      expect([code, stderr]).toEqual([1, expect.stringContaining("HOST: cannot listen")]);
+      expect(stderr).not.toContain("PORT");
+    },
+  );
+
+  it("of a host that is none name the host, beside what else is wrong", async () => {
+    const { code, stderr } = await cli.run(["serve"], { HOST: "::zz", PORT: "eighty" });
+    expect([code, stderr]).toEqual([1, expect.stringContaining("HOST: expected an address or a host name")]);
+    expect(stderr).toContain("PORT: expected");
+    expect(stderr).not.toContain("STORAGE_BASE_URL");
+  });
+
   it("of a folder that cannot be one are told without a stack", async () => {
     writeFileSync(join(cli.folder, "file"), "");
     const { code, stderr } = await cli.run(["serve"], { STORAGE_BASE_PATH: "file", PORT: String(port) });

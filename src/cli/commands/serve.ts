@@ -62,7 +62,7 @@ async function serve(options: ServeOptions): Promise<void> {
 async function configure(env: Environment, options: ServeOptions) {
   const problems: ConfigurationProblem[] = [];
   const settings = collectProblems(problems, () => loadServeSettings(env, options));
-  problems.push(...findExposure(env, options));
+  problems.push(...(collectProblems([], () => findExposure(env, options)) ?? []));
   const storage = await openStorage(env, settings).catch((error: unknown) =>
     collectProblems<undefined>(problems, () => {
       throw error;
@@ -103,9 +103,17 @@ async function listen(app: FastifyInstance, { host, port }: ServeSettings): Prom
   } catch (error) {
     await app.close();
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigurationError([{ name: "PORT", message: `cannot listen: ${reason}` }], { cause: error });
+    const name = isAboutPort(error) ? serveVariables.port.name : serveVariables.host.name;
+    throw new ConfigurationError([{ name, message: `cannot listen: ${reason}` }], { cause: error });
   }
 }
+
+/** A port is taken or needs rights; all else says that there is no such address here. */
+function isAboutPort(error: unknown): boolean {
+  return error instanceof Error && "code" in error && portErrors.has(error.code);
+}
+
+const portErrors: ReadonlySet<unknown> = new Set(["EADDRINUSE", "EACCES"]);
 
 function announce(app: FastifyInstance, settings: ServeSettings, token: Secret | undefined): void {
   if (token === undefined) {

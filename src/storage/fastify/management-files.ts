@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { FileNotFoundError } from "../error.js";
-import type { StoredFile } from "../options.js";
+import type { FileDetails, SignalOption, StoredFile } from "../options.js";
+import type { Storage } from "../storage.js";
 import { clientSignal } from "./client-signal.js";
 import type { StorageEdge, StorageOfCaller } from "./edge.js";
 import { formatEntityTag } from "./entity-tag.js";
@@ -36,12 +37,12 @@ export function addFileRoutes(scope: FastifyInstance, edge: StorageEdge, storage
     const key = written.keyOf(request);
     const storage = storageOf(request);
     const options = { signal: clientSignal(reply) };
-    const file = await storage.getMetadata(key, options);
+    const file = await find(storage, key, options);
     checkedVersion(request.headers, file);
     const isDeleted = await storage.delete(key, options);
     // Where a deletion cannot tell whether there was an object, what was found before it has to do.
     if (!isDeleted && storage.capabilities.exactDelete) {
-      throw new FileNotFoundError({ message: "no such object", key });
+      throw noSuchObject(key);
     }
     request.log.info({ key, size: file.size }, "file deleted");
     return reply.code(204).send();
@@ -56,6 +57,19 @@ export function addFileRoutes(scope: FastifyInstance, edge: StorageEdge, storage
       return serve({ request, reply, storage: storageOf(request), key: served.keyOf(request), presentation });
     },
   });
+}
+
+/** What is to be deleted; that it was looked at first is no business of the client's. */
+async function find(storage: Storage, key: string, options: SignalOption): Promise<FileDetails> {
+  try {
+    return await storage.getMetadata(key, options);
+  } catch (error) {
+    throw error instanceof FileNotFoundError ? noSuchObject(key) : error;
+  }
+}
+
+function noSuchObject(key: string): FileNotFoundError {
+  return new FileNotFoundError({ message: `there is no object '${key}'`, key });
 }
 
 /** A form brings its key inside, a bare body in the query. */

@@ -23,9 +23,18 @@ export function badRequest(message: string): Refusal {
   return new Refusal(400, "bad_request", message);
 }
 
-/** 413: a declared or counted length over the limit. */
-export function contentTooLarge(maxBytes: number): Refusal {
-  return new Refusal(413, "too_large", `content is larger than ${maxBytes} bytes`);
+/** Most bytes that the content of a request may have. */
+export interface BodyLimit {
+  /** Of the file, as somebody set it. */
+  readonly maxBytes: number;
+  /** Of the form around the file. */
+  readonly envelopeBytes: number;
+}
+
+/** 413: a declared or counted length over the limit. It tells the limit that somebody set, not what it adds up to. */
+export function contentTooLarge({ maxBytes, envelopeBytes }: BodyLimit): Refusal {
+  const rest = envelopeBytes === 0 ? "" : ` (and ${envelopeBytes} bytes for the rest of the form)`;
+  return new Refusal(413, "too_large", `content is larger than ${maxBytes} bytes${rest}`);
 }
 
 /** 401 with the scheme that would help (RFC 6750 §3). */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Bytes } from "../backend.js";
 import { AbortedError } from "../error.js";
 import { continueRequest } from "./expect-continue.js";
-import { badRequest, contentTooLarge, Refusal } from "./refusal.js";
+import { type BodyLimit, badRequest, contentTooLarge, Refusal } from "./refusal.js";
 
 /** True when the message brings content (RFC 9112 §6). */
 export function hasBody({ headers }: IncomingMessage): boolean {
@@ -18,9 +18,9 @@ export function declaredLength({ headers }: IncomingMessage): number | undefined
 /**
  * Refuses what the header section alone condemns, before a byte of the content is read.
  *
- * @param maxBytes - most bytes the content may have.
+ * @param limit - most bytes the content may have.
  */
-export function checkBody(message: IncomingMessage, maxBytes: number): void {
+export function checkBody(message: IncomingMessage, limit: BodyLimit): void {
   const { headers, headersDistinct } = message;
   const coding = headers["transfer-encoding"] ?? "chunked";
   if (coding.toLowerCase() !== "chunked") throw badRequest("content takes no transfer coding but chunked");
@@ -34,7 +34,7 @@ export function checkBody(message: IncomingMessage, maxBytes: number): void {
   }
   // Requests of `app.inject` have no such lists.
   if ((headersDistinct?.["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
-  if ((declaredLength(message) ?? 0) > maxBytes) throw contentTooLarge(maxBytes);
+  if ((declaredLength(message) ?? 0) > most(limit)) throw contentTooLarge(limit);
 }
 
 /**
@@ -43,12 +43,12 @@ export function checkBody(message: IncomingMessage, maxBytes: number): void {
  */
 export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #message: IncomingMessage;
-  readonly #maxBytes: number;
+  readonly #limit: BodyLimit;
 
-  /** @param maxBytes - most bytes to let through. */
-  constructor(message: IncomingMessage, maxBytes: number) {
+  /** @param limit - most bytes to let through. */
+  constructor(message: IncomingMessage, limit: BodyLimit) {
     this.#message = message;
-    this.#maxBytes = maxBytes;
+    this.#limit = limit;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
@@ -56,7 +56,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     let size = 0;
     for await (const piece of this.#pieces()) {
       size += piece.byteLength;
-      if (size > this.#maxBytes) throw contentTooLarge(this.#maxBytes);
+      if (size > most(this.#limit)) throw contentTooLarge(this.#limit);
       yield piece;
     }
   }
@@ -68,4 +68,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       throw new AbortedError({ message: "the client left before all of its content had come", cause: error });
     }
   }
+}
+
+function most({ maxBytes, envelopeBytes }: BodyLimit): number {
+  return maxBytes + envelopeBytes;
 }

@@ -45,9 +45,10 @@ export async function storeBody(
 ): Promise<StoredFile> {
   const { request, maxBytes } = upload;
   const checked = parseKey(key);
-  checkBody(request.raw, maxBytes);
+  const limit = { maxBytes, envelopeBytes: 0 };
+  checkBody(request.raw, limit);
   const conditions = await writeConditions(request.headers, () => find(upload, checked));
-  return put(upload, checked, new RequestBody(request.raw, maxBytes), {
+  return put(upload, checked, new RequestBody(request.raw, limit), {
     ...conditions,
     size: declaredLength(request.raw),
     checksum: demandedChecksum(request.headers),
@@ -64,9 +65,10 @@ export async function storeBody(
  */
 export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
   const { request, maxBytes } = upload;
-  checkBody(request.raw, maxBytes + maxEnvelopeBytes);
+  const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes };
+  checkBody(request.raw, limit);
   refuseDigest(request.headers);
-  const body = new RequestBody(request.raw, maxBytes + maxEnvelopeBytes);
+  const body = new RequestBody(request.raw, limit);
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
     const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
