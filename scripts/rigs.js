@@ -1,10 +1,24 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { say } from "./prepare.js";
 
-/** Programs of Debian that tests run for real: the package, its command, and the suites that need it. */
-const rigs = [{ package: "strace", command: "strace", suites: ["test/faults/local-sync-order.test.ts"] }];
+const servicePolicy = "/usr/sbin/policy-rc.d";
+
+/** Programs of Debian that tests run for real: the packages, their commands, and the suites that need them. */
+const rigs = [
+  { packages: ["strace"], commands: ["strace"], suites: ["test/faults/local-sync-order.test.ts"] },
+  {
+    packages: ["radosgw", "ceph-mon", "ceph-osd", "ceph-common"],
+    commands: ["radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool"],
+    suites: ["test/**/*ceph*.test.ts"],
+  },
+  {
+    packages: ["swift-proxy", "swift-account", "swift-container", "swift-object", "memcached"],
+    commands: ["swift-proxy-server", "swift-object-server", "swift-ring-builder", "memcached"],
+    suites: ["test/**/*swift*.test.ts"],
+  },
+];
 
 /**
  * Makes the programs available that tests need: installs them when it may, else says what to install.
@@ -14,28 +28,51 @@ const rigs = [{ package: "strace", command: "strace", suites: ["test/faults/loca
 export function prepareRigs() {
   const leftOut = [];
   const failed = [];
-  for (const rig of rigs.filter(({ command }) => !isOnPath(command))) {
+  for (const rig of rigs.filter(({ commands }) => !commands.every(isOnPath))) {
     if (!isRoot()) {
-      say(`Not installed: ${rig.command}. Left out: ${rig.suites.join(", ")}.`);
-      say(`  To run them: sudo apt-get install ${rig.package}`);
+      say(`Not installed: ${rig.packages.join(", ")}. Left out: ${rig.suites.join(", ")}.`);
+      say(`  To run them: sudo apt-get install --no-install-recommends ${rig.packages.join(" ")}`);
       leftOut.push(...rig.suites);
-    } else if (!install(rig)) failed.push(rig.package);
+    } else if (!withoutServices(() => install(rig))) failed.push(...rig.packages);
   }
   return { leftOut, failed };
 }
 
-function install({ package: name, command }) {
-  say(`Installing the Debian package ${name} ...`);
-  const arguments_ = ["install", "-y", "-q", "--no-install-recommends", name];
+function install({ packages, commands }) {
+  say(
+    `Installing ${packages.length > 1 ? "the Debian packages" : "the Debian package"} ${packages.join(", ")} ...`,
+  );
+  const arguments_ = [
+    "install",
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    "-o",
+    "DPkg::Lock::Timeout=300",
+    ...packages,
+  ];
   if (!aptGet(arguments_)) {
     aptGet(["update", "-q"]);
     aptGet(arguments_);
   }
-  return isOnPath(command);
+  return commands.every(isOnPath);
+}
+
+/** Tests start the servers that they need; a package is to start none (deb-systemd-invoke(1p), invoke-rc.d(8)). */
+function withoutServices(installing) {
+  if (existsSync(servicePolicy)) return installing();
+  // Should this process be killed, the file that is left says no to nobody.
+  const onlyNow = `#!/bin/sh\n[ -d /proc/${process.pid} ] && exit 101\nexit 0\n`;
+  writeFileSync(servicePolicy, onlyNow, { mode: 0o755 });
+  try {
+    return installing();
+  } finally {
+    rmSync(servicePolicy);
+  }
 }
 
 function aptGet(args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   return spawnSync("apt-get", args, { env, stdio: "ignore" }).status === 0;
 }
 

@@ -1,0 +1,4 @@
+import { rigRules } from "./s3-rig-rules.js";
+import { startSwift } from "./swift.js";
+
+rigRules("swift", startSwift);
