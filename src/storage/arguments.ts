@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "./error.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { parseFilename } from "./metadata.js";
 import type { ListPageOptions, UploadUrlOptions, UrlOptions } from "./options.js";
+import { parseTransform } from "./transform.js";
 
 /** Seconds a signed URL lives unless said otherwise. */
 export const defaultUrlSeconds = 3600;
@@ -51,6 +52,7 @@ export function toSignOptions(
     download: options.download ?? false,
     filename: parseFilename(options.filename),
     contentType: checkContentType(options.contentType),
+    transform: options.transform === undefined ? undefined : parseTransform(options.transform),
   };
 }
 

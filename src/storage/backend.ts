@@ -155,6 +155,8 @@ export interface Capabilities {
   readonly conditionalComplete: boolean;
   /** Whether {@link StorageBackend.remove} tells exactly one of many at once that there was an object. */
   readonly exactDelete: boolean;
+  /** Signed URLs of an image or video made anew: another size, format or quality. */
+  readonly transform: boolean;
   /** Largest object, in bytes. */
   readonly maxBytes: number;
   /** Smallest part of a multipart upload but for the last, in bytes. */

@@ -43,3 +43,4 @@ export type { MultipartUpload } from "./multipart-upload.js";
 export type * from "./options.js";
 export { UrlSigner, type UrlSignerOptions, type VerifiedUrl } from "./signed-url.js";
 export { Storage } from "./storage.js";
+export type { Transform, TransformFit, TransformFormat } from "./transform.js";

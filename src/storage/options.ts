@@ -2,6 +2,7 @@ import type { ByteRange, Capabilities, ObjectStat } from "./backend.js";
 import type { Checksum } from "./checksum.js";
 import type { StorageError } from "./error.js";
 import type { FileBody } from "./file-body.js";
+import type { Transform } from "./transform.js";
 
 /** An option that compiles only where the capability may be there. */
 export type IfCapable<Flag extends boolean, Value> = [Flag] extends [false] ? undefined : Value;
@@ -69,13 +70,15 @@ export interface OpenOptions extends SignalOption {
   readonly ifMatch?: string | undefined;
 }
 
-export interface UrlOptions {
+export interface UrlOptions<C extends Capabilities = Capabilities> {
   /** Seconds, 1 to 604,800. */
   readonly expiresIn?: number | undefined;
   /** Force an attachment. */
   readonly download?: boolean | undefined;
   /** Name to save it under. */
   readonly filename?: string | undefined;
+  /** The image or video, made anew by the provider; the object itself stays as it is. */
+  readonly transform?: IfCapable<C["transform"], Transform> | undefined;
 }
 
 export interface UploadUrlOptions {

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type Hmac, type KeyObject, timingSafeEqual } from "node:crypto";
-import { StorageConfigurationError } from "./error.js";
+import { StorageConfigurationError, UnsupportedOperationError } from "./error.js";
 import type { Key } from "./key.js";
+import type { Transform } from "./transform.js";
 
 /** Shortest secret that may sign, in bytes: the length of the digest (RFC 2104 §3). */
 export const minSecretBytes = 32;
@@ -24,6 +25,8 @@ export interface SignOptions {
   readonly filename: string | undefined;
   /** `put`: the content type that must be sent. */
   readonly contentType: string | undefined;
+  /** `get`: what the provider makes of the content before it sends it; only with the capability `transform`. */
+  readonly transform: Transform | undefined;
 }
 
 /** What a verified URL allows, as it was signed. */
@@ -58,8 +61,15 @@ export class UrlSigner {
     this.#now = options.now ?? Date.now;
   }
 
-  /** The URL with its signature. The key's alphabet needs no escaping. */
+  /**
+   * The URL with its signature. The key's alphabet needs no escaping.
+   *
+   * @throws UnsupportedOperationError for a transform: the file route sends files as they are.
+   */
   sign(key: Key, options: SignOptions): string {
+    if (options.transform !== undefined) {
+      throw new UnsupportedOperationError({ message: "the file route does not transform what it sends" });
+    }
     const expires = Math.floor(options.expiresAt.getTime() / 1000);
     const query = queryOf(options, expires);
     const signature = hmac(this.#signingKey, options.method, key, query).digest("base64url");

@@ -182,14 +182,18 @@ export class Storage<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** A URL that reads this object until it expires. Does not look whether the object exists. */
+  /**
+   * A URL that reads this object until it expires, as it is or transformed. Does not look whether the object
+   * exists.
+   */
   getUrl(
     this: C["signGet"] extends false ? never : this,
     key: string,
-    options: UrlOptions = {},
+    options: UrlOptions<C> = {},
   ): Promise<string> {
     return this.#run("getUrl", key, {}, async () => {
       requireCapability(this.#backend, "signGet");
+      if (options?.transform !== undefined) requireCapability(this.#backend, "transform");
       return this.#sign("get", parseKey(key), options);
     });
   }

@@ -114,6 +114,7 @@ describe.each(kinds)("%s", (kind) => {
         download: false,
         filename: undefined,
         contentType: undefined,
+        transform: undefined,
       }),
     );
     const missing = pathOf(await service.storage.getUrl("t/none.txt")).replace("expires=", "expires=1");
@@ -142,6 +143,7 @@ describe.each(kinds)("%s", (kind) => {
         download: false,
         filename: undefined,
         contentType: undefined,
+        transform: undefined,
       }),
     );
     for (const headers of [

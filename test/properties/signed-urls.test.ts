@@ -19,6 +19,7 @@ const options = fc.record({
   download: fc.boolean(),
   filename: fc.option(text, { nil: undefined }),
   contentType: fc.option(text, { nil: undefined }),
+  transform: fc.constant(undefined),
 });
 
 function partsOf(url: string): { readonly key: string; readonly query: string } {

@@ -6,7 +6,8 @@ const [oldSecret, newSecret] = ["o".repeat(32), "n".repeat(32)];
 const at = (seconds: number) => () => seconds * 1000;
 
 function options(changes: Partial<SignOptions> = {}): SignOptions {
-  const defaults = { method: "get", download: false, filename: undefined, contentType: undefined } as const;
+  const nothing = { filename: undefined, contentType: undefined, transform: undefined };
+  const defaults = { method: "get", download: false, ...nothing } as const;
   return { ...defaults, expiresAt: new Date(2_000_000), ...changes };
 }
 
@@ -19,6 +20,11 @@ function queryOf(url: string): string {
 }
 
 describe("a signed URL", () => {
+  it("is for no transform, which the file route would not do", () => {
+    const asked = options({ transform: { width: 1 } });
+    expect(() => signer().sign(key, asked)).toThrow(expect.objectContaining({ code: "unsupported" }));
+  });
+
   it("verifies with everything that was signed", () => {
     const url = signer().sign(key, options({ download: true, filename: "Größe & mehr?.pdf" }));
     expect(url.startsWith("https://files.example/files/tenant/a.pdf?expires=2000&")).toBe(true);

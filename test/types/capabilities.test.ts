@@ -1,13 +1,16 @@
-import type { Capabilities, PutOptions, Storage } from "svc-infra/storage";
+import type { Capabilities, PutOptions, Storage, Transform, UrlOptions } from "svc-infra/storage";
+import type { LocalBackend } from "svc-infra/storage/local";
+import type { MemoryBackend } from "svc-infra/storage/memory";
 import { describe, expectTypeOf, it } from "vitest";
 
-type Able = Capabilities & { readonly ifAbsent: true; readonly signPut: true };
+type Able = Capabilities & { readonly ifAbsent: true; readonly signPut: true; readonly transform: true };
 type Unable = Capabilities & {
   readonly ifAbsent: false;
   readonly ifMatch: false;
   readonly signPut: false;
   readonly multipart: false;
   readonly conditionalComplete: false;
+  readonly transform: false;
 };
 
 describe("a call that the backend's type denies does not compile", () => {
@@ -26,5 +29,18 @@ describe("a call that the backend's type denies does not compile", () => {
     expectTypeOf(() => unable.createUpload("a")).toBeFunction();
     expectTypeOf(() => able.getUploadUrl("a", { contentType: "a/b" })).returns.resolves.toBeString();
     expectTypeOf(() => unable.getUrl("a")).returns.resolves.toBeString();
+  });
+
+  it("for transforms of a URL", () => {
+    const unable = {} as Storage<Unable>;
+    const able = {} as Storage<Able>;
+    // @ts-expect-error the capability `transform` is false
+    expectTypeOf(() => unable.getUrl("a", { transform: { width: 1 } })).toBeFunction();
+    // @ts-expect-error no such fit
+    expectTypeOf(() => able.getUrl("a", { transform: { fit: "crop" } })).toBeFunction();
+    expectTypeOf(() => able.getUrl("a", { transform: { width: 1 } })).returns.resolves.toBeString();
+    expectTypeOf<UrlOptions<Able>["transform"]>().toEqualTypeOf<Transform | undefined>();
+    expectTypeOf<UrlOptions<MemoryBackend["capabilities"]>["transform"]>().toEqualTypeOf<undefined>();
+    expectTypeOf<UrlOptions<LocalBackend["capabilities"]>["transform"]>().toEqualTypeOf<undefined>();
   });
 });

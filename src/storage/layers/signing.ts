@@ -5,7 +5,7 @@ import { AroundBackend, type BackendCall, type Next } from "./around.js";
 
 /**
  * URLs of the kit's own file route instead of the provider's: for files that must pass through this service.
- * What can be signed stays what the backend says.
+ * What can be signed stays what the backend says; what only the provider can make of a file, it sends itself.
  */
 export function signing(signer: UrlSigner): Layer {
   return (inner) => new SigningBackend(inner, signer);
@@ -24,7 +24,7 @@ class SigningBackend<C extends Capabilities> extends AroundBackend<C> {
   }
 
   override async sign(key: Key, options: SignOptions): Promise<string> {
-    return this.#signer.sign(key, options);
+    return options.transform === undefined ? this.#signer.sign(key, options) : super.sign(key, options);
   }
 
   override async signer(): Promise<UrlSigner> {

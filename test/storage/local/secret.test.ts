@@ -21,6 +21,7 @@ const asked = {
   download: false,
   filename: undefined,
   contentType: undefined,
+  transform: undefined,
 } as const;
 
 describe("a kept secret", () => {

@@ -63,6 +63,7 @@ const capabilities = {
   multipart: true,
   conditionalComplete: true,
   exactDelete: true,
+  transform: false,
   maxBytes: Number.MAX_SAFE_INTEGER,
   minPartBytes: 1,
 } as const;

@@ -54,6 +54,7 @@ export const memoryCapabilities = {
   multipart: true,
   conditionalComplete: true,
   exactDelete: true,
+  transform: false,
   maxBytes: constants.MAX_LENGTH,
   minPartBytes: 1,
 } as const;

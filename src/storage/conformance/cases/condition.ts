@@ -130,6 +130,9 @@ export const inabilityCases: readonly ConformanceCase[] = [
         !capabilities.ifMatch && storage.put(at("object"), "x", { ifMatch: "x" }),
         !capabilities.multipart && storage.createUpload(at("object")),
         !capabilities.signGet && storage.getUrl(at("object")),
+        capabilities.signGet &&
+          !capabilities.transform &&
+          storage.getUrl(at("object"), { transform: { width: 1 } }),
         !capabilities.signPut && storage.getUploadUrl(at("object"), { contentType: "text/plain" }),
         capabilities.multipart &&
           capabilities.ifAbsent &&
