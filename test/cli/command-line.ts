@@ -65,6 +65,12 @@ export class RunningCommand {
     }));
   }
 
+  /** Process id. */
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error("the command did not start");
+    return this.#child.pid;
+  }
+
   /** Waits until the service at `url` answers. */
   async ready(url: string): Promise<void> {
     while (this.#child.exitCode === null) {

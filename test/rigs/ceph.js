@@ -30,7 +30,7 @@ export async function startCeph({ maxBytes = 4 * gigabyte } = {}) {
     await startGateway(daemons);
     const endpoint = `http://127.0.0.1:${port}`;
     await daemons.until("the gateway to answer", async () => (await fetch(endpoint)).ok);
-    return s3Rig(daemons, { ...access, ...other, endpoint });
+    return s3Rig("ceph", daemons, { ...access, ...other, endpoint });
   });
 }
 

@@ -19,14 +19,16 @@ import { createBucket } from "./s3-request.js";
 const bucket = "svc-infra";
 
 /**
+ * @param {"ceph" | "swift"} provider
  * @param {import("./daemons.js").Daemons} daemons
  * @param {import("./s3-request.js").S3Access & { otherAccessKey: string, otherSecretKey: string }} access
  * @returns {Promise<S3Rig>}
  */
-export async function s3Rig(daemons, access) {
+export async function s3Rig(provider, daemons, access) {
   await createBucket(access, bucket);
   const env = {
     STORAGE_BACKEND: "s3",
+    STORAGE_S3_PROVIDER: provider,
     STORAGE_S3_ENDPOINT: access.endpoint,
     STORAGE_S3_REGION: access.region,
     STORAGE_S3_BUCKET: bucket,

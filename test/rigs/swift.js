@@ -46,7 +46,7 @@ export async function startSwift() {
       await daemons.until(`port ${port} to answer`, () => answers(port));
     const rigAccess = { ...access, ...other, endpoint };
     await daemons.until("the proxy to answer", async () => (await s3Request(rigAccess, "GET", "/")).ok);
-    return s3Rig(daemons, rigAccess);
+    return s3Rig("swift", daemons, rigAccess);
   });
 }
 

@@ -1,0 +1,93 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import http from "node:http";
+import { crc32 } from "node:zlib";
+import { expect, test } from "vitest";
+import { serve } from "./served.js";
+import type { ServedBackend } from "./served-backends.js";
+
+const mebibyte = 1024 * 1024;
+const sizeMiB = Number(process.env.LARGE_FILE_MIB ?? 256);
+const maxGrowthMiB = 96;
+const piece = Buffer.alloc(mebibyte, "0123456789abcdef");
+
+/** Resident memory of another process, in MiB (proc(5)). */
+async function residentMiB(pid: number): Promise<{ now: number; peak: number }> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const read = (name: string) => Number(new RegExp(`^${name}:\\s+([0-9]+) kB`, "m").exec(status)?.[1]) / 1024;
+  return { now: read("VmRSS"), peak: read("VmHWM") };
+}
+
+function send(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => request.on("response", resolve).on("error", reject));
+}
+
+/** Every mebibyte is another, so that none can take the place of another. */
+function pieceOf(index: number): Buffer {
+  const bytes = Buffer.from(piece);
+  bytes.writeUInt32BE(index);
+  return bytes;
+}
+
+function expectedCrc(): number {
+  let sum = 0;
+  for (let index = 0; index < sizeMiB; index += 1) sum = crc32(pieceOf(index), sum);
+  return sum;
+}
+
+async function writeAll(request: http.ClientRequest, head: string, tail: string): Promise<void> {
+  request.write(head);
+  for (let index = 0; index < sizeMiB; index += 1) {
+    if (!request.write(pieceOf(index))) await once(request, "drain");
+  }
+  request.end(tail);
+}
+
+async function upload(port: number, asForm: boolean): Promise<number> {
+  const headers = asForm ? { "content-type": "multipart/form-data; boundary=b" } : { "content-type": "x/y" };
+  const path = asForm ? "/_storage/upload" : "/_storage/upload?key=big.bin";
+  const request = http.request({ port, host: "127.0.0.1", method: "POST", path, headers, agent: false });
+  const answered = send(request);
+  const head = '--b\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n\r\n';
+  await writeAll(request, asForm ? head : "", asForm ? "\r\n--b--\r\n" : "");
+  const response = await answered;
+  response.resume();
+  await once(response, "end");
+  return response.statusCode ?? 0;
+}
+
+async function download(port: number): Promise<{ size: number; crc: number }> {
+  const response = await send(
+    http.get({ port, host: "127.0.0.1", path: "/_storage/download/big.bin", agent: false }),
+  );
+  let size = 0;
+  let crc = 0;
+  for await (const bytes of response) {
+    size += bytes.length;
+    crc = crc32(bytes, crc);
+  }
+  return { size, crc };
+}
+
+/** Uploads as a form and as a bare body, and a download, through `svc-infra serve` on a backend. */
+export function runLargeFile(backend: ServedBackend): void {
+  test.runIf(process.platform === "linux")(
+    `${backend.type}: ${sizeMiB} MiB up and down take the server less than ${maxGrowthMiB} MiB of memory`,
+    async () => {
+      const { pid, port, stop } = await serve(backend, {
+        STORAGE_MAX_UPLOAD_BYTES: String(2 * sizeMiB * mebibyte),
+      });
+      try {
+        const before = await residentMiB(pid);
+        expect(await upload(port, true)).toBe(200);
+        expect(await upload(port, false)).toBe(200);
+        expect(await download(port)).toEqual({ size: sizeMiB * mebibyte, crc: expectedCrc() });
+        const after = await residentMiB(pid);
+        expect(after.peak - before.now).toBeLessThan(maxGrowthMiB);
+      } finally {
+        await stop();
+      }
+    },
+    20 * 60_000,
+  );
+}

@@ -1,0 +1,35 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Where a running backend is, as an application is told by its environment. */
+export interface RunningBackend {
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/** A backend that acceptance tests run `svc-infra serve` on. */
+export interface ServedBackend {
+  /** As `STORAGE_BACKEND` names it. */
+  readonly type: string;
+  /** As `GET /_storage/backend-info` names it. */
+  readonly name: string;
+  /** Starts what the backend needs: a server, an empty folder. */
+  start(): Promise<RunningBackend>;
+}
+
+export const memory: ServedBackend = {
+  type: "memory",
+  name: "MemoryBackend",
+  start: async () => ({ env: { STORAGE_MEMORY_MAX_BYTES: "1000000000" }, stop: async () => undefined }),
+};
+
+export const local: ServedBackend = {
+  type: "local",
+  name: "LocalBackend",
+  start: async () => {
+    const folder = await mkdtemp(join(tmpdir(), "svc-infra-served-"));
+    const env = { STORAGE_BASE_PATH: folder, STORAGE_DURABILITY: "fast" };
+    return { env, stop: () => rm(folder, { recursive: true, force: true }) };
+  },
+};
