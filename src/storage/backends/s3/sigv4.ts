@@ -1,0 +1,141 @@
+import { createHmac, hash } from "node:crypto";
+import type { S3Credentials } from "./credentials.js";
+import { SigningKeys } from "./signing-key.js";
+import type { SigningTime } from "./signing-time.js";
+import { encodeText } from "./uri.js";
+
+/** Stands for the hash of a body that is not hashed: TLS protects it, or nobody can be in between. */
+export const unsignedPayload = "UNSIGNED-PAYLOAD";
+
+const algorithm = "AWS4-HMAC-SHA256";
+
+/** Headers by name in lower case. */
+export type Headers = Record<string, string>;
+
+/** A request as it is signed. */
+export interface SignableRequest {
+  readonly method: string;
+  /** Percent-encoded. */
+  readonly path: string;
+  /** Percent-encoded and in order, without `?`. */
+  readonly query: string;
+  /** By name in lower case, with `host`. */
+  readonly headers: Headers;
+}
+
+/** By whom and when a request is signed. */
+export interface Signature {
+  readonly credentials: S3Credentials;
+  readonly region: string;
+  readonly time: SigningTime;
+}
+
+/** Proxies may change these on the way. */
+const unsigned = new Set([
+  "authorization",
+  "cache-control",
+  "connection",
+  "expect",
+  "from",
+  "keep-alive",
+  "max-forwards",
+  "pragma",
+  "referer",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "user-agent",
+  "x-amzn-trace-id",
+]);
+
+/** Signs requests to S3 by AWS Signature Version 4. */
+export class RequestSigner {
+  readonly #keys = new SigningKeys();
+
+  /** The headers of the request with its date, its payload's hash and its signature. */
+  signHeaders(request: SignableRequest, payloadHash: string, by: Signature): Headers {
+    const { credentials, region, time } = by;
+    const headers: Headers = {
+      ...request.headers,
+      "x-amz-content-sha256": payloadHash,
+      "x-amz-date": time.long,
+    };
+    if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
+    const names = signedNames(headers);
+    const { key, scope } = this.#keys.get(credentials.secretAccessKey, time.day, region);
+    const text = canonicalRequest({ ...request, headers }, names, payloadHash);
+    const signature = sign(key, time, scope, text);
+    headers.authorization = `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+    return headers;
+  }
+
+  /**
+   * The query of a request that whoever has it may send, with its signature. Every header of the request is signed
+   * and must be sent along.
+   *
+   * @param expiresIn - whole seconds, 604,800 at most.
+   */
+  signQuery(request: SignableRequest, expiresIn: number, by: Signature): string {
+    const { credentials, region, time } = by;
+    const { key, scope, queryScope } = this.#keys.get(credentials.secretAccessKey, time.day, region);
+    const names = signedNames(request.headers);
+    const own = ownQuery(credentials, queryScope, time, expiresIn, names);
+    const query = request.query === "" ? own : merge(own, request.query);
+    const text = canonicalRequest({ ...request, query }, names, unsignedPayload);
+    return `${query}&X-Amz-Signature=${sign(key, time, scope, text)}`;
+  }
+}
+
+function ownQuery(
+  { accessKeyId, sessionToken }: S3Credentials,
+  queryScope: string,
+  time: SigningTime,
+  expiresIn: number,
+  names: readonly string[],
+): string {
+  const token = sessionToken === undefined ? "" : `&X-Amz-Security-Token=${encodeText(sessionToken)}`;
+  const credential = encodeText(accessKeyId) + queryScope;
+  return `X-Amz-Algorithm=${algorithm}&X-Amz-Credential=${credential}&X-Amz-Date=${time.long}&X-Amz-Expires=${expiresIn}${token}&X-Amz-SignedHeaders=${names.join("%3B")}`;
+}
+
+/** Both in order, put in the order of their names. */
+function merge(own: string, query: string): string {
+  return `${own}&${query}`.split("&").sort(byName).join("&");
+}
+
+function byName(a: string, b: string): number {
+  const [first, second] = [a.replace("=", "\0"), b.replace("=", "\0")];
+  if (first === second) return 0;
+  return first < second ? -1 : 1;
+}
+
+function signedNames(headers: Headers): string[] {
+  const names = Object.keys(headers).filter(isSigned);
+  return names.length < 2 ? names : names.sort();
+}
+
+function isSigned(name: string): boolean {
+  return !unsigned.has(name) && !name.startsWith("proxy-") && !name.startsWith("sec-");
+}
+
+function canonicalRequest(
+  { method, path, query, headers }: SignableRequest,
+  names: readonly string[],
+  payloadHash: string,
+): string {
+  let text = `${method}\n${path}\n${query}\n`;
+  for (const name of names) text += `${name}:${canonicalValue(headers[name] ?? "")}\n`;
+  return `${text}\n${names.join(";")}\n${payloadHash}`;
+}
+
+const hasOddSpaces = /^ | $| {2}|\t/;
+
+function canonicalValue(value: string): string {
+  return hasOddSpaces.test(value) ? value.replace(/[ \t]+/g, " ").replace(/^ | $/g, "") : value;
+}
+
+function sign(key: Parameters<typeof createHmac>[1], time: SigningTime, scope: string, text: string): string {
+  const toSign = `${algorithm}\n${time.long}\n${scope}\n${hash("sha256", text, "hex")}`;
+  return createHmac("sha256", key).update(toSign).digest("hex");
+}

@@ -1,0 +1,31 @@
+const plainPath = /^[A-Za-z0-9._~/-]*$/;
+const plainText = /^[A-Za-z0-9._~-]*$/;
+const leftByNode = /[!'()*]/g;
+
+/** Percent-encodes all but the unreserved characters (RFC 3986 §2.3), as signatures of S3 need it. */
+export function encodeText(text: string): string {
+  if (plainText.test(text)) return text;
+  return encodeURIComponent(text).replace(
+    leftByNode,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** As {@link encodeText}, but `/` stays: a key in the path of a URL. */
+export function encodePath(path: string): string {
+  return plainPath.test(path) ? path : path.split("/").map(encodeText).join("/");
+}
+
+/** Names and values of a query, in the order and the spelling that is signed. */
+export function encodeQuery(pairs: readonly (readonly [name: string, value: string])[]): string {
+  const encoded = pairs.map(([name, value]) => [encodeText(name), encodeText(value)] as const);
+  return encoded
+    .sort(([a, first], [b, second]) => compare(a, b) || compare(first, second))
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
