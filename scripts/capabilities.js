@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
+import { S3Backend, s3Providers } from "svc-infra/storage/s3";
 
 const page = fileURLToPath(new URL("../docs/capabilities.md", import.meta.url));
 
@@ -18,6 +19,10 @@ const page = fileURLToPath(new URL("../docs/capabilities.md", import.meta.url));
 export const rows = [
   { service: "memory", backend: new MemoryBackend(), maxBytes: "longest buffer of Node" },
   { service: "local", backend: new LocalBackend() },
+  ...s3Providers.map((provider) => ({
+    service: `s3 (${provider})`,
+    backend: new S3Backend({ provider, bucket: "any", endpoint: "https://s3.example.com" }),
+  })),
 ];
 
 /** @type {Record<keyof import("svc-infra/storage").Capabilities, string>} */

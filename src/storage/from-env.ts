@@ -71,6 +71,10 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
     detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
     required: ["bucket"],
     signsWithSecret: false,
+    create: async (own) => {
+      const { S3Backend, s3OptionsOf } = await import("./backends/s3/index.js");
+      return new S3Backend(s3OptionsOf(own));
+    },
   },
   gcs: {
     detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],

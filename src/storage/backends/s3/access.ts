@@ -1,0 +1,17 @@
+import type { S3Client } from "./client.js";
+import type { EncryptionHeaders } from "./encryption.js";
+import type { ProviderTraits } from "./providers.js";
+import type { WriteMarks } from "./write-mark.js";
+
+/** All that the verbs of one backend share. */
+export interface BucketAccess {
+  readonly bucket: string;
+  readonly client: S3Client;
+  readonly traits: ProviderTraits;
+  readonly encryption: EncryptionHeaders;
+  readonly marks: WriteMarks;
+  /** Bytes of a part of a large object. */
+  readonly partBytes: number;
+  /** Parts of one object that may be in memory at once. */
+  readonly partsAtOnce: number;
+}

@@ -1,0 +1,150 @@
+import type {
+  Body,
+  CallOptions,
+  Capabilities,
+  CopyOptions,
+  Failure,
+  ListOptions,
+  ListPage,
+  ObjectDescription,
+  ObjectStat,
+  OpenedObject,
+  ReadOptions,
+  RemoveFailure,
+  SignOptions,
+  StorageBackend,
+  UploadedPart,
+  WriteConditions,
+  WriteOptions,
+} from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { classifyS3Error } from "./classify.js";
+import { checkVersion } from "./conditions.js";
+import { copyObject } from "./copy.js";
+import { maxObjectBytes, minPartBytes } from "./limits.js";
+import { listObjects } from "./list.js";
+import {
+  beginUpload,
+  checkUploadId,
+  dropUpload,
+  hasUpload,
+  isUploadId,
+  joinParts,
+  sendPart,
+} from "./multipart.js";
+import { openAccess, type S3BackendOptions } from "./options.js";
+import { partPayload } from "./part-payload.js";
+import { signUrl } from "./presign.js";
+import { readObject } from "./read.js";
+import { Refusal } from "./refusal.js";
+import { removeObject, removeObjects } from "./remove.js";
+import { statObject } from "./stat.js";
+import { writeObject } from "./write.js";
+
+/** One bucket of Amazon S3 or of a service that speaks its protocol, over a wire client of the kit's own. */
+export class S3Backend implements StorageBackend {
+  readonly name = "S3Backend";
+  readonly type = "s3";
+  readonly capabilities: Capabilities;
+  readonly #access: BucketAccess;
+
+  /** @throws StorageConfigurationError naming the option at fault. */
+  constructor(options: S3BackendOptions) {
+    this.#access = openAccess(options);
+    const { traits } = this.#access;
+    // A client that has only the URL does not have the key.
+    const isSignable = options.encryption?.type !== "sse-c";
+    this.capabilities = Object.freeze({
+      signGet: isSignable,
+      signPut: isSignable,
+      ifAbsent: traits.conditionalPut,
+      ifMatch: traits.conditionalPut,
+      multipart: true,
+      conditionalComplete: traits.conditionalComplete,
+      exactDelete: false,
+      transform: false,
+      maxBytes: maxObjectBytes,
+      minPartBytes,
+    });
+  }
+
+  classify(error: unknown): Failure {
+    return classifyS3Error(error);
+  }
+
+  stat(key: Key, options: CallOptions): Promise<ObjectStat> {
+    return statObject(this.#access, key, options);
+  }
+
+  read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    return readObject(this.#access, key, options);
+  }
+
+  write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    return writeObject(this.#access, key, body, options);
+  }
+
+  copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    return copyObject(this.#access, from, to, options);
+  }
+
+  remove(key: Key, options: CallOptions): Promise<boolean> {
+    return removeObject(this.#access, key, options);
+  }
+
+  removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
+    return removeObjects(this.#access, keys, options);
+  }
+
+  list(options: ListOptions): Promise<ListPage> {
+    return listObjects(this.#access, options);
+  }
+
+  sign(key: Key, options: SignOptions): Promise<string> {
+    return signUrl(this.#access, key, options);
+  }
+
+  signer(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
+    return beginUpload(this.#access, key, options, this.#access.marks.later());
+  }
+
+  async writePart(
+    key: Key,
+    uploadId: string,
+    number: number,
+    body: Body,
+    options: CallOptions,
+  ): Promise<UploadedPart> {
+    checkUploadId(uploadId);
+    const payload = await partPayload(body, options.signal);
+    return sendPart(this.#access, key, uploadId, number, payload, options);
+  }
+
+  async completeUpload(
+    key: Key,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: CallOptions & WriteConditions,
+  ): Promise<ObjectStat> {
+    checkUploadId(uploadId);
+    await checkVersion(this.#access, key, options);
+    // Services answer a completion that is repeated as if it had just been done.
+    const isKnown = await hasUpload(this.#access, key, uploadId, options.signal);
+    if (!isKnown) throw new Refusal("not_found", "there is no such upload");
+    await joinParts(this.#access, key, uploadId, parts, options);
+    return statObject(this.#access, key, { signal: undefined });
+  }
+
+  async abortUpload(key: Key, uploadId: string, { signal }: CallOptions): Promise<void> {
+    if (isUploadId(uploadId)) await dropUpload(this.#access, key, uploadId, signal);
+  }
+
+  close(): Promise<void> {
+    return this.#access.client.close();
+  }
+}

@@ -1,0 +1,151 @@
+import type { Failure } from "../../backend.js";
+import { StorageError, type StorageErrorCode } from "../../error.js";
+import { Refusal } from "./refusal.js";
+import { S3Error } from "./s3-error.js";
+
+/** What kind of failure an error of the S3 backend is. */
+export function classifyS3Error(error: unknown): Failure {
+  if (error instanceof Refusal) return { code: error.code, message: error.message, applied: false };
+  if (error instanceof S3Error) return classifyAnswer(error);
+  if (error instanceof StorageError) return { code: error.code, message: error.message };
+  if (!(error instanceof Error)) return { code: "unknown" };
+  if (error.name === "AbortError") return { code: "aborted" };
+  if (error.name === "TimeoutError") return { code: "timeout" };
+  return classifyConnection(error);
+}
+
+type Row = readonly [code: StorageErrorCode, message?: string];
+
+const keys = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY";
+const wrongRegion: Row = ["configuration", "the bucket is in another region; set STORAGE_S3_REGION"];
+const slowDown: Row = ["rate_limited"];
+const passing: Row = ["unavailable"];
+
+/** By the names that S3 and those who imitate it give to errors. */
+const rows: Readonly<Record<string, Row>> = {
+  NoSuchKey: ["not_found"],
+  NoSuchVersion: ["not_found"],
+  NoSuchUpload: ["not_found", "there is no such upload"],
+  NoSuchBucket: ["configuration", "there is no such bucket; look at STORAGE_S3_BUCKET"],
+  InvalidBucketName: ["configuration", "STORAGE_S3_BUCKET is not the name of a bucket"],
+  AccessDenied: ["permission_denied"],
+  AllAccessDisabled: ["permission_denied"],
+  AccountProblem: ["permission_denied"],
+  InvalidAccessKeyId: ["permission_denied", `the access key is not known; look at ${keys}`],
+  SignatureDoesNotMatch: ["permission_denied", `the secret key is wrong; look at ${keys}`],
+  ExpiredToken: ["permission_denied", "the session token has expired"],
+  InvalidToken: ["permission_denied", "the session token is not valid; look at STORAGE_S3_SESSION_TOKEN"],
+  RequestTimeTooSkewed: ["permission_denied", "the clock of this machine is wrong, or that of the service"],
+  PermanentRedirect: wrongRegion,
+  TemporaryRedirect: wrongRegion,
+  AuthorizationHeaderMalformed: wrongRegion,
+  IllegalLocationConstraintException: wrongRegion,
+  PreconditionFailed: ["precondition_failed"],
+  ConditionalRequestConflict: passing,
+  OperationAborted: passing,
+  InvalidRange: ["invalid_range"],
+  InvalidPart: ["invalid_argument", "a part was not written, or is another version"],
+  InvalidPartOrder: ["invalid_argument", "the parts are not in order"],
+  EntityTooSmall: ["invalid_argument", "a part but for the last is smaller than 5 MiB"],
+  EntityTooLarge: ["too_large"],
+  MetadataTooLarge: ["invalid_argument", "the service does not take that much metadata"],
+  KeyTooLongError: ["invalid_key"],
+  QuotaExceeded: ["quota_exceeded"],
+  ServiceQuotaExceededException: ["quota_exceeded"],
+  StorageQuotaExceeded: ["quota_exceeded"],
+  BadDigest: ["unavailable", "the content was damaged on its way"],
+  XAmzContentSHA256Mismatch: ["unavailable", "the content was damaged on its way"],
+  IncompleteBody: passing,
+  RequestTimeout: passing,
+  InternalError: passing,
+  ServiceUnavailable: slowDown,
+  SlowDown: slowDown,
+  RequestLimitExceeded: slowDown,
+  Throttling: slowDown,
+  ThrottlingException: slowDown,
+  TooManyRequests: slowDown,
+  NotImplemented: ["unsupported"],
+  MethodNotAllowed: ["unsupported"],
+  InvalidObjectState: ["unsupported", "the object is archived and must be restored first"],
+};
+
+const rowOfStatus: Readonly<Record<number, Row>> = {
+  401: ["permission_denied"],
+  403: ["permission_denied", `access was refused; look at ${keys}`],
+  404: ["not_found"],
+  408: passing,
+  409: passing,
+  412: ["precondition_failed"],
+  416: ["invalid_range"],
+  429: slowDown,
+  501: ["unsupported"],
+  507: ["quota_exceeded"],
+};
+
+/** Errors of these names are told before the service begins, or after it has undone what it began. */
+const notApplied: ReadonlySet<string> = new Set([
+  "SlowDown",
+  "RequestTimeTooSkewed",
+  "BadDigest",
+  "NoSuchBucket",
+]);
+
+function classifyAnswer({ status, code, retryAfterMs }: S3Error): Failure {
+  const [kind, message] = rows[code] ?? rowOfStatus[status] ?? rowOfOther(status);
+  const isRefused = notApplied.has(code) || (status >= 400 && status < 500 && kind !== "unavailable");
+  return {
+    code: kind,
+    ...(message === undefined ? {} : { message }),
+    retryAfterMs,
+    ...(isRefused ? { applied: false } : {}),
+  };
+}
+
+function rowOfOther(status: number): Row {
+  return status >= 500 ? passing : ["unknown"];
+}
+
+/** Told while there is no connection yet: nothing was sent. */
+const neverConnected: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+const lost: ReadonlySet<unknown> = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "UND_ERR_SOCKET",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
+  "UND_ERR_DESTROYED",
+  "UND_ERR_CLOSED",
+]);
+
+function classifyConnection(error: Error): Failure {
+  const code = "code" in error ? error.code : undefined;
+  if (code === "ENOTFOUND") {
+    const message = "the endpoint's host is not known; look at STORAGE_S3_ENDPOINT and STORAGE_S3_REGION";
+    return { code: "unavailable", message, applied: false };
+  }
+  if (neverConnected.has(code)) return { code: "unavailable", applied: false };
+  if (lost.has(code) || isBrokenAnswer(code)) return { code: "unavailable" };
+  if (isCertificate(code)) {
+    const message = "the endpoint's certificate is not trusted; look at STORAGE_S3_ENDPOINT";
+    return { code: "configuration", message, applied: false };
+  }
+  return { code: "unknown" };
+}
+
+/** The parser of HTTP names what it cannot read like this. */
+function isBrokenAnswer(code: unknown): boolean {
+  return typeof code === "string" && code.startsWith("HPE_");
+}
+
+function isCertificate(code: unknown): boolean {
+  return typeof code === "string" && /CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
+}

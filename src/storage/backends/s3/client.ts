@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import { type Dispatcher, Pool } from "undici";
+import { unlessAborted } from "../../abortable.js";
+import { BodyStream } from "./body-stream.js";
+import type { CredentialSource } from "./credentials.js";
+import { Exchange, type OpenResponse, type S3Response } from "./exchange.js";
+import type { BucketLocation, Place } from "./location.js";
+import { isReplayable, Outgoing, type Payload } from "./payload.js";
+import { Refusal } from "./refusal.js";
+import { errorOf, type S3Error } from "./s3-error.js";
+import type { SigningClock } from "./signing-time.js";
+import { type Headers, RequestSigner, unsignedPayload } from "./sigv4.js";
+import { encodePath, encodeQuery } from "./uri.js";
+
+/** What is asked of the service. */
+export interface S3Call {
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** The bucket itself without one. */
+  readonly key?: string | undefined;
+  readonly query?: readonly (readonly [name: string, value: string])[] | undefined;
+  /** By name in lower case. */
+  readonly headers?: Headers | undefined;
+  readonly payload?: Payload | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress?: (() => void) | undefined;
+  /** Whether others see what it does: when it has left it is waited for, whatever the signal says. */
+  readonly commits?: boolean | undefined;
+}
+
+export interface S3ClientOptions {
+  readonly location: BucketLocation;
+  readonly credentials: CredentialSource;
+  readonly clock: SigningClock;
+  /** Whether payloads are hashed and the hash is signed. */
+  readonly signsPayloads: boolean;
+  readonly maxConnections: number;
+  /** Milliseconds that a reader may let the service wait. */
+  readonly idleMs: number;
+}
+
+/** Milliseconds in which a connection must be made. */
+const connectMs = 10_000;
+
+/** Sends signed requests to one bucket, over connections that are kept. */
+export class S3Client {
+  readonly #options: S3ClientOptions;
+  readonly #signer = new RequestSigner();
+  readonly #pools = new Map<string, Pool>();
+  #isClosed = false;
+
+  constructor(options: S3ClientOptions) {
+    this.#options = options;
+  }
+
+  /** The whole answer. @throws S3Error when it says no. */
+  async send(call: S3Call): Promise<S3Response> {
+    return whole(await this.#ask(call, false));
+  }
+
+  /** The answer, with a body that may still be arriving. @throws S3Error when it says no. */
+  open(call: S3Call): Promise<OpenResponse> {
+    return this.#ask(call, true);
+  }
+
+  /**
+   * A URL that may be used without keys.
+   *
+   * @param headers - must be sent along as they are.
+   */
+  async presign(
+    method: "GET" | "PUT",
+    key: string,
+    query: S3Call["query"],
+    headers: Headers,
+    expiresAt: Date,
+  ): Promise<string> {
+    const { location, clock } = this.#options;
+    const source = this.#options.credentials;
+    const credentials = source.current() ?? (await source.get());
+    const { origin, host, basePath, region } = location.place;
+    const path = `${basePath}/${encodePath(key)}`;
+    const request = { method, path, query: encodeQuery(query ?? []), headers: { ...headers, host } };
+    const expiresIn = secondsUntil(expiresAt, clock.now());
+    const by = { credentials, region, time: clock.read() };
+    return `${origin}${path}?${this.#signer.signQuery(request, expiresIn, by)}`;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+  }
+
+  /** A service that knows where the bucket is says so; the call is then made there. */
+  async #ask(call: S3Call, streams: boolean): Promise<OpenResponse> {
+    const response = await this.#exchange(call, streams);
+    if (response.status < 300) return response;
+    const error = errorOf(whole(response));
+    if (!this.#isMoved(error) || !isReplayable(call.payload)) throw error;
+    const second = await this.#exchange(call, streams);
+    if (second.status < 300) return second;
+    throw errorOf(whole(second));
+  }
+
+  #isMoved({ status, region }: S3Error): boolean {
+    const isRedirect = status === 301 || status === 307 || status === 400;
+    return isRedirect && region !== undefined && this.#options.location.moveTo(region);
+  }
+
+  async #exchange(call: S3Call, streams: boolean): Promise<OpenResponse> {
+    if (this.#isClosed) throw new Refusal("unavailable", "the storage has been closed");
+    const { credentials: source, location, idleMs } = this.#options;
+    const known = source.current();
+    const credentials = known ?? (await unlessAborted(() => source.get(), call.signal));
+    const { place } = location;
+    const outgoing = new Outgoing(call.payload, call.onProgress);
+    const request = this.#sign(call, place, credentials, outgoing);
+    const { signal, commits = false } = call;
+    return Exchange.run(this.#pool(place), request, { outgoing, signal, streams, commits, idleMs });
+  }
+
+  #sign(
+    call: S3Call,
+    { host, basePath, region }: Place,
+    credentials: Awaited<ReturnType<CredentialSource["get"]>>,
+    outgoing: Outgoing,
+  ): Dispatcher.DispatchOptions {
+    const path = call.key === undefined ? basePath || "/" : `${basePath}/${encodePath(call.key)}`;
+    const query = call.query === undefined ? "" : encodeQuery(call.query);
+    const { method } = call;
+    const signable = { method, path, query, headers: { ...call.headers, host } };
+    const by = { credentials, region, time: this.#options.clock.read() };
+    const headers = this.#signer.signHeaders(signable, this.#hashOf(call.payload), by);
+    const target = query === "" ? path : `${path}?${query}`;
+    if (outgoing.isEmpty) return { method, path: target, headers };
+    const { whole: body } = outgoing;
+    if (body !== undefined) return { method, path: target, headers, body };
+    headers["content-length"] = String(outgoing.size);
+    return { method, path: target, headers, body: iterable(outgoing) };
+  }
+
+  #hashOf(payload: Payload | undefined): string {
+    if (!this.#options.signsPayloads || !isReplayable(payload)) return unsignedPayload;
+    const hash = createHash("sha256");
+    if (payload !== undefined && "pieces" in payload) for (const piece of payload.pieces) hash.update(piece);
+    return hash.digest("hex");
+  }
+
+  #pool({ origin }: Place): Pool {
+    const known = this.#pools.get(origin);
+    if (known !== undefined) return known;
+    const pool = new Pool(origin, {
+      connections: this.#options.maxConnections,
+      connect: { timeout: connectMs },
+    });
+    this.#pools.set(origin, pool);
+    return pool;
+  }
+}
+
+/** undici takes any iterable; its types do not say so. */
+function iterable(outgoing: Outgoing): NonNullable<Dispatcher.DispatchOptions["body"]> {
+  return outgoing as unknown as Uint8Array;
+}
+
+function whole({ body, ...response }: OpenResponse): S3Response {
+  if (body instanceof BodyStream) throw new Error("a body that streams was not asked for");
+  return { ...response, body };
+}
+
+/** S3 takes seven days at most. */
+function secondsUntil(expiresAt: Date, now: number): number {
+  const seconds = Math.ceil((expiresAt.getTime() - now) / 1000);
+  return Math.min(Math.max(seconds, 1), 604_800);
+}

@@ -1,0 +1,44 @@
+import type { CallOptions, WriteConditions } from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import type { ProviderTraits } from "./providers.js";
+import { Refusal } from "./refusal.js";
+import type { Headers } from "./sigv4.js";
+import { statObject } from "./stat.js";
+import { parseVersion } from "./version.js";
+
+/** Whether the outcome depends on what is there. */
+export function isConditional({ ifAbsent, ifMatch }: WriteConditions): boolean {
+  return ifAbsent || ifMatch !== undefined;
+}
+
+/**
+ * Refuses a condition that does not hold already. The service decides with {@link conditionHeaders}, but it knows
+ * only its own ETag, which two writes of the same bytes share; the id of the write is looked at here.
+ */
+export async function checkVersion(
+  access: BucketAccess,
+  key: Key,
+  { ifMatch, signal }: WriteConditions & CallOptions,
+): Promise<void> {
+  if (ifMatch === undefined) return;
+  const { etag } = await statObject(access, key, { signal });
+  if (etag !== ifMatch) throw anotherVersion();
+}
+
+/** The refusal of a version that is not there any more. */
+export function anotherVersion(): Refusal {
+  return new Refusal("precondition_failed", "the object is not the version that was asked for");
+}
+
+/** The headers by which the service decides in one step with the write. */
+export function conditionHeaders(
+  { ifAbsent, ifMatch }: WriteConditions,
+  traits: ProviderTraits,
+  start = "if-",
+): Headers {
+  if (ifAbsent) return { [`${start}none-match`]: "*" };
+  if (ifMatch === undefined) return {};
+  const { etag } = parseVersion(ifMatch);
+  return { [`${start}match`]: traits.quotesIfMatch ? `"${etag}"` : etag };
+}

@@ -1,0 +1,146 @@
+import type { CopyOptions, ObjectStat, WriteOptions } from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
+import { maxAtOnceBytes } from "./limits.js";
+import { checkedXml, partQuery } from "./multipart.js";
+import { objectHeaders } from "./object-headers.js";
+import { partBytesFor } from "./parts.js";
+import { putObject } from "./put.js";
+import { readObject } from "./read.js";
+import { Refusal } from "./refusal.js";
+import type { Headers } from "./sigv4.js";
+import { statObject } from "./stat.js";
+import { type SendPart, UploadInParts } from "./upload-in-parts.js";
+import { encodePath } from "./uri.js";
+import { bareEtag, formatVersion, parseVersion } from "./version.js";
+import { textOf } from "./xml.js";
+
+/** Bytes that the service copies in one request of many. */
+const copiedPartBytes = 536_870_912;
+
+/**
+ * Copies an object with its description, inside the service. Where the service cannot decide a condition on the
+ * target of a copy, the bytes come through here and are written under the condition.
+ */
+export async function copyObject(
+  access: BucketAccess,
+  from: Key,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
+  const source = await statObject(access, from, options);
+  await checkVersion(access, to, options);
+  const { conditionalComplete, copyConditions } = access.traits;
+  const conditional = isConditional(options);
+  const isLarge = source.size > maxAtOnceBytes;
+  if (isLarge && conditional && !conditionalComplete) throw tooLargeToDecide();
+  if (isLarge) return copyParts(access, source, to, options);
+  if (conditional && copyConditions === undefined) return copyThrough(access, source, to, options);
+  return copyAtOnce(access, source, to, options);
+}
+
+async function copyAtOnce(
+  { bucket, client, traits, encryption, marks }: BucketAccess,
+  source: ObjectStat,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
+  const mark = marks.now(source.checksum);
+  const headers = {
+    ...objectHeaders(source, mark, traits),
+    ...sourceHeaders(bucket, source),
+    ...conditionHeaders(options, traits, traits.copyConditions),
+    ...encryption.create,
+    ...encryption.copySource,
+    "x-amz-metadata-directive": "REPLACE",
+  };
+  const { signal } = options;
+  const { body } = await client.send({ method: "PUT", key: to, headers, signal, commits: true });
+  const etag = bareEtag(textOf(checkedXml(body), "ETag"));
+  return {
+    ...source,
+    key: to,
+    etag: formatVersion({ etag, writeId: mark.id }),
+    lastModified: mark.time,
+  };
+}
+
+async function copyThrough(
+  access: BucketAccess,
+  source: ObjectStat,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
+  const { signal } = options;
+  const opened = await readObject(access, source.key, { range: undefined, ifMatch: source.etag, signal });
+  const { bytes } = opened;
+  const payload =
+    bytes === undefined
+      ? { size: source.size, source: opened.body }
+      : { size: bytes.byteLength, pieces: [bytes] };
+  try {
+    return await putObject(access, to, payload, source.checksum, writeOptions(source, options));
+  } finally {
+    await opened.close();
+  }
+}
+
+function copyParts(
+  access: BucketAccess,
+  source: ObjectStat,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
+  const upload = new UploadInParts(access, to, writeOptions(source, options));
+  return upload.run(partCopies(access, source, to));
+}
+
+async function* partCopies(access: BucketAccess, source: ObjectStat, to: Key): AsyncGenerator<SendPart> {
+  const partBytes = partBytesFor(source.size, copiedPartBytes);
+  for (let start = 0, number = 1; start < source.size; start += partBytes, number++) {
+    const end = Math.min(start + partBytes, source.size);
+    yield (uploadId, signal) => copyPart(access, { source, to, uploadId, number, start, end, signal });
+  }
+}
+
+interface PartCopy {
+  readonly source: ObjectStat;
+  readonly to: Key;
+  readonly uploadId: string;
+  readonly number: number;
+  readonly start: number;
+  readonly end: number;
+  readonly signal: AbortSignal;
+}
+
+async function copyPart({ bucket, client, encryption }: BucketAccess, part: PartCopy) {
+  const { source, to, uploadId, number, start, end, signal } = part;
+  const headers = {
+    ...sourceHeaders(bucket, source),
+    ...encryption.access,
+    ...encryption.copySource,
+    "x-amz-copy-source-range": `bytes=${start}-${end - 1}`,
+  };
+  const query = partQuery(uploadId, number);
+  const { body } = await client.send({ method: "PUT", key: to, query, headers, signal });
+  return { number, etag: bareEtag(textOf(checkedXml(body), "ETag")), size: end - start };
+}
+
+function sourceHeaders(bucket: string, { key, etag }: ObjectStat): Headers {
+  return {
+    "x-amz-copy-source": `/${bucket}/${encodePath(key)}`,
+    "x-amz-copy-source-if-match": `"${parseVersion(etag).etag}"`,
+  };
+}
+
+function writeOptions(
+  { contentType, filename, metadata }: ObjectStat,
+  { ifAbsent, ifMatch, signal, onProgress }: CopyOptions,
+): WriteOptions {
+  return { contentType, filename, metadata, ifAbsent, ifMatch, signal, onProgress };
+}
+
+function tooLargeToDecide(): Refusal {
+  return new Refusal("unsupported", "the service cannot copy more than 5 GiB under a condition");
+}

@@ -1,0 +1,146 @@
+import type { Dispatcher } from "undici";
+import { BodyStream, maxWaitingBytes } from "./body-stream.js";
+import type { Outgoing } from "./payload.js";
+
+type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** What the service answered, all of it. */
+export interface S3Response {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+}
+
+/** What the service answers, with a body that may still be arriving. */
+export interface OpenResponse extends Omit<S3Response, "body"> {
+  readonly body: Buffer | BodyStream;
+}
+
+export interface ExchangeOptions {
+  readonly outgoing: Outgoing;
+  readonly signal: AbortSignal | undefined;
+  /** Whether a large body may be handed over while it arrives. */
+  readonly streams: boolean;
+  /** Whether the request changes what others see: once it has left it is waited for, since it may be done. */
+  readonly commits: boolean;
+  /** Milliseconds that a reader may let the service wait. */
+  readonly idleMs: number;
+}
+
+/** Longest answer that is taken into memory: a page of a thousand of the longest keys is far shorter. */
+const maxCollectedBytes = 16_777_216;
+/** Milliseconds that a change whose signal has fired is waited for. */
+const settlingMs = 10_000;
+
+/** One request and its answer. */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #options: ExchangeOptions;
+  readonly #resolve: (response: OpenResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #onAbort = () => this.#abort();
+  #controller: Dispatcher.DispatchController | undefined;
+  #settling: NodeJS.Timeout | undefined;
+  #isOver = false;
+  #status = 0;
+  #headers: S3Response["headers"] = {};
+  #stream: BodyStream | undefined;
+  readonly #collected: Buffer[] = [];
+  #collectedBytes = 0;
+
+  private constructor(
+    options: ExchangeOptions,
+    resolve: (response: OpenResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Sends the request; resolves to its answer whatever the status. */
+  static run(
+    dispatcher: Dispatcher,
+    request: Dispatcher.DispatchOptions,
+    options: ExchangeOptions,
+  ): Promise<OpenResponse> {
+    return new Promise((resolve, reject) => {
+      if (options.signal?.aborted) return reject(options.signal.reason);
+      const exchange = new Exchange(options, resolve, reject);
+      options.signal?.addEventListener("abort", exchange.#onAbort);
+      dispatcher.dispatch(request, exchange);
+    });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(new Error("the request is not wanted any more"));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: RawHeaders): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = flat(headers);
+    const size = Number(headers["content-length"] ?? 0);
+    if (!this.#options.streams || status >= 300 || size <= maxWaitingBytes) return;
+    this.#stream = new BodyStream(controller, this.#options.idleMs);
+    this.#resolve({ status, headers: this.#headers, body: this.#stream });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (this.#stream !== undefined) {
+      this.#stream.push(piece);
+      return;
+    }
+    this.#collectedBytes += piece.byteLength;
+    if (this.#collectedBytes > maxCollectedBytes) controller.abort(new Error("the answer is too long"));
+    else this.#collected.push(piece);
+  }
+
+  onResponseEnd(): void {
+    this.#finish();
+    if (this.#stream !== undefined) {
+      this.#stream.end();
+      return;
+    }
+    const [first] = this.#collected;
+    const isOne = first !== undefined && this.#collected.length === 1;
+    const body = isOne ? first : Buffer.concat(this.#collected);
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#finish();
+    this.#stream?.fail(error);
+    this.#reject(error);
+  }
+
+  #abort(): void {
+    const { commits, outgoing } = this.#options;
+    const mayBeDone = commits && this.#controller !== undefined && outgoing.isSent;
+    if (mayBeDone) this.#settling = setTimeout(() => this.#stop(), settlingMs);
+    else this.#stop();
+  }
+
+  #stop(): void {
+    const reason: unknown = this.#options.signal?.reason;
+    this.#finish();
+    this.#controller?.abort(reason instanceof Error ? reason : new Error("the call was aborted"));
+    this.#stream?.fail(reason);
+    this.#reject(reason);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    clearTimeout(this.#settling);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+function flat(headers: RawHeaders): S3Response["headers"] {
+  const flattened: Record<string, string | undefined> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    flattened[name] = typeof value === "object" ? value.join(", ") : value;
+  }
+  return flattened;
+}

@@ -1,0 +1,70 @@
+import { StorageConfigurationError } from "../../error.js";
+
+export interface LocationOptions {
+  readonly bucket: string;
+  readonly region: string;
+  /** AWS without one. */
+  readonly endpoint: URL | undefined;
+  readonly pathStyle: boolean;
+}
+
+/** Where a bucket is reached: its origin, its host as it is signed, and what stands before each key. */
+export interface Place {
+  readonly origin: string;
+  readonly host: string;
+  /** Percent-encoded, without a slash at its end. */
+  readonly basePath: string;
+  readonly region: string;
+}
+
+const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
+
+/** Where the bucket is; learns of another region when the service tells it. */
+export class BucketLocation {
+  readonly #options: LocationOptions;
+  #place: Place;
+
+  /** @throws StorageConfigurationError when the bucket's name cannot be one. */
+  constructor(options: LocationOptions) {
+    if (!bucketName.test(options.bucket) || options.bucket.includes("..")) {
+      throw new StorageConfigurationError({ message: "STORAGE_S3_BUCKET is not the name of a bucket" });
+    }
+    this.#options = options;
+    this.#place = placeOf(options, options.region);
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  /**
+   * Goes to another region.
+   *
+   * @returns whether that is another one than before.
+   */
+  moveTo(region: string): boolean {
+    if (region === this.#place.region) return false;
+    this.#place = placeOf(this.#options, region);
+    return true;
+  }
+}
+
+function placeOf({ bucket, endpoint, pathStyle }: LocationOptions, region: string): Place {
+  const url = endpoint === undefined || isAws(endpoint) ? awsEndpoint(region) : endpoint;
+  const base = url.pathname.replace(/\/+$/, "");
+  // A certificate for `*.s3.amazonaws.com` does not hold for a name with another dot.
+  const isInHost = !pathStyle && !(url.protocol === "https:" && bucket.includes("."));
+  if (!isInHost) return { origin: url.origin, host: url.host, basePath: `${base}/${bucket}`, region };
+  const host = `${bucket}.${url.host}`;
+  return { origin: `${url.protocol}//${host}`, host, basePath: base, region };
+}
+
+/** AWS has one endpoint a region; others, as of access points and of VPCs, are taken as they are. */
+function isAws({ hostname }: URL): boolean {
+  return /^s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/.test(hostname);
+}
+
+function awsEndpoint(region: string): URL {
+  const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+  return new URL(`https://s3.${region}.${domain}`);
+}

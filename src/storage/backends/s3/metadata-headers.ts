@@ -1,0 +1,112 @@
+import type { Metadata } from "../../metadata.js";
+import { decodeWords, encodeWord } from "./encoded-word.js";
+import type { S3Response } from "./exchange.js";
+import type { ProviderTraits } from "./providers.js";
+import { Refusal } from "./refusal.js";
+import type { Headers } from "./sigv4.js";
+import { formatMark, parseMark, type WriteMark } from "./write-mark.js";
+
+const start = "x-amz-meta-";
+/** Names that belong to the backend begin like this. */
+const ownName = "svc-infra";
+/** Short enough for every service. */
+const packedPieceBytes = 240;
+
+/** What is kept as metadata beside the user's pairs. */
+export interface KeptMetadata {
+  readonly metadata: Metadata;
+  readonly mark: WriteMark | undefined;
+  /** The file's name, where no other header holds it exactly. */
+  readonly filename: string | undefined;
+}
+
+/** What has no plain header of its own. */
+interface Packed {
+  readonly m?: Readonly<Record<string, string>>;
+  readonly f?: string;
+}
+
+/**
+ * The headers of metadata. A pair that a header can hold as it is stays plain for other tools; a value that is not
+ * ASCII becomes an encoded word; what the service would change or refuse is packed into headers of the backend.
+ */
+export function metadataHeaders(kept: KeptMetadata, traits: ProviderTraits): Headers {
+  const headers: Headers = {};
+  const odd: [string, string][] = [];
+  for (const [name, value] of Object.entries(kept.metadata)) {
+    const text = isPlain(value) ? value : encodeWord(value);
+    if (keepsName(name, traits) && text.length <= traits.maxMetadataValueBytes) headers[start + name] = text;
+    else odd.push([name, value]);
+  }
+  if (kept.mark !== undefined) headers[start + ownName] = formatMark(kept.mark);
+  if (odd.length > 0 || kept.filename !== undefined) Object.assign(headers, pack(odd, kept.filename));
+  checkSize(headers, traits);
+  return headers;
+}
+
+/** What the headers of an object keep, whoever wrote it. */
+export function keptMetadata(headers: S3Response["headers"]): KeptMetadata {
+  const pairs: [string, string][] = [];
+  for (const name in headers) {
+    const isUsers = name.startsWith(start) && !name.startsWith(start + ownName);
+    if (isUsers) pairs.push([name.slice(start.length), decodeWords(headers[name] ?? "")]);
+  }
+  const { m = {}, f } = unpack(headers);
+  const metadata = Object.freeze(Object.fromEntries([...pairs, ...Object.entries(m)]));
+  return { metadata, mark: parseMark(headers[start + ownName]), filename: f };
+}
+
+/** Blanks at the ends or in a row are changed on the way. */
+function isPlain(value: string): boolean {
+  return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value) && !/ {2}|=\?/.test(value);
+}
+
+function keepsName(name: string, { keepsUnderscores }: ProviderTraits): boolean {
+  return !name.startsWith(ownName) && (keepsUnderscores || !name.includes("_"));
+}
+
+function pack(pairs: readonly (readonly [string, string])[], filename: string | undefined): Headers {
+  const packed: Packed = {
+    ...(pairs.length === 0 ? {} : { m: Object.fromEntries(pairs) }),
+    ...(filename === undefined ? {} : { f: filename }),
+  };
+  const text = Buffer.from(JSON.stringify(packed)).toString("base64url");
+  const headers: Headers = {};
+  for (let at = 0, index = 0; at < text.length; at += packedPieceBytes, index++) {
+    headers[`${start}${ownName}-${index}`] = text.slice(at, at + packedPieceBytes);
+  }
+  return headers;
+}
+
+function unpack(headers: S3Response["headers"]): Packed {
+  let text = "";
+  for (let index = 0; ; index++) {
+    const piece = headers[`${start}${ownName}-${index}`];
+    if (piece === undefined) break;
+    text += piece;
+  }
+  return text === "" ? {} : parsePacked(Buffer.from(text, "base64url").toString());
+}
+
+/** Others can write these headers, too. */
+function parsePacked(json: string): Packed {
+  try {
+    const { m, f } = JSON.parse(json);
+    return { ...(isPairs(m) ? { m } : {}), ...(typeof f === "string" ? { f } : {}) };
+  } catch {
+    return {};
+  }
+}
+
+function isPairs(value: unknown): value is Record<string, string> {
+  if (typeof value !== "object" || value === null) return false;
+  return Object.values(value).every((each) => typeof each === "string");
+}
+
+function checkSize(headers: Headers, { maxMetadataBytes }: ProviderTraits): void {
+  let bytes = 0;
+  for (const name in headers) bytes += name.length - start.length + (headers[name]?.length ?? 0);
+  if (bytes <= maxMetadataBytes) return;
+  const message = `metadata, as it is sent, is ${bytes} bytes; the service takes ${maxMetadataBytes}`;
+  throw new Refusal("invalid_argument", message);
+}

@@ -1,0 +1,150 @@
+import type { CallOptions, ObjectDescription, UploadedPart, WriteConditions } from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { conditionHeaders } from "./conditions.js";
+import { objectHeaders } from "./object-headers.js";
+import { type Payload, textPayload } from "./payload.js";
+import { checksumHeader } from "./put.js";
+import { Refusal } from "./refusal.js";
+import { S3Error } from "./s3-error.js";
+import { bareEtag } from "./version.js";
+import type { WriteMark } from "./write-mark.js";
+import { escapeText, rootOf, textOf } from "./xml.js";
+
+/** Begins an upload in parts and resolves to its id. */
+export async function beginUpload(
+  { client, traits, encryption }: BucketAccess,
+  key: Key,
+  description: ObjectDescription & CallOptions,
+  mark: WriteMark,
+): Promise<string> {
+  const headers = { ...objectHeaders(description, mark, traits), ...encryption.create };
+  const { signal } = description;
+  // Waited for, since an upload whose id was not heard could not be dropped.
+  const { body } = await client.send({
+    method: "POST",
+    key,
+    query: [["uploads", ""]],
+    headers,
+    signal,
+    commits: true,
+  });
+  const id = textOf(body.toString("utf8"), "UploadId");
+  if (id === undefined) throw new S3Error({ status: 500, code: "InternalError" });
+  return id;
+}
+
+/** Writes one part. */
+export async function sendPart(
+  { client, traits, encryption }: BucketAccess,
+  key: Key,
+  uploadId: string,
+  number: number,
+  payload: Payload,
+  { signal, onProgress }: CallOptions,
+): Promise<UploadedPart> {
+  const { headers } = await client.send({
+    method: "PUT",
+    key,
+    query: partQuery(uploadId, number),
+    headers: { ...encryption.access, ...(traits.checksums ? checksumHeader(payload) : {}) },
+    payload,
+    signal,
+    onProgress,
+  });
+  return { number, etag: bareEtag(headers.etag), size: payload.size };
+}
+
+/** What names one part in a query. */
+export function partQuery(uploadId: string, number: number): readonly (readonly [string, string])[] {
+  return [
+    ["partNumber", String(number)],
+    ["uploadId", uploadId],
+  ];
+}
+
+/** Makes the parts an object and resolves to the service's ETag. */
+export async function joinParts(
+  { client, traits, encryption }: BucketAccess,
+  key: Key,
+  uploadId: string,
+  parts: readonly UploadedPart[],
+  options: CallOptions & WriteConditions,
+): Promise<string> {
+  const { signal, onProgress } = options;
+  const { body } = await client.send({
+    method: "POST",
+    key,
+    query: [["uploadId", uploadId]],
+    headers: {
+      "content-type": "application/xml",
+      ...conditionHeaders(options, traits),
+      ...encryption.access,
+    },
+    payload: textPayload(listOf(parts)),
+    signal,
+    onProgress,
+    commits: true,
+  });
+  return bareEtag(textOf(checkedXml(body), "ETag"));
+}
+
+/** The text of an answer. The service may say that all is well before it knows, and that it is not only then. */
+export function checkedXml(body: Buffer): string {
+  const xml = body.toString("utf8");
+  const code = textOf(xml, "Code") ?? "InternalError";
+  if (rootOf(xml) === "Error") throw new S3Error({ status: 500, code });
+  return xml;
+}
+
+/** Drops an upload with its parts. One that is not there is dropped already. */
+export async function dropUpload(
+  { client }: BucketAccess,
+  key: Key,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await client.send({ method: "DELETE", key, query: [["uploadId", uploadId]], signal });
+  } catch (error) {
+    if (!(error instanceof S3Error) || error.status !== 404) throw error;
+  }
+}
+
+/** Whether the service knows the upload. */
+export async function hasUpload(
+  { client }: BucketAccess,
+  key: Key,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    const query = [
+      ["max-parts", "1"],
+      ["uploadId", uploadId],
+    ] as const;
+    await client.send({ method: "GET", key, query, signal });
+    return true;
+  } catch (error) {
+    if (error instanceof S3Error && error.status === 404) return false;
+    throw error;
+  }
+}
+
+/** Refuses what cannot be the id of an upload: in a query, an empty one would mean something else. */
+export function checkUploadId(id: string): void {
+  if (isUploadId(id)) return;
+  throw new Refusal("not_found", "there is no such upload");
+}
+
+/** Whether a text can be the id of an upload. */
+export function isUploadId(id: string): boolean {
+  return /^[\x21-\x7e]{1,1024}$/.test(id);
+}
+
+function listOf(parts: readonly UploadedPart[]): string {
+  const entries = parts.map(
+    ({ number, etag }) => `<Part><PartNumber>${number}</PartNumber><ETag>"${escapeText(etag)}"</ETag></Part>`,
+  );
+  return `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${entries.join("")}</CompleteMultipartUpload>`;
+}

@@ -1,0 +1,96 @@
+import { StorageConfigurationError } from "../../error.js";
+import type { BucketAccess } from "./access.js";
+import { S3Client } from "./client.js";
+import { credentialChain } from "./credential-chain.js";
+import { type CredentialSource, type S3CredentialProvider, StaticCredentials } from "./credentials.js";
+import { encryptionHeaders, type S3Encryption } from "./encryption.js";
+import { maxAtOnceBytes, minPartBytes } from "./limits.js";
+import { BucketLocation } from "./location.js";
+import { detectProvider, providerTraits, type S3Provider } from "./providers.js";
+import { RenewedCredentials } from "./renewed-credentials.js";
+import { SigningClock } from "./signing-time.js";
+import { WriteMarks } from "./write-mark.js";
+
+export interface S3BackendOptions {
+  readonly bucket: string;
+  /** `us-east-1` by default. */
+  readonly region?: string | undefined;
+  /** Server of another service than AWS. */
+  readonly endpoint?: string | undefined;
+  /** Which service it is; by default what the endpoint's host tells. */
+  readonly provider?: S3Provider | undefined;
+  readonly accessKey?: string | undefined;
+  readonly secretKey?: string | undefined;
+  /** Of temporary keys. */
+  readonly sessionToken?: string | undefined;
+  /** Gives keys when none are given; by default the chain of `@aws-sdk/credential-providers`. */
+  readonly credentials?: S3CredentialProvider | undefined;
+  /** Whether the bucket stands in the path of URLs or in their host; by default what the service wants. */
+  readonly addressing?: "path" | "host" | undefined;
+  readonly encryption?: S3Encryption | undefined;
+  /** Whether content is hashed and the hash is signed; by default where neither TLS nor a private network protects it. */
+  readonly signPayload?: boolean | undefined;
+  /** Bytes of a part of a large object, 5 MiB to 5 GiB; 8 MiB by default. */
+  readonly partBytes?: number | undefined;
+  /** Parts of one object that may be in memory at once, 2 or more; 4 by default. */
+  readonly partsAtOnce?: number | undefined;
+  /** Most connections; 64 by default. */
+  readonly maxConnections?: number | undefined;
+  /** Milliseconds that a reader may let the service wait before the connection is given up; 10,000 by default. */
+  readonly idleBodyMs?: number | undefined;
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: (() => number) | undefined;
+}
+
+const defaultRegion = "us-east-1";
+
+/** Makes all that the verbs share; reaches nothing. */
+export function openAccess(options: S3BackendOptions): BucketAccess {
+  const { bucket, now = Date.now, partBytes = 8_388_608, partsAtOnce = 4 } = options;
+  const endpoint = options.endpoint === undefined ? undefined : parseEndpoint(options.endpoint);
+  const traits = providerTraits[options.provider ?? detectProvider(endpoint)];
+  checkNumber("partBytes", partBytes, minPartBytes, maxAtOnceBytes);
+  checkNumber("partsAtOnce", partsAtOnce, 2, 1000);
+  const { region = defaultRegion, addressing = traits.pathStyle ? "path" : "host" } = options;
+  const client = new S3Client({
+    location: new BucketLocation({ bucket, region, endpoint, pathStyle: addressing === "path" }),
+    credentials: credentialsOf(options),
+    clock: new SigningClock(now),
+    signsPayloads: options.signPayload ?? !(endpoint === undefined || isProtected(endpoint)),
+    maxConnections: options.maxConnections ?? 64,
+    idleMs: options.idleBodyMs ?? 10_000,
+  });
+  const encryption = encryptionHeaders(options.encryption);
+  return { bucket, client, traits, encryption, marks: new WriteMarks(now), partBytes, partsAtOnce };
+}
+
+function parseEndpoint(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "https:" || url?.protocol === "http:") return url;
+  throw new StorageConfigurationError({ message: "STORAGE_S3_ENDPOINT must be an http or https URL" });
+}
+
+function credentialsOf(options: S3BackendOptions): CredentialSource {
+  const { accessKey, secretKey, sessionToken, region = defaultRegion, now = Date.now } = options;
+  if (accessKey !== undefined && secretKey !== undefined) {
+    return new StaticCredentials({ accessKeyId: accessKey, secretAccessKey: secretKey, sessionToken });
+  }
+  if (accessKey === undefined && secretKey === undefined) {
+    return new RenewedCredentials(options.credentials ?? credentialChain(region), now);
+  }
+  const message = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY are needed together";
+  throw new StorageConfigurationError({ message });
+}
+
+const privateHost =
+  /^(?:localhost|.*\.localhost|127\..*|10\..*|192\.168\..*|172\.(?:1[6-9]|2\d|3[01])\..*|\[::1\])$/;
+
+/** Whether nobody in between can change content. */
+function isProtected({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || privateHost.test(hostname);
+}
+
+function checkNumber(name: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  throw new StorageConfigurationError({ message: `${name} must be a whole number from ${least} to ${most}` });
+}

@@ -1,0 +1,20 @@
+import type { SignOptions } from "../../backend.js";
+import { contentDisposition } from "../../content-disposition.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+
+/** A URL with which anyone may read or write one object until it expires. */
+export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions): Promise<string> {
+  const { method, contentType, expiresAt } = options;
+  if (method === "get") return client.presign("GET", key, answerQuery(options), {}, expiresAt);
+  const headers = contentType === undefined ? {} : { "content-type": contentType };
+  return client.presign("PUT", key, [], headers, expiresAt);
+}
+
+/** How the answer shall look. */
+function answerQuery({ download, filename }: SignOptions): readonly (readonly [string, string])[] {
+  if (!download && filename === undefined) return [];
+  const kind = download ? "attachment" : "inline";
+  const value = filename === undefined ? kind : contentDisposition(kind, filename);
+  return [["response-content-disposition", value]];
+}

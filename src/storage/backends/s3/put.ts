@@ -1,0 +1,58 @@
+import { crc32 } from "node:zlib";
+import type { ObjectStat, WriteOptions } from "../../backend.js";
+import type { Checksum } from "../../checksum.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { conditionHeaders } from "./conditions.js";
+import { objectHeaders } from "./object-headers.js";
+import type { Payload } from "./payload.js";
+import type { Headers } from "./sigv4.js";
+import { bareEtag, formatVersion } from "./version.js";
+
+/** Writes an object in one request. */
+export async function putObject(
+  { client, traits, encryption, marks }: BucketAccess,
+  key: Key,
+  payload: Payload,
+  checksum: Checksum | undefined,
+  options: WriteOptions,
+): Promise<ObjectStat> {
+  const mark = marks.now(checksum);
+  const headers = {
+    ...objectHeaders(options, mark, traits),
+    ...conditionHeaders(options, traits),
+    ...encryption.create,
+    ...(traits.checksums ? checksumHeader(payload) : {}),
+  };
+  const { signal, onProgress, contentType, filename, metadata } = options;
+  const answer = await client.send({
+    method: "PUT",
+    key,
+    headers,
+    payload,
+    signal,
+    onProgress,
+    commits: true,
+  });
+  const etag = formatVersion({ etag: bareEtag(answer.headers.etag), writeId: mark.id });
+  return {
+    key,
+    size: payload.size,
+    contentType,
+    etag,
+    lastModified: mark.time,
+    filename,
+    metadata,
+    checksum,
+  };
+}
+
+/** Lets the service see for itself that nothing was damaged on the way. */
+export function checksumHeader(payload: Payload): Headers {
+  if (!("pieces" in payload)) return {};
+  let crc = 0;
+  for (const piece of payload.pieces) crc = crc32(piece, crc);
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc);
+  return { "x-amz-checksum-crc32": bytes.toString("base64") };
+}

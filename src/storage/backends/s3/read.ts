@@ -1,0 +1,88 @@
+import type { ByteRange, ObjectStat, OpenedObject, ReadOptions } from "../../backend.js";
+import type { Key } from "../../key.js";
+import { clampRange, type Span } from "../../range.js";
+import type { BucketAccess } from "./access.js";
+import { BodyStream } from "./body-stream.js";
+import { anotherVersion } from "./conditions.js";
+import type { OpenResponse } from "./exchange.js";
+import { statOf } from "./object-headers.js";
+import { OpenedS3Object } from "./opened-object.js";
+import { Refusal } from "./refusal.js";
+import type { Headers } from "./sigv4.js";
+import { statObject } from "./stat.js";
+import { parseVersion } from "./version.js";
+
+/** Opens one version of an object. */
+export async function readObject(
+  access: BucketAccess,
+  key: Key,
+  options: ReadOptions,
+): Promise<OpenedObject> {
+  const { range, signal } = options;
+  if (range !== undefined && "suffix" in range && range.suffix === 0)
+    return refuseNothing(access, key, options);
+  const opened = await open(access, key, options);
+  const reopen = async (start: number) => {
+    const rest = { range: { start, end: opened.end - 1 }, ifMatch: opened.stat.etag, signal };
+    return (await open(access, key, rest)).body;
+  };
+  return new OpenedS3Object({ ...opened, reopen, signal });
+}
+
+interface Opened extends Span {
+  readonly stat: ObjectStat;
+  readonly body: OpenResponse["body"];
+}
+
+async function open(
+  { client, encryption }: BucketAccess,
+  key: Key,
+  { range, ifMatch, signal }: ReadOptions,
+): Promise<Opened> {
+  const headers = { ...encryption.access, ...rangeHeader(range), ...matchHeader(ifMatch) };
+  const response = await client.open({ method: "GET", key, headers, signal });
+  try {
+    const stat = statOf(key, sized(response));
+    if (ifMatch !== undefined && stat.etag !== ifMatch) throw anotherVersion();
+    return { stat, body: response.body, ...spanOf(response, range, stat.size) };
+  } catch (error) {
+    if (response.body instanceof BodyStream) response.body.cancel();
+    throw error;
+  }
+}
+
+/** Before the service is asked: it would answer with the whole object, or with an error of its own. */
+async function refuseNothing(access: BucketAccess, key: Key, options: ReadOptions): Promise<never> {
+  const { size } = await statObject(access, key, options);
+  throw outside(size);
+}
+
+function rangeHeader(range: ByteRange | undefined): Headers {
+  if (range === undefined) return {};
+  if ("suffix" in range) return { range: `bytes=-${range.suffix}` };
+  return { range: `bytes=${range.start}-${range.end ?? ""}` };
+}
+
+function matchHeader(ifMatch: string | undefined): Headers {
+  return ifMatch === undefined ? {} : { "if-match": `"${parseVersion(ifMatch).etag}"` };
+}
+
+/** A body that is all here has the length it has, whether or not the service said so. */
+function sized({ headers, body }: OpenResponse): OpenResponse["headers"] {
+  const isSaid = headers["content-length"] !== undefined || body instanceof BodyStream;
+  return isSaid ? headers : { ...headers, "content-length": String(body.byteLength) };
+}
+
+/** A service that ignores a range answers with everything, which may be what was meant. */
+function spanOf({ status, headers }: OpenResponse, range: ByteRange | undefined, size: number): Span {
+  const meant = clampRange(range, size);
+  if (meant === undefined) throw outside(size);
+  const [, start, last] = /^bytes (\d+)-(\d+)\//.exec(headers["content-range"] ?? "") ?? [];
+  const given = status === 206 ? { start: Number(start), end: Number(last) + 1 } : { start: 0, end: size };
+  if (given.start === meant.start && given.end === meant.end) return given;
+  throw new Refusal("unavailable", "the service gave another range than was asked for");
+}
+
+function outside(size: number): Refusal {
+  return new Refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
+}

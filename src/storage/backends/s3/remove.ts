@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import type { CallOptions, RemoveFailure } from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { textPayload } from "./payload.js";
+import { S3Error } from "./s3-error.js";
+import { statObject } from "./stat.js";
+import { blocksOf, escapeText, textOf } from "./xml.js";
+
+/** Requests at once where a service removes one object at a time. */
+const removalsAtOnce = 16;
+
+/** Removes an object; the service does not say whether there was one, so that is asked before. */
+export async function removeObject(access: BucketAccess, key: Key, options: CallOptions): Promise<boolean> {
+  try {
+    await statObject(access, key, options);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+  await removeBlindly(access, key, options);
+  return true;
+}
+
+/** Removes what there is of many objects, and tells which could not be removed. */
+export async function removeObjects(
+  access: BucketAccess,
+  keys: readonly Key[],
+  options: CallOptions,
+): Promise<readonly RemoveFailure[]> {
+  const distinct = [...new Set(keys)];
+  if (distinct.length === 0) return [];
+  return access.traits.bulkDelete
+    ? removeAtOnce(access, distinct, options)
+    : removeEach(access, distinct, options);
+}
+
+async function removeAtOnce(
+  { client }: BucketAccess,
+  keys: readonly Key[],
+  { signal }: CallOptions,
+): Promise<readonly RemoveFailure[]> {
+  const entries = keys.map((key) => `<Object><Key>${escapeText(key)}</Key></Object>`).join("");
+  const xml = `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${entries}</Delete>`;
+  const headers = {
+    "content-type": "application/xml",
+    // The one checksum that every service takes here; some demand it.
+    "content-md5": createHash("md5").update(xml).digest("base64"),
+  };
+  const payload = textPayload(xml);
+  const { body } = await client.send({ method: "POST", query: [["delete", ""]], headers, payload, signal });
+  return failuresIn(body.toString("utf8"), keys);
+}
+
+function failuresIn(xml: string, keys: readonly Key[]): RemoveFailure[] {
+  const failures: RemoveFailure[] = [];
+  for (const block of blocksOf(xml, "Error")) {
+    const [name, code = "InternalError"] = [textOf(block, "Key"), textOf(block, "Code")];
+    const key = keys.find((each) => each === name);
+    if (key !== undefined && code !== "NoSuchKey") failures.push({ key, error: errorOfEntry(code) });
+  }
+  return failures;
+}
+
+function errorOfEntry(code: string): S3Error {
+  return new S3Error({ status: code === "AccessDenied" ? 403 : 500, code });
+}
+
+async function removeEach(
+  access: BucketAccess,
+  keys: readonly Key[],
+  options: CallOptions,
+): Promise<readonly RemoveFailure[]> {
+  const failures: RemoveFailure[] = [];
+  const left = keys.values();
+  const worker = async () => {
+    for (const key of left) {
+      await removeBlindly(access, key, options).catch((error: unknown) => failures.push({ key, error }));
+    }
+  };
+  await Promise.all(Array.from({ length: removalsAtOnce }, worker));
+  options.signal?.throwIfAborted();
+  return failures;
+}
+
+async function removeBlindly({ client }: BucketAccess, key: Key, { signal }: CallOptions): Promise<void> {
+  try {
+    await client.send({ method: "DELETE", key, signal });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof S3Error && error.status === 404 && error.code !== "NoSuchBucket";
+}

@@ -1,0 +1,111 @@
+import type { ObjectStat, UploadedPart, WriteOptions } from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { classifyS3Error } from "./classify.js";
+import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
+import { statObject } from "./stat.js";
+import { parseVersion } from "./version.js";
+
+/** Milliseconds in which what was begun must be dropped. */
+const droppingMs = 10_000;
+const dropAttempts = 3;
+
+/** Sends one part. `signal` fires also when another part fails. */
+export type SendPart = (uploadId: string, signal: AbortSignal) => Promise<UploadedPart>;
+
+/**
+ * Writes one object in parts, several at once. If anything fails, nothing is left of it: parts that are on
+ * their way are stopped and the upload is dropped.
+ */
+export class UploadInParts {
+  /** Fires when the caller's signal does, or when a part fails. */
+  readonly signal: AbortSignal;
+  readonly #access: BucketAccess;
+  readonly #key: Key;
+  readonly #options: WriteOptions;
+  readonly #failure = new AbortController();
+  readonly #parts: UploadedPart[] = [];
+  readonly #sending = new Set<Promise<void>>();
+
+  constructor(access: BucketAccess, key: Key, options: WriteOptions) {
+    this.#access = access;
+    this.#key = key;
+    this.#options = options;
+    const { signal } = options;
+    this.signal =
+      signal === undefined ? this.#failure.signal : AbortSignal.any([signal, this.#failure.signal]);
+  }
+
+  /** @param senders - in the order of the parts; asked for the next one when there is room for it. */
+  async run(senders: AsyncIterable<SendPart>): Promise<ObjectStat> {
+    const mark = this.#access.marks.later();
+    const id = await beginUpload(this.#access, this.#key, this.#options, mark);
+    try {
+      await this.#sendAll(id, senders);
+      return await this.#join(id, mark.id);
+    } catch (error) {
+      this.#failure.abort(error);
+      await Promise.all(this.#sending);
+      await this.#drop(id);
+      throw error;
+    }
+  }
+
+  async #sendAll(id: string, senders: AsyncIterable<SendPart>): Promise<void> {
+    for await (const send of senders) {
+      this.#start(id, send);
+      // One part is being filled while the others are on their way.
+      while (this.#sending.size >= this.#access.partsAtOnce - 1) await Promise.race(this.#sending);
+      this.signal.throwIfAborted();
+    }
+    await Promise.all(this.#sending);
+    this.signal.throwIfAborted();
+  }
+
+  #start(id: string, send: SendPart): void {
+    const sending: Promise<void> = send(id, this.signal)
+      .then(
+        (part) => void this.#parts.push(part),
+        (error: unknown) => this.#failure.abort(error),
+      )
+      .finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+  }
+
+  /** If no answer comes, the object itself tells whether it was made. */
+  async #join(id: string, writeId: string): Promise<ObjectStat> {
+    const parts = this.#parts.sort((a, b) => a.number - b.number);
+    try {
+      await joinParts(this.#access, this.#key, id, parts, this.#options);
+    } catch (error) {
+      const { code, applied } = classifyS3Error(error);
+      const isInDoubt = code === "unavailable" && applied !== false;
+      const made = isInDoubt ? await this.#find(writeId) : undefined;
+      if (made === undefined) throw error;
+      return made;
+    }
+    return statObject(this.#access, this.#key, { signal: undefined });
+  }
+
+  async #find(writeId: string): Promise<ObjectStat | undefined> {
+    try {
+      const stat = await statObject(this.#access, this.#key, { signal: AbortSignal.timeout(droppingMs) });
+      return parseVersion(stat.etag).writeId === writeId ? stat : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A part that the service was still taking in may outlive the first attempt. */
+  async #drop(id: string): Promise<void> {
+    const signal = AbortSignal.timeout(droppingMs);
+    try {
+      for (let attempt = 0; attempt < dropAttempts; attempt++) {
+        await dropUpload(this.#access, this.#key, id, signal);
+        if (!(await hasUpload(this.#access, this.#key, id, signal))) return;
+      }
+    } catch {
+      // What made the upload fail is what the caller is told; the bucket's own rules sweep what is left.
+    }
+  }
+}

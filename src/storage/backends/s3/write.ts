@@ -1,0 +1,94 @@
+import { abortable } from "../../abortable.js";
+import type { Body, ObjectStat, WriteOptions } from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { checkVersion, isConditional } from "./conditions.js";
+import { maxAtOnceBytes } from "./limits.js";
+import { sendPart } from "./multipart.js";
+import { type Part, partBytesFor, partsOf } from "./parts.js";
+import type { PiecePayload } from "./payload.js";
+import { putObject } from "./put.js";
+import { Refusal } from "./refusal.js";
+import { type SendPart, UploadInParts } from "./upload-in-parts.js";
+
+/**
+ * Writes an object: what fits in one part at once, more in parts. Where the service cannot join parts under a
+ * condition, content of a known size streams in one request, and other content that is larger than a part is refused.
+ */
+export async function writeObject(
+  access: BucketAccess,
+  key: Key,
+  body: Body,
+  options: WriteOptions,
+): Promise<ObjectStat> {
+  await checkVersion(access, key, options);
+  const canSplit = access.traits.conditionalComplete || !isConditional(options);
+  const partBytes = partBytesFor(body.size, access.partBytes);
+  const isLarge = body.size !== undefined && body.size > partBytes;
+  if (isLarge && !canSplit) return writeAtOnce(access, key, body, body.size, options);
+  if (!isLarge && body.bytes !== undefined) return putBytes(access, key, body, body.bytes, options);
+  return writeParts(access, key, body, partBytes, canSplit, options);
+}
+
+function putBytes(
+  access: BucketAccess,
+  key: Key,
+  body: Body,
+  bytes: Uint8Array,
+  options: WriteOptions,
+): Promise<ObjectStat> {
+  return putObject(access, key, { size: bytes.byteLength, pieces: [bytes] }, body.checksum(), options);
+}
+
+async function writeAtOnce(
+  access: BucketAccess,
+  key: Key,
+  body: Body,
+  size: number,
+  options: WriteOptions,
+): Promise<ObjectStat> {
+  if (size > maxAtOnceBytes) throw cannotSplit(maxAtOnceBytes);
+  const source = abortable(body.open(), options.signal);
+  return putObject(access, key, { size, source }, undefined, options);
+}
+
+async function writeParts(
+  access: BucketAccess,
+  key: Key,
+  body: Body,
+  partBytes: number,
+  canSplit: boolean,
+  options: WriteOptions,
+): Promise<ObjectStat> {
+  const upload = new UploadInParts(access, key, options);
+  const parts = partsOf(abortable(body.open(), upload.signal), partBytes);
+  try {
+    const { value: first } = await parts.next();
+    if (first?.isLast) return await putObject(access, key, first.payload, body.checksum(), options);
+    if (!canSplit) throw cannotSplit(partBytes);
+    return await upload.run(senders(access, key, options, first, parts));
+  } finally {
+    await parts.return(undefined);
+  }
+}
+
+async function* senders(
+  access: BucketAccess,
+  key: Key,
+  options: WriteOptions,
+  first: Part,
+  rest: AsyncIterable<Part>,
+): AsyncGenerator<SendPart> {
+  let number = 1;
+  const sender = ({ payload }: { readonly payload: PiecePayload }): SendPart => {
+    const own = number++;
+    return (id, signal) => sendPart(access, key, id, own, payload, { ...options, signal });
+  };
+  yield sender(first);
+  for await (const part of rest) yield sender(part);
+}
+
+function cannotSplit(bytes: number): Refusal {
+  const message = `the service cannot write more than ${bytes} bytes under a condition`;
+  return new Refusal("unsupported", message);
+}
