@@ -4,6 +4,7 @@ import { ConfigurationError } from "../kernel/index.js";
 import { StorageError } from "../storage/index.js";
 import { registerServe } from "./commands/serve.js";
 import { registerStorageCheck } from "./commands/storage-check.js";
+import { registerStorageCopy } from "./commands/storage-copy.js";
 
 const program = new Command("svc-infra")
   .description("Service infrastructure for TypeScript: file storage over HTTP, and checks of its set-up.")
@@ -14,11 +15,13 @@ const program = new Command("svc-infra")
 Examples:
   $ svc-infra serve                                  files in ./.data/storage, on http://localhost:8000
   $ STORAGE_BASE_PATH=/srv/files svc-infra serve     files in another folder
-  $ svc-infra serve --help                           every variable of the service`,
+  $ svc-infra serve --help                           every variable of the service
+  $ svc-infra storage copy --help                    how to move files to another storage`,
   );
 
 registerServe(program);
 registerStorageCheck(program);
+registerStorageCopy(program);
 
 try {
   await program.parseAsync();
@@ -40,7 +43,8 @@ function listProblems({ problems }: ConfigurationError): string {
 }
 
 /** The innermost cause, which is the system's or the provider's own word. */
-function reasonOf({ cause }: Error): string {
+function reasonOf({ message, cause }: Error): string {
   if (!(cause instanceof Error)) return "";
-  return cause.cause instanceof Error ? reasonOf(cause) : `\n  because: ${cause.message}`;
+  if (cause.cause instanceof Error) return reasonOf(cause);
+  return cause.message === message ? "" : `\n  because: ${cause.message}`;
 }

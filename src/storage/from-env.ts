@@ -46,6 +46,8 @@ export interface Fallback {
 }
 
 interface BackendRow<T extends BackendType> {
+  /** The setting that says where in the service its objects are, as `s3://bucket` does; absent where there is one place. */
+  readonly place?: keyof BackendSettings<T> & string;
   /** Any of these makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */
@@ -59,6 +61,7 @@ interface BackendRow<T extends BackendType> {
 /** The one table of backends: a new backend fills its row. Detection follows `backendTypes`. */
 const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   local: {
+    place: "basePath",
     detectedBy: ["RAILWAY_VOLUME_MOUNT_PATH"],
     required: [],
     signsWithSecret: true,
@@ -68,6 +71,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
     },
   },
   s3: {
+    place: "bucket",
     detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
     required: ["bucket"],
     signsWithSecret: false,
@@ -77,12 +81,23 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
     },
   },
   gcs: {
+    place: "bucket",
     detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
     required: ["bucket"],
     signsWithSecret: false,
   },
-  cloudinary: { detectedBy: ["CLOUDINARY_URL"], required: [], signsWithSecret: false },
-  azure: { detectedBy: ["STORAGE_AZURE_CONTAINER"], required: ["container"], signsWithSecret: false },
+  cloudinary: {
+    place: "cloudName",
+    detectedBy: ["CLOUDINARY_URL"],
+    required: [],
+    signsWithSecret: false,
+  },
+  azure: {
+    place: "container",
+    detectedBy: ["STORAGE_AZURE_CONTAINER"],
+    required: ["container"],
+    signsWithSecret: false,
+  },
   memory: {
     detectedBy: [],
     required: [],
@@ -99,6 +114,11 @@ const memory: Fallback = {
   because: "nothing is set that names a backend; files are lost when the process ends",
   defaults: {},
 };
+
+/** The setting of a backend that says where in the service its objects are: a folder, a bucket; `undefined` where there is one place. */
+export function placeOf(type: BackendType): string | undefined {
+  return rows[type].place;
+}
 
 /**
  * Chooses the backend: the option, else `STORAGE_BACKEND`, else the first whose variable is set in the order

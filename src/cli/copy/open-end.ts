@@ -1,0 +1,78 @@
+import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import {
+  ConfigurationError,
+  type Environment,
+  parseSettings,
+  type SettingsSchema,
+} from "../../kernel/index.js";
+import { backendFromEnv } from "../../storage/from-env.js";
+import { Storage, stack } from "../../storage/index.js";
+import { backendVariables } from "../../storage/settings.js";
+import { type Side, sideEnvironment } from "./side-environment.js";
+import { parseStorageUrl, type StorageUrl } from "./storage-url.js";
+
+/** One end of a copy, ready to be used. */
+export interface End {
+  /** As the command line named it. */
+  readonly label: string;
+  readonly storage: Storage;
+  /** Says which service it is: the same for the same one, whatever the credentials. */
+  readonly service: string;
+  /** Where its objects are in the service; ends in `/`. */
+  readonly path: string;
+}
+
+/**
+ * Makes the storage that a URL names. Reaches nothing.
+ *
+ * @throws ConfigurationError naming the options and variables at fault.
+ */
+export async function openEnd(raw: string, side: Side, env: Environment): Promise<End> {
+  const url = parseStorageUrl(raw, `--${side}`);
+  const own = sideEnvironment(env, side, url);
+  try {
+    const { backend, settings } = await backendFromEnv(own.env);
+    const prefix = url.root === "" ? undefined : `${url.root}/`;
+    const storage = new Storage(backend).with(...stack({ prefix, retry: {}, timeoutMs: settings.timeoutMs }));
+    return { label: url.label, storage, ...placement(url, own.env) };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    const problems = error.problems.map(({ name, message }) => ({
+      name: own.origins.get(name) ?? name,
+      message,
+    }));
+    throw new ConfigurationError(problems, { cause: error });
+  }
+}
+
+/**
+ * @returns what is wrong with copying from one to the other: that each holds the other's objects, so that what is
+ * copied would be found and copied again.
+ */
+export function findOverlap(from: End, to: End): string | undefined {
+  if (from.service !== to.service) return undefined;
+  if (from.path === to.path) return "is the same place as --from";
+  if (to.path.startsWith(from.path)) return "lies inside --from";
+  return from.path.startsWith(to.path) ? "holds --from" : undefined;
+}
+
+/** The folder of a local end, when there is none yet. */
+export function missingFolder({ service, path }: End): string | undefined {
+  return service === "local" && !existsSync(path) ? path : undefined;
+}
+
+function placement({ type, root }: StorageUrl, env: Environment): Pick<End, "service" | "path"> {
+  if (type === "local") {
+    const { basePath } = parseSettings(backendVariables.local, env, {});
+    return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/") };
+  }
+  const schema: SettingsSchema = backendVariables[type];
+  const shown = Object.entries(schema).filter(([, { secret }]) => secret !== true);
+  const settings = parseSettings(Object.fromEntries(shown), env, {});
+  return { service: `${type} ${JSON.stringify(settings)}`, path: root === "" ? "" : `${root}/` };
+}
+
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path);
+}

@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import {
+  ConfigurationError,
+  type Environment,
+  isVariableSet,
+  type SettingsSchema,
+} from "../../kernel/index.js";
+import { placeOf } from "../../storage/from-env.js";
+import { type BackendType, backendVariables, storageVariables } from "../../storage/settings.js";
+import type { StorageUrl } from "./storage-url.js";
+
+/** One end of a copy, as options and variables name it. */
+export type Side = "from" | "to";
+
+/** What a side is set up by, and for each variable what whoever gave its value knows it as. */
+export interface SideEnvironment {
+  readonly env: Environment;
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+/**
+ * The environment of one side: its URL beats variables that begin with `STORAGE_FROM_` or `STORAGE_TO_`, and those
+ * beat the usual ones, which hold for both sides.
+ *
+ * @throws ConfigurationError for a setting of the URL that does not exist or is a secret.
+ */
+export function sideEnvironment(env: Environment, side: Side, url: StorageUrl): SideEnvironment {
+  const draft = new Draft(env);
+  const schema: SettingsSchema = backendVariables[url.type];
+  for (const { name } of [...Object.values(storageVariables), ...Object.values(schema)]) {
+    draft.adopt(sideVariable(side, name), name);
+  }
+  for (const [setting, value] of url.settings) {
+    const origin = `--${side} ?${setting}=`;
+    draft.set(variableOf(schema, setting, origin), value, origin);
+  }
+  const place = schema[placeOf(url.type) ?? ""];
+  if (place !== undefined && url.place !== undefined) draft.set(place.name, url.place, `--${side}`);
+  draft.set(storageVariables.backend.name, url.type, `--${side}`);
+  // Nobody is given a URL, so no secret is asked for, and none made and kept beside the data.
+  draft.set(storageVariables.signingSecret.name, randomBytes(32).toString("hex"), `--${side}`);
+  return draft;
+}
+
+/** `STORAGE_FROM_S3_BUCKET` for `STORAGE_S3_BUCKET`. */
+export function sideVariable(side: Side, name: string): string {
+  return `STORAGE_${side.toUpperCase()}_${name.replace(/^STORAGE_/, "")}`;
+}
+
+/** Settings that a URL of this type may have. */
+export function urlSettings(type: BackendType): readonly string[] {
+  const schema: SettingsSchema = backendVariables[type];
+  const options = Object.keys(schema).filter((option) => schema[option]?.secret !== true);
+  return options.filter((option) => option !== placeOf(type));
+}
+
+class Draft implements SideEnvironment {
+  readonly env: Record<string, string | undefined>;
+  readonly origins = new Map<string, string>();
+
+  constructor(env: Environment) {
+    this.env = { ...env };
+  }
+
+  set(name: string, value: string, origin: string): void {
+    this.env[name] = value;
+    delete this.env[`${name}_FILE`];
+    this.origins.set(name, origin);
+  }
+
+  /** Puts the value of `own`, or of its file, where `name` is looked for. */
+  adopt(own: string, name: string): void {
+    if (!isVariableSet(this.env, own)) return;
+    for (const end of ["", "_FILE"]) {
+      this.env[name + end] = this.env[own + end];
+      this.origins.set(name + end, own + end);
+    }
+  }
+}
+
+function variableOf(schema: SettingsSchema, setting: string, origin: string): string {
+  const [, variable] = Object.entries(schema).find(([option]) => plain(option) === plain(setting)) ?? [];
+  if (variable?.secret === true) {
+    throw refuse(
+      origin,
+      `is a secret, which others could see on the command line; expected in ${variable.name}`,
+    );
+  }
+  if (variable !== undefined) return variable.name;
+  throw refuse(origin, `is not known here; expected one of root, ${Object.keys(schema).join(", ")}`);
+}
+
+/** `accessKey`, `access-key` and `access_key` are the same. */
+function plain(option: string): string {
+  return option.replace(/[-_]/g, "").toLowerCase();
+}
+
+function refuse(name: string, message: string): ConfigurationError {
+  return new ConfigurationError([{ name, message }]);
+}

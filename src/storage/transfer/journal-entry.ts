@@ -1,0 +1,79 @@
+import type { FilePair } from "./pair-files.js";
+
+/** What was known of an object when both ends had the same; times in milliseconds since the epoch. */
+export interface JournalEntry {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** When it was last modified at the source, as its listing says. */
+  readonly sourceMs: number;
+  /** When it was last modified at the target, as its answer to the write said. */
+  readonly targetMs: number;
+  /** When this was noted. */
+  readonly notedMs: number;
+  /** Whether the target's content was read back. */
+  readonly isVerified: boolean;
+}
+
+/** Services round times to whole seconds, each at a place of its own. */
+const roundingMs = 2000;
+/** How long after a write another one shows another time for certain, however times are rounded. */
+const settlingMs = 3000;
+
+/**
+ * True when an object that is listed like this cannot have changed since it was noted.
+ *
+ * @param lastNotedMs - when the journal's last entry was noted.
+ */
+export function isStill(entry: JournalEntry, { source, target }: FilePair, lastNotedMs: number): boolean {
+  if (target === undefined || source.size !== entry.size || target.size !== entry.size) return false;
+  if (source.lastModified.getTime() !== entry.sourceMs) return false;
+  const targetMs = target.lastModified.getTime();
+  if (!isRounded(targetMs) && targetMs === entry.targetMs) return true;
+  return Math.abs(targetMs - entry.targetMs) <= roundingMs && isSettled(entry, lastNotedMs);
+}
+
+/**
+ * True when another change after this look would show another time.
+ *
+ * @param seenMs - when the object was looked at.
+ */
+export function isTelling(modifiedMs: number, seenMs: number): boolean {
+  return !isRounded(modifiedMs) || seenMs - modifiedMs > roundingMs;
+}
+
+/** Whoever changed the target after the process that noted this ended would have left another time. */
+function isSettled({ targetMs, notedMs }: JournalEntry, lastNotedMs: number): boolean {
+  return notedMs - targetMs > settlingMs || lastNotedMs - notedMs > settlingMs;
+}
+
+function isRounded(timeMs: number): boolean {
+  return timeMs % 1000 === 0;
+}
+
+/** One line, without its end. */
+export function formatEntry(entry: JournalEntry): string {
+  return JSON.stringify(entry);
+}
+
+/** Reads what {@link formatEntry} wrote; `undefined` for anything else, such as half a line. */
+export function parseEntry(line: string): JournalEntry | undefined {
+  const { key, size, sourceMs, targetMs, notedMs, isVerified } = parseFields(line);
+  if (typeof key !== "string" || typeof isVerified !== "boolean") return undefined;
+  if (!isCount(size) || !isCount(sourceMs) || !isCount(targetMs) || !isCount(notedMs)) return undefined;
+  return { key, size, sourceMs, targetMs, notedMs, isVerified };
+}
+
+/** The fields of a line of JSON; none when it is no object. */
+export function parseFields(line: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value);
+}

@@ -1,0 +1,46 @@
+import type { StorageError } from "../error.js";
+
+/** Objects, and their bytes. */
+export interface Amount {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+/** An object that could not be copied. */
+export interface TransferFailure {
+  readonly key: string;
+  readonly error: StorageError;
+}
+
+/** What a transfer has done so far. */
+export interface TransferState {
+  readonly copied: Amount;
+  readonly unchanged: Amount;
+  readonly failures: readonly TransferFailure[];
+  /** Bytes of objects that are being copied at this moment. */
+  readonly bytesUnderWay: number;
+  /** All of the source; `undefined` until it has been counted. */
+  readonly total: Amount | undefined;
+}
+
+/** Counts what a transfer does. */
+export class Tally implements TransferState {
+  copied: Amount = { objects: 0, bytes: 0 };
+  unchanged: Amount = { objects: 0, bytes: 0 };
+  readonly failures: TransferFailure[] = [];
+  bytesUnderWay = 0;
+  total: Amount | undefined;
+
+  addCopied(bytes: number): void {
+    this.copied = plus(this.copied, bytes);
+  }
+
+  addUnchanged(bytes: number): void {
+    this.unchanged = plus(this.unchanged, bytes);
+  }
+}
+
+/** The amount with one more object. */
+export function plus({ objects, bytes }: Amount, more: number): Amount {
+  return { objects: objects + 1, bytes: bytes + more };
+}

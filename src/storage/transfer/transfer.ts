@@ -1,0 +1,175 @@
+import { setMaxListeners } from "node:events";
+import { ChecksumMismatchError, StorageError, UnknownStorageError } from "../error.js";
+import { Backoff } from "../layers/backoff.js";
+import { copyFile } from "./copy-file.js";
+import type { Journal } from "./journal.js";
+import { type FilePair, pairFiles } from "./pair-files.js";
+import { type Ends, findSame, type SameFile } from "./same-file.js";
+import { plus, Tally, type TransferState } from "./tally.js";
+
+export interface TransferOptions extends Ends {
+  /** Only keys that begin with this plain string. */
+  readonly prefix: string;
+  /** Objects that are copied at once. */
+  readonly concurrency: number;
+  /** Whether everything at the target is read back and compared. */
+  readonly isVerified: boolean;
+  /** Whether to look only. */
+  readonly isDryRun: boolean;
+  readonly journal: Journal | undefined;
+  /** Stops the transfer: what is on its way is given up and leaves nothing behind. */
+  readonly signal: AbortSignal;
+  /** Told of every object that was copied, or would be. */
+  readonly onCopied?: (key: string, bytes: number) => void;
+}
+
+/** Failures of this many objects in a row, for reasons that are no object's own, end a transfer. */
+const maxFailuresInRow = 100;
+/** What is wrong with a service, its credentials or its room rather than with one object. */
+const common: ReadonlySet<string> = new Set([
+  "configuration",
+  "permission_denied",
+  "quota_exceeded",
+  "rate_limited",
+  "timeout",
+  "unavailable",
+]);
+
+/** Copies every object of one storage to another that the other has not got already. */
+export class Transfer {
+  readonly #options: TransferOptions;
+  readonly #tally = new Tally();
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #backoff = new Backoff({ attempts: 3, baseDelayMs: 500 });
+  #failuresInRow = 0;
+
+  constructor(options: TransferOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    // Every object under way listens.
+    setMaxListeners(0, this.#signal);
+  }
+
+  /** What has been done so far; after {@link run} all that was done. */
+  get state(): TransferState {
+    return this.#tally;
+  }
+
+  /**
+   * Does the work; the failure of one object does not keep the others from being copied.
+   *
+   * @throws StorageError when an end could not be listed, or nothing succeeded any more. When the signal fired it
+   * resolves.
+   */
+  async run(): Promise<void> {
+    const { source, target, prefix, concurrency } = this.#options;
+    const list = { prefix, signal: this.#signal };
+    const counting = this.#count();
+    const pairs = pairFiles(source.listAll(list), target.listAll(list));
+    const workers = Array.from({ length: concurrency }, () => this.#work(pairs));
+    const ends = await Promise.allSettled(workers);
+    this.#stop.abort();
+    await counting;
+    const failure = ends.find((end) => end.status === "rejected");
+    if (failure !== undefined && !this.#options.signal.aborted) throw failure.reason;
+  }
+
+  async #work(pairs: AsyncGenerator<FilePair>): Promise<void> {
+    try {
+      for await (const pair of pairs) {
+        await this.#handle(pair);
+        if (this.#signal.aborted) return;
+      }
+    } catch (error) {
+      this.#stop.abort();
+      throw error;
+    }
+  }
+
+  /** The total is for those who watch; whoever lists the source for the copy will meet the same failure. */
+  async #count(): Promise<void> {
+    const { source, prefix } = this.#options;
+    let total = { objects: 0, bytes: 0 };
+    try {
+      for await (const { size } of source.listAll({ prefix, signal: this.#signal }))
+        total = plus(total, size);
+      this.#tally.total = total;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+    }
+  }
+
+  async #handle(pair: FilePair): Promise<void> {
+    const { key, size } = pair.source;
+    try {
+      if (await this.#isThere(pair)) this.#tally.addUnchanged(size);
+      else await this.#copy(pair);
+      this.#failuresInRow = 0;
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#fail(key, error instanceof StorageError ? error : unforeseen(key, error));
+    }
+  }
+
+  async #isThere(pair: FilePair): Promise<boolean> {
+    const { source, target } = pair;
+    if (target === undefined || target.size !== source.size) return false;
+    const { journal, isVerified, isDryRun } = this.#options;
+    if (journal?.tells(pair, { isVerified })) return true;
+    const seenMs = Date.now();
+    const same = await this.#findSame(source.key);
+    if (same !== undefined && !isDryRun) journal?.note(pair, same, seenMs, isVerified);
+    return same !== undefined;
+  }
+
+  #findSame(key: string): Promise<SameFile | undefined> {
+    return findSame(this.#options, key, { isRead: this.#options.isVerified, signal: this.#signal });
+  }
+
+  async #copy(pair: FilePair): Promise<void> {
+    const { key, size } = pair.source;
+    const { isDryRun, isVerified, journal, onCopied } = this.#options;
+    const seenMs = Date.now();
+    const copied = isDryRun ? undefined : await this.#move(key);
+    if (copied !== undefined && isVerified) await this.#verify(key);
+    if (copied !== undefined) journal?.note(pair, copied, seenMs, isVerified);
+    const bytes = copied?.target.size ?? size;
+    this.#tally.addCopied(bytes);
+    onCopied?.(key, bytes);
+  }
+
+  async #move(key: string): Promise<SameFile> {
+    const tally = this.#tally;
+    let moved = 0;
+    try {
+      return await copyFile(this.#options, key, {
+        backoff: this.#backoff,
+        signal: this.#signal,
+        onBytes: (bytes) => {
+          moved += bytes;
+          tally.bytesUnderWay += bytes;
+        },
+      });
+    } finally {
+      tally.bytesUnderWay -= moved;
+    }
+  }
+
+  async #verify(key: string): Promise<void> {
+    if ((await this.#findSame(key)) !== undefined) return;
+    const message = "what the target gives back is not what was copied, or the source changed meanwhile";
+    throw new ChecksumMismatchError({ message, key });
+  }
+
+  #fail(key: string, error: StorageError): void {
+    this.#tally.failures.push({ key, error });
+    this.#failuresInRow = common.has(error.code) ? this.#failuresInRow + 1 : 0;
+    if (this.#failuresInRow >= maxFailuresInRow) throw error;
+  }
+}
+
+function unforeseen(key: string, cause: unknown): StorageError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new UnknownStorageError({ message, key, cause });
+}
