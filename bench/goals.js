@@ -5,7 +5,7 @@
  * @property {string} caseId
  * @property {string} measure
  * @property {string} adapter
- * @property {"speed" | "time" | "growthMiB"} quantity `speed` is more with more, `time` (in ms) less.
+ * @property {"speed" | "time" | "growthMiB" | "cpuUs"} quantity `speed` is more with more, `time` (in ms) and `cpuUs` less.
  * @property {string} [of] The adapter it is compared with; without it the figure itself counts.
  * @property {string} [ofMeasure] Another measure of that adapter.
  * @property {number} [atLeast]
@@ -14,6 +14,7 @@
 
 const local = "svc-infra-local";
 const memory = "svc-infra-memory";
+const s3 = "svc-infra-s3";
 
 /** @type {readonly Goal[]} */
 export const goals = [
@@ -36,6 +37,17 @@ export const goals = [
     goal("L6", measure, "unstorage-fs", 1.5),
   ]),
   ...["put", "get"].map((measure) => ({ ...goal("M1", measure, "raw-map", 0.6), adapter: memory })),
+  ...["put", "get"].flatMap((measure) => [
+    { ...goal("S1", measure, "raw-s3", 0.65), adapter: s3 },
+    cpu("S1", measure, "aws-sdk", 0.2),
+  ]),
+  { ...goal("S2", "put", "raw-s3", 0.8), adapter: s3 },
+  { ...goal("S2", "put", "aws-sdk", 2), adapter: s3 },
+  { caseId: "S2", measure: "put", adapter: s3, quantity: "growthMiB", atMost: 48 },
+  { ...goal("S3", "sign", "raw-crypto", 0.7), adapter: s3 },
+  { ...goal("S3", "sign", "aws-sdk", 25), adapter: s3 },
+  { ...goal("S3", "sign", "lean-s3", 1), adapter: s3 },
+  { caseId: "S4", measure: "list", adapter: s3, quantity: "time", of: "raw-s3", atMost: 2.5 },
 ];
 
 /**
@@ -47,6 +59,17 @@ export const goals = [
  */
 function goal(caseId, measure, of, atLeast) {
   return { caseId, measure, adapter: local, quantity: "speed", of, atLeast };
+}
+
+/**
+ * @param {string} caseId
+ * @param {string} measure
+ * @param {string} of
+ * @param {number} atMost
+ * @returns {Goal}
+ */
+function cpu(caseId, measure, of, atMost) {
+  return { caseId, measure, adapter: s3, quantity: "cpuUs", of, atMost };
 }
 
 /**

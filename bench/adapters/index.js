@@ -15,6 +15,13 @@ const adapters = {
   "flydrive-fs": () => import("./flydrive-fs.js"),
   "flystorage-local": () => import("./flystorage-local.js"),
   "flystorage-memory": () => import("./flystorage-memory.js"),
+  "raw-s3": () => import("./raw-s3.js"),
+  "raw-crypto": () => import("./raw-crypto.js"),
+  "svc-infra-s3": () => import("./svc-infra-s3.js"),
+  "aws-sdk": () => import("./aws-sdk.js"),
+  "lean-s3": () => import("./lean-s3.js"),
+  s3mini: () => import("./s3mini.js"),
+  minio: () => import("./minio.js"),
 };
 
 /**

@@ -6,6 +6,10 @@ import { l4GetStream } from "./l4-get-stream.js";
 import { l5ListFlat, l5ListNested } from "./l5-list.js";
 import { l6Stat } from "./l6-stat.js";
 import { m1Memory } from "./m1-memory.js";
+import { s1Objects } from "./s1-objects.js";
+import { s2Upload } from "./s2-upload.js";
+import { s3Presign } from "./s3-presign.js";
+import { s4List } from "./s4-list.js";
 
 /** In the order in which they run. @type {readonly import("../harness/contracts.js").Case[]} */
 export const cases = [
@@ -18,6 +22,10 @@ export const cases = [
   l5ListFlat,
   l6Stat,
   m1Memory,
+  s1Objects,
+  s2Upload,
+  s3Presign,
+  s4List,
 ];
 
 /** @param {string} id */

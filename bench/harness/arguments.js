@@ -3,7 +3,7 @@ import { cases } from "../cases/index.js";
 
 export const help = `npm run bench -- [cases...] [options]
 
-Measures svc-infra against the raw file system and three peers, and says which goals are reached.
+Measures svc-infra against the raw machine and its peers, and says which goals are reached.
 Each sample is a process of its own, adapters take turns within a round, and a ratio is taken inside
 its round; what is shown is the median over rounds. Missing a goal fails nothing.
 

@@ -9,6 +9,7 @@ import { caseWithId } from "../cases/index.js";
  * @property {string} caseId
  * @property {string} adapter
  * @property {string} dir
+ * @property {string} endpoint
  * @property {number} scale
  * @property {boolean} isPreparation
  */
@@ -20,7 +21,7 @@ const adapter = await adapterNamed(task.adapter);
 const open = async (dir = task.dir) => {
   await mkdir(dir, { recursive: true });
   return /** @type {import("./contracts.js").Store} */ (
-    await adapter.open({ dir, isDurable: benchCase.isDurable ?? false })
+    await adapter.open({ dir, isDurable: benchCase.isDurable ?? false, endpoint: task.endpoint })
   );
 };
 const context = { dir: task.dir, scale: task.scale, open };

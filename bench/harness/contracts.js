@@ -12,6 +12,9 @@
  * @property {() => Promise<string[]>} firstPage 100 keys from the start.
  * @property {(cursor: string) => Promise<string[]>} middlePage 100 keys from `cursor` on.
  * @property {() => Promise<string>} middleCursor Where the page in the middle begins, in the adapter's own form.
+ * @property {(key: string) => Promise<string> | string} sign A URL that reads the object for an hour.
+ * @property {() => Promise<string[]>} allKeys Lists everything by pages of 1,000 objects with size and date, and answers the keys.
+ * @property {readonly string[]} [leavesOut] What a listing passes over, since it is no key to this store.
  * @property {() => Promise<void>} close
  */
 
@@ -19,7 +22,14 @@
  * @typedef {object} Adapter
  * @property {string} name
  * @property {string} layout Adapters with the same layout on disk share what was prepared.
- * @property {(options: { dir: string, isDurable: boolean }) => Promise<Partial<Store>>} open
+ * @property {(options: OpenOptions) => Promise<Partial<Store>>} open
+ */
+
+/**
+ * @typedef {object} OpenOptions
+ * @property {string} dir
+ * @property {boolean} isDurable
+ * @property {string} endpoint Of the stub of S3; empty where the case has none.
  */
 
 /**
@@ -37,6 +47,7 @@
  * @property {"ops/s" | "MB/s" | "ms"} unit
  * @property {boolean} [isOnDisk] Needs a real disk; its data is never deleted by a run.
  * @property {boolean} [isDurable]
+ * @property {boolean} [isOnS3] Needs the stub of S3.
  * @property {(context: CaseContext) => Promise<void>} [prepare] Done once for each layout, in a process of its own.
  * @property {(context: CaseContext) => Promise<Record<string, import("./measure.js").Measure>>} run
  */

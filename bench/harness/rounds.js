@@ -1,12 +1,14 @@
 import { mkdir, rm } from "node:fs/promises";
 import { adapterNamed } from "../adapters/index.js";
+import { pagesAt } from "./listed-keys.js";
+import { startS3Stub } from "./s3-stub.js";
 import { sample } from "./sample.js";
 
 /** @typedef {import("./measure.js").Measure} Measure */
 /** Of one case: per round, per adapter, per measure. @typedef {Record<string, Record<string, Measure>>[]} Rounds */
 
 /**
- * Runs one case: prepares each layout once, then lets the adapters take turns.
+ * Runs one case, beside the server that it needs.
  *
  * @param {import("./contracts.js").Case} benchCase
  * @param {import("./arguments.js").Arguments} options
@@ -15,6 +17,27 @@ import { sample } from "./sample.js";
  * @returns {Promise<Rounds>}
  */
 export async function runCase(benchCase, options, root, progress) {
+  if (!benchCase.isOnS3) return runRounds(benchCase, options, root, "", progress);
+  const stub = await startS3Stub({ pages: pagesAt(options.scale) });
+  try {
+    return await runRounds(benchCase, options, root, stub.endpoint, progress);
+  } finally {
+    stub.stop();
+  }
+}
+
+/**
+ * Prepares each layout once, then lets the adapters take turns.
+ *
+ * @param {import("./contracts.js").Case} benchCase
+ * @param {import("./arguments.js").Arguments} options
+ * @param {string} root
+ * @param {string} endpoint
+ * @param {(text: string) => void} progress
+ * @returns {Promise<Rounds>}
+ */
+async function runRounds(benchCase, options, root, endpoint, progress) {
+  const { scale } = options;
   const names = benchCase.adapters.filter((name) => isWanted(name, benchCase, options));
   const dirs = await prepare(benchCase, names, options, root, progress);
   /** @type {Rounds} */
@@ -25,7 +48,7 @@ export async function runCase(benchCase, options, root, progress) {
     for (const name of rotated(names, round)) {
       progress(`${benchCase.id}  round ${round + 1} of ${options.rounds}  ${name}`);
       const dir = dirs.get(name) ?? `${root}/${benchCase.id}-${name}-${round}`;
-      const task = { caseId: benchCase.id, adapter: name, dir, scale: options.scale, isPreparation: false };
+      const task = { caseId: benchCase.id, adapter: name, dir, endpoint, scale, isPreparation: false };
       results[name] = await sample(task, name.startsWith("svc-infra") ? options.profile : undefined);
       if (!dirs.has(name) && !benchCase.isOnDisk) await discard(dir);
     }
@@ -75,7 +98,8 @@ async function prepare(benchCase, names, { scale }, root, progress) {
     done.add(layout);
     progress(`${benchCase.id}  preparing ${layout}`);
     await mkdir(dir, { recursive: true });
-    await sample({ caseId: benchCase.id, adapter: name, dir, scale, isPreparation: true }, undefined);
+    const task = { caseId: benchCase.id, adapter: name, dir, endpoint: "", scale, isPreparation: true };
+    await sample(task, undefined);
   }
   return dirs;
 }

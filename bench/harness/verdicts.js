@@ -33,7 +33,7 @@ export function verdictsOf(benchCase, rounds) {
 function valueOfGoal(goal, { unit }, rounds) {
   const { adapter, measure, of, ofMeasure = measure, quantity } = goal;
   const figure = (/** @type {import("./measure.js").Measure} */ each) =>
-    quantity === "growthMiB" ? each.growthMiB : figureOf(each, unit);
+    quantity === "growthMiB" || quantity === "cpuUs" ? each[quantity] : figureOf(each, unit);
   if (of !== undefined)
     return ratio(rounds, { adapter, measure }, { adapter: of, measure: ofMeasure }, figure);
   const measures = measuresOf(rounds, adapter, measure);
@@ -51,7 +51,12 @@ function holds({ atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_IN
 /** @param {import("../goals.js").Goal} goal */
 function wordsOf({ measure, quantity, of, ofMeasure, atLeast, atMost }) {
   const bound = atLeast === undefined ? `<= ${atMost}` : `>= ${atLeast}`;
-  const unit = { speed: "", time: of === undefined ? " ms" : "", growthMiB: " MiB more memory" }[quantity];
+  const unit = { speed: "", time: of === undefined ? " ms" : "", growthMiB: " MiB more memory", cpuUs: "" }[
+    quantity
+  ];
   const other = of === undefined ? "" : ` x ${of}${ofMeasure === undefined ? "" : ` (${ofMeasure})`}`;
-  return `${measure} ${bound}${unit}${other}${quantity === "time" && of !== undefined ? " in time" : ""}`;
+  const sense = { speed: "", time: of === undefined ? "" : " in time", growthMiB: "", cpuUs: " in CPU" }[
+    quantity
+  ];
+  return `${measure} ${bound}${unit}${other}${sense}`;
 }
