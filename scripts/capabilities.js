@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { GcsBackend } from "svc-infra/storage/gcs";
 import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { S3Backend, s3Providers } from "svc-infra/storage/s3";
@@ -23,6 +24,7 @@ export const rows = [
     service: `s3 (${provider})`,
     backend: new S3Backend({ provider, bucket: "any", endpoint: "https://s3.example.com" }),
   })),
+  { service: "gcs", backend: new GcsBackend({ bucket: "any" }) },
 ];
 
 /** @type {Record<keyof import("svc-infra/storage").Capabilities, string>} */

@@ -85,6 +85,10 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
     detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
     required: ["bucket"],
     signsWithSecret: false,
+    create: async ({ bucket = "", credentials, ...own }) => {
+      const { GcsBackend } = await import("./backends/gcs/index.js");
+      return new GcsBackend({ ...own, bucket, credentials: credentials?.reveal() });
+    },
   },
   cloudinary: {
     place: "cloudName",

@@ -182,7 +182,8 @@ export const backendVariables = {
       name: "STORAGE_GCS_PROJECT",
       type: text,
       expected: "a project id",
-      help: "Project.",
+      help: "Project, where the credentials do not tell.",
+      defaultText: "that of the credentials",
     }),
     credentialsPath: variable({
       name: "STORAGE_GCS_CREDENTIALS_PATH",
@@ -190,6 +191,21 @@ export const backendVariables = {
       type: text,
       expected: "a path",
       help: "Key file of a service account.",
+      defaultText: "Google's default chain",
+    }),
+    credentials: variable({
+      name: "STORAGE_GCS_CREDENTIALS",
+      type: secretText(),
+      expected: "the JSON of a key file",
+      help: "The key file itself, instead of its path.",
+      secret: true,
+    }),
+    endpoint: variable({
+      name: "STORAGE_GCS_ENDPOINT",
+      type: httpUrl,
+      expected: "an http or https URL",
+      help: "Another server, as an emulator or a private endpoint.",
+      defaultText: "Google",
     }),
   },
   cloudinary: {

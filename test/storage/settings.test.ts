@@ -70,14 +70,11 @@ describe("the error", () => {
     expect(message).toContain("STORAGE_S3_BUCKET: is not set, and s3 needs it (AWS_ACCESS_KEY_ID is set)");
   });
 
-  it.each(["gcs", "cloudinary", "azure"] as const)(
-    "of %s says that it is not available here",
-    async (backend) => {
-      expect((await failureOf({ STORAGE_BACKEND: backend })).message).toMatch(
-        new RegExp(`STORAGE_BACKEND: the backend '${backend}' is not available in this version`),
-      );
-    },
-  );
+  it.each(["cloudinary", "azure"] as const)("of %s says that it is not available here", async (backend) => {
+    expect((await failureOf({ STORAGE_BACKEND: backend })).message).toMatch(
+      new RegExp(`STORAGE_BACKEND: the backend '${backend}' is not available in this version`),
+    );
+  });
 
   it("of an unavailable backend names the variable that chose it", async () => {
     expect((await failureOf({ CLOUDINARY_URL: "b" })).variables).toEqual(["CLOUDINARY_URL"]);

@@ -37,7 +37,8 @@ export function tampered(url: string, key: string): readonly string[] {
     url.replace(key, key.slice(0, -1)),
     url.replace(key, `x${key}`),
     url.replace(expires, (_, name, value) => `${name}=${Number(value) + 1}`),
-    url.replace(/.$/, (last) => (last === "A" ? "B" : "A")),
+    // In hex, upper and lower case are the same.
+    url.replace(/.$/, (last) => (/a/i.test(last) ? "b" : "a")),
     url.replace(/\?.*/, ""),
   ].filter((each) => each !== url);
 }

@@ -1,0 +1,77 @@
+import type { StorageErrorCode } from "../../error.js";
+import { GcsError } from "./gcs-error.js";
+
+/** Where the credentials come from, for messages. */
+export const credentialVariables = "STORAGE_GCS_CREDENTIALS_PATH or STORAGE_GCS_CREDENTIALS";
+
+/** An answer that is no success. */
+export interface RefusedAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  readonly text: string;
+}
+
+interface Rule {
+  readonly status: number;
+  /** What the answer's text must hold, where the status has several meanings. */
+  readonly text?: RegExp;
+  readonly code: StorageErrorCode;
+  readonly message: string;
+}
+
+/** The first that fits counts (https://cloud.google.com/storage/docs/json_api/v1/status-codes). */
+const rules: readonly Rule[] = [
+  {
+    status: 400,
+    text: /hash|checksum|crc32c|md5/i,
+    code: "unavailable",
+    message: "the content was damaged on its way to the service",
+  },
+  {
+    status: 401,
+    code: "permission_denied",
+    message: `Google does not accept the credentials; look at ${credentialVariables}`,
+  },
+  {
+    status: 403,
+    text: /"(?:userR|r)ateLimitExceeded"|"quotaExceeded"/,
+    code: "rate_limited",
+    message: "the service asks to slow down",
+  },
+  {
+    status: 403,
+    code: "permission_denied",
+    message: `the account of ${credentialVariables} may not do this in the bucket of STORAGE_GCS_BUCKET`,
+  },
+  {
+    status: 404,
+    text: /bucket does not exist/i,
+    code: "configuration",
+    message: "the bucket that STORAGE_GCS_BUCKET names does not exist",
+  },
+  { status: 404, code: "not_found", message: "there is no such object" },
+  { status: 408, code: "unavailable", message: "the service waited too long for the request" },
+  { status: 409, code: "unavailable", message: "another change of the object is under way" },
+  { status: 410, code: "unavailable", message: "the upload session is gone" },
+  { status: 412, code: "precondition_failed", message: "the object is not the version that was asked for" },
+  { status: 413, code: "too_large", message: "the content is larger than the service allows" },
+  { status: 416, code: "invalid_range", message: "the range starts behind the end of the object" },
+  { status: 429, code: "rate_limited", message: "the service asks to slow down" },
+];
+
+/** The failure that an answer means. What the service refused it has not done; after a 5xx nobody knows. */
+export function answerError({ status, retryAfter, text }: RefusedAnswer): GcsError {
+  const retryAfterMs = parseRetryAfter(retryAfter);
+  if (status >= 500)
+    return new GcsError("unavailable", `the service answered ${status}`, { status, retryAfterMs });
+  const rule = rules.find((each) => each.status === status && (each.text?.test(text) ?? true));
+  const { code, message } = rule ?? { code: "unknown" as const, message: `the service answered ${status}` };
+  return new GcsError(code, message, { status, retryAfterMs, applied: false });
+}
+
+/** Milliseconds of a `Retry-After`, which is seconds or a date (RFC 9110 §10.2.3). */
+export function parseRetryAfter(raw: string | undefined, now: number = Date.now()): number | undefined {
+  if (raw === undefined) return undefined;
+  const ms = /^[0-9]{1,9}$/.test(raw) ? Number(raw) * 1000 : Date.parse(raw) - now;
+  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
+}

@@ -1,0 +1,18 @@
+import type { Failure } from "../../backend.js";
+import { StorageError } from "../../error.js";
+import { GcsError } from "./gcs-error.js";
+import { networkFailure } from "./network-failure.js";
+
+/** What kind of failure an error of this backend is. */
+export function classifyGcsError(error: unknown): Failure {
+  if (error instanceof GcsError) return failureOf(error);
+  if (error instanceof StorageError) return { code: error.code, message: error.message };
+  if (!(error instanceof Error)) return { code: "unknown" };
+  if (error.name === "AbortError") return { code: "aborted" };
+  if (error.name === "TimeoutError") return { code: "timeout" };
+  return networkFailure(error) ?? { code: "unknown" };
+}
+
+function failureOf({ code, message, retryAfterMs, applied }: GcsError): Failure {
+  return { code, message, retryAfterMs, ...(applied === false && { applied }) };
+}

@@ -1,0 +1,116 @@
+import { sign } from "node:crypto";
+import type { Storage as Sdk } from "@google-cloud/storage";
+import { unlessAborted } from "../../abortable.js";
+import {
+  type CredentialsFile,
+  type CredentialsSource,
+  readCredentials,
+  type ServiceAccountKey,
+  serviceAccountKeyOf,
+  textOf,
+} from "./credentials.js";
+import { GcsError } from "./gcs-error.js";
+import { loadSdk } from "./load-sdk.js";
+import { isNoCredentials, tokenError } from "./token-error.js";
+
+type Auth = Sdk["authClient"];
+
+/** Milliseconds after which a request for a token is given up. */
+const tokenTimeoutMs = 10_000;
+
+export interface IdentityOptions extends CredentialsSource {
+  readonly project: string | undefined;
+  /** Whether no credentials at all will do, as with an emulator. */
+  readonly mayBeAnonymous: boolean;
+}
+
+interface Known {
+  readonly auth: Auth;
+  readonly key: ServiceAccountKey | undefined;
+}
+
+/** Who calls: tokens by the SDK, from the credentials that were given or Google's default chain. */
+export class Identity {
+  readonly #options: IdentityOptions;
+  #known: Promise<Known> | undefined;
+  #isAnonymous = false;
+
+  constructor(options: IdentityOptions) {
+    this.#options = options;
+  }
+
+  /** Headers that prove it, for a request to this URL; none for nobody. */
+  async headers(url: string, signal: AbortSignal | undefined): Promise<Readonly<Record<string, string>>> {
+    if (this.#isAnonymous) return {};
+    try {
+      return await unlessAborted(async () => (await this.#know()).auth.getRequestHeaders(url), signal);
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      if (!this.#options.mayBeAnonymous || !isNoCredentials(error)) throw tokenError(error);
+      this.#isAnonymous = true;
+      return {};
+    }
+  }
+
+  /** The service account's address; `undefined` for nobody. */
+  async email(): Promise<string | undefined> {
+    const { auth, key } = await this.#know();
+    if (key !== undefined) return key.email;
+    await this.headers("", undefined);
+    if (this.#isAnonymous) return undefined;
+    const { client_email: email } = await auth
+      .getCredentials()
+      .catch((error) => Promise.reject(tokenError(error)));
+    if (email !== undefined) return email;
+    const message = "only a service account can sign URLs; give its key in STORAGE_GCS_CREDENTIALS_PATH";
+    throw new GcsError("configuration", message, { applied: false });
+  }
+
+  /** An RSA signature with SHA-256, where there is a key to make it. */
+  async sign(text: string): Promise<Buffer | undefined> {
+    const { key } = await this.#know();
+    return key && sign("sha256", Buffer.from(text), key.privateKey);
+  }
+
+  #know(): Promise<Known> {
+    this.#known ??= this.#open().catch((error) => {
+      this.#known = undefined;
+      throw error;
+    });
+    return this.#known;
+  }
+
+  async #open(): Promise<Known> {
+    const credentials = await readCredentials(this.#options);
+    const key = serviceAccountKeyOf(credentials);
+    const { Storage } = await loadSdk();
+    const { project } = this.#options;
+    const { authClient: auth } = new Storage({
+      retryOptions: { autoRetry: false, maxRetries: 0 },
+      ...(project !== undefined && { projectId: project }),
+      ...(credentials !== undefined && { credentials }),
+    });
+    if (credentials !== undefined) await direct(auth, credentials);
+    return { auth, key };
+  }
+}
+
+/**
+ * Leaves retries to our own layer and sends the request for a token where the key file says (`token_uri`, which the
+ * SDK does not read).
+ */
+async function direct(auth: Auth, credentials: CredentialsFile): Promise<void> {
+  const client = await auth.getClient();
+  const tokenUri = textOf(credentials, "token_uri");
+  const isKey = "additionalClaims" in client;
+  if (isKey && tokenUri !== undefined) client.additionalClaims = { aud: tokenUri };
+  client.gaxios?.interceptors.request.add({
+    resolved: async (request) => ({
+      ...request,
+      retry: false,
+      retryConfig: { retry: 0 },
+      timeout: tokenTimeoutMs,
+      ...(isKey && tokenUri !== undefined && { url: tokenUri }),
+    }),
+  });
+}

@@ -1,0 +1,1 @@
+export { GcsBackend, type GcsBackendOptions } from "./backend.js";

@@ -1,0 +1,129 @@
+import type { ListedObject, ListOptions, ListPage } from "../../backend.js";
+import { isKey, reservedSegment } from "../../key.js";
+import { behind, parseCursor, writeCursor } from "./cursor.js";
+import { GcsError } from "./gcs-error.js";
+import { membersOf } from "./object-resource.js";
+import type { Paths } from "./paths.js";
+import type { Service } from "./service.js";
+
+/** Most entries that the service gives at once. */
+const maxResults = 1000;
+const reserved = `${reservedSegment}/`;
+
+/** A listed name: an object, or a rolled-up start of names. */
+type Entry = { readonly name: string; readonly object: ListedObject | undefined };
+
+/** One answer of the service. */
+interface RawPage {
+  readonly entries: readonly Entry[];
+  /** Where the next one begins; `undefined` behind the last one. */
+  readonly next: Start | undefined;
+}
+
+/** A page begins at a name, or where the service's own token says. */
+type Start = { readonly startOffset?: string | undefined; readonly pageToken?: string };
+
+/** Lists what callers may name: neither our own objects nor those that others gave names that are no keys. */
+export class Lister {
+  readonly #service: Service;
+  readonly #paths: Paths;
+
+  constructor(service: Service, paths: Paths) {
+    this.#service = service;
+    this.#paths = paths;
+  }
+
+  async list(options: ListOptions): Promise<ListPage> {
+    const { prefix, cursor, limit } = options;
+    const entries: Entry[] = [];
+    let start: Start | undefined =
+      cursor === undefined ? {} : { startOffset: behind(parseCursor(prefix, cursor)) };
+    while (start !== undefined && entries.length < limit) {
+      const page: RawPage = await this.#page(options, start, Math.min(limit - entries.length, maxResults));
+      entries.push(...page.entries.filter(({ name }) => isVisible(name)));
+      start = page.next;
+    }
+    const last = entries.at(-1);
+    return {
+      items: entries.flatMap(({ object }) => object ?? []),
+      prefixes: entries.flatMap(({ name, object }) => (object === undefined ? [name] : [])),
+      cursor: start === undefined || last === undefined ? undefined : writeCursor(prefix, last.name),
+    };
+  }
+
+  /** Every object below a start of names, also of our own. */
+  async *all(prefix: string, signal: AbortSignal | undefined): AsyncGenerator<StagedObject, void, undefined> {
+    let pageToken: string | undefined;
+    do {
+      const raw = membersOf(
+        await this.#service.json({
+          method: "GET",
+          path: this.#paths.objects,
+          query: { prefix, maxResults, pageToken, fields: "items(name,generation,size),nextPageToken" },
+          signal,
+        }),
+      );
+      yield* listOf(raw.items).map(toStaged);
+      pageToken = typeof raw.nextPageToken === "string" ? raw.nextPageToken : undefined;
+    } while (pageToken !== undefined);
+  }
+
+  async #page({ prefix, delimiter, signal }: ListOptions, start: Start, most: number): Promise<RawPage> {
+    const fields = "items(name,size,timeCreated),prefixes,nextPageToken";
+    const raw = membersOf(
+      await this.#service.json({
+        method: "GET",
+        path: this.#paths.objects,
+        query: { prefix: prefix || undefined, delimiter, maxResults: most, fields, ...start },
+        signal,
+      }),
+    );
+    const rolledUp = listOf(raw.prefixes).map((name): Entry => ({ name: String(name), object: undefined }));
+    const entries = [...listOf(raw.items).flatMap(toEntry), ...rolledUp].sort(byName);
+    const { nextPageToken } = raw;
+    return {
+      entries,
+      next: typeof nextPageToken === "string" ? nextStart(entries, nextPageToken) : undefined,
+    };
+  }
+}
+
+/** An object of our own, or a part of one. */
+export interface StagedObject {
+  readonly name: string;
+  readonly generation: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What is reserved is left behind in one step, however much it is. */
+function nextStart(entries: readonly Entry[], pageToken: string): Start {
+  return entries.at(-1)?.name.startsWith(reserved) ? { startOffset: `${reservedSegment}0` } : { pageToken };
+}
+
+function isVisible(name: string): boolean {
+  return isKey(name.endsWith("/") ? name.slice(0, -1) : name);
+}
+
+/** Names of objects may end with `/` where others made them; a key never does. */
+function toEntry(raw: unknown): readonly Entry[] {
+  const { name: key, size, timeCreated } = membersOf(raw);
+  if (!isKey(key))
+    return typeof key === "string" && key.startsWith(reserved) ? [{ name: key, object: undefined }] : [];
+  return [{ name: key, object: { key, size: Number(size), lastModified: new Date(String(timeCreated)) } }];
+}
+
+function toStaged(raw: unknown): StagedObject {
+  const { name, generation, size } = membersOf(raw);
+  return { name: String(name), generation: String(generation), size: Number(size) };
+}
+
+function listOf(raw: unknown): readonly unknown[] {
+  if (raw === undefined) return [];
+  if (Array.isArray(raw)) return raw;
+  throw new GcsError("unknown", "the service's answer is no listing");
+}
+
+function byName({ name: a }: Entry, { name: b }: Entry): number {
+  return a < b ? -1 : Number(a > b);
+}

@@ -1,0 +1,82 @@
+import type { ObjectDescription, ObjectStat } from "../../backend.js";
+import { type Checksum, isChecksum } from "../../checksum.js";
+import { contentDisposition } from "../../content-disposition.js";
+import type { Key } from "../../key.js";
+import { GcsError } from "./gcs-error.js";
+
+/** Names that no user's pair can have, since those hold no dot. */
+const filenameName = "svc-infra.filename";
+const checksumName = "svc-infra.crc32";
+
+/** Members of an object resource that are asked for. */
+export const resourceFields = "name,size,contentType,generation,timeCreated,metadata,md5Hash";
+
+/** An object as the service describes it. */
+export interface ObjectResource {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly generation: string;
+  readonly contentType: string;
+  readonly timeCreated: Date;
+  readonly md5Hash: string | undefined;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** What is sent to describe an object. Its metadata is JSON, so any script stays as it is. */
+export function toResource(description: ObjectDescription, checksum?: Checksum): object {
+  const { contentType, filename, metadata } = description;
+  return {
+    contentType,
+    ...(filename !== undefined && { contentDisposition: contentDisposition("inline", filename) }),
+    metadata: {
+      ...metadata,
+      ...(filename !== undefined && { [filenameName]: filename }),
+      ...(checksum !== undefined && { [checksumName]: checksum }),
+    },
+  };
+}
+
+/** Reads an object resource (https://cloud.google.com/storage/docs/json_api/v1/objects#resource). */
+export function parseResource(raw: unknown): ObjectResource {
+  const { name, size, generation, contentType, timeCreated, md5Hash, metadata } = membersOf(raw);
+  if (typeof name !== "string" || typeof generation !== "string" || !/^[0-9]+$/.test(String(size))) {
+    throw new GcsError("unknown", "the service's answer describes no object");
+  }
+  return {
+    name,
+    generation,
+    size: Number(size),
+    contentType: typeof contentType === "string" ? contentType : "application/octet-stream",
+    timeCreated: new Date(typeof timeCreated === "string" ? timeCreated : 0),
+    md5Hash: typeof md5Hash === "string" ? md5Hash : undefined,
+    metadata: textsOf(metadata),
+  };
+}
+
+/** What the contract tells of an object; the generation is its ETag, since every write makes another one. */
+export function statOf(key: Key, resource: ObjectResource): ObjectStat {
+  const { size, contentType, generation, timeCreated, metadata } = resource;
+  const checksum = metadata.get(checksumName);
+  const own = [...metadata].filter(([name]) => name !== filenameName && name !== checksumName);
+  return {
+    key,
+    size,
+    contentType,
+    etag: generation,
+    lastModified: timeCreated,
+    filename: metadata.get(filenameName),
+    metadata: Object.freeze(Object.fromEntries(own)),
+    checksum: isChecksum(checksum) ? checksum : undefined,
+  };
+}
+
+/** Members of a JSON object; none of anything else. */
+export function membersOf(raw: unknown): Readonly<Record<string, unknown>> {
+  return typeof raw === "object" && raw !== null ? { ...raw } : {};
+}
+
+function textsOf(raw: unknown): ReadonlyMap<string, string> {
+  const pairs = Object.entries(membersOf(raw));
+  return new Map(pairs.filter((pair): pair is [string, string] => typeof pair[1] === "string"));
+}

@@ -1,0 +1,120 @@
+import type { CallOptions } from "../../backend.js";
+import { type Chunk, piecesFrom } from "./chunks.js";
+import { type Commit, committed } from "./commit.js";
+import { GcsError } from "./gcs-error.js";
+import { type ObjectResource, parseResource } from "./object-resource.js";
+import { outgoing } from "./outgoing.js";
+import type { Paths } from "./paths.js";
+import type { Answer, Query, Service } from "./service.js";
+
+export interface SessionOptions extends CallOptions {
+  readonly query: Query;
+  readonly description: object;
+}
+
+/** The service has these bytes, and waits for more. */
+const incomplete = 308;
+/** The service's word for an upload that was cancelled. */
+const cancelled = 499;
+
+/** Milliseconds that a cancellation may take. */
+const cancelMs = 10_000;
+
+/** One resumable upload (https://cloud.google.com/storage/docs/performing-resumable-uploads). */
+export class ResumableSession {
+  readonly #service: Service;
+  readonly #uri: string;
+  /** Bytes that the service has. */
+  #offset = 0;
+
+  private constructor(service: Service, uri: string) {
+    this.#service = service;
+    this.#uri = uri;
+  }
+
+  static async open(service: Service, paths: Paths, options: SessionOptions): Promise<ResumableSession> {
+    const { headers } = await service.ask({
+      method: "POST",
+      path: paths.uploads,
+      query: { uploadType: "resumable", ...options.query },
+      headers: { "content-type": "application/json; charset=utf-8" },
+      body: JSON.stringify(options.description),
+      signal: options.signal,
+    });
+    const { location } = headers;
+    if (typeof location === "string" && location.startsWith("http"))
+      return new ResumableSession(service, location);
+    throw new GcsError("unavailable", "the service opened no upload session", { applied: false });
+  }
+
+  /** Sends a chunk that is not the last one. The service may keep less of it than it got. */
+  async put(chunk: Chunk, options: CallOptions): Promise<void> {
+    const start = this.#offset;
+    const end = start + chunk.size;
+    while (this.#offset < end) {
+      const before = this.#offset;
+      const answer = await this.#send(chunk, before - start, `bytes ${before}-${end - 1}/*`, options);
+      this.#offset = offsetOf(answer);
+      if (this.#offset <= before || this.#offset > end) {
+        throw new GcsError("unavailable", "the service lost a part of the upload", { applied: false });
+      }
+    }
+  }
+
+  /** Sends the last chunk, which publishes the object, if the whole has this MD5 (base64). */
+  async finish(chunk: Chunk, md5: string | undefined, options: CallOptions): Promise<ObjectResource> {
+    const total = this.#offset + chunk.size;
+    const range = chunk.size === 0 ? `bytes */${total}` : `bytes ${this.#offset}-${total - 1}/${total}`;
+    return committed(options.signal, async (commit) => {
+      const { status, text } = await this.#send(chunk, 0, range, options, { commit, md5 });
+      if (status === incomplete) {
+        throw new GcsError("unavailable", "the service lost a part of the upload", { applied: false });
+      }
+      const resource = parseResource(JSON.parse(text));
+      if (resource.size === total && (md5 === undefined || (resource.md5Hash ?? md5) === md5))
+        return resource;
+      throw new GcsError("corrupt", "the service stored other content than was sent");
+    });
+  }
+
+  /** Gives the session up, with all that the service has of it. */
+  async cancel(): Promise<void> {
+    await this.#service.ask({
+      method: "DELETE",
+      path: this.#uri,
+      isAnonymous: true,
+      accepts: [cancelled],
+      signal: AbortSignal.timeout(cancelMs),
+    });
+  }
+
+  #send(
+    { pieces, size }: Chunk,
+    skip: number,
+    range: string,
+    options: CallOptions,
+    last?: { readonly commit: Commit; readonly md5: string | undefined },
+  ): Promise<Answer> {
+    return this.#service.ask({
+      method: "PUT",
+      path: this.#uri,
+      headers: {
+        "content-length": String(size - skip),
+        "content-range": range,
+        ...(last?.md5 !== undefined && { "x-goog-hash": `md5=${last.md5}` }),
+      },
+      body: outgoing(piecesFrom(pieces, skip), last?.commit, options),
+      signal: last?.commit.signal ?? options.signal,
+      isAnonymous: true,
+      accepts: [incomplete],
+    });
+  }
+}
+
+/** Bytes that the service has, by the `Range` of its answer; without one it has none. */
+function offsetOf({ status, headers }: Answer): number {
+  const last = /^bytes=0-([0-9]+)$/.exec(String(headers.range ?? ""))?.[1];
+  if (status !== incomplete)
+    throw new GcsError("unavailable", "the service took a part of the upload for all of it");
+  return last === undefined ? 0 : Number(last) + 1;
+}

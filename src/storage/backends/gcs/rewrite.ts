@@ -1,0 +1,39 @@
+import type { CopyOptions } from "../../backend.js";
+import { committed } from "./commit.js";
+import { GcsError } from "./gcs-error.js";
+import { membersOf, type ObjectResource, parseResource, resourceFields } from "./object-resource.js";
+import { conditionQuery, type Paths } from "./paths.js";
+import type { Service } from "./service.js";
+
+/**
+ * Copies inside the service, with the description (https://cloud.google.com/storage/docs/json_api/v1/objects/rewrite).
+ * A large object takes several requests, each giving the token of the next one; the last one publishes.
+ */
+export async function rewrite(
+  service: Service,
+  paths: Paths,
+  { from, to }: { readonly from: string; readonly to: string },
+  options: CopyOptions,
+): Promise<ObjectResource> {
+  const fields = `done,rewriteToken,resource(${resourceFields})`;
+  const query = { ...conditionQuery(options), fields };
+  let rewriteToken: string | undefined;
+  for (;;) {
+    const answer = membersOf(
+      await committed(options.signal, async (commit) => {
+        commit.sent();
+        return service.json({
+          method: "POST",
+          path: paths.rewrite(from, to),
+          query: { ...query, rewriteToken },
+          signal: commit.signal,
+        });
+      }),
+    );
+    if (answer.done === true) return parseResource(answer.resource);
+    if (typeof answer.rewriteToken !== "string")
+      throw new GcsError("unavailable", "the copy cannot be gone on with");
+    ({ rewriteToken } = { rewriteToken: answer.rewriteToken });
+    options.onProgress?.();
+  }
+}

@@ -1,0 +1,107 @@
+import { Readable } from "node:stream";
+import { Agent, type Dispatcher, request } from "undici";
+import { answerError } from "./answer-error.js";
+import { GcsError } from "./gcs-error.js";
+import type { Identity } from "./identity.js";
+
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** One request of the JSON API. */
+export interface Ask {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Path below the endpoint, or a whole URL. */
+  readonly path: string;
+  readonly query?: Query | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string | AsyncIterable<Uint8Array> | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** A session of a resumable upload is its own proof. */
+  readonly isAnonymous?: true;
+  /** Statuses of 300 and more that are answers here, not errors. */
+  readonly accepts?: readonly number[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData["headers"];
+  readonly text: string;
+}
+
+/**
+ * Speaks the documented JSON API (https://cloud.google.com/storage/docs/json_api). The SDK's own calls cannot be
+ * aborted, so it is asked only for the proof of who calls.
+ */
+export class Service {
+  readonly endpoint: string;
+  readonly #identity: Identity;
+  readonly #agent = new Agent({ connections: 128 });
+  #isClosed = false;
+
+  constructor(endpoint: string, identity: Identity) {
+    this.endpoint = endpoint;
+    this.#identity = identity;
+  }
+
+  /** The answer as text, for answers that are small. */
+  async ask(ask: Ask): Promise<Answer> {
+    const { statusCode: status, headers, body } = await this.open(ask);
+    return { status, headers, text: await body.text() };
+  }
+
+  /** The answer as JSON. */
+  async json(ask: Ask): Promise<unknown> {
+    const { text } = await this.ask(ask);
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw new GcsError(
+        "unavailable",
+        "the service's answer is not JSON; look at STORAGE_GCS_ENDPOINT if it is set",
+      );
+    }
+  }
+
+  /** The answer with a body that is still to come: read it or destroy it. */
+  async open(ask: Ask): Promise<Dispatcher.ResponseData> {
+    const url = urlOf(this.endpoint, ask);
+    const proof = ask.isAnonymous ? {} : await this.#identity.headers(url, ask.signal);
+    ask.signal?.throwIfAborted();
+    if (this.#isClosed) throw new GcsError("unavailable", "the storage has been closed", { applied: false });
+    const response = await request(url, {
+      dispatcher: this.#agent,
+      method: ask.method,
+      headers: { ...proof, ...ask.headers },
+      body: sendable(ask.body),
+      signal: ask.signal ?? null,
+    });
+    if (response.statusCode < 300 || ask.accepts?.includes(response.statusCode)) return response;
+    throw await refusal(response);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#agent.destroy();
+  }
+}
+
+function urlOf(endpoint: string, { path, query = {} }: Ask): string {
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  const url = path.startsWith("/") ? endpoint + path : path;
+  return pairs.length === 0 ? url : `${url}?${pairs.join("&")}`;
+}
+
+function sendable(body: Ask["body"]): string | Uint8Array | Readable | null {
+  if (body === undefined) return null;
+  return typeof body === "string" || body instanceof Uint8Array
+    ? body
+    : Readable.from(body, { objectMode: false });
+}
+
+async function refusal({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<GcsError> {
+  const text = await body.text().catch(() => "");
+  const retryAfter = headers["retry-after"];
+  return answerError({ status, retryAfter: typeof retryAfter === "string" ? retryAfter : undefined, text });
+}

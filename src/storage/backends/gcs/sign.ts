@@ -1,0 +1,126 @@
+import { createHash } from "node:crypto";
+import type { SignOptions } from "../../backend.js";
+import { contentDisposition } from "../../content-disposition.js";
+import { GcsError } from "./gcs-error.js";
+import type { Identity } from "./identity.js";
+import { membersOf } from "./object-resource.js";
+import type { Service } from "./service.js";
+
+const algorithm = "GOOG4-RSA-SHA256";
+
+export interface UrlSigningOptions {
+  readonly bucket: string;
+  /** Where IAM is asked to sign when there is no key. */
+  readonly iamEndpoint: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Makes V4 signed URLs (https://cloud.google.com/storage/docs/authentication/canonical-requests). */
+export class GcsUrlSigner {
+  readonly #service: Service;
+  readonly #identity: Identity;
+  readonly #options: UrlSigningOptions;
+
+  constructor(service: Service, identity: Identity, options: UrlSigningOptions) {
+    this.#service = service;
+    this.#identity = identity;
+    this.#options = options;
+  }
+
+  async sign(key: string, options: SignOptions): Promise<string> {
+    const path = `/${this.#options.bucket}/${key.split("/").map(encode).join("/")}`;
+    const email = await this.#identity.email();
+    // An emulator asks nobody who he is.
+    if (email === undefined) return this.#service.endpoint + path;
+    const headers = this.#headersOf(options);
+    const time = timeOf(this.#options.now(), options.expiresAt);
+    const scope = `${time.stamp.slice(0, 8)}/auto/storage/goog4_request`;
+    const query = canonicalQuery({
+      "X-Goog-Algorithm": algorithm,
+      "X-Goog-Credential": `${email}/${scope}`,
+      "X-Goog-Date": time.stamp,
+      "X-Goog-Expires": String(time.seconds),
+      "X-Goog-SignedHeaders": headers.map(([name]) => name).join(";"),
+      ...answerOf(options),
+    });
+    const canonical = canonicalRequest(options.method.toUpperCase(), path, query, headers);
+    const text = [algorithm, time.stamp, scope, createHash("sha256").update(canonical).digest("hex")].join(
+      "\n",
+    );
+    const signature = (await this.#identity.sign(text)) ?? (await this.#signByIam(email, text));
+    return `${this.#service.endpoint}${path}?${query}&X-Goog-Signature=${signature.toString("hex")}`;
+  }
+
+  /** What the request must bring with it, in the order of the names. */
+  #headersOf({ method, contentType }: SignOptions): readonly (readonly [string, string])[] {
+    const host = ["host", new URL(this.#service.endpoint).host] as const;
+    if (method === "get" || contentType === undefined) return [host];
+    return [["content-type", contentType.trim().replace(/\s+/g, " ")], host];
+  }
+
+  /** https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob */
+  async #signByIam(email: string, text: string): Promise<Buffer> {
+    const answer = await this.#service
+      .json({
+        method: "POST",
+        path: `${this.#options.iamEndpoint}/v1/projects/-/serviceAccounts/${encodeURIComponent(email)}:signBlob`,
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ payload: Buffer.from(text).toString("base64") }),
+        signal: undefined,
+      })
+      .catch((error: unknown) => Promise.reject(iamError(error)));
+    const { signedBlob } = membersOf(answer);
+    if (typeof signedBlob === "string") return Buffer.from(signedBlob, "base64");
+    throw new GcsError("unavailable", "IAM's answer holds no signature");
+  }
+}
+
+/** A missing right is that of signing, not one of the bucket. */
+function iamError(error: unknown): unknown {
+  if (!(error instanceof GcsError) || (error.status !== 403 && error.status !== 404)) return error;
+  const message =
+    "IAM does not let this account sign URLs: give it the role roles/iam.serviceAccountTokenCreator on itself, " +
+    "or a key in STORAGE_GCS_CREDENTIALS_PATH";
+  return new GcsError("permission_denied", message, { status: error.status, applied: false });
+}
+
+/** How the answer is to look (https://cloud.google.com/storage/docs/xml-api/get-object-download). */
+function answerOf({ method, download, filename }: SignOptions): Readonly<Record<string, string>> {
+  if (method !== "get" || !(download || filename !== undefined)) return {};
+  const kind = download ? "attachment" : "inline";
+  return {
+    "response-content-disposition": filename === undefined ? kind : contentDisposition(kind, filename),
+  };
+}
+
+/** From when and for how many seconds; a URL that is about to expire still lives for one. */
+function timeOf(now: number, expiresAt: Date): { readonly stamp: string; readonly seconds: number } {
+  const end = Math.floor(expiresAt.getTime() / 1000);
+  const start = Math.min(Math.floor(now / 1000), end - 1);
+  const stamp = new Date(start * 1000).toISOString().replace(/[-:]|\.[0-9]{3}/g, "");
+  return { stamp, seconds: end - start };
+}
+
+function canonicalRequest(
+  method: string,
+  path: string,
+  query: string,
+  headers: readonly (readonly [string, string])[],
+): string {
+  const lines = headers.map(([name, value]) => `${name}:${value}\n`).join("");
+  const names = headers.map(([name]) => name).join(";");
+  return [method, path, query, lines, names, "UNSIGNED-PAYLOAD"].join("\n");
+}
+
+function canonicalQuery(parameters: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(parameters).map(([name, value]) => `${encode(name)}=${encode(value)}`);
+  return pairs.sort().join("&");
+}
+
+/** RFC 3986: five more characters than `encodeURIComponent` escapes. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => {
+    return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+  });
+}

@@ -1,0 +1,32 @@
+import type { ObjectDescription } from "../../backend.js";
+import type { Key } from "../../key.js";
+import { parseMetadata } from "../../metadata.js";
+import { GcsError } from "./gcs-error.js";
+import { membersOf } from "./object-resource.js";
+
+/** What is known of an upload in parts; an object of ours says so as long as the upload is under way. */
+export interface UploadRecord {
+  readonly key: string;
+  readonly description: ObjectDescription;
+}
+
+export function writeRecord(key: Key, { contentType, filename, metadata }: ObjectDescription): Buffer {
+  return Buffer.from(JSON.stringify({ key, contentType, filename, metadata }));
+}
+
+/** @throws GcsError `not_found` where it is another key's, or none. */
+export function parseRecord(text: string, key: Key): UploadRecord {
+  const { contentType, filename, metadata, ...rest } = membersOf(JSON.parse(text));
+  if (rest.key !== key || typeof contentType !== "string") throw noUpload();
+  const pairs = Object.entries(membersOf(metadata)).map(([name, value]) => [name, String(value)]);
+  const description = {
+    contentType,
+    filename: typeof filename === "string" ? filename : undefined,
+    metadata: parseMetadata(Object.fromEntries(pairs)),
+  };
+  return { key, description };
+}
+
+export function noUpload(): GcsError {
+  return new GcsError("not_found", "there is no such upload", { applied: false });
+}
