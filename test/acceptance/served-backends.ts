@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startCeph } from "../rigs/ceph.js";
+import { startSwift } from "../rigs/swift.js";
 
 /** Where a running backend is, as an application is told by its environment. */
 export interface RunningBackend {
@@ -33,3 +35,9 @@ export const local: ServedBackend = {
     return { env, stop: () => rm(folder, { recursive: true, force: true }) };
   },
 };
+
+/** S3 as Ceph serves it; needs the Debian packages of its rig. */
+export const ceph: ServedBackend = { type: "s3", name: "S3Backend", start: startCeph };
+
+/** S3 as Swift serves it, which can do less; needs the Debian packages of its rig. */
+export const swift: ServedBackend = { type: "s3", name: "S3Backend", start: startSwift };

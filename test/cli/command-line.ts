@@ -74,7 +74,9 @@ export class RunningCommand {
   /** Waits until the service at `url` answers. */
   async ready(url: string): Promise<void> {
     while (this.#child.exitCode === null) {
-      const response = await fetch(`${url}/healthz`).catch(() => undefined);
+      const response = await fetch(`${url}/healthz`, { headers: { connection: "close" } }).catch(
+        () => undefined,
+      );
       if (response?.ok === true) return;
       await after(20);
     }

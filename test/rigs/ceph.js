@@ -57,7 +57,9 @@ async function startCluster(daemons, conf, monitorPort) {
   await daemons.run("monmaptool", "monmaptool", map);
   await daemons.run("mon-mkfs", "ceph-mon", ["-c", "ceph.conf", "--mkfs", "-i", "a", "--monmap", "monmap"]);
   daemons.start("mon", "ceph-mon", ["-c", "ceph.conf", "-f", "-i", "a"]);
-  await daemons.run("osd-new", "ceph", ["-c", "ceph.conf", "--connect-timeout", "40", "osd", "new", osdUuid]);
+  // While the monitor begins it refuses some; the same request again does no harm.
+  const newOsd = ["-c", "ceph.conf", "--connect-timeout", "40", "osd", "new", osdUuid];
+  await daemons.until("the monitor", () => daemons.run("osd-new", "ceph", newOsd).then(() => true));
   const osd = ["-c", "ceph.conf", "--no-mon-config", "-i", "0"];
   await daemons.run("osd-mkfs", "ceph-osd", [...osd, "--mkfs", "--osd-uuid", osdUuid]);
   daemons.start("osd", "ceph-osd", [...osd, "-f"]);

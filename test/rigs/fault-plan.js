@@ -19,7 +19,13 @@
  *   | { kind: "throttle", bytesPerSecond: number }} Fault
  */
 
-/** @typedef {(random: () => number) => Fault} FaultMaker */
+/** @typedef {Pick<import("node:http").IncomingMessage, "method" | "url" | "headers">} RequestHead */
+
+/**
+ * Makes a fault for a request, or none where the fault could not be told from no fault.
+ *
+ * @typedef {(random: () => number, request: RequestHead) => Fault | undefined} FaultMaker
+ */
 
 /**
  * Says which request gets which fault. Of the same seed the n-th request gets the same.
@@ -62,13 +68,16 @@ export class FaultPlan {
     this.#mix = { rate: 0, makers: [] };
   }
 
-  /** @returns {Fault | undefined} */
-  take() {
+  /**
+   * @param {RequestHead} request
+   * @returns {Fault | undefined}
+   */
+  take(request) {
     const given = this.#next.shift();
     if (given !== undefined) return given;
     const { rate, makers } = this.#mix;
     if (this.#random() >= rate) return undefined;
-    return makers[Math.floor(this.#random() * makers.length)]?.(this.#random);
+    return makers[Math.floor(this.#random() * makers.length)]?.(this.#random, request);
   }
 }
 

@@ -88,7 +88,7 @@ export class FaultProxy {
    * @param {http.ServerResponse} response
    */
   async #serve(request, response) {
-    const fault = this.plan.take();
+    const fault = this.plan.take(request);
     this.visits.push({ method: request.method ?? "", target: request.url ?? "", fault });
     this.#busy++;
     response.once("close", () => this.#busy--);
@@ -169,6 +169,8 @@ async function passAnswer(incoming, response, fault) {
     for await (const _ of incoming);
     throw new Cut();
   }
+  // Behind an answer without a body there is nothing to cut: the client would have all of it.
+  if (fault?.kind === "cutDown" && isBodyless(incoming, response.req.method)) throw new Cut();
   response.sendDate = false;
   response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage ?? "", incoming.rawHeaders);
   // Unlike flushHeaders, this sends the bytes of the headers as they came.
@@ -178,6 +180,14 @@ async function passAnswer(incoming, response, fault) {
     if (response.destroyed) return;
   }
   response.end();
+}
+
+/**
+ * @param {http.IncomingMessage} incoming
+ * @param {string | undefined} method
+ */
+function isBodyless({ headers, statusCode }, method) {
+  return headers["content-length"] === "0" || statusCode === 204 || statusCode === 304 || method === "HEAD";
 }
 
 /** @param {http.ServerResponse} response */

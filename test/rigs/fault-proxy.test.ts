@@ -163,6 +163,13 @@ describe("a request that gets a fault", () => {
     expect([seen.length, proxy.connections]).toEqual([0, 1]);
   });
 
+  it("cutDown: of an answer without a body nothing arrives", async () => {
+    proxy.plan.next({ kind: "cutDown", share: 0.5 }, { kind: "cutDown", share: 0.5 });
+    expect(await ask("DELETE", "/nothing")).toEqual({ body: Buffer.alloc(0), failure: "ECONNRESET" });
+    expect(await ask("HEAD", "/")).toEqual({ body: Buffer.alloc(0), failure: "ECONNRESET" });
+    expect(seen).toMatchObject([{ whole: true }, { whole: true }]);
+  });
+
   it("hang: nothing happens until the client leaves", async () => {
     proxy.plan.next({ kind: "hang" });
     const leaving = new AbortController();
@@ -192,6 +199,7 @@ it("when there is no server, the client's connection is reset", async () => {
 });
 
 describe("a mix of faults", () => {
+  const anyRequest = { method: "GET", url: "/", headers: {} };
   const taken = (seed: number, rate: number, count: number) => {
     const plan = new FaultPlan(seed);
     plan.mix(
@@ -199,7 +207,7 @@ describe("a mix of faults", () => {
       () => ({ kind: "refuse" }),
       (random) => ({ kind: "cutUp", share: random() }),
     );
-    return Array.from({ length: count }, () => plan.take());
+    return Array.from({ length: count }, () => plan.take(anyRequest));
   };
 
   it("is the same of the same seed, and another of another", () => {
@@ -217,16 +225,23 @@ describe("a mix of faults", () => {
     expect(taken(1, 1, 1000).filter(Boolean)).toHaveLength(1000);
   });
 
+  it("may depend on the request", () => {
+    const plan = new FaultPlan(1);
+    plan.mix(1, (_, { method }) => (method === "GET" ? { kind: "hang" } : undefined));
+    expect(plan.take(anyRequest)).toEqual({ kind: "hang" });
+    expect(plan.take({ ...anyRequest, method: "PUT" })).toBeUndefined();
+  });
+
   it("comes after those that were put first, and ends by clear", () => {
     const plan = new FaultPlan(1);
     plan.mix(1, () => ({ kind: "refuse" }));
     plan.next({ kind: "hang" }, { kind: "loseAnswer" });
-    expect([plan.take()?.kind, plan.take()?.kind, plan.take()?.kind]).toEqual([
+    expect([plan.take(anyRequest)?.kind, plan.take(anyRequest)?.kind, plan.take(anyRequest)?.kind]).toEqual([
       "hang",
       "loseAnswer",
       "refuse",
     ]);
     plan.clear();
-    expect(plan.take()).toBeUndefined();
+    expect(plan.take(anyRequest)).toBeUndefined();
   });
 });

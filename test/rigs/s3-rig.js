@@ -11,7 +11,9 @@ import { createBucket } from "./s3-request.js";
  * @property {string} secretKey
  * @property {string} otherAccessKey - of a user who may do nothing with the buckets of the first.
  * @property {string} otherSecretKey
- * @property {Readonly<Record<string, string>>} env - settings of svc-infra; the bucket is there.
+ * @property {"ceph" | "swift"} provider
+ * @property {string} bucket - that is there.
+ * @property {Readonly<Record<string, string>>} env - settings of svc-infra.
  * @property {(name: string) => Promise<void>} createBucket
  * @property {() => Promise<void>} stop
  */
@@ -35,5 +37,12 @@ export async function s3Rig(provider, daemons, access) {
     STORAGE_S3_ACCESS_KEY: access.accessKey,
     STORAGE_S3_SECRET_KEY: access.secretKey,
   };
-  return { ...access, env, createBucket: (name) => createBucket(access, name), stop: () => daemons.stop() };
+  return {
+    ...access,
+    provider,
+    bucket,
+    env,
+    createBucket: (name) => createBucket(access, name),
+    stop: () => daemons.stop(),
+  };
 }
