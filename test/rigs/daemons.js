@@ -59,9 +59,12 @@ export class Daemons {
     this.#guard.channel?.unref();
   }
 
-  /** @param {string} name - of the rig. */
-  static async inOwnFolder(name) {
-    return new Daemons(await mkdtemp(join(tmpdir(), `svc-infra-${name}-`)));
+  /**
+   * @param {string} name - of the rig.
+   * @param {string} [parent] - where its folder is made; that of temporary files by default.
+   */
+  static async inOwnFolder(name, parent = tmpdir()) {
+    return new Daemons(await mkdtemp(join(parent, `svc-infra-${name}-`)));
   }
 
   /**

@@ -14,10 +14,11 @@ function filters({ region, memcachedPort }) {
     memcache: { memcache_servers: `127.0.0.1:${memcachedPort}` },
     listing_formats: {},
     bulk: {},
-    s3api: { location: region, auth_pipeline_check: false },
+    // As many parts as S3 allows; Swift's own default is 1,000.
+    s3api: { location: region, auth_pipeline_check: false, max_upload_part_num: 10_000 },
     tempauth: { user_test_tester: "testing .admin", user_other_other: "otherpass .admin" },
     copy: {},
-    slo: {},
+    slo: { max_manifest_segments: 10_000 },
     dlo: {},
     versioned_writes: { allow_versioned_writes: true, allow_object_versioning: true },
     symlink: {},

@@ -1,7 +1,8 @@
 // @ts-check
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { userInfo } from "node:os";
+import { release, tmpdir, userInfo } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Daemons } from "./daemons.js";
 import { freePorts } from "./free-ports.js";
@@ -21,7 +22,7 @@ const launcher = fileURLToPath(new URL("swift-server.py", import.meta.url));
  * @throws Error with the last lines of the servers' logs when it does not start.
  */
 export async function startSwift() {
-  const daemons = await Daemons.inOwnFolder("swift");
+  const daemons = await Daemons.inOwnFolder("swift", roomyFolder());
   return daemons.whole(async () => {
     const [proxy = 0, object = 0, container = 0, account = 0, memcached = 0] = await freePorts(5);
     const backends = { object, container, account };
@@ -48,6 +49,17 @@ export async function startSwift() {
     await daemons.until("the proxy to answer", async () => (await s3Request(rigAccess, "GET", "/")).ok);
     return s3Rig("swift", daemons, rigAccess);
   });
+}
+
+/**
+ * A place where a file can have more than 4 KiB of extended attributes, in which Swift keeps metadata. Memory can since
+ * Linux 6.6; before that it can have none. Who names a folder for temporary files gets that one.
+ */
+function roomyFolder() {
+  if (process.env.TMPDIR) return tmpdir();
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  const memory = "/dev/shm";
+  return (major > 6 || (major === 6 && minor >= 6)) && existsSync(memory) ? memory : tmpdir();
 }
 
 /**

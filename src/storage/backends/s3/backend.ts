@@ -20,24 +20,13 @@ import type {
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
-import { checkVersion } from "./conditions.js";
 import { copyObject } from "./copy.js";
 import { maxObjectBytes, minPartBytes } from "./limits.js";
 import { listObjects } from "./list.js";
-import {
-  beginUpload,
-  checkUploadId,
-  dropUpload,
-  hasUpload,
-  isUploadId,
-  joinParts,
-  sendPart,
-} from "./multipart.js";
+import { abortOpenUpload, completeOpenUpload, openUpload, writeUploadPart } from "./open-upload.js";
 import { openAccess, type S3BackendOptions } from "./options.js";
-import { partPayload } from "./part-payload.js";
 import { signUrl } from "./presign.js";
 import { readObject } from "./read.js";
-import { Refusal } from "./refusal.js";
 import { removeObject, removeObjects } from "./remove.js";
 import { statObject } from "./stat.js";
 import { writeObject } from "./write.js";
@@ -110,38 +99,30 @@ export class S3Backend implements StorageBackend {
   }
 
   createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
-    return beginUpload(this.#access, key, options, this.#access.marks.later());
+    return openUpload(this.#access, key, options);
   }
 
-  async writePart(
+  writePart(
     key: Key,
     uploadId: string,
     number: number,
     body: Body,
     options: CallOptions,
   ): Promise<UploadedPart> {
-    checkUploadId(uploadId);
-    const payload = await partPayload(body, options.signal);
-    return sendPart(this.#access, key, uploadId, number, payload, options);
+    return writeUploadPart(this.#access, key, uploadId, number, body, options);
   }
 
-  async completeUpload(
+  completeUpload(
     key: Key,
     uploadId: string,
     parts: readonly UploadedPart[],
     options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
-    checkUploadId(uploadId);
-    await checkVersion(this.#access, key, options);
-    // Services answer a completion that is repeated as if it had just been done.
-    const isKnown = await hasUpload(this.#access, key, uploadId, options.signal);
-    if (!isKnown) throw new Refusal("not_found", "there is no such upload");
-    await joinParts(this.#access, key, uploadId, parts, options);
-    return statObject(this.#access, key, { signal: undefined });
+    return completeOpenUpload(this.#access, key, uploadId, parts, options);
   }
 
-  async abortUpload(key: Key, uploadId: string, { signal }: CallOptions): Promise<void> {
-    if (isUploadId(uploadId)) await dropUpload(this.#access, key, uploadId, signal);
+  abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void> {
+    return abortOpenUpload(this.#access, key, uploadId, options);
   }
 
   close(): Promise<void> {

@@ -44,6 +44,8 @@ const rows: Readonly<Record<string, Row>> = {
   ConditionalRequestConflict: passing,
   OperationAborted: passing,
   InvalidRange: ["invalid_range"],
+  InvalidArgument: ["invalid_argument"],
+  InvalidRequest: ["invalid_argument"],
   InvalidPart: ["invalid_argument", "a part was not written, or is another version"],
   InvalidPartOrder: ["invalid_argument", "the parts are not in order"],
   EntityTooSmall: ["invalid_argument", "a part but for the last is smaller than 5 MiB"],

@@ -97,7 +97,7 @@ function copyParts(
 }
 
 async function* partCopies(access: BucketAccess, source: ObjectStat, to: Key): AsyncGenerator<SendPart> {
-  const partBytes = partBytesFor(source.size, copiedPartBytes);
+  const partBytes = partBytesFor(source.size, copiedPartBytes, access.traits.maxParts);
   for (let start = 0, number = 1; start < source.size; start += partBytes, number++) {
     const end = Math.min(start + partBytes, source.size);
     yield (uploadId, signal) => copyPart(access, { source, to, uploadId, number, start, end, signal });

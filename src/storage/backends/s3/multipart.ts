@@ -5,7 +5,6 @@ import { conditionHeaders } from "./conditions.js";
 import { objectHeaders } from "./object-headers.js";
 import { type Payload, textPayload } from "./payload.js";
 import { checksumHeader } from "./put.js";
-import { Refusal } from "./refusal.js";
 import { S3Error } from "./s3-error.js";
 import { bareEtag } from "./version.js";
 import type { WriteMark } from "./write-mark.js";
@@ -129,17 +128,6 @@ export async function hasUpload(
     if (error instanceof S3Error && error.status === 404) return false;
     throw error;
   }
-}
-
-/** Refuses what cannot be the id of an upload: in a query, an empty one would mean something else. */
-export function checkUploadId(id: string): void {
-  if (isUploadId(id)) return;
-  throw new Refusal("not_found", "there is no such upload");
-}
-
-/** Whether a text can be the id of an upload. */
-export function isUploadId(id: string): boolean {
-  return /^[\x21-\x7e]{1,1024}$/.test(id);
 }
 
 function listOf(parts: readonly UploadedPart[]): string {

@@ -30,6 +30,10 @@ export interface ProviderTraits {
   readonly checksums: boolean;
   /** Has DeleteObjects. */
   readonly bulkDelete: boolean;
+  /** Takes parts of an upload that is complete already, as if it were not. */
+  readonly reopensUploads: boolean;
+  /** Most parts of an object. */
+  readonly maxParts: number;
   /** Keeps `_` apart from `-` in the names of metadata. */
   readonly keepsUnderscores: boolean;
   /** Most bytes of all names and values of metadata. */
@@ -47,6 +51,8 @@ const least: ProviderTraits = {
   copyConditions: undefined,
   checksums: false,
   bulkDelete: false,
+  reopensUploads: false,
+  maxParts: 10_000,
   keepsUnderscores: false,
   maxMetadataBytes: 2048,
   maxMetadataValueBytes: 2048,
@@ -78,7 +84,14 @@ export const providerTraits: { readonly [P in S3Provider]: ProviderTraits } = {
   wasabi: { ...least, bulkDelete: true },
   b2: { ...least, bulkDelete: true },
   ceph: { ...least, conditionalPut: true, quotesIfMatch: false, bulkDelete: true, maxMetadataBytes: 4096 },
-  swift: { ...least, bulkDelete: true, maxMetadataBytes: 4096, maxMetadataValueBytes: 256 },
+  swift: {
+    ...least,
+    bulkDelete: true,
+    reopensUploads: true,
+    maxParts: 1000,
+    maxMetadataBytes: 4096,
+    maxMetadataValueBytes: 256,
+  },
   other: least,
 };
 

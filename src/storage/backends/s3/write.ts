@@ -23,7 +23,7 @@ export async function writeObject(
 ): Promise<ObjectStat> {
   await checkVersion(access, key, options);
   const canSplit = access.traits.conditionalComplete || !isConditional(options);
-  const partBytes = partBytesFor(body.size, access.partBytes);
+  const partBytes = partBytesFor(body.size, access.partBytes, access.traits.maxParts);
   const isLarge = body.size !== undefined && body.size > partBytes;
   if (isLarge && !canSplit) return writeAtOnce(access, key, body, body.size, options);
   if (!isLarge && body.bytes !== undefined) return putBytes(access, key, body, body.bytes, options);

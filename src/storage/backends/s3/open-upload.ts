@@ -1,0 +1,98 @@
+import type {
+  Body,
+  CallOptions,
+  ObjectDescription,
+  ObjectStat,
+  UploadedPart,
+  WriteConditions,
+} from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { BucketAccess } from "./access.js";
+import { checkVersion } from "./conditions.js";
+import { beginUpload, dropUpload, hasUpload, joinParts, sendPart } from "./multipart.js";
+import { partPayload } from "./part-payload.js";
+import { Refusal } from "./refusal.js";
+import { S3Error } from "./s3-error.js";
+import { statObject } from "./stat.js";
+import { formatUploadId, parseUploadId, type UploadId } from "./upload-id.js";
+import { parseVersion } from "./version.js";
+
+/** Begins an upload that callers write part by part. */
+export async function openUpload(
+  access: BucketAccess,
+  key: Key,
+  description: ObjectDescription & CallOptions,
+): Promise<string> {
+  const mark = access.marks.later();
+  return formatUploadId(await beginUpload(access, key, description, mark), mark.id);
+}
+
+/** Writes one part of it. */
+export async function writeUploadPart(
+  access: BucketAccess,
+  key: Key,
+  uploadId: string,
+  number: number,
+  body: Body,
+  options: CallOptions,
+): Promise<UploadedPart> {
+  const id = knownId(uploadId);
+  if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
+  const payload = await partPayload(body, options.signal);
+  return sendPart(access, key, id.ofService, number, payload, options);
+}
+
+/** Makes it an object. */
+export async function completeOpenUpload(
+  access: BucketAccess,
+  key: Key,
+  uploadId: string,
+  parts: readonly UploadedPart[],
+  options: CallOptions & WriteConditions,
+): Promise<ObjectStat> {
+  const id = knownId(uploadId);
+  await checkVersion(access, key, options);
+  // Services answer a completion that is repeated as if it had just been done.
+  if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
+  if (!(await hasUpload(access, key, id.ofService, options.signal))) throw noSuchUpload();
+  await joinParts(access, key, id.ofService, parts, options);
+  return statObject(access, key, { signal: undefined });
+}
+
+/** Drops it; one that nobody began is dropped already. */
+export async function abortOpenUpload(
+  access: BucketAccess,
+  key: Key,
+  uploadId: string,
+  { signal }: CallOptions,
+): Promise<void> {
+  const id = parseUploadId(uploadId);
+  if (id !== undefined) await dropUpload(access, key, id.ofService, signal);
+}
+
+function knownId(uploadId: string): UploadId {
+  const id = parseUploadId(uploadId);
+  if (id === undefined) throw noSuchUpload();
+  return id;
+}
+
+/** An upload that is complete is the object that has its mark. */
+async function checkIncomplete(
+  access: BucketAccess,
+  key: Key,
+  { writeId }: UploadId,
+  options: CallOptions,
+): Promise<void> {
+  try {
+    const { etag } = await statObject(access, key, options);
+    if (writeId === undefined || parseVersion(etag).writeId !== writeId) return;
+  } catch (error) {
+    if (error instanceof S3Error && error.status === 404) return;
+    throw error;
+  }
+  throw noSuchUpload();
+}
+
+function noSuchUpload(): Refusal {
+  return new Refusal("not_found", "there is no such upload");
+}
