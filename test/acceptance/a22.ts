@@ -22,10 +22,11 @@ const formHeaders = { "content-type": `multipart/form-data; boundary=${boundary}
 function expiryOf({ searchParams }: URL): number {
   const own = searchParams.get("expires");
   if (own !== null) return Number(own);
+  const vendor = searchParams.has("X-Goog-Date") ? "X-Goog" : "X-Amz";
   const [, date = "", time = ""] =
-    /^([0-9]{8}T)([0-9]{6}Z)$/.exec(searchParams.get("X-Amz-Date") ?? "") ?? [];
+    /^([0-9]{8}T)([0-9]{6}Z)$/.exec(searchParams.get(`${vendor}-Date`) ?? "") ?? [];
   const signed = `${date.replace(/(.{4})(..)(..)/, "$1-$2-$3")}${time.replace(/(..)(..)(..)/, "$1:$2:$3")}`;
-  return Date.parse(signed) / 1000 + Number(searchParams.get("X-Amz-Expires"));
+  return Date.parse(signed) / 1000 + Number(searchParams.get(`${vendor}-Expires`));
 }
 
 /** The scenarios A22-01 to A22-05, with everything that a caller sees of them, on `svc-infra serve` on a backend. */

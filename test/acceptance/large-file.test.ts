@@ -1,4 +1,4 @@
 import { runLargeFile } from "./large-file.js";
-import { local } from "./served-backends.js";
+import { gcs, local } from "./served-backends.js";
 
-runLargeFile(local);
+for (const backend of [local, gcs]) runLargeFile(backend);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startCeph } from "../rigs/ceph.js";
+import { startGcsDouble } from "../rigs/gcs-double.js";
 import { startSwift } from "../rigs/swift.js";
 
 /** Where a running backend is, as an application is told by its environment. */
@@ -41,3 +42,6 @@ export const ceph: ServedBackend = { type: "s3", name: "S3Backend", start: start
 
 /** S3 as Swift serves it, which can do less; needs the Debian packages of its rig. */
 export const swift: ServedBackend = { type: "s3", name: "S3Backend", start: startSwift };
+
+/** Google Cloud Storage as its contract double serves it. */
+export const gcs: ServedBackend = { type: "gcs", name: "GcsBackend", start: () => startGcsDouble() };
