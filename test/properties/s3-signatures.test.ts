@@ -3,7 +3,12 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { signingTime } from "#dist/storage/backends/s3/signing-time.js";
-import { type Headers, RequestSigner, unsignedPayload } from "#dist/storage/backends/s3/sigv4.js";
+import {
+  type Headers,
+  RequestSigner,
+  type SignableRequest,
+  unsignedPayload,
+} from "#dist/storage/backends/s3/sigv4.js";
 import { encodePath, encodeQuery } from "#dist/storage/backends/s3/uri.js";
 
 /** The hash that the official signer is given. */
@@ -113,7 +118,7 @@ function officialRequest(each: Request, extra: Headers) {
   };
 }
 
-function ourRequest(each: Request, extraQuery: Readonly<Record<string, string>> = {}) {
+function ourRequest(each: Request, extraQuery: Readonly<Record<string, string>> = {}): SignableRequest {
   return {
     method: each.method,
     path: `/${encodePath(each.key)}`,
@@ -135,9 +140,12 @@ describe("5,000 random requests each have the signature that the official signer
         const extra = { "x-amz-content-sha256": payload };
         const signingDate = new Date(each.time);
         const theirs = await official(each).sign(officialRequest(each, extra), { signingDate });
-        const signed = ours.signHeaders(ourRequest(each), payload, signatureOf(each));
-        expect(signed.authorization).toBe(theirs.headers.authorization);
-        expect(signed["x-amz-date"]).toBe(theirs.headers["x-amz-date"]);
+        const signed = ourRequest(each);
+        ours.addHeaders(signed, payload, signatureOf(each));
+        expect(signed.headers).toMatchObject({
+          authorization: theirs.headers.authorization,
+          "x-amz-date": theirs.headers["x-amz-date"],
+        });
       }),
       runs,
     );

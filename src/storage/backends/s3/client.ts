@@ -127,9 +127,9 @@ export class S3Client {
     const path = call.key === undefined ? basePath || "/" : `${basePath}/${encodePath(call.key)}`;
     const query = call.query === undefined ? "" : encodeQuery(call.query);
     const { method } = call;
-    const signable = { method, path, query, headers: { ...call.headers, host } };
+    const headers: Headers = { ...call.headers, host };
     const by = { credentials, region, time: this.#options.clock.read() };
-    const headers = this.#signer.signHeaders(signable, this.#hashOf(call.payload), by);
+    this.#signer.addHeaders({ method, path, query, headers }, this.#hashOf(call.payload), by);
     const target = query === "" ? path : `${path}?${query}`;
     if (outgoing.isEmpty) return { method, path: target, headers };
     const { whole: body } = outgoing;
@@ -162,9 +162,13 @@ function iterable(outgoing: Outgoing): NonNullable<Dispatcher.DispatchOptions["b
   return outgoing as unknown as Uint8Array;
 }
 
-function whole({ body, ...response }: OpenResponse): S3Response {
-  if (body instanceof BodyStream) throw new Error("a body that streams was not asked for");
-  return { ...response, body };
+function whole(response: OpenResponse): S3Response {
+  if (isWhole(response)) return response;
+  throw new Error("a body that streams was not asked for");
+}
+
+function isWhole(response: OpenResponse): response is S3Response {
+  return !(response.body instanceof BodyStream);
 }
 
 /** S3 takes seven days at most. */

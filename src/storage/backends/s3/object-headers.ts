@@ -21,11 +21,10 @@ export function objectHeaders(
 ): Headers {
   const disposition = filename === undefined ? undefined : contentDisposition("inline", oneLine(filename));
   const isExact = disposition === undefined || nameInDisposition(disposition) === filename;
-  return {
-    "content-type": contentType,
-    ...(disposition === undefined ? {} : { "content-disposition": disposition }),
-    ...metadataHeaders({ metadata, mark, filename: isExact ? undefined : filename }, traits),
-  };
+  const headers = metadataHeaders({ metadata, mark, filename: isExact ? undefined : filename }, traits);
+  headers["content-type"] = contentType;
+  if (disposition !== undefined) headers["content-disposition"] = disposition;
+  return headers;
 }
 
 /** What the headers of an answer tell of an object. */

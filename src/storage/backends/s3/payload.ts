@@ -34,50 +34,52 @@ export function isReplayable(payload: Payload | undefined): boolean {
 
 /** A payload on its way out: knows whether all of it has left. */
 export class Outgoing implements AsyncIterable<Uint8Array> {
+  /** Bytes. */
+  readonly size: number;
+  readonly isEmpty: boolean;
+  /** All of it, where it can leave at once. */
+  readonly whole: Uint8Array | undefined;
   readonly #payload: Payload | undefined;
   readonly #onProgress: (() => void) | undefined;
-  #isSent = false;
+  #isSent: boolean;
 
   constructor(payload: Payload | undefined, onProgress: (() => void) | undefined) {
     this.#payload = payload;
     this.#onProgress = onProgress;
-  }
-
-  /** Bytes, for a payload that leaves in pieces. */
-  get size(): number {
-    return this.#payload?.size ?? 0;
-  }
-
-  /** All of it, where it can leave at once. */
-  get whole(): Uint8Array | undefined {
-    const { pieces } = { pieces: undefined, ...this.#payload };
-    return pieces?.length === 1 && this.size <= maxAtOnceBytes ? pieces[0] : undefined;
-  }
-
-  get isEmpty(): boolean {
-    return this.size === 0 && (this.#payload === undefined || "pieces" in this.#payload);
+    this.size = payload?.size ?? 0;
+    this.isEmpty = this.size === 0 && isReplayable(payload);
+    this.whole = payload !== undefined && this.size <= maxAtOnceBytes ? onlyPiece(payload) : undefined;
+    this.#isSent = this.isEmpty || this.whole !== undefined;
   }
 
   /** Whether the service may have got all of it, once the request has begun. */
   get isSent(): boolean {
-    return this.#isSent || this.isEmpty || this.whole !== undefined;
+    return this.#isSent;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const piece of this.#pieces()) {
+    if (this.#payload === undefined) return;
+    for await (const piece of "source" in this.#payload
+      ? this.#payload.source
+      : cutAll(this.#payload.pieces)) {
       yield piece;
       this.#onProgress?.();
     }
     this.#isSent = true;
   }
+}
 
-  async *#pieces(): Bytes {
-    if (this.#payload === undefined) return;
-    if ("source" in this.#payload) return yield* this.#payload.source;
-    for (const piece of this.#payload.pieces) yield* cut(piece);
+function* cutAll(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    if (piece.byteLength <= pieceBytes) yield piece;
+    else yield* cut(piece);
   }
 }
 
 function* cut(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+function onlyPiece(payload: Payload): Uint8Array | undefined {
+  return "pieces" in payload && payload.pieces.length === 1 ? payload.pieces[0] : undefined;
 }

@@ -18,12 +18,9 @@ export async function putObject(
   options: WriteOptions,
 ): Promise<ObjectStat> {
   const mark = marks.now(checksum);
-  const headers = {
-    ...objectHeaders(options, mark, traits),
-    ...conditionHeaders(options, traits),
-    ...encryption.create,
-    ...(traits.checksums ? checksumHeader(payload) : {}),
-  };
+  const headers = objectHeaders(options, mark, traits);
+  Object.assign(headers, conditionHeaders(options, traits), encryption.create);
+  if (traits.checksums) Object.assign(headers, checksumHeader(payload));
   const { signal, onProgress, contentType, filename, metadata } = options;
   const answer = await client.send({
     method: "PUT",

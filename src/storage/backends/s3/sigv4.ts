@@ -53,21 +53,18 @@ const unsigned = new Set([
 export class RequestSigner {
   readonly #keys = new SigningKeys();
 
-  /** The headers of the request with its date, its payload's hash and its signature. */
-  signHeaders(request: SignableRequest, payloadHash: string, by: Signature): Headers {
+  /** Adds the date, the hash of the payload and the signature to the headers of the request. */
+  addHeaders(request: SignableRequest, payloadHash: string, by: Signature): void {
     const { credentials, region, time } = by;
-    const headers: Headers = {
-      ...request.headers,
-      "x-amz-content-sha256": payloadHash,
-      "x-amz-date": time.long,
-    };
+    const { headers } = request;
+    headers["x-amz-content-sha256"] = payloadHash;
+    headers["x-amz-date"] = time.long;
     if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
     const names = signedNames(headers);
     const { key, scope } = this.#keys.get(credentials.secretAccessKey, time.day, region);
-    const text = canonicalRequest({ ...request, headers }, names, payloadHash);
+    const text = canonicalRequest(request, request.query, names, payloadHash);
     const signature = sign(key, time, scope, text);
     headers.authorization = `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
-    return headers;
   }
 
   /**
@@ -82,7 +79,7 @@ export class RequestSigner {
     const names = signedNames(request.headers);
     const own = ownQuery(credentials, queryScope, time, expiresIn, names);
     const query = request.query === "" ? own : merge(own, request.query);
-    const text = canonicalRequest({ ...request, query }, names, unsignedPayload);
+    const text = canonicalRequest(request, query, names, unsignedPayload);
     return `${query}&X-Amz-Signature=${sign(key, time, scope, text)}`;
   }
 }
@@ -120,7 +117,8 @@ function isSigned(name: string): boolean {
 }
 
 function canonicalRequest(
-  { method, path, query, headers }: SignableRequest,
+  { method, path, headers }: SignableRequest,
+  query: string,
   names: readonly string[],
   payloadHash: string,
 ): string {
