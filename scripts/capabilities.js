@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { CloudinaryBackend } from "svc-infra/storage/cloudinary";
 import { GcsBackend } from "svc-infra/storage/gcs";
 import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
@@ -25,6 +26,11 @@ export const rows = [
     backend: new S3Backend({ provider, bucket: "any", endpoint: "https://s3.example.com" }),
   })),
   { service: "gcs", backend: new GcsBackend({ bucket: "any" }) },
+  {
+    service: "cloudinary",
+    backend: new CloudinaryBackend({ url: "cloudinary://key:secret@any" }),
+    maxBytes: "what the plan has",
+  },
 ];
 
 /** @type {Record<keyof import("svc-infra/storage").Capabilities, string>} */

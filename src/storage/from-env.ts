@@ -51,12 +51,14 @@ interface BackendRow<T extends BackendType> {
   /** Any of these makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */
-  readonly required: readonly (keyof BackendSettings<T>)[];
+  readonly required: Required<T> | ((own: Partial<BackendSettings<T>>) => Required<T>);
   /** Whether the kit signs its URLs, so that production needs a secret. */
   readonly signsWithSecret: boolean;
   /** Absent where this version has no such backend. */
   readonly create?: (own: BackendSettings<T>, settings: StorageSettings) => Promise<StorageBackend>;
 }
+
+type Required<T extends BackendType> = readonly (keyof BackendSettings<T>)[];
 
 /** The one table of backends: a new backend fills its row. Detection follows `backendTypes`. */
 const rows: { readonly [T in BackendType]: BackendRow<T> } = {
@@ -93,8 +95,18 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   cloudinary: {
     place: "cloudName",
     detectedBy: ["CLOUDINARY_URL"],
-    required: [],
+    required: ({ url }) => (url === undefined ? ["cloudName", "apiKey", "apiSecret"] : []),
     signsWithSecret: false,
+    create: async ({ url, apiSecret, authTokenKey, ...own }) => {
+      const { isCloudinaryUrl } = await import("./backends/cloudinary/account.js");
+      if (url !== undefined && !isCloudinaryUrl(url.reveal())) {
+        const { name, expected } = backendVariables.cloudinary.url;
+        throw new ConfigurationError([{ name, message: `expected ${expected}` }]);
+      }
+      const { CloudinaryBackend } = await import("./backends/cloudinary/index.js");
+      const secrets = { apiSecret: apiSecret?.reveal(), authTokenKey: authTokenKey?.reveal() };
+      return new CloudinaryBackend({ ...own, ...secrets, url: url?.reveal() });
+    },
   },
   azure: {
     place: "container",
@@ -221,7 +233,8 @@ function findUnsafe({ appEnv, choice, settings }: Draft): ConfigurationProblem[]
 }
 
 function explain({ type, because }: Choice, own: object): Detection {
-  const required = new Set<string>(rows[type].required);
+  const { required: needed } = rows[type] as BackendRow<BackendType>;
+  const required = new Set<string>(typeof needed === "function" ? needed(own) : needed);
   const values = new Map<string, unknown>(Object.entries(own));
   const missing = Object.entries(backendVariables[type])
     .filter(([option]) => required.has(option) && values.get(option) === undefined)

@@ -22,6 +22,8 @@ const formHeaders = { "content-type": `multipart/form-data; boundary=${boundary}
 function expiryOf({ searchParams }: URL): number {
   const own = searchParams.get("expires");
   if (own !== null) return Number(own);
+  const unixTime = searchParams.get("expires_at");
+  if (unixTime !== null) return Number(unixTime);
   const vendor = searchParams.has("X-Goog-Date") ? "X-Goog" : "X-Amz";
   const [, date = "", time = ""] =
     /^([0-9]{8}T)([0-9]{6}Z)$/.exec(searchParams.get(`${vendor}-Date`) ?? "") ?? [];
@@ -195,7 +197,7 @@ function runScenarios(backend: ServedBackend): void {
   });
 
   test("sign answers a URL that works, as an attachment if asked", async () => {
-    await upload([['name="file"; filename="s.png"', "\x89PNG\r\n\x1a\n"]]);
+    await upload([['name="file"; filename="s.png"', Buffer.from("\x89PNG\r\n\x1a\n", "latin1")]]);
     const before = Math.floor(Date.now() / 1000);
     const signed = await call(service.port, {
       method: "POST",

@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { startCeph } from "../rigs/ceph.js";
+import { startCloudinaryDouble } from "../rigs/cloudinary-double.js";
 import { startGcsDouble } from "../rigs/gcs-double.js";
 import { startSwift } from "../rigs/swift.js";
 
@@ -36,7 +38,6 @@ export const local: ServedBackend = {
     return { env, stop: () => rm(folder, { recursive: true, force: true }) };
   },
 };
-
 /** S3 as Ceph serves it; needs the Debian packages of its rig. */
 export const ceph: ServedBackend = { type: "s3", name: "S3Backend", start: startCeph };
 
@@ -45,3 +46,11 @@ export const swift: ServedBackend = { type: "s3", name: "S3Backend", start: star
 
 /** Google Cloud Storage as its contract double serves it. */
 export const gcs: ServedBackend = { type: "gcs", name: "GcsBackend", start: () => startGcsDouble() };
+export const cloudinary: ServedBackend = {
+  type: "cloudinary",
+  name: "CloudinaryBackend",
+  start: async () => {
+    const double = await startCloudinaryDouble();
+    return { env: double.env, stop: () => double.stop() };
+  },
+};

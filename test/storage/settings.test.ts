@@ -60,6 +60,10 @@ describe("detection", () => {
     expect(detectBackend({ STORAGE_S3_BUCKET: "b" }).missing).toEqual([]);
     expect(detectBackend({}, { backend: "s3", bucket: "b" }).missing).toEqual([]);
     expect(detectBackend({ STORAGE_BACKEND: "azure" }).missing).toEqual(["STORAGE_AZURE_CONTAINER"]);
+    const cloudinary = { STORAGE_BACKEND: "cloudinary", STORAGE_CLOUDINARY_API_KEY: "key" };
+    const missing = ["STORAGE_CLOUDINARY_CLOUD_NAME", "STORAGE_CLOUDINARY_API_SECRET"];
+    expect(detectBackend(cloudinary).missing).toEqual(missing);
+    expect(detectBackend({ CLOUDINARY_URL: "cloudinary://key:secret@cloud" }).missing).toEqual([]);
   });
 });
 
@@ -70,13 +74,13 @@ describe("the error", () => {
     expect(message).toContain("STORAGE_S3_BUCKET: is not set, and s3 needs it (AWS_ACCESS_KEY_ID is set)");
   });
 
-  it.each(["cloudinary", "azure"] as const)("of %s says that it is not available here", async (backend) => {
+  it.each(["azure"] as const)("of %s says that it is not available here", async (backend) => {
     expect((await failureOf({ STORAGE_BACKEND: backend })).message).toMatch(
       new RegExp(`STORAGE_BACKEND: the backend '${backend}' is not available in this version`),
     );
   });
 
-  it("of an unavailable backend names the variable that chose it", async () => {
+  it("of a CLOUDINARY_URL that is none names it and does not tell it", async () => {
     expect((await failureOf({ CLOUDINARY_URL: "b" })).variables).toEqual(["CLOUDINARY_URL"]);
   });
 

@@ -1,0 +1,67 @@
+import type { StorageErrorCode } from "../../error.js";
+import { CloudinaryError } from "./cloudinary-error.js";
+
+/** What the service answered when it said no. */
+export interface RefusedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** As it came; JSON with `error.message`, or HTML. */
+  readonly text: string;
+}
+
+type Row = readonly [code: StorageErrorCode, message: string];
+
+const keys = "look at STORAGE_CLOUDINARY_API_KEY and STORAGE_CLOUDINARY_API_SECRET, or at CLOUDINARY_URL";
+const cloud = "look at STORAGE_CLOUDINARY_CLOUD_NAME, or at CLOUDINARY_URL";
+
+/** By what the service writes; its documentation gives no other names to errors. */
+const rows: readonly (readonly [said: RegExp, row: Row])[] = [
+  [/stale request/i, ["configuration", "the clock of this machine is wrong: Cloudinary takes one hour"]],
+  [
+    /invalid cloud_name|cloud_name (?:is )?(?:disabled|mismatch)/i,
+    ["configuration", `no such cloud for this key; ${cloud}`],
+  ],
+  [/invalid signature/i, ["permission_denied", `the API secret is wrong; ${keys}`]],
+  [/(?:unknown|invalid|disabled) api_?[ ]?key/i, ["permission_denied", `the API key is not known; ${keys}`]],
+  [/file size too large|too large/i, ["too_large", "the file is larger than this Cloudinary plan takes"]],
+  [
+    /invalid (?:image|video) file|unsupported (?:image|video|file)/i,
+    ["unsupported_type", "the content is not what the key's extension says"],
+  ],
+  [/next_cursor/i, ["invalid_argument", "the cursor is no longer valid"]],
+  [/public_id .*(?:invalid|illegal|reserved)/i, ["invalid_key", "Cloudinary cannot hold this key"]],
+  [
+    /(?:quota|credits?|storage|usage) .*(?:exceeded|limit)/i,
+    ["quota_exceeded", "this Cloudinary plan is used up"],
+  ],
+  [/error in loading/i, ["unavailable", "Cloudinary could not read the source of a copy"]],
+];
+
+const rowOfStatus: Readonly<Record<number, Row>> = {
+  401: ["permission_denied", `Cloudinary refuses the credentials; ${keys}`],
+  403: ["permission_denied", `Cloudinary does not allow it to this key; ${keys}`],
+  404: ["not_found", "there is no such object"],
+  413: ["too_large", "the file is larger than this Cloudinary plan takes"],
+};
+
+/** The error of an answer that says no. */
+export function answerError({ status, headers, text }: RefusedAnswer): CloudinaryError {
+  const cause = new Error(`Cloudinary answered ${status}: ${text.slice(0, 500)}`);
+  if (status === 420 || status === 429) {
+    const message = "Cloudinary asks to slow down: the calls of this hour are used up";
+    const retryAfterMs = retryAfter(headers);
+    return new CloudinaryError("rate_limited", message, { cause, applied: false, retryAfterMs });
+  }
+  if (status >= 500) return new CloudinaryError("unavailable", `Cloudinary answered ${status}`, { cause });
+  const row = rows.find(([said]) => status < 404 && said.test(text))?.[1] ?? rowOfStatus[status];
+  const [code, message] = row ?? ["unknown", `Cloudinary answered ${status}`];
+  return new CloudinaryError(code, message, { cause, applied: false });
+}
+
+/** Milliseconds until calls are allowed again: `Retry-After` (RFC 9110 §10.2.3), or the hour's end that the service names. */
+function retryAfter(headers: RefusedAnswer["headers"]): number | undefined {
+  const after = String(headers["retry-after"] ?? "");
+  if (/^[0-9]{1,9}$/.test(after)) return Number(after) * 1000;
+  const reset = Date.parse(after === "" ? String(headers["x-featureratelimit-reset"] ?? "") : after);
+  return Number.isNaN(reset) ? undefined : Math.max(reset - Date.now(), 0);
+}

@@ -1,0 +1,172 @@
+import { Readable } from "node:stream";
+import { Agent, type Dispatcher, request } from "undici";
+import type { CallOptions } from "../../backend.js";
+import type { CloudinaryAccount } from "./account.js";
+import { answerError } from "./answer-error.js";
+import { CloudinaryError, refusal } from "./cloudinary-error.js";
+import { writeForm } from "./form.js";
+import { loadSdk } from "./load-sdk.js";
+import { Outgoing } from "./outgoing.js";
+import type { ResourceType } from "./public-id.js";
+
+/** Parameters by name, before they are signed. */
+export type Parameters = Readonly<Record<string, string>>;
+
+/** A signed call of the Upload API. */
+export interface UploadCall extends CallOptions {
+  readonly path: `${ResourceType}/${"upload" | "destroy"}`;
+  readonly parameters: Parameters;
+  readonly file?: readonly Uint8Array[] | undefined;
+  /** Where the service is to fetch the file from, instead. */
+  readonly url?: string | undefined;
+  readonly headers?: Parameters | undefined;
+  /** Whether it makes a change that others see. */
+  readonly commits: boolean;
+}
+
+/** A call of the Admin API. */
+export interface AdminCall extends CallOptions {
+  readonly method: "GET" | "DELETE";
+  /** Below `/v1_1/{cloud}/`, encoded. */
+  readonly path: string;
+  /** In the query of a GET, in the body of a DELETE. */
+  readonly parameters: readonly (readonly [name: string, value: string])[];
+}
+
+/** Milliseconds in which a connection must be made. */
+const connectMs = 10_000;
+/** Bytes of an answer that are read at most; a page of 500 assets has a few million. */
+const maxAnswerBytes = 64 * 1024 * 1024;
+const maxRedirects = 3;
+
+/** Asks Cloudinary, over connections that are kept. Everything leaves signed; nothing is tried twice. */
+export class CloudinaryClient {
+  readonly #account: CloudinaryAccount;
+  readonly #agent: Agent;
+  #isClosed = false;
+
+  constructor(account: CloudinaryAccount, maxConnections: number) {
+    this.#account = account;
+    this.#agent = new Agent({ connections: maxConnections, connect: { timeout: connectMs } });
+  }
+
+  /** A call of the Upload API. @throws CloudinaryError when the service says no. */
+  async upload({ path, parameters, file, url, headers, ...call }: UploadCall): Promise<unknown> {
+    const source = url === undefined ? {} : { file: url };
+    const form = writeForm({ fields: { ...(await this.signed(parameters)), ...source }, file });
+    const outgoing = new Outgoing(form.pieces, call);
+    try {
+      const response = await this.#request(`${this.#base}/${path}`, {
+        method: "POST",
+        headers: { ...headers, "content-type": form.contentType, "content-length": String(form.size) },
+        body: Readable.from(outgoing.body(), { objectMode: false }),
+        signal: outgoing.signal,
+      });
+      return await readJson(response);
+    } finally {
+      outgoing.release();
+    }
+  }
+
+  /** A call of the Admin API, which is counted by the hour. @throws CloudinaryError when the service says no. */
+  async admin({ method, path, parameters, signal }: AdminCall): Promise<unknown> {
+    const { apiKey, apiSecret } = this.#account;
+    const encoded = encode(parameters);
+    const authorization = `Basic ${Buffer.from(`${apiKey}:${apiSecret}`).toString("base64")}`;
+    const isGet = method === "GET";
+    const target = `${this.#base}/${path}${isGet && encoded !== "" ? `?${encoded}` : ""}`;
+    const form = isGet ? {} : { "content-type": "application/x-www-form-urlencoded" };
+    const headers = { authorization, ...form };
+    const response = await this.#request(target, {
+      method,
+      headers,
+      body: isGet ? null : encoded,
+      signal: signal ?? null,
+    });
+    return readJson(response);
+  }
+
+  /** The content behind a download address. @throws CloudinaryError when the service says no. */
+  async download(
+    url: string,
+    headers: Parameters,
+    signal: AbortSignal | undefined,
+  ): Promise<Dispatcher.ResponseData> {
+    let target = url;
+    for (let turn = 0; turn <= maxRedirects; turn++) {
+      const response = await this.#request(target, { method: "GET", headers, signal: signal ?? null });
+      if (response.statusCode < 300) return response;
+      const { location } = response.headers;
+      if (response.statusCode >= 400 || typeof location !== "string") throw await failed(response);
+      await response.body.dump();
+      target = new URL(location, target).href;
+    }
+    throw new CloudinaryError("unavailable", "Cloudinary sends from one address to the next");
+  }
+
+  /** The address of a call of the Upload API that a GET can make. */
+  async signedUrl(path: `${ResourceType}/download`, parameters: Parameters): Promise<string> {
+    return `${this.#base}/${path}?${encode(Object.entries(await this.signed(parameters)))}`;
+  }
+
+  /** The parameters with time, key and signature. The SDK signs: it knows what is escaped and what is left out. */
+  async signed(parameters: Parameters): Promise<Parameters> {
+    const { apiKey, apiSecret, signatureAlgorithm } = this.#account;
+    const { utils } = await loadSdk();
+    const sign: Sign = utils.api_sign_request;
+    const timed = { ...parameters, timestamp: String(Math.floor(Date.now() / 1000)) };
+    const signature = sign({ ...timed }, apiSecret, signatureAlgorithm, 2);
+    return { ...timed, signature, api_key: apiKey };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#agent.destroy();
+  }
+
+  get #base(): string {
+    return `${this.#account.endpoint}/v1_1/${this.#account.cloudName}`;
+  }
+
+  async #request(url: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
+    if (this.#isClosed) throw refusal("unavailable", "the storage has been closed");
+    return request(url, { ...options, dispatcher: this.#agent });
+  }
+}
+
+type RequestOptions = Pick<Dispatcher.RequestOptions, "method" | "headers" | "body" | "signal">;
+
+async function readJson(response: Dispatcher.ResponseData): Promise<unknown> {
+  if (response.statusCode !== 200) throw await failed(response);
+  try {
+    return JSON.parse(await readText(response));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CloudinaryError("unavailable", "Cloudinary's answer is no JSON", { cause: error });
+  }
+}
+
+async function failed(response: Dispatcher.ResponseData): Promise<CloudinaryError> {
+  const { statusCode: status, headers } = response;
+  return answerError({ status, headers, text: await readText(response) });
+}
+
+async function readText({ body }: Dispatcher.ResponseData): Promise<string> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.byteLength;
+    if (size > maxAnswerBytes) throw new CloudinaryError("unavailable", "Cloudinary's answer does not end");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+/** As it is; the SDK's types leave out what says how to sign. */
+type Sign = (parameters: object, secret: string, algorithm: string, version: number) => string;
+
+function encode(parameters: AdminCall["parameters"]): string {
+  return parameters
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+    .join("&");
+}

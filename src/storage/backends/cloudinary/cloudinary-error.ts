@@ -1,0 +1,19 @@
+import type { Failure } from "../../backend.js";
+import type { StorageErrorCode } from "../../error.js";
+
+/** A failure whose kind the Cloudinary backend knows. Its message is our own; what the service said is its `cause`. */
+export class CloudinaryError extends Error {
+  readonly failure: Failure;
+
+  constructor(code: StorageErrorCode, message: string, more: Omit<Failure, "code"> & ErrorOptions = {}) {
+    const { cause, ...failure } = more;
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "CloudinaryError";
+    this.failure = { ...failure, code, message };
+  }
+}
+
+/** A call that this backend refuses before it asks the service. */
+export function refusal(code: StorageErrorCode, message: string): CloudinaryError {
+  return new CloudinaryError(code, message, { applied: false });
+}

@@ -1,0 +1,1 @@
+export { CloudinaryBackend, type CloudinaryBackendOptions } from "./backend.js";

@@ -1,0 +1,54 @@
+import type { SignOptions } from "../../backend.js";
+import type { Key } from "../../key.js";
+import type { CloudinaryClient, Parameters } from "./client.js";
+import { refusal } from "./cloudinary-error.js";
+import type { Delivery } from "./delivery.js";
+import type { AssetAddress } from "./public-id.js";
+import { transformationOf } from "./transformation.js";
+
+/** The address of the original, as it was uploaded. It ends at its time on every plan. */
+export function originalUrl(
+  client: CloudinaryClient,
+  address: AssetAddress,
+  expiresAt: Date,
+): Promise<string> {
+  return downloadUrl(client, address, expiresAt, {});
+}
+
+/** The URL that reads an object, or what Cloudinary makes of it. */
+export async function signUrl(
+  client: CloudinaryClient,
+  delivery: Delivery,
+  key: Key,
+  address: AssetAddress,
+  options: SignOptions,
+): Promise<string> {
+  const { transform, expiresAt } = options;
+  if (transform === undefined) return downloadUrl(client, address, expiresAt, savingParameters(key, options));
+  if (address.resourceType === "raw") {
+    throw refusal("unsupported", "Cloudinary transforms images and videos, by the extension of the key");
+  }
+  const transformation = transformationOf(address.resourceType, transform);
+  const isSaved = options.download || options.filename !== undefined;
+  if (delivery.isByCdn && !isSaved) return delivery.url(address, transformation, expiresAt);
+  return downloadUrl(client, address, expiresAt, { transformation, ...savingParameters(key, options) });
+}
+
+function downloadUrl(
+  client: CloudinaryClient,
+  { resourceType, publicId }: AssetAddress,
+  expiresAt: Date,
+  more: Parameters,
+): Promise<string> {
+  const expires_at = String(Math.floor(expiresAt.getTime() / 1000));
+  const parameters = { public_id: publicId, type: "authenticated", expires_at, ...more };
+  return client.signedUrl(`${resourceType}/download`, parameters);
+}
+
+function savingParameters(key: Key, { download, filename }: SignOptions): Parameters {
+  const name = filename ?? (download ? key.slice(key.lastIndexOf("/") + 1) : undefined);
+  return {
+    ...(download ? { attachment: "true" } : {}),
+    ...(name === undefined ? {} : { target_filename: name }),
+  };
+}
