@@ -17,6 +17,8 @@ export interface Body {
   readonly bytes: Uint8Array | undefined;
   /** Whether {@link open} may be called again from the start, as a retry does. */
   readonly replayable: boolean;
+  /** The checksum that the caller says it has, known before the first byte: {@link open} throws when it has another. */
+  readonly expected?: Checksum | undefined;
   /**
    * Yields the content, never an empty piece. It throws when the content breaks a rule (too large, wrong
    * checksum, source failed), always before its last piece: whoever wrote what came so far must undo it.

@@ -37,6 +37,10 @@ export class BufferedBody implements Body {
     return this.bytes.byteLength;
   }
 
+  get expected(): Checksum | undefined {
+    return this.#rules.checksum;
+  }
+
   /** The first bytes. */
   head(length: number): Promise<Uint8Array> {
     return Promise.resolve(this.bytes.subarray(0, length));
@@ -78,6 +82,10 @@ export class StreamBody implements Body {
 
   get size(): number | undefined {
     return this.#rules.size;
+  }
+
+  get expected(): Checksum | undefined {
+    return this.#rules.checksum;
   }
 
   /** The first bytes, without using them up. */

@@ -8,6 +8,7 @@ import {
   isVariableSet,
   loadSettings,
   parseSettings,
+  type SettingsSchema,
   withDefaults,
 } from "../kernel/index.js";
 import type { StorageBackend } from "./backend.js";
@@ -48,6 +49,8 @@ export interface Fallback {
 interface BackendRow<T extends BackendType> {
   /** The setting that says where in the service its objects are, as `s3://bucket` does; absent where there is one place. */
   readonly place?: keyof BackendSettings<T> & string;
+  /** The settings that say which of several services the place is in. */
+  readonly within?: readonly (keyof BackendSettings<T> & string)[];
   /** Any of these makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */
@@ -74,6 +77,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
   s3: {
     place: "bucket",
+    within: ["endpoint"],
     detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
     required: ["bucket"],
     signsWithSecret: false,
@@ -84,6 +88,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
   gcs: {
     place: "bucket",
+    within: ["endpoint"],
     detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
     required: ["bucket"],
     signsWithSecret: false,
@@ -110,6 +115,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
   azure: {
     place: "container",
+    within: ["account"],
     detectedBy: ["STORAGE_AZURE_CONTAINER"],
     required: ["container"],
     signsWithSecret: false,
@@ -134,6 +140,16 @@ const memory: Fallback = {
 /** The setting of a backend that says where in the service its objects are: a folder, a bucket; `undefined` where there is one place. */
 export function placeOf(type: BackendType): string | undefined {
   return rows[type].place;
+}
+
+/** Values of the settings that say where a backend's objects are, and of no others: the same for the same place. */
+export function locationOf(type: BackendType, env: Environment): Readonly<Record<string, unknown>> {
+  const { place, within = [] } = rows[type];
+  const schema: SettingsSchema = backendVariables[type];
+  const locating = Object.entries(schema).filter(
+    ([name]) => name === place || within.some((each) => each === name),
+  );
+  return parseSettings(Object.fromEntries(locating), env, {});
 }
 
 /**

@@ -44,12 +44,12 @@ export function describeReport(report: CopyReport): string {
   ].join("\n");
 }
 
-function verdictOf({ from, to, failed, isComplete, isDryRun }: CopyReport): string {
+function verdictOf({ to, copied, alreadyThere, failed, isComplete, isDryRun }: CopyReport): string {
   const again = "run the same command again to go on; what is there is not copied again";
   if (!isComplete) return `✗ The copy is not complete: ${again}.`;
   if (failed > 0) return `✗ ${failed} could not be ${isDryRun ? "compared" : "copied"}: ${again}.`;
   if (isDryRun) return "✓ Nothing was changed.";
-  return `✓ Everything at ${from} is at ${to}.`;
+  return `✓ All ${copied + alreadyThere} are at ${to}.`;
 }
 
 function oneLine(message: string): string {

@@ -1,12 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  ConfigurationError,
-  type Environment,
-  parseSettings,
-  type SettingsSchema,
-} from "../../kernel/index.js";
-import { backendFromEnv } from "../../storage/from-env.js";
+import { ConfigurationError, type Environment, parseSettings } from "../../kernel/index.js";
+import { backendFromEnv, locationOf } from "../../storage/from-env.js";
 import { Storage, stack } from "../../storage/index.js";
 import { backendVariables } from "../../storage/settings.js";
 import { type Side, sideEnvironment } from "./side-environment.js";
@@ -67,10 +62,7 @@ function placement({ type, root }: StorageUrl, env: Environment): Pick<End, "ser
     const { basePath } = parseSettings(backendVariables.local, env, {});
     return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/") };
   }
-  const schema: SettingsSchema = backendVariables[type];
-  const shown = Object.entries(schema).filter(([, { secret }]) => secret !== true);
-  const settings = parseSettings(Object.fromEntries(shown), env, {});
-  return { service: `${type} ${JSON.stringify(settings)}`, path: root === "" ? "" : `${root}/` };
+  return { service: `${type} ${JSON.stringify(locationOf(type, env))}`, path: root === "" ? "" : `${root}/` };
 }
 
 function realPath(path: string): string {

@@ -137,6 +137,7 @@ class Content {
       size: body.size,
       bytes: body.bytes,
       replayable: false,
+      expected: body.expected,
       checksum: () => body.checksum(),
       open: () => {
         this.#isOpened = true;

@@ -173,6 +173,7 @@ function inPieces(body: Body, deadline: Deadline): Body {
     size: body.size,
     bytes: undefined,
     replayable: body.replayable,
+    expected: body.expected,
     checksum: () => body.checksum(),
     open: () => incoming(body, deadline),
   };

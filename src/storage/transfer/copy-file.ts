@@ -27,10 +27,12 @@ export async function copyFile(ends: Ends, key: string, options: CopyFileOptions
   for (let attempt = 1; ; attempt++) {
     let moved = 0;
     try {
-      return await copyOnce(ends, key, signal, (bytes) => {
+      const copied = await copyOnce(ends, key, signal, (bytes) => {
         moved += bytes;
         onBytes(bytes);
       });
+      backoff.succeeded();
+      return copied;
     } catch (error) {
       onBytes(-moved);
       if (!(error instanceof StorageError) || !(await backoff.pause(error, attempt, signal))) throw error;
@@ -46,9 +48,10 @@ async function copyOnce(
 ): Promise<SameFile> {
   const file = await source.open(key, { signal });
   try {
-    const { size, contentType, filename, metadata } = file;
+    const { size, checksum, contentType, filename, metadata } = file;
     const content = await contentOf(file, onBytes);
-    const stored = await target.put(key, content, { size, contentType, filename, metadata, signal });
+    const description = { contentType, filename, metadata };
+    const stored = await target.put(key, content, { ...description, size, checksum, signal });
     checkStored(file, stored);
     return { source: file, target: stored };
   } finally {

@@ -7,7 +7,7 @@ export interface JournalEntry {
   readonly size: number;
   /** When it was last modified at the source, as its listing says. */
   readonly sourceMs: number;
-  /** When it was last modified at the target, as its answer to the write said. */
+  /** When it was last modified at the target, as its listing says, or else its answer to the write. */
   readonly targetMs: number;
   /** When this was noted. */
   readonly notedMs: number;
@@ -17,7 +17,9 @@ export interface JournalEntry {
 
 /** Services round times to whole seconds, each at a place of its own. */
 const roundingMs = 2000;
-/** How long after a write another one shows another time for certain, however times are rounded. */
+/** An answer and a listing round the same time each in its own way. */
+const roundingOfAnswerMs = 1000;
+/** How long before the end of a journal an entry must be for changes behind that end to show. */
 const settlingMs = 3000;
 
 /**
@@ -29,8 +31,8 @@ export function isStill(entry: JournalEntry, { source, target }: FilePair, lastN
   if (target === undefined || source.size !== entry.size || target.size !== entry.size) return false;
   if (source.lastModified.getTime() !== entry.sourceMs) return false;
   const targetMs = target.lastModified.getTime();
-  if (!isRounded(targetMs) && targetMs === entry.targetMs) return true;
-  return Math.abs(targetMs - entry.targetMs) <= roundingMs && isSettled(entry, lastNotedMs);
+  if (targetMs === entry.targetMs && isTelling(targetMs, entry.notedMs)) return true;
+  return isOfNotedWrite(entry, targetMs) && lastNotedMs - entry.notedMs > settlingMs;
 }
 
 /**
@@ -42,9 +44,10 @@ export function isTelling(modifiedMs: number, seenMs: number): boolean {
   return !isRounded(modifiedMs) || seenMs - modifiedMs > roundingMs;
 }
 
-/** Whoever changed the target after the process that noted this ended would have left another time. */
-function isSettled({ targetMs, notedMs }: JournalEntry, lastNotedMs: number): boolean {
-  return notedMs - targetMs > settlingMs || lastNotedMs - notedMs > settlingMs;
+/** True for a time between the beginning of the write and the note of its end. */
+function isOfNotedWrite({ targetMs, notedMs }: JournalEntry, listedMs: number): boolean {
+  const lastMs = Math.max(targetMs, notedMs) + roundingOfAnswerMs;
+  return listedMs >= targetMs - roundingOfAnswerMs && listedMs <= lastMs;
 }
 
 function isRounded(timeMs: number): boolean {

@@ -11,7 +11,6 @@ import {
   parseFields,
 } from "./journal-entry.js";
 import type { FilePair } from "./pair-files.js";
-import type { SameFile } from "./same-file.js";
 
 const format = "svc-infra storage copy 1";
 
@@ -20,6 +19,11 @@ export interface JournalOptions {
   readonly route: string;
   /** Whether nothing shall be noted. */
   readonly isReadOnly: boolean;
+}
+
+/** What is known beside the listings when both ends have the same object. */
+export interface Sighting extends Pick<JournalEntry, "targetMs" | "isVerified"> {
+  readonly seenMs: number;
 }
 
 /**
@@ -76,13 +80,12 @@ export class Journal {
   /**
    * Notes that both ends have the same object, unless the source may since have changed without showing it.
    *
-   * @param seenMs - when the source was looked at, in milliseconds since the epoch.
+   * @param targetMs - when the target was last modified, in milliseconds since the epoch.
+   * @param seenMs - when the source was looked at.
    */
-  note({ source }: FilePair, same: SameFile, seenMs: number, isVerified: boolean): void {
+  note({ source }: FilePair, { targetMs, seenMs, isVerified }: Sighting): void {
     const sourceMs = source.lastModified.getTime();
-    const isAsListed = Math.abs(same.source.lastModified.getTime() - sourceMs) < 1000;
-    if (!isAsListed || same.source.size !== source.size || !isTelling(sourceMs, seenMs)) return;
-    const targetMs = same.target.lastModified.getTime();
+    if (!isTelling(sourceMs, seenMs)) return;
     const { key, size } = source;
     this.#append(formatEntry({ key, size, sourceMs, targetMs, notedMs: Date.now(), isVerified }));
   }

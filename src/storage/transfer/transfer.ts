@@ -5,6 +5,7 @@ import { copyFile } from "./copy-file.js";
 import type { Journal } from "./journal.js";
 import { type FilePair, pairFiles } from "./pair-files.js";
 import { type Ends, findSame, type SameFile } from "./same-file.js";
+import { Slots } from "./slots.js";
 import { plus, Tally, type TransferState } from "./tally.js";
 
 export interface TransferOptions extends Ends {
@@ -25,6 +26,9 @@ export interface TransferOptions extends Ends {
 
 /** Failures of this many objects in a row, for reasons that are no object's own, end a transfer. */
 const maxFailuresInRow = 100;
+/** Objects of more bytes than this are sent in parts, several at once, and so take memory. */
+const largeBytes = 8_388_608;
+const maxLargeAtOnce = 4;
 /** What is wrong with a service, its credentials or its room rather than with one object. */
 const common: ReadonlySet<string> = new Set([
   "configuration",
@@ -42,6 +46,7 @@ export class Transfer {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #backoff = new Backoff({ attempts: 3, baseDelayMs: 500 });
+  readonly #large = new Slots(maxLargeAtOnce);
   #failuresInRow = 0;
 
   constructor(options: TransferOptions) {
@@ -118,9 +123,9 @@ export class Transfer {
     const { journal, isVerified, isDryRun } = this.#options;
     if (journal?.tells(pair, { isVerified })) return true;
     const seenMs = Date.now();
-    const same = await this.#findSame(source.key);
-    if (same !== undefined && !isDryRun) journal?.note(pair, same, seenMs, isVerified);
-    return same !== undefined;
+    if ((await this.#findSame(source.key)) === undefined) return false;
+    if (!isDryRun) journal?.note(pair, { targetMs: target.lastModified.getTime(), seenMs, isVerified });
+    return true;
   }
 
   #findSame(key: string): Promise<SameFile | undefined> {
@@ -131,9 +136,12 @@ export class Transfer {
     const { key, size } = pair.source;
     const { isDryRun, isVerified, journal, onCopied } = this.#options;
     const seenMs = Date.now();
-    const copied = isDryRun ? undefined : await this.#move(key);
+    const move = () => this.#move(key);
+    const copied = isDryRun ? undefined : await (size > largeBytes ? this.#large.use(move) : move());
     if (copied !== undefined && isVerified) await this.#verify(key);
-    if (copied !== undefined) journal?.note(pair, copied, seenMs, isVerified);
+    if (copied !== undefined) {
+      journal?.note(pair, { targetMs: copied.target.lastModified.getTime(), seenMs, isVerified });
+    }
     const bytes = copied?.target.size ?? size;
     this.#tally.addCopied(bytes);
     onCopied?.(key, bytes);

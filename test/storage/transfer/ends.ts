@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,15 +115,30 @@ export async function run(
   return { copied: copied.objects, unchanged: unchanged.objects, failures, state: transfer.state };
 }
 
-/** What there is to know of every object, but for what each write makes anew. */
+/** Calls at once, where they are many. */
+const atOnce = 24;
+
+/** What there is to know of every object, but for what each write makes anew; in the order of the keys. */
 export async function contentsOf(storage: Storage): Promise<ReadonlyMap<string, unknown>> {
-  const contents = new Map<string, unknown>();
-  for await (const { key, size } of storage.listAll()) {
-    const { contentType, filename, metadata, body } = await storage.open(key);
-    const text = Buffer.from(await body.bytes()).toString("base64");
-    contents.set(key, { size, contentType, filename, metadata, text });
-  }
+  const keys: string[] = [];
+  for await (const key of storage.listAllKeys()) keys.push(key);
+  const contents = new Map<string, unknown>(keys.map((key) => [key, undefined]));
+  await forEach(keys, async (key) => {
+    const { size, contentType, filename, metadata, body } = await storage.open(key);
+    const sha256 = createHash("sha256")
+      .update(await body.bytes())
+      .digest("hex");
+    contents.set(key, { size, contentType, filename, metadata, sha256 });
+  });
   return contents;
+}
+
+async function forEach<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 /** Every object is at both ends, the same to the last byte and pair, and nothing else is at either. */
@@ -134,13 +150,13 @@ export async function expectSame(source: Storage, target: Storage): Promise<void
 
 /** Puts objects of sizes from nothing to beyond what is held at once. */
 export async function fill(storage: Storage, count: number): Promise<void> {
-  for (let index = 0; index < count; index++) {
+  await forEach([...Array(count).keys()], (index) => {
     const key = `t/${index % 7}/file-${index}.bin`;
-    const content = Buffer.alloc(index === 3 ? 3_000_000 : index * 17, index);
-    await storage.put(key, content, {
+    const content = Buffer.alloc(index === 3 ? 3_000_000 : (index * 17) % 20_000, index);
+    return storage.put(key, content, {
       contentType: index % 2 === 0 ? "application/x-even" : 'text/plain; charset="utf-8"',
       filename: index % 3 === 0 ? undefined : `報告書 ${index}.pdf`,
       metadata: index % 5 === 0 ? {} : { index: String(index), owner: "Zoë <z@example.com>" },
     });
-  }
+  });
 }

@@ -92,7 +92,7 @@ function copyParts(
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
-  const upload = new UploadInParts(access, to, writeOptions(source, options));
+  const upload = new UploadInParts(access, to, writeOptions(source, options), source.checksum);
   return upload.run(partCopies(access, source, to));
 }
 

@@ -23,7 +23,7 @@ export async function openUpload(
   key: Key,
   description: ObjectDescription & CallOptions,
 ): Promise<string> {
-  const mark = access.marks.later();
+  const mark = access.marks.later(undefined);
   return formatUploadId(await beginUpload(access, key, description, mark), mark.id);
 }
 

@@ -1,4 +1,5 @@
 import type { ObjectStat, UploadedPart, WriteOptions } from "../../backend.js";
+import type { Checksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
@@ -23,14 +24,17 @@ export class UploadInParts {
   readonly #access: BucketAccess;
   readonly #key: Key;
   readonly #options: WriteOptions;
+  readonly #checksum: Checksum | undefined;
   readonly #failure = new AbortController();
   readonly #parts: UploadedPart[] = [];
   readonly #sending = new Set<Promise<void>>();
 
-  constructor(access: BucketAccess, key: Key, options: WriteOptions) {
+  /** @param checksum - of the whole content, which is sent ahead of it. */
+  constructor(access: BucketAccess, key: Key, options: WriteOptions, checksum: Checksum | undefined) {
     this.#access = access;
     this.#key = key;
     this.#options = options;
+    this.#checksum = checksum;
     const { signal } = options;
     this.signal =
       signal === undefined ? this.#failure.signal : AbortSignal.any([signal, this.#failure.signal]);
@@ -38,7 +42,7 @@ export class UploadInParts {
 
   /** @param senders - in the order of the parts; asked for the next one when there is room for it. */
   async run(senders: AsyncIterable<SendPart>): Promise<ObjectStat> {
-    const mark = this.#access.marks.later();
+    const mark = this.#access.marks.later(this.#checksum);
     const id = await beginUpload(this.#access, this.#key, this.#options, mark);
     try {
       await this.#sendAll(id, senders);

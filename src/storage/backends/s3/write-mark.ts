@@ -28,8 +28,8 @@ export class WriteMarks {
   }
 
   /** The mark of a write that is done later. */
-  later(): WriteMark {
-    return { id: this.#next(), checksum: undefined, time: undefined };
+  later(checksum: Checksum | undefined): WriteMark {
+    return { id: this.#next(), checksum, time: undefined };
   }
 
   #next(): string {

@@ -49,7 +49,7 @@ async function writeAtOnce(
 ): Promise<ObjectStat> {
   if (size > maxAtOnceBytes) throw cannotSplit(maxAtOnceBytes);
   const source = abortable(body.open(), options.signal);
-  return putObject(access, key, { size, source }, undefined, options);
+  return putObject(access, key, { size, source }, body.expected, options);
 }
 
 async function writeParts(
@@ -60,7 +60,7 @@ async function writeParts(
   canSplit: boolean,
   options: WriteOptions,
 ): Promise<ObjectStat> {
-  const upload = new UploadInParts(access, key, options);
+  const upload = new UploadInParts(access, key, options, body.expected);
   const parts = partsOf(abortable(body.open(), upload.signal), partBytes);
   try {
     const { value: first } = await parts.next();
