@@ -191,7 +191,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     options: UrlOptions<C> = {},
   ): Promise<string> {
-    return this.#run("getUrl", key, {}, async () => {
+    return this.#run("getUrl", key, {}, () => {
       requireCapability(this.#backend, "signGet");
       if (options?.transform !== undefined) requireCapability(this.#backend, "transform");
       return this.#sign("get", parseKey(key), options);
@@ -204,7 +204,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     options: UploadUrlOptions,
   ): Promise<string> {
-    return this.#run("getUploadUrl", key, {}, async () => {
+    return this.#run("getUploadUrl", key, {}, () => {
       requireCapability(this.#backend, "signPut");
       return this.#sign("put", parseKey(key), options);
     });

@@ -8,7 +8,7 @@ import type { BucketLocation, Place } from "./location.js";
 import { isReplayable, Outgoing, type Payload } from "./payload.js";
 import { Refusal } from "./refusal.js";
 import { errorOf, type S3Error } from "./s3-error.js";
-import type { SigningClock } from "./signing-time.js";
+import type { SigningClock, SigningTime } from "./signing-time.js";
 import { type Headers, RequestSigner, unsignedPayload } from "./sigv4.js";
 import { encodePath, encodeQuery } from "./uri.js";
 
@@ -80,9 +80,9 @@ export class S3Client {
     const { origin, host, basePath, region } = location.place;
     const path = `${basePath}/${encodePath(key)}`;
     const request = { method, path, query: encodeQuery(query ?? []), headers: { ...headers, host } };
-    const expiresIn = secondsUntil(expiresAt, clock.now());
-    const by = { credentials, region, time: clock.read() };
-    return `${origin}${path}?${this.#signer.signQuery(request, expiresIn, by)}`;
+    const time = clock.read();
+    const by = { credentials, region, time };
+    return `${origin}${path}?${this.#signer.signQuery(request, secondsUntil(expiresAt, time), by)}`;
   }
 
   async close(): Promise<void> {
@@ -171,8 +171,7 @@ function isWhole(response: OpenResponse): response is S3Response {
   return !(response.body instanceof BodyStream);
 }
 
-/** S3 takes seven days at most. */
-function secondsUntil(expiresAt: Date, now: number): number {
-  const seconds = Math.ceil((expiresAt.getTime() - now) / 1000);
-  return Math.min(Math.max(seconds, 1), 604_800);
+/** S3 counts from the time of the signature, and takes seven days at most. */
+function secondsUntil(expiresAt: Date, { seconds }: SigningTime): number {
+  return Math.min(Math.max(Math.floor(expiresAt.getTime() / 1000) - seconds, 1), 604_800);
 }

@@ -4,30 +4,23 @@ export interface SigningTime {
   readonly long: string;
   /** `20240131`. */
   readonly day: string;
+  /** Whole seconds since the epoch. */
+  readonly seconds: number;
 }
 
 /** Spells moments; those of one second are spelled once. */
 export class SigningClock {
   readonly #now: () => number;
-  #second = Number.NaN;
-  #time: SigningTime = { long: "", day: "" };
+  #time: SigningTime = { long: "", day: "", seconds: Number.NaN };
 
   /** @param now - milliseconds since the epoch. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Milliseconds since the epoch. */
-  now(): number {
-    return this.#now();
-  }
-
   read(): SigningTime {
-    const second = Math.floor(this.#now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#time = signingTime(second * 1000);
-    }
+    const seconds = Math.floor(this.#now() / 1000);
+    if (seconds !== this.#time.seconds) this.#time = signingTime(seconds * 1000);
     return this.#time;
   }
 }
@@ -35,5 +28,5 @@ export class SigningClock {
 /** @param time - milliseconds since the epoch. */
 export function signingTime(time: number): SigningTime {
   const long = `${new Date(time).toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
-  return { long, day: long.slice(0, 8) };
+  return { long, day: long.slice(0, 8), seconds: Math.floor(time / 1000) };
 }

@@ -1,5 +1,6 @@
-import { createHmac, hash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { S3Credentials } from "./credentials.js";
+import type { HmacKey } from "./hmac-key.js";
 import { SigningKeys } from "./signing-key.js";
 import type { SigningTime } from "./signing-time.js";
 import { encodeText } from "./uri.js";
@@ -61,10 +62,10 @@ export class RequestSigner {
     headers["x-amz-date"] = time.long;
     if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
     const names = signedNames(headers);
-    const { key, scope } = this.#keys.get(credentials.secretAccessKey, time.day, region);
+    const { key, scope, credential } = this.#keys.get(credentials, time.day, region);
     const text = canonicalRequest(request, request.query, names, payloadHash);
     const signature = sign(key, time, scope, text);
-    headers.authorization = `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+    headers.authorization = `${algorithm} Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
   }
 
   /**
@@ -75,9 +76,9 @@ export class RequestSigner {
    */
   signQuery(request: SignableRequest, expiresIn: number, by: Signature): string {
     const { credentials, region, time } = by;
-    const { key, scope, queryScope } = this.#keys.get(credentials.secretAccessKey, time.day, region);
+    const { key, scope, queryCredential } = this.#keys.get(credentials, time.day, region);
     const names = signedNames(request.headers);
-    const own = ownQuery(credentials, queryScope, time, expiresIn, names);
+    const own = ownQuery(credentials, queryCredential, time, expiresIn, names);
     const query = request.query === "" ? own : merge(own, request.query);
     const text = canonicalRequest(request, query, names, unsignedPayload);
     return `${query}&X-Amz-Signature=${sign(key, time, scope, text)}`;
@@ -85,14 +86,13 @@ export class RequestSigner {
 }
 
 function ownQuery(
-  { accessKeyId, sessionToken }: S3Credentials,
-  queryScope: string,
+  { sessionToken }: S3Credentials,
+  credential: string,
   time: SigningTime,
   expiresIn: number,
   names: readonly string[],
 ): string {
   const token = sessionToken === undefined ? "" : `&X-Amz-Security-Token=${encodeText(sessionToken)}`;
-  const credential = encodeText(accessKeyId) + queryScope;
   return `X-Amz-Algorithm=${algorithm}&X-Amz-Credential=${credential}&X-Amz-Date=${time.long}&X-Amz-Expires=${expiresIn}${token}&X-Amz-SignedHeaders=${names.join("%3B")}`;
 }
 
@@ -133,7 +133,6 @@ function canonicalValue(value: string): string {
   return hasOddSpaces.test(value) ? value.replace(/[ \t]+/g, " ").replace(/^ | $/g, "") : value;
 }
 
-function sign(key: Parameters<typeof createHmac>[1], time: SigningTime, scope: string, text: string): string {
-  const toSign = `${algorithm}\n${time.long}\n${scope}\n${hash("sha256", text, "hex")}`;
-  return createHmac("sha256", key).update(toSign).digest("hex");
+function sign(key: HmacKey, time: SigningTime, scope: string, text: string): string {
+  return key.digest(`${algorithm}\n${time.long}\n${scope}\n${hash("sha256", text, "hex")}`);
 }

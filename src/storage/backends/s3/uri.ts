@@ -18,6 +18,7 @@ export function encodePath(path: string): string {
 
 /** Names and values of a query, in the order and the spelling that is signed. */
 export function encodeQuery(pairs: readonly (readonly [name: string, value: string])[]): string {
+  if (pairs.length === 0) return "";
   const encoded = pairs.map(([name, value]) => [encodeText(name), encodeText(value)] as const);
   return encoded
     .sort(([a, first], [b, second]) => compare(a, b) || compare(first, second))
