@@ -70,7 +70,7 @@ function countsOf(outcomes: readonly LaneOutcome[]): Partial<Record<LaneOutcome[
 
 /** What was in use goes back to the pool, and closing the pool closes everything. */
 async function expectIdle(): Promise<void> {
-  await expect.poll(() => proxy.busy).toBe(0);
+  await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
   expect(proxy.connections).toBeLessThanOrEqual(64);
   await backend.close();
   await expect.poll(() => proxy.connections).toBe(0);

@@ -7,7 +7,7 @@ import { Cut, corruptAt, cutAfter, placeIn, throttled } from "./fault-body.js";
 import { FaultPlan } from "./fault-plan.js";
 
 /** @typedef {import("./fault-plan.js").Fault} Fault */
-/** @typedef {{ method: string, target: string, fault: Fault | undefined }} Visit */
+/** @typedef {{ method: string, target: string, fault: Fault | undefined, isOver: boolean }} Visit */
 
 /**
  * Stands between an HTTP client and a server and does what its plan says. Requests and answers go through unchanged otherwise,
@@ -20,7 +20,6 @@ export class FaultProxy {
   #target;
   /** @type {Set<import("node:net").Socket>} */
   #sockets = new Set();
-  #busy = 0;
   /** What the next requests get. */
   plan;
   /**
@@ -64,7 +63,7 @@ export class FaultProxy {
 
   /** Requests that have not got their whole answer yet. */
   get busy() {
-    return this.#busy;
+    return this.visits.filter(({ isOver }) => !isOver).map(({ method, target }) => `${method} ${target}`);
   }
 
   /** How often each fault was made. */
@@ -89,9 +88,12 @@ export class FaultProxy {
    */
   async #serve(request, response) {
     const fault = this.plan.take(request);
-    this.visits.push({ method: request.method ?? "", target: request.url ?? "", fault });
-    this.#busy++;
-    response.once("close", () => this.#busy--);
+    /** @type {Visit} */
+    const visit = { method: request.method ?? "", target: request.url ?? "", fault, isOver: false };
+    this.visits.push(visit);
+    response.once("close", () => {
+      visit.isOver = true;
+    });
     const { socket } = request;
     try {
       if (fault?.kind === "answer") answer(request, response, fault);

@@ -96,7 +96,7 @@ it("without faults requests and answers go through unchanged", async () => {
   expect(got.body.equals(down)).toBe(true);
   expect(await ask("HEAD", "/")).toMatchObject({ status: 200, headers: { "content-length": "300000" } });
   expect(await ask("DELETE", "/nothing")).toMatchObject({ status: 204, body: Buffer.alloc(0) });
-  expect([proxy.connections, proxy.busy, proxy.counts]).toEqual([1, 0, {}]);
+  expect([proxy.connections, proxy.busy, proxy.counts]).toEqual([1, [], {}]);
 });
 
 describe("a request that gets a fault", () => {
@@ -174,10 +174,10 @@ describe("a request that gets a fault", () => {
     proxy.plan.next({ kind: "hang" });
     const leaving = new AbortController();
     const asked = ask("PUT", "/", up, leaving.signal);
-    await expect.poll(() => proxy.busy).toBe(1);
+    await expect.poll(() => proxy.busy).toEqual(["PUT /"]);
     leaving.abort();
     expect(await asked).toMatchObject({ failure: "ABORT_ERR" });
-    await expect.poll(() => [proxy.busy, proxy.connections, seen.length]).toEqual([0, 0, 0]);
+    await expect.poll(() => [proxy.busy, proxy.connections, seen.length]).toEqual([[], 0, 0]);
   });
 });
 
