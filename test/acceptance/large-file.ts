@@ -7,7 +7,7 @@ import { serve } from "./served.js";
 import type { ServedBackend } from "./served-backends.js";
 
 const mebibyte = 1024 * 1024;
-const sizeMiB = Number(process.env.LARGE_FILE_MIB ?? 256);
+const fullSizeMiB = Number(process.env.LARGE_FILE_MIB ?? 256);
 const maxGrowthMiB = 96;
 const piece = Buffer.alloc(mebibyte, "0123456789abcdef");
 
@@ -29,13 +29,16 @@ function pieceOf(index: number): Buffer {
   return bytes;
 }
 
-function expectedCrc(): number {
+function crcOf(sizeMiB: number): number {
   let sum = 0;
   for (let index = 0; index < sizeMiB; index += 1) sum = crc32(pieceOf(index), sum);
   return sum;
 }
 
-async function writeAll(request: http.ClientRequest, head: string, tail: string): Promise<void> {
+async function writeAll(
+  request: http.ClientRequest,
+  { sizeMiB, head, tail }: { readonly sizeMiB: number; readonly head: string; readonly tail: string },
+): Promise<void> {
   request.write(head);
   for (let index = 0; index < sizeMiB; index += 1) {
     if (!request.write(pieceOf(index))) await once(request, "drain");
@@ -43,13 +46,13 @@ async function writeAll(request: http.ClientRequest, head: string, tail: string)
   request.end(tail);
 }
 
-async function upload(port: number, asForm: boolean): Promise<number> {
+async function upload(port: number, sizeMiB: number, asForm: boolean): Promise<number> {
   const headers = asForm ? { "content-type": "multipart/form-data; boundary=b" } : { "content-type": "x/y" };
   const path = asForm ? "/_storage/upload" : "/_storage/upload?key=big.bin";
   const request = http.request({ port, host: "127.0.0.1", method: "POST", path, headers, agent: false });
   const answered = send(request);
-  const head = '--b\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n\r\n';
-  await writeAll(request, asForm ? head : "", asForm ? "\r\n--b--\r\n" : "");
+  const formHead = '--b\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n\r\n';
+  await writeAll(request, { sizeMiB, head: asForm ? formHead : "", tail: asForm ? "\r\n--b--\r\n" : "" });
   const response = await answered;
   response.resume();
   await once(response, "end");
@@ -70,18 +73,22 @@ async function download(port: number): Promise<{ size: number; crc: number }> {
 }
 
 /** Uploads as a form and as a bare body, and a download, through `svc-infra serve` on a backend. */
-export function runLargeFile(backend: ServedBackend): void {
+export function runLargeFile(
+  backend: ServedBackend,
+  name: string = backend.type,
+  sizeMiB = fullSizeMiB,
+): void {
   test.runIf(process.platform === "linux")(
-    `${backend.type}: ${sizeMiB} MiB up and down take the server less than ${maxGrowthMiB} MiB of memory`,
+    `${name}: ${sizeMiB} MiB up and down take the server less than ${maxGrowthMiB} MiB of memory`,
     async () => {
       const { pid, port, stop } = await serve(backend, {
         STORAGE_MAX_UPLOAD_BYTES: String(2 * sizeMiB * mebibyte),
       });
       try {
         const before = await residentMiB(pid);
-        expect(await upload(port, true)).toBe(200);
-        expect(await upload(port, false)).toBe(200);
-        expect(await download(port)).toEqual({ size: sizeMiB * mebibyte, crc: expectedCrc() });
+        expect(await upload(port, sizeMiB, true)).toBe(200);
+        expect(await upload(port, sizeMiB, false)).toBe(200);
+        expect(await download(port)).toEqual({ size: sizeMiB * mebibyte, crc: crcOf(sizeMiB) });
         const after = await residentMiB(pid);
         expect(after.peak - before.now).toBeLessThan(maxGrowthMiB);
       } finally {
