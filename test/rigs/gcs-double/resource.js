@@ -64,11 +64,13 @@ const known = new Set([
  */
 export function partOf(value, fields) {
   if (fields === null || fields === "*") return value;
+  for (const name of fields.match(/[A-Za-z0-9]+/g) ?? []) {
+    if (!known.has(name)) throw invalid(`Invalid field selection ${name}`);
+  }
   if (Array.isArray(value)) return value.map((each) => partOf(each, fields));
   if (typeof value !== "object" || value === null) return value;
   const members = new Map(Object.entries(value));
   const chosen = splitFields(fields).flatMap(([name, inner]) => {
-    if (!known.has(name)) throw invalid(`Invalid field selection ${name}`);
     return members.has(name) ? [[name, partOf(members.get(name), inner)]] : [];
   });
   return Object.fromEntries(chosen);
