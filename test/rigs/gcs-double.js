@@ -23,7 +23,7 @@ import { stayWhenRunDirectly } from "./stay.js";
 /**
  * Starts the contract double of Google Cloud Storage. It ends with this process, however that ends.
  *
- * @param {{ clockSkewMs?: number, rewriteBytesPerCall?: number, isOpen?: boolean }} [options]
+ * @param {{ clockSkewMs?: number, rewriteBytesPerCall?: number, keepsAtMost?: number, isOpen?: boolean }} [options]
  * @returns {Promise<GcsDoubleRig>}
  */
 export async function startGcsDouble(options = {}) {

@@ -21,6 +21,7 @@ import { Uploads } from "./uploads.js";
  * @property {string} folder - for large content.
  * @property {number} [clockSkewMs] - by how much the service's clock is ahead.
  * @property {number} [rewriteBytesPerCall]
+ * @property {number} [keepsAtMost] - bytes of one chunk of a session; the service may keep less than it got.
  * @property {boolean} [isOpen] - whether nobody needs to say who he is, as with an emulator.
  */
 
@@ -50,7 +51,7 @@ export class GcsDouble {
     this.accounts = new Accounts(this.#now);
     this.owner = this.accounts.add("owner", true);
     this.stranger = this.accounts.add("stranger", false);
-    this.#uploads = new Uploads(this.#bucket, options.folder);
+    this.#uploads = new Uploads(this.#bucket, options);
     this.#rewrites = new Rewrites(options.rewriteBytesPerCall ?? 1_048_576);
     this.#server.on("request", (request, response) => void this.#serve(request, response));
     this.#server.on("checkContinue", (request, response) => {

@@ -19,6 +19,7 @@ export class Session {
   /** @type {"open" | "cancelled" | "done"} */
   state = "open";
   #writer;
+  #keepsAtMost;
   #table;
   #name;
   #metadata;
@@ -30,9 +31,10 @@ export class Session {
 
   /**
    * @param {import("./object-table.js").ObjectTable} table
-   * @param {{ name: string, metadata: Record<string, unknown>, query: URLSearchParams, folder: string }} upload
+   * @param {{ name: string, metadata: Record<string, unknown>, query: URLSearchParams, folder: string, keepsAtMost: number }} upload
    */
-  constructor(table, { name, metadata, query, folder }) {
+  constructor(table, { name, metadata, query, folder, keepsAtMost }) {
+    this.#keepsAtMost = keepsAtMost;
     this.#table = table;
     this.#name = name;
     this.#metadata = metadata;
@@ -95,7 +97,8 @@ export class Session {
       const rule = "is required to be equal or greater than 262144, except for the final request";
       throw new Refusal(400, "badRequest", `Invalid request. The number of bytes uploaded ${rule}.`);
     }
-    const whole = isLast ? Number.POSITIVE_INFINITY : Math.floor((end + 1) / unit) * unit;
+    const most = Math.floor(Math.min(end + 1, this.#writer.size + this.#keepsAtMost) / unit) * unit;
+    const whole = isLast ? Number.POSITIVE_INFINITY : most;
     let skip = this.#writer.size - start;
     /** @type {Buffer[]} */
     let held = [];

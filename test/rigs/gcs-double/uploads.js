@@ -16,11 +16,16 @@ import { Session } from "./session.js";
 export class Uploads {
   #table;
   #folder;
+  #keepsAtMost;
   /** @type {Map<string, { session: Session, query: URLSearchParams }>} */
   #sessions = new Map();
 
-  /** @param {import("./object-table.js").ObjectTable} table @param {string} folder */
-  constructor(table, folder) {
+  /**
+   * @param {import("./object-table.js").ObjectTable} table
+   * @param {{ folder: string, keepsAtMost?: number | undefined }} options
+   */
+  constructor(table, { folder, keepsAtMost = Number.POSITIVE_INFINITY }) {
+    this.#keepsAtMost = keepsAtMost;
     this.#table = table;
     this.#folder = folder;
   }
@@ -116,7 +121,13 @@ export class Uploads {
     const metadata = { ...(type !== undefined && { contentType: type }), ...given };
     const name = this.#table.check(nameOf(metadata, query), metadata);
     this.#table.checkConditions(name, query);
-    const session = new Session(this.#table, { name, metadata, query, folder: this.#folder });
+    const session = new Session(this.#table, {
+      name,
+      metadata,
+      query,
+      folder: this.#folder,
+      keepsAtMost: this.#keepsAtMost,
+    });
     this.#sessions.set(session.id, { session, query });
     const own = new URLSearchParams({ uploadType: "resumable", name, upload_id: session.id });
     const location = `http://${request.headers.host}/upload/storage/v1/b/${this.#table.bucket}/o?${own}`;

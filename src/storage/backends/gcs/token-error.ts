@@ -4,7 +4,8 @@ import { networkFailure } from "./network-failure.js";
 
 /** True when the default chain found nothing at all. */
 export function isNoCredentials(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("Could not load the default credentials");
+  // The SDK puts whatever came into the message, text or not.
+  return error instanceof Error && String(error.message).startsWith("Could not load the default credentials");
 }
 
 /** Why there is no token, without the SDK's own error, which holds the request and what signed it. */

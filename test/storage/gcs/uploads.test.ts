@@ -1,0 +1,191 @@
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { checksumOf, type ObjectStat, parseKey, Storage, timeout } from "svc-infra/storage";
+import { GcsBackend } from "svc-infra/storage/gcs";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type FaultProxy, startFaultProxy } from "../../rigs/fault-proxy.js";
+import { type DoubleState, startGcsDouble } from "../../rigs/gcs-double.js";
+
+const rig = await startGcsDouble();
+const { bucket, endpoint, owner } = rig;
+const mebibyte = 1_048_576;
+let proxy: FaultProxy;
+let backend: GcsBackend;
+let storage: Storage;
+
+beforeEach(async () => {
+  proxy = await startFaultProxy(endpoint);
+  backend = new GcsBackend({ bucket, endpoint: proxy.endpoint, credentials: owner });
+  storage = new Storage(backend);
+});
+afterEach(async () => {
+  await storage.close();
+  await proxy.stop();
+});
+afterAll(() => rig.stop());
+
+/** Bytes that are nowhere the same. */
+function bytesOf(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (let at = 0; at + 4 <= size; at += 4) bytes.writeUInt32LE(Math.imul(at, 2_654_435_761) >>> 0, at);
+  return bytes;
+}
+
+async function* piecesOf(bytes: Buffer, pieceBytes = 70_001): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+/** What the service has, once it has heard of everything that was sent. */
+async function settledState(isSettled: (state: DoubleState) => boolean): Promise<DoubleState> {
+  for (;;) {
+    const state = await rig.state();
+    if (isSettled(state)) return state;
+    await sleep(10);
+  }
+}
+
+describe("a stream", () => {
+  it.each([8 * mebibyte - 1, 8 * mebibyte, 8 * mebibyte + 1, 16 * mebibyte, 20_000_003])(
+    "of %i bytes comes back whole",
+    async (size) => {
+      const bytes = bytesOf(size);
+      await storage.put("stream", piecesOf(bytes));
+      expect(Buffer.compare(Buffer.from(await storage.get("stream")), bytes)).toBe(0);
+    },
+  );
+
+  it("that fits into one request takes one, and its checksum is kept", async () => {
+    const bytes = bytesOf(100_000);
+    const before = await rig.state();
+    const { checksum } = await storage.put("short", piecesOf(bytes));
+    const after = await rig.state();
+    expect(after["upload multipart"]).toBe((before["upload multipart"] ?? 0) + 1);
+    expect(after["upload resumable"]).toBe(before["upload resumable"]);
+    expect([checksum, (await storage.getMetadata("short")).checksum]).toEqual([
+      checksumOf(bytes),
+      checksumOf(bytes),
+    ]);
+  });
+
+  it("that fails on the way leaves nothing, and its session is cancelled", async () => {
+    const source = async function* () {
+      yield* piecesOf(bytesOf(17 * mebibyte));
+      throw new Error("the source failed");
+    };
+    await expect(storage.put("failed", source())).rejects.toMatchObject({ code: "source_failed" });
+    const { objects } = await settledState(({ sessions }) => sessions === 0);
+    expect(objects).not.toContain("failed");
+    expect(proxy.visits.at(-1)?.method).toBe("DELETE");
+  });
+
+  it("that is aborted while a chunk is on its way stops it, leaves nothing, and its session is cancelled", async () => {
+    const controller = new AbortController();
+    let given = 0;
+    const source = async function* () {
+      for await (const piece of piecesOf(bytesOf(30 * mebibyte))) {
+        given += piece.byteLength;
+        if (given > 17 * mebibyte) controller.abort();
+        yield piece;
+      }
+    };
+    const write = storage.put("aborted", Readable.from(source()), { signal: controller.signal });
+    await expect(write).rejects.toMatchObject({ code: "aborted" });
+    const { objects } = await settledState(({ sessions }) => sessions === 0);
+    expect(objects).not.toContain("aborted");
+  });
+
+  it("goes on where the service says, when it kept less than it got", async () => {
+    const sparing = await startGcsDouble({ keepsAtMost: 3 * mebibyte });
+    const spared = new Storage(
+      new GcsBackend({ bucket, endpoint: sparing.endpoint, credentials: sparing.owner }),
+    );
+    const bytes = bytesOf(17 * mebibyte);
+    await spared.put("spared", piecesOf(bytes));
+    expect(Buffer.compare(Buffer.from(await spared.get("spared")), bytes)).toBe(0);
+    await spared.close();
+    await sparing.stop();
+  });
+
+  it("of which the service lost what it had is unavailable, and its session is cancelled", async () => {
+    let puts = 0;
+    proxy.plan.mix(1, (_, { method }) =>
+      method === "PUT" && puts++ === 1
+        ? { kind: "answer", status: 308, headers: { "content-length": "0" } }
+        : undefined,
+    );
+    const write = storage.put("lost", piecesOf(bytesOf(17 * mebibyte)));
+    await expect(write).rejects.toMatchObject({ code: "unavailable" });
+    await settledState(({ sessions }) => sessions === 0);
+  });
+});
+
+describe("a large buffer", () => {
+  it("goes in chunks, and has its checksum, also under a timeout", async () => {
+    const bytes = bytesOf(20 * mebibyte + 5);
+    for (const each of [storage, storage.with(timeout(20_000))]) {
+      const { checksum, size } = await each.put("buffer", bytes);
+      expect([checksum, size]).toEqual([checksumOf(bytes), bytes.length]);
+      expect(Buffer.compare(Buffer.from(await each.get("buffer")), bytes)).toBe(0);
+    }
+  });
+
+  it("tells of progress as its bytes go, so that a slow way is no dead one", async () => {
+    const bytes = bytesOf(9 * mebibyte);
+    proxy.plan.mix(1, (_, { method }) =>
+      method === "PUT" ? { kind: "throttle", bytesPerSecond: 2 * mebibyte } : undefined,
+    );
+    const { size } = await storage.with(timeout(3500)).put("slow", bytes);
+    expect(size).toBe(bytes.length);
+  });
+});
+
+describe("a change whose last byte has gone", () => {
+  const given = {
+    contentType: "text/plain",
+    filename: undefined,
+    metadata: {},
+    ifAbsent: false,
+    ifMatch: undefined,
+  };
+
+  it.each([
+    ["write", (signal: AbortSignal) => backend.write(parseKey("late"), bodyOf("new"), { ...given, signal })],
+    ["copy", (signal: AbortSignal) => backend.copy(parseKey("from"), parseKey("late"), { ...given, signal })],
+  ] as const)("resolves although the signal of the %s fires, for it is done", async (_, change) => {
+    await storage.put("from", "new");
+    await storage.delete("late");
+    const controller = new AbortController();
+    proxy.plan.next({ kind: "delay", ms: 300 });
+    const changing: Promise<ObjectStat> = change(controller.signal);
+    setTimeout(() => controller.abort(), 100);
+    const { etag } = await changing;
+    expect((await storage.getMetadata("late")).etag).toBe(etag);
+  });
+});
+
+it("of writers that create one object in streams larger than a chunk exactly one wins", async () => {
+  const writers = Array.from({ length: 6 }, (_, index) =>
+    storage.put("created", piecesOf(Buffer.alloc(9 * mebibyte, index)), { ifAbsent: true }),
+  );
+  const outcomes = await Promise.allSettled(writers);
+  const winner = outcomes.findIndex(({ status }) => status === "fulfilled");
+  expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  for (const outcome of outcomes) {
+    if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "precondition_failed" });
+  }
+  expect((await storage.get("created"))[0]).toBe(winner);
+  await settledState(({ sessions }) => sessions === 0);
+});
+
+function bodyOf(text: string) {
+  const bytes = Buffer.from(text);
+  return {
+    bytes,
+    size: bytes.length,
+    replayable: true,
+    checksum: () => checksumOf(bytes),
+    async *open() {
+      yield bytes;
+    },
+  };
+}
