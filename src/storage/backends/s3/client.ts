@@ -47,9 +47,15 @@ export class S3Client {
   readonly #signer = new RequestSigner();
   readonly #pools = new Map<string, Pool>();
   #isClosed = false;
+  #isBucketSeen = false;
 
   constructor(options: S3ClientOptions) {
     this.#options = options;
+  }
+
+  /** Whether the service has said yes to anything yet. */
+  get isBucketSeen(): boolean {
+    return this.#isBucketSeen;
   }
 
   /** The whole answer. @throws S3Error when it says no. */
@@ -92,13 +98,18 @@ export class S3Client {
 
   /** A service that knows where the bucket is says so; the call is then made there. */
   async #ask(call: S3Call, streams: boolean): Promise<OpenResponse> {
-    const response = await this.#exchange(call, streams);
-    if (response.status < 300) return response;
-    const error = errorOf(whole(response));
+    const first = await this.#exchange(call, streams);
+    if (isYes(first)) return this.#note(first);
+    const error = errorOf(whole(first));
     if (!this.#isMoved(error) || !isReplayable(call.payload)) throw error;
     const second = await this.#exchange(call, streams);
-    if (second.status < 300) return second;
+    if (isYes(second)) return this.#note(second);
     throw errorOf(whole(second));
+  }
+
+  #note(response: OpenResponse): OpenResponse {
+    this.#isBucketSeen = true;
+    return response;
   }
 
   #isMoved({ status, region }: S3Error): boolean {
@@ -160,6 +171,10 @@ export class S3Client {
 /** undici takes any iterable; its types do not say so. */
 function iterable(outgoing: Outgoing): NonNullable<Dispatcher.DispatchOptions["body"]> {
   return outgoing as unknown as Uint8Array;
+}
+
+function isYes({ status }: OpenResponse): boolean {
+  return status < 300;
 }
 
 function whole(response: OpenResponse): S3Response {

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { S3Credentials } from "./credentials.js";
 import type { HmacKey } from "./hmac-key.js";
+import { NameSets, type SignedNames } from "./signed-names.js";
 import { SigningKeys } from "./signing-key.js";
 import type { SigningTime } from "./signing-time.js";
 import { encodeText } from "./uri.js";
@@ -31,28 +32,10 @@ export interface Signature {
   readonly time: SigningTime;
 }
 
-/** Proxies may change these on the way. */
-const unsigned = new Set([
-  "authorization",
-  "cache-control",
-  "connection",
-  "expect",
-  "from",
-  "keep-alive",
-  "max-forwards",
-  "pragma",
-  "referer",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "user-agent",
-  "x-amzn-trace-id",
-]);
-
 /** Signs requests to S3 by AWS Signature Version 4. */
 export class RequestSigner {
   readonly #keys = new SigningKeys();
+  readonly #names = new NameSets();
 
   /** Adds the date, the hash of the payload and the signature to the headers of the request. */
   addHeaders(request: SignableRequest, payloadHash: string, by: Signature): void {
@@ -61,11 +44,11 @@ export class RequestSigner {
     headers["x-amz-content-sha256"] = payloadHash;
     headers["x-amz-date"] = time.long;
     if (credentials.sessionToken !== undefined) headers["x-amz-security-token"] = credentials.sessionToken;
-    const names = signedNames(headers);
+    const names = this.#names.of(headers);
     const { key, scope, credential } = this.#keys.get(credentials, time.day, region);
     const text = canonicalRequest(request, request.query, names, payloadHash);
     const signature = sign(key, time, scope, text);
-    headers.authorization = `${algorithm} Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+    headers.authorization = `${algorithm} Credential=${credential}, SignedHeaders=${names.joined}, Signature=${signature}`;
   }
 
   /**
@@ -77,7 +60,7 @@ export class RequestSigner {
   signQuery(request: SignableRequest, expiresIn: number, by: Signature): string {
     const { credentials, region, time } = by;
     const { key, scope, queryCredential } = this.#keys.get(credentials, time.day, region);
-    const names = signedNames(request.headers);
+    const names = this.#names.of(request.headers);
     const own = ownQuery(credentials, queryCredential, time, expiresIn, names);
     const query = request.query === "" ? own : merge(own, request.query);
     const text = canonicalRequest(request, query, names, unsignedPayload);
@@ -90,10 +73,10 @@ function ownQuery(
   credential: string,
   time: SigningTime,
   expiresIn: number,
-  names: readonly string[],
+  names: SignedNames,
 ): string {
   const token = sessionToken === undefined ? "" : `&X-Amz-Security-Token=${encodeText(sessionToken)}`;
-  return `X-Amz-Algorithm=${algorithm}&X-Amz-Credential=${credential}&X-Amz-Date=${time.long}&X-Amz-Expires=${expiresIn}${token}&X-Amz-SignedHeaders=${names.join("%3B")}`;
+  return `X-Amz-Algorithm=${algorithm}&X-Amz-Credential=${credential}&X-Amz-Date=${time.long}&X-Amz-Expires=${expiresIn}${token}&X-Amz-SignedHeaders=${names.list.join("%3B")}`;
 }
 
 /** Both in order, put in the order of their names. */
@@ -107,24 +90,15 @@ function byName(a: string, b: string): number {
   return first < second ? -1 : 1;
 }
 
-function signedNames(headers: Headers): string[] {
-  const names = Object.keys(headers).filter(isSigned);
-  return names.length < 2 ? names : names.sort();
-}
-
-function isSigned(name: string): boolean {
-  return !unsigned.has(name) && !name.startsWith("proxy-") && !name.startsWith("sec-");
-}
-
 function canonicalRequest(
   { method, path, headers }: SignableRequest,
   query: string,
-  names: readonly string[],
+  names: SignedNames,
   payloadHash: string,
 ): string {
   let text = `${method}\n${path}\n${query}\n`;
-  for (const name of names) text += `${name}:${canonicalValue(headers[name] ?? "")}\n`;
-  return `${text}\n${names.join(";")}\n${payloadHash}`;
+  for (const name of names.list) text += `${name}:${canonicalValue(headers[name] ?? "")}\n`;
+  return `${text}\n${names.joined}\n${payloadHash}`;
 }
 
 const hasOddSpaces = /^ | $| {2}|\t/;

@@ -21,7 +21,7 @@ export async function writeObject(
   body: Body,
   options: WriteOptions,
 ): Promise<ObjectStat> {
-  await checkVersion(access, key, options);
+  if (options.ifMatch !== undefined) await checkVersion(access, key, options);
   const canSplit = access.traits.conditionalComplete || !isConditional(options);
   const partBytes = partBytesFor(body.size, access.partBytes, access.traits.maxParts);
   const isLarge = body.size !== undefined && body.size > partBytes;
