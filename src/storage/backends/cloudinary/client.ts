@@ -130,6 +130,8 @@ export class CloudinaryClient {
 
   async #request(url: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
     if (this.#isClosed) throw refusal("unavailable", "the storage has been closed");
+    // Also for calls that are not signed: whether the package is there must not depend on the call.
+    await loadSdk();
     return request(url, { ...options, dispatcher: this.#agent });
   }
 }

@@ -1,0 +1,249 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { checksumOf, parseKey } from "svc-infra/storage";
+import { describe, expect, it } from "vitest";
+import { fresh, png } from "./fresh-backend.js";
+
+const chunkBytes = 5 * 1024 * 1024;
+
+/** Pieces of 64 KiB, one at a time; `watch` sees how much has been asked for. */
+async function* pieces(content: Buffer, watch: (bytes: number) => void = () => undefined) {
+  for (let at = 0; at < content.length; at += 65_536) {
+    watch(at);
+    yield content.subarray(at, at + 65_536);
+  }
+}
+
+describe("a large upload", () => {
+  const content = randomBytes(chunkBytes * 3 + 1234);
+
+  it("goes in chunks, of which the last one makes it visible, and one is in memory at most", async () => {
+    const { storage, double } = await fresh({ chunkBytes });
+    const seen: { asked: number; sent: number; assets: number }[] = [];
+    const source = pieces(content, (asked) => {
+      const sent = double.visits.filter(({ target }) => target.endsWith("/raw/upload")).length;
+      seen.push({ asked, sent, assets: double.assets.size });
+    });
+    const stored = await storage.put("big.bin", source);
+    expect(stored.size).toBe(content.length);
+    expect(double.visits.filter(({ target }) => target.endsWith("/raw/upload"))).toHaveLength(4);
+    for (const { asked, sent, assets } of seen) {
+      expect(assets).toBe(0);
+      expect(asked - sent * chunkBytes).toBeLessThanOrEqual(chunkBytes + 65_536);
+    }
+    expect(Buffer.from(await storage.get("big.bin")).equals(content)).toBe(true);
+    expect(await storage.getMetadata("big.bin")).toEqual(expect.objectContaining({ etag: stored.etag }));
+  });
+
+  it.each([
+    ["of exactly one chunk", chunkBytes, 1],
+    ["of one byte more", chunkBytes + 1, 2],
+    ["of exactly two chunks", chunkBytes * 2, 2],
+  ])("%s comes back", async (_what, size, requests) => {
+    const { storage, double } = await fresh({ chunkBytes });
+    for (const body of [content.subarray(0, size), pieces(content.subarray(0, size))]) {
+      double.visits.length = 0;
+      await storage.put("a.bin", body);
+      expect(double.visits).toHaveLength(requests);
+      expect(Buffer.from(await storage.get("a.bin")).equals(content.subarray(0, size))).toBe(true);
+    }
+  });
+
+  it("that fails or is aborted half-way leaves the old object and nothing else", async () => {
+    const { storage, double } = await fresh({ chunkBytes });
+    await storage.put("a.bin", "old");
+    async function* failing() {
+      yield* pieces(content);
+      throw new Error("the source failed");
+    }
+    await expect(storage.put("a.bin", failing())).rejects.toMatchObject({ code: "source_failed" });
+    const controller = new AbortController();
+    async function* leaving() {
+      yield* pieces(content);
+      controller.abort();
+      yield Buffer.from("x");
+      await sleep(10_000);
+    }
+    const put = storage.put("a.bin", leaving(), { signal: controller.signal });
+    await expect(put).rejects.toMatchObject({ code: "aborted" });
+    expect(double.assets.size).toBe(1);
+    expect(Buffer.from(await storage.get("a.bin")).toString()).toBe("old");
+  });
+
+  it("of an image in chunks is looked at as a whole", async () => {
+    const { storage } = await fresh({ chunkBytes });
+    const image = Buffer.concat([png(), content]);
+    await storage.put("a.png", pieces(image));
+    expect(Buffer.from(await storage.get("a.png")).equals(image)).toBe(true);
+    await expect(storage.put("a.png", pieces(content))).rejects.toMatchObject({ code: "unsupported_type" });
+  });
+});
+
+describe("a reader", () => {
+  const content = randomBytes(3_000_000);
+
+  it.each([
+    ["ignores ranges", {}],
+    ["honours ranges", { honoursRanges: true }],
+    ["sends to another address", { redirects: true }],
+    ["sends to another address that honours ranges", { redirects: true, honoursRanges: true }],
+  ])("gets what it asked for of a service that %s", async (_what, account) => {
+    const { storage } = await fresh({}, account);
+    await storage.put("a.bin", content);
+    expect(Buffer.from(await storage.get("a.bin")).equals(content)).toBe(true);
+    for (const [start, end] of [
+      [0, 0],
+      [1_000_000, 1_000_999],
+      [100, 2_500_000],
+      [2_999_999, undefined],
+    ] as const) {
+      const { body } = await storage.open("a.bin", { range: { start, end } });
+      const expected = content.subarray(start, (end ?? content.length) + 1);
+      expect(Buffer.from(await body.bytes()).equals(expected), `${start}-${end}`).toBe(true);
+    }
+    const { body } = await storage.open("a.bin", { range: { suffix: 10 } });
+    expect(Buffer.from(await body.bytes()).equals(content.subarray(-10))).toBe(true);
+  });
+
+  it("gets description and content of one version, also while the object is replaced again and again", async () => {
+    const { storage } = await fresh();
+    const put = (turn: number) =>
+      storage.put("a.txt", `${turn}`.padStart(40, "0"), { metadata: { turn: String(turn) } });
+    await put(0);
+    let isDone = false;
+    const writing = (async () => {
+      for (let turn = 1; !isDone; turn++) {
+        await put(turn);
+        await sleep((turn % 4) * 5);
+      }
+    })();
+    let read = 0;
+    for (let turn = 0; turn < 100; turn++) {
+      const opened = await storage.open("a.txt").catch(() => undefined);
+      if (opened === undefined) continue;
+      expect(Number(await opened.body.text())).toBe(Number(opened.metadata.turn));
+      read += 1;
+    }
+    isDone = true;
+    await writing;
+    expect(read).toBeGreaterThan(0);
+  });
+
+  it("of a large object that was replaced by one of the same length gets the new one whole", async () => {
+    const { storage, double, backend } = await fresh({ chunkBytes });
+    const versions = [randomBytes(chunkBytes + 10), randomBytes(chunkBytes + 10)];
+    await storage.put("a.bin", pieces(versions[0] ?? content));
+    const { get } = double.assets;
+    let looked = 0;
+    double.assets.get = (...address) => {
+      const asset = get.call(double.assets, ...address);
+      // Between the first look and the download.
+      if (++looked === 1)
+        double.assets.put({ ...asset, version: asset.version + 1, content: versions[1] ?? content });
+      return asset;
+    };
+    const whole = { range: undefined, ifMatch: undefined, signal: undefined };
+    const opened = await backend.read(parseKey("a.bin"), whole);
+    const arrived: Uint8Array[] = [];
+    for await (const piece of opened.body) arrived.push(piece);
+    expect(Buffer.concat(arrived).equals(versions[1] ?? content)).toBe(true);
+    expect(looked).toBeGreaterThan(2);
+  });
+
+  it("is told when what is stored no longer has its checksum", async () => {
+    const { storage, double } = await fresh();
+    await storage.put("a.txt", "content");
+    const asset = double.assets.get("raw", "authenticated", "files/a.txt");
+    double.assets.put({ ...asset, content: Buffer.from("CONTENT") });
+    const corrupt = expect.objectContaining({ code: expect.stringMatching(/^(?:corrupt|unavailable)$/) });
+    await expect(storage.get("a.txt")).rejects.toEqual(corrupt);
+  });
+});
+
+describe("a description", () => {
+  it("is plain where it is ASCII, for other tools that read it", async () => {
+    const { storage, double } = await fresh();
+    const metadata = {
+      title: "a=b|c, 100%",
+      owner: "Zoë",
+      blank: " ",
+      empty: "",
+      odd: "utf-8:x",
+      html: "<b>&\\",
+    };
+    await storage.put("a.txt", "content", { metadata, filename: "report 1.txt" });
+    const { context } = double.assets.get("raw", "authenticated", "files/a.txt");
+    expect(context).toMatchObject({
+      title: "a=b|c, 100%",
+      owner: "utf-8:Wm/Dqw".replace("/", "_"),
+      "svc.name": "report 1.txt",
+      "svc.type": "text/plain; charset=utf-8",
+      "svc.crc32": checksumOf(Buffer.from("content")).slice("crc32:".length),
+    });
+    expect({ ...(await storage.getMetadata("a.txt")).metadata }).toEqual(metadata);
+  });
+
+  it("that Cloudinary could not keep is refused before a byte moves", async () => {
+    const { storage, double } = await fresh();
+    for (const long of ["x".repeat(1025), "é".repeat(600), "=".repeat(513)]) {
+      const put = storage.put("a.txt", "content", { metadata: { long } });
+      await expect(put).rejects.toMatchObject({ code: "invalid_argument", message: /'long'.*1,024/ });
+    }
+    expect(double.visits).toEqual([]);
+    await storage.put("a.txt", "content", { metadata: { long: "x".repeat(1024) } });
+  });
+
+  it("of an empty file says that it is empty, although a byte stands for it", async () => {
+    const { storage, double } = await fresh();
+    expect((await storage.put("empty.txt", "")).size).toBe(0);
+    expect(double.assets.get("raw", "authenticated", "files/empty.txt").content.length).toBe(1);
+    await storage.copy("empty.txt", "copy.txt");
+    const { items } = await storage.list();
+    expect(items.map(({ size }) => size)).toEqual([0, 0]);
+    expect(await storage.get("copy.txt")).toHaveLength(0);
+  });
+});
+
+describe("a copy", () => {
+  it("moves no byte through this process, also to and from a key that has no room in its address", async () => {
+    const { storage } = await fresh();
+    const long = `${"folder/".repeat(100)}a.txt`;
+    await storage.put("a.txt", "content", { metadata: { one: "1" } });
+    await storage.copy("a.txt", long);
+    await storage.copy(long, "b.txt");
+    expect(await storage.listKeys()).toEqual(["a.txt", "b.txt", long]);
+    const { metadata, body } = await storage.open("b.txt");
+    expect([{ ...metadata }, await body.text()]).toEqual([{ one: "1" }, "content"]);
+  });
+
+  it("of a source that is replaced meanwhile has the content and the description of one version", async () => {
+    const { storage, double } = await fresh();
+    await storage.put("a.txt", "old", { metadata: { version: "old" } });
+    const { get } = double.assets;
+    let looked = 0;
+    double.assets.get = (...address) => {
+      const asset = get.call(double.assets, ...address);
+      const context = { ...asset.context, version: "new" };
+      if (++looked === 1) double.assets.put({ ...asset, content: Buffer.from("new"), context });
+      return asset;
+    };
+    await storage.copy("a.txt", "b.txt");
+    expect(double.assets.get("raw", "authenticated", "files/b.txt")).toMatchObject({
+      content: Buffer.from("new"),
+      context: { version: "new" },
+    });
+  });
+});
+
+it("create-if-absent is refused to everybody, for it cannot be decided there", async () => {
+  const { storage, double } = await fresh();
+  const writers = Array.from({ length: 100 }, (_, index) =>
+    // @ts-expect-error the capability `ifAbsent` is false
+    storage.put("one", String(index), { ifAbsent: true }),
+  );
+  const outcomes = await Promise.allSettled(writers);
+  expect(outcomes.every((each) => each.status === "rejected" && each.reason.code === "unsupported")).toBe(
+    true,
+  );
+  expect(double.visits).toEqual([]);
+});
