@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { AzureBackend } from "svc-infra/storage/azure";
 import { CloudinaryBackend } from "svc-infra/storage/cloudinary";
 import { GcsBackend } from "svc-infra/storage/gcs";
 import { LocalBackend } from "svc-infra/storage/local";
@@ -21,6 +22,7 @@ const page = fileURLToPath(new URL("../docs/capabilities.md", import.meta.url));
 export const rows = [
   { service: "memory", backend: new MemoryBackend(), maxBytes: "longest buffer of Node" },
   { service: "local", backend: new LocalBackend() },
+  { service: "azure", backend: new AzureBackend({ container: "any", account: "any", accountKey: "any=" }) },
   ...s3Providers.map((provider) => ({
     service: `s3 (${provider})`,
     backend: new S3Backend({ provider, bucket: "any", endpoint: "https://s3.example.com" }),

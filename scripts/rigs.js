@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { installAzurite, isAzuriteInstalled } from "../test/rigs/azurite-install.js";
 import { say } from "./prepare.js";
 
 const servicePolicy = "/usr/sbin/policy-rc.d";
@@ -8,6 +9,7 @@ const servicePolicy = "/usr/sbin/policy-rc.d";
 /** Programs of Debian that tests run for real: the packages, their commands, and the suites that need them. */
 const rigs = [
   { packages: ["strace"], commands: ["strace"], suites: ["test/faults/local-sync-order.test.ts"] },
+  { packages: ["openssl"], commands: ["openssl"], suites: ["test/storage/azure/tokens.test.ts"] },
   {
     packages: ["radosgw", "ceph-mon", "ceph-osd", "ceph-common"],
     commands: ["radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool"],
@@ -28,6 +30,7 @@ const rigs = [
 export function prepareRigs() {
   const leftOut = [];
   const failed = [];
+  prepareAzurite();
   for (const rig of rigs.filter(({ commands }) => !commands.every(isOnPath))) {
     if (!isRoot()) {
       say(`Not installed: ${rig.packages.join(", ")}. Left out: ${rig.suites.join(", ")}.`);
@@ -36,6 +39,18 @@ export function prepareRigs() {
     } else if (!withoutServices(() => install(rig))) failed.push(...rig.packages);
   }
   return { leftOut, failed };
+}
+
+/** Here, so that suites that run side by side do not each install it. When it fails, the suites that need it do, too. */
+function prepareAzurite() {
+  try {
+    if (!isAzuriteInstalled()) {
+      say("Installing the emulator Azurite from its package-lock.json ...");
+      installAzurite();
+    }
+  } catch (error) {
+    say(String(error));
+  }
 }
 
 function install({ packages, commands }) {

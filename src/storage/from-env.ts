@@ -57,8 +57,7 @@ interface BackendRow<T extends BackendType> {
   readonly required: Required<T> | ((own: Partial<BackendSettings<T>>) => Required<T>);
   /** Whether the kit signs its URLs, so that production needs a secret. */
   readonly signsWithSecret: boolean;
-  /** Absent where this version has no such backend. */
-  readonly create?: (own: BackendSettings<T>, settings: StorageSettings) => Promise<StorageBackend>;
+  readonly create: (own: BackendSettings<T>, settings: StorageSettings) => Promise<StorageBackend>;
 }
 
 type Required<T extends BackendType> = readonly (keyof BackendSettings<T>)[];
@@ -115,10 +114,15 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
   azure: {
     place: "container",
-    within: ["account"],
+    within: ["account", "endpoint"],
     detectedBy: ["STORAGE_AZURE_CONTAINER"],
-    required: ["container"],
+    required: ({ connectionString }) =>
+      connectionString === undefined ? ["container", "account"] : ["container"],
     signsWithSecret: false,
+    create: async (own, settings) => {
+      const { AzureBackend, azureOptionsOf } = await import("./backends/azure/index.js");
+      return new AzureBackend({ ...azureOptionsOf(own), secrets: signingOf(settings).secrets });
+    },
   },
   memory: {
     detectedBy: [],
@@ -227,8 +231,7 @@ async function build<T extends BackendType>(type: T, draft: Draft): Promise<Conf
   const detection = explain(choice, own ?? {});
   if (own !== undefined) problems.push(...detection.missing.map((name) => isMissing(name, detection)));
   problems.push(...findUnsafe(draft));
-  if (row.create === undefined) problems.push(isUnavailable(choice));
-  if (problems.length > 0 || own === undefined || settings === undefined || row.create === undefined) {
+  if (problems.length > 0 || own === undefined || settings === undefined) {
     throw new ConfigurationError(problems);
   }
   return { backend: await row.create(own, settings), settings, detection };
@@ -260,11 +263,6 @@ function explain({ type, because }: Choice, own: object): Detection {
 
 function isMissing(name: string, { type, because }: Detection): ConfigurationProblem {
   return { name, message: `is not set, and ${type} needs it (${because})` };
-}
-
-function isUnavailable({ type, because, source }: Choice): ConfigurationProblem {
-  const message = `the backend '${type}' is not available in this version (${because})`;
-  return { name: source ?? "STORAGE_BACKEND", message };
 }
 
 function signingOf({ baseUrl, signingSecret }: StorageSettings) {

@@ -59,7 +59,12 @@ describe("detection", () => {
     expect(detectBackend({ AWS_ACCESS_KEY_ID: "id" }).missing).toEqual(["STORAGE_S3_BUCKET"]);
     expect(detectBackend({ STORAGE_S3_BUCKET: "b" }).missing).toEqual([]);
     expect(detectBackend({}, { backend: "s3", bucket: "b" }).missing).toEqual([]);
-    expect(detectBackend({ STORAGE_BACKEND: "azure" }).missing).toEqual(["STORAGE_AZURE_CONTAINER"]);
+    const named = { STORAGE_AZURE_CONTAINER: "c", STORAGE_AZURE_CONNECTION_STRING: "AccountName=a" };
+    expect(detectBackend(named).missing).toEqual([]);
+    expect(detectBackend({ STORAGE_BACKEND: "azure" }).missing).toEqual([
+      "STORAGE_AZURE_CONTAINER",
+      "STORAGE_AZURE_ACCOUNT",
+    ]);
     const cloudinary = { STORAGE_BACKEND: "cloudinary", STORAGE_CLOUDINARY_API_KEY: "key" };
     const missing = ["STORAGE_CLOUDINARY_CLOUD_NAME", "STORAGE_CLOUDINARY_API_SECRET"];
     expect(detectBackend(cloudinary).missing).toEqual(missing);
@@ -72,12 +77,6 @@ describe("the error", () => {
     const { message, variables } = await failureOf({ AWS_ACCESS_KEY_ID: "id" });
     expect(variables).toContain("STORAGE_S3_BUCKET");
     expect(message).toContain("STORAGE_S3_BUCKET: is not set, and s3 needs it (AWS_ACCESS_KEY_ID is set)");
-  });
-
-  it.each(["azure"] as const)("of %s says that it is not available here", async (backend) => {
-    expect((await failureOf({ STORAGE_BACKEND: backend })).message).toMatch(
-      new RegExp(`STORAGE_BACKEND: the backend '${backend}' is not available in this version`),
-    );
   });
 
   it("of a CLOUDINARY_URL that is none names it and does not tell it", async () => {

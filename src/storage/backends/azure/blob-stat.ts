@@ -1,0 +1,37 @@
+import type { ObjectDescription, ObjectStat } from "../../backend.js";
+import type { Checksum } from "../../checksum.js";
+import type { Key } from "../../key.js";
+import { AzureError } from "./azure-error.js";
+import { keptMetadata } from "./blob-description.js";
+
+/** What the service tells of a blob when it is read or asked for. */
+export interface BlobAnswer {
+  readonly etag?: string;
+  readonly lastModified?: Date;
+  readonly contentType?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** @param size - of the whole blob, in bytes. */
+export function statOfAnswer(key: Key, answer: BlobAnswer, size: number): ObjectStat {
+  const { contentType = "application/octet-stream", metadata } = answer;
+  return { key, size, contentType, ...versionOf(answer), ...keptMetadata(metadata) };
+}
+
+/** What an object is that has just been written. */
+export function statOfWritten(
+  key: Key,
+  answer: BlobAnswer,
+  { contentType, filename, metadata }: ObjectDescription,
+  content: { readonly size: number; readonly checksum: Checksum | undefined },
+): ObjectStat {
+  const { size, checksum } = content;
+  return { key, size, contentType, ...versionOf(answer), filename, metadata, checksum };
+}
+
+function versionOf({ etag, lastModified }: BlobAnswer): Pick<ObjectStat, "etag" | "lastModified"> {
+  if (etag === undefined || lastModified === undefined) {
+    throw new AzureError("unknown", { explanation: "the service's answer names no version" });
+  }
+  return { etag: etag.replace(/^"|"$/g, ""), lastModified };
+}

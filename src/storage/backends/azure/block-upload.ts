@@ -1,0 +1,124 @@
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { unlessAborted } from "../../abortable.js";
+import type { Bytes, CallOptions } from "../../backend.js";
+import { Block, outgoing } from "./block.js";
+import { Cancellation } from "./cancellation.js";
+import { type AzureService, blobOf } from "./service.js";
+
+/** How content is cut. */
+export interface BlockLimits {
+  readonly blockBytes: number;
+  /** Blocks that are on their way at once; one more is being filled. */
+  readonly blocksAtOnce: number;
+}
+
+/** All ids of one blob must have the same length. */
+const scopeBytes = 20;
+
+/** What ids of blocks that belong together begin with. */
+export function newScope(): Buffer {
+  return randomBytes(scopeBytes);
+}
+
+/** The ids of so many blocks, in their order. */
+export function blockIds(scope: Buffer, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => blockId(scope, index));
+}
+
+function blockId(scope: Buffer, index: number): string {
+  const id = Buffer.alloc(scopeBytes + 4);
+  scope.copy(id);
+  id.writeUInt32BE(index, scopeBytes);
+  return id.toString("base64");
+}
+
+/** Blocks of one content on their way to a blob. Nothing of them is visible before they are committed. */
+export class BlockUpload {
+  readonly #service: AzureService;
+  readonly #name: string;
+  readonly #limits: BlockLimits;
+  readonly #scope: Buffer;
+  readonly #onProgress: (() => void) | undefined;
+  readonly #cancellation: Cancellation;
+  readonly #onTheirWay = new Set<Promise<void>>();
+  readonly #free: Block[] = [];
+  #count = 0;
+
+  constructor(
+    service: AzureService,
+    name: string,
+    options: CallOptions & { readonly limits: BlockLimits; readonly scope: Buffer },
+  ) {
+    this.#service = service;
+    this.#name = name;
+    this.#limits = options.limits;
+    this.#scope = options.scope;
+    this.#onProgress = options.onProgress;
+    this.#cancellation = new Cancellation(options.signal);
+  }
+
+  /** Blocks that were sent. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Sends all but the last block of a content, and gives that one back; it is the only one when none was sent. */
+  async sendAllButLast(source: Bytes): Promise<Block> {
+    let block = this.#take();
+    for await (const piece of source) {
+      for (let at = 0; at < piece.byteLength; ) {
+        if (block.isFull) {
+          await this.send(block);
+          block = this.#take();
+        }
+        at += block.append(at === 0 ? piece : piece.subarray(at));
+      }
+    }
+    return block;
+  }
+
+  /** Begins to send a block; waits while as many as may are on their way. */
+  async send(block: Block): Promise<void> {
+    const sending: Promise<void> = this.#stage(block, this.#count++).then(() => {
+      this.#onTheirWay.delete(sending);
+    });
+    this.#onTheirWay.add(sending);
+    // Whoever waits next is told.
+    sending.catch(() => undefined);
+    if (this.#onTheirWay.size >= this.#limits.blocksAtOnce) await this.#wait(Promise.race(this.#onTheirWay));
+  }
+
+  /** Waits until all blocks have arrived; their ids. */
+  async arrived(): Promise<string[]> {
+    await this.#wait(Promise.all(this.#onTheirWay));
+    this.#cancellation.end();
+    return blockIds(this.#scope, this.#count);
+  }
+
+  /** Stops what is on its way. */
+  cancel(): void {
+    this.#cancellation.cancel(new Error("the content is not complete"));
+  }
+
+  #wait(promise: Promise<unknown>): Promise<unknown> {
+    return unlessAborted(() => promise, this.#cancellation.signal);
+  }
+
+  async #stage(block: Block, index: number): Promise<void> {
+    const onProgress = this.#onProgress;
+    await this.#service.send(this.#cancellation.signal, async (container, abortSignal) => {
+      const content = () => Readable.from(outgoing(block.bytes, { onProgress }));
+      await blobOf(container, this.#name).stageBlock(blockId(this.#scope, index), content, block.length, {
+        abortSignal,
+      });
+    });
+    onProgress?.();
+    block.clear();
+    this.#free.push(block);
+  }
+
+  #take(): Block {
+    return this.#free.pop() ?? new Block(this.#limits.blockBytes);
+  }
+}

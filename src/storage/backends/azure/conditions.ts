@@ -1,0 +1,17 @@
+import type { WriteConditions } from "../../backend.js";
+import { refusal } from "./azure-error.js";
+
+/** Conditions as the SDK takes them; decided by the service with the publication. */
+export function requestConditions({ ifAbsent, ifMatch }: WriteConditions): {
+  ifMatch?: string;
+  ifNoneMatch?: string;
+} {
+  if (ifMatch !== undefined) return { ifMatch: quotedEtag(ifMatch) };
+  return ifAbsent ? { ifNoneMatch: "*" } : {};
+}
+
+/** The ETag in quotes. What cannot be one (RFC 9110 §8.8.3) is no version that is there. */
+export function quotedEtag(etag: string): string {
+  if (/^[\x21\x23-\x7e]+$/.test(etag)) return `"${etag}"`;
+  throw refusal("precondition_failed", "the object is not the version that was asked for");
+}

@@ -1,0 +1,43 @@
+import type { UserDelegationKey } from "@azure/storage-blob";
+import type { AzureService } from "./service.js";
+
+/** The service gives keys for seven days at most, counted by its own clock. */
+const maxLifeMs = 7 * 86_400_000;
+/** So that one key serves for many URLs. */
+const spareMs = 3_600_000;
+/** So that a service whose clock is a little behind takes the key at once. */
+const leadMs = 300_000;
+
+/** The user delegation key that signs where there is no account key: asked for once, and again before it is too old. */
+export class DelegationKeys {
+  readonly #service: AzureService;
+  #expiresAt = 0;
+  #key: Promise<UserDelegationKey> | undefined;
+
+  constructor(service: AzureService) {
+    this.#service = service;
+  }
+
+  /** A key that is good at least until then. */
+  async until(time: Date): Promise<UserDelegationKey> {
+    if (this.#key === undefined || this.#expiresAt < time.getTime()) {
+      const now = Date.now();
+      this.#expiresAt = Math.min(time.getTime() + spareMs, now + maxLifeMs);
+      const begin = Math.max(now - leadMs, this.#expiresAt - maxLifeMs);
+      this.#key = this.#ask(new Date(begin), new Date(this.#expiresAt));
+    }
+    const key = this.#key;
+    try {
+      return await key;
+    } catch (error) {
+      if (this.#key === key) this.#key = undefined;
+      throw error;
+    }
+  }
+
+  #ask(from: Date, until: Date): Promise<UserDelegationKey> {
+    return this.#service.send(undefined, ({ service }, abortSignal) =>
+      service.getUserDelegationKey(from, until, { abortSignal }),
+    );
+  }
+}

@@ -1,0 +1,75 @@
+import type { ContainerListBlobsOptions } from "@azure/storage-blob";
+import type { ListedObject, ListOptions, ListPage } from "../../backend.js";
+import { isKey } from "../../key.js";
+import type { CursorSeal } from "./cursor.js";
+import type { AzureService, OpenContainer } from "./service.js";
+
+/** What the service gives of a page. */
+interface Segment {
+  readonly blobs: readonly { readonly name: string; readonly properties: BlobProperties }[];
+  readonly prefixes: readonly { readonly name: string }[];
+  /** Where the next one begins. */
+  readonly marker: string | undefined;
+}
+
+interface BlobProperties {
+  readonly contentLength?: number;
+  readonly lastModified: Date;
+}
+
+/** One page. The service may give less than was asked for, and names that are no keys are left out: then it is asked on. */
+export async function listBlobs(
+  service: AzureService,
+  seal: CursorSeal,
+  options: ListOptions,
+): Promise<ListPage> {
+  const { prefix, delimiter, limit, signal } = options;
+  let marker = options.cursor === undefined ? undefined : seal.open(options, options.cursor);
+  const items: ListedObject[] = [];
+  const prefixes: string[] = [];
+  do {
+    const left = limit - items.length - prefixes.length;
+    const segment = await service.send(signal, (container, abortSignal) =>
+      nextSegment(container, { prefix, delimiter, marker, size: left, abortSignal }),
+    );
+    items.push(...segment.blobs.flatMap(listed));
+    prefixes.push(...segment.prefixes.map(({ name }) => name).filter(isStartOfKeys));
+    marker = segment.marker;
+  } while (marker !== undefined && items.length + prefixes.length < limit);
+  return { items, prefixes, cursor: marker === undefined ? undefined : seal.close(options, marker) };
+}
+
+interface SegmentOptions {
+  readonly prefix: string;
+  readonly delimiter: "/" | undefined;
+  readonly marker: string | undefined;
+  readonly size: number;
+  readonly abortSignal: AbortSignal;
+}
+
+async function nextSegment({ client }: OpenContainer, options: SegmentOptions): Promise<Segment> {
+  const { prefix, delimiter, marker, size, abortSignal } = options;
+  const listing: ContainerListBlobsOptions = { prefix, abortSignal };
+  const paging = { maxPageSize: size, ...(marker !== undefined && { continuationToken: marker }) };
+  if (delimiter === undefined) {
+    const { value } = await client.listBlobsFlat(listing).byPage(paging).next();
+    return { blobs: value.segment.blobItems, prefixes: [], marker: markerOf(value.continuationToken) };
+  }
+  const { value } = await client.listBlobsByHierarchy(delimiter, listing).byPage(paging).next();
+  const { blobItems, blobPrefixes = [] } = value.segment;
+  return { blobs: blobItems, prefixes: blobPrefixes, marker: markerOf(value.continuationToken) };
+}
+
+function markerOf(token: string | undefined): string | undefined {
+  return token === "" ? undefined : token;
+}
+
+function listed({ name, properties }: Segment["blobs"][number]): ListedObject[] {
+  if (!isKey(name)) return [];
+  return [{ key: name, size: properties.contentLength ?? 0, lastModified: properties.lastModified }];
+}
+
+/** Those of other programs' names lead to nothing. */
+function isStartOfKeys(start: string): boolean {
+  return isKey(start.slice(0, -1));
+}

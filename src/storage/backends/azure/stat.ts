@@ -1,0 +1,16 @@
+import type { CallOptions, ObjectStat } from "../../backend.js";
+import type { Key } from "../../key.js";
+import { statOfAnswer } from "./blob-stat.js";
+import { type AzureService, blobOf } from "./service.js";
+
+/** What an object is, by one request. */
+export async function statBlob(
+  service: AzureService,
+  key: Key,
+  { signal }: CallOptions,
+): Promise<ObjectStat> {
+  const answer = await service.send(signal, (container, abortSignal) =>
+    blobOf(container, key).getProperties({ abortSignal }),
+  );
+  return statOfAnswer(key, answer, answer.contentLength ?? 0);
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import type { CallOptions, ObjectDescription } from "../../backend.js";
+import { type Key, reservedSegment } from "../../key.js";
+import { parseMetadata } from "../../metadata.js";
+import { type AzureError, isFailure, refusal } from "./azure-error.js";
+import { removeBlob } from "./remove.js";
+import { type AzureService, blobOf } from "./service.js";
+
+/** What is known of an upload in parts; a blob that no key can name says so as long as the upload is under way. */
+export interface UploadRecord {
+  readonly description: ObjectDescription;
+  /** Marks its parts. */
+  readonly secret: Buffer;
+}
+
+const idBytes = 24;
+const maxRecordBytes = 65_536;
+
+/** Keeps a new record; its id. */
+export async function createRecord(
+  service: AzureService,
+  key: Key,
+  { signal, ...description }: ObjectDescription & CallOptions,
+): Promise<string> {
+  const id = randomBytes(idBytes).toString("base64url");
+  const { contentType, filename, metadata } = description;
+  const secret = randomBytes(32).toString("base64url");
+  const text = JSON.stringify({ key, contentType, filename, metadata, secret });
+  const blobHTTPHeaders = { blobContentType: "application/json" };
+  await service.send(signal, (container, abortSignal) =>
+    blobOf(container, nameOf(id)).upload(text, Buffer.byteLength(text), { blobHTTPHeaders, abortSignal }),
+  );
+  return id;
+}
+
+/** @throws AzureError `not_found` where there is none, or it is another key's. */
+export async function findRecord(
+  service: AzureService,
+  key: Key,
+  id: string,
+  { signal }: CallOptions,
+): Promise<UploadRecord> {
+  checkId(id);
+  try {
+    const text = await service.send(signal, async (container, abortSignal) => {
+      const options = { abortSignal, maxRetryRequests: 0 };
+      const answer = await blobOf(container, nameOf(id)).download(0, maxRecordBytes, options);
+      return textOf(answer.readableStreamBody);
+    });
+    return parseRecord(text, key);
+  } catch (error) {
+    throw isFailure(error, "not_found") ? noUpload() : error;
+  }
+}
+
+/** Idempotent. */
+export async function removeRecord(service: AzureService, id: string, options: CallOptions): Promise<void> {
+  await removeBlob(service, nameOf(id), options);
+}
+
+async function textOf(body: NodeJS.ReadableStream | undefined): Promise<string> {
+  const pieces: Buffer[] = [];
+  if (body instanceof Readable) for await (const piece of body) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+function parseRecord(text: string, key: Key): UploadRecord {
+  const { key: named, contentType, filename, metadata, secret } = JSON.parse(text);
+  if (named !== key) throw noUpload();
+  const description = {
+    contentType: String(contentType),
+    filename: filename?.toString(),
+    metadata: parseMetadata(metadata),
+  };
+  return { description, secret: Buffer.from(String(secret), "base64url") };
+}
+
+function nameOf(id: string): string {
+  return `${reservedSegment}/uploads/${id}`;
+}
+
+function checkId(id: string): void {
+  if (!/^[A-Za-z0-9_-]{32}$/.test(id)) throw noUpload();
+}
+
+function noUpload(): AzureError {
+  return refusal("not_found", "there is no such upload");
+}
