@@ -32,7 +32,7 @@ const bucketName = "svc-infra";
  * do not say it does not know.
  */
 export class GcsDouble {
-  #server = http.createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 });
+  #server = http.createServer({ keepAliveTimeout: 3000, requestTimeout: 0 });
   #bucket = new ObjectTable(bucketName);
   #options;
   #now;

@@ -77,7 +77,7 @@ describe("a URL", () => {
     expect(Buffer.from(await storage.get("direct.txt")).toString()).toBe("sent directly");
   });
 
-  it("of an endpoint with a path or a slash at its end is sound", async () => {
+  it("of an endpoint with a slash at its end is sound", async () => {
     const slashed = new Storage(new GcsBackend({ bucket, endpoint: `${endpoint}/`, credentials: owner }));
     const { url = "" } = await slashed.put("slashed", "content");
     expect((await fetch(url)).status).toBe(200);

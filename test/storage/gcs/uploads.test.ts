@@ -9,6 +9,13 @@ import { type DoubleState, startGcsDouble } from "../../rigs/gcs-double.js";
 const rig = await startGcsDouble();
 const { bucket, endpoint, owner } = rig;
 const mebibyte = 1_048_576;
+const given = {
+  contentType: "text/plain",
+  filename: undefined,
+  metadata: {},
+  ifAbsent: false,
+  ifMatch: undefined,
+};
 let proxy: FaultProxy;
 let backend: GcsBackend;
 let storage: Storage;
@@ -106,6 +113,20 @@ describe("a stream", () => {
     await sparing.stop();
   });
 
+  it("whose session breaks while its source hangs fails at once, and surely was not done", async () => {
+    const source = async function* () {
+      yield bytesOf(9 * mebibyte);
+      await new Promise(() => undefined);
+    };
+    proxy.plan.mix(1, (_, { method }) => (method === "PUT" ? { kind: "cutUp", share: 0.5 } : undefined));
+    const body = { ...bodyOf(""), bytes: undefined, size: undefined, replayable: false, open: source };
+    const error = await backend
+      .write(parseKey("hanging"), body, { ...given, signal: undefined })
+      .catch((each) => each);
+    expect(backend.classify(error)).toMatchObject({ code: "unavailable", applied: false });
+    await settledState(({ sessions }) => sessions === 0);
+  });
+
   it("of which the service lost what it had is unavailable, and its session is cancelled", async () => {
     let puts = 0;
     proxy.plan.mix(1, (_, { method }) =>
@@ -140,14 +161,6 @@ describe("a large buffer", () => {
 });
 
 describe("a change whose last byte has gone", () => {
-  const given = {
-    contentType: "text/plain",
-    filename: undefined,
-    metadata: {},
-    ifAbsent: false,
-    ifMatch: undefined,
-  };
-
   it.each([
     ["write", (signal: AbortSignal) => backend.write(parseKey("late"), bodyOf("new"), { ...given, signal })],
     ["copy", (signal: AbortSignal) => backend.copy(parseKey("from"), parseKey("late"), { ...given, signal })],

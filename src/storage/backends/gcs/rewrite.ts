@@ -33,7 +33,7 @@ export async function rewrite(
     if (answer.done === true) return parseResource(answer.resource);
     if (typeof answer.rewriteToken !== "string")
       throw new GcsError("unavailable", "the copy cannot be gone on with");
-    ({ rewriteToken } = { rewriteToken: answer.rewriteToken });
+    rewriteToken = answer.rewriteToken;
     options.onProgress?.();
   }
 }

@@ -2,6 +2,7 @@ import { createHash, getFips, type Hash, randomBytes } from "node:crypto";
 import { abortable } from "../../abortable.js";
 import type { Body, Bytes, CallOptions, ObjectDescription, WriteConditions } from "../../backend.js";
 import { type Chunk, chunksOf, piecesFrom } from "./chunks.js";
+import { classifyGcsError } from "./classify.js";
 import { committed } from "./commit.js";
 import { GcsError } from "./gcs-error.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
@@ -43,7 +44,8 @@ export class Uploader {
         return await this.#sendOnce(query, first?.pieces ?? [], body, options);
       return await this.#sendChunks(query, first, chunks, body, options);
     } finally {
-      await chunks.return();
+      // Not waited for: a source that hangs would not let go.
+      chunks.return().catch(() => undefined);
     }
   }
 
@@ -95,11 +97,8 @@ export class Uploader {
     options: UploadOptions,
   ): Promise<ObjectResource> {
     const description = toResource(options, body.replayable ? body.checksum() : undefined);
-    const session = await ResumableSession.open(this.#service, this.#paths, {
-      query,
-      description,
-      ...options,
-    });
+    const opening = ResumableSession.open(this.#service, this.#paths, { query, description, ...options });
+    const session = await opening.catch(uncommitted);
     try {
       return await sendAll(session, first, rest, options);
     } catch (error) {
@@ -130,11 +129,18 @@ async function sendAll(
     if (chunk.isLast) return session.finish(chunk, hash?.digest("base64"), options);
     const next = rest.next();
     next.catch(() => undefined);
-    await session.put(chunk, options);
+    await session.put(chunk, options).catch(uncommitted);
     const { value } = await next;
     if (value === undefined) throw new GcsError("unknown", "the source ended without a last chunk");
     chunk = value;
   }
+}
+
+/** Before the last chunk nothing can have been published, whatever happened. */
+function uncommitted(error: unknown): never {
+  const { code, message, retryAfterMs } = classifyGcsError(error);
+  if (code === "unknown" || code === "aborted" || code === "timeout") throw error;
+  throw new GcsError(code, message ?? "the upload was broken off", { retryAfterMs, applied: false });
 }
 
 async function* only(bytes: Uint8Array): Bytes {

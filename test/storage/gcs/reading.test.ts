@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type OpenedFile, Storage } from "svc-infra/storage";
+import { GcsBackend } from "svc-infra/storage/gcs";
+import { afterAll, afterEach, beforeEach, expect, it, vi } from "vitest";
+import { GcsClient } from "../../rigs/gcs-client.js";
+import { startGcsDouble } from "../../rigs/gcs-double.js";
+
+const rig = await startGcsDouble();
+const { bucket, endpoint, owner } = rig;
+const large = Buffer.alloc(30_000_000, "0123456789");
+let storage: Storage;
+
+beforeEach(() => {
+  storage = new Storage(new GcsBackend({ bucket, endpoint, credentials: owner }));
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await storage.close();
+});
+afterAll(() => rig.stop());
+
+async function connectionsUntil(isRight: (connections: number) => boolean): Promise<number> {
+  for (;;) {
+    const { connections } = await rig.state();
+    if (isRight(connections)) return connections;
+    await sleep(10);
+  }
+}
+
+it("bodies that are closed or left early let go of their connections", async () => {
+  await storage.put("large", large);
+  const opened: OpenedFile[] = [];
+  for (let turn = 0; turn < 20; turn++) opened.push(await storage.open("large"));
+  await connectionsUntil((connections) => connections >= 20);
+  for (const [index, { body }] of opened.entries()) {
+    if (index % 2 === 0) await body.close();
+    else for await (const _ of body) break;
+  }
+  await connectionsUntil((connections) => connections < 10);
+});
+
+it("bodies that nobody begins to read let go of their connections after half a minute", async () => {
+  await storage.put("large", large);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const opened: OpenedFile[] = [];
+  for (let turn = 0; turn < 20; turn++) opened.push(await storage.open("large"));
+  vi.advanceTimersByTime(30_001);
+  vi.useRealTimers();
+  await connectionsUntil((connections) => connections < 10);
+  await expect(opened[0]?.body.bytes()).rejects.toMatchObject({ code: "timeout" });
+});
+
+it("an object that is replaced between its description and its content is read as one version", async () => {
+  const versions = [Buffer.alloc(400_000, "a"), Buffer.alloc(500_000, "b")] as const;
+  await storage.put("changing", versions[0]);
+  let isDone = false;
+  const writer = (async () => {
+    for (let turn = 1; !isDone; turn++) await storage.put("changing", versions[turn % 2] ?? "");
+  })();
+  for (let turn = 0; turn < 60; turn++) {
+    const read = await storage.get("changing").catch((error: { code: string }) => error.code);
+    if (typeof read === "string") expect(read).toBe("unavailable");
+    else expect([400_000, 500_000]).toContain(read.length);
+    if (typeof read !== "string") expect(new Set(read).size).toBe(1);
+  }
+  isDone = true;
+  await writer;
+});
+
+it("what somebody stored packed comes as it was stored", async () => {
+  const client = await GcsClient.open(rig);
+  await client.put("packed", "not really gzip");
+  const patch = { method: "PATCH", body: JSON.stringify({ contentEncoding: "gzip" }) };
+  await client.object("packed", "", patch);
+  expect(Buffer.from(await storage.get("packed")).toString()).toBe("not really gzip");
+});
+
+it("metadata that others wrote is shown, and ours is not taken for theirs", async () => {
+  const client = await GcsClient.open(rig);
+  await client.put("foreign", "x");
+  await client.object("foreign", "", {
+    method: "PATCH",
+    body: JSON.stringify({ metadata: { Owner: "Zoë" } }),
+  });
+  const { metadata, checksum, filename } = await storage.getMetadata("foreign");
+  expect([{ ...metadata }, checksum, filename]).toEqual([{ Owner: "Zoë" }, undefined, undefined]);
+  await storage.put("ours", "x", { filename: "a.txt", metadata: { plain: "yes" } });
+  const { metadata: raw } = (await (await client.object("ours")).json()) as { metadata: object };
+  expect(raw).toEqual({ plain: "yes", "svc-infra.filename": "a.txt", "svc-infra.crc32": "crc32:8cdc1683" });
+});
