@@ -73,7 +73,7 @@ async function expectIdle(): Promise<void> {
   await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
   expect(proxy.connections).toBeLessThanOrEqual(64);
   await backend.close();
-  await expect.poll(() => proxy.connections).toBe(0);
+  await expect.poll(() => proxy.connections, { timeout: 10_000 }).toBe(0);
 }
 
 describe(`${operations} operations on a wire on which one request of five fails`, () => {

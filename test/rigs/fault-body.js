@@ -1,7 +1,7 @@
 // @ts-check
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** @typedef {import("node:stream").Readable} Body */
+/** @typedef {AsyncIterable<Buffer>} Body */
 
 /** So long has what goes before a cut to arrive: a reset throws away what was not read yet. */
 const beforeCutMs = 5;
@@ -18,8 +18,7 @@ export class Cut extends Error {}
 export async function* cutAfter(body, bytes) {
   let left = bytes;
   if (left > 0) {
-    // The stream's own end would close the connection in good order.
-    for await (const piece of body.iterator({ destroyOnReturn: false })) {
+    for await (const piece of body) {
       yield piece.subarray(0, left);
       left -= piece.length;
       if (left <= 0) break;

@@ -119,9 +119,13 @@ export class FaultProxy {
     // A connection for each: the server may close an idle one at the wrong moment, a fault that nobody asked for.
     const upstream = http.request({ hostname, port, method, path, headers, agent: false });
     upstream.on("error", () => undefined);
-    response.once("close", () => response.writableFinished || upstream.destroy());
+    response.once("close", () => {
+      if (!response.writableFinished || !upstream.writableFinished) upstream.destroy();
+    });
     const answered = once(upstream, "response");
     const sent = pipeline(bodyUp(request, fault), upstream);
+    // What the server did not want to read must not keep the client from being heard.
+    sent.catch(() => setImmediate(() => request.resume()));
     // A server may answer, and close, before it has read everything.
     await Promise.race([answered, sent.then(() => answered)]);
     const [incoming] = await answered;
@@ -146,8 +150,10 @@ export async function startFaultProxy(target, { seed = 1 } = {}) {
  * @param {Fault | undefined} fault
  */
 function bodyUp(request, fault) {
-  if (fault?.kind === "cutUp") return cutAfter(request, placeIn(fault, request.headers["content-length"]));
-  return fault?.kind === "throttle" ? throttled(request, fault.bytesPerSecond) : request;
+  // The end of the way up is not to end the connection.
+  const body = request.iterator({ destroyOnReturn: false });
+  if (fault?.kind === "cutUp") return cutAfter(body, placeIn(fault, request.headers["content-length"]));
+  return fault?.kind === "throttle" ? throttled(body, fault.bytesPerSecond) : body;
 }
 
 /**

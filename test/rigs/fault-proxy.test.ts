@@ -38,6 +38,11 @@ async function serve(request: http.IncomingMessage, response: http.ServerRespons
   const line = `${request.method} ${request.url}`;
   const one: Seen = { line, host: request.headers.host, bytes: 0, whole: false };
   seen.push(one);
+  if (request.url === "/early") {
+    request.once("data", () => request.pause());
+    response.writeHead(412).end("early");
+    return;
+  }
   try {
     for await (const piece of request) one.bytes += piece.length;
   } catch {
@@ -189,6 +194,14 @@ it("when the client leaves, the connection to the server ends", async () => {
   leaving.abort();
   await asked;
   await expect.poll(connections).toBe(0);
+});
+
+it("when the server answers before it has read the request, the client has the answer and can go on", async () => {
+  const large = Buffer.alloc(20_000_000);
+  expect(await ask("PUT", "/early", large)).toMatchObject({ status: 412, body: Buffer.from("early") });
+  expect((await ask("GET", "/")).body.equals(down)).toBe(true);
+  agent.destroy();
+  await expect.poll(() => [proxy.busy, proxy.connections]).toEqual([[], 0]);
 });
 
 it("when there is no server, the client's connection is reset", async () => {
