@@ -12,6 +12,10 @@ export interface BucketAccess {
   readonly marks: WriteMarks;
   /** Bytes of a part of a large object. */
   readonly partBytes: number;
+  /** Largest object that is copied in one request. */
+  readonly copiedAtOnceBytes: number;
+  /** Bytes of a part of a larger one. */
+  readonly copiedPartBytes: number;
   /** Parts of one object that may be in memory at once. */
   readonly partsAtOnce: number;
 }

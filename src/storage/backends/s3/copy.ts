@@ -2,7 +2,6 @@ import type { CopyOptions, ObjectStat, WriteOptions } from "../../backend.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
-import { maxAtOnceBytes } from "./limits.js";
 import { checkedXml, partQuery } from "./multipart.js";
 import { objectHeaders } from "./object-headers.js";
 import { partBytesFor } from "./parts.js";
@@ -15,9 +14,6 @@ import { type SendPart, UploadInParts } from "./upload-in-parts.js";
 import { encodePath } from "./uri.js";
 import { bareEtag, formatVersion, parseVersion } from "./version.js";
 import { textOf } from "./xml.js";
-
-/** Bytes that the service copies in one request of many. */
-const copiedPartBytes = 536_870_912;
 
 /**
  * Copies an object with its description, inside the service. Where the service cannot decide a condition on the
@@ -33,7 +29,7 @@ export async function copyObject(
   await checkVersion(access, to, options);
   const { conditionalComplete, copyConditions } = access.traits;
   const conditional = isConditional(options);
-  const isLarge = source.size > maxAtOnceBytes;
+  const isLarge = source.size > access.copiedAtOnceBytes;
   if (isLarge && conditional && !conditionalComplete) throw tooLargeToDecide();
   if (isLarge) return copyParts(access, source, to, options);
   if (conditional && copyConditions === undefined) return copyThrough(access, source, to, options);
@@ -97,7 +93,7 @@ function copyParts(
 }
 
 async function* partCopies(access: BucketAccess, source: ObjectStat, to: Key): AsyncGenerator<SendPart> {
-  const partBytes = partBytesFor(source.size, copiedPartBytes, access.traits.maxParts);
+  const partBytes = partBytesFor(source.size, access.copiedPartBytes, access.traits.maxParts);
   for (let start = 0, number = 1; start < source.size; start += partBytes, number++) {
     const end = Math.min(start + partBytes, source.size);
     yield (uploadId, signal) => copyPart(access, { source, to, uploadId, number, start, end, signal });

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { StorageConfigurationError } from "../../error.js";
 
 export interface LocationOptions {
@@ -52,8 +53,9 @@ export class BucketLocation {
 function placeOf({ bucket, endpoint, pathStyle }: LocationOptions, region: string): Place {
   const url = endpoint === undefined || isAws(endpoint) ? awsEndpoint(region) : endpoint;
   const base = url.pathname.replace(/\/+$/, "");
-  // A certificate for `*.s3.amazonaws.com` does not hold for a name with another dot.
-  const isInHost = !pathStyle && !(url.protocol === "https:" && bucket.includes("."));
+  // A certificate for `*.s3.amazonaws.com` does not hold for a name with another dot, and an address has no names.
+  const isUncertain = url.protocol === "https:" && bucket.includes(".");
+  const isInHost = !pathStyle && !isUncertain && isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0;
   if (!isInHost) return { origin: url.origin, host: url.host, basePath: `${base}/${bucket}`, region };
   const host = `${bucket}.${url.host}`;
   return { origin: `${url.protocol}//${host}`, host, basePath: base, region };

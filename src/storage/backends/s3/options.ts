@@ -42,6 +42,9 @@ export interface S3BackendOptions {
   readonly now?: (() => number) | undefined;
 }
 
+/** The service copies parts itself, so that they cost no memory here. */
+const copiedPartBytes = 536_870_912;
+
 const defaultRegion = "us-east-1";
 
 /** Makes all that the verbs share; reaches nothing. */
@@ -61,7 +64,17 @@ export function openAccess(options: S3BackendOptions): BucketAccess {
     idleMs: options.idleBodyMs ?? 10_000,
   });
   const encryption = encryptionHeaders(options.encryption);
-  return { bucket, client, traits, encryption, marks: new WriteMarks(now), partBytes, partsAtOnce };
+  return {
+    bucket,
+    client,
+    traits,
+    encryption,
+    marks: new WriteMarks(now),
+    partBytes,
+    partsAtOnce,
+    copiedAtOnceBytes: maxAtOnceBytes,
+    copiedPartBytes,
+  };
 }
 
 function parseEndpoint(text: string): URL {

@@ -1,0 +1,95 @@
+import { Storage } from "svc-infra/storage";
+import { S3Backend } from "svc-infra/storage/s3";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { sampleBytes } from "#dist/storage/conformance/samples.js";
+import { startCeph } from "../../rigs/ceph.js";
+import { type FaultProxy, startFaultProxy } from "../../rigs/fault-proxy.js";
+import { s3Options } from "../../rigs/s3-options.js";
+import type { S3Rig } from "../../rigs/s3-rig.js";
+
+let rig: S3Rig;
+let proxy: FaultProxy;
+let storage: Storage;
+
+beforeAll(async () => {
+  rig = await startCeph();
+  proxy = await startFaultProxy(rig.endpoint);
+  storage = new Storage(new S3Backend(s3Options(rig, proxy.endpoint)));
+});
+
+afterEach(() => proxy.plan.clear());
+
+afterAll(async () => {
+  await storage.close();
+  await proxy.stop();
+  await rig.stop();
+});
+
+function error(code: string): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>m</Message></Error>`;
+}
+
+/** Answers the completion of uploads in parts. */
+function answerCompletions(fault: { kind: "answer"; status: number; body: string } | { kind: "loseAnswer" }) {
+  proxy.plan.mix(1, (_random, { method, url }) =>
+    method === "POST" && url?.includes("uploadId=") ? fault : undefined,
+  );
+}
+
+it.each([
+  [301, { "x-amz-bucket-region": "eu-west-1" }, ""],
+  [400, {}, "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-3</Region></Error>"],
+  [307, { "x-amz-bucket-region": "eu-west-2" }, error("TemporaryRedirect")],
+])(
+  "%i with a region: the call is signed for that region, and every one after it",
+  async (status, headers, body) => {
+    const own = new Storage(new S3Backend(s3Options(rig, proxy.endpoint)));
+    proxy.plan.next({ kind: "answer", status, headers, body });
+    await own.put("redirected", "content");
+    expect(await own.getUrl("redirected")).toMatch(/X-Amz-Credential=[^&]*eu-west-\d/);
+    expect(Buffer.from(await own.get("redirected")).toString()).toBe("content");
+    await own.close();
+  },
+);
+
+it("301 without a region names the variable", async () => {
+  proxy.plan.next({ kind: "answer", status: 301, body: error("PermanentRedirect") });
+  await expect(storage.get("any")).rejects.toMatchObject({
+    code: "configuration",
+    message: expect.stringContaining("STORAGE_S3_REGION"),
+  });
+});
+
+it.each([
+  ["503 SlowDown", 503, error("SlowDown")],
+  ["429", 429, ""],
+])("%s is rate_limited, with the wait that the service asks for", async (_what, status, body) => {
+  proxy.plan.next({ kind: "answer", status, headers: { "retry-after": "7" }, body });
+  await expect(storage.put("any", "content")).rejects.toMatchObject({
+    code: "rate_limited",
+    retryAfterMs: 7000,
+  });
+});
+
+it("a completion that is answered 200 and then says that it failed has failed, and leaves nothing", async () => {
+  answerCompletions({ kind: "answer", status: 200, body: error("InternalError") });
+  await expect(storage.put("late", sampleBytes(9_000_000))).rejects.toMatchObject({ code: "unavailable" });
+  proxy.plan.clear();
+  expect(await storage.exists("late")).toBe(false);
+});
+
+it("a copy that is answered 200 and then says that it failed has failed", async () => {
+  await storage.put("from", "content");
+  proxy.plan.mix(1, (_random, { method }) =>
+    method === "PUT" ? { kind: "answer", status: 200, body: error("SlowDown") } : undefined,
+  );
+  await expect(storage.copy("from", "to")).rejects.toMatchObject({ code: "rate_limited" });
+});
+
+it("a completion whose answer is lost is told from one that was not done by the object itself", async () => {
+  answerCompletions({ kind: "loseAnswer" });
+  const bytes = sampleBytes(9_000_000);
+  await storage.put("lost", bytes);
+  proxy.plan.clear();
+  expect(Buffer.compare(await storage.get("lost"), bytes)).toBe(0);
+});

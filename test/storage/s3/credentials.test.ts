@@ -1,0 +1,69 @@
+import { S3Backend } from "svc-infra/storage/s3";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { credentialChain } from "#dist/storage/backends/s3/credential-chain.js";
+import type { S3Credentials } from "#dist/storage/backends/s3/credentials.js";
+import { RenewedCredentials } from "#dist/storage/backends/s3/renewed-credentials.js";
+
+const minute = 60_000;
+
+function keys(accessKeyId: string, endsAt?: number): S3Credentials {
+  const expiration = endsAt === undefined ? undefined : new Date(endsAt);
+  return { accessKeyId, secretAccessKey: "secret", sessionToken: "token", expiration };
+}
+
+describe("keys that end", () => {
+  it("are asked for once, also by many at once, and again five minutes before their end", async () => {
+    let now = 0;
+    let asked = 0;
+    const source = new RenewedCredentials(
+      async () => keys(`key-${++asked}`, now + 60 * minute),
+      () => now,
+    );
+    expect(source.current()).toBeUndefined();
+    const all = await Promise.all([source.get(), source.get(), source.get()]);
+    expect(all.map(({ accessKeyId }) => accessKeyId)).toEqual(["key-1", "key-1", "key-1"]);
+    now = 54 * minute;
+    expect(source.current()?.accessKeyId).toBe("key-1");
+    now = 56 * minute;
+    expect(source.current()).toBeUndefined();
+    expect((await source.get()).accessKeyId).toBe("key-2");
+  });
+
+  it("serve until their end when no others can be had, and not longer", async () => {
+    let now = 0;
+    const answers = [keys("first", 10 * minute)];
+    const source = new RenewedCredentials(
+      async () => {
+        const next = answers.shift();
+        if (next === undefined) throw new Error("the service of roles is down");
+        return next;
+      },
+      () => now,
+    );
+    await source.get();
+    now = 9 * minute;
+    expect((await source.get()).accessKeyId).toBe("first");
+    now = 11 * minute;
+    await expect(source.get()).rejects.toThrow("the service of roles is down");
+  });
+});
+
+describe("the official chain", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("finds keys in the environment", async () => {
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "from-the-environment");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
+    vi.stubEnv("AWS_SESSION_TOKEN", "token");
+    expect(await credentialChain("us-east-1")()).toMatchObject({
+      accessKeyId: "from-the-environment",
+      sessionToken: "token",
+    });
+  });
+});
+
+it("one key without the other is refused, by the names of both", () => {
+  for (const half of [{ accessKey: "a" }, { secretKey: "b" }]) {
+    expect(() => new S3Backend({ bucket: "bucket", ...half })).toThrow(/STORAGE_S3_ACCESS_KEY.*SECRET_KEY/);
+  }
+});
