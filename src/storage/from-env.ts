@@ -98,6 +98,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
   cloudinary: {
     place: "cloudName",
+    within: ["folder"],
     detectedBy: ["CLOUDINARY_URL"],
     required: ({ url }) => (url === undefined ? ["cloudName", "apiKey", "apiSecret"] : []),
     signsWithSecret: false,

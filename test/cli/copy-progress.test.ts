@@ -66,6 +66,14 @@ describe("the time left", () => {
     expect(pace.remainingMs({ objects: 100, bytes: 1000 })).toBe(9000);
   });
 
+  it("is that of the bytes while no object is done", () => {
+    const pace = new Pace();
+    pace.add({ objects: 0, bytes: 0 }, 0);
+    pace.add({ objects: 0, bytes: 500 }, 1000);
+    expect(pace.remainingMs({ objects: 3, bytes: 1500 })).toBe(2000);
+    expect(pace.remainingMs({ objects: 3, bytes: 500 })).toBeUndefined();
+  });
+
   it("is unknown while nothing moves, and nothing when all is done", () => {
     const pace = new Pace();
     expect(pace.remainingMs({ objects: 1, bytes: 1 })).toBeUndefined();

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigurationError, type Environment, parseSettings } from "../../kernel/index.js";
-import { backendFromEnv, locationOf } from "../../storage/from-env.js";
+import { backendFromEnv, locationOf, placeOf } from "../../storage/from-env.js";
 import { Storage, stack } from "../../storage/index.js";
 import { backendVariables } from "../../storage/settings.js";
 import { type Side, sideEnvironment } from "./side-environment.js";
@@ -16,7 +16,11 @@ export interface End {
   readonly service: string;
   /** Where its objects are in the service; ends in `/`. */
   readonly path: string;
+  /** Whether {@link service} is known to be the whole truth: an account may be named by a secret alone. */
+  readonly isLocated: boolean;
 }
+
+type Placement = Pick<End, "service" | "path" | "isLocated">;
 
 /**
  * Makes the storage that a URL names. Reaches nothing.
@@ -46,7 +50,7 @@ export async function openEnd(raw: string, side: Side, env: Environment): Promis
  * copied would be found and copied again.
  */
 export function findOverlap(from: End, to: End): string | undefined {
-  if (from.service !== to.service) return undefined;
+  if (!from.isLocated || from.service !== to.service) return undefined;
   if (from.path === to.path) return "is the same place as --from";
   if (to.path.startsWith(from.path)) return "lies inside --from";
   return from.path.startsWith(to.path) ? "holds --from" : undefined;
@@ -57,12 +61,14 @@ export function missingFolder({ service, path }: End): string | undefined {
   return service === "local" && !existsSync(path) ? path : undefined;
 }
 
-function placement({ type, root }: StorageUrl, env: Environment): Pick<End, "service" | "path"> {
+function placement({ type, root }: StorageUrl, env: Environment): Placement {
   if (type === "local") {
     const { basePath } = parseSettings(backendVariables.local, env, {});
-    return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/") };
+    return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/"), isLocated: true };
   }
-  return { service: `${type} ${JSON.stringify(locationOf(type, env))}`, path: root === "" ? "" : `${root}/` };
+  const location = locationOf(type, env);
+  const isLocated = location[placeOf(type) ?? ""] !== undefined;
+  return { service: `${type} ${JSON.stringify(location)}`, path: root === "" ? "" : `${root}/`, isLocated };
 }
 
 function realPath(path: string): string {

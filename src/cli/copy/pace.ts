@@ -36,7 +36,10 @@ export class Pace {
       ),
       timeFor(total.bytes - last.bytes, this.bytesPerSecond),
     ];
-    return times.every((time) => Number.isFinite(time)) ? Math.max(...times) : undefined;
+    // While the first large objects are on their way none is done, and only their bytes tell.
+    const known = times.filter((time) => Number.isFinite(time));
+    const longest = Math.max(0, ...known);
+    return longest === 0 && known.length < times.length ? undefined : longest;
   }
 
   #perSecond(of: (sample: Sample) => number): number {

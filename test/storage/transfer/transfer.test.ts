@@ -1,5 +1,7 @@
-import { PermissionDeniedError, StorageError } from "svc-infra/storage";
+import { PermissionDeniedError, StorageError, stack } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
+import { Backoff } from "#dist/storage/layers/backoff.js";
+import { copyFile } from "#dist/storage/transfer/copy-file.js";
 import { contentsOf, expectSame, fill, memoryEnds, run } from "./ends.js";
 
 describe("a transfer", () => {
@@ -125,6 +127,29 @@ describe("failures", () => {
     await expectSame(source, target);
   });
 
+  it("take back what they counted of an attempt that was in vain", async () => {
+    const { source, target, to } = memoryEnds();
+    await source.put("large", Buffer.alloc(2_000_000, 7));
+    let failures = 1;
+    const write = to.write.bind(to);
+    to.write = async (key, body, options) => {
+      if (failures-- === 0) return write(key, body, options);
+      for await (const piece of body.open()) expect(piece.byteLength).toBeGreaterThan(0);
+      throw new StorageError({ message: "later" }, "unavailable");
+    };
+    let moved = 0;
+    const backoff = new Backoff({ baseDelayMs: 1 });
+    const { signal } = new AbortController();
+    await copyFile({ source, target }, "large", {
+      backoff,
+      signal,
+      onBytes: (bytes) => {
+        moved += bytes;
+      },
+    });
+    expect(moved).toBe(2_000_000);
+  });
+
   it("of everything end the transfer when it is hopeless", async () => {
     const { source, target, to } = memoryEnds();
     for (let index = 0; index < 300; index++) await source.put(`k${index}`, "x");
@@ -144,6 +169,19 @@ describe("failures", () => {
     await expect(run({ source, target })).rejects.toMatchObject({ code: "permission_denied" });
     expect(to.count("write")).toBe(0);
   });
+});
+
+it("the source's checksum is known to the target before the first byte", async () => {
+  const { source, target, to } = memoryEnds();
+  const { checksum } = await source.put("large", Buffer.alloc(2_000_000, 7));
+  const expected: unknown[] = [];
+  const write = to.write.bind(to);
+  to.write = (key, body, options) => {
+    expected.push(body.expected);
+    return write(key, body, options);
+  };
+  await run({ source, target: target.with(...stack({ retry: {}, timeoutMs: 30_000 })) });
+  expect(expected).toEqual([checksum]);
 });
 
 describe("a signal", () => {
