@@ -24,6 +24,8 @@ function expiryOf({ searchParams }: URL): number {
   if (own !== null) return Number(own);
   const unixTime = searchParams.get("expires_at");
   if (unixTime !== null) return Number(unixTime);
+  const ofAzure = searchParams.get("se");
+  if (ofAzure !== null) return Date.parse(ofAzure) / 1000;
   const vendor = searchParams.has("X-Goog-Date") ? "X-Goog" : "X-Amz";
   const [, date = "", time = ""] =
     /^([0-9]{8}T)([0-9]{6}Z)$/.exec(searchParams.get(`${vendor}-Date`) ?? "") ?? [];

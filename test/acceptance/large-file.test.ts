@@ -1,4 +1,4 @@
 import { runLargeFile } from "./large-file.js";
-import { gcs, local } from "./served-backends.js";
+import { azure, gcs, local } from "./served-backends.js";
 
-for (const backend of [local, gcs]) runLargeFile(backend);
+for (const backend of [local, gcs, azure]) runLargeFile(backend);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { startAzurite } from "../rigs/azurite.js";
 import { startCeph } from "../rigs/ceph.js";
 import { startCloudinaryDouble } from "../rigs/cloudinary-double.js";
 import { startGcsDouble } from "../rigs/gcs-double.js";
@@ -54,3 +55,6 @@ export const cloudinary: ServedBackend = {
     return { env: double.env, stop: () => double.stop() };
   },
 };
+
+/** Azure Blob Storage as its official emulator serves it. */
+export const azure: ServedBackend = { type: "azure", name: "AzureBackend", start: () => startAzurite() };

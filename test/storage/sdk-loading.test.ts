@@ -10,6 +10,11 @@ const hooks = fileURLToPath(new URL("./sdk-hooks.js", import.meta.url));
 const providers = [
   { package: "cloudinary", settings: { backend: "cloudinary", url: "cloudinary://key:secret@cloud" } },
   { package: "@google-cloud/storage", settings: { backend: "gcs", bucket: "any" } },
+  {
+    package: "@azure/storage-blob",
+    settings: { backend: "azure", container: "any", account: "any", accountKey: "any=" },
+  },
+  { package: "@azure/identity", settings: { backend: "azure", container: "any", account: "any" } },
 ] as const;
 
 /** Runs a module in a process of its own and answers what it prints, and which packages it loads. */
