@@ -186,6 +186,14 @@ describe("on the way", () => {
     },
   );
 
+  it("the time to wait may be a date", async () => {
+    const date = new Date(Date.now() + 3_600_000).toUTCString();
+    proxy.plan.next({ kind: "answer", status: 503, headers: { "retry-after": date }, body: "{}" });
+    const { retryAfterMs = 0 } = await failureOf(storage.list());
+    expect(retryAfterMs).toBeGreaterThan(3_000_000);
+    expect(retryAfterMs).toBeLessThanOrEqual(3_600_000);
+  });
+
   it("403 of a rate limit is rate_limited", async () => {
     const body = JSON.stringify({ error: { code: 403, errors: [{ reason: "userRateLimitExceeded" }] } });
     proxy.plan.next({ kind: "answer", status: 403, body });

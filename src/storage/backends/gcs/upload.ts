@@ -68,7 +68,7 @@ export class Uploader {
     };
     const head = Buffer.from(
       `--${boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(resource)}\r\n` +
-        `--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`,
+        `--${boundary}\r\ncontent-type: ${options.contentType}\r\n\r\n`,
     );
     const parts = [head, ...pieces, Buffer.from(`\r\n--${boundary}--\r\n`)];
     const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
