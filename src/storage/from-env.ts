@@ -49,7 +49,7 @@ export interface Fallback {
 interface BackendRow<T extends BackendType> {
   /** The setting that says where in the service its objects are, as `s3://bucket` does; absent where there is one place. */
   readonly place?: keyof BackendSettings<T> & string;
-  /** The settings that say which of several services the place is in. */
+  /** The settings that say which of several services or accounts the place is in, also secrets that hold that. */
   readonly within?: readonly (keyof BackendSettings<T> & string)[];
   /** Any of these makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
@@ -98,7 +98,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
   cloudinary: {
     place: "cloudName",
-    within: ["folder"],
+    within: ["url", "folder"],
     detectedBy: ["CLOUDINARY_URL"],
     required: ({ url }) => (url === undefined ? ["cloudName", "apiKey", "apiSecret"] : []),
     signsWithSecret: false,
@@ -115,7 +115,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   },
   azure: {
     place: "container",
-    within: ["account", "endpoint"],
+    within: ["connectionString", "account", "endpoint"],
     detectedBy: ["STORAGE_AZURE_CONTAINER"],
     required: ({ connectionString }) =>
       connectionString === undefined ? ["container", "account"] : ["container"],

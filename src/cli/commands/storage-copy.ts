@@ -8,7 +8,7 @@ import {
 } from "../../kernel/index.js";
 import { Storage } from "../../storage/index.js";
 import { Journal } from "../../storage/transfer/journal.js";
-import { Transfer } from "../../storage/transfer/transfer.js";
+import { Transfer, type TransferOptions } from "../../storage/transfer/transfer.js";
 import { copyHelp } from "../copy/copy-help.js";
 import { type CopyReport, describeReport, reportOf } from "../copy/copy-report.js";
 import { journalPath, routeOf } from "../copy/journal-path.js";
@@ -99,35 +99,40 @@ async function emptied(end: End): Promise<End> {
 }
 
 async function transfer(ends: Ends, options: CopyOptions, signal: AbortSignal): Promise<void> {
-  const { from, to } = ends;
   const journal = await openJournal(ends, options);
-  const transfer = new Transfer({
-    source: from.storage,
-    target: to.storage,
-    prefix: options.prefix,
-    concurrency: concurrencyOf(options) ?? 1,
-    isVerified: options.verify === true,
-    isDryRun: options.dryRun === true,
-    journal,
-    signal,
-    ...(options.dryRun && !options.json ? { onCopied: sayWouldCopy } : {}),
-  });
+  const transfer = new Transfer(transferOptions(ends, options, journal, signal));
   const startedAt = performance.now();
   const progress = new Progress(transfer.state, process.stderr);
-  const failure = await transfer.run().then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  progress.end();
-  journal?.close();
-  const isComplete = failure === undefined && !signal.aborted;
-  const run = { from: from.label, to: to.label, isDryRun: options.dryRun === true, isComplete };
-  conclude(
-    reportOf(transfer.state, { ...run, durationMs: Math.round(performance.now() - startedAt) }),
-    options,
+  let isComplete = false;
+  try {
+    await transfer.run();
+    isComplete = !signal.aborted;
+  } finally {
+    progress.end();
+    journal?.close();
+    const durationMs = Math.round(performance.now() - startedAt);
+    const run = { from: ends.from.label, to: ends.to.label, isDryRun: options.dryRun === true };
+    conclude(reportOf(transfer.state, { ...run, isComplete, durationMs }), options, journal);
+  }
+}
+
+function transferOptions(
+  { from, to }: Ends,
+  { prefix, verify, dryRun, json, ...options }: CopyOptions,
+  journal: Journal | undefined,
+  signal: AbortSignal,
+): TransferOptions {
+  return {
+    source: from.storage,
+    target: to.storage,
+    prefix,
+    concurrency: concurrencyOf(options) ?? 1,
+    isVerified: verify === true,
+    isDryRun: dryRun === true,
     journal,
-  );
-  if (failure !== undefined) throw failure.error;
+    signal,
+    ...(dryRun && !json ? { onCopied: sayWouldCopy } : {}),
+  };
 }
 
 function conclude(report: CopyReport, options: CopyOptions, journal: Journal | undefined): void {
@@ -150,7 +155,7 @@ function sayWouldCopy(key: string, bytes: number): void {
   process.stdout.write(`would copy ${key} (${bytes} bytes)\n`);
 }
 
-function concurrencyOf({ concurrency }: CopyOptions): number | undefined {
+function concurrencyOf({ concurrency }: Pick<CopyOptions, "concurrency">): number | undefined {
   const count = /^[0-9]{1,3}$/.test(concurrency) ? Number(concurrency) : 0;
   return count >= 1 && count <= 256 ? count : undefined;
 }

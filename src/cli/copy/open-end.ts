@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigurationError, type Environment, parseSettings } from "../../kernel/index.js";
-import { backendFromEnv, locationOf, placeOf } from "../../storage/from-env.js";
+import { ConfigurationError, type Environment, parseSettings, Secret } from "../../kernel/index.js";
+import { backendFromEnv, locationOf } from "../../storage/from-env.js";
 import { Storage, stack } from "../../storage/index.js";
 import { backendVariables } from "../../storage/settings.js";
 import { type Side, sideEnvironment } from "./side-environment.js";
@@ -16,11 +17,7 @@ export interface End {
   readonly service: string;
   /** Where its objects are in the service; ends in `/`. */
   readonly path: string;
-  /** Whether {@link service} is known to be the whole truth: an account may be named by a secret alone. */
-  readonly isLocated: boolean;
 }
-
-type Placement = Pick<End, "service" | "path" | "isLocated">;
 
 /**
  * Makes the storage that a URL names. Reaches nothing.
@@ -50,7 +47,7 @@ export async function openEnd(raw: string, side: Side, env: Environment): Promis
  * copied would be found and copied again.
  */
 export function findOverlap(from: End, to: End): string | undefined {
-  if (!from.isLocated || from.service !== to.service) return undefined;
+  if (from.service !== to.service) return undefined;
   if (from.path === to.path) return "is the same place as --from";
   if (to.path.startsWith(from.path)) return "lies inside --from";
   return from.path.startsWith(to.path) ? "holds --from" : undefined;
@@ -61,14 +58,20 @@ export function missingFolder({ service, path }: End): string | undefined {
   return service === "local" && !existsSync(path) ? path : undefined;
 }
 
-function placement({ type, root }: StorageUrl, env: Environment): Placement {
+function placement({ type, root }: StorageUrl, env: Environment): Pick<End, "service" | "path"> {
   if (type === "local") {
     const { basePath } = parseSettings(backendVariables.local, env, {});
-    return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/"), isLocated: true };
+    return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/") };
   }
-  const location = locationOf(type, env);
-  const isLocated = location[placeOf(type) ?? ""] !== undefined;
-  return { service: `${type} ${JSON.stringify(location)}`, path: root === "" ? "" : `${root}/`, isLocated };
+  const location = Object.entries(locationOf(type, env)).map(([name, value]) => [name, withoutSecret(value)]);
+  const service = `${type} ${JSON.stringify(Object.fromEntries(location))}`;
+  return { service, path: root === "" ? "" : `${root}/` };
+}
+
+/** What tells one secret from another and gives none away. */
+function withoutSecret(value: unknown): unknown {
+  if (!(value instanceof Secret)) return value;
+  return createHash("sha256").update(value.reveal()).digest("hex").slice(0, 12);
 }
 
 function realPath(path: string): string {
