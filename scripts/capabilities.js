@@ -39,6 +39,7 @@ export const rows = [
 const meanings = {
   signGet: "`getUrl`: signed URLs that read, and expire",
   signPut: "`getUploadUrl`: signed URLs that write straight to the provider",
+  signSize: "`getUploadUrl` with `size`: only content of that many bytes",
   ifAbsent: "`put` and `copy` with `ifAbsent`: of many writers exactly one wins",
   ifMatch: "`put` and `copy` with `ifMatch`: only over the version with that ETag",
   multipart: "`createUpload`: an upload in parts, which another process may go on with",

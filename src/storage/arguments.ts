@@ -52,8 +52,16 @@ export function toSignOptions(
     download: options.download ?? false,
     filename: parseFilename(options.filename),
     contentType: checkContentType(options.contentType),
+    size: checkUploadSize(options.size),
     transform: options.transform === undefined ? undefined : parseTransform(options.transform),
   };
+}
+
+/** The size of an upload that is announced, or none. */
+function checkUploadSize(size: unknown): number | undefined {
+  if (size === undefined || (typeof size === "number" && Number.isSafeInteger(size) && size >= 0))
+    return size;
+  throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
 }
 
 /** What page is asked for, checked and complete. */

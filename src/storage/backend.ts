@@ -148,6 +148,8 @@ export interface Capabilities {
   readonly signGet: boolean;
   /** Signed URLs that write straight to the provider. */
   readonly signPut: boolean;
+  /** Whether such a URL can say how many bytes must be written. */
+  readonly signSize: boolean;
   /** Create-if-absent that exactly one of many writers wins. */
   readonly ifAbsent: boolean;
   /** Compare-and-swap by ETag. */

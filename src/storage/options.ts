@@ -86,6 +86,8 @@ export interface UploadUrlOptions {
   readonly expiresIn?: number | undefined;
   /** The only type that the upload may have. */
   readonly contentType: string;
+  /** The only number of bytes that the upload may have. */
+  readonly size?: number | undefined;
 }
 
 export interface ListAllOptions extends SignalOption {

@@ -25,6 +25,8 @@ export interface SignOptions {
   readonly filename: string | undefined;
   /** `put`: the content type that must be sent. */
   readonly contentType: string | undefined;
+  /** `put`: how many bytes must be sent; only with the capability `signSize`. */
+  readonly size?: number | undefined;
   /** `get`: what the provider makes of the content before it sends it; only with the capability `transform`. */
   readonly transform: Transform | undefined;
 }
@@ -37,6 +39,7 @@ export interface VerifiedUrl {
   readonly download: boolean;
   readonly filename: string | undefined;
   readonly contentType: string | undefined;
+  readonly size?: number | undefined;
 }
 
 /**
@@ -100,12 +103,13 @@ export class UrlSigner {
       download: parameters.get("download") === "1",
       filename: parameters.get("filename") ?? undefined,
       contentType: parameters.get("type") ?? undefined,
+      size: toSize(parameters.get("size")),
     };
   }
 }
 
 /**
- * The one spelling of the signed parameters, in this order: `expires`, `download`, `filename`, `type`.
+ * The one spelling of the signed parameters, in this order: `expires`, `download`, `filename`, `type`, `size`.
  * As it is signed as text, another order, spelling or repetition is another text and does not verify.
  */
 function queryOf(options: SignOptions, expires: number): string {
@@ -113,7 +117,12 @@ function queryOf(options: SignOptions, expires: number): string {
   if (options.download) query += "&download=1";
   if (options.filename !== undefined) query += `&filename=${encodeURIComponent(options.filename)}`;
   if (options.contentType !== undefined) query += `&type=${encodeURIComponent(options.contentType)}`;
+  if (options.size !== undefined) query += `&size=${options.size}`;
   return query;
+}
+
+function toSize(text: string | null): number | undefined {
+  return text === null ? undefined : Number(text);
 }
 
 const signedQuery = /^(expires=[0-9]{1,11}(?:&[a-z]+=[^&]*)*)&signature=([A-Za-z0-9_-]{43})$/;

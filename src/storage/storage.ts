@@ -206,6 +206,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   ): Promise<string> {
     return this.#run("getUploadUrl", key, {}, () => {
       requireCapability(this.#backend, "signPut");
+      if (options?.size !== undefined) requireCapability(this.#backend, "signSize");
       return this.#sign("put", parseKey(key), options);
     });
   }

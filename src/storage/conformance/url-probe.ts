@@ -1,6 +1,8 @@
 import type { StorageBackend } from "../backend.js";
 import { isKey } from "../key.js";
-import type { UrlSigner } from "../signed-url.js";
+import type { UrlSigner, VerifiedUrl } from "../signed-url.js";
+
+const content = "content";
 
 /** Whether a signed URL is honoured: by the kit's own rules where its route serves them, else by the provider. */
 export async function isHonoured(
@@ -11,7 +13,7 @@ export async function isHonoured(
 ): Promise<boolean> {
   const signer = await backend.signer();
   if (signer !== undefined) return verifies(signer, method, url, contentType);
-  const body = method === "put" ? { body: "content" } : {};
+  const body = method === "put" ? { body: content } : {};
   const headers = contentType === undefined ? {} : { "content-type": contentType };
   const response = await fetch(url, { method: method.toUpperCase(), headers, ...body });
   await response.arrayBuffer();
@@ -25,8 +27,14 @@ function verifies(signer: UrlSigner, method: "get" | "put", url: string, content
   return segments.some((_, index) => {
     const key = segments.slice(index).join("/");
     const verified = isKey(key) ? signer.verify(method, key, query) : undefined;
-    return verified !== undefined && (contentType ?? verified.contentType) === verified.contentType;
+    return verified !== undefined && isAsSigned(verified, contentType);
   });
+}
+
+/** Of what {@link isHonoured} sends. */
+function isAsSigned(verified: VerifiedUrl, contentType: string | undefined): boolean {
+  const size = verified.size ?? content.length;
+  return (contentType ?? verified.contentType) === verified.contentType && size === content.length;
 }
 
 /** URLs that differ from a signed one in one place each. */

@@ -34,8 +34,9 @@ export async function signedRoutes(scope: FastifyInstance, edge: StorageEdge): P
   });
   scope.put("/*", async (request, reply) => {
     const key = path.keyOf(request);
-    const { contentType } = await verify(request, "put", key);
-    if (contentType === undefined || request.headers["content-type"] !== contentType) {
+    const { contentType, size } = await verify(request, "put", key);
+    const isOfType = contentType !== undefined && request.headers["content-type"] === contentType;
+    if (!isOfType || (size !== undefined && request.headers["content-length"] !== String(size))) {
       throw forbidden("the URL is not valid, or not any more");
     }
     const upload = { request, storage, maxBytes: maxUploadBytes, signal: clientSignal(reply) };

@@ -52,6 +52,7 @@ const sourceUrlMs = 3_600_000;
 const fixedCapabilities = {
   signGet: true,
   signPut: false,
+  signSize: false,
   ifAbsent: true,
   ifMatch: true,
   multipart: true,

@@ -51,6 +51,7 @@ export interface CloudinaryBackendOptions extends AccountOptions {
 export const cloudinaryCapabilities = {
   signGet: true,
   signPut: false,
+  signSize: false,
   ifAbsent: false,
   ifMatch: false,
   multipart: false,

@@ -53,6 +53,7 @@ export interface GcsBackendOptions {
 export const gcsCapabilities = {
   signGet: true,
   signPut: true,
+  signSize: false,
   ifAbsent: true,
   ifMatch: true,
   multipart: true,

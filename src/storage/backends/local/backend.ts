@@ -58,6 +58,7 @@ export interface LocalBackendOptions {
 const capabilities = {
   signGet: true,
   signPut: true,
+  signSize: true,
   ifAbsent: true,
   ifMatch: true,
   multipart: true,

@@ -49,6 +49,7 @@ export interface MemoryBackendOptions {
 export const memoryCapabilities = {
   signGet: true,
   signPut: true,
+  signSize: true,
   ifAbsent: true,
   ifMatch: true,
   multipart: true,

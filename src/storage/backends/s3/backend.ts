@@ -47,6 +47,7 @@ export class S3Backend implements StorageBackend {
     this.capabilities = Object.freeze({
       signGet: isSignable,
       signPut: isSignable,
+      signSize: isSignable,
       ifAbsent: traits.conditionalPut,
       ifMatch: traits.conditionalPut,
       multipart: true,

@@ -2,12 +2,15 @@ import type { SignOptions } from "../../backend.js";
 import { contentDisposition } from "../../content-disposition.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
+import type { Headers } from "./sigv4.js";
 
 /** A URL with which anyone may read or write one object until it expires. */
 export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions): Promise<string> {
-  const { method, contentType, expiresAt } = options;
+  const { method, contentType, size, expiresAt } = options;
   if (method === "get") return client.presign("GET", key, answerQuery(options), {}, expiresAt);
-  const headers = contentType === undefined ? {} : { "content-type": contentType };
+  const headers: Headers = {};
+  if (contentType !== undefined) headers["content-type"] = contentType;
+  if (size !== undefined) headers["content-length"] = String(size);
   return client.presign("PUT", key, [], headers, expiresAt);
 }
 

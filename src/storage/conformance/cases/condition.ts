@@ -134,6 +134,9 @@ export const inabilityCases: readonly ConformanceCase[] = [
           !capabilities.transform &&
           storage.getUrl(at("object"), { transform: { width: 1 } }),
         !capabilities.signPut && storage.getUploadUrl(at("object"), { contentType: "text/plain" }),
+        capabilities.signPut &&
+          !capabilities.signSize &&
+          storage.getUploadUrl(at("object"), { contentType: "text/plain", size: 1 }),
         capabilities.multipart &&
           capabilities.ifAbsent &&
           !capabilities.conditionalComplete &&

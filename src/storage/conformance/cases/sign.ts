@@ -46,6 +46,20 @@ export const signCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: "a URL signed to write takes only as many bytes as were signed",
+    needs: ["signPut", "signSize"],
+    async run({ backend, storage, at }) {
+      for (const [size, isRight] of [
+        [7, true],
+        [8, false],
+        [6, false],
+      ] as const) {
+        const url = await storage.getUploadUrl(at("object"), { contentType: "text/plain", size });
+        assert.equal(await isHonoured(backend, "put", url, "text/plain"), isRight, `${size} bytes`);
+      }
+    },
+  },
+  {
     name: "a signed URL expires",
     needs: ["signGet"],
     async run({ backend, storage, at }) {
