@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
-import { unlessAborted } from "../../abortable.js";
+import { abortable, unlessAborted } from "../../abortable.js";
 import type { Bytes, CallOptions } from "../../backend.js";
 import { Block, outgoing } from "./block.js";
 import { Cancellation } from "./cancellation.js";
@@ -63,10 +63,13 @@ export class BlockUpload {
     return this.#count;
   }
 
-  /** Sends all but the last block of a content, and gives that one back; it is the only one when none was sent. */
+  /**
+   * Sends all but the last block of a content, and gives that one back; it is the only one when none was sent. A block
+   * that fails ends it at once, also while it waits for the source.
+   */
   async sendAllButLast(source: Bytes): Promise<Block> {
     let block = this.#take();
-    for await (const piece of source) {
+    for await (const piece of abortable(source, this.#cancellation.signal)) {
       for (let at = 0; at < piece.byteLength; ) {
         if (block.isFull) {
           await this.send(block);
@@ -78,15 +81,14 @@ export class BlockUpload {
     return block;
   }
 
-  /** Begins to send a block; waits while as many as may are on their way. */
+  /** Begins to send a block, when no more are on their way than may be. */
   async send(block: Block): Promise<void> {
+    if (this.#onTheirWay.size >= this.#limits.blocksAtOnce) await this.#wait(Promise.race(this.#onTheirWay));
     const sending: Promise<void> = this.#stage(block, this.#count++).then(() => {
       this.#onTheirWay.delete(sending);
     });
     this.#onTheirWay.add(sending);
-    // Whoever waits next is told.
-    sending.catch(() => undefined);
-    if (this.#onTheirWay.size >= this.#limits.blocksAtOnce) await this.#wait(Promise.race(this.#onTheirWay));
+    sending.catch((error: unknown) => this.#cancellation.cancel(error));
   }
 
   /** Waits until all blocks have arrived; their ids. */

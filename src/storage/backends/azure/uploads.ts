@@ -1,4 +1,3 @@
-import { abortable } from "../../abortable.js";
 import type {
   Body,
   CallOptions,
@@ -39,7 +38,7 @@ export class Uploads {
     const scope = newScope();
     const upload = new BlockUpload(this.#service, key, { ...options, limits: this.#limits, scope });
     try {
-      const last = await upload.sendAllButLast(abortable(body.open(), options.signal));
+      const last = await upload.sendAllButLast(body.open());
       const size = upload.count * this.#limits.blockBytes + last.length;
       const crc = crcOf(body.checksum());
       // The service takes no empty block, and an empty part adds nothing.

@@ -1,5 +1,4 @@
 import { Readable } from "node:stream";
-import { abortable } from "../../abortable.js";
 import type {
   Body,
   CallOptions,
@@ -39,7 +38,7 @@ export async function writeBlob(
   }
   const upload = new BlockUpload(service, key, { ...options, scope: newScope() });
   try {
-    const last = await upload.sendAllButLast(abortable(body.open(), options.signal));
+    const last = await upload.sendAllButLast(body.open());
     const checksum = body.checksum();
     if (upload.count === 0) return await putBlob(service, key, { bytes: last.bytes, checksum }, options);
     const size = upload.count * options.limits.blockBytes + last.length;

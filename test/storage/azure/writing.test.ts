@@ -1,0 +1,193 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { checksumOf, parseKey } from "svc-infra/storage";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AzuriteRig, startAzurite } from "../../rigs/azurite.js";
+import { freshWire, inPieces } from "./fresh-wire.js";
+
+const blockBytes = 65_536;
+
+let rig: AzuriteRig;
+beforeAll(async () => {
+  rig = await startAzurite();
+});
+afterAll(() => rig?.stop());
+
+describe("a small object", () => {
+  it.each(["buffered", "streamed", "empty"])("that is %s is one request", async (kind) => {
+    const { storage, visits } = await freshWire(rig);
+    const content = { buffered: "content", streamed: inPieces(randomBytes(200_000)), empty: "" }[kind] ?? "";
+    await storage.put(`small/${kind}`, content);
+    expect(visits()).toEqual(["PUT"]);
+  });
+
+  it("is read, told of and deleted by one request each", async () => {
+    const { storage, visits } = await freshWire(rig);
+    await storage.put("small/one", "content");
+    visits();
+    await storage.get("small/one");
+    expect(visits()).toEqual(["GET"]);
+    await storage.getMetadata("small/one");
+    expect(visits()).toEqual(["HEAD"]);
+    await storage.delete("small/one");
+    expect(visits()).toEqual(["DELETE"]);
+  });
+
+  it("of a thousand is deleted in batches of 256", async () => {
+    const { storage, visits } = await freshWire(rig);
+    await storage.deleteMany(Array.from({ length: 1000 }, (_, index) => `none/${index}`));
+    expect(visits()).toEqual(["POST comp=batch", "POST comp=batch", "POST comp=batch", "POST comp=batch"]);
+  });
+});
+
+describe("a large object", () => {
+  it("goes in blocks of the size that was asked for, and is published by one request", async () => {
+    const { storage, visits } = await freshWire(rig, { blockBytes });
+    const bytes = randomBytes(5 * blockBytes + 1);
+    const stored = await storage.put("large/a", inPieces(bytes));
+    expect(visits()).toEqual([...Array(6).fill("PUT comp=block"), "PUT comp=blocklist"]);
+    expect(stored.checksum).toBe(checksumOf(bytes));
+    expect(Buffer.from(await storage.get("large/a")).equals(bytes)).toBe(true);
+  });
+
+  it("has no more blocks on their way than were asked for, and reads no further than one more", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes, blocksAtOnce: 2 });
+    proxy.plan.mix(1, () => ({ kind: "hang" }));
+    const controller = new AbortController();
+    let readBytes = 0;
+    const counted = async function* () {
+      for await (const piece of inPieces(randomBytes(20 * blockBytes))) {
+        readBytes += piece.length;
+        yield piece;
+      }
+    };
+    const write = storage.put("large/b", counted(), { signal: controller.signal });
+    // Three blocks, and the two pieces that show that there is a fourth.
+    await expect.poll(() => readBytes).toBeGreaterThan(3 * blockBytes);
+    await expect.poll(() => proxy.busy.length).toBe(2);
+    await sleep(100);
+    expect(proxy.visits).toHaveLength(2);
+    expect(readBytes).toBeLessThanOrEqual(3 * blockBytes + 100_000);
+    controller.abort();
+    await expect(write).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("of which one block fails is not there, and what else was on its way is stopped", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes });
+    proxy.plan.next({ kind: "delay", ms: 0 }, { kind: "hang" }, { kind: "refuse" });
+    const failure = storage.put("large/c", inPieces(randomBytes(10 * blockBytes)));
+    await expect(failure).rejects.toMatchObject({ code: "unavailable" });
+    await expect.poll(() => proxy.busy).toEqual([]);
+    expect(await storage.exists("large/c")).toBe(false);
+    expect(await storage.listKeys({ prefix: "large/c" })).toEqual([]);
+  });
+
+  it("of which one block fails ends at once, although its source hangs", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes });
+    proxy.plan.next({ kind: "refuse" });
+    const hanging = async function* () {
+      yield* inPieces(randomBytes(3 * blockBytes));
+      await new Promise(() => undefined);
+    };
+    await expect(storage.put("large/i", hanging())).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  it("shows progress while its blocks are under way", async () => {
+    const { backend } = await freshWire(rig);
+    const bytes = randomBytes(1_000_000);
+    let told = 0;
+    const body = {
+      size: undefined,
+      bytes: undefined,
+      replayable: false,
+      open: () => inPieces(bytes),
+      checksum: () => checksumOf(bytes),
+    };
+    const description = { contentType: "x/y", filename: undefined, metadata: {} };
+    await backend.write(parseKey("large/d"), body, {
+      ...description,
+      ifAbsent: false,
+      ifMatch: undefined,
+      signal: undefined,
+      onProgress: () => {
+        told += 1;
+      },
+    });
+    expect(told).toBeGreaterThan(2);
+  });
+
+  it("whose blocks another write threw away is unavailable, and nothing of it is there", async () => {
+    const { storage } = await freshWire(rig, { blockBytes });
+    const meanwhile = randomBytes(blockBytes + 1);
+    const pausing = async function* () {
+      yield* inPieces(randomBytes(4 * blockBytes));
+      await storage.put("large/e", meanwhile);
+      yield randomBytes(10);
+    };
+    await expect(storage.put("large/e", pausing())).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("another write of this key"),
+    });
+    expect(Buffer.from(await storage.get("large/e")).equals(meanwhile)).toBe(true);
+  });
+
+  it("whose condition that write broke is precondition_failed", async () => {
+    const { storage } = await freshWire(rig, { blockBytes });
+    const old = await storage.put("large/g", "old");
+    for (const [key, condition] of [
+      ["large/f", { ifAbsent: true }],
+      ["large/g", { ifMatch: old.etag }],
+    ] as const) {
+      const pausing = async function* () {
+        yield* inPieces(randomBytes(4 * blockBytes));
+        await storage.put(key, "published meanwhile");
+        yield randomBytes(10);
+      };
+      await expect(storage.put(key, pausing(), condition)).rejects.toMatchObject({
+        code: "precondition_failed",
+      });
+    }
+  });
+
+  it("is created by exactly one of a hundred writers", async () => {
+    const { storage } = await freshWire(rig, { blockBytes });
+    const writers = Array.from({ length: 100 }, (_, index) => {
+      const content = Buffer.alloc(2 * blockBytes + 1, `writer ${index} `);
+      return storage.put("large/h", inPieces(content), { ifAbsent: true });
+    });
+    const results = await Promise.allSettled(writers);
+    const winners = results.flatMap(({ status }, index) => (status === "fulfilled" ? [index] : []));
+    expect(winners).toHaveLength(1);
+    const there = Buffer.from(await storage.get("large/h"));
+    expect(there.equals(Buffer.alloc(2 * blockBytes + 1, `writer ${winners[0]} `))).toBe(true);
+    for (const result of results) {
+      if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "precondition_failed" });
+    }
+  }, 120_000);
+});
+
+describe("a signal that fires", () => {
+  it("while the publishing request is answered does not make a lie of what was done", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes });
+    const controller = new AbortController();
+    const none = { kind: "delay", ms: 0 } as const;
+    proxy.plan.next(none, none, { kind: "delay", ms: 300 });
+    const write = storage.put("late/a", randomBytes(blockBytes + 1), { signal: controller.signal });
+    await expect.poll(() => proxy.visits.length).toBe(3);
+    controller.abort();
+    await expect(write).resolves.toMatchObject({ key: "late/a" });
+    expect(await storage.exists("late/a")).toBe(true);
+  });
+
+  it("while a block is under way ends the write at once", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes });
+    const controller = new AbortController();
+    proxy.plan.next({ kind: "hang" });
+    const write = storage.put("late/b", randomBytes(3 * blockBytes), { signal: controller.signal });
+    await expect.poll(() => proxy.visits.length).toBeGreaterThan(0);
+    controller.abort();
+    await expect(write).rejects.toMatchObject({ code: "aborted" });
+    await expect.poll(() => proxy.busy).toEqual([]);
+    expect(await storage.exists("late/b")).toBe(false);
+  });
+});
