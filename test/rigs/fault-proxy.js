@@ -102,6 +102,9 @@ export class FaultProxy {
     } catch {
       // Whatever went wrong on the way to the server, or is to look so, is a reset for the client.
       socket.resetAndDestroy();
+    } finally {
+      // A response that waits behind another for its connection is not told of the end.
+      if (socket.destroyed) visit.isOver = true;
     }
   }
 
@@ -185,7 +188,7 @@ async function passAnswer(incoming, response, fault) {
   response.write(Buffer.alloc(0));
   for await (const piece of bodyDown(incoming, fault)) {
     if (!response.write(piece)) await drained(response);
-    if (response.destroyed) return;
+    if (response.req.socket.destroyed) return;
   }
   response.end();
 }
@@ -201,8 +204,9 @@ function isBodyless({ headers, statusCode }, method) {
 /** @param {http.ServerResponse} response */
 async function drained(response) {
   const listening = new AbortController();
-  const events = ["drain", "close"].map((event) => once(response, event, { signal: listening.signal }));
-  await Promise.race(events).finally(() => listening.abort());
+  const { signal } = listening;
+  const closed = once(response.req.socket, "close", { signal });
+  await Promise.race([once(response, "drain", { signal }), closed]).finally(() => listening.abort());
 }
 
 /**

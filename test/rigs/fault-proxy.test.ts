@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Fault, FaultPlan, slowDown } from "./fault-plan.js";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.js";
@@ -202,6 +202,15 @@ it("when the server answers before it has read the request, the client has the a
   expect((await ask("GET", "/")).body.equals(down)).toBe(true);
   agent.destroy();
   await expect.poll(() => [proxy.busy, proxy.connections]).toEqual([[], 0]);
+});
+
+it("requests that wait behind another on a connection are over when it is", async () => {
+  proxy.plan.next({ kind: "delay", ms: 50 }, { kind: "refuse" });
+  const socket = connect(Number(new URL(proxy.endpoint).port), "127.0.0.1").on("error", () => undefined);
+  socket.write("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  await new Promise((resolve) => socket.on("close", resolve));
+  expect(proxy.counts).toEqual({ delay: 1, refuse: 1 });
+  await expect.poll(() => proxy.busy).toEqual([]);
 });
 
 it("when there is no server, the client's connection is reset", async () => {
