@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { type Key, parseKey, parsePrefix } from "svc-infra/storage";
+import { type Key, parseKey, parsePrefix, Storage } from "svc-infra/storage";
+import { CloudinaryBackend } from "svc-infra/storage/cloudinary";
 import { describe, expect, it } from "vitest";
 import { PublicIds } from "#dist/storage/backends/cloudinary/public-id.js";
 import { validKey } from "../../properties/arbitraries.js";
@@ -138,6 +139,18 @@ describe("a listing", () => {
     for (const prefix of ["a/v1", "a/v1/", "a/v1.", `${shared}b`, "images"]) {
       expect(await storage.listKeys({ prefix })).toEqual(expected.filter((key) => key.startsWith(prefix)));
     }
+  });
+
+  it("goes on with a cursor in another process, and in no other listing", async () => {
+    const { storage, double } = await fresh();
+    for (const key of ["a/1", "a/2", "b/1", "b/2"]) await storage.put(key, "content");
+    const { cursor } = await storage.list({ prefix: "a/", limit: 1 });
+    const other = new Storage(new CloudinaryBackend(double.options));
+    expect((await other.list({ prefix: "a/", cursor })).items.map(({ key }) => key)).toEqual(["a/2"]);
+    for (const listing of [{ prefix: "b/" }, { prefix: "a" }, { prefix: "a/", delimiter: "/" }] as const) {
+      await expect(storage.list({ ...listing, cursor })).rejects.toMatchObject({ code: "invalid_argument" });
+    }
+    await other.close();
   });
 
   it("is refused rather than told wrong when the service has another order", async () => {
