@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, stat, symlink, unlink, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, stat, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { freshFolder, freshStorage, outcomeOf, storageOn, textOf } from "./fresh-store.js";
@@ -92,6 +92,23 @@ describe("files on disk", () => {
     expect(await textOf(other.get("a"))).toBe("new");
   });
 
+  it("keep metadata whose JSON was written in another order", async () => {
+    const { base, storage } = await freshStorage();
+    const { etag } = await storage.put("a.txt", "content", described);
+    const sidecar = join(base, ".svc-infra/meta/a.txt.meta.json");
+    const fields = Object.entries(JSON.parse(await readFile(sidecar, "utf8"))).reverse();
+    await writeFile(sidecar, JSON.stringify(Object.fromEntries(fields), null, 2));
+    expect(await storageOn(base).getMetadata("a.txt")).toMatchObject({ etag, ...described });
+  });
+
+  it("that were put there by hand are served while somebody begins to write over them", async () => {
+    const { base, storage } = await freshStorage();
+    await storage.check();
+    await writeFile(join(base, "by-hand.txt"), "hello");
+    await writeFile(join(base, ".svc-infra/pending/by-hand.txt"), "");
+    expect(await textOf(storage.get("by-hand.txt"))).toBe("hello");
+  });
+
   it("may have any name that looks like one of ours", async () => {
     const { storage } = await freshStorage();
     const keys = ["a", "a.meta.json.meta.json", "a.meta.json/b", "a.meta.json/b.meta.json", "tmp/x", "x.tmp"];
@@ -161,6 +178,28 @@ describe("a key and keys below it", () => {
     );
     await storage.put("p/q/last", "x");
     expect(await storage.listKeys()).toEqual(["p/q/last"]);
+  });
+});
+
+describe("writes that come together", () => {
+  it.each(["full", "fast"] as const)("fail each for itself: %s", async (durability) => {
+    const { base, storage } = await freshStorage({ durability });
+    await storage.put("a", "old");
+    const keys = Array.from({ length: 40 }, (_, index) =>
+      index % 4 === 0 ? `a/${index}` : `t${index % 3}/${index}`,
+    );
+    const outcomes = await Promise.all(
+      keys.map((key) => outcomeOf(storage.put(key, key, { metadata: { key } }))),
+    );
+    expect(outcomes).toEqual(keys.map((key) => (key.startsWith("a/") ? "key_conflict" : "done")));
+    const other = storageOn(base);
+    for (const key of keys.filter((each) => !each.startsWith("a/"))) {
+      expect(await textOf(other.get(key))).toBe(key);
+      expect((await other.getMetadata(key)).metadata).toEqual({ key });
+    }
+    expect(await textOf(other.get("a"))).toBe("old");
+    for (const folder of ["tmp", "pending"])
+      expect(await readdir(join(base, ".svc-infra", folder))).toEqual([]);
   });
 });
 

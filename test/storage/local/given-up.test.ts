@@ -7,11 +7,11 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { copyObject } from "#dist/storage/backends/local/copy.js";
 import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
-import { draftOf } from "#dist/storage/backends/local/record.js";
+import { draftOf, recordText } from "#dist/storage/backends/local/record.js";
 import { removeObject } from "#dist/storage/backends/local/remove.js";
 import { Store } from "#dist/storage/backends/local/store.js";
 import { WaitingJob } from "#dist/storage/backends/local/waiting-job.js";
-import { putBytes } from "#dist/storage/backends/local/write.js";
+import { putAll } from "#dist/storage/backends/local/write.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const part = randomBytes(16 * 1024 * 1024);
@@ -84,7 +84,7 @@ describe("a running job that is called off", () => {
     state.reset();
     state.begin();
     state.callOff();
-    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base, turn: 0 });
+    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
     return { base, storage, store };
   }
 
@@ -92,8 +92,11 @@ describe("a running job that is called off", () => {
     const { base, storage, store } = await freshStore();
     const description = { contentType: "text/plain", filename: undefined, metadata: {} };
     const draft = draftOf(description, 3, checksumOf(Buffer.from("new")));
-    const job = { ...conditions, ifAbsent, key: "new", draft, state };
-    expect(() => putBytes(store, job, Buffer.from("new"))).toThrow("given up");
+    const record = Buffer.from(recordText("new", store.holderText, draft));
+    const job = { ...conditions, ifAbsent, key: "new", state };
+    expect(await putAll(store, [{ job, content: Buffer.from("new"), record }])).toMatchObject([
+      { error: { kind: "aborted" } },
+    ]);
     expect(() => copyObject(store, { ...conditions, from: "old", to: "new", version: "1", state })).toThrow(
       "given up",
     );
@@ -125,11 +128,11 @@ describe("progress", () => {
         holder: { host: "", pid: 1, startedAt: "", user: "" },
         isDurable: false,
         id: "",
-        turn: 0,
       },
       kind: "copy",
       job: {},
-      payload: new Uint8Array(0),
+      payload: undefined,
+      text: undefined,
       room: 0,
       signal: undefined,
       onProgress,

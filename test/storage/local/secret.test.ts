@@ -68,7 +68,7 @@ describe("a kept secret", () => {
         return super.newTemp();
       }
     }
-    const late = new Late({ base, holder, isDurable: false, id: base, turn: 0 });
+    const late = new Late({ base, holder, isDurable: false, id: base });
     expect(await keptSecret(late)).toBe(planted);
     expect(await readFile(join(base, ".svc-infra/secret"), "utf8")).toBe(`${planted}\n`);
     expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);

@@ -11,8 +11,9 @@ import {
   type ObjectRecord,
   parsePending,
 } from "./record.js";
+import { setStamp } from "./stamps.js";
 import type { Store } from "./store.js";
-import { readSmall, setStamp } from "./whole-file.js";
+import { readSmall } from "./whole-file.js";
 
 const pieceBytes = 1024 * 1024;
 
@@ -22,18 +23,24 @@ const pieceBytes = 1024 * 1024;
  */
 export function adopt(store: Store, key: string, fd: number, stats: Stats): Described {
   const file = fingerprintOf(stats);
-  const records = [store.layout.sidecar(key), store.layout.pending(key)].map((path) => recordIn(path, key));
+  const records = [sidecarOf(store, key), pendingOf(store, key)];
   const record = records.find((each) => each !== undefined && hasContentOf(each, fd, stats.size));
   return record === undefined ? { file, record: describeForeign(key, fd, stats) } : rebind(fd, file, record);
 }
 
-function recordIn(path: string, key: string): ObjectRecord | undefined {
-  const text = readSmall(path);
+function sidecarOf(store: Store, key: string): ObjectRecord | undefined {
+  const text = readSmall(store.layout.sidecar(key));
   if (text === undefined) return undefined;
-  const pending = parsePending(text);
+  const parsed = parsePending(text);
   // To serve a guessed type where one was chosen could make text of what was an attachment.
-  if (pending === undefined) throw new DiskError("corrupt", `the metadata of '${key}' is damaged`);
-  return pending.record;
+  if (parsed === undefined) throw new DiskError("corrupt", `the metadata of '${key}' is damaged`);
+  return parsed.record;
+}
+
+/** One that does not parse is a lock that is being written, and describes nothing yet. */
+function pendingOf(store: Store, key: string): ObjectRecord | undefined {
+  const text = readSmall(store.layout.pending(key));
+  return text === undefined ? undefined : parsePending(text)?.record;
 }
 
 function hasContentOf(record: ObjectRecord, fd: number, size: number): boolean {

@@ -8,6 +8,7 @@ import { putFile, type WriteJob } from "./write.js";
 
 /** An upload whose parts become one object; size and checksum of the draft are found out here. */
 export interface AssembleJob extends WriteJob {
+  readonly draft: RecordDraft;
   readonly parts: readonly string[];
 }
 
@@ -17,11 +18,13 @@ const pieceBytes = 1024 * 1024;
 export function assemble(store: Store, job: Running<AssembleJob>): Described {
   const temp = store.newTemp();
   const fd = openSync(temp, createFlags, fileMode);
-  const draft = { ...job.draft };
-  const file = putFile(store, { ...job, draft }, temp, fd, () =>
-    Object.assign(draft, joinParts(fd, job.parts, job.state)),
-  );
-  return { file, record: { ...draft, stampUs: file.stampUs } };
+  let draft = job.draft;
+  const stampUs = putFile(store, job, temp, fd, () => {
+    draft = { ...draft, ...joinParts(fd, job.parts, job.state) };
+    return draft;
+  });
+  const record = { ...draft, stampUs };
+  return { file: record, record };
 }
 
 function joinParts(

@@ -33,9 +33,10 @@ import { type Durability, openStore } from "./opening.js";
 import {
   type Described,
   draftOf,
-  type FileFingerprint,
   type ObjectRecord,
   type RecordDraft,
+  recordOf,
+  recordText,
   toStat,
 } from "./record.js";
 import { type CachedRecord, RecordCache } from "./record-cache.js";
@@ -82,6 +83,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   readonly #options: Required<LocalBackendOptions> & { readonly secrets: readonly string[] };
   readonly #records = new RecordCache();
   #opening: Promise<OpenStore> | undefined;
+  #store: OpenStore | undefined;
   #signer: Promise<UrlSigner> | undefined;
   #isClosed = false;
 
@@ -111,22 +113,24 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     signal?.throwIfAborted();
     const known = this.#records.get(key);
     const job = { key, known: known?.file, knownVersion: known?.record.version, range, ifMatch };
-    const { threads } = await this.#open();
+    const { threads } = this.#store ?? (await this.#open());
     const use = ({ reply, bytes }: Answer<"read">) =>
       toOpened(toStat(key, this.#recordOf(key, reply, known)), reply, bytes, signal);
-    const opened = await threads.run("read", job, use, { signal, room: maxSmallBytes });
+    const opened = await threads.run("read", job, use, { signal, room: roomFor(known) });
     if (!signal?.aborted) return opened;
     await opened.close();
     throw signal.reason;
   }
 
-  async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+  write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    const { bytes } = body;
+    const isSmall = bytes !== undefined && bytes.byteLength <= maxSmallBytes;
+    return isSmall ? this.#writeSmall(key, bytes, undefined, options) : this.#writeLarge(key, body, options);
+  }
+
+  async #writeLarge(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
     checkSegments(key);
     options.signal?.throwIfAborted();
-    const { bytes } = body;
-    if (bytes !== undefined && bytes.byteLength <= maxSmallBytes) {
-      return this.#writeSmall(key, bytes, checksumOf(bytes), options);
-    }
     const incoming = new Incoming(body, options.signal);
     const head = await this.#readHead(incoming);
     const whole = incoming.isDone ? Buffer.concat(head) : undefined;
@@ -221,6 +225,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#store = undefined;
     const open = await this.#opening?.catch(() => undefined);
     await open?.close();
   }
@@ -236,15 +241,18 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   async #writeSmall(
     key: Key,
-    bytes: Uint8Array,
-    checksum: Checksum,
-    options: WriteOptions,
+    payload: Uint8Array,
+    checksum: Checksum | undefined,
+    { contentType, filename, metadata, ifAbsent, ifMatch, signal }: WriteOptions,
   ): Promise<ObjectStat> {
-    const draft = draftOf(options, bytes.byteLength, checksum);
-    const job = { key, draft, ifAbsent: options.ifAbsent, ifMatch: options.ifMatch };
-    const open = await this.#open();
-    const file = await open.commit("putBytes", key, job, { signal: options.signal, payload: bytes });
-    return this.#written(key, draft, file);
+    checkSegments(key);
+    signal?.throwIfAborted();
+    const known = checksum ?? checksumOf(payload);
+    const draft = draftOf({ contentType, filename, metadata }, payload.byteLength, known);
+    const open = this.#store ?? (await this.#open());
+    const text = recordText(key, open.store.holderText, draft);
+    const job = { key, ifAbsent, ifMatch };
+    return this.#written(key, draft, await open.commit("putBytes", key, job, { signal, payload, text }));
   }
 
   async #writeStream(
@@ -258,9 +266,11 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const open = await this.#open();
     const temp = await writeTemp(open.store.newTemp(), incoming, { first: head, onProgress });
     const draft = draftOf(options, temp.size, body.checksum());
-    const job = { key, draft, ifAbsent, ifMatch, temp: temp.path, fd: temp.fd };
+    const text = recordText(key, open.store.holderText, draft);
+    const job = { key, ifAbsent, ifMatch, temp: temp.path, fd: temp.fd };
     try {
-      return this.#written(key, draft, await open.commit("putStreamed", key, job, { signal }));
+      if (this.#options.durability === "full") await temp.sync();
+      return this.#written(key, draft, await open.commit("putStreamed", key, job, { signal, text }));
     } catch (error) {
       await temp.discard();
       throw error;
@@ -269,15 +279,17 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     }
   }
 
-  #written(key: Key, draft: RecordDraft, file: FileFingerprint): ObjectStat {
-    const record = { ...draft, stampUs: file.stampUs };
-    this.#records.set(key, file, record);
+  #written(key: Key, draft: RecordDraft, stampUs: number): ObjectStat {
+    const { size, version, contentType, filename, metadata, checksum } = draft;
+    const record = { stampUs, size, version, contentType, filename, metadata, checksum };
+    this.#records.set(key, { size, stampUs }, record);
     return toStat(key, record);
   }
 
   /** No record in the answer means: the one that was known when the question was sent, whatever is known by now. */
-  #recordOf(key: Key, { file, record }: Described, known?: CachedRecord): ObjectRecord {
-    if (record !== undefined) this.#records.set(key, file, record);
+  #recordOf(key: Key, described: Described, known?: CachedRecord): ObjectRecord {
+    const record = recordOf(described);
+    if (record !== undefined) this.#records.set(key, described.file, record);
     const found = record ?? known?.record;
     if (found === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
     return found;
@@ -285,10 +297,13 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   #open(): Promise<OpenStore> {
     if (this.#isClosed) return Promise.reject(new DiskError("unavailable", "the storage is closed"));
-    this.#opening ??= openStore(this.#options.basePath, this.#options.durability).catch((error) => {
-      this.#opening = undefined;
-      throw error;
-    });
+    this.#opening ??= openStore(this.#options.basePath, this.#options.durability).then(
+      (open) => (this.#store = open),
+      (error) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
     return this.#opening;
   }
 
@@ -301,4 +316,10 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const signing = secrets.length > 0 ? secrets : [await keptSecret((await this.#open()).store)];
     return new UrlSigner({ baseUrl, secrets: signing });
   }
+}
+
+/** Bytes that a read may need: what does not fit is left in the open file. */
+function roomFor(known: CachedRecord | undefined): number {
+  const size = known?.record.size ?? maxSmallBytes;
+  return size > maxSmallBytes ? 0 : size;
 }

@@ -12,6 +12,7 @@ import {
   fingerprintOf,
   type ObjectRecord,
   type RecordDraft,
+  recordOf,
 } from "./record.js";
 import type { Store } from "./store.js";
 import { createFlags, discardQuietly, fileMode, lstatIfThere, readFlags } from "./whole-file.js";
@@ -32,10 +33,14 @@ export function copyObject(store: Store, job: Running<CopyJob>): Described {
   const temp = store.newTemp();
   try {
     const { contentType, filename, metadata, checksum, size } = copyBody(store, from, temp, state);
-    const draft: RecordDraft = { version, size, contentType, filename, metadata, checksum };
-    const write: Running<WriteJob> = { key, draft, ifAbsent, ifMatch, state };
-    const file = putFile(store, write, temp, openSync(temp, readFlags), () => chmodSync(temp, fileMode));
-    return { file, record: { ...draft, stampUs: file.stampUs } };
+    const draft: RecordDraft = { size, version, contentType, filename, metadata, checksum };
+    const write: Running<WriteJob> = { key, ifAbsent, ifMatch, state };
+    const stampUs = putFile(store, write, temp, openSync(temp, readFlags), () => {
+      chmodSync(temp, fileMode);
+      return draft;
+    });
+    const record = { ...draft, stampUs };
+    return { file: record, record };
   } catch (error) {
     discardQuietly(temp);
     throw error;
@@ -46,10 +51,11 @@ function copyBody(store: Store, key: string, temp: string, state: JobState): Obj
   const path = store.layout.body(key);
   const opened = openObject(store, key, undefined);
   try {
-    if (opened.record === undefined || !isVisibleFolder(folderOf(path))) throw notFound(key);
+    const record = recordOf(opened);
+    if (record === undefined || !isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);
     const isCloned = opened.file.size >= minCloneBytes && tryClone(path, temp, opened);
     if (!isCloned) copyPieces(opened.fd, temp, state);
-    return opened.record;
+    return record;
   } finally {
     closeSync(opened.fd);
   }

@@ -1,29 +1,30 @@
 import { Worker } from "node:worker_threads";
 import { DiskError } from "./disk-error.js";
-import { JobState, newJobStates } from "./job-state.js";
-import type { SentBatch, SentJob, SentOutcome, ThreadSettings } from "./jobs.js";
+import type { SentAnswer, SentBatch, ThreadSettings } from "./jobs.js";
+import { Lane } from "./lane.js";
 import type { WaitingJob } from "./waiting-job.js";
 
-/** Bytes that travel with one batch. */
-export const slabBytes = 1024 * 1024;
+/** What a thread tells those who give it work. */
+export interface ThreadEvents {
+  /** A lane is free; each of the jobs in it waited so long for the disk. */
+  readonly onFree: (waitedMs: number) => void;
+  readonly onLost: (error: Error) => void;
+}
 
-/** One thread, working on one batch at a time. */
+/** One thread. While it works on the batch of one lane, the other one is emptied and filled. */
 export class DiskThread {
   isStarting = true;
   readonly #worker: Worker;
-  readonly #bytes: Uint8Array;
-  readonly #states = newJobStates();
-  readonly #onIdle: () => void;
-  #batch: readonly WaitingJob[] = [];
+  readonly #lanes: readonly Lane[];
+  readonly #events: ThreadEvents;
   #whenIdle: (() => void) | undefined;
 
-  constructor(turns: SharedArrayBuffer, onIdle: () => void, onLost: (error: Error) => void) {
-    this.#onIdle = onIdle;
-    const slab = new SharedArrayBuffer(slabBytes);
-    this.#bytes = new Uint8Array(slab);
+  constructor(lanes: number, events: ThreadEvents) {
+    this.#events = events;
+    this.#lanes = Array.from({ length: lanes }, () => new Lane());
     // Descriptors are handed to the main thread, so the worker must not close them when it ends.
     this.#worker = new Worker(new URL("./thread.js", import.meta.url), {
-      workerData: { turns, slab, states: this.#states } satisfies ThreadSettings,
+      workerData: { lanes: this.#lanes.map(({ memory }) => memory) } satisfies ThreadSettings,
       trackUnmanagedFds: false,
       execArgv: [],
       name: "svc-infra-disk",
@@ -34,65 +35,53 @@ export class DiskThread {
       cause = Object.assign(cause, { cause: error });
     });
     this.#worker.on("exit", () => {
-      onLost(cause);
-      this.#finish((waiting) => waiting.settle({ thrown: cause }, this.#bytes));
+      events.onLost(cause);
+      for (const lane of this.#lanes) lane.lose({ thrown: cause });
+      this.#whenIdle?.();
     });
+  }
+
+  /** A batch may be taken as often as this says. */
+  get freeLanes(): number {
+    if (this.isStarting) return 0;
+    let free = 0;
+    for (const lane of this.#lanes) if (lane.load === 0) free++;
+    return free;
   }
 
   get isIdle(): boolean {
-    return !this.isStarting && this.#batch.length === 0;
+    return this.#lanes.every((lane) => lane.load === 0);
   }
 
+  /** Takes jobs of one store. */
   take(batch: readonly WaitingJob[]): void {
-    this.#batch = batch;
-    batch.forEach((waiting, index) => {
-      waiting.join(new JobState(this.#states, index));
-    });
-    this.#worker.ref();
-    this.#worker.postMessage(JSON.stringify(this.#toSent(batch)));
-  }
-
-  #toSent(batch: readonly WaitingJob[]): SentBatch {
-    const stores = [...new Set(batch.map(({ asked }) => asked.store))];
-    let offset = 0;
-    const jobs = batch.map(({ asked: { store, kind, job, payload, room } }) => {
-      this.#bytes.set(payload, offset);
-      offset += room;
-      return { store: stores.indexOf(store), kind, job, offset: offset - room, length: room } as SentJob;
-    });
-    return { stores, jobs };
+    const [first] = batch;
+    const lane = this.#lanes.findIndex(({ load }) => load === 0);
+    const chosen = this.#lanes[lane];
+    if (first === undefined || chosen === undefined) return;
+    if (this.isIdle) this.#worker.ref();
+    const sent: SentBatch = { lane, store: first.asked.store, jobs: chosen.fill(batch) };
+    this.#worker.postMessage(JSON.stringify(sent));
   }
 
   async end(): Promise<void> {
-    if (this.#batch.length > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    if (!this.isIdle) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     await this.#worker.terminate();
   }
 
   #receive(message: string): void {
-    this.isStarting = false;
-    this.#worker.unref();
-    if (message !== "ready") this.#deliver(JSON.parse(message));
-    this.#onIdle();
+    if (message === "ready") {
+      this.isStarting = false;
+      this.#worker.unref();
+      this.#events.onFree(0);
+      return;
+    }
+    const { lane, outcomes, waitedMs }: SentAnswer = JSON.parse(message);
+    this.#lanes[lane]?.settle(outcomes);
+    if (this.isIdle) {
+      this.#worker.unref();
+      this.#whenIdle?.();
+    }
+    this.#events.onFree(waitedMs / outcomes.length);
   }
-
-  #deliver(outcomes: readonly SentOutcome[]): void {
-    let offset = 0;
-    this.#finish((waiting, index) => {
-      const { room } = waiting.asked;
-      const bytes = this.#bytes.subarray(offset, offset + room);
-      offset += room;
-      waiting.settle(outcomes[index] ?? { thrown: noAnswer() }, bytes);
-    });
-  }
-
-  #finish(settle: (waiting: WaitingJob, index: number) => void): void {
-    const batch = this.#batch;
-    this.#batch = [];
-    batch.forEach(settle);
-    this.#whenIdle?.();
-  }
-}
-
-function noAnswer(): DiskError {
-  return new DiskError("unavailable", "a disk thread gave no answer");
 }

@@ -4,13 +4,27 @@ import type { StoreSettings } from "./store.js";
 import { ThreadGroup } from "./thread-group.js";
 import { type Outcome, WaitingJob } from "./waiting-job.js";
 
-const noBytes = new Uint8Array(0);
-
 /**
- * The threads of the process, shared by all its stores. Those that wait for the disk are many, for it syncs
- * several files as fast as one. Listings have their own: a folder of a million names holds up no one else.
+ * The threads of the process, shared by all its stores. Reads do not wait for syncs, and nobody waits for a long
+ * copy or a folder of a million names.
  */
-const groups = { full: new ThreadGroup(6), fast: new ThreadGroup(2), list: new ThreadGroup(1) };
+const reads = new ThreadGroup({ maxThreads: 4, batch: 64 });
+/** Few at a time, for the first has to wait for the syncs of the last. */
+const writes = new ThreadGroup({ maxThreads: 6, batch: 8 });
+const longs = new ThreadGroup({ maxThreads: 4, batch: 1 });
+const lists = new ThreadGroup({ maxThreads: 1, batch: 64 });
+const groups = [reads, writes, longs, lists];
+const groupOf: Readonly<Record<JobKind, ThreadGroup>> = {
+  read: reads,
+  stat: reads,
+  putBytes: writes,
+  remove: writes,
+  sweep: writes,
+  putStreamed: writes,
+  copy: longs,
+  assemble: longs,
+  list: lists,
+};
 
 /** A job's answer, and the bytes it left in its part of the slab, to be copied before anything else happens. */
 export interface Answer<Kind extends JobKind> {
@@ -25,6 +39,8 @@ export interface JobOptions {
   readonly onProgress?: (() => void) | undefined;
   /** Copied before the next turn of the event loop ends. */
   readonly payload?: Uint8Array;
+  /** Text that goes along. */
+  readonly text?: string;
   /** Bytes that the answer may need. */
   readonly room?: number;
 }
@@ -32,20 +48,19 @@ export interface JobOptions {
 /** Runs the blocking work of one store on the threads of the process. */
 export class DiskThreads {
   readonly #store: StoreSettings;
-  readonly #group: ThreadGroup;
   #running = 0;
   #isClosed = false;
   #whenDone: (() => void) | undefined;
 
-  constructor(store: StoreSettings, group: keyof typeof groups) {
+  constructor(store: StoreSettings) {
     this.#store = store;
-    this.#group = groups[group];
-    this.#group.retain();
+    for (const group of groups) group.retain();
   }
 
   /** Starts threads before there is work, so that the first requests do not wait for them. */
-  prepare(count: number): void {
-    this.#group.prepare(count);
+  prepare(): void {
+    reads.prepare();
+    writes.prepare();
   }
 
   /**
@@ -57,7 +72,7 @@ export class DiskThreads {
     kind: Kind,
     job: JobKinds[Kind]["job"],
     use: (answer: Answer<Kind>) => T,
-    { signal, onProgress, payload = noBytes, room = payload.byteLength }: JobOptions = {},
+    { signal, onProgress, payload, text, room = 0 }: JobOptions = {},
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new DiskError("unavailable", "the storage is closed");
@@ -69,8 +84,21 @@ export class DiskThreads {
         if ("error" in outcome) return reject(receiveError(outcome.error));
         resolve(use({ reply: outcome.value as JobKinds[Kind]["reply"], bytes }));
       };
+      const sentBytes = (payload?.byteLength ?? 0) + (text === undefined ? 0 : Buffer.byteLength(text));
       const store = this.#store;
-      this.#group.add(new WaitingJob({ store, kind, job, payload, room, signal, onProgress, settle }));
+      groupOf[kind].add(
+        new WaitingJob({
+          store,
+          kind,
+          job,
+          payload,
+          text,
+          room: Math.max(room, sentBytes),
+          signal,
+          onProgress,
+          settle,
+        }),
+      );
     });
   }
 
@@ -83,7 +111,7 @@ export class DiskThreads {
         this.#whenDone = resolve;
       });
     }
-    this.#group.release();
+    for (const group of groups) group.release();
   }
 
   #finish(): void {

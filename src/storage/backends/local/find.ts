@@ -8,8 +8,9 @@ import {
   type Described,
   type FileFingerprint,
   fingerprintOf,
-  type ObjectRecord,
+  isSameFile,
   parsePending,
+  recordHead,
 } from "./record.js";
 import type { Store } from "./store.js";
 import { lstatIfThere, readFlags, readSmall } from "./whole-file.js";
@@ -65,7 +66,7 @@ export function statIfThere(store: Store, key: string): Described | undefined {
 
 function openBody(store: Store, key: string): number {
   const path = store.layout.body(key);
-  if (!isVisibleFolder(folderOf(path))) throw notFound(key);
+  if (!isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);
   try {
     return openSync(path, readFlags);
   } catch (error) {
@@ -79,7 +80,7 @@ function openBody(store: Store, key: string): number {
 function lstatBody(store: Store, key: string): Stats {
   const path = store.layout.body(key);
   const stats = lstatIfThere(path);
-  if (!stats?.isFile() || !isVisibleFolder(folderOf(path))) throw notFound(key);
+  if (!stats?.isFile() || !isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);
   return stats;
 }
 
@@ -99,7 +100,7 @@ function describe(
 
 function isStillThere(store: Store, key: string, file: FileFingerprint): boolean {
   const now = fingerprintOf(lstatBody(store, key));
-  return now.inode === file.inode && belongsTogether(now, file);
+  return isSameFile(now, file);
 }
 
 /** A writer may turn pending into sidecar between two looks, so the sidecar is looked at again. */
@@ -109,18 +110,21 @@ function findRecord(
   file: FileFingerprint,
   known: FileFingerprint | undefined,
 ): Described | undefined {
-  if (known !== undefined && known.inode === file.inode && belongsTogether(known, file))
-    return { file, record: undefined };
+  if (known !== undefined && isSameFile(file, known)) return { file };
   const { layout } = store;
-  const record =
+  return (
     recordAt(layout.sidecar(key), file) ??
     recordAt(layout.pending(key), file) ??
-    recordAt(layout.sidecar(key), file);
-  return record && { file, record };
+    recordAt(layout.sidecar(key), file)
+  );
 }
 
-function recordAt(path: string, file: FileFingerprint): ObjectRecord | undefined {
+/** The text as it is where its beginning tells enough; else it is not ours, or from a version with another order. */
+function recordAt(path: string, file: FileFingerprint): Described | undefined {
+  const head = recordHead(file);
   const text = readSmall(path);
-  const record = text === undefined ? undefined : parsePending(text)?.record;
-  return record !== undefined && belongsTogether(record, file) ? record : undefined;
+  if (text === undefined) return undefined;
+  if (text.startsWith(head)) return { file, text };
+  const record = parsePending(text)?.record;
+  return record !== undefined && belongsTogether(record, file) ? { file, record } : undefined;
 }

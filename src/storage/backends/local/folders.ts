@@ -1,5 +1,5 @@
-import { type Dirent, mkdirSync, readdirSync, realpathSync, rmdirSync } from "node:fs";
-import { DiskError, errnoOf } from "./disk-error.js";
+import { type Dirent, mkdirSync, readdirSync, realpathSync, rmdirSync, type Stats } from "node:fs";
+import { baseIsGone, DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
 import type { Store } from "./store.js";
 import { folderMode, lstatIfThere } from "./whole-file.js";
@@ -7,21 +7,50 @@ import { folderMode, lstatIfThere } from "./whole-file.js";
 const maxAttempts = 8;
 
 /**
- * Whether `path` is a folder that is reached without a link. One system call, so it is asked anew for every
- * write: a link planted a moment ago is seen.
+ * Refuses to write where the store's own folders are reached by a link. Asked once for writes that are made together.
  *
- * @throws DiskError `permission_denied` when a link stands in the way.
+ * @throws DiskError `permission_denied` for a link; `unavailable` when the folders are gone.
  */
-export function isRealFolder(path: string): boolean {
+export function checkOwnFolders({ meta }: Layout): void {
   try {
-    // The slash makes a file an error.
-    if (realpathSync.native(`${path}/`) === (path || "/")) return true;
+    if (realpathSync.native(meta) === meta) return;
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ENOTDIR") return false;
+    if (errno === "ENOENT" || errno === "ENOTDIR") throw baseIsGone();
     if (errno !== "ELOOP") throw error;
   }
   throw linkInTheWay();
+}
+
+/**
+ * Whether `path`, which is or lies below the base or the metadata folder, is a folder that is reached from there
+ * without a link. Asked anew for every object: a link planted a moment ago is seen.
+ *
+ * @throws DiskError `permission_denied` when a link stands in the way.
+ */
+export function isRealFolder(layout: Layout, path: string): boolean {
+  const top = layout.topOf(path);
+  let end = path.length;
+  do {
+    if (!isFolderItself(path.slice(0, end))) return false;
+    end = path.lastIndexOf("/", end - 1);
+  } while (end > top.length);
+  return true;
+}
+
+function isFolderItself(path: string): boolean {
+  const stats = lstatOrLoop(path);
+  if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay();
+  return stats?.isDirectory() === true;
+}
+
+function lstatOrLoop(path: string): Stats | "loop" | undefined {
+  try {
+    return lstatIfThere(path || "/");
+  } catch (error) {
+    if (errnoOf(error) === "ELOOP") return "loop";
+    throw error;
+  }
 }
 
 function linkInTheWay(): DiskError {
@@ -29,9 +58,9 @@ function linkInTheWay(): DiskError {
 }
 
 /** {@link isRealFolder} for those who only look: behind a link there is nothing. */
-export function isVisibleFolder(path: string): boolean {
+export function isVisibleFolder(layout: Layout, path: string): boolean {
   try {
-    return isRealFolder(path);
+    return isRealFolder(layout, path);
   } catch (error) {
     if (error instanceof DiskError) return false;
     throw error;
@@ -41,7 +70,7 @@ export function isVisibleFolder(path: string): boolean {
 /** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
 export function makeFolder(store: Store, path: string, key: string): void {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    if (isRealFolder(path)) return;
+    if (isRealFolder(store.layout, path)) return;
     makeMissing(store, path, key);
   }
   throw new DiskError("busy", "the folder of the key is being removed by others");

@@ -12,6 +12,11 @@ export function newJobStates(): SharedArrayBuffer {
   return new SharedArrayBuffer(maxBatch * cellsEach * Int32Array.BYTES_PER_ELEMENT);
 }
 
+/** The states of the jobs of a batch, for one side. */
+export function jobStatesIn(states: SharedArrayBuffer): readonly JobState[] {
+  return Array.from({ length: maxBatch }, (_, index) => new JobState(states, index));
+}
+
 /** What the main thread and a disk thread tell each other about a job while it waits and runs. */
 export class JobState {
   readonly #cells: Int32Array;

@@ -11,8 +11,9 @@ import type { StreamedJob, WriteJob } from "./write.js";
 /** What a thread can be asked to do, and what it answers. */
 export interface JobKinds {
   readonly sweep: { readonly job: Record<string, never>; readonly reply: undefined };
-  readonly putBytes: { readonly job: WriteJob; readonly reply: FileFingerprint };
-  readonly putStreamed: { readonly job: StreamedJob; readonly reply: FileFingerprint };
+  /** Its bytes, and the text of its record, lie in the slab; the reply is the stamp. */
+  readonly putBytes: { readonly job: WriteJob; readonly reply: number };
+  readonly putStreamed: { readonly job: StreamedJob; readonly reply: number };
   readonly copy: { readonly job: CopyJob; readonly reply: Described };
   readonly assemble: { readonly job: AssembleJob; readonly reply: Described };
   readonly remove: { readonly job: RemoveJob; readonly reply: boolean };
@@ -27,34 +28,46 @@ export interface JobKinds {
 export type JobKind = keyof JobKinds;
 
 /** One job on its way; `offset` and `length` say which part of the slab is its own. */
-export type SentJob = {
-  readonly [Kind in JobKind]: {
-    /** Place of its store in the batch. */
-    readonly store: number;
+export type SentJob<Each extends JobKind = JobKind> = {
+  readonly [Kind in Each]: {
     readonly kind: Kind;
     readonly job: JobKinds[Kind]["job"];
     readonly offset: number;
     readonly length: number;
+    /** Bytes of text at the end of that part. */
+    readonly textLength: number;
   };
-}[JobKind];
+}[Each];
 
 /**
  * Jobs that a thread gets at once. They travel as JSON, as their {@link SentOutcome}s do, which is several times
  * faster for small objects than structured cloning; bytes lie in the slab.
  */
 export interface SentBatch {
-  readonly stores: readonly StoreSettings[];
+  readonly lane: number;
+  readonly store: StoreSettings;
   readonly jobs: readonly SentJob[];
 }
 
-/** What a thread is given when it starts. */
-export interface ThreadSettings {
+/** The answer to a {@link SentBatch}. */
+export interface SentAnswer {
+  readonly lane: number;
+  readonly outcomes: readonly SentOutcome[];
+  /** How long the thread stood still for the disk. */
+  readonly waitedMs: number;
+}
+
+/** Memory of both sides for one batch after the other. */
+export interface LaneMemory {
   /** Bytes in both directions. */
   readonly slab: SharedArrayBuffer;
   /** Where both sides tell how the jobs of a batch stand. */
   readonly states: SharedArrayBuffer;
-  /** Where the threads of a group agree on the syncs that they share. */
-  readonly turns: SharedArrayBuffer;
+}
+
+/** What a thread is given when it starts. */
+export interface ThreadSettings {
+  readonly lanes: readonly LaneMemory[];
 }
 
 /** How one job of a batch ended. */

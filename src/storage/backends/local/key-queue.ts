@@ -1,28 +1,41 @@
-import { unlessAborted } from "../../abortable.js";
+type Waiter = () => void;
 
-/** Lets one task per key run at a time, in the order they came. */
+/** Lets one at a time at a key, in the order they came. */
 export class KeyQueue {
-  readonly #tails = new Map<string, Promise<void>>();
+  /** Whoever waits for the keys that somebody is at. */
+  readonly #keys = new Map<string, Waiter[] | undefined>();
 
-  /** A task whose signal fires before its turn does not run. */
-  async run<T>(key: string, task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const before = this.#tails.get(key);
-    let leave: () => void = () => undefined;
-    const stay = new Promise<void>((resolve) => {
-      leave = resolve;
-    });
-    const tail = before === undefined ? stay : before.then(() => stay);
-    this.#tails.set(key, tail);
-    try {
-      if (before !== undefined) await unlessAborted(() => before, signal);
-      return await task();
-    } finally {
-      leave();
-      void tail.then(() => this.#forget(key, tail));
-    }
+  /**
+   * Asks for a key: `undefined` when it is free, else what resolves when it is one's turn, and rejects when the
+   * signal fires before. Who has got the key has to {@link leave} it.
+   */
+  enter(key: string, signal: AbortSignal | undefined): Promise<void> | undefined {
+    if (this.#keys.has(key)) return this.#turn(key, signal);
+    this.#keys.set(key, undefined);
+    return undefined;
   }
 
-  #forget(key: string, tail: Promise<void>): void {
-    if (this.#tails.get(key) === tail) this.#tails.delete(key);
+  leave(key: string): void {
+    const next = this.#keys.get(key)?.shift();
+    if (next === undefined) this.#keys.delete(key);
+    else next();
+  }
+
+  #turn(key: string, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const waiters = this.#keys.get(key) ?? [];
+      this.#keys.set(key, waiters);
+      const enter = () => {
+        signal?.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        waiters.splice(waiters.indexOf(enter), 1);
+        reject(signal?.reason);
+      };
+      waiters.push(enter);
+      signal?.addEventListener("abort", giveUp, { once: true });
+    });
   }
 }

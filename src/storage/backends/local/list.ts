@@ -36,8 +36,8 @@ export class Lister {
   list(job: ListJob): ListReply {
     const page = new Page(job);
     const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
-    if (isVisibleFolder(this.#layout.body(folder).slice(0, -1))) this.#walk(folder, page);
-    else if (!isVisibleFolder(this.#layout.base)) throw baseIsGone();
+    if (isVisibleFolder(this.#layout, this.#layout.body(folder).slice(0, -1))) this.#walk(folder, page);
+    else if (!isVisibleFolder(this.#layout, this.#layout.base)) throw baseIsGone();
     return { files: page.files, prefixes: page.prefixes, next: page.next };
   }
 

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, linkSync, mkdirSync, openSync, renameSync } from "node:fs";
-import { DiskError, errnoOf, isBusy } from "./disk-error.js";
+import { DiskError, errnoOf } from "./disk-error.js";
 import { isRealFolder, makeFolder } from "./folders.js";
 import { type Holder, isGone } from "./holder.js";
 import { folderOf } from "./layout.js";
@@ -24,32 +24,59 @@ const foreignStaleMs = 30_000;
 const claimStaleMs = 10_000;
 const maxAttempts = 8;
 
-/**
- * Takes the lock of a key, which is its pending record: made exclusively, and durable when this returns.
- *
- * @throws DiskError `busy` while another writer holds it.
- */
-export function acquire(store: Store, key: string, text: string): void {
-  const path = store.layout.pending(key);
-  const startMs = performance.now();
-  const fd = create(store, path);
-  try {
-    writeAll(fd, Buffer.from(text));
-    if (performance.now() - startMs > unwrittenStaleMs / 2) checkStillOurs(fd, path);
-    store.sync.file(fd);
-    store.sync.folder(store.layout.pendings);
-  } catch (error) {
-    if (!isBusy(error)) discardQuietly(path);
-    throw error;
-  } finally {
-    closeSync(fd);
+/** The lock of a key, which is a pending file that is made exclusively. It names its holder once it is written. */
+export class Lock {
+  readonly fd: number;
+  readonly #path: string;
+  readonly #startMs = performance.now();
+  #isOurs = true;
+
+  /** @throws DiskError `busy` while another writer holds the key. */
+  constructor(store: Store, key: string) {
+    this.#path = store.layout.pending(key);
+    this.fd = create(store, this.#path);
+  }
+
+  /** Says who holds it and, in a record, what is being written. */
+  write(text: Uint8Array): void {
+    writeAll(this.fd, text);
+    if (performance.now() - this.#startMs > unwrittenStaleMs / 2) this.#checkOurs();
+  }
+
+  /** When it has been written and synced, or never will be. */
+  close(): void {
+    closeSync(this.fd);
+  }
+
+  /** Gives it back where nothing came of it. */
+  release(): void {
+    if (this.#isOurs) discardQuietly(this.#path);
+  }
+
+  /** Whoever stood still before the record was written may have been taken for dead. */
+  #checkOurs(): void {
+    this.#isOurs = lstatIfThere(this.#path)?.ino === fstatSync(this.fd).ino;
+    if (!this.#isOurs) throw new DiskError("busy", "the lock was taken over");
   }
 }
 
-/** Whoever stood still before the record was written may have been taken for dead. */
-function checkStillOurs(fd: number, path: string): void {
-  if (lstatIfThere(path)?.ino === fstatSync(fd).ino) return;
-  throw new DiskError("busy", "the lock was taken over");
+/**
+ * Takes the lock of a key for something that needs no record, durable when this returns.
+ *
+ * @throws DiskError `busy` while another writer holds the key.
+ */
+export function acquire(store: Store, key: string, text: string): void {
+  const lock = new Lock(store, key);
+  try {
+    lock.write(Buffer.from(text));
+    store.sync.content(lock.fd);
+    store.sync.folder(store.layout.pendings);
+  } catch (error) {
+    lock.release();
+    throw error;
+  } finally {
+    lock.close();
+  }
 }
 
 function create(store: Store, path: string): number {
@@ -142,7 +169,7 @@ export function releaseAsSidecar(store: Store, key: string): void {
 }
 
 function tryRelease(store: Store, key: string, sidecar: string): boolean {
-  if (!isRealFolder(folderOf(sidecar))) return false;
+  if (!isRealFolder(store.layout, folderOf(sidecar))) return false;
   try {
     renameSync(store.layout.pending(key), sidecar);
     return true;

@@ -1,7 +1,7 @@
 import { unlessAborted } from "../../abortable.js";
 import { isBusy } from "./disk-error.js";
-import type { DiskThreads, JobOptions } from "./disk-threads.js";
-import type { JobKinds } from "./jobs.js";
+import type { Answer, DiskThreads, JobOptions } from "./disk-threads.js";
+import type { JobKind, JobKinds } from "./jobs.js";
 import { KeyQueue } from "./key-queue.js";
 import type { Store } from "./store.js";
 
@@ -19,24 +19,27 @@ type Change = "putBytes" | "putStreamed" | "copy" | "assemble" | "remove";
 export class OpenStore {
   readonly store: Store;
   readonly threads: DiskThreads;
-  readonly listThread: DiskThreads;
 
-  constructor(store: Store, threads: DiskThreads, listThread: DiskThreads) {
+  constructor(store: Store, threads: DiskThreads) {
     this.store = store;
     this.threads = threads;
-    this.listThread = listThread;
   }
 
   /** Runs a job that changes a key; one at a time, and again while another process is at it. */
-  commit<Kind extends Change>(
+  async commit<Kind extends Change>(
     kind: Kind,
     key: string,
     job: JobKinds[Kind]["job"],
     options: JobOptions,
   ): Promise<JobKinds[Kind]["reply"]> {
-    const { signal } = options;
-    const change = () => this.threads.run(kind, job, ({ reply }) => reply, options);
-    return writers.run(this.store.layout.body(key), () => untilIdle(change, signal), signal);
+    const path = this.store.layout.body(key);
+    const turn = writers.enter(path, options.signal);
+    if (turn !== undefined) await turn;
+    try {
+      return await this.#untilIdle(kind, job, options);
+    } finally {
+      writers.leave(path);
+    }
   }
 
   /** Asks what changes nothing, so nobody waits for the answer once the signal has fired. */
@@ -45,25 +48,32 @@ export class OpenStore {
     job: JobKinds[Kind]["job"],
     signal: AbortSignal | undefined,
   ): Promise<JobKinds[Kind]["reply"]> {
-    const threads = kind === "list" ? this.listThread : this.threads;
-    return unlessAborted(() => threads.run(kind, job, ({ reply }) => reply, { signal }), signal);
+    return unlessAborted(() => this.threads.run(kind, job, replyOf, { signal }), signal);
   }
 
   /** Lets running jobs end. */
   async close(): Promise<void> {
-    await Promise.all([this.threads.close(), this.listThread.close()]);
+    await this.threads.close();
+  }
+
+  async #untilIdle<Kind extends Change>(
+    kind: Kind,
+    job: JobKinds[Kind]["job"],
+    options: JobOptions,
+  ): Promise<JobKinds[Kind]["reply"]> {
+    const startMs = performance.now();
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, maxBusyPauseMs)) {
+      options.signal?.throwIfAborted();
+      try {
+        return await this.threads.run(kind, job, replyOf, options);
+      } catch (error) {
+        if (!isBusy(error) || performance.now() - startMs > maxBusyMs) throw error;
+        await new Promise((done) => setTimeout(done, pauseMs * Math.random()));
+      }
+    }
   }
 }
 
-async function untilIdle<T>(change: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  const startMs = performance.now();
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, maxBusyPauseMs)) {
-    signal?.throwIfAborted();
-    try {
-      return await change();
-    } catch (error) {
-      if (!isBusy(error) || performance.now() - startMs > maxBusyMs) throw error;
-      await new Promise((done) => setTimeout(done, pauseMs * Math.random()));
-    }
-  }
+function replyOf<Kind extends JobKind>({ reply }: Answer<Kind>): JobKinds[Kind]["reply"] {
+  return reply;
 }

@@ -15,8 +15,12 @@ export function toOpened(
 }
 
 function openedBytes(stat: ObjectStat, start: number, bytes: Uint8Array): OpenedObject {
-  async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (bytes.byteLength > 0) yield bytes;
-  }
-  return { stat, start, end: start + bytes.byteLength, bytes, body: body(), close: async () => undefined };
+  const body = { [Symbol.asyncIterator]: () => once(bytes) };
+  return { stat, start, end: start + bytes.byteLength, bytes, body, close: isClosed };
 }
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bytes.byteLength > 0) yield bytes;
+}
+
+async function isClosed(): Promise<void> {}

@@ -7,8 +7,6 @@ import { Store, type StoreSettings } from "./store.js";
 /** How safe an acknowledged write is: `full` survives loss of power, `fast` survives the end of the process. */
 export type Durability = "full" | "fast";
 
-let opened = 0;
-
 /** Makes the folders, clears away what dead processes left, and gets the threads ready. */
 export async function openStore(basePath: string, durability: Durability): Promise<OpenStore> {
   const base = await makeBaseFolder(basePath);
@@ -17,12 +15,11 @@ export async function openStore(basePath: string, durability: Durability): Promi
     holder: thisHolder(base),
     isDurable: durability === "full",
     id: `${base} ${durability}`,
-    turn: opened++,
   };
   const store = new Store(settings);
   for (const folder of store.layout.folders()) await makeOwnFolder(folder);
-  const threads = new DiskThreads(settings, durability);
-  threads.prepare(2);
+  const threads = new DiskThreads(settings);
+  threads.prepare();
   await threads.run("sweep", {}, () => undefined);
-  return new OpenStore(store, threads, new DiskThreads(settings, "list"));
+  return new OpenStore(store, threads);
 }

@@ -1,98 +1,242 @@
-import { linkSync, renameSync } from "node:fs";
+import { closeSync, linkSync, openSync, renameSync, type Stats } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { statIfThere } from "./find.js";
-import { clearEmptyFolder, makeFolder, prune } from "./folders.js";
+import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "./folders.js";
 import type { JobState } from "./job-state.js";
 import { folderOf } from "./layout.js";
-import { acquire, releaseAsSidecar } from "./lock.js";
-import { type FileFingerprint, fingerprintOf, pendingText, type RecordDraft } from "./record.js";
+import { Lock, releaseAsSidecar } from "./lock.js";
+import { fillStamp, recordOf } from "./record.js";
 import type { Store } from "./store.js";
-import { discardQuietly, isOutrun, lstatIfThere } from "./whole-file.js";
+import type { SyncTask } from "./sync.js";
+import { createFlags, discardQuietly, fileMode, lstatIfThere, writeAll } from "./whole-file.js";
 
 const maxAttempts = 8;
 
-/** A body that is complete, stamped and durable, and what shall be known of it. */
+/** A body that shall become the object of its key. */
 export interface Publication extends WriteConditions {
   readonly key: string;
-  readonly temp: string;
-  readonly file: FileFingerprint;
-  readonly draft: RecordDraft;
+  /** What shall be known of it; the stamp is filled in. */
+  readonly record: Buffer;
   readonly state: JobState;
+  /** Bytes that are still to be written, or an open temporary file that is complete and stays its owner's. */
+  readonly content: Uint8Array | { readonly temp: string; readonly fd: number };
+}
+
+/** How a write ended: with the stamp of the body that is visible now, or with an error. */
+export type Published = { readonly stampUs: number } | { readonly error: unknown };
+
+/** Publishes one body at once, with syncs that block. */
+export function publish(store: Store, publication: Publication): number {
+  const write = new Publishing(store, publication);
+  for (const tasks of publishing(store, [write])) store.sync.all(tasks);
+  const published = write.end();
+  if ("stampUs" in published) return published.stampUs;
+  throw published.error;
+}
+
+/** Publishes several, with syncs that others may use the time of. */
+export async function publishAll(
+  store: Store,
+  publications: readonly Publication[],
+): Promise<readonly Published[]> {
+  const writes = publications.map((publication) => new Publishing(store, publication));
+  for (const tasks of publishing(store, writes)) if (store.sync.isDurable) await store.sync.together(tasks);
+  return writes.map((write) => write.end());
 }
 
 /**
- * Makes a written body the object of its key. The rename of the body is the only instant that counts: before
- * it the old object stands, after it the new one with its record. The record is durable before, so whoever
- * comes after a crash can tell on which side of that instant it happened.
+ * Makes bodies the objects of their keys. The rename of a body is the only instant that counts: before it the old
+ * object stands, after it the new one with its record. The record is durable before, so whoever comes after a crash
+ * can tell on which side of that instant it happened.
+ *
+ * Yields what must be durable before it goes on. A folder is synced once for all that was done in it.
  */
-export function publish(store: Store, publication: Publication): FileFingerprint {
-  const { key, draft, file } = publication;
-  const body = store.layout.body(key);
-  makeFolder(store, folderOf(body), key);
-  const text = pendingText(key, draft.version, store.holderText, JSON.stringify(draft), file.stampUs);
-  acquire(store, key, text);
+function* publishing(store: Store, writes: readonly Publishing[]): Generator<readonly SyncTask[], void> {
+  each(writes, begin);
+  together(writes, () => checkOwnFolders(store.layout));
+  each(writes, lock);
+  yield [...writes.flatMap((write) => write.filesToSync()), folderToSync(store.layout.pendings, writes)];
+  each(writes, place);
+  // Before the pending records go: else a power failure could leave an old body beside the new record.
+  yield [...new Set(writes.map(({ folder }) => folder))].map((folder) =>
+    folderToSync(
+      folder,
+      writes.filter((write) => write.folder === folder),
+    ),
+  );
+  each(writes, settle);
+}
+
+const begin = (write: Publishing) => write.begin();
+const lock = (write: Publishing) => write.lock();
+const place = (write: Publishing) => write.place();
+const settle = (write: Publishing) => write.settle();
+
+function each(writes: readonly Publishing[], step: (write: Publishing) => void): void {
+  for (const write of writes) {
+    try {
+      if (!write.isFailed) step(write);
+    } catch (error) {
+      write.fail(error);
+    }
+  }
+}
+
+/** What is done once for all that have come so far. */
+function together(writes: readonly Publishing[], step: () => void): void {
   try {
-    checkConditions(store, publication);
-    publication.state.checkWanted();
-    place(store, publication);
+    step();
   } catch (error) {
-    discardQuietly(store.layout.pending(key));
-    prune(store.layout.base, folderOf(body));
-    throw error;
-  }
-  settle(store, key);
-  return file;
-}
-
-/** The body is visible, so the write happened: readers find its record where it is pending, too. */
-function settle(store: Store, key: string): void {
-  // Before the pending record goes: else a power failure could leave the old body beside the new record.
-  store.sync.folder(folderOf(store.layout.body(key)));
-  try {
-    releaseAsSidecar(store, key);
-  } catch {
-    // No room for a folder, say: the next writer of the key, or the next process, puts the record away.
+    for (const write of writes) write.fail(error);
   }
 }
 
-function checkConditions(store: Store, publication: Publication): void {
-  const { key, file, ifAbsent, ifMatch } = publication;
-  const body = store.layout.body(key);
-  const old = lstatIfThere(body);
-  if (old?.isDirectory()) clearEmptyFolder(store.layout, body);
-  if (old?.isFile() && isOutrun(file, fingerprintOf(old)))
-    throw new DiskError("busy", "another write came first");
-  if (ifAbsent && old !== undefined && !old.isDirectory()) throw existsAlready(key);
-  if (ifMatch === undefined) return;
-  if (statIfThere(store, key)?.record?.version !== ifMatch) {
+function folderToSync(folder: string, writes: readonly Publishing[]): SyncTask {
+  const fail = (error: unknown) => {
+    for (const write of writes) write.fail(error);
+  };
+  return { what: { folder }, fail };
+}
+
+/** One write on its way. A step that fails undoes what the steps before it did, and no other step follows. */
+class Publishing {
+  isFailed = false;
+  readonly folder: string;
+  readonly #store: Store;
+  readonly #publication: Publication;
+  readonly #body: string;
+  #temp = "";
+  #fd = -1;
+  #isTempOurs = false;
+  #lock: Lock | undefined;
+  #stampUs = 0;
+  #error: unknown;
+
+  constructor(store: Store, publication: Publication) {
+    this.#store = store;
+    this.#publication = publication;
+    this.#body = store.layout.body(publication.key);
+    this.folder = folderOf(this.#body);
+  }
+
+  /** Only the first failure counts. */
+  fail(error: unknown): void {
+    if (this.isFailed) return;
+    this.isFailed = true;
+    this.#error = error;
+    this.#undo();
+  }
+
+  begin(): void {
+    const { content, state } = this.#publication;
+    state.checkWanted();
+    if (content instanceof Uint8Array) this.#write(content);
+    else {
+      this.#temp = content.temp;
+      this.#fd = content.fd;
+      // It may be large, so this is not left for when the key is locked.
+      this.#store.sync.content(content.fd);
+    }
+  }
+
+  #write(content: Uint8Array): void {
+    const temp = this.#store.newTemp();
+    this.#fd = openSync(temp, createFlags, fileMode);
+    this.#temp = temp;
+    this.#isTempOurs = true;
+    writeAll(this.#fd, content);
+  }
+
+  /** Under the lock nobody else gives the key a stamp, so the record, which is the lock's content, can name it. */
+  lock(): void {
+    const { key, record } = this.#publication;
+    makeFolder(this.#store, this.folder, key);
+    const lock = new Lock(this.#store, key);
+    this.#lock = lock;
+    const old = lstatIfThere(this.#body);
+    this.#checkConditions(old);
+    this.#stampUs = this.#store.stamps.date(this.#fd, old);
+    fillStamp(record, this.#stampUs);
+    lock.write(record);
+  }
+
+  /** The body with its date, and the record. */
+  filesToSync(): readonly SyncTask[] {
+    if (this.#lock === undefined) return [];
+    const fail = (error: unknown) => this.fail(error);
+    return [
+      { what: { file: this.#fd }, fail },
+      { what: { content: this.#lock.fd }, fail },
+    ];
+  }
+
+  #checkConditions(old: Stats | undefined): void {
+    const { key, ifAbsent, ifMatch } = this.#publication;
+    if (old?.isDirectory()) clearEmptyFolder(this.#store.layout, this.#body);
+    else if (ifAbsent && old !== undefined) throw existsAlready(key);
+    if (ifMatch === undefined) return;
+    const described = statIfThere(this.#store, key);
+    if (described !== undefined && recordOf(described)?.version === ifMatch) return;
     throw new DiskError("precondition_failed", `'${key}' is not at the version that was asked for`);
   }
-}
 
-/** Others may prune the folder, or put a file where a folder was, until the very last moment. */
-function place(store: Store, publication: Publication): void {
-  const body = store.layout.body(publication.key);
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    const errno = tryPlace(publication, body);
-    if (errno === undefined) return;
-    if (errno === "EISDIR") clearEmptyFolder(store.layout, body);
-    else makeFolder(store, folderOf(body), publication.key);
+  /** Others may prune the folder, or put a file where a folder was, until the very last moment. */
+  place(): void {
+    const { key, state } = this.#publication;
+    state.checkWanted();
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const errno = this.#tryPlace();
+      if (errno === undefined) return;
+      if (errno === "EISDIR") clearEmptyFolder(this.#store.layout, this.#body);
+      else makeFolder(this.#store, this.folder, key);
+    }
+    throw new DiskError("busy", "the folder of the key changes too fast");
   }
-  throw new DiskError("busy", "the folder of the key changes too fast");
-}
 
-/** The errno of a failure that can be mended. */
-function tryPlace({ key, temp, ifAbsent }: Publication, body: string): string | undefined {
-  try {
-    if (ifAbsent) moveIfAbsent(temp, body);
-    else renameSync(temp, body);
-    return undefined;
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "EEXIST" && ifAbsent) throw existsAlready(key);
-    if (errno === "EISDIR" || errno === "ENOENT" || errno === "ENOTDIR") return errno;
-    throw error;
+  /** The errno of a failure that can be mended. */
+  #tryPlace(): string | undefined {
+    const { key, ifAbsent } = this.#publication;
+    try {
+      if (ifAbsent) moveIfAbsent(this.#temp, this.#body);
+      else renameSync(this.#temp, this.#body);
+      // From here on there is nothing to undo.
+      this.#isTempOurs = false;
+      this.#letGo();
+      return undefined;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EEXIST" && ifAbsent) throw existsAlready(key);
+      if (errno === "EISDIR" || errno === "ENOENT" || errno === "ENOTDIR") return errno;
+      throw error;
+    }
+  }
+
+  /** The body is visible, so the write happened: readers find its record where it is pending, too. */
+  settle(): void {
+    try {
+      releaseAsSidecar(this.#store, this.#publication.key);
+    } catch {
+      // No room for a folder, say: the next writer of the key, or the next process, puts the record away.
+    }
+  }
+
+  end(): Published {
+    if (this.#publication.content instanceof Uint8Array && this.#fd !== -1) closeSync(this.#fd);
+    return this.isFailed ? { error: this.#error } : { stampUs: this.#stampUs };
+  }
+
+  #undo(): void {
+    if (this.#isTempOurs) discardQuietly(this.#temp);
+    if (this.#lock === undefined) return;
+    this.#lock.release();
+    this.#letGo();
+    prune(this.#store.layout.base, this.folder);
+  }
+
+  #letGo(): void {
+    this.#lock?.close();
+    this.#lock = undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import type { ByteRange } from "../../backend.js";
 import { clampRange, type Span } from "../../range.js";
 import { DiskError } from "./disk-error.js";
 import { openObject } from "./find.js";
-import type { Described, FileFingerprint } from "./record.js";
+import { type Described, type FileFingerprint, recordOf } from "./record.js";
 import type { Store } from "./store.js";
 
 export interface ReadJob {
@@ -23,14 +23,15 @@ export interface ReadReply extends Described, Span {
 
 /** Reads up to `room.byteLength` bytes at once, in the job that opens the file. */
 export function readObject(store: Store, job: ReadJob, room: Uint8Array): ReadReply {
-  const { fd, file, record } = openObject(store, job.key, job.known);
+  const { fd, ...described } = openObject(store, job.key, job.known);
+  const { file } = described;
   let isHandedOver = false;
   try {
-    checkVersion(job, record?.version ?? job.knownVersion);
+    checkVersion(job, described);
     const span = spanOf(job.range, file.size);
     isHandedOver = span.end - span.start > room.byteLength;
-    if (!isHandedOver) readSpan(fd, span, room);
-    return { file, record, ...span, fd: isHandedOver ? fd : undefined };
+    if (!isHandedOver) store.stopwatch.time(() => readSpan(fd, span, room));
+    return { ...described, ...span, fd: isHandedOver ? fd : undefined };
   } finally {
     if (!isHandedOver) closeSync(fd);
   }
@@ -42,8 +43,8 @@ function spanOf(range: ByteRange | undefined, size: number): Span {
   throw new DiskError("invalid_range", `the range lies outside the object's ${size} bytes`);
 }
 
-function checkVersion({ key, ifMatch }: ReadJob, version: string | undefined): void {
-  if (ifMatch === undefined || ifMatch === version) return;
+function checkVersion({ key, ifMatch, knownVersion }: ReadJob, described: Described): void {
+  if (ifMatch === undefined || ifMatch === (recordOf(described)?.version ?? knownVersion)) return;
   throw new DiskError("precondition_failed", `'${key}' is not at the version that was asked for`);
 }
 

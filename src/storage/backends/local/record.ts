@@ -3,6 +3,7 @@ import type { ObjectDescription, ObjectStat } from "../../backend.js";
 import { type Checksum, isChecksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import { type Metadata, noMetadata } from "../../metadata.js";
+import { DiskError } from "./disk-error.js";
 import type { Holder } from "./holder.js";
 import { randomToken } from "./temp-name.js";
 
@@ -13,9 +14,9 @@ export interface Fingerprint {
   readonly stampUs: number;
 }
 
-/** A fingerprint of a file that was looked at; the inode guards what is kept in memory. */
+/** A fingerprint of a file that was looked at; the inode guards what is kept in memory, where it is known. */
 export interface FileFingerprint extends Fingerprint {
-  readonly inode: number;
+  readonly inode?: number | undefined;
 }
 
 /** What is known of an object besides its bytes. */
@@ -28,7 +29,9 @@ export interface ObjectRecord extends Fingerprint, ObjectDescription {
 /** What a file is, and its record unless it is the one that the asker knows already. */
 export interface Described {
   readonly file: FileFingerprint;
-  readonly record: ObjectRecord | undefined;
+  /** The text of the record: who needs it parses it, which may be another thread. */
+  readonly text?: string | undefined;
+  readonly record?: ObjectRecord | undefined;
 }
 
 /** The content of a sidecar, and of the pending file that becomes it. */
@@ -51,38 +54,52 @@ export interface RecordDraft extends ObjectDescription {
 export function draftOf(
   { contentType, filename, metadata }: ObjectDescription,
   size: number,
-  checksum: Checksum,
+  checksum: Checksum | undefined,
 ): RecordDraft {
-  return { version: randomToken(), size, contentType, filename, metadata: { ...metadata }, checksum };
+  return { size, version: randomToken(), contentType, filename, metadata, checksum };
 }
 
-/** The text of a pending file. `holder` is JSON, and `draft` that of a {@link RecordDraft}, or `undefined` for a removal. */
-export function pendingText(
-  key: string,
-  version: string,
-  holder: string,
-  draft?: string,
-  stampUs?: number,
-): string {
-  const head = `{"format":1,"key":"${key}","holder":${holder},`;
-  return draft === undefined
-    ? `${head}"version":"${version}"}`
-    : `${head}"stampUs":${stampUs},${draft.slice(1)}`;
+/** The text of a lock that is no record, as of a removal. `holder` is JSON. */
+export function lockText(key: string, version: string, holder: string): string {
+  return `{"format":1,"key":"${key}","holder":${holder},"version":"${version}"}`;
 }
 
-/** Reads what {@link pendingText} wrote; `undefined` when it is damaged. */
+const stampHead = '{"stampUs":';
+/** Digits of a stamp until the year 2286; JSON does not mind blanks before fewer. */
+const stampDigits = 16;
+
+/**
+ * The text of a record but for its stamp, which is known last: {@link fillStamp} writes it into the bytes. `holder`
+ * is JSON. Stamp and size come first, so that {@link recordHead} tells without parsing whose record it is.
+ */
+export function recordText(key: string, holder: string, draft: RecordDraft): string {
+  const described = JSON.stringify(draft).slice(1);
+  return `${stampHead}${" ".repeat(stampDigits)},${described.slice(0, -1)},"format":1,"key":"${key}","holder":${holder}}`;
+}
+
+/** Puts the stamp into the bytes of a {@link recordText}. */
+export function fillStamp(bytes: Buffer, stampUs: number): void {
+  bytes.write(String(stampUs).padStart(stampDigits), stampHead.length, "latin1");
+}
+
+/** How the text of the record begins that belongs to a file, if {@link recordText} made it. */
+export function recordHead({ stampUs, size }: Fingerprint): string {
+  return `${stampHead}${String(stampUs).padStart(stampDigits)},"size":${size},`;
+}
+
+/** Reads what {@link lockText} or {@link recordText} made; `undefined` when it is damaged. */
 export function parsePending(text: string): PendingRecord | undefined {
   const fields = parseObject(text);
   if (fields === undefined || typeof fields.key !== "string" || typeof fields.version !== "string")
     return undefined;
   const holder = parseHolder(fields.holder);
   if (holder === undefined) return undefined;
-  const record = fields.stampUs === undefined ? undefined : recordOf(fields);
+  const record = fields.stampUs === undefined ? undefined : toRecord(fields);
   if (fields.stampUs !== undefined && record === undefined) return undefined;
   return { key: fields.key, holder, version: fields.version, record };
 }
 
-function recordOf(fields: Record<string, unknown>): ObjectRecord | undefined {
+function toRecord(fields: Record<string, unknown>): ObjectRecord | undefined {
   const { version, size, stampUs, contentType, filename, metadata, checksum } = fields;
   if (typeof version !== "string" || typeof contentType !== "string") return undefined;
   if (!Number.isSafeInteger(size) || !Number.isSafeInteger(stampUs)) return undefined;
@@ -124,9 +141,27 @@ export function fingerprintOf(stats: Stats): FileFingerprint {
   return { size: stats.size, stampUs: Math.round(stats.mtimeMs * 1000), inode: stats.ino };
 }
 
+/**
+ * The record of what was found, parsed if need be; `undefined` where it is the one that the asker knows.
+ *
+ * @throws DiskError `corrupt` when its text is damaged.
+ */
+export function recordOf({ record, text }: Described): ObjectRecord | undefined {
+  if (text === undefined) return record;
+  const parsed = parsePending(text)?.record;
+  // To serve a guessed type where one was chosen could make text of what was an attachment.
+  if (parsed === undefined) throw new DiskError("corrupt", "the metadata of the object is damaged");
+  return parsed;
+}
+
 /** True when the record was written together with the body that has this fingerprint. */
 export function belongsTogether(record: Fingerprint, file: Fingerprint): boolean {
   return record.size === file.size && record.stampUs === file.stampUs;
+}
+
+/** Whether a file is, by all that is known, the one that was looked at before. */
+export function isSameFile(file: FileFingerprint, before: FileFingerprint): boolean {
+  return belongsTogether(file, before) && (before.inode === undefined || before.inode === file.inode);
 }
 
 /** The contract's view of a record. */

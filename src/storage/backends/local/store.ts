@@ -1,6 +1,8 @@
 import type { Holder } from "./holder.js";
 import { Layout } from "./layout.js";
-import { Sync, turnsOf } from "./sync.js";
+import { Stamps } from "./stamps.js";
+import { Stopwatch } from "./stopwatch.js";
+import { Sync } from "./sync.js";
 import { randomToken, tempPrefix } from "./temp-name.js";
 
 /** What every job of a thread needs. */
@@ -11,25 +13,25 @@ export interface StoreSettings {
   readonly isDurable: boolean;
   /** Tells the stores of a process apart. */
   readonly id: string;
-  /** Its place among the turns of {@link Sync}. */
-  readonly turn: number;
 }
 
 /** One base folder as a thread sees it. */
 export class Store {
   readonly layout: Layout;
   readonly holder: Holder;
+  /** Runs while a thread waits for the disk. */
+  readonly stopwatch: Stopwatch = new Stopwatch();
   readonly sync: Sync;
+  readonly stamps: Stamps = new Stamps();
   /** JSON of the holder, as every record has it. */
   readonly holderText: string;
   readonly #tempPrefix: string;
 
-  /** @param turns - by which threads share syncs; without it each syncs for itself. */
-  constructor(settings: StoreSettings, turns?: SharedArrayBuffer) {
+  constructor(settings: StoreSettings) {
     this.layout = new Layout(settings.base);
     this.holder = settings.holder;
     this.holderText = JSON.stringify(settings.holder);
-    this.sync = new Sync(settings.isDurable, this.layout.pendings, turns && turnsOf(turns, settings.turn));
+    this.sync = new Sync(settings.isDurable, this.stopwatch);
     this.#tempPrefix = tempPrefix(settings.holder);
   }
 

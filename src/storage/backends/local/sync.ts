@@ -1,73 +1,68 @@
-import { closeSync, fdatasyncSync, fsyncSync, openSync } from "node:fs";
+import { close, closeSync, fdatasync, fdatasyncSync, fsync, fsyncSync, open, openSync } from "node:fs";
 import { errnoOf } from "./disk-error.js";
+import type { Stopwatch } from "./stopwatch.js";
 
-/** Places in the shared memory: whether a thread syncs just now, and the numbers of syncs begun and ended. */
-const busy = 0;
-const begun = 1;
-const ended = 2;
-/** After this the thread whose turn it is may have ended in the middle. */
-const patienceMs = 5000;
-
-const numbersEach = 3;
-/** Stores of a process that can share syncs; those behind do each their own. */
-const maxTurns = 256;
-
-/** Memory by which threads share the syncs of one folder for each store. */
-export function newTurns(): SharedArrayBuffer {
-  return new SharedArrayBuffer(maxTurns * numbersEach * Int32Array.BYTES_PER_ELEMENT);
-}
-
-/** The part of one store. */
-export function turnsOf(turns: SharedArrayBuffer, turn: number): Int32Array | undefined {
-  if (turn >= maxTurns) return undefined;
-  return new Int32Array(turns, turn * numbersEach * Int32Array.BYTES_PER_ELEMENT, numbersEach);
+/** Something to make durable; who has an interest in it is told of a failure. */
+export interface SyncTask {
+  /** A folder by its path, or an open file: its bytes and what is needed to find them, or also its date. */
+  readonly what: { readonly folder: string } | { readonly content: number } | { readonly file: number };
+  readonly fail: (error: unknown) => void;
 }
 
 /** Makes files and folders durable, or only pretends to when that was not asked for; the order is the same. */
 export class Sync {
-  readonly #isDurable: boolean;
-  readonly #sharedFolder: string;
-  readonly #turns: Int32Array | undefined;
+  readonly isDurable: boolean;
+  readonly #stopwatch: Stopwatch;
 
-  /** @param sharedFolder - where all threads write: one sync serves everyone who waited for it to begin. */
-  constructor(isDurable: boolean, sharedFolder: string, turns: Int32Array | undefined) {
-    this.#isDurable = isDurable;
-    this.#sharedFolder = sharedFolder;
-    this.#turns = turns;
+  constructor(isDurable: boolean, stopwatch: Stopwatch) {
+    this.isDurable = isDurable;
+    this.#stopwatch = stopwatch;
   }
 
-  file(fd: number): void {
-    if (this.#isDurable) fdatasyncSync(fd);
+  content(fd: number): void {
+    if (this.isDurable) this.#stopwatch.time(() => fdatasyncSync(fd));
   }
 
   folder(path: string): void {
-    if (!this.#isDurable) return;
-    if (path === this.#sharedFolder && this.#turns !== undefined) this.#syncShared(this.#turns);
-    else syncFolder(path);
+    if (this.isDurable) this.#stopwatch.time(() => syncFolder(path));
   }
 
-  /** Only a sync that begins from now on covers what the caller wrote. */
-  #syncShared(turns: Int32Array): void {
-    const before = Atomics.load(turns, begun);
-    while (Atomics.load(turns, ended) <= before) {
-      if (Atomics.compareExchange(turns, busy, 0, 1) === 0) this.#lead(turns);
-      else if (Atomics.wait(turns, busy, 1, patienceMs) === "timed-out") {
-        syncFolder(this.#sharedFolder);
-        return;
+  /** One after the other. */
+  all(tasks: readonly SyncTask[]): void {
+    for (const { what, fail } of tasks) {
+      try {
+        if ("folder" in what) this.folder(what.folder);
+        else if ("content" in what) this.content(what.content);
+        else if (this.isDurable) this.#stopwatch.time(() => fsyncSync(what.file));
+      } catch (error) {
+        fail(error);
       }
     }
   }
 
-  #lead(turns: Int32Array): void {
-    const turn = Atomics.add(turns, begun, 1) + 1;
-    try {
-      syncFolder(this.#sharedFolder);
-      Atomics.store(turns, ended, turn);
-    } finally {
-      Atomics.store(turns, busy, 0);
-      Atomics.notify(turns, busy);
-    }
+  /** At once, on the thread pool of the process: a disk syncs several files as fast as one. */
+  async together(tasks: readonly SyncTask[]): Promise<void> {
+    if (this.isDurable) await Promise.all(tasks.map(syncLater));
   }
+}
+
+function syncLater({ what, fail }: SyncTask): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (error: unknown) => {
+      if (error) fail(error);
+      resolve();
+    };
+    if ("content" in what) fdatasync(what.content, done);
+    else if ("file" in what) fsync(what.file, done);
+    else syncFolderLater(what.folder, done);
+  });
+}
+
+function syncFolderLater(path: string, done: (error: unknown) => void): void {
+  open(path, "r", (failure, fd) => {
+    if (failure) return done(failure.code === "ENOENT" ? undefined : failure);
+    fsync(fd, (error) => close(fd, () => done(error)));
+  });
 }
 
 /** A folder that is gone has nothing left to keep: whoever removed it syncs its parent. */

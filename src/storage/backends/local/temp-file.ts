@@ -1,9 +1,10 @@
-import { close, open, unlink, writev } from "node:fs";
+import { close, fdatasync, open, unlink, writev } from "node:fs";
 import { promisify } from "node:util";
 import { createFlags, fileMode } from "./whole-file.js";
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
+const syncFile = promisify(fdatasync);
 const unlinkFile = promisify(unlink);
 
 /** A body on its way in: written here piece by piece, published or dropped by others. */
@@ -35,6 +36,11 @@ export class TempFile {
       onProgress?.();
       rest = behind(rest, written);
     }
+  }
+
+  /** Makes the bytes durable. A large body takes long, so that no disk thread shall wait for it. */
+  async sync(): Promise<void> {
+    await syncFile(this.fd);
   }
 
   /** Closes once: by the second time the number may be another file's. */

@@ -1,34 +1,51 @@
-import { DiskThread, slabBytes } from "./disk-thread.js";
+import { DiskThread } from "./disk-thread.js";
 import { maxBatch } from "./job-state.js";
-import { newTurns } from "./sync.js";
+import { slabBytes } from "./lane.js";
 import type { WaitingJob } from "./waiting-job.js";
 
-/** More jobs than this for each thread, and another one is worth its memory. */
-const jobsPerThread = 2;
 /** How long threads wait for another store when the last one was closed. To start one takes some 40 ms. */
 const lingerMs = 10_000;
+/** Where each job waits longer than this for the disk, more threads get more of them done. */
+const slowMs = 4;
+/** Weight of the last batch in the mean of all: one that was held up says little. */
+const weight = 1 / 16;
 const noBytes = new Uint8Array(0);
+
+/** How a group works. */
+export interface GroupSettings {
+  readonly maxThreads: number;
+  /** Jobs that go to a thread together. One means that jobs are long: none may wait behind another while threads could be had. */
+  readonly batch: number;
+}
 
 /**
  * Threads that do blocking work on the disk. They start when there is something to do, take what came in one
  * turn of the event loop as one batch, and do not keep the process alive while idle.
+ *
+ * One thread does many short jobs faster than several, each of which has to get warm and is in the way of the
+ * others; more of them start when the disk is what takes the time.
  */
 export class ThreadGroup {
-  readonly #turns = newTurns();
   readonly #maxThreads: number;
+  readonly #maxBatch: number;
+  /** A second batch waits in the thread, so that it need not wait for us. */
+  readonly #lanesEach: 1 | 2;
   readonly #threads = new Set<DiskThread>();
   #queue: WaitingJob[] = [];
   #isFlushDue = false;
+  #meanMs = 0;
   #users = 0;
   #ending: NodeJS.Timeout | undefined;
 
-  constructor(maxThreads: number) {
+  constructor({ maxThreads, batch }: GroupSettings) {
     this.#maxThreads = maxThreads;
+    this.#maxBatch = Math.min(batch, maxBatch);
+    this.#lanesEach = batch === 1 ? 1 : 2;
   }
 
-  /** Starts threads before there is work, so that the first requests do not wait for them. */
-  prepare(count: number): void {
-    while (this.#threads.size < Math.min(count, this.#maxThreads)) this.#addThread();
+  /** Starts a thread before there is work, so that the first requests do not wait for it. */
+  prepare(): void {
+    if (this.#threads.size === 0) this.#addThread();
   }
 
   add(waiting: WaitingJob): void {
@@ -54,6 +71,7 @@ export class ThreadGroup {
     for (const thread of ending) void thread.end();
   }
 
+  /** When all that this turn of the event loop brings has come: fewer, larger batches. */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -64,20 +82,36 @@ export class ThreadGroup {
   }
 
   #flush(): void {
-    const isMuch = this.#queue.length > this.#threads.size * jobsPerThread;
-    const idle = [...this.#threads].filter((thread) => thread.isIdle);
-    for (const [index, thread] of idle.entries()) {
-      const share = Math.min(maxBatch, Math.ceil(this.#queue.length / (idle.length - index)));
-      if (share > 0) thread.take(this.#nextBatch(share));
+    // First the threads that do nothing, then those that do something.
+    for (let lanes = this.#lanesEach; lanes > 0; lanes--) {
+      for (const thread of this.#threads) if (thread.freeLanes >= lanes) this.#give(thread);
     }
-    if (isMuch || this.#queue.length > 0) this.#startThread();
+    if (this.#freeLanes === 0 && this.#isOneMoreWanted) this.#startThread();
   }
 
-  #nextBatch(count: number): WaitingJob[] {
+  #give(thread: DiskThread): void {
+    if (this.#queue.length > 0) thread.take(this.#nextBatch(Math.ceil(this.#queue.length / this.#freeLanes)));
+  }
+
+  get #freeLanes(): number {
+    let free = 0;
+    for (const thread of this.#threads) free += thread.freeLanes;
+    return free;
+  }
+
+  get #isOneMoreWanted(): boolean {
+    if (this.#queue.length > 0 && (this.#lanesEach === 1 || this.#threads.size === 0)) return true;
+    return this.#meanMs > slowMs;
+  }
+
+  /** Jobs of one store that fit into a slab. */
+  #nextBatch(share: number): WaitingJob[] {
+    const store = this.#queue[0]?.asked.store;
+    const count = Math.min(share, this.#maxBatch);
     let room = 0;
-    const end = this.#queue.findIndex((waiting, index) => {
-      room += waiting.asked.room;
-      return index === count || (room > slabBytes && index > 0);
+    const end = this.#queue.findIndex(({ asked }, index) => {
+      room += asked.room;
+      return index === count || asked.store !== store || (room > slabBytes && index > 0);
     });
     return this.#queue.splice(0, end === -1 ? count : end);
   }
@@ -90,20 +124,19 @@ export class ThreadGroup {
   }
 
   #addThread(): void {
-    const thread: DiskThread = new DiskThread(
-      this.#turns,
-      () => this.#flush(),
-      (error) => this.#lose(thread, error),
-    );
+    const thread: DiskThread = new DiskThread(this.#lanesEach, {
+      onFree: (waitedMs) => {
+        this.#meanMs += (waitedMs - this.#meanMs) * weight;
+        if (this.#queue.length > 0) this.#flushSoon();
+      },
+      onLost: (error) => this.#lose(thread, error),
+    });
     this.#threads.add(thread);
   }
 
   #lose(thread: DiskThread, error: Error): void {
     this.#threads.delete(thread);
-    if (this.#threads.size === 0) this.#refuse(error);
-  }
-
-  #refuse(error: Error): void {
+    if (this.#threads.size > 0) return;
     for (const waiting of this.#queue.splice(0)) waiting.settle({ thrown: error }, noBytes);
   }
 }

@@ -1,22 +1,34 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { assemble } from "./assemble.js";
 import { copyObject } from "./copy.js";
-import { DiskError, sendError } from "./disk-error.js";
+import { sendError } from "./disk-error.js";
 import { statObject } from "./find.js";
-import { calledOff, JobState } from "./job-state.js";
-import type { JobKind, JobKinds, SentBatch, SentJob, SentOutcome, ThreadSettings } from "./jobs.js";
+import { calledOff, type JobState, jobStatesIn } from "./job-state.js";
+import type {
+  JobKind,
+  JobKinds,
+  SentAnswer,
+  SentBatch,
+  SentJob,
+  SentOutcome,
+  ThreadSettings,
+} from "./jobs.js";
 import { Lister } from "./list.js";
+import type { Published } from "./publish.js";
 import { readObject } from "./read.js";
 import { removeObject } from "./remove.js";
 import { Store, type StoreSettings } from "./store.js";
 import { sweep } from "./sweep.js";
-import { putBytes, putStreamed } from "./write.js";
+import { putAll, putStreamed } from "./write.js";
 
 /**
  * The program of a disk thread. Everything here blocks, on purpose: a chain of system calls costs a fraction
  * of the same chain in hops between the event loop and its thread pool.
  */
-const { slab, states, turns } = workerData as ThreadSettings;
+const lanes = (workerData as ThreadSettings).lanes.map(({ slab, states }) => ({
+  slab: Buffer.from(slab),
+  states: jobStatesIn(states),
+}));
 
 interface Place {
   readonly store: Store;
@@ -27,19 +39,25 @@ const places = new Map<string, Place>();
 function placeOf(settings: StoreSettings): Place {
   const found = places.get(settings.id);
   if (found !== undefined) return found;
-  const store = new Store(settings, turns);
+  const store = new Store(settings);
   const place = { store, lister: new Lister(store.layout) };
   places.set(settings.id, place);
   return place;
 }
 
-type Reply = JobKinds[JobKind]["reply"];
+/** A job with what belongs to it here. */
+interface Task<Kind extends JobKind = JobKind> {
+  readonly sent: SentJob<Kind>;
+  readonly state: JobState;
+  /** Its part of the slab. */
+  readonly room: Buffer;
+}
 
-function run({ store, lister }: Place, { kind, job, offset, length }: SentJob, state: JobState): Reply {
-  if (kind === "putBytes") return putBytes(store, { ...job, state }, Buffer.from(slab, offset, length));
-  if (kind === "read") return readObject(store, job, Buffer.from(slab, offset, length));
+function run({ store, lister }: Place, { sent, state, room }: Task): JobKinds[JobKind]["reply"] {
+  const { kind, job } = sent;
+  if (kind === "read") return readObject(store, job, room);
   if (kind === "stat") return statObject(store, job.key, job.known);
-  if (kind === "putStreamed") return putStreamed(store, { ...job, state });
+  if (kind === "putStreamed") return putStreamed(store, { ...job, state }, room);
   if (kind === "remove") return removeObject(store, { ...job, state });
   if (kind === "copy") return copyObject(store, { ...job, state });
   if (kind === "assemble") return assemble(store, { ...job, state });
@@ -48,20 +66,55 @@ function run({ store, lister }: Place, { kind, job, offset, length }: SentJob, s
   return undefined;
 }
 
-function runSafely(place: Place | undefined, sent: SentJob, state: JobState): SentOutcome {
+function runSafely(place: Place, task: Task): SentOutcome {
   try {
-    if (!state.begin()) throw calledOff();
-    if (place === undefined) throw new DiskError("unavailable", "a job came without its store");
-    return { value: run(place, sent, state) };
+    if (!task.state.begin()) throw calledOff();
+    return { value: run(place, task) };
   } catch (error) {
     return { error: sendError(error) };
   }
 }
 
-parentPort?.on("message", (batch: string) => {
-  const { stores, jobs }: SentBatch = JSON.parse(batch);
-  const here = stores.map(placeOf);
-  const outcomes = jobs.map((sent, index) => runSafely(here[sent.store], sent, new JobState(states, index)));
-  parentPort?.postMessage(JSON.stringify(outcomes));
+/** Small writes are made together, because they can share some of the work. */
+function isSmallWrite(task: Task): task is Task<"putBytes"> {
+  return task.sent.kind === "putBytes";
+}
+
+async function writeTogether({ store }: Place, tasks: readonly Task<"putBytes">[]): Promise<SentOutcome[]> {
+  const writes = tasks.map(({ sent: { job, textLength }, state, room }) => {
+    state.begin();
+    const textStart = room.length - textLength;
+    return { job: { ...job, state }, content: room.subarray(0, textStart), record: room.subarray(textStart) };
+  });
+  return (await putAll(store, writes)).map(toSent);
+}
+
+function toSent(published: Published): SentOutcome {
+  return "error" in published ? { error: sendError(published.error) } : { value: published.stampUs };
+}
+
+function tasksOf({ lane, jobs }: SentBatch): Task[] {
+  const { slab, states } = lanes[lane] ?? {};
+  return jobs.flatMap((sent, index) => {
+    const state = states?.[index];
+    if (slab === undefined || state === undefined) return [];
+    return { sent, state, room: slab.subarray(sent.offset, sent.offset + sent.length) };
+  });
+}
+
+async function runAll(place: Place, tasks: readonly Task[]): Promise<SentOutcome[]> {
+  if (tasks.every(isSmallWrite)) return writeTogether(place, tasks);
+  const outcomes = tasks.map((task) =>
+    isSmallWrite(task) ? writeTogether(place, [task]) : [runSafely(place, task)],
+  );
+  return (await Promise.all(outcomes)).flat();
+}
+
+parentPort?.on("message", async (message: string) => {
+  const batch: SentBatch = JSON.parse(message);
+  const place = placeOf(batch.store);
+  const outcomes = await runAll(place, tasksOf(batch));
+  const answer: SentAnswer = { lane: batch.lane, outcomes, waitedMs: place.store.stopwatch.take() };
+  parentPort?.postMessage(JSON.stringify(answer));
 });
 parentPort?.postMessage("ready");

@@ -12,7 +12,9 @@ export interface AskedJob {
   readonly store: StoreSettings;
   readonly kind: JobKind;
   readonly job: unknown;
-  readonly payload: Uint8Array;
+  readonly payload: Uint8Array | undefined;
+  readonly text: string | undefined;
+  /** Bytes that payload and text, or the answer, need. */
   readonly room: number;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: (() => void) | undefined;
@@ -25,14 +27,16 @@ export interface AskedJob {
  */
 export class WaitingJob {
   readonly asked: AskedJob;
-  readonly #onAbort: () => void = () => this.#abort();
+  #onAbort: (() => void) | undefined;
   #state: JobState | undefined;
   #isSettled = false;
   #poll: NodeJS.Timeout | undefined;
 
   constructor(asked: AskedJob) {
     this.asked = asked;
-    asked.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (asked.signal === undefined) return;
+    this.#onAbort = () => this.#abort();
+    asked.signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   /** A thread takes the job. */
@@ -47,9 +51,9 @@ export class WaitingJob {
   settle(outcome: Outcome, bytes: Uint8Array): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    clearInterval(this.#poll);
+    if (this.#poll !== undefined) clearInterval(this.#poll);
     const { signal, settle } = this.asked;
-    signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== undefined) signal?.removeEventListener("abort", this.#onAbort);
     const isAborted = signal?.aborted && "error" in outcome && outcome.error.kind === "aborted";
     settle(isAborted ? { thrown: signal.reason } : outcome, bytes);
   }

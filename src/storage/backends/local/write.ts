@@ -1,15 +1,14 @@
-import { closeSync, openSync, type Stats } from "node:fs";
+import { closeSync } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import type { Running } from "./job-state.js";
-import { publish } from "./publish.js";
-import type { FileFingerprint, RecordDraft } from "./record.js";
+import { type Published, publish, publishAll } from "./publish.js";
+import { type RecordDraft, recordText } from "./record.js";
 import type { Store } from "./store.js";
-import { createFlags, discardQuietly, fileMode, lstatIfThere, stamp, writeAll } from "./whole-file.js";
+import { discardQuietly } from "./whole-file.js";
 
 /** What every write says besides its bytes. */
 export interface WriteJob extends WriteConditions {
   readonly key: string;
-  readonly draft: RecordDraft;
 }
 
 /** A body that was written by streaming. Descriptor and file stay the asker's, who may ask again. */
@@ -18,48 +17,50 @@ export interface StreamedJob extends WriteJob {
   readonly fd: number;
 }
 
-/** Writes a small object: one job from the first byte to the last rename. */
-export function putBytes(store: Store, job: Running<WriteJob>, bytes: Uint8Array): FileFingerprint {
-  const temp = store.newTemp();
-  const fd = openSync(temp, createFlags, fileMode);
-  return putFile(store, job, temp, fd, () => writeAll(fd, bytes));
+/** A small object: its bytes, and the bytes of its record, whose stamp is filled in. */
+export interface SmallWrite {
+  readonly job: Running<WriteJob>;
+  readonly content: Uint8Array;
+  readonly record: Buffer;
 }
 
-/** Publishes what has been streamed into a temporary file. */
-export function putStreamed(store: Store, job: Running<StreamedJob>): FileFingerprint {
-  const file = stamp(job.fd, bodyAt(store, job.key));
-  store.sync.file(job.fd);
-  return publish(store, { ...job, file });
+/** Writes small objects, each from the first byte to the last rename; what one folder needs is done once for all. */
+export function putAll(store: Store, writes: readonly SmallWrite[]): Promise<readonly Published[]> {
+  return publishAll(
+    store,
+    writes.map(({ job: { key, ifAbsent, ifMatch, state }, content, record }) => ({
+      key,
+      ifAbsent,
+      ifMatch,
+      state,
+      content,
+      record,
+    })),
+  );
 }
 
-/** Fills an open temporary file and publishes it; closes `fd`, and leaves no file behind when that fails. */
+/** Publishes what has been streamed into a temporary file; resolves to its stamp. */
+export function putStreamed(store: Store, job: Running<StreamedJob>, record: Buffer): number {
+  const { key, ifAbsent, ifMatch, state, temp, fd } = job;
+  return publish(store, { key, ifAbsent, ifMatch, state, record, content: { temp, fd } });
+}
+
+/** Publishes a temporary file that is filled here; closes `fd`, and leaves no file behind when that fails. */
 export function putFile(
   store: Store,
-  job: Running<WriteJob>,
+  { key, ifAbsent, ifMatch, state }: Running<WriteJob>,
   temp: string,
   fd: number,
-  fill: () => void,
-): FileFingerprint {
+  fill: () => RecordDraft,
+): number {
   try {
-    const file = seal(store, job.key, fd, fill);
-    return publish(store, { ...job, temp, file });
+    const draft = fill();
+    const record = Buffer.from(recordText(key, store.holderText, draft));
+    return publish(store, { key, ifAbsent, ifMatch, state, record, content: { temp, fd } });
   } catch (error) {
     discardQuietly(temp);
     throw error;
-  }
-}
-
-function seal(store: Store, key: string, fd: number, fill: () => void): FileFingerprint {
-  try {
-    fill();
-    const file = stamp(fd, bodyAt(store, key));
-    store.sync.file(fd);
-    return file;
   } finally {
     closeSync(fd);
   }
-}
-
-function bodyAt(store: Store, key: string): Stats | undefined {
-  return lstatIfThere(store.layout.body(key));
 }
