@@ -24,11 +24,11 @@ export const s1Objects = {
       const got = await store.get(keyOf(index));
       if (got?.byteLength !== objectBytes || got[objectBytes - 1] !== bytes[objectBytes - 1]) wrong += 1;
     };
-    await workers(Math.ceil(1_000 * scale), concurrency, put);
-    await workers(Math.ceil(1_000 * scale), concurrency, get);
+    await workers(Math.ceil(3_000 * scale), concurrency, put);
+    await workers(Math.ceil(3_000 * scale), concurrency, get);
     const count = Math.ceil(2_000 * scale);
-    const puts = await measure(count, () => workers(count, concurrency, put));
-    const gets = await measure(count, () => workers(count, concurrency, get));
+    const puts = await measure(count, () => workers(count, concurrency, put), { isWarm: true });
+    const gets = await measure(count, () => workers(count, concurrency, get), { isWarm: true });
     await store.close();
     return { put: puts, get: { ...gets, fault: wrong > 0 ? `${wrong} answers were wrong` : undefined } };
   },

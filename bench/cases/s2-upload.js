@@ -15,10 +15,13 @@ export const s2Upload = {
     const store = await open();
     await store.putStream("warm.bin", freshPieces(32 * 2 ** 20));
     const bytes = Math.ceil((streamBytes * scale) / pieceBytes) * pieceBytes;
-    const result = await measure(1, () => store.putStream("large.bin", freshPieces(bytes)), { bytes });
+    const upload = () => store.putStream("large.bin", freshPieces(bytes));
+    const first = await measure(1, upload, { bytes });
+    const again = await measure(1, upload, { bytes, isWarm: true });
     const { size } = await store.stat("large.bin");
     await store.close();
-    return { put: size === bytes ? result : { ...result, fault: `${size} bytes were stored` } };
+    const fault = size === bytes ? undefined : `${size} bytes were stored`;
+    return { put: { ...first, fault }, "put again": { ...again, fault } };
   },
 };
 

@@ -14,9 +14,10 @@ export const s4List = {
     await store.allKeys();
     /** @type {string[]} */
     let keys = [];
-    const list = await measure(1, async () => {
+    const work = async () => {
       keys = await store.allKeys();
-    });
+    };
+    const list = await measure(1, work, { isWarm: true });
     await store.close();
     const expected = listedKeys(pagesAt(scale)).filter((key) => !store.leavesOut?.includes(key));
     return { list: { ...list, fault: faultOf(keys, expected) } };
