@@ -7,10 +7,11 @@ import type { Bytes } from "./backend.js";
 export async function* abortable(source: Bytes, signal: AbortSignal | undefined): Bytes {
   if (signal === undefined) return yield* source;
   const iterator = source[Symbol.asyncIterator]();
+  const abortion = new Abortion(signal);
   let isEnded = false;
   try {
     for (;;) {
-      const { done, value } = await unlessAborted(() => iterator.next(), signal);
+      const { done, value } = await abortion.or(() => iterator.next());
       isEnded = done === true;
       if (done) return;
       yield value;
@@ -19,7 +20,33 @@ export async function* abortable(source: Bytes, signal: AbortSignal | undefined)
     if (signal.aborted) isEnded = leave(iterator);
     throw error;
   } finally {
+    abortion.end();
     if (!isEnded) await iterator.return?.();
+  }
+}
+
+/** Listens to a signal once for many pieces, of which one at a time is waited for. */
+class Abortion {
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.#reject?.(this.#signal.reason);
+  #reject: ((reason: unknown) => void) | undefined;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** The outcome of the work, or the reason of the signal if that comes first. */
+  or<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#signal.aborted) return reject(this.#signal.reason);
+      this.#reject = reject;
+      work().then(resolve, reject);
+    });
+  }
+
+  end(): void {
+    this.#signal.removeEventListener("abort", this.#onAbort);
   }
 }
 

@@ -26,6 +26,8 @@ export interface Body {
   open(): Bytes;
   /** The crc32 of what {@link open} yielded last; call it after that iteration has ended. */
   checksum(): Checksum;
+  /** Says while {@link open} yields that nobody will ask for {@link checksum}, which saves the rest of its work. */
+  forgoChecksum?(): void;
 }
 
 /** What a stored object is, without its bytes. */

@@ -67,6 +67,7 @@ export class StreamBody implements Body {
   readonly #source: PeekableSource;
   readonly #rules: ContentRules;
   readonly #crc = new ChecksumBuilder("crc32");
+  #isCrcWanted = true;
 
   constructor(source: AsyncIterable<unknown>, rules: ContentRules) {
     this.#source = new PeekableSource(source);
@@ -98,7 +99,7 @@ export class StreamBody implements Body {
     let withheld: Uint8Array | undefined;
     for await (const piece of this.#source) {
       guard.pass(piece);
-      this.#crc.update(piece);
+      if (this.#isCrcWanted) this.#crc.update(piece);
       if (withheld !== undefined) yield withheld;
       withheld = piece;
     }
@@ -107,7 +108,12 @@ export class StreamBody implements Body {
   }
 
   checksum(): Checksum {
+    if (!this.#isCrcWanted) throw new Error("the checksum was forgone");
     return this.#crc.digest();
+  }
+
+  forgoChecksum(): void {
+    this.#isCrcWanted = false;
   }
 
   /** Lets go of the source when nobody is going to read it. */

@@ -31,6 +31,14 @@ describe("content that streams by", () => {
     expect(body.checksum()).toBe(checksumOf(Buffer.from("abc")));
   });
 
+  it("comes with no checksum once that was forgone, but still by its rules", async () => {
+    const expected = checksumOf(Buffer.from("abc"));
+    const body = new StreamBody(pieces("ab", "d"), { ...noRules, checksum: expected });
+    body.forgoChecksum();
+    expect(await drain(body)).toMatchObject({ code: "checksum_mismatch" });
+    expect(() => body.checksum()).toThrow("forgone");
+  });
+
   it("still has the start that was looked at", async () => {
     const body = new StreamBody(pieces("ab", "cd", "ef"), noRules);
     expect(text([await body.head(3)])).toBe("abc");

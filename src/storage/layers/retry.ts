@@ -139,6 +139,7 @@ class Content {
       replayable: false,
       expected: body.expected,
       checksum: () => body.checksum(),
+      forgoChecksum: () => body.forgoChecksum?.(),
       open: () => {
         this.#isOpened = true;
         return body.open();

@@ -175,6 +175,7 @@ function inPieces(body: Body, deadline: Deadline): Body {
     replayable: body.replayable,
     expected: body.expected,
     checksum: () => body.checksum(),
+    forgoChecksum: () => body.forgoChecksum?.(),
     open: () => incoming(body, deadline),
   };
 }

@@ -66,6 +66,8 @@ async function writeParts(
     const { value: first } = await parts.next();
     if (first?.isLast) return await putObject(access, key, first.payload, body.checksum(), options);
     if (!canSplit) throw cannotSplit(partBytes);
+    // The description leaves before the content does.
+    body.forgoChecksum?.();
     return await upload.run(senders(access, key, options, first, parts));
   } finally {
     await parts.return(undefined);
