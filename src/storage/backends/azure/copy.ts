@@ -1,7 +1,7 @@
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
 import type { CopyOptions, ObjectStat } from "../../backend.js";
 import type { Key } from "../../key.js";
-import { AzureError } from "./azure-error.js";
+import { AzureError, isFailure } from "./azure-error.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
 import { Cancellation } from "./cancellation.js";
@@ -42,23 +42,54 @@ export async function copyBlob(
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
-  for (let turn = 1; ; turn++) {
-    const source = await findSource(tools, from, options);
+  let source = await findSource(tools, from, options);
+  for (let turn = 1; turn <= maxTurns; turn++) {
     try {
-      const isSmall = source.stat.size <= tools.maxAtOnceBytes;
-      const answer = await (isSmall ? copyAtOnce : copyInSteps)(tools, source, to, options);
-      return statOfWritten(to, answer, source.stat, source.stat);
+      return await copyVersion(tools, source, to, options);
     } catch (error) {
-      if (!wasReplaced(error) || turn === maxTurns) throw error;
+      source = await findReplacement(tools, source, options, error);
     }
   }
+  throw replaced();
 }
 
-function wasReplaced(error: unknown): boolean {
-  return error instanceof AzureError && error.reason === sourceReplaced;
+async function copyVersion(
+  tools: CopyTools,
+  source: Source,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
+  const copy = source.stat.size <= tools.maxAtOnceBytes ? copyAtOnce : copyInSteps;
+  return statOfWritten(to, await copy(tools, source, to, options), source.stat, source.stat);
+}
+
+/** What took the place of a source; @throws the error where it was not for that. */
+async function findReplacement(
+  tools: CopyTools,
+  source: Source,
+  options: CopyOptions,
+  error: unknown,
+): Promise<Source> {
+  if (!mayBeReplaced(error)) throw error;
+  const found = await findSource(tools, source.key, options);
+  if (found.etag === source.etag) throw error;
+  return found;
+}
+
+/** The service may call a condition of the source that does not hold like one of the target. */
+function mayBeReplaced(error: unknown): boolean {
+  return (
+    isFailure(error, "precondition_failed") ||
+    (error instanceof AzureError && error.reason === sourceReplaced)
+  );
 }
 
 const sourceReplaced = "SourceConditionNotMet";
+
+function replaced(): AzureError {
+  const explanation = "the source was replaced while it was copied";
+  return new AzureError("unavailable", { explanation, reason: sourceReplaced, applied: false });
+}
 
 async function findSource({ service }: CopyTools, key: Key, { signal }: CopyOptions): Promise<Source> {
   const found = await service.send(signal, (container, abortSignal) =>
@@ -105,7 +136,7 @@ async function copyInSteps(
   const conditions = requestConditions(options);
   const ids = await stageSteps(tools, source, to, options);
   const { etag } = await findSource(tools, source.key, options);
-  if (etag !== source.etag) throw new AzureError("unavailable", { reason: sourceReplaced, applied: false });
+  if (etag !== source.etag) throw replaced();
   return service.change(options.signal, (container, cancellation) => {
     cancellation.sent();
     const { headers: blobHTTPHeaders, metadata } = source;
