@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import { crc32 } from "node:zlib";
+import fc from "fast-check";
+import { checksumOf, Storage } from "svc-infra/storage";
+import { AzureBackend } from "svc-infra/storage/azure";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { combineCrc32 } from "#dist/storage/backends/azure/combine-crc32.js";
+import { type AzuriteRig, startAzurite } from "../../rigs/azurite.js";
+import { freshWire, inPieces } from "./fresh-wire.js";
+
+const blockBytes = 65_536;
+
+let rig: AzuriteRig;
+let storage: Storage<AzureBackend["capabilities"]>;
+beforeAll(async () => {
+  rig = await startAzurite();
+  storage = new Storage(new AzureBackend({ ...rig, container: "svc-infra", blockBytes }));
+});
+afterAll(() => rig?.stop());
+
+it("the crc32 of two contents is that of both, whatever they are", () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), fc.uint8Array({ maxLength: 5000 }), (first, second) => {
+      const whole = crc32(Buffer.concat([first, second]));
+      expect(combineCrc32(crc32(first), crc32(second), second.length)).toBe(whole);
+    }),
+  );
+});
+
+describe("an upload in parts", () => {
+  it("has the checksum of the whole, which is compared when it is read", async () => {
+    const bytes = randomBytes(500_000);
+    const upload = await storage.createUpload("parts/a");
+    await upload.writePart(3, inPieces(bytes.subarray(300_000)));
+    await upload.writePart(1, bytes.subarray(0, 300_000));
+    await upload.writePart(2, "");
+    const stat = await upload.complete();
+    expect(stat).toMatchObject({ size: 500_000, checksum: checksumOf(bytes) });
+    expect(Buffer.from(await storage.get("parts/a")).equals(bytes)).toBe(true);
+  });
+
+  it("can be gone on with by a process with other blocks, which asks for the parts alone", async () => {
+    const bytes = randomBytes(400_000);
+    const { id } = await storage.createUpload("parts/b", { metadata: { kept: "yes" } });
+    const other = new Storage(new AzureBackend({ ...rig, container: "svc-infra", blockBytes: 100_000 }));
+    const parts = [
+      await storage.resumeUpload("parts/b", id).writePart(1, bytes.subarray(0, 200_000)),
+      await other.resumeUpload("parts/b", id).writePart(2, bytes.subarray(200_000)),
+    ];
+    await other.resumeUpload("parts/b", id).complete({ parts });
+    expect(Buffer.from(await storage.get("parts/b")).equals(bytes)).toBe(true);
+    expect((await storage.getMetadata("parts/b")).metadata).toEqual({ kept: "yes" });
+  });
+
+  it("has an id that nobody can guess", async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, async () => (await storage.createUpload("parts/c")).id),
+    );
+    expect(new Set(ids).size).toBe(20);
+    for (const id of ids) expect(Buffer.from(id, "base64url")).toHaveLength(24);
+  });
+
+  it("takes no part of another upload of the same key, and none that says another size or number", async () => {
+    const [mine, other] = [await storage.createUpload("parts/d"), await storage.createUpload("parts/d")];
+    const part = await mine.writePart(1, "content");
+    const foreign = await other.writePart(2, "foreign");
+    const larger = { ...part, etag: part.etag.replace(".7.", ".9.") };
+    for (const wrong of [foreign, larger, { ...part, number: 2 }, { ...part, etag: "" }]) {
+      await expect(mine.complete({ parts: [wrong] })).rejects.toMatchObject({ code: "invalid_argument" });
+    }
+    expect(await storage.exists("parts/d")).toBe(false);
+    expect(await mine.complete({ parts: [part] })).toMatchObject({ size: 7 });
+  });
+
+  it("whose parts another write threw away is unavailable, and says why", async () => {
+    const upload = await storage.createUpload("parts/e");
+    await upload.writePart(1, "content");
+    await storage.put("parts/e", inPieces(randomBytes(3 * blockBytes)));
+    await expect(upload.complete()).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("another write of this key"),
+    });
+  });
+
+  it("asks once for its record and sends its blocks, and completes with the record, a list and a deletion", async () => {
+    const { storage: watched, visits } = await freshWire(rig, { blockBytes });
+    const upload = await new Storage(watched.backend).createUpload("parts/f");
+    visits();
+    await upload.writePart(1, randomBytes(2 * blockBytes));
+    expect(visits()).toEqual(["GET", "PUT comp=block", "PUT comp=block"]);
+    await upload.complete();
+    expect(visits()).toEqual(["GET", "PUT comp=blocklist", "DELETE"]);
+  });
+});
