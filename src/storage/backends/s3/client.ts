@@ -98,11 +98,13 @@ export class S3Client {
 
   /** A service that knows where the bucket is says so; the call is then made there. */
   async #ask(call: S3Call, streams: boolean): Promise<OpenResponse> {
-    const first = await this.#exchange(call, streams);
+    const { location } = this.#options;
+    const { place } = location;
+    const first = await this.#exchange(call, streams, place);
     if (isYes(first)) return this.#note(first);
     const error = errorOf(whole(first));
-    if (!this.#isMoved(error) || !isReplayable(call.payload)) throw error;
-    const second = await this.#exchange(call, streams);
+    if (!this.#isMoved(error, place) || !isReplayable(call.payload)) throw error;
+    const second = await this.#exchange(call, streams, location.place);
     if (isYes(second)) return this.#note(second);
     throw errorOf(whole(second));
   }
@@ -112,17 +114,19 @@ export class S3Client {
     return response;
   }
 
-  #isMoved({ status, region }: S3Error): boolean {
+  /** Of calls that were made at once, each was sent to the old place, and the first answer moves them all. */
+  #isMoved({ status, region }: S3Error, { region: asked }: Place): boolean {
     const isRedirect = status === 301 || status === 307 || status === 400;
-    return isRedirect && region !== undefined && this.#options.location.moveTo(region);
+    if (!isRedirect || region === undefined || region === asked) return false;
+    this.#options.location.moveTo(region);
+    return true;
   }
 
-  async #exchange(call: S3Call, streams: boolean): Promise<OpenResponse> {
+  async #exchange(call: S3Call, streams: boolean, place: Place): Promise<OpenResponse> {
     if (this.#isClosed) throw new Refusal("unavailable", "the storage has been closed");
-    const { credentials: source, location, idleMs } = this.#options;
+    const { credentials: source, idleMs } = this.#options;
     const known = source.current();
     const credentials = known ?? (await unlessAborted(() => source.get(), call.signal));
-    const { place } = location;
     const outgoing = new Outgoing(call.payload, call.onProgress);
     const request = this.#sign(call, place, credentials, outgoing);
     const { signal, commits = false } = call;
