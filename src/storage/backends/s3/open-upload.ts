@@ -56,7 +56,17 @@ export async function completeOpenUpload(
   if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
   if (!(await hasUpload(access, key, id.ofService, options.signal))) throw noSuchUpload();
   await joinParts(access, key, id.ofService, parts, options);
-  return statObject(access, key, { signal: undefined });
+  return statJoined(access, key);
+}
+
+/** It is done: a failure to tell of it must not be taken for a refusal to do it. */
+async function statJoined(access: BucketAccess, key: Key): Promise<ObjectStat> {
+  try {
+    return await statObject(access, key, { signal: undefined });
+  } catch (error) {
+    if (error instanceof S3Error) throw new S3Error({ status: 500, code: "InternalError" });
+    throw error;
+  }
 }
 
 /** Drops it; one that nobody began is dropped already. */

@@ -5,7 +5,7 @@ import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
 import { statObject } from "./stat.js";
-import { parseVersion } from "./version.js";
+import { formatVersion, parseVersion } from "./version.js";
 
 /** Milliseconds in which what was begun must be dropped. */
 const droppingMs = 10_000;
@@ -80,7 +80,8 @@ export class UploadInParts {
   async #join(id: string, writeId: string): Promise<ObjectStat> {
     const parts = this.#parts.sort((a, b) => a.number - b.number);
     try {
-      await joinParts(this.#access, this.#key, id, parts, this.#options);
+      const etag = await joinParts(this.#access, this.#key, id, parts, this.#options);
+      return (await this.#find(writeId)) ?? this.#made(formatVersion({ etag, writeId }));
     } catch (error) {
       const { code, applied } = classifyS3Error(error);
       const isInDoubt = code === "unavailable" && applied !== false;
@@ -88,9 +89,26 @@ export class UploadInParts {
       if (made === undefined) throw error;
       return made;
     }
-    return statObject(this.#access, this.#key, { signal: undefined });
   }
 
+  /** What was written, where the service does not show it, or has another version already: an ETag of that would let its holder undo it. */
+  #made(etag: string): ObjectStat {
+    const { contentType, filename, metadata } = this.#options;
+    const size = this.#parts.reduce((sum, part) => sum + part.size, 0);
+    const lastModified = new Date(Math.floor(Date.now() / 1000) * 1000);
+    return {
+      key: this.#key,
+      size,
+      contentType,
+      etag,
+      lastModified,
+      filename,
+      metadata,
+      checksum: this.#checksum,
+    };
+  }
+
+  /** The object, when it is still the one of this write. */
   async #find(writeId: string): Promise<ObjectStat | undefined> {
     try {
       const stat = await statObject(this.#access, this.#key, { signal: AbortSignal.timeout(droppingMs) });
