@@ -1,6 +1,10 @@
 import type { Capabilities, PutOptions, Storage, Transform, UrlOptions } from "svc-infra/storage";
+import type { AzureBackend } from "svc-infra/storage/azure";
+import type { CloudinaryBackend } from "svc-infra/storage/cloudinary";
+import type { GcsBackend } from "svc-infra/storage/gcs";
 import type { LocalBackend } from "svc-infra/storage/local";
 import type { MemoryBackend } from "svc-infra/storage/memory";
+import type { S3Backend } from "svc-infra/storage/s3";
 import { describe, expectTypeOf, it } from "vitest";
 
 type Able = Capabilities & { readonly ifAbsent: true; readonly signPut: true; readonly transform: true };
@@ -12,6 +16,11 @@ type Unable = Capabilities & {
   readonly conditionalComplete: false;
   readonly transform: false;
 };
+
+/** What the URLs of a backend may ask for. */
+type TransformOf<B extends { readonly capabilities: Capabilities }> = UrlOptions<
+  B["capabilities"]
+>["transform"];
 
 describe("a call that the backend's type denies does not compile", () => {
   it("for the conditions of a put", () => {
@@ -40,7 +49,11 @@ describe("a call that the backend's type denies does not compile", () => {
     expectTypeOf(() => able.getUrl("a", { transform: { fit: "crop" } })).toBeFunction();
     expectTypeOf(() => able.getUrl("a", { transform: { width: 1 } })).returns.resolves.toBeString();
     expectTypeOf<UrlOptions<Able>["transform"]>().toEqualTypeOf<Transform | undefined>();
-    expectTypeOf<UrlOptions<MemoryBackend["capabilities"]>["transform"]>().toEqualTypeOf<undefined>();
-    expectTypeOf<UrlOptions<LocalBackend["capabilities"]>["transform"]>().toEqualTypeOf<undefined>();
+    expectTypeOf<TransformOf<CloudinaryBackend>>().toEqualTypeOf<Transform | undefined>();
+    expectTypeOf<TransformOf<MemoryBackend>>().toEqualTypeOf<undefined>();
+    expectTypeOf<TransformOf<LocalBackend>>().toEqualTypeOf<undefined>();
+    expectTypeOf<TransformOf<S3Backend>>().toEqualTypeOf<undefined>();
+    expectTypeOf<TransformOf<GcsBackend>>().toEqualTypeOf<undefined>();
+    expectTypeOf<TransformOf<AzureBackend>>().toEqualTypeOf<undefined>();
   });
 });

@@ -31,11 +31,14 @@ import { removeObject, removeObjects } from "./remove.js";
 import { statObject } from "./stat.js";
 import { writeObject } from "./write.js";
 
+/** What differs between the services is known when one is chosen; that none of them transforms is known before. */
+type S3Capabilities = Capabilities & { readonly transform: false };
+
 /** One bucket of Amazon S3 or of a service that speaks its protocol, over a wire client of the kit's own. */
-export class S3Backend implements StorageBackend {
+export class S3Backend implements StorageBackend<S3Capabilities> {
   readonly name = "S3Backend";
   readonly type = "s3";
-  readonly capabilities: Capabilities;
+  readonly capabilities: S3Capabilities;
   readonly #access: BucketAccess;
 
   /** @throws StorageConfigurationError naming the option at fault. */
