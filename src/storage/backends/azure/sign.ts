@@ -5,6 +5,9 @@ import type { Key } from "../../key.js";
 import type { DelegationKeys } from "./delegation-keys.js";
 import { type AzureService, blobOf } from "./service.js";
 
+/** How signatures are made; the newest one that servers behind the service itself know, too. */
+const signatureVersion = "2023-11-03";
+
 /** A URL with which anyone may read one object until it expires ("Create a service SAS", "Create a user delegation SAS"). */
 export async function signUrl(
   service: AzureService,
@@ -16,6 +19,7 @@ export async function signUrl(
   const { sdk, account, client, sharedKey } = container;
   const { url } = blobOf(container, key);
   const values: BlobSASSignatureValues = {
+    version: signatureVersion,
     containerName: client.containerName,
     blobName: key,
     permissions: sdk.BlobSASPermissions.parse("r"),
