@@ -154,9 +154,10 @@ export class S3Client {
   }
 
   #hashOf(payload: Payload | undefined): string {
-    if (!this.#options.signsPayloads || !isReplayable(payload)) return unsignedPayload;
+    if (!this.#options.signsPayloads || (payload !== undefined && "source" in payload))
+      return unsignedPayload;
     const hash = createHash("sha256");
-    if (payload !== undefined && "pieces" in payload) for (const piece of payload.pieces) hash.update(piece);
+    for (const piece of payload?.pieces ?? []) hash.update(piece);
     return hash.digest("hex");
   }
 

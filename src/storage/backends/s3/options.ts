@@ -32,7 +32,7 @@ export interface S3BackendOptions {
   readonly signPayload?: boolean | undefined;
   /** Bytes of a part of a large object, 5 MiB to 5 GiB; 8 MiB by default. */
   readonly partBytes?: number | undefined;
-  /** Parts of one object that may be in memory at once, 2 or more; 4 by default. */
+  /** Parts of one object that are on their way at once, while one more is filled; 4 by default. */
   readonly partsAtOnce?: number | undefined;
   /** Most connections; 64 by default. */
   readonly maxConnections?: number | undefined;
@@ -53,7 +53,7 @@ export function openAccess(options: S3BackendOptions): BucketAccess {
   const endpoint = options.endpoint === undefined ? undefined : parseEndpoint(options.endpoint);
   const traits = providerTraits[options.provider ?? detectProvider(endpoint)];
   checkNumber("partBytes", partBytes, minPartBytes, maxAtOnceBytes);
-  checkNumber("partsAtOnce", partsAtOnce, 2, 1000);
+  checkNumber("partsAtOnce", partsAtOnce, 1, 1000);
   const { region = defaultRegion, addressing = traits.pathStyle ? "path" : "host" } = options;
   const client = new S3Client({
     location: new BucketLocation({ bucket, region, endpoint, pathStyle: addressing === "path" }),

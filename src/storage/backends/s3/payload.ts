@@ -3,11 +3,13 @@ import type { Bytes } from "../../backend.js";
 /** What a request sends. */
 export type Payload = PiecePayload | StreamPayload;
 
-/** Content in memory, which can be sent again. */
+/** Content in memory, which can be sent again unless it is given up on its way. */
 export interface PiecePayload {
   /** Bytes. */
   readonly size: number;
   readonly pieces: readonly Uint8Array[];
+  /** Lets go of each piece as it leaves; then the list is empty. */
+  readonly letGo?: () => Uint8Array | undefined;
 }
 
 /** Content that streams by once. */
@@ -29,7 +31,12 @@ export function textPayload(text: string): PiecePayload {
 
 /** What was to be sent again can be. */
 export function isReplayable(payload: Payload | undefined): boolean {
-  return payload === undefined || "pieces" in payload;
+  return payload === undefined || ("pieces" in payload && payload.letGo === undefined);
+}
+
+/** The pieces as a payload that takes less memory with each one that has left. */
+export function fadingPayload(size: number, pieces: Uint8Array[]): PiecePayload {
+  return { size, pieces, letGo: () => pieces.shift() };
 }
 
 /** A payload on its way out: knows whether all of it has left. */
@@ -47,7 +54,7 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
     this.#payload = payload;
     this.#onProgress = onProgress;
     this.size = payload?.size ?? 0;
-    this.isEmpty = this.size === 0 && isReplayable(payload);
+    this.isEmpty = this.size === 0 && (payload === undefined || "pieces" in payload);
     this.whole = payload !== undefined && this.size <= maxAtOnceBytes ? onlyPiece(payload) : undefined;
     this.#isSent = this.isEmpty || this.whole !== undefined;
   }
@@ -59,9 +66,7 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     if (this.#payload === undefined) return;
-    for await (const piece of "source" in this.#payload
-      ? this.#payload.source
-      : cutAll(this.#payload.pieces)) {
+    for await (const piece of "source" in this.#payload ? this.#payload.source : cutAll(this.#payload)) {
       yield piece;
       this.#onProgress?.();
     }
@@ -69,14 +74,13 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
   }
 }
 
-function* cutAll(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
-  for (const piece of pieces) {
-    if (piece.byteLength <= pieceBytes) yield piece;
-    else yield* cut(piece);
-  }
+function* cutAll({ pieces, letGo }: PiecePayload): Generator<Uint8Array> {
+  if (letGo === undefined) for (const piece of pieces) yield* cut(piece);
+  else for (let piece = letGo(); piece !== undefined; piece = letGo()) yield* cut(piece);
 }
 
 function* cut(bytes: Uint8Array): Generator<Uint8Array> {
+  if (bytes.byteLength <= pieceBytes) return yield bytes;
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
 

@@ -58,8 +58,7 @@ export class UploadInParts {
   async #sendAll(id: string, senders: AsyncIterable<SendPart>): Promise<void> {
     for await (const send of senders) {
       this.#start(id, send);
-      // One part is being filled while the others are on their way.
-      while (this.#sending.size >= this.#access.partsAtOnce - 1) await Promise.race(this.#sending);
+      while (this.#sending.size >= this.#access.partsAtOnce) await Promise.race(this.#sending);
       this.signal.throwIfAborted();
     }
     await Promise.all(this.#sending);
