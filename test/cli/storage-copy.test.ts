@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -251,6 +252,20 @@ describe("what is wrong is told before anything starts:", () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(readdirSync(cli.folder)).toEqual(["from"]);
+  });
+
+  it("a target that is yet to be made lies inside --from by way of a link", async () => {
+    symlinkSync(base.from, join(cli.folder, "link"));
+    const { code, stderr } = await cli.run([
+      "storage",
+      "copy",
+      "--from",
+      "local:from",
+      "--to",
+      "local:link/new/to",
+    ]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("--to: lies inside --from")]);
+    expect(readdirSync(base.from)).toEqual([]);
   });
 
   it("everything at once", async () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { ConfigurationError, type Environment, parseSettings, Secret } from "../../kernel/index.js";
 import { backendFromEnv, locationOf } from "../../storage/from-env.js";
 import { Storage, stack } from "../../storage/index.js";
@@ -74,6 +74,10 @@ function withoutSecret(value: unknown): unknown {
   return createHash("sha256").update(value.reveal()).digest("hex").slice(0, 12);
 }
 
+/** Links are followed also on the way to a folder that is yet to be made. */
 function realPath(path: string): string {
-  return existsSync(path) ? realpathSync(path) : resolve(path);
+  if (existsSync(path)) return realpathSync(path);
+  const whole = resolve(path);
+  const above = dirname(whole);
+  return above === whole ? whole : join(realPath(above), basename(whole));
 }
