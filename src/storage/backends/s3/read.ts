@@ -26,7 +26,8 @@ export async function readObject(
     const rest = { range: { start, end: opened.end - 1 }, ifMatch: opened.stat.etag, signal };
     return (await open(access, key, rest)).body;
   };
-  return new OpenedS3Object({ ...opened, reopen, signal });
+  const { stat, start, end, body } = opened;
+  return new OpenedS3Object({ stat, start, end, body, reopen, signal });
 }
 
 interface Opened extends Span {
@@ -44,7 +45,8 @@ async function open(
   try {
     const stat = statOf(key, sized(response));
     if (ifMatch !== undefined && stat.etag !== ifMatch) throw anotherVersion();
-    return { stat, body: response.body, ...spanOf(response, range, stat.size) };
+    const { start, end } = spanOf(response, range, stat.size);
+    return { stat, body: response.body, start, end };
   } catch (error) {
     if (response.body instanceof BodyStream) response.body.cancel();
     throw error;
