@@ -1,10 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leavesNothing } from "./leaves-nothing.js";
 import { s3Request } from "./s3-request.js";
 import type { S3Rig } from "./s3-rig.js";
 
@@ -33,41 +28,6 @@ export function rigRules(name: "ceph" | "swift", start: () => Promise<S3Rig>): v
       expect((await s3Request(other, "GET", bucket)).ok).toBe(false);
     });
 
-    it.each(["SIGKILL", "SIGTERM"] as const)(
-      "run alone, it prints its settings and leaves nothing after %s",
-      async (signal) => {
-        const folder = await mkdtemp(join(tmpdir(), "svc-infra-rig-test-"));
-        const script = fileURLToPath(new URL(`${name}.js`, import.meta.url));
-        const env = { ...process.env, TMPDIR: folder };
-        const alone = spawn(process.execPath, [script], { env, stdio: ["ignore", "pipe", "inherit"] });
-        const endpoint = await settingOf(alone, "STORAGE_S3_SECRET_KEY", "STORAGE_S3_ENDPOINT");
-        expect((await fetch(`${endpoint}/`)).status).toBeLessThan(500);
-        expect(await programsIn(folder)).not.toEqual([]);
-        alone.kill(signal);
-        await expect.poll(() => readdir(folder), { timeout: 10_000 }).toEqual([]);
-        expect(await programsIn(folder)).toEqual([]);
-        await expect(fetch(endpoint)).rejects.toThrow();
-        await rm(folder, { recursive: true });
-      },
-    );
+    leavesNothing(`${name}.js`, { endpoint: "STORAGE_S3_ENDPOINT", last: "STORAGE_S3_SECRET_KEY" });
   });
-}
-
-/** Reads NAME=value lines up to the last; the value of one. */
-async function settingOf({ stdout }: ChildProcess, last: string, wanted: string): Promise<string> {
-  if (stdout === null) throw new Error("no output");
-  let value = "";
-  for await (const line of createInterface({ input: stdout })) {
-    const [name = "", ...rest] = line.split("=");
-    if (name === wanted) value = rest.join("=");
-    if (name === last) break;
-  }
-  return value;
-}
-
-/** Processes whose working directory is in a folder (proc(5)). */
-async function programsIn(folder: string): Promise<string[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name));
-  const folders = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => "")));
-  return pids.filter((_, index) => folders[index]?.startsWith(folder));
 }
