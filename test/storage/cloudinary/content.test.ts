@@ -150,6 +150,31 @@ describe("a reader", () => {
     expect(opened.stat.etag).toBe((await storage.getMetadata("a.bin")).etag);
   });
 
+  it.each([
+    ["a small part", 100],
+    ["a large part", 2_000_000],
+  ])(
+    "of %s gets it in the version that is described, which no checksum of the whole can tell",
+    async (_what, length) => {
+      const { storage, double, backend } = await fresh();
+      await storage.put("a.bin", Buffer.alloc(3_000_000, "a"), { metadata: { version: "a" } });
+      const { get } = double.assets;
+      let looked = 0;
+      double.assets.get = (...address) => {
+        const asset = get.call(double.assets, ...address);
+        const context = { ...asset.context, version: "b" };
+        const next = { ...asset, context, version: asset.version + 1, content: Buffer.alloc(3_000_000, "b") };
+        if (++looked === 1) double.assets.put(next);
+        return asset;
+      };
+      const part = { range: { start: 10, end: 9 + length }, ifMatch: undefined, signal: undefined };
+      const { stat, body } = await backend.read(parseKey("a.bin"), part);
+      const arrived: Uint8Array[] = [];
+      for await (const piece of body) arrived.push(piece);
+      expect(Buffer.concat(arrived).equals(Buffer.alloc(length, stat.metadata.version))).toBe(true);
+    },
+  );
+
   it("is told when what is stored no longer has its checksum", async () => {
     const { storage, double } = await fresh();
     await storage.put("a.txt", "content");

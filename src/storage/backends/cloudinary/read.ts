@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { ObjectStat, OpenedObject, ReadOptions } from "../../backend.js";
-import { hasChecksum } from "../../checksum.js";
+import { type Checksum, hasChecksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import { clampRange, type Span } from "../../range.js";
 import { statOf } from "./asset.js";
@@ -23,7 +23,7 @@ export interface ReadCall extends ReadOptions {
 
 /**
  * Opens the version that is there. Description and bytes come from two calls, so they are compared: by the length,
- * and by the checksum, or by looking a second time where none is known. If they differ both are asked for again.
+ * and by the checksum, or by looking a second time where that cannot tell. If they differ both are asked for again.
  */
 export async function readAsset(key: Key, call: ReadCall): Promise<OpenedObject> {
   const address = call.ids.addressOf(key);
@@ -61,7 +61,10 @@ async function open(
   const pieces: Uint8Array[] = [];
   for await (const piece of partOf(response.body, skipBytes, span.end - span.start)) pieces.push(piece);
   const bytes = Buffer.concat(pieces);
-  return isOther(stat, bytes) ? undefined : new BufferedAsset(stat, span, bytes);
+  const expected = checksumOfPart(stat, span);
+  const isSame =
+    expected === undefined ? await isStillThere(address, stat, call) : hasChecksum(bytes, expected);
+  return isSame ? new BufferedAsset(stat, span, bytes) : undefined;
 }
 
 function download(
@@ -92,10 +95,9 @@ async function arriving(
   call: ReadCall,
 ): Promise<OpenedObject | undefined> {
   const opened = new ArrivingAsset(stat, span, response.body, response.statusCode === 206 ? 0 : span.start);
-  if (stat.checksum !== undefined) return opened;
   try {
-    const now = statOf(stat.key, await findAsset(call.client, address, call));
-    if (now.etag === stat.etag) return opened;
+    // Whoever reads the whole compares the checksum, and hears of another version.
+    if (checksumOfPart(stat, span) !== undefined || (await isStillThere(address, stat, call))) return opened;
   } catch (error) {
     await opened.close();
     throw error;
@@ -104,8 +106,13 @@ async function arriving(
   return undefined;
 }
 
-/** Whether whole content is known to be another one. */
-function isOther({ size, checksum }: ObjectStat, bytes: Uint8Array): boolean {
-  if (bytes.byteLength !== size || checksum === undefined) return false;
-  return !hasChecksum(bytes, checksum);
+/** The checksum that what was asked for must have: it is known of the whole alone. */
+function checksumOfPart({ size, checksum }: ObjectStat, { start, end }: Span): Checksum | undefined {
+  return start === 0 && end === size ? checksum : undefined;
+}
+
+/** Whether the object is still the version that was described before its content was asked for. */
+async function isStillThere(address: AssetAddress, stat: ObjectStat, call: ReadCall): Promise<boolean> {
+  const now = statOf(stat.key, await findAsset(call.client, address, call));
+  return now.etag === stat.etag;
 }
