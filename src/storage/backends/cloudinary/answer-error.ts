@@ -44,9 +44,9 @@ const rowOfStatus: Readonly<Record<number, Row>> = {
   413: ["too_large", "the file is larger than this Cloudinary plan takes"],
 };
 
-/** The error of an answer that says no. */
+/** The error of an answer that says no. What the service wrote holds keys, names and what was signed, so none of it is kept. */
 export function answerError({ status, headers, text }: RefusedAnswer): CloudinaryError {
-  const cause = new Error(`Cloudinary answered ${status}: ${text.slice(0, 500)}`);
+  const cause = new Error(`Cloudinary answered ${status}`);
   if (status === 420 || status === 429) {
     const message = "Cloudinary asks to slow down: the calls of this hour are used up";
     const retryAfterMs = retryAfter(headers);

@@ -144,7 +144,7 @@ async function readJson(response: Dispatcher.ResponseData): Promise<unknown> {
     return JSON.parse(await readText(response));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new CloudinaryError("unavailable", "Cloudinary's answer is no JSON", { cause: error });
+    throw new CloudinaryError("unavailable", "Cloudinary's answer is no JSON");
   }
 }
 

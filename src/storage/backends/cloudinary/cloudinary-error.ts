@@ -1,7 +1,7 @@
 import type { Failure } from "../../backend.js";
 import type { StorageErrorCode } from "../../error.js";
 
-/** A failure whose kind the Cloudinary backend knows. Its message is our own; what the service said is its `cause`. */
+/** A failure whose kind the Cloudinary backend knows. Its message is our own, and nothing that the service said is kept. */
 export class CloudinaryError extends Error {
   readonly failure: Failure;
 
