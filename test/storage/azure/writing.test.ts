@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { getEventListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checksumOf, parseKey } from "svc-infra/storage";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -20,6 +21,16 @@ describe("a small object", () => {
     await storage.put(`small/${kind}`, content);
     expect(visits()).toEqual(["PUT"]);
   });
+
+  it.each([0, 100, 200_000])(
+    "that is streamed, of %i bytes, leaves nobody listening to its signal",
+    async (bytes) => {
+      const { storage } = await freshWire(rig);
+      const { signal } = new AbortController();
+      await storage.put("small/signal", inPieces(randomBytes(bytes)), { signal });
+      expect(getEventListeners(signal, "abort")).toEqual([]);
+    },
+  );
 
   it("is read, told of and deleted by one request each", async () => {
     const { storage, visits } = await freshWire(rig);

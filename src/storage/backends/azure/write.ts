@@ -44,9 +44,8 @@ export async function writeBlob(
     const size = upload.count * options.limits.blockBytes + last.length;
     await upload.send(last);
     return await publishBlocks(service, key, { ...options, ids: await upload.arrived(), size, checksum });
-  } catch (error) {
+  } finally {
     upload.cancel();
-    throw error;
   }
 }
 
