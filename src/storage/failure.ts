@@ -1,5 +1,5 @@
 import { checkOptions } from "./arguments.js";
-import type { StorageBackend } from "./backend.js";
+import type { Failure, StorageBackend } from "./backend.js";
 import {
   AbortedError,
   StorageError,
@@ -53,13 +53,22 @@ export function toStorageError(error: unknown, call: FailedCall): StorageError {
     const code = isTimeout(call.signal.reason) ? "timeout" : "aborted";
     return storageError(code, { ...where, message: messageOf(code, call), cause: call.signal.reason });
   }
-  const { code, message, retryAfterMs } = call.backend.classify(error);
+  const { code, message, retryAfterMs } = failureOf(error, call);
   return storageError(code, {
     ...where,
     message: message ?? messageOf(code, call),
     retryAfterMs,
     cause: error,
   });
+}
+
+/** A check asks for no object, so a service that says there is none lacks the place, or is another service. */
+function failureOf(error: unknown, { backend, operation }: FailedCall): Failure {
+  const failure = backend.classify(error);
+  if (operation !== "check" || failure.code !== "not_found") return failure;
+  const message =
+    "what answers is not the service that is meant, or does not know the place: look at the variables of endpoint and bucket, container or cloud";
+  return { ...failure, code: "configuration", message };
 }
 
 function locate(error: StorageError, where: Omit<StorageErrorDetails, "message">): StorageError {

@@ -105,7 +105,7 @@ describe.each(calls)("%s", (_name, call) => {
       const { storage, proxy } = await freshWire(rig);
       proxy.plan.mix(1, () => ({ kind }));
       const error = await failureOf(call(storage));
-      check(error, "unavailable", /not available/);
+      check(error, "unavailable", /connection broke/);
     }
   });
 

@@ -1,4 +1,5 @@
 import type { StorageErrorCode } from "../../error.js";
+import { parseRetryAfter } from "../../retry-after.js";
 import { AzureError } from "./azure-error.js";
 
 type Row = readonly [code: StorageErrorCode, explanation?: string];
@@ -105,7 +106,7 @@ export function answerError({ status, code, body, header }: Answer): AzureError 
     status,
     reason,
     requestId: wordOf(header("x-ms-request-id")),
-    retryAfterMs: retryAfterOf(header("retry-after")),
+    retryAfterMs: parseRetryAfter(header("retry-after")),
     applied: row === busy || (status < 500 && kind !== "unavailable") ? false : undefined,
   });
 }
@@ -124,13 +125,4 @@ function isClockWrong(date: string | undefined, body: string | null | undefined)
 /** What the service calls a thing may show in logs, so it may hold nothing odd. */
 function wordOf(text: string | undefined): string | undefined {
   return text !== undefined && /^[\w.:-]{1,100}$/.test(text) ? text : undefined;
-}
-
-/** Seconds, or a date (RFC 9110 §10.2.3). */
-function retryAfterOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const seconds = Number(value);
-  if (!Number.isNaN(seconds)) return Math.max(0, seconds * 1000);
-  const time = Date.parse(value);
-  return Number.isNaN(time) ? undefined : Math.max(0, time - Date.now());
 }

@@ -1,22 +1,16 @@
 import type { RestError } from "@azure/storage-blob";
+import { connectionFailure } from "../../connection-failure.js";
 import { answerError } from "./answer-error.js";
 import { AzureError } from "./azure-error.js";
 
-/** Told while there is no connection yet: nothing was sent. */
-const neverConnected: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-]);
-const certificate = /CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/;
+const place = "STORAGE_AZURE_ACCOUNT and STORAGE_AZURE_ENDPOINT";
 
 /** What an error of the SDK is; anything else stays as it is. */
 export function translate(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (isRestError(error)) {
     const { statusCode: status, code, response } = error;
-    if (status === undefined) return connectionError(code);
+    if (status === undefined) return connectionError(error);
     return answerError({
       status,
       code,
@@ -31,21 +25,9 @@ function isRestError(error: Error): error is RestError {
   return error.name === "RestError";
 }
 
-function connectionError(reason: string | undefined): AzureError {
-  if (reason === "ENOTFOUND") {
-    const explanation =
-      "the account's host is not known; look at STORAGE_AZURE_ACCOUNT and STORAGE_AZURE_ENDPOINT";
-    return new AzureError("unavailable", { explanation, reason, applied: false });
-  }
-  if (reason !== undefined && neverConnected.has(reason)) {
-    const explanation = "the service cannot be reached; look at STORAGE_AZURE_ENDPOINT if it is set";
-    return new AzureError("unavailable", { explanation, reason, applied: false });
-  }
-  if (reason !== undefined && certificate.test(reason)) {
-    const explanation = "the server's certificate is not trusted; look at STORAGE_AZURE_ENDPOINT";
-    return new AzureError("configuration", { explanation, reason, applied: false });
-  }
-  return new AzureError("unavailable", { reason });
+function connectionError(error: RestError): AzureError {
+  const { code, message, applied } = connectionFailure(error, place) ?? { code: "unavailable" as const };
+  return new AzureError(code, { explanation: message, reason: error.code, applied });
 }
 
 const variables =

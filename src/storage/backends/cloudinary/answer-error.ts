@@ -1,4 +1,5 @@
 import type { StorageErrorCode } from "../../error.js";
+import { parseRetryAfter } from "../../retry-after.js";
 import { CloudinaryError } from "./cloudinary-error.js";
 
 /** What the service answered when it said no. */
@@ -60,8 +61,6 @@ export function answerError({ status, headers, text }: RefusedAnswer): Cloudinar
 
 /** Milliseconds until calls are allowed again: `Retry-After` (RFC 9110 §10.2.3), or the hour's end that the service names. */
 function retryAfter(headers: RefusedAnswer["headers"]): number | undefined {
-  const after = String(headers["retry-after"] ?? "");
-  if (/^[0-9]{1,9}$/.test(after)) return Number(after) * 1000;
-  const reset = Date.parse(after === "" ? String(headers["x-featureratelimit-reset"] ?? "") : after);
-  return Number.isNaN(reset) ? undefined : Math.max(reset - Date.now(), 0);
+  const header = headers["retry-after"] ?? headers["x-featureratelimit-reset"];
+  return parseRetryAfter(header === undefined ? undefined : String(header));
 }

@@ -1,8 +1,12 @@
 import type { StorageErrorCode } from "../../error.js";
+import { parseRetryAfter } from "../../retry-after.js";
 import { GcsError } from "./gcs-error.js";
 
 /** Where the credentials come from, for messages. */
 export const credentialVariables = "STORAGE_GCS_CREDENTIALS_PATH or STORAGE_GCS_CREDENTIALS";
+
+/** Where the service is, for messages. */
+export const endpointVariable = "STORAGE_GCS_ENDPOINT if it is set";
 
 /** An answer that is no success. */
 export interface RefusedAnswer {
@@ -67,11 +71,4 @@ export function answerError({ status, retryAfter, text }: RefusedAnswer): GcsErr
   const rule = rules.find((each) => each.status === status && (each.text?.test(text) ?? true));
   const { code, message } = rule ?? { code: "unknown" as const, message: `the service answered ${status}` };
   return new GcsError(code, message, { status, retryAfterMs, applied: false });
-}
-
-/** Milliseconds of a `Retry-After`, which is seconds or a date (RFC 9110 §10.2.3). */
-export function parseRetryAfter(raw: string | undefined, now: number = Date.now()): number | undefined {
-  if (raw === undefined) return undefined;
-  const ms = /^[0-9]{1,9}$/.test(raw) ? Number(raw) * 1000 : Date.parse(raw) - now;
-  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
 }

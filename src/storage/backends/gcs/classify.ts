@@ -1,7 +1,8 @@
 import type { Failure } from "../../backend.js";
+import { connectionFailure } from "../../connection-failure.js";
 import { StorageError } from "../../error.js";
+import { endpointVariable } from "./answer-error.js";
 import { GcsError } from "./gcs-error.js";
-import { networkFailure } from "./network-failure.js";
 
 /** What kind of failure an error of this backend is. */
 export function classifyGcsError(error: unknown): Failure {
@@ -10,7 +11,7 @@ export function classifyGcsError(error: unknown): Failure {
   if (!(error instanceof Error)) return { code: "unknown" };
   if (error.name === "AbortError") return { code: "aborted" };
   if (error.name === "TimeoutError") return { code: "timeout" };
-  return networkFailure(error) ?? { code: "unknown" };
+  return connectionFailure(error, endpointVariable) ?? { code: "unknown" };
 }
 
 function failureOf({ code, message, retryAfterMs, applied }: GcsError): Failure {

@@ -1,6 +1,7 @@
-import { credentialVariables, parseRetryAfter } from "./answer-error.js";
+import { connectionFailure } from "../../connection-failure.js";
+import { parseRetryAfter } from "../../retry-after.js";
+import { credentialVariables, endpointVariable } from "./answer-error.js";
 import { GcsError } from "./gcs-error.js";
-import { networkFailure } from "./network-failure.js";
 
 /** True when the default chain found nothing at all. */
 export function isNoCredentials(error: unknown): boolean {
@@ -33,7 +34,7 @@ export function tokenError(error: unknown): unknown {
 
 /** The SDK wraps what the network said; a request that had no answer in time has no code. */
 function unanswered(error: Error): unknown {
-  const failure = networkFailure(error);
+  const failure = connectionFailure(error, endpointVariable);
   if (failure === undefined && !("config" in error)) return error;
   const { code, message = "no answer" } = failure ?? { code: "unavailable" as const };
   return new GcsError(code, `Google's token service: ${message}`, { applied: false });

@@ -1,4 +1,5 @@
 import type { Failure } from "../../backend.js";
+import { connectionFailure } from "../../connection-failure.js";
 import { StorageError, type StorageErrorCode } from "../../error.js";
 import { Refusal } from "./refusal.js";
 import { S3Error } from "./s3-error.js";
@@ -11,11 +12,12 @@ export function classifyS3Error(error: unknown): Failure {
   if (!(error instanceof Error)) return { code: "unknown" };
   if (error.name === "AbortError") return { code: "aborted" };
   if (error.name === "TimeoutError") return { code: "timeout" };
-  return classifyConnection(error);
+  return connectionFailure(error, place) ?? { code: "unknown" };
 }
 
 type Row = readonly [code: StorageErrorCode, message?: string];
 
+const place = "STORAGE_S3_ENDPOINT and STORAGE_S3_REGION";
 const keys = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY";
 const wrongRegion: Row = ["configuration", "the bucket is in another region; set STORAGE_S3_REGION"];
 const slowDown: Row = ["rate_limited"];
@@ -105,49 +107,4 @@ function classifyAnswer({ status, code, retryAfterMs }: S3Error): Failure {
 
 function rowOfOther(status: number): Row {
   return status >= 500 ? passing : ["unknown"];
-}
-
-/** Told while there is no connection yet: nothing was sent. */
-const neverConnected: ReadonlySet<unknown> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
-const lost: ReadonlySet<unknown> = new Set([
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "UND_ERR_SOCKET",
-  "UND_ERR_HEADERS_TIMEOUT",
-  "UND_ERR_BODY_TIMEOUT",
-  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
-  "UND_ERR_DESTROYED",
-  "UND_ERR_CLOSED",
-]);
-
-function classifyConnection(error: Error): Failure {
-  const code = "code" in error ? error.code : undefined;
-  if (code === "ENOTFOUND") {
-    const message = "the endpoint's host is not known; look at STORAGE_S3_ENDPOINT and STORAGE_S3_REGION";
-    return { code: "unavailable", message, applied: false };
-  }
-  if (neverConnected.has(code)) return { code: "unavailable", applied: false };
-  if (lost.has(code) || isBrokenAnswer(code)) return { code: "unavailable" };
-  if (isCertificate(code)) {
-    const message = "the endpoint's certificate is not trusted; look at STORAGE_S3_ENDPOINT";
-    return { code: "configuration", message, applied: false };
-  }
-  return { code: "unknown" };
-}
-
-/** The parser of HTTP names what it cannot read like this. */
-function isBrokenAnswer(code: unknown): boolean {
-  return typeof code === "string" && code.startsWith("HPE_");
-}
-
-function isCertificate(code: unknown): boolean {
-  return typeof code === "string" && /CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
 }

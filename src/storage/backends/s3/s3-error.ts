@@ -1,3 +1,4 @@
+import { parseRetryAfter } from "../../retry-after.js";
 import type { S3Response } from "./exchange.js";
 import { textOf } from "./xml.js";
 
@@ -41,7 +42,7 @@ export function errorOf({ status, headers, body }: S3Response): S3Error {
     status,
     code: wordOf(textOf(xml, "Code")) ?? "",
     requestId: wordOf(headers["x-amz-request-id"] ?? textOf(xml, "RequestId")),
-    retryAfterMs: retryAfterOf(headers["retry-after"]),
+    retryAfterMs: parseRetryAfter(headers["retry-after"]),
     region: wordOf(headers["x-amz-bucket-region"] ?? textOf(xml, "Region")),
   });
 }
@@ -49,12 +50,4 @@ export function errorOf({ status, headers, body }: S3Response): S3Error {
 /** What the service calls a thing may show in logs, so it may hold nothing odd. */
 function wordOf(text: string | undefined): string | undefined {
   return text !== undefined && /^[\w.:-]{1,100}$/.test(text) ? text : undefined;
-}
-
-function retryAfterOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const seconds = Number(value);
-  if (!Number.isNaN(seconds)) return Math.max(0, seconds * 1000);
-  const time = Date.parse(value);
-  return Number.isNaN(time) ? undefined : Math.max(0, time - Date.now());
 }

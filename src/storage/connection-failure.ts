@@ -1,0 +1,43 @@
+import type { Failure } from "./backend.js";
+
+/** Told while there is no connection yet: nothing was sent. */
+const unreached: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+/** The connection broke, nothing came any more, or what came is no HTTP. */
+const broken =
+  /^(?:ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|HPE_.+|UND_ERR_(?:SOCKET|HEADERS_TIMEOUT|BODY_TIMEOUT|RES_CONTENT_LENGTH_MISMATCH|CLOSED|DESTROYED))$/;
+const certificate = /CERT|ERR_TLS_|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH/;
+
+/**
+ * What an error of the way to a service means, by the code that Node.js, OpenSSL or undici gave it or its cause;
+ * `undefined` when it is none.
+ *
+ * @param variables - what says where the service is: `STORAGE_S3_ENDPOINT and STORAGE_S3_REGION`.
+ */
+export function connectionFailure(error: unknown, variables: string): Failure | undefined {
+  const code = codeOf(error) ?? codeOf(causeOf(error));
+  if (code === undefined) return undefined;
+  if (unreached.has(code)) {
+    const message = `the service cannot be reached (${code}); look at ${variables}`;
+    return { code: "unavailable", message, applied: false };
+  }
+  if (broken.test(code)) return { code: "unavailable", message: `the connection broke (${code})` };
+  if (!certificate.test(code)) return undefined;
+  const message = `the server's certificate is not trusted (${code}); look at ${variables}`;
+  return { code: "configuration", message, applied: false };
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
