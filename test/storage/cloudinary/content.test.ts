@@ -175,6 +175,14 @@ describe("a reader", () => {
     },
   );
 
+  it("who holds the last connection keeps no other call waiting", async () => {
+    const { storage } = await fresh({ chunkBytes, maxConnections: 1 });
+    await storage.put("large.bin", pieces(randomBytes(chunkBytes + 10)));
+    const { body } = await storage.open("large.bin");
+    expect(await storage.exists("large.bin")).toBe(true);
+    expect((await body.bytes()).length).toBe(chunkBytes + 10);
+  });
+
   it("is told when what is stored no longer has its checksum", async () => {
     const { storage, double } = await fresh();
     await storage.put("a.txt", "content");

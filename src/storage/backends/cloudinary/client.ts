@@ -43,11 +43,15 @@ const maxRedirects = 3;
 export class CloudinaryClient {
   readonly #account: CloudinaryAccount;
   readonly #agent: Agent;
+  /** Of their own: readers who take their time, and reads that ask while they hold content, keep no call waiting. */
+  readonly #downloads: Agent;
   #isClosed = false;
 
   constructor(account: CloudinaryAccount, maxConnections: number) {
     this.#account = account;
-    this.#agent = new Agent({ connections: maxConnections, connect: { timeout: connectMs } });
+    const options = { connections: maxConnections, connect: { timeout: connectMs } };
+    this.#agent = new Agent(options);
+    this.#downloads = new Agent(options);
   }
 
   /** A call of the Upload API. @throws CloudinaryError when the service says no. */
@@ -94,7 +98,11 @@ export class CloudinaryClient {
   ): Promise<Dispatcher.ResponseData> {
     let target = url;
     for (let turn = 0; turn <= maxRedirects; turn++) {
-      const response = await this.#request(target, { method: "GET", headers, signal: signal ?? null });
+      const response = await this.#request(
+        target,
+        { method: "GET", headers, signal: signal ?? null },
+        this.#downloads,
+      );
       if (response.statusCode < 300) return response;
       const { location } = response.headers;
       if (response.statusCode >= 400 || typeof location !== "string") throw await failed(response);
@@ -121,18 +129,22 @@ export class CloudinaryClient {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#agent.destroy();
+    await Promise.all([this.#agent.destroy(), this.#downloads.destroy()]);
   }
 
   get #base(): string {
     return `${this.#account.endpoint}/v1_1/${this.#account.cloudName}`;
   }
 
-  async #request(url: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
+  async #request(
+    url: string,
+    options: RequestOptions,
+    dispatcher = this.#agent,
+  ): Promise<Dispatcher.ResponseData> {
     if (this.#isClosed) throw refusal("unavailable", "the storage has been closed");
     // Also for calls that are not signed: whether the package is there must not depend on the call.
     await loadSdk();
-    return request(url, { ...options, dispatcher: this.#agent });
+    return request(url, { ...options, dispatcher });
   }
 }
 
