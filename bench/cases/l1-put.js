@@ -30,7 +30,7 @@ export async function putMany({ dir, scale, open }, full) {
   await warm.close();
   const store = await open();
   const count = Math.ceil(full * scale);
-  const result = await measure(count, () => workers(count, concurrency, put(store)));
+  const result = await measure(count, () => workers(count, concurrency, put(store)), { isWarm: true });
   const kept = await store.get(keyOf(count - 1));
   await store.close();
   return kept !== null && Buffer.compare(kept, bytes) === 0

@@ -25,8 +25,8 @@ export const m1Memory = {
     await workers(Math.min(count, 5_000), concurrency, get(warm));
     await warm.close();
     const store = await open();
-    const puts = await measure(count, () => workers(count, concurrency, put(store)));
-    const gets = await measure(count, () => workers(count, concurrency, get(store)));
+    const puts = await measure(count, () => workers(count, concurrency, put(store)), { isWarm: true });
+    const gets = await measure(count, () => workers(count, concurrency, get(store)), { isWarm: true });
     await store.close();
     return { put: puts, get: gets };
   },
