@@ -84,7 +84,7 @@ async function request(service: AzureService, key: Key, options: OpenOptions): P
     const size = sizeOf(answer);
     return { stat: statOfAnswer(key, answer, size), span: clampRange(range, size), incoming };
   } catch (error) {
-    cancellation.end();
+    cancellation.cancel(error);
     throw error;
   }
 }
