@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import type { SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
 import { serveVariables } from "#dist/cli/serve-settings.js";
-import { backendVariables, storageVariables } from "#dist/storage/settings.js";
+import { backendVariables } from "#dist/storage/backend-variables.js";
+import { storageVariables } from "#dist/storage/settings.js";
 
 const text = readFileSync("docs/configuration.md", "utf8");
 const documented = new Set(text.split("\n").filter((line) => line.startsWith("| `")));

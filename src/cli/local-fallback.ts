@@ -1,5 +1,5 @@
+import { backendVariables } from "../storage/backend-variables.js";
 import type { Fallback } from "../storage/from-env.js";
-import { backendVariables } from "../storage/settings.js";
 
 /** Where the commands keep files when nothing says where. */
 export const defaultFolder = "./.data/storage";

@@ -12,11 +12,11 @@ import {
   withDefaults,
 } from "../kernel/index.js";
 import type { StorageBackend } from "./backend.js";
+import { backendVariables } from "./backend-variables.js";
 import {
   type BackendSettings,
   type BackendType,
   backendTypes,
-  backendVariables,
   type EasyStorageOptions,
   type StorageSettings,
   storageVariables,

@@ -14,9 +14,10 @@ import {
   type Secret,
   withDefaults,
 } from "../../kernel/index.js";
+import { backendVariables } from "../../storage/backend-variables.js";
 import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
-import { backendVariables, storageVariables } from "../../storage/settings.js";
+import { storageVariables } from "../../storage/settings.js";
 import { describeVariables } from "../describe-variables.js";
 import { defaultFolder, localFallback } from "../local-fallback.js";
 import { isLoopback, type ServeSettings, serveVariables, urlOf } from "../serve-settings.js";

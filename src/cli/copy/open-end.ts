@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigurationError, type Environment, parseSettings, Secret } from "../../kernel/index.js";
+import { backendVariables } from "../../storage/backend-variables.js";
 import { backendFromEnv, locationOf } from "../../storage/from-env.js";
 import { Storage, stack } from "../../storage/index.js";
-import { backendVariables } from "../../storage/settings.js";
 import { type Side, sideEnvironment } from "./side-environment.js";
 import { parseStorageUrl, type StorageUrl } from "./storage-url.js";
 
