@@ -87,6 +87,7 @@ export class CloudinaryDouble {
   get env() {
     const { cloudName, apiKey, apiSecret } = this.#account;
     return {
+      STORAGE_BACKEND: "cloudinary",
       STORAGE_CLOUDINARY_CLOUD_NAME: cloudName,
       STORAGE_CLOUDINARY_API_KEY: apiKey,
       STORAGE_CLOUDINARY_API_SECRET: apiSecret,
