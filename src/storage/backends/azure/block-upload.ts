@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { abortable, unlessAborted } from "../../abortable.js";
 import type { Bytes, CallOptions } from "../../backend.js";
+import { Cancellation } from "../../cancellation.js";
 import { Block, outgoing } from "./block.js";
-import { Cancellation } from "./cancellation.js";
 import { type AzureService, blobOf } from "./service.js";
 
 /** How content is cut. */

@@ -1,10 +1,10 @@
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
 import type { CopyOptions, ObjectStat } from "../../backend.js";
+import { Cancellation } from "../../cancellation.js";
 import type { Key } from "../../key.js";
 import { AzureError, isFailure } from "./azure-error.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
-import { Cancellation } from "./cancellation.js";
 import { quotedEtag, requestConditions } from "./conditions.js";
 import { type AzureService, blobOf } from "./service.js";
 

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
+import type { Cancellation } from "../../cancellation.js";
 import { AzureError } from "./azure-error.js";
-import type { Cancellation } from "./cancellation.js";
 
 /**
  * The body of an answer while it arrives. A reader that does not come does not hold the connection: it is given up

@@ -1,10 +1,10 @@
 import { Readable } from "node:stream";
 import type { ByteRange, CallOptions, ObjectStat, OpenedObject, ReadOptions } from "../../backend.js";
+import { Cancellation } from "../../cancellation.js";
 import type { Key } from "../../key.js";
 import { clampRange, type Span } from "../../range.js";
 import { AzureError, isFailure, refusal } from "./azure-error.js";
 import { statOfAnswer } from "./blob-stat.js";
-import { Cancellation } from "./cancellation.js";
 import { quotedEtag } from "./conditions.js";
 import { Incoming } from "./incoming.js";
 import { OpenedBlob } from "./opened-blob.js";

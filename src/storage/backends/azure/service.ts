@@ -5,9 +5,9 @@ import type {
   StoragePipelineOptions,
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
+import { Cancellation } from "../../cancellation.js";
 import type { Account } from "./account.js";
 import { refusal } from "./azure-error.js";
-import { Cancellation } from "./cancellation.js";
 import { loadIdentity, loadSdk } from "./load-sdk.js";
 import { translate } from "./translate.js";
 

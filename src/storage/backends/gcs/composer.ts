@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { CallOptions, ObjectDescription, WriteConditions } from "../../backend.js";
-import { committed } from "./commit.js";
+import { committed } from "./committed.js";
 import type { StagedObject } from "./list.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
 import { conditionQuery, type Paths } from "./paths.js";
@@ -38,9 +38,9 @@ export class Composer {
     while (sources.length > maxSources) sources = await this.#joinGroups(sources, target);
     const query = { ...conditionQuery(target), fields: resourceFields };
     const destination = toResource(target.description);
-    return committed(target.signal, async (commit) => {
-      commit.sent();
-      return this.#join(target.name, sources, { query, destination, signal: commit.signal });
+    return committed(target.signal, async (cancellation) => {
+      cancellation.sent();
+      return this.#join(target.name, sources, { query, destination, signal: cancellation.signal });
     });
   }
 

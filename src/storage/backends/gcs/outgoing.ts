@@ -1,10 +1,10 @@
 import type { Bytes, CallOptions } from "../../backend.js";
-import type { Commit } from "./commit.js";
+import type { Cancellation } from "../../cancellation.js";
 
 /** Pieces on their way out; the moment before the last one goes is told. */
 export async function* outgoing(
   pieces: Iterable<Uint8Array>,
-  commit: Commit | undefined,
+  cancellation: Cancellation | undefined,
   { onProgress }: CallOptions,
 ): Bytes {
   let held: Uint8Array | undefined;
@@ -15,6 +15,6 @@ export async function* outgoing(
     }
     held = piece;
   }
-  commit?.sent();
+  cancellation?.sent();
   if (held !== undefined) yield held;
 }

@@ -1,6 +1,7 @@
 import type { CallOptions } from "../../backend.js";
+import type { Cancellation } from "../../cancellation.js";
 import { type Chunk, piecesFrom } from "./chunks.js";
-import { type Commit, committed } from "./commit.js";
+import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { type ObjectResource, parseResource } from "./object-resource.js";
 import { outgoing } from "./outgoing.js";
@@ -65,8 +66,8 @@ export class ResumableSession {
   async finish(chunk: Chunk, md5: string | undefined, options: CallOptions): Promise<ObjectResource> {
     const total = this.#offset + chunk.size;
     const range = chunk.size === 0 ? `bytes */${total}` : `bytes ${this.#offset}-${total - 1}/${total}`;
-    return committed(options.signal, async (commit) => {
-      const { status, text } = await this.#send(chunk, 0, range, options, { commit, md5 });
+    return committed(options.signal, async (cancellation) => {
+      const { status, text } = await this.#send(chunk, 0, range, options, { cancellation, md5 });
       if (status === incomplete) {
         throw new GcsError("unavailable", "the service lost a part of the upload", { applied: false });
       }
@@ -93,7 +94,7 @@ export class ResumableSession {
     skip: number,
     range: string,
     options: CallOptions,
-    last?: { readonly commit: Commit; readonly md5: string | undefined },
+    last?: { readonly cancellation: Cancellation; readonly md5: string | undefined },
   ): Promise<Answer> {
     return this.#service.ask({
       method: "PUT",
@@ -103,8 +104,8 @@ export class ResumableSession {
         "content-range": range,
         ...(last?.md5 !== undefined && { "x-goog-hash": `md5=${last.md5}` }),
       },
-      body: outgoing(piecesFrom(pieces, skip), last?.commit, options),
-      signal: last?.commit.signal ?? options.signal,
+      body: outgoing(piecesFrom(pieces, skip), last?.cancellation, options),
+      signal: last?.cancellation.signal ?? options.signal,
       isAnonymous: true,
       accepts: [incomplete],
     });

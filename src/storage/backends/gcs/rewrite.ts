@@ -1,5 +1,5 @@
 import type { CopyOptions } from "../../backend.js";
-import { committed } from "./commit.js";
+import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { membersOf, type ObjectResource, parseResource, resourceFields } from "./object-resource.js";
 import { conditionQuery, type Paths } from "./paths.js";
@@ -20,13 +20,13 @@ export async function rewrite(
   let rewriteToken: string | undefined;
   for (;;) {
     const answer = membersOf(
-      await committed(options.signal, async (commit) => {
-        commit.sent();
+      await committed(options.signal, async (cancellation) => {
+        cancellation.sent();
         return service.json({
           method: "POST",
           path: paths.rewrite(from, to),
           query: { ...query, rewriteToken },
-          signal: commit.signal,
+          signal: cancellation.signal,
         });
       }),
     );

@@ -3,7 +3,7 @@ import { abortable } from "../../abortable.js";
 import type { Body, Bytes, CallOptions, ObjectDescription, WriteConditions } from "../../backend.js";
 import { type Chunk, chunksOf, piecesFrom } from "./chunks.js";
 import { classifyGcsError } from "./classify.js";
-import { committed } from "./commit.js";
+import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
 import { outgoing } from "./outgoing.js";
@@ -72,7 +72,7 @@ export class Uploader {
     );
     const parts = [head, ...pieces, Buffer.from(`\r\n--${boundary}--\r\n`)];
     const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
-    return committed(options.signal, async (commit) =>
+    return committed(options.signal, async (cancellation) =>
       parseResource(
         await this.#service.json({
           method: "POST",
@@ -82,8 +82,8 @@ export class Uploader {
             "content-type": `multipart/related; boundary=${boundary}`,
             "content-length": String(size),
           },
-          body: outgoing(piecesFrom(parts), commit, options),
-          signal: commit.signal,
+          body: outgoing(piecesFrom(parts), cancellation, options),
+          signal: cancellation.signal,
         }),
       ),
     );
