@@ -27,7 +27,7 @@ export class AzureError extends Error {
 
   constructor(code: StorageErrorCode, details: AzureErrorDetails = {}) {
     const { explanation, status, reason, requestId, retryAfterMs, applied } = details;
-    super([explanation ?? code, status, reason, requestId].filter((each) => each !== undefined).join(", "));
+    super(status === undefined ? (explanation ?? code) : wordsOf(status, reason, requestId));
     this.name = "AzureError";
     this.status = status;
     this.reason = reason;
@@ -39,6 +39,11 @@ export class AzureError extends Error {
       ...(applied === false && { applied }),
     };
   }
+}
+
+function wordsOf(status: number, reason: string | undefined, requestId: string | undefined): string {
+  const request = requestId === undefined ? "" : ` (request ${requestId})`;
+  return `Azure answered ${status}${reason === undefined ? "" : ` ${reason}`}${request}`;
 }
 
 /** What the backend refuses itself, before it has changed anything. */

@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import ts from "typescript";
+import { expect, it } from "vitest";
+
+/** Pages whose code is a fragment on purpose: it says where something of the reader's own stands. */
+const fragments: readonly string[] = ["docs/guide/writing-a-backend.md"];
+
+/** What the text around the code says that the reader has already. */
+const given = `
+declare const accessKey: string;
+declare const secretKey: string;
+declare const accountKey: string;
+declare const bytes: Uint8Array;
+declare const app: import("fastify").FastifyInstance;
+declare const storage: import("svc-infra/storage").Storage;
+declare const createReadStream: typeof import("node:fs").createReadStream;
+declare function oldFiles(): Promise<{ path: string; name: string; contentType: string; key: string }[]>;
+`;
+
+/** Every block of TypeScript on a page, as a file beside it. */
+function snippetsOf(page: string): [file: string, code: string][] {
+  const blocks = [...readFileSync(page, "utf8").matchAll(/```ts\n(.*?)```/gs)];
+  const name = page.replaceAll(/\W/g, "-");
+  return blocks.map(([, code = ""], index) => [resolve(dirname(page), `${name}-${index}.ts`), code]);
+}
+
+/** What the compiler says against files that are on no disk. */
+function problemsOf(files: ReadonlyMap<string, string>): string[] {
+  const { config } = ts.readConfigFile("tsconfig.json", ts.sys.readFile);
+  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ".");
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile } = host;
+  host.fileExists = (file) => files.has(file) || fileExists(file);
+  host.readFile = (file) => files.get(file) ?? readFile(file);
+  const program = ts.createProgram([...files.keys()], options, host);
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(
+      ({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`,
+    );
+}
+
+it("the code on every page compiles as it stands", () => {
+  const docs = readdirSync("docs", { recursive: true, encoding: "utf8" }).map((file) => join("docs", file));
+  const pages = ["README.md", ...docs].filter((page) => page.endsWith(".md") && !fragments.includes(page));
+  const snippets = new Map(pages.flatMap(snippetsOf));
+  expect(snippets.size).toBeGreaterThan(10);
+  expect(problemsOf(snippets.set(resolve("docs/given.d.ts"), given))).toEqual([]);
+});
