@@ -175,11 +175,12 @@ describe("a reader", () => {
     },
   );
 
-  it("who holds the last connection keeps no other call waiting", async () => {
+  it("who takes his time keeps no other call and no other reader waiting", async () => {
     const { storage } = await fresh({ chunkBytes, maxConnections: 1 });
     await storage.put("large.bin", pieces(randomBytes(chunkBytes + 10)));
     const { body } = await storage.open("large.bin");
     expect(await storage.exists("large.bin")).toBe(true);
+    expect(await storage.get("large.bin")).toHaveLength(chunkBytes + 10);
     expect((await body.bytes()).length).toBe(chunkBytes + 10);
   });
 

@@ -40,6 +40,15 @@ it("bodies that are closed or left early let go of their connections", async () 
   await connectionsUntil((connections) => connections < 10);
 });
 
+it("readers who take their time keep no other call and no other reader waiting", async () => {
+  await storage.put("large", large);
+  const opened = await Promise.all(Array.from({ length: 140 }, () => storage.open("large")));
+  expect(await storage.exists("large")).toBe(true);
+  const { body } = await storage.open("large", { range: { start: 0, end: 9 } });
+  expect(await body.bytes()).toHaveLength(10);
+  await Promise.all(opened.map((each) => each.body.close()));
+});
+
 it("bodies that nobody begins to read let go of their connections after half a minute", async () => {
   await storage.put("large", large);
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });

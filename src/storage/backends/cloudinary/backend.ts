@@ -43,7 +43,7 @@ export interface CloudinaryBackendOptions extends AccountOptions {
   readonly cdnUrl?: string | undefined;
   /** Bytes of a chunk of a large upload, 5 MiB at least; 6 MiB by default. One chunk is held in memory. */
   readonly chunkBytes?: number | undefined;
-  /** Connections at most; 32 by default. */
+  /** Connections of calls at most; 32 by default. Content that is read has one for each reader. */
   readonly maxConnections?: number | undefined;
 }
 

@@ -43,15 +43,15 @@ const maxRedirects = 3;
 export class CloudinaryClient {
   readonly #account: CloudinaryAccount;
   readonly #agent: Agent;
-  /** Of their own: readers who take their time, and reads that ask while they hold content, keep no call waiting. */
+  /** Of their own, and as many as there are readers: one who takes his time keeps nobody waiting. */
   readonly #downloads: Agent;
   #isClosed = false;
 
   constructor(account: CloudinaryAccount, maxConnections: number) {
     this.#account = account;
-    const options = { connections: maxConnections, connect: { timeout: connectMs } };
-    this.#agent = new Agent(options);
-    this.#downloads = new Agent(options);
+    const connect = { timeout: connectMs };
+    this.#agent = new Agent({ connections: maxConnections, connect });
+    this.#downloads = new Agent({ connect });
   }
 
   /** A call of the Upload API. @throws CloudinaryError when the service says no. */

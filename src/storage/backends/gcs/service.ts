@@ -35,6 +35,8 @@ export class Service {
   readonly endpoint: string;
   readonly #identity: Identity;
   readonly #agent = new Agent({ connections: 128 });
+  /** Of their own, and as many as there are readers: one who takes his time keeps nobody waiting. */
+  readonly #downloads = new Agent();
   #isClosed = false;
 
   constructor(endpoint: string, identity: Identity) {
@@ -44,7 +46,7 @@ export class Service {
 
   /** The answer as text, for answers that are small. */
   async ask(ask: Ask): Promise<Answer> {
-    const { statusCode: status, headers, body } = await this.open(ask);
+    const { statusCode: status, headers, body } = await this.#send(ask, this.#agent);
     return { status, headers, text: await body.text() };
   }
 
@@ -62,13 +64,23 @@ export class Service {
   }
 
   /** The answer with a body that is still to come: read it or destroy it. */
-  async open(ask: Ask): Promise<Dispatcher.ResponseData> {
+  open(ask: Ask): Promise<Dispatcher.ResponseData> {
+    return this.#send(ask, this.#downloads);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.all([this.#agent.destroy(), this.#downloads.destroy()]);
+  }
+
+  async #send(ask: Ask, dispatcher: Agent): Promise<Dispatcher.ResponseData> {
     const url = urlOf(this.endpoint, ask);
     const proof = ask.isAnonymous ? {} : await this.#identity.headers(url, ask.signal);
     ask.signal?.throwIfAborted();
     if (this.#isClosed) throw new GcsError("unavailable", "the storage has been closed", { applied: false });
     const response = await request(url, {
-      dispatcher: this.#agent,
+      dispatcher,
       method: ask.method,
       headers: { ...proof, ...ask.headers },
       body: sendable(ask.body),
@@ -76,12 +88,6 @@ export class Service {
     });
     if (response.statusCode < 300 || ask.accepts?.includes(response.statusCode)) return response;
     throw await refusal(response);
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.#agent.destroy();
   }
 }
 
