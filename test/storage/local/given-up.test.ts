@@ -7,11 +7,11 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { copyObject } from "#dist/storage/backends/local/copy.js";
 import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
+import { publishAll } from "#dist/storage/backends/local/publish.js";
 import { draftOf, recordText } from "#dist/storage/backends/local/record.js";
 import { removeObject } from "#dist/storage/backends/local/remove.js";
 import { Store } from "#dist/storage/backends/local/store.js";
 import { WaitingJob } from "#dist/storage/backends/local/waiting-job.js";
-import { putAll } from "#dist/storage/backends/local/write.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const part = randomBytes(16 * 1024 * 1024);
@@ -93,10 +93,8 @@ describe("a running job that is called off", () => {
     const description = { contentType: "text/plain", filename: undefined, metadata: {} };
     const draft = draftOf(description, 3, checksumOf(Buffer.from("new")));
     const record = Buffer.from(recordText("new", store.holderText, draft));
-    const job = { ...conditions, ifAbsent, key: "new", state };
-    expect(await putAll(store, [{ job, content: Buffer.from("new"), record }])).toMatchObject([
-      { error: { kind: "aborted" } },
-    ]);
+    const publication = { ...conditions, ifAbsent, key: "new", state, content: Buffer.from("new"), record };
+    expect(await publishAll(store, [publication])).toMatchObject([{ error: { kind: "aborted" } }]);
     expect(() => copyObject(store, { ...conditions, from: "old", to: "new", version: "1", state })).toThrow(
       "given up",
     );

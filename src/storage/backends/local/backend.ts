@@ -112,10 +112,11 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     checkSegments(key);
     signal?.throwIfAborted();
     const known = this.#records.get(key);
-    const job = { key, known: known?.file, knownVersion: known?.record.version, range, ifMatch };
+    const knownVersion = ifMatch === undefined ? undefined : known?.record.version;
+    const job = { key, known: known?.file, knownVersion, range, ifMatch };
     const { threads } = this.#store ?? (await this.#open());
     const use = ({ reply, bytes }: Answer<"read">) =>
-      toOpened(toStat(key, this.#recordOf(key, reply, known)), reply, bytes, signal);
+      toOpened(toStat(key, this.#recordOf(key, reply.found, known)), reply, bytes, signal);
     const opened = await threads.run("read", job, use, { signal, room: roomFor(known) });
     if (!signal?.aborted) return opened;
     await opened.close();
@@ -243,12 +244,13 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     key: Key,
     payload: Uint8Array,
     checksum: Checksum | undefined,
-    { contentType, filename, metadata, ifAbsent, ifMatch, signal }: WriteOptions,
+    options: WriteOptions,
   ): Promise<ObjectStat> {
+    const { ifAbsent, ifMatch, signal } = options;
     checkSegments(key);
     signal?.throwIfAborted();
     const known = checksum ?? checksumOf(payload);
-    const draft = draftOf({ contentType, filename, metadata }, payload.byteLength, known);
+    const draft = draftOf(options, payload.byteLength, known);
     const open = this.#store ?? (await this.#open());
     const text = recordText(key, open.store.holderText, draft);
     const job = { key, ifAbsent, ifMatch };
@@ -287,9 +289,9 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   /** No record in the answer means: the one that was known when the question was sent, whatever is known by now. */
-  #recordOf(key: Key, described: Described, known?: CachedRecord): ObjectRecord {
-    const record = recordOf(described);
-    if (record !== undefined) this.#records.set(key, described.file, record);
+  #recordOf(key: Key, described: Described | undefined, known?: CachedRecord): ObjectRecord {
+    const record = described && recordOf(described);
+    if (described !== undefined && record !== undefined) this.#records.set(key, described.file, record);
     const found = record ?? known?.record;
     if (found === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
     return found;

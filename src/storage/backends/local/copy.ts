@@ -7,9 +7,9 @@ import { isVisibleFolder } from "./folders.js";
 import type { JobState, Running } from "./job-state.js";
 import { folderOf } from "./layout.js";
 import {
-  belongsTogether,
   type Described,
   fingerprintOf,
+  isSameFile,
   type ObjectRecord,
   type RecordDraft,
   recordOf,
@@ -51,9 +51,9 @@ function copyBody(store: Store, key: string, temp: string, state: JobState): Obj
   const path = store.layout.body(key);
   const opened = openObject(store, key, undefined);
   try {
-    const record = recordOf(opened);
+    const record = recordOf(opened.found);
     if (record === undefined || !isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);
-    const isCloned = opened.file.size >= minCloneBytes && tryClone(path, temp, opened);
+    const isCloned = opened.found.file.size >= minCloneBytes && tryClone(path, temp, opened);
     if (!isCloned) copyPieces(opened.fd, temp, state);
     return record;
   } finally {
@@ -62,11 +62,11 @@ function copyBody(store: Store, key: string, temp: string, state: JobState): Obj
 }
 
 /** A path can only be cloned by name, so the name is looked at afterwards: the same file lies there. */
-function tryClone(path: string, temp: string, { file }: OpenBody): boolean {
+function tryClone(path: string, temp: string, { found: { file } }: OpenBody): boolean {
   try {
     copyFileSync(path, temp, fsConstants.COPYFILE_FICLONE_FORCE | fsConstants.COPYFILE_EXCL);
     const now = lstatIfThere(path);
-    if (now !== undefined && now.ino === file.inode && belongsTogether(file, fingerprintOf(now))) return true;
+    if (now !== undefined && isSameFile(fingerprintOf(now), file)) return true;
   } catch {
     // Most file systems cannot share blocks.
   }

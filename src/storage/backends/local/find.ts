@@ -16,8 +16,9 @@ import type { Store } from "./store.js";
 import { lstatIfThere, readFlags, readSmall } from "./whole-file.js";
 
 /** An open body with its description; whoever gets it closes `fd`. */
-export interface OpenBody extends Described {
+export interface OpenBody {
   readonly fd: number;
+  readonly found: Described;
 }
 
 /** After so many overwrites between two of our steps something else is wrong. */
@@ -33,8 +34,8 @@ export function openObject(store: Store, key: string, known: FileFingerprint | u
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const fd = openBody(store, key);
     try {
-      const described = describe(store, key, fd, known);
-      if (described !== undefined) return { ...described, fd };
+      const found = describe(store, key, fd, known);
+      if (found !== undefined) return { fd, found };
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -49,9 +50,9 @@ export function statObject(store: Store, key: string, known: FileFingerprint | u
   const stats = lstatBody(store, key);
   const quick = findRecord(store, key, fingerprintOf(stats), known);
   if (quick !== undefined) return quick;
-  const { fd, ...described } = openObject(store, key, known);
+  const { fd, found } = openObject(store, key, known);
   closeSync(fd);
-  return described;
+  return found;
 }
 
 /** As {@link statObject}; `undefined` where there is no object. */

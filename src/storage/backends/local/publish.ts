@@ -29,7 +29,7 @@ export type Published = { readonly stampUs: number } | { readonly error: unknown
 /** Publishes one body at once, with syncs that block. */
 export function publish(store: Store, publication: Publication): number {
   const write = new Publishing(store, publication);
-  for (const tasks of publishing(store, [write])) store.sync.all(tasks);
+  for (const tasks of publishing(store, [write])) if (store.sync.isDurable) store.sync.all(tasks());
   const published = write.end();
   if ("stampUs" in published) return published.stampUs;
   throw published.error;
@@ -41,7 +41,7 @@ export async function publishAll(
   publications: readonly Publication[],
 ): Promise<readonly Published[]> {
   const writes = publications.map((publication) => new Publishing(store, publication));
-  for (const tasks of publishing(store, writes)) if (store.sync.isDurable) await store.sync.together(tasks);
+  for (const tasks of publishing(store, writes)) if (store.sync.isDurable) await store.sync.together(tasks());
   return writes.map((write) => write.end());
 }
 
@@ -52,19 +52,17 @@ export async function publishAll(
  *
  * Yields what must be durable before it goes on. A folder is synced once for all that was done in it.
  */
-function* publishing(store: Store, writes: readonly Publishing[]): Generator<readonly SyncTask[], void> {
+function* publishing(store: Store, writes: readonly Publishing[]): Generator<() => SyncTask[], void> {
   each(writes, begin);
   together(writes, () => checkOwnFolders(store.layout));
   each(writes, lock);
-  yield [...writes.flatMap((write) => write.filesToSync()), folderToSync(store.layout.pendings, writes)];
+  yield () => [
+    ...writes.flatMap((write) => write.filesToSync()),
+    folderToSync(store.layout.pendings, writes),
+  ];
   each(writes, place);
   // Before the pending records go: else a power failure could leave an old body beside the new record.
-  yield [...new Set(writes.map(({ folder }) => folder))].map((folder) =>
-    folderToSync(
-      folder,
-      writes.filter((write) => write.folder === folder),
-    ),
-  );
+  yield () => foldersOf(writes);
   each(writes, settle);
 }
 
@@ -90,6 +88,15 @@ function together(writes: readonly Publishing[], step: () => void): void {
   } catch (error) {
     for (const write of writes) write.fail(error);
   }
+}
+
+function foldersOf(writes: readonly Publishing[]): SyncTask[] {
+  return [...new Set(writes.map(({ folder }) => folder))].map((folder) =>
+    folderToSync(
+      folder,
+      writes.filter((write) => write.folder === folder),
+    ),
+  );
 }
 
 function folderToSync(folder: string, writes: readonly Publishing[]): SyncTask {

@@ -3,7 +3,7 @@ import type { ByteRange } from "../../backend.js";
 import { clampRange, type Span } from "../../range.js";
 import { DiskError } from "./disk-error.js";
 import { openObject } from "./find.js";
-import { type Described, type FileFingerprint, recordOf } from "./record.js";
+import { type Described, type FileFingerprint, isNews, recordOf } from "./record.js";
 import type { Store } from "./store.js";
 
 export interface ReadJob {
@@ -16,22 +16,23 @@ export interface ReadJob {
 }
 
 /** An object that was read, or opened when it is too large to be read at once. */
-export interface ReadReply extends Described, Span {
+export interface ReadReply extends Span {
+  /** What it is, unless it is what the asker knows. */
+  readonly found: Described | undefined;
   /** Open descriptor of the body; `undefined` when all bytes of the span were read. */
   readonly fd: number | undefined;
 }
 
 /** Reads up to `room.byteLength` bytes at once, in the job that opens the file. */
 export function readObject(store: Store, job: ReadJob, room: Uint8Array): ReadReply {
-  const { fd, ...described } = openObject(store, job.key, job.known);
-  const { file } = described;
+  const { fd, found } = openObject(store, job.key, job.known);
   let isHandedOver = false;
   try {
-    checkVersion(job, described);
-    const span = spanOf(job.range, file.size);
-    isHandedOver = span.end - span.start > room.byteLength;
-    if (!isHandedOver) store.stopwatch.time(() => readSpan(fd, span, room));
-    return { ...described, ...span, fd: isHandedOver ? fd : undefined };
+    checkVersion(job, found);
+    const { start, end } = spanOf(job.range, found.file.size);
+    isHandedOver = end - start > room.byteLength;
+    if (!isHandedOver) store.stopwatch.time(() => readSpan(fd, { start, end }, room));
+    return { found: isNews(found) ? found : undefined, start, end, fd: isHandedOver ? fd : undefined };
   } finally {
     if (!isHandedOver) closeSync(fd);
   }

@@ -141,6 +141,11 @@ export function fingerprintOf(stats: Stats): FileFingerprint {
   return { size: stats.size, stampUs: Math.round(stats.mtimeMs * 1000), inode: stats.ino };
 }
 
+/** Whether the asker does not know the record yet. */
+export function isNews({ record, text }: Described): boolean {
+  return record !== undefined || text !== undefined;
+}
+
 /**
  * The record of what was found, parsed if need be; `undefined` where it is the one that the asker knows.
  *

@@ -14,12 +14,12 @@ import type {
   ThreadSettings,
 } from "./jobs.js";
 import { Lister } from "./list.js";
-import type { Published } from "./publish.js";
+import { type Publication, type Published, publishAll } from "./publish.js";
 import { readObject } from "./read.js";
 import { removeObject } from "./remove.js";
 import { Store, type StoreSettings } from "./store.js";
 import { sweep } from "./sweep.js";
-import { putAll, putStreamed } from "./write.js";
+import { putStreamed } from "./write.js";
 
 /**
  * The program of a disk thread. Everything here blocks, on purpose: a chain of system calls costs a fraction
@@ -81,12 +81,15 @@ function isSmallWrite(task: Task): task is Task<"putBytes"> {
 }
 
 async function writeTogether({ store }: Place, tasks: readonly Task<"putBytes">[]): Promise<SentOutcome[]> {
-  const writes = tasks.map(({ sent: { job, textLength }, state, room }) => {
-    state.begin();
-    const textStart = room.length - textLength;
-    return { job: { ...job, state }, content: room.subarray(0, textStart), record: room.subarray(textStart) };
-  });
-  return (await putAll(store, writes)).map(toSent);
+  const published = await publishAll(store, tasks.map(toPublication));
+  return published.map(toSent);
+}
+
+function toPublication({ sent, state, room }: Task<"putBytes">): Publication {
+  state.begin();
+  const { key, ifAbsent, ifMatch } = sent.job;
+  const end = room.length - sent.textLength;
+  return { key, ifAbsent, ifMatch, state, content: room.subarray(0, end), record: room.subarray(end) };
 }
 
 function toSent(published: Published): SentOutcome {

@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import type { WriteConditions } from "../../backend.js";
 import type { Running } from "./job-state.js";
-import { type Published, publish, publishAll } from "./publish.js";
+import { publish } from "./publish.js";
 import { type RecordDraft, recordText } from "./record.js";
 import type { Store } from "./store.js";
 import { discardQuietly } from "./whole-file.js";
@@ -15,28 +15,6 @@ export interface WriteJob extends WriteConditions {
 export interface StreamedJob extends WriteJob {
   readonly temp: string;
   readonly fd: number;
-}
-
-/** A small object: its bytes, and the bytes of its record, whose stamp is filled in. */
-export interface SmallWrite {
-  readonly job: Running<WriteJob>;
-  readonly content: Uint8Array;
-  readonly record: Buffer;
-}
-
-/** Writes small objects, each from the first byte to the last rename; what one folder needs is done once for all. */
-export function putAll(store: Store, writes: readonly SmallWrite[]): Promise<readonly Published[]> {
-  return publishAll(
-    store,
-    writes.map(({ job: { key, ifAbsent, ifMatch, state }, content, record }) => ({
-      key,
-      ifAbsent,
-      ifMatch,
-      state,
-      content,
-      record,
-    })),
-  );
 }
 
 /** Publishes what has been streamed into a temporary file; resolves to its stamp. */
