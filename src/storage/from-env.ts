@@ -50,17 +50,19 @@ interface BackendRow<T extends BackendType> {
   /** The setting that says where in the service its objects are, as `s3://bucket` does; absent where there is one place. */
   readonly place?: keyof BackendSettings<T> & string;
   /** The settings that say which of several services or accounts the place is in, also secrets that hold that. */
-  readonly within?: readonly (keyof BackendSettings<T> & string)[];
+  readonly within?: Names<T>;
   /** Any of these makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */
-  readonly required: Required<T> | ((own: Partial<BackendSettings<T>>) => Required<T>);
+  readonly required: Names<T>;
+  /** One setting that says several of these at once, as a connection string does. */
+  readonly instead?: { readonly of: Names<T>; readonly option: keyof BackendSettings<T> & string };
   /** Whether the kit signs its URLs, so that production needs a secret. */
   readonly signsWithSecret: boolean;
   readonly create: (own: BackendSettings<T>, settings: StorageSettings) => Promise<StorageBackend>;
 }
 
-type Required<T extends BackendType> = readonly (keyof BackendSettings<T>)[];
+type Names<T extends BackendType> = readonly (keyof BackendSettings<T> & string)[];
 
 /** The one table of backends: a new backend fills its row. Detection follows `backendTypes`. */
 const rows: { readonly [T in BackendType]: BackendRow<T> } = {
@@ -100,7 +102,8 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
     place: "cloudName",
     within: ["url", "folder"],
     detectedBy: ["CLOUDINARY_URL"],
-    required: ({ url }) => (url === undefined ? ["cloudName", "apiKey", "apiSecret"] : []),
+    required: ["cloudName", "apiKey", "apiSecret"],
+    instead: { of: ["cloudName", "apiKey", "apiSecret"], option: "url" },
     signsWithSecret: false,
     create: async ({ url, apiSecret, authTokenKey, ...own }) => {
       const { isCloudinaryUrl } = await import("./backends/cloudinary/account.js");
@@ -117,8 +120,8 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
     place: "container",
     within: ["connectionString", "account", "endpoint"],
     detectedBy: ["STORAGE_AZURE_CONTAINER"],
-    required: ({ connectionString }) =>
-      connectionString === undefined ? ["container", "account"] : ["container"],
+    required: ["container", "account"],
+    instead: { of: ["account"], option: "connectionString" },
     signsWithSecret: false,
     create: async (own, settings) => {
       const { AzureBackend, azureOptionsOf } = await import("./backends/azure/index.js");
@@ -253,17 +256,27 @@ function findUnsafe({ appEnv, choice, settings }: Draft): ConfigurationProblem[]
 }
 
 function explain({ type, because }: Choice, own: object): Detection {
-  const { required: needed } = rows[type] as BackendRow<BackendType>;
-  const required = new Set<string>(typeof needed === "function" ? needed(own) : needed);
   const values = new Map<string, unknown>(Object.entries(own));
-  const missing = Object.entries(backendVariables[type])
-    .filter(([option]) => required.has(option) && values.get(option) === undefined)
+  const { required }: { readonly required: readonly string[] } = rows[type];
+  const missing = Object.entries<{ readonly name: string }>(backendVariables[type])
+    .filter(([option]) => required.includes(option) && values.get(option) === undefined)
+    .filter(([option]) => values.get(insteadOf(type, option) ?? "") === undefined)
     .map(([, { name }]) => name);
   return { type, because, missing };
 }
 
+/** The option that says this one and others at once. */
+function insteadOf(type: BackendType, option: string): string | undefined {
+  const { instead }: { instead?: { readonly of: readonly string[]; readonly option: string } } = rows[type];
+  return instead?.of.includes(option) ? instead.option : undefined;
+}
+
 function isMissing(name: string, { type, because }: Detection): ConfigurationProblem {
-  return { name, message: `is not set, and ${type} needs it (${because})` };
+  const variables = new Map<string, { readonly name: string }>(Object.entries(backendVariables[type]));
+  const [option = ""] = [...variables].find(([, each]) => each.name === name) ?? [];
+  const other = variables.get(insteadOf(type, option) ?? "");
+  const needed = other === undefined ? "it" : `it, or ${other.name}`;
+  return { name, message: `is not set, and ${type} needs ${needed} (${because})` };
 }
 
 function signingOf({ baseUrl, signingSecret }: StorageSettings) {

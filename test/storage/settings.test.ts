@@ -79,6 +79,16 @@ describe("the error", () => {
     expect(message).toContain("STORAGE_S3_BUCKET: is not set, and s3 needs it (AWS_ACCESS_KEY_ID is set)");
   });
 
+  it("names the one variable that would do for several, and only where it would", async () => {
+    const { message } = await failureOf({ STORAGE_BACKEND: "azure" });
+    expect(message).toContain("STORAGE_AZURE_CONTAINER: is not set, and azure needs it (");
+    expect(message).toContain(
+      "STORAGE_AZURE_ACCOUNT: is not set, and azure needs it, or STORAGE_AZURE_CONNECTION_STRING (",
+    );
+    const cloudinary = await failureOf({ STORAGE_BACKEND: "cloudinary" });
+    expect(cloudinary.message).toContain("cloudinary needs it, or CLOUDINARY_URL (");
+  });
+
   it("of a CLOUDINARY_URL that is none names it and does not tell it", async () => {
     expect((await failureOf({ CLOUDINARY_URL: "b" })).variables).toEqual(["CLOUDINARY_URL"]);
   });
