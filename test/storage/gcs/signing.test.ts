@@ -98,6 +98,32 @@ describe("without a key", () => {
     await keyless.close();
   });
 
+  it("a metadata server that is named and does not answer is an error, also where nobody may ask", async () => {
+    vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1");
+    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", "");
+    vi.stubEnv("HOME", "/nonexistent");
+    const named = new Storage(new GcsBackend({ bucket, endpoint }));
+    for (const call of [() => named.exists("a"), () => named.getUrl("a")]) {
+      await expect(call()).rejects.toMatchObject({
+        code: "configuration",
+        message: expect.stringContaining("STORAGE_GCS_CREDENTIALS"),
+      });
+    }
+    await named.close();
+  });
+
+  it("nobody is nobody only until there are credentials", async () => {
+    vi.stubEnv("METADATA_SERVER_DETECTION", "none");
+    vi.stubEnv("HOME", "/nonexistent");
+    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", "");
+    const late = new Storage(new GcsBackend({ bucket, endpoint, iamEndpoint: endpoint }));
+    expect(await late.getUrl("a")).toBe(`${endpoint}/${bucket}/a`);
+    vi.stubEnv("GCE_METADATA_HOST", new URL(endpoint).host);
+    vi.stubEnv("METADATA_SERVER_DETECTION", "assume-present");
+    expect(await late.getUrl("a")).toContain("X-Goog-Signature=");
+    await late.close();
+  });
+
   it("an emulator that asks nobody is used without credentials, and its URLs are not signed", async () => {
     vi.stubEnv("METADATA_SERVER_DETECTION", "none");
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", "");

@@ -24,6 +24,8 @@ export interface IdentityOptions extends CredentialsSource {
   readonly mayBeAnonymous: boolean;
 }
 
+type Proof = Readonly<Record<string, string>>;
+
 interface Known {
   readonly auth: Auth;
   readonly key: ServiceAccountKey | undefined;
@@ -33,31 +35,22 @@ interface Known {
 export class Identity {
   readonly #options: IdentityOptions;
   #known: Promise<Known> | undefined;
-  #isAnonymous = false;
 
   constructor(options: IdentityOptions) {
     this.#options = options;
   }
 
   /** Headers that prove it, for a request to this URL; none for nobody. */
-  async headers(url: string, signal: AbortSignal | undefined): Promise<Readonly<Record<string, string>>> {
-    if (this.#isAnonymous) return {};
-    try {
-      return await unlessAborted(async () => (await this.#know()).auth.getRequestHeaders(url), signal);
-    } catch (error) {
-      if (signal?.aborted === true) throw error;
-      if (!this.#options.mayBeAnonymous || !isNoCredentials(error)) throw tokenError(error);
-      this.#isAnonymous = true;
-      return {};
-    }
+  async headers(url: string, signal: AbortSignal | undefined): Promise<Proof> {
+    return (await this.#proof(url, signal)) ?? {};
   }
 
   /** The service account's address; `undefined` for nobody. */
   async email(): Promise<string | undefined> {
-    const { auth, key } = await this.#know();
+    const { key } = await this.#know();
     if (key !== undefined) return key.email;
-    await this.headers("", undefined);
-    if (this.#isAnonymous) return undefined;
+    if ((await this.#proof("", undefined)) === undefined) return undefined;
+    const { auth } = await this.#know();
     const { client_email: email } = await auth
       .getCredentials()
       .catch((error) => Promise.reject(tokenError(error)));
@@ -70,6 +63,20 @@ export class Identity {
   async sign(text: string): Promise<Buffer | undefined> {
     const { key } = await this.#know();
     return key && sign("sha256", Buffer.from(text), key.privateKey);
+  }
+
+  /** `undefined` for nobody, who is asked again each time: credentials may come to be. */
+  async #proof(url: string, signal: AbortSignal | undefined): Promise<Proof | undefined> {
+    try {
+      return await unlessAborted(async () => (await this.#know()).auth.getRequestHeaders(url), signal);
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      if (!isNoCredentials(error)) throw tokenError(error);
+      // The SDK remembers that it found nothing.
+      this.#known = undefined;
+      if (this.#options.mayBeAnonymous && !isMachineNamed()) return undefined;
+      throw tokenError(error);
+    }
   }
 
   #know(): Promise<Known> {
@@ -93,6 +100,12 @@ export class Identity {
     if (credentials !== undefined) await direct(auth, credentials);
     return { auth, key };
   }
+}
+
+/** Whether the environment says that a metadata server gives credentials: the SDK tells no silent one from none. */
+function isMachineNamed(): boolean {
+  const { GCE_METADATA_HOST: host, GCE_METADATA_IP: ip } = process.env;
+  return Boolean(host || ip);
 }
 
 /**
