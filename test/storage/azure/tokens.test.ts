@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { GetTokenOptions } from "@azure/identity";
 import { Storage } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type AzuriteRig, startAzurite } from "../../rigs/azurite.js";
 
 const client = fileURLToPath(new URL("token-client.js", import.meta.url));
@@ -69,6 +70,27 @@ describe("an identity", () => {
         code,
         message: expect.stringMatching(/^[^']*STORAGE_AZURE_ACCOUNT_KEY.*AZURE_CLIENT_ID[^']*$/),
       });
+    }
+  });
+
+  it("that does not answer keeps no URL waiting for more than ten seconds, and is asked again", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let asked = 0;
+    const getToken = (_: unknown, { abortSignal }: GetTokenOptions = {}): Promise<never> => {
+      asked += 1;
+      return new Promise((_resolve, reject) =>
+        abortSignal?.addEventListener("abort", () => reject(new Error("aborted"))),
+      );
+    };
+    const storage = new Storage(
+      new AzureBackend({ container: "any", account: "any", credential: { getToken } }),
+    );
+    for (const times of [1, 2]) {
+      const outcome = storage.getUrl("a").catch((error: unknown) => error);
+      await vi.waitFor(() => expect(asked).toBe(times));
+      vi.advanceTimersByTime(10_001);
+      expect(await outcome).toMatchObject({ code: "unavailable" });
     }
   });
 });

@@ -1,4 +1,6 @@
 import type { UserDelegationKey } from "@azure/storage-blob";
+import { unlessAborted } from "../../abortable.js";
+import { refusal } from "./azure-error.js";
 import type { AzureService } from "./service.js";
 
 /** The service gives keys for seven days at most, counted by its own clock. */
@@ -7,6 +9,8 @@ const maxLifeMs = 7 * 86_400_000;
 const spareMs = 3_600_000;
 /** So that a service whose clock is a little behind takes the key at once. */
 const leadMs = 300_000;
+/** Milliseconds after which a request for a key is given up. */
+const askMs = 10_000;
 
 /** The user delegation key that signs where there is no account key: asked for once, and again before it is too old. */
 export class DelegationKeys {
@@ -35,9 +39,14 @@ export class DelegationKeys {
     }
   }
 
-  #ask(from: Date, until: Date): Promise<UserDelegationKey> {
-    return this.#service.send(undefined, ({ service }, abortSignal) =>
+  /** Everyone who signs waits for it, so that no caller's signal may end it and a time of its own does. */
+  async #ask(from: Date, until: Date): Promise<UserDelegationKey> {
+    const limit = new AbortController();
+    const late = refusal("unavailable", "Azure gave no key to sign URLs in time");
+    const timer = setTimeout(() => limit.abort(late), askMs);
+    const key = this.#service.send(limit.signal, ({ service }, abortSignal) =>
       service.getUserDelegationKey(from, until, { abortSignal }),
     );
+    return unlessAborted(() => key, limit.signal).finally(() => clearTimeout(timer));
   }
 }
