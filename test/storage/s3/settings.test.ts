@@ -17,6 +17,14 @@ async function urlOf(env: Record<string, string>): Promise<string> {
   return url;
 }
 
+it.each([{ type: "sse-s3" }, { type: "sse-kms", keyId: "key" }] as const)(
+  "with $type URLs to read can be signed, and none to upload, which would not be encrypted so",
+  (encryption) => {
+    const { capabilities } = new S3Backend({ bucket: "files", provider: "aws", encryption });
+    expect(capabilities).toMatchObject({ signGet: true, signPut: false, signSize: false });
+  },
+);
+
 describe("where a bucket is", () => {
   it.each([
     [{}, "https://files.s3.us-east-1.amazonaws.com/a/b.txt?"],

@@ -47,10 +47,12 @@ export class S3Backend implements StorageBackend<S3Capabilities> {
     const { traits } = this.#access;
     // A client that has only the URL does not have the key.
     const isSignable = options.encryption?.type !== "sse-c";
+    // Nor would it send the headers that say how to encrypt, and the object would get the bucket's default.
+    const isUploadSignable = options.encryption === undefined;
     this.capabilities = Object.freeze({
       signGet: isSignable,
-      signPut: isSignable,
-      signSize: isSignable,
+      signPut: isUploadSignable,
+      signSize: isUploadSignable,
       ifAbsent: traits.conditionalPut,
       ifMatch: traits.conditionalPut,
       multipart: true,
