@@ -7,6 +7,7 @@ import { type FaultProxy, startFaultProxy } from "../rigs/fault-proxy.js";
 import { s3Options } from "../rigs/s3-options.js";
 import type { S3Rig } from "../rigs/s3-rig.js";
 import { Lane, type LaneOutcome } from "./lane.js";
+import { openConnections } from "./open-connections.js";
 
 const operations = Number(process.env.FAULTY_OPERATIONS ?? 1000);
 const laneCount = 20;
@@ -73,7 +74,7 @@ async function expectIdle(): Promise<void> {
   await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
   expect(proxy.connections).toBeLessThanOrEqual(64);
   await backend.close();
-  await expect.poll(() => proxy.connections, { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => openConnections(Number(new URL(proxy.endpoint).port)), { timeout: 10_000 }).toBe(0);
 }
 
 describe(`${operations} operations on a wire on which one request of five fails`, () => {

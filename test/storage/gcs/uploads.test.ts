@@ -52,7 +52,7 @@ async function settledState(isSettled: (state: DoubleState) => boolean): Promise
 }
 
 describe("a stream", () => {
-  it.each([8 * mebibyte - 1, 8 * mebibyte, 8 * mebibyte + 1, 16 * mebibyte, 20_000_003])(
+  it.each([4 * mebibyte - 1, 4 * mebibyte, 4 * mebibyte + 1, 16 * mebibyte, 20_000_003])(
     "of %i bytes comes back whole",
     async (size) => {
       const bytes = bytesOf(size);

@@ -12,7 +12,7 @@ import { ResumableSession } from "./resumable-session.js";
 import type { Query, Service } from "./service.js";
 
 /** Bytes that are held at most before they go out; the service takes multiples of 256 KiB. */
-const chunkBytes = 8 * 1_048_576;
+const chunkBytes = 4 * 1_048_576;
 
 export interface UploadOptions extends CallOptions, WriteConditions, ObjectDescription {}
 
