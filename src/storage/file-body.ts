@@ -103,7 +103,8 @@ function checksumOfWhole({ stat, start, end }: OpenedObject): Checksum | undefin
   return start === 0 && end === stat.size ? stat.checksum : undefined;
 }
 
-function verified(opened: OpenedObject): Bytes {
+/** The content as it comes. @throws CorruptObjectError before the last piece when the checksum is another one. */
+export function verified(opened: OpenedObject): Bytes {
   const expected = checksumOfWhole(opened);
   return expected === undefined ? counted(opened) : summed(counted(opened), expected);
 }

@@ -239,32 +239,71 @@ describe("a description", () => {
 });
 
 describe("a copy", () => {
-  it("moves no byte through this process, also to and from a key that has no room in its address", async () => {
+  it("has all that describes the source, also to and from a key that has no room in its address", async () => {
     const { storage } = await fresh();
     const long = `${"folder/".repeat(100)}a.txt`;
-    await storage.put("a.txt", "content", { metadata: { one: "1" } });
+    await storage.put("a.txt", "content", { metadata: { one: "1" }, filename: "größe.txt" });
     await storage.copy("a.txt", long);
     await storage.copy(long, "b.txt");
     expect(await storage.listKeys()).toEqual(["a.txt", "b.txt", long]);
-    const { metadata, body } = await storage.open("b.txt");
-    expect([{ ...metadata }, await body.text()]).toEqual([{ one: "1" }, "content"]);
+    const { metadata, filename, checksum, body } = await storage.open("b.txt");
+    expect({ metadata: { ...metadata }, filename, checksum, text: await body.text() }).toEqual({
+      metadata: { one: "1" },
+      filename: "größe.txt",
+      checksum: checksumOf(Buffer.from("content")),
+      text: "content",
+    });
   });
 
-  it("of a source that is replaced meanwhile has the content and the description of one version", async () => {
-    const { storage, double } = await fresh();
-    await storage.put("a.txt", "old", { metadata: { version: "old" } });
-    const { get } = double.assets;
-    let looked = 0;
-    double.assets.get = (...address) => {
-      const asset = get.call(double.assets, ...address);
-      const context = { ...asset.context, version: "new" };
-      if (++looked === 1) double.assets.put({ ...asset, content: Buffer.from("new"), context });
-      return asset;
-    };
-    await storage.copy("a.txt", "b.txt");
-    expect(double.assets.get("raw", "authenticated", "files/b.txt")).toMatchObject({
-      content: Buffer.from("new"),
-      context: { version: "new" },
+  const large = chunkBytes * 2 + 1234;
+  describe.each([
+    ["small", 3, {}],
+    ["large", large, {}],
+    ["large with a checksum", large, { checksum: checksumOf(Buffer.alloc(large, "0")) }],
+  ] as const)("of a %s source", (_what, size, given) => {
+    const contentOf = (version: number) => Buffer.alloc(size, String(version));
+
+    /** The source is replaced by its next version after each of the first looks at it. */
+    async function replacedAfter(looks: number) {
+      const { storage, double } = await fresh({ chunkBytes });
+      await storage.put("a.bin", pieces(contentOf(0)), { metadata: { version: "0" }, ...given });
+      await storage.put("b.bin", "before");
+      const { get } = double.assets;
+      let looked = 0;
+      double.assets.get = (...address) => {
+        const asset = get.call(double.assets, ...address);
+        if (address[2] !== "files/a.bin" || looked === looks) return asset;
+        const version = String(++looked);
+        const content = contentOf(looked % 10);
+        const { "svc.crc32": kept, ...rest } = asset.context;
+        const sum = kept === undefined ? {} : { "svc.crc32": checksumOf(content).slice("crc32:".length) };
+        double.assets.put({
+          ...asset,
+          content,
+          context: { ...rest, ...sum, version, "svc.id": `id-${version}` },
+        });
+        return asset;
+      };
+      return { storage, double };
+    }
+
+    it.each([1, 2])(
+      "that is replaced %i times meanwhile has content and description of one version",
+      async (times) => {
+        const { storage, double } = await replacedAfter(times);
+        await storage.copy("a.bin", "b.bin");
+        const copied = double.assets.get("raw", "authenticated", "files/b.bin");
+        expect(copied.content.equals(contentOf(Number(copied.context.version)))).toBe(true);
+      },
+    );
+
+    it("that is replaced all the time fails and leaves the target as it was", async () => {
+      const { storage, double } = await replacedAfter(1_000_000);
+      await expect(storage.copy("a.bin", "b.bin")).rejects.toMatchObject({
+        code: expect.stringMatching(/^(?:unavailable|corrupt)$/),
+      });
+      expect(double.assets.get("raw", "authenticated", "files/b.bin").content.toString()).toBe("before");
+      expect(await storage.get("b.bin")).toHaveLength("before".length);
     });
   });
 });

@@ -69,12 +69,6 @@ export function contextOf(asset: NewAsset): Context {
   };
 }
 
-/** The context of a copy: another key and another write. */
-export function contextOfCopy(context: Context, longKey: Key | undefined): Context {
-  const { [own.key]: _, ...rest } = context;
-  return { ...rest, ...keptKey(longKey), [own.writeId]: newWriteId() };
-}
-
 /** The key that was kept beside an asset whose address does not hold it. */
 export function keptKeyOf({ context }: Pick<Asset, "context">): string | undefined {
   return context[own.key];

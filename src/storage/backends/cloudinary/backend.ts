@@ -117,7 +117,7 @@ export class CloudinaryBackend implements StorageBackend<typeof cloudinaryCapabi
 
   async copy(from: Key, to: Key, { signal, onProgress }: CopyOptions): Promise<ObjectStat> {
     signal?.throwIfAborted();
-    return copyAsset(from, to, { ...this.#place, signal, onProgress });
+    return copyAsset(from, to, { ...this.#place, chunkBytes: this.#chunkBytes, signal, onProgress });
   }
 
   async remove(key: Key, options: CallOptions): Promise<boolean> {

@@ -17,8 +17,6 @@ export interface UploadCall extends CallOptions {
   readonly path: `${ResourceType}/${"upload" | "destroy"}`;
   readonly parameters: Parameters;
   readonly file?: readonly Uint8Array[] | undefined;
-  /** Where the service is to fetch the file from, instead. */
-  readonly url?: string | undefined;
   readonly headers?: Parameters | undefined;
   /** Whether it makes a change that others see. */
   readonly commits: boolean;
@@ -55,9 +53,8 @@ export class CloudinaryClient {
   }
 
   /** A call of the Upload API. @throws CloudinaryError when the service says no. */
-  async upload({ path, parameters, file, url, headers, ...call }: UploadCall): Promise<unknown> {
-    const source = url === undefined ? {} : { file: url };
-    const form = writeForm({ fields: { ...(await this.signed(parameters)), ...source }, file });
+  async upload({ path, parameters, file, headers, ...call }: UploadCall): Promise<unknown> {
+    const form = writeForm({ fields: await this.signed(parameters), file });
     const outgoing = new Outgoing(form.pieces, call);
     try {
       const response = await this.#request(`${this.#base}/${path}`, {
@@ -107,7 +104,7 @@ export class CloudinaryClient {
       const { location } = response.headers;
       if (response.statusCode >= 400 || typeof location !== "string") throw await failed(response);
       await response.body.dump();
-      target = new URL(location, target).href;
+      target = nextAddress(location, target);
     }
     throw new CloudinaryError("unavailable", "Cloudinary sends from one address to the next");
   }
@@ -149,6 +146,13 @@ export class CloudinaryClient {
 }
 
 type RequestOptions = Pick<Dispatcher.RequestOptions, "method" | "headers" | "body" | "signal">;
+
+/** Where a redirect leads: what was asked for over TLS never arrives without it. */
+function nextAddress(location: string, from: string): string {
+  const next = URL.canParse(location, from) ? new URL(location, from) : undefined;
+  if (next?.protocol === "https:" || next?.protocol === new URL(from).protocol) return next.href;
+  throw new CloudinaryError("unavailable", "Cloudinary sends to an address that is none, or has no TLS");
+}
 
 async function readJson(response: Dispatcher.ResponseData): Promise<unknown> {
   if (response.statusCode !== 200) throw await failed(response);

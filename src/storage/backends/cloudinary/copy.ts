@@ -1,41 +1,55 @@
-import type { CallOptions, ObjectStat } from "../../backend.js";
+import type { Body, Bytes, ObjectStat, OpenedObject } from "../../backend.js";
+import { type Checksum, ChecksumBuilder } from "../../checksum.js";
+import { CorruptObjectError } from "../../error.js";
+import { verified } from "../../file-body.js";
 import type { Key } from "../../key.js";
-import { type Asset, contextOfCopy, statOf } from "./asset.js";
-import type { CloudinaryClient } from "./client.js";
-import { CloudinaryError } from "./cloudinary-error.js";
-import { findAsset } from "./find-asset.js";
-import type { PublicIds } from "./public-id.js";
-import { originalUrl } from "./sign.js";
-import { parseStored, uploadParameters } from "./upload.js";
+import { readAsset } from "./read.js";
+import { Upload, type UploadOptions } from "./upload.js";
 
 const maxAttempts = 3;
 
-export interface CopyCall extends CallOptions {
-  readonly client: CloudinaryClient;
-  readonly ids: PublicIds;
-}
-
 /**
- * A copy: Cloudinary uploads from the source's own download address, so that no byte passes here. It has no call
- * that copies; a source that is replaced in between is told by its content's tag, and the copy is made again.
+ * A copy, whose bytes pass here. Cloudinary has no call that copies, and could upload from the source's own address;
+ * but if the source were replaced meanwhile, the target would already be wrong when that is found out.
  */
-export async function copyAsset(from: Key, to: Key, call: CopyCall): Promise<ObjectStat> {
-  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    const source = await findAsset(call.client, call.ids.addressOf(from), call);
-    const copied = await uploadFrom(source, from, to, call);
-    if (copied.contentTag === source.contentTag) return statOf(to, copied);
-    call.onProgress?.();
+export async function copyAsset(from: Key, to: Key, call: UploadOptions): Promise<ObjectStat> {
+  for (let attempt = 1; ; attempt++) {
+    const source = await readAsset(from, { ...call, range: undefined, ifMatch: undefined });
+    try {
+      return await new Upload(to, new CopiedBody(source), source.stat, call).run();
+    } catch (error) {
+      // Nothing has been stored: the bytes were of another version than the description.
+      if (!(error instanceof CorruptObjectError) || attempt === maxAttempts) throw error;
+      call.onProgress?.();
+    } finally {
+      await source.close();
+    }
   }
-  throw new CloudinaryError("unavailable", "the source of the copy changes all the time");
 }
 
-async function uploadFrom(source: Asset, from: Key, to: Key, call: CopyCall): Promise<Asset> {
-  const { client, ids, signal } = call;
-  const address = ids.addressOf(to);
-  const context = contextOfCopy(source.context, ids.isLong(to) ? to : undefined);
-  const file = await originalUrl(client, ids.addressOf(from), new Date(Date.now() + 3_600_000));
-  const parameters = uploadParameters(address, context);
-  const path = `${address.resourceType}/upload` as const;
-  const answer = await client.upload({ path, parameters, url: file, commits: true, signal });
-  return parseStored(answer, address, context);
+/** The content of an object, which fails before its last piece where it is not what was described. */
+class CopiedBody implements Body {
+  readonly size: number;
+  readonly bytes = undefined;
+  readonly replayable = false;
+  readonly expected: Checksum | undefined;
+  readonly #source: OpenedObject;
+  readonly #crc = new ChecksumBuilder("crc32");
+
+  constructor(source: OpenedObject) {
+    this.size = source.stat.size;
+    this.expected = source.stat.checksum;
+    this.#source = source;
+  }
+
+  async *open(): Bytes {
+    for await (const piece of verified(this.#source)) {
+      this.#crc.update(piece);
+      yield piece;
+    }
+  }
+
+  checksum(): Checksum {
+    return this.#crc.digest();
+  }
 }

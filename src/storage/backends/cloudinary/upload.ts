@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { abortable } from "../../abortable.js";
 import type { Body, CallOptions, ObjectDescription, ObjectStat } from "../../backend.js";
+import type { Checksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import { type Asset, contextOf, parseAsset, statOf } from "./asset.js";
 import { type Chunk, chunksOf } from "./chunks.js";
@@ -13,7 +14,7 @@ import type { AssetAddress, PublicIds } from "./public-id.js";
 const placeholder = Buffer.from("\n");
 
 /** What identifies an upload, and what it does with what was there. */
-export function uploadParameters({ publicId }: AssetAddress, context: Context): Parameters {
+function uploadParameters({ publicId }: AssetAddress, context: Context): Parameters {
   return {
     public_id: publicId,
     type: "authenticated",
@@ -28,7 +29,7 @@ export function uploadParameters({ publicId }: AssetAddress, context: Context): 
  *
  * @throws CloudinaryError when it was stored in another way: an upload preset of the account changes what comes.
  */
-export function parseStored(json: unknown, address: AssetAddress, context: Context): Asset {
+function parseStored(json: unknown, address: AssetAddress, context: Context): Asset {
   const asset = parseAsset(json);
   if (asset.publicId === address.publicId) return { ...asset, context };
   throw new CloudinaryError("invalid_key", "Cloudinary keeps this key under another name");
@@ -60,7 +61,7 @@ export class Upload {
 
   async run(): Promise<ObjectStat> {
     const { signal, chunkBytes } = this.#options;
-    const context = this.#context(undefined, false);
+    const context = this.#context(crc32Of(this.#body), false);
     // Before the first byte moves: what cannot be described is not stored.
     contextParameter(context);
     for await (const chunk of chunksOf(abortable(this.#body.open(), signal), chunkBytes)) {
@@ -117,9 +118,14 @@ export class Upload {
     throw new CloudinaryError("configuration", message);
   }
 
-  #context(checksum: ReturnType<Body["checksum"]> | undefined, isEmpty: boolean): Context {
+  #context(checksum: Checksum | undefined, isEmpty: boolean): Context {
     const { ids } = this.#options;
     const longKey = ids.isLong(this.#key) ? this.#key : undefined;
     return contextOf({ ...this.#description, longKey, checksum, isEmpty });
   }
+}
+
+/** Where it is known before the first byte. */
+function crc32Of({ expected }: Body): Checksum | undefined {
+  return expected?.startsWith("crc32:") ? expected : undefined;
 }
