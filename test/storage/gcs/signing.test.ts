@@ -98,18 +98,18 @@ describe("without a key", () => {
     await keyless.close();
   });
 
-  it("a metadata server that is named and does not answer is an error, also where nobody may ask", async () => {
+  it("a server that asks for credentials refuses nobody, and says which variables to look at", async () => {
     vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1");
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", "");
     vi.stubEnv("HOME", "/nonexistent");
-    const named = new Storage(new GcsBackend({ bucket, endpoint }));
-    for (const call of [() => named.exists("a"), () => named.getUrl("a")]) {
+    const nobody = new Storage(new GcsBackend({ bucket, endpoint }));
+    for (const call of [() => nobody.exists("a"), () => nobody.put("a", "content")]) {
       await expect(call()).rejects.toMatchObject({
-        code: "configuration",
+        code: "permission_denied",
         message: expect.stringContaining("STORAGE_GCS_CREDENTIALS"),
       });
     }
-    await named.close();
+    await nobody.close();
   });
 
   it("nobody is nobody only until there are credentials", async () => {

@@ -74,7 +74,7 @@ export class Identity {
       if (!isNoCredentials(error)) throw tokenError(error);
       // The SDK remembers that it found nothing.
       this.#known = undefined;
-      if (this.#options.mayBeAnonymous && !isMachineNamed()) return undefined;
+      if (this.#options.mayBeAnonymous) return undefined;
       throw tokenError(error);
     }
   }
@@ -100,12 +100,6 @@ export class Identity {
     if (credentials !== undefined) await direct(auth, credentials);
     return { auth, key };
   }
-}
-
-/** Whether the environment says that a metadata server gives credentials: the SDK tells no silent one from none. */
-function isMachineNamed(): boolean {
-  const { GCE_METADATA_HOST: host, GCE_METADATA_IP: ip } = process.env;
-  return Boolean(host || ip);
 }
 
 /**
