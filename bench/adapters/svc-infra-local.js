@@ -4,7 +4,7 @@ import { Storage } from "../../dist/storage/index.js";
 const description = { contentType: "application/octet-stream", metadata: { owner: "u1" } };
 
 /**
- * Ours as an application uses it: keys and metadata checked, checksum made and verified, URL signed. In a service that has
+ * Ours as an application uses it: keys and metadata checked, checksum made and verified. In a service that has
  * started: the threads run, but nothing of the data has been seen.
  *
  * @type {import("../harness/contracts.js").Adapter}

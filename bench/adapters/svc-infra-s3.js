@@ -6,7 +6,7 @@ const keys = { accessKey: accessKeyId, secretKey: secretAccessKey };
 const description = { contentType, metadata: { owner: "u1" } };
 
 /**
- * Ours as an application uses it: keys and metadata checked, checksum made and verified, URL signed with each `put`.
+ * Ours as an application uses it: keys and metadata checked, checksum made and verified.
  *
  * @type {import("../harness/contracts.js").Adapter}
  */

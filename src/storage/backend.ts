@@ -179,6 +179,9 @@ export interface Failure {
   readonly applied?: false;
 }
 
+/** Computes a signed URL, without waiting and without failing; a URL that nobody reads costs nothing. */
+export type MakeUrl = () => string;
+
 /**
  * One container on one service: what a provider's author writes, strict and complete.
  *
@@ -211,8 +214,11 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   /** Removes each of at most 1,000 keys that it can, in as few calls as the service allows, and says which failed. */
   removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]>;
   list(options: ListOptions): Promise<ListPage>;
-  /** Called only for methods that `capabilities` names. Does not look whether the key exists. */
-  sign(key: Key, options: SignOptions): Promise<string>;
+  /**
+   * Called only for methods that `capabilities` names. Does not look whether the key exists. What may fail or has to
+   * be waited for comes before it resolves; what only has to be computed is left to {@link MakeUrl}.
+   */
+  sign(key: Key, options: SignOptions): Promise<MakeUrl>;
   /** The signer whose URLs this service's own file route honours; `undefined` where the provider serves its URLs. */
   signer(): Promise<UrlSigner | undefined>;
   /** Begins a multipart upload and resolves to its id, which nobody can guess. Nothing is visible until it is complete. */

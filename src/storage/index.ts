@@ -11,6 +11,7 @@ export type {
   ListedObject,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,

@@ -26,13 +26,19 @@ const controlCharacter = /[\u0000-\u001f\u007f]/;
 export function parseMetadata(raw: Readonly<Record<string, string>> | undefined): Metadata {
   if (raw === undefined) return noMetadata;
   if (typeof raw !== "object" || raw === null) throw refuse("metadata must be an object");
-  const pairs = Object.entries(raw).map(([name, value]) => checkPair(name.toLowerCase(), value));
-  if (pairs.length > maxMetadataPairs) throw refuse(`more than ${maxMetadataPairs} metadata pairs`);
-  const bytes = pairs.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value), 0);
+  const names = Object.keys(raw);
+  if (names.length > maxMetadataPairs) throw refuse(`more than ${maxMetadataPairs} metadata pairs`);
+  const metadata: Record<string, string> = {};
+  let bytes = 0;
+  for (const given of names) {
+    const name = checkName(given.toLowerCase());
+    if (Object.hasOwn(metadata, name)) throw refuse("metadata names the same pair twice");
+    const value = checkValue(name, raw[given]);
+    metadata[name] = value;
+    bytes += name.length + Buffer.byteLength(value);
+  }
   if (bytes > maxMetadataBytes) throw refuse(`metadata is ${bytes} bytes, more than ${maxMetadataBytes}`);
-  if (new Set(pairs.map(([name]) => name)).size < pairs.length)
-    throw refuse("metadata names the same pair twice");
-  return Object.freeze(Object.fromEntries(pairs));
+  return Object.freeze(metadata);
 }
 
 /** Checks the name a file came with: 1 to 255 bytes of UTF-8, no control characters. */
@@ -44,13 +50,15 @@ export function parseFilename(raw: string | undefined): string | undefined {
   return raw;
 }
 
-function checkPair(name: string, value: unknown): readonly [string, string] {
-  if (!namePattern.test(name) || forbiddenNames.has(name)) {
-    throw refuse(`metadata name ${quote(name)} may hold only a-z 0-9 _ - (64 at most)`);
-  }
+function checkName(name: string): string {
+  if (namePattern.test(name) && !forbiddenNames.has(name)) return name;
+  throw refuse(`metadata name ${quote(name)} may hold only a-z 0-9 _ - (64 at most)`);
+}
+
+function checkValue(name: string, value: unknown): string {
   if (typeof value !== "string") throw refuse(`metadata value of '${name}' must be a string`);
   if (!isClean(value)) throw refuse(`metadata value of '${name}' holds control characters or broken Unicode`);
-  return [name, value];
+  return value;
 }
 
 function isClean(text: string): boolean {

@@ -1,5 +1,5 @@
 import { checkEtag, checkKeys, checkRange, checkTenant, isLimit, toSignOptions } from "./arguments.js";
-import type { Capabilities, Layer, ObjectStat, StorageBackend } from "./backend.js";
+import type { Capabilities, Layer, MakeUrl, ObjectStat, StorageBackend } from "./backend.js";
 import type { ContentRules } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
 import { type Content, withBody } from "./content.js";
@@ -191,10 +191,10 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     options: UrlOptions<C> = {},
   ): Promise<string> {
-    return this.#run("getUrl", key, {}, () => {
+    return this.#run("getUrl", key, {}, async () => {
       requireCapability(this.#backend, "signGet");
       if (options?.transform !== undefined) requireCapability(this.#backend, "transform");
-      return this.#sign("get", parseKey(key), options);
+      return (await this.#sign("get", parseKey(key), options))();
     });
   }
 
@@ -204,10 +204,10 @@ export class Storage<C extends Capabilities = Capabilities> {
     key: string,
     options: UploadUrlOptions,
   ): Promise<string> {
-    return this.#run("getUploadUrl", key, {}, () => {
+    return this.#run("getUploadUrl", key, {}, async () => {
       requireCapability(this.#backend, "signPut");
       if (options?.size !== undefined) requireCapability(this.#backend, "signSize");
-      return this.#sign("put", parseKey(key), options);
+      return (await this.#sign("put", parseKey(key), options))();
     });
   }
 
@@ -328,18 +328,32 @@ export class Storage<C extends Capabilities = Capabilities> {
     return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
   }
 
-  #sign(method: "get" | "put", key: Key, options: UrlOptions & Partial<UploadUrlOptions>): Promise<string> {
+  #sign(method: "get" | "put", key: Key, options: UrlOptions & Partial<UploadUrlOptions>): Promise<MakeUrl> {
     return this.#backend.sign(key, toSignOptions(method, options));
   }
 
   /** Asked for before a write, so that a signer that fails leaves nothing stored. */
-  async #urlOf(key: Key): Promise<string | undefined> {
+  async #urlOf(key: Key): Promise<MakeUrl | undefined> {
     return this.capabilities.signGet ? this.#sign("get", key, {}) : undefined;
   }
 }
 
-/** Spelled out, as spreading costs more than the rest of a small put. */
-function toStoredFile(stat: ObjectStat, url: string | undefined): StoredFile {
+/** Spelled out, as spreading costs more than the rest of a small put. The URL is computed when it is looked at. */
+function toStoredFile(stat: ObjectStat, makeUrl: MakeUrl | undefined): StoredFile {
   const { key, size, contentType, etag, lastModified, filename, metadata, checksum } = stat;
-  return { key, size, contentType, etag, lastModified, filename, metadata, checksum, url };
+  let url: string | undefined;
+  return {
+    key,
+    size,
+    contentType,
+    etag,
+    lastModified,
+    filename,
+    metadata,
+    checksum,
+    get url() {
+      url ??= makeUrl?.();
+      return url;
+    },
+  };
 }

@@ -27,8 +27,8 @@ class TransformingBackend extends AroundBackend<Capabilities> {
     return next(call.signal);
   }
 
-  override async sign(key: Key, { transform }: SignOptions): Promise<string> {
-    return `provider:${key} ${JSON.stringify(transform)}`;
+  override async sign(key: Key, { transform }: SignOptions): Promise<() => string> {
+    return () => `provider:${key} ${JSON.stringify(transform)}`;
   }
 }
 

@@ -6,6 +6,7 @@ import type {
   Failure,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -112,7 +113,7 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
     );
   }
 
-  sign(key: Key, options: SignOptions): Promise<string> {
+  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
     return this.around(plain("sign", key, undefined), () => this.inner.sign(key, options));
   }
 

@@ -1,4 +1,4 @@
-import type { Capabilities, Layer, SignOptions, StorageBackend } from "../backend.js";
+import type { Capabilities, Layer, MakeUrl, SignOptions, StorageBackend } from "../backend.js";
 import type { Key } from "../key.js";
 import type { UrlSigner } from "../signed-url.js";
 import { AroundBackend, type BackendCall, type Next } from "./around.js";
@@ -23,8 +23,9 @@ class SigningBackend<C extends Capabilities> extends AroundBackend<C> {
     return next(call.signal);
   }
 
-  override async sign(key: Key, options: SignOptions): Promise<string> {
-    return options.transform === undefined ? this.#signer.sign(key, options) : super.sign(key, options);
+  override async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+    if (options.transform !== undefined) return super.sign(key, options);
+    return () => this.#signer.sign(key, options);
   }
 
   override async signer(): Promise<UrlSigner> {

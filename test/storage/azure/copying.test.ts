@@ -35,8 +35,8 @@ async function inSteps() {
   );
   const keys = new DelegationKeys(service);
   const expiresAt = new Date(Date.now() + 60_000);
-  const sourceUrl = (key: Key) =>
-    signUrl(service, keys, key, { expiresAt, download: false, filename: undefined });
+  const asked = { expiresAt, download: false, filename: undefined };
+  const sourceUrl = async (key: Key) => (await signUrl(service, keys, key, asked))();
   const tools = { service, sourceUrl, maxAtOnceBytes: 0, stepBytes };
   return {
     double,

@@ -33,13 +33,13 @@ describe("a URL is the one that the official signer makes", () => {
   }
 
   it.each(keys)("to read %s", async (key) => {
-    const url = await ours.sign(key, { ...plain, method: "get", contentType: undefined });
+    const url = (await ours.sign(key, { ...plain, method: "get", contentType: undefined }))();
     expect(partsOf(url)).toEqual(await theirs(key, {}));
   });
 
   it.each(keys)("to download %s under a name", async (key) => {
     const options = { ...plain, download: true, filename: "a (1)'s* 請.txt" };
-    const url = await ours.sign(key, { ...options, method: "get", contentType: undefined });
+    const url = (await ours.sign(key, { ...options, method: "get", contentType: undefined }))();
     const responseDisposition = new URL(url).searchParams.get("response-content-disposition") ?? "";
     expect(responseDisposition).toMatch(/^attachment; filename=/);
     expect(partsOf(url)).toEqual(await theirs(key, { responseDisposition }));
@@ -47,7 +47,7 @@ describe("a URL is the one that the official signer makes", () => {
 
   it.each(keys)("to write %s", async (key) => {
     const contentType = 'text/csv; charset="utf-8"';
-    const url = await ours.sign(key, { ...plain, method: "put", contentType });
+    const url = (await ours.sign(key, { ...plain, method: "put", contentType }))();
     expect(partsOf(url)).toEqual(await theirs(key, { action: "write", contentType }));
   });
 });

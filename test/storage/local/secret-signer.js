@@ -10,6 +10,8 @@ await Promise.all(
   backends.map((backend) => backend.stat(parseKey("missing"), missing).catch(() => undefined)),
 );
 await new Promise((resolve) => setTimeout(resolve, Number(startMs) - Date.now()));
-const urls = await Promise.all(backends.map((backend) => backend.sign(parseKey("a/b"), asked)));
+const urls = await Promise.all(
+  backends.map(async (backend) => (await backend.sign(parseKey("a/b"), asked))()),
+);
 process.stdout.write(JSON.stringify(urls));
 await Promise.all(backends.map((backend) => backend.close()));

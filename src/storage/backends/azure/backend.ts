@@ -7,6 +7,7 @@ import type {
   Failure,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -120,13 +121,10 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
   }
 
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
-    const sourceUrl = (key: Key) => {
+    const sourceUrl = async (key: Key) => {
       const expiresAt = new Date(Date.now() + sourceUrlMs);
-      return signUrl(this.#service, this.#delegationKeys, key, {
-        expiresAt,
-        download: false,
-        filename: undefined,
-      });
+      const asked = { expiresAt, download: false, filename: undefined };
+      return (await signUrl(this.#service, this.#delegationKeys, key, asked))();
     };
     return copyBlob({ service: this.#service, sourceUrl, ...copyLimits }, from, to, options);
   }
@@ -143,7 +141,7 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
     return listBlobs(this.#service, this.#seal, options);
   }
 
-  sign(key: Key, options: SignOptions): Promise<string> {
+  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
     return signUrl(this.#service, this.#delegationKeys, key, options);
   }
 

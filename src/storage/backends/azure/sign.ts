@@ -1,5 +1,5 @@
 import type { BlobSASSignatureValues } from "@azure/storage-blob";
-import type { SignOptions } from "../../backend.js";
+import type { MakeUrl, SignOptions } from "../../backend.js";
 import { contentDisposition } from "../../content-disposition.js";
 import type { Key } from "../../key.js";
 import type { DelegationKeys } from "./delegation-keys.js";
@@ -12,26 +12,24 @@ const signatureVersion = "2023-11-03";
 export async function signUrl(
   service: AzureService,
   keys: DelegationKeys,
-  key: Key,
+  name: Key,
   options: Pick<SignOptions, "expiresAt" | "download" | "filename">,
-): Promise<string> {
+): Promise<MakeUrl> {
   const container = await service.open();
   const { sdk, account, client, sharedKey } = container;
-  const { url } = blobOf(container, key);
+  const { url } = blobOf(container, name);
   const values: BlobSASSignatureValues = {
     version: signatureVersion,
     containerName: client.containerName,
-    blobName: key,
+    blobName: name,
     permissions: sdk.BlobSASPermissions.parse("r"),
     expiresOn: options.expiresAt,
     protocol: url.startsWith("https:") ? sdk.SASProtocol.Https : sdk.SASProtocol.HttpsAndHttp,
     ...disposition(options),
   };
-  const query =
-    sharedKey === undefined
-      ? sdk.generateBlobSASQueryParameters(values, await keys.until(options.expiresAt), account)
-      : sdk.generateBlobSASQueryParameters(values, sharedKey);
-  return `${url}?${query}`;
+  if (sharedKey !== undefined) return () => `${url}?${sdk.generateBlobSASQueryParameters(values, sharedKey)}`;
+  const key = await keys.until(options.expiresAt);
+  return () => `${url}?${sdk.generateBlobSASQueryParameters(values, key, account)}`;
 }
 
 function disposition({ download, filename }: Pick<SignOptions, "download" | "filename">): {

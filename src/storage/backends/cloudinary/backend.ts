@@ -5,6 +5,7 @@ import type {
   Failure,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectStat,
   OpenedObject,
   ReadOptions,
@@ -135,8 +136,9 @@ export class CloudinaryBackend implements StorageBackend<typeof cloudinaryCapabi
     return listAssets({ ...this.#place, cursors: this.#cursors }, options);
   }
 
-  async sign(key: Key, options: SignOptions): Promise<string> {
-    return signUrl(this.#client, this.#delivery, key, this.#ids.addressOf(key), options);
+  async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+    const url = await signUrl(this.#client, this.#delivery, key, this.#ids.addressOf(key), options);
+    return () => url;
   }
 
   async signer(): Promise<undefined> {

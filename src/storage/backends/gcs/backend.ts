@@ -5,6 +5,7 @@ import type {
   Failure,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -142,7 +143,7 @@ export class GcsBackend implements StorageBackend<typeof gcsCapabilities> {
     return this.#lister.list(options);
   }
 
-  sign(key: Key, options: SignOptions): Promise<string> {
+  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
     return this.#signer.sign(key, options);
   }
 

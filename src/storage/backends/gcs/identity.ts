@@ -59,10 +59,10 @@ export class Identity {
     throw new GcsError("configuration", message, { applied: false });
   }
 
-  /** An RSA signature with SHA-256, where there is a key to make it. */
-  async sign(text: string): Promise<Buffer | undefined> {
+  /** Makes RSA signatures with SHA-256, where there is a key for it. */
+  async signer(): Promise<((text: string) => Buffer) | undefined> {
     const { key } = await this.#know();
-    return key && sign("sha256", Buffer.from(text), key.privateKey);
+    return key && ((text) => sign("sha256", Buffer.from(text), key.privateKey));
   }
 
   /** `undefined` for nobody, who is asked again each time: credentials may come to be. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SignOptions } from "../../backend.js";
+import type { MakeUrl, SignOptions } from "../../backend.js";
 import { contentDisposition } from "../../content-disposition.js";
 import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
@@ -28,11 +28,11 @@ export class GcsUrlSigner {
     this.#options = options;
   }
 
-  async sign(key: string, options: SignOptions): Promise<string> {
+  async sign(key: string, options: SignOptions): Promise<MakeUrl> {
     const path = `/${this.#options.bucket}/${key.split("/").map(encode).join("/")}`;
     const email = await this.#identity.email();
     // An emulator asks nobody who he is.
-    if (email === undefined) return this.#service.endpoint + path;
+    if (email === undefined) return () => this.#service.endpoint + path;
     const headers = this.#headersOf(options);
     const time = timeOf(this.#options.now(), options.expiresAt);
     const scope = `${time.stamp.slice(0, 8)}/auto/storage/goog4_request`;
@@ -48,8 +48,11 @@ export class GcsUrlSigner {
     const text = [algorithm, time.stamp, scope, createHash("sha256").update(canonical).digest("hex")].join(
       "\n",
     );
-    const signature = (await this.#identity.sign(text)) ?? (await this.#signByIam(email, text));
-    return `${this.#service.endpoint}${path}?${query}&X-Goog-Signature=${signature.toString("hex")}`;
+    const start = `${this.#service.endpoint}${path}?${query}&X-Goog-Signature=`;
+    const sign = await this.#identity.signer();
+    if (sign !== undefined) return () => start + sign(text).toString("hex");
+    const signature = await this.#signByIam(email, text);
+    return () => start + signature.toString("hex");
   }
 
   /** What the request must bring with it, in the order of the names. */

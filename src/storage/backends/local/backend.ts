@@ -6,6 +6,7 @@ import type {
   Failure,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -181,9 +182,10 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     };
   }
 
-  async sign(key: Key, options: SignOptions): Promise<string> {
+  async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
     checkSegments(key);
-    return (await this.signer()).sign(key, options);
+    const signer = await this.signer();
+    return () => signer.sign(key, options);
   }
 
   signer(): Promise<UrlSigner> {

@@ -9,6 +9,7 @@ import type {
   ListedObject,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -141,9 +142,9 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
     };
   }
 
-  async sign(key: Key, options: SignOptions): Promise<string> {
+  async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
     this.#enter(undefined);
-    return this.#signer.sign(key, options);
+    return () => this.#signer.sign(key, options);
   }
 
   async signer(): Promise<UrlSigner> {

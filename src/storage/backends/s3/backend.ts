@@ -6,6 +6,7 @@ import type {
   Failure,
   ListOptions,
   ListPage,
+  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -96,7 +97,7 @@ export class S3Backend implements StorageBackend<S3Capabilities> {
     return listObjects(this.#access, options);
   }
 
-  sign(key: Key, options: SignOptions): Promise<string> {
+  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
     return signUrl(this.#access, key, options);
   }
 

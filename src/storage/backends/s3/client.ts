@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Dispatcher, Pool } from "undici";
 import { unlessAborted } from "../../abortable.js";
+import type { MakeUrl } from "../../backend.js";
 import { BodyStream } from "./body-stream.js";
 import type { CredentialSource } from "./credentials.js";
 import { Exchange, type OpenResponse, type S3Response } from "./exchange.js";
@@ -79,7 +80,7 @@ export class S3Client {
     query: S3Call["query"],
     headers: Headers,
     expiresAt: Date,
-  ): Promise<string> {
+  ): Promise<MakeUrl> {
     const { location, clock } = this.#options;
     const source = this.#options.credentials;
     const credentials = source.current() ?? (await source.get());
@@ -88,7 +89,7 @@ export class S3Client {
     const request = { method, path, query: encodeQuery(query ?? []), headers: { ...headers, host } };
     const time = clock.read();
     const by = { credentials, region, time };
-    return `${origin}${path}?${this.#signer.signQuery(request, secondsUntil(expiresAt, time), by)}`;
+    return () => `${origin}${path}?${this.#signer.signQuery(request, secondsUntil(expiresAt, time), by)}`;
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
-import type { SignOptions } from "../../backend.js";
+import type { MakeUrl, SignOptions } from "../../backend.js";
 import { contentDisposition } from "../../content-disposition.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import type { Headers } from "./sigv4.js";
 
 /** A URL with which anyone may read or write one object until it expires. */
-export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions): Promise<string> {
+export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions): Promise<MakeUrl> {
   const { method, contentType, size, expiresAt } = options;
   if (method === "get") return client.presign("GET", key, answerQuery(options), {}, expiresAt);
   const headers: Headers = {};
