@@ -6,6 +6,7 @@ import type {
   UploadedPart,
   WriteConditions,
 } from "../../backend.js";
+import { BackendUnavailableError } from "../../error.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion } from "./conditions.js";
@@ -13,7 +14,7 @@ import { beginUpload, dropUpload, hasUpload, joinParts, sendPart } from "./multi
 import { partPayload } from "./part-payload.js";
 import { Refusal } from "./refusal.js";
 import { S3Error } from "./s3-error.js";
-import { statObject } from "./stat.js";
+import { statObject, statWritten } from "./stat.js";
 import { formatUploadId, parseUploadId, type UploadId } from "./upload-id.js";
 import { parseVersion } from "./version.js";
 
@@ -56,17 +57,9 @@ export async function completeOpenUpload(
   if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
   if (!(await hasUpload(access, key, id.ofService, options.signal))) throw noSuchUpload();
   await joinParts(access, key, id.ofService, parts, options);
-  return statJoined(access, key);
-}
-
-/** It is done: a failure to tell of it must not be taken for a refusal to do it. */
-async function statJoined(access: BucketAccess, key: Key): Promise<ObjectStat> {
-  try {
-    return await statObject(access, key, { signal: undefined });
-  } catch (error) {
-    if (error instanceof S3Error) throw new S3Error({ status: 500, code: "InternalError" });
-    throw error;
-  }
+  const made = await statWritten(access, key, id.writeId);
+  if (made === undefined) throw notSeen();
+  return made;
 }
 
 /** Drops it; one that nobody began is dropped already. */
@@ -101,6 +94,12 @@ async function checkIncomplete(
     throw error;
   }
   throw noSuchUpload();
+}
+
+/** It is done: this must be taken neither for a refusal to do it nor for something that repeating would help. */
+function notSeen(): BackendUnavailableError {
+  const message = "the upload is complete, but its object cannot be seen, or was replaced at once";
+  return new BackendUnavailableError({ message });
 }
 
 function noSuchUpload(): Refusal {

@@ -3,6 +3,10 @@ import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { statOf } from "./object-headers.js";
 import { S3Error } from "./s3-error.js";
+import { parseVersion } from "./version.js";
+
+/** Milliseconds in which an upload that is complete must be seen. */
+const lookMs = 10_000;
 
 /** What the service tells of an object. */
 export async function statObject(
@@ -17,6 +21,20 @@ export async function statObject(
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) await checkBucket(access, signal);
     throw error;
+  }
+}
+
+/** The object, when it can be seen and is still the one of this write; anything else would describe another's. */
+export async function statWritten(
+  access: BucketAccess,
+  key: Key,
+  writeId: string | undefined,
+): Promise<ObjectStat | undefined> {
+  try {
+    const stat = await statObject(access, key, { signal: AbortSignal.timeout(lookMs) });
+    return parseVersion(stat.etag).writeId === writeId ? stat : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,8 +4,8 @@ import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
-import { statObject } from "./stat.js";
-import { formatVersion, parseVersion } from "./version.js";
+import { statWritten } from "./stat.js";
+import { formatVersion } from "./version.js";
 
 /** Milliseconds in which what was begun must be dropped. */
 const droppingMs = 10_000;
@@ -80,11 +80,13 @@ export class UploadInParts {
     const parts = this.#parts.sort((a, b) => a.number - b.number);
     try {
       const etag = await joinParts(this.#access, this.#key, id, parts, this.#options);
-      return (await this.#find(writeId)) ?? this.#made(formatVersion({ etag, writeId }));
+      return (
+        (await statWritten(this.#access, this.#key, writeId)) ?? this.#made(formatVersion({ etag, writeId }))
+      );
     } catch (error) {
       const { code, applied } = classifyS3Error(error);
       const isInDoubt = code === "unavailable" && applied !== false;
-      const made = isInDoubt ? await this.#find(writeId) : undefined;
+      const made = isInDoubt ? await statWritten(this.#access, this.#key, writeId) : undefined;
       if (made === undefined) throw error;
       return made;
     }
@@ -105,16 +107,6 @@ export class UploadInParts {
       metadata,
       checksum: this.#checksum,
     };
-  }
-
-  /** The object, when it is still the one of this write. */
-  async #find(writeId: string): Promise<ObjectStat | undefined> {
-    try {
-      const stat = await statObject(this.#access, this.#key, { signal: AbortSignal.timeout(droppingMs) });
-      return parseVersion(stat.etag).writeId === writeId ? stat : undefined;
-    } catch {
-      return undefined;
-    }
   }
 
   /** A part that the service was still taking in may outlive the first attempt. */
