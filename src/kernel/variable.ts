@@ -74,11 +74,11 @@ export function wholeNumber(
   return z.union([z.number(), digits.transform(Number)]).pipe(z.int().min(min).max(max));
 }
 
-/** An http or https URL without a query or fragment; a trailing slash is dropped. */
+/** An http or https URL without a query or fragment, spelled as WHATWG URL has it; a trailing slash is dropped. */
 export const httpUrl: z.ZodType<string> = z
   .url({ protocol: /^https?$/ })
   .refine((url) => !/[?#]/.test(url))
-  .transform((url) => url.replace(/\/+$/, ""));
+  .transform((url) => new URL(url).href.replace(/\/+$/, ""));
 
 /** One secret of at least `minLength` characters. */
 export function secretText(minLength = 1): z.ZodType<Secret, Secret | string> {

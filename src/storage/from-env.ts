@@ -51,6 +51,8 @@ interface BackendRow<T extends BackendType> {
   readonly place?: keyof BackendSettings<T> & string;
   /** The settings that say which of several services or accounts the place is in, also secrets that hold that. */
   readonly within?: Names<T>;
+  /** The same values for the same place, where several say it. */
+  readonly unify?: (location: Location) => Promise<Location>;
   /** Any of these makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */
@@ -61,6 +63,8 @@ interface BackendRow<T extends BackendType> {
   readonly signsWithSecret: boolean;
   readonly create: (own: BackendSettings<T>, settings: StorageSettings) => Promise<StorageBackend>;
 }
+
+type Location = Readonly<Record<string, unknown>>;
 
 type Names<T extends BackendType> = readonly (keyof BackendSettings<T> & string)[];
 
@@ -79,6 +83,10 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
   s3: {
     place: "bucket",
     within: ["endpoint"],
+    unify: async ({ endpoint, ...rest }) => {
+      const { isWorldwideAws } = await import("./backends/s3/providers.js");
+      return typeof endpoint === "string" && !isWorldwideAws(endpoint) ? { ...rest, endpoint } : rest;
+    },
     detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
     required: ["bucket"],
     signsWithSecret: false,
@@ -151,13 +159,14 @@ export function placeOf(type: BackendType): string | undefined {
 }
 
 /** Values of the settings that say where a backend's objects are, and of no others: the same for the same place. */
-export function locationOf(type: BackendType, env: Environment): Readonly<Record<string, unknown>> {
-  const { place, within = [] } = rows[type];
+export async function locationOf(type: BackendType, env: Environment): Promise<Location> {
+  const { place, within = [], unify } = rows[type];
   const schema: SettingsSchema = backendVariables[type];
   const locating = Object.entries(schema).filter(
     ([name]) => name === place || within.some((each) => each === name),
   );
-  return parseSettings(Object.fromEntries(locating), env, {});
+  const location = parseSettings(Object.fromEntries(locating), env, {});
+  return unify === undefined ? location : unify(location);
 }
 
 /**

@@ -31,6 +31,10 @@ describe("two ends overlap", () => {
     ["s3://bucket/a/b/", "s3://bucket/a", {}],
     ["s3://bucket", "s3:", { STORAGE_S3_BUCKET: "bucket" }],
     ["s3://bucket", "s3://bucket/b", { STORAGE_TO_S3_ACCESS_KEY: "c", STORAGE_TO_S3_SECRET_KEY: "d" }],
+    ["s3://bucket", "s3://bucket?endpoint=https://s3.amazonaws.com", {}],
+    ["s3://bucket?region=eu-west-1", "s3://bucket?endpoint=https://s3.eu-west-1.amazonaws.com/", {}],
+    ["s3://bucket", "s3://bucket?endpoint=HTTPS://S3.AmazonAWS.com:443", {}],
+    ["s3://bucket?endpoint=https://s3.example.com", "s3://bucket?endpoint=https://S3.Example.com:443/", {}],
     ["cloudinary:", "cloudinary:?folder=files", {}],
   ])("%s and %s with %j", async (from, to, env) => expect(await overlapOf(from, to, env)).toMatch(/--from/));
 });
@@ -41,6 +45,8 @@ describe("two ends are apart", () => {
     ["s3://bucket/a", "s3://bucket/ab", {}],
     ["s3://bucket", "s3://bucket?endpoint=https://s3.example.com", {}],
     ["s3://bucket", "s3://bucket", { STORAGE_FROM_S3_ENDPOINT: "https://s3.example.com" }],
+    ["s3://bucket", "s3://bucket?endpoint=https://s3.cn-north-1.amazonaws.com.cn", {}],
+    ["s3://bucket?endpoint=https://s3.example.com", "s3://bucket?endpoint=https://s3.example.com:8443", {}],
     ["cloudinary:", "cloudinary:", { STORAGE_TO_CLOUDINARY_URL: "cloudinary://2:secret@two" }],
     ["cloudinary:", "cloudinary:?folder=others", {}],
   ])("%s and %s with %j", async (from, to, env) => expect(await overlapOf(from, to, env)).toBeUndefined());

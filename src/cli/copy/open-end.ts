@@ -31,7 +31,7 @@ export async function openEnd(raw: string, side: Side, env: Environment): Promis
     const { backend, settings } = await backendFromEnv(own.env);
     const prefix = url.root === "" ? undefined : `${url.root}/`;
     const storage = new Storage(backend).with(...stack({ prefix, retry: {}, timeoutMs: settings.timeoutMs }));
-    return { label: url.label, storage, ...placement(url, own.env) };
+    return { label: url.label, storage, ...(await placement(url, own.env)) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     const problems = error.problems.map(({ name, message }) => ({
@@ -58,13 +58,17 @@ export function missingFolder({ service, path }: End): string | undefined {
   return service === "local" && !existsSync(path) ? path : undefined;
 }
 
-function placement({ type, root }: StorageUrl, env: Environment): Pick<End, "service" | "path"> {
+async function placement(
+  { type, root }: StorageUrl,
+  env: Environment,
+): Promise<Pick<End, "service" | "path">> {
   if (type === "local") {
     const { basePath } = parseSettings(backendVariables.local, env, {});
     return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/") };
   }
-  const location = Object.entries(locationOf(type, env)).map(([name, value]) => [name, withoutSecret(value)]);
-  const service = `${type} ${JSON.stringify(Object.fromEntries(location))}`;
+  const location = Object.entries(await locationOf(type, env));
+  const shown = location.map(([name, value]) => [name, withoutSecret(value)]);
+  const service = `${type} ${JSON.stringify(Object.fromEntries(shown))}`;
   return { service, path: root === "" ? "" : `${root}/` };
 }
 

@@ -103,6 +103,11 @@ const hosts: readonly (readonly [pattern: RegExp, provider: S3Provider])[] = [
   [/(?:^|\.)backblazeb2\.com$/, "b2"],
 ];
 
+/** Whether an endpoint reaches the buckets that are reached without one: those of AWS in all regions but China's. */
+export function isWorldwideAws(endpoint: string): boolean {
+  return /(?:^|\.)amazonaws\.com$/.test(new URL(endpoint).hostname);
+}
+
 /** The service that an endpoint belongs to, by its host; AWS without an endpoint. */
 export function detectProvider(endpoint: URL | undefined): S3Provider {
   if (endpoint === undefined) return "aws";
