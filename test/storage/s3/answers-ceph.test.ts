@@ -78,6 +78,22 @@ it("301 without a region names the variable", async () => {
   });
 });
 
+it.each([301, 302, 307, 308])(
+  "%i that says nothing more, as an answer to HEAD cannot, names the variables",
+  async (status) => {
+    proxy.plan.next({
+      kind: "answer",
+      status,
+      headers: { location: "https://elsewhere.example/" },
+      body: "",
+    });
+    await expect(storage.exists("any")).rejects.toMatchObject({
+      code: "configuration",
+      message: expect.stringMatching(/STORAGE_S3_ENDPOINT.*STORAGE_S3_REGION/),
+    });
+  },
+);
+
 it.each([
   ["503 SlowDown", 503, error("SlowDown")],
   ["429", 429, ""],

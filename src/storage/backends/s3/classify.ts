@@ -20,6 +20,7 @@ type Row = readonly [code: StorageErrorCode, message?: string];
 const place = "STORAGE_S3_ENDPOINT and STORAGE_S3_REGION";
 const keys = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY";
 const wrongRegion: Row = ["configuration", "the bucket is in another region; set STORAGE_S3_REGION"];
+const elsewhere: Row = ["configuration", `the service says that the bucket is elsewhere; look at ${place}`];
 const slowDown: Row = ["rate_limited"];
 const passing: Row = ["unavailable"];
 
@@ -106,5 +107,6 @@ function classifyAnswer({ status, code, retryAfterMs }: S3Error): Failure {
 }
 
 function rowOfOther(status: number): Row {
-  return status >= 500 ? passing : ["unknown"];
+  if (status >= 500) return passing;
+  return status >= 300 && status < 400 ? elsewhere : ["unknown"];
 }
