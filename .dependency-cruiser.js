@@ -2,7 +2,7 @@
 const contract = "^src/storage/(?:backend|key|error|capability|signed-url|abortable)\\.ts$";
 /** What a backend may lean on beyond the contract. */
 const backendAids =
-  "^src/storage/(?:checksum|metadata|content-type|content-disposition|description|range|cancellation|connection-failure|retry-after)\\.ts$";
+  "^src/storage/(?:checksum|metadata|content-type|content-disposition|description|range|cancellation|connection-failure|retry-after|verified)\\.ts$";
 /** The layers themselves; what else lies beside them is what they are made of. */
 const layers = "^src/storage/layers/(?:prefix|metrics|retry|timeout|chaos|signing)\\.ts$";
 /** The places that know HTTP or the command line. */

@@ -18,9 +18,11 @@ const s3 = "svc-infra-s3";
 
 /** @type {readonly Goal[]} */
 export const goals = [
-  { caseId: "L1", measure: "put", adapter: local, quantity: "speed", of: "raw-fs-safe", atLeast: 1.1 },
-  { caseId: "L1F", measure: "put", adapter: local, quantity: "speed", of: "raw-fs-safe", atLeast: 1.1 },
-  ...["get", "get again"].flatMap((measure) => [
+  ...["L1", "L1F"].flatMap((caseId) => [
+    goal(caseId, "put", "raw-fs-safe", 1.1),
+    goal(caseId, "put steady", "raw-fs-safe", 1.1),
+  ]),
+  ...["get", "get again", "get steady", "get again steady"].flatMap((measure) => [
     goal("L2", measure, "raw-fs", 0.8),
     ...["unstorage-fs", "flydrive-fs", "flystorage-local"].map((peer) => goal("L2", measure, peer, 2)),
   ]),
@@ -32,7 +34,7 @@ export const goals = [
   walk("L5N"),
   { caseId: "L5F", measure: "middle again", adapter: local, quantity: "time", atMost: 1 },
   walk("L5F"),
-  ...["stat", "stat again"].flatMap((measure) => [
+  ...["stat", "stat again", "stat steady", "stat again steady"].flatMap((measure) => [
     goal("L6", measure, "raw-fs-safe", 1),
     goal("L6", measure, "unstorage-fs", 1.5),
   ]),

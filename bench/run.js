@@ -40,7 +40,8 @@ async function main(options) {
 async function measureCase(benchCase, options, temporary, progress) {
   if (benchCase.isOnDisk) await mkdir(options.disk, { recursive: true });
   const root = benchCase.isOnDisk ? await mkdtemp(`${options.disk}/`) : temporary;
-  const rounds = await runCase(benchCase, options, root, (text) => progress.show(text));
+  const folders = { root, temporary };
+  const rounds = await runCase(benchCase, options, folders, (text) => progress.show(text));
   progress.clear();
   const tables = summarise(benchCase, rounds);
   const goals = verdictsOf(benchCase, rounds);

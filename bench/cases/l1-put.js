@@ -1,8 +1,9 @@
 import { keyOf } from "../harness/keys.js";
 import { measure } from "../harness/measure.js";
-import { workers } from "../harness/workers.js";
+import { steadyCalls, workers } from "../harness/workers.js";
 
 export const objectBytes = 4096;
+const bytes = Buffer.alloc(objectBytes, "svc-infra bench ");
 const concurrency = 16;
 
 /** @type {import("../harness/contracts.js").Case} */
@@ -11,26 +12,42 @@ export const l1Put = {
   title: "put 10,000 x 4 KiB, 16 at a time",
   adapters: ["raw-fs", "raw-fs-safe", "svc-infra-local", "unstorage-fs", "flydrive-fs", "flystorage-local"],
   unit: "ops/s",
-  run: async (context) => ({ put: await putMany(context, 10_000) }),
+  run: async (context) => putMany(context, 10_000),
 };
 
 /**
- * Fills an empty store and reads some of it back.
+ * Fills an empty store: in a young process, and in one that has put for a while.
  *
  * @param {import("../harness/contracts.js").CaseContext} context
  * @param {number} full
  */
-export async function putMany({ dir, scale, open }, full) {
-  const bytes = Buffer.alloc(objectBytes, "svc-infra bench ");
+export async function putMany(context, full) {
+  const { dir, scale, open, openSpare } = context;
   const put =
     (/** @type {import("../harness/contracts.js").Store} */ store) => (/** @type {number} */ index) =>
       store.put(keyOf(index), bytes);
   const warm = await open(`${dir}-warm`);
   await workers(Math.ceil(3_000 * scale), concurrency, put(warm));
   await warm.close();
-  const store = await open();
+  const young = await fill(context, dir, full);
+  const spare = await openSpare();
+  await workers(Math.ceil(steadyCalls * scale), concurrency, put(spare));
+  await spare.close();
+  return { put: young, "put steady": await fill(context, `${dir}-steady`, full) };
+}
+
+/**
+ * Fills an empty folder and reads some of it back.
+ *
+ * @param {import("../harness/contracts.js").CaseContext} context
+ * @param {string} dir
+ * @param {number} full
+ */
+async function fill({ scale, open }, dir, full) {
+  const store = await open(dir);
   const count = Math.ceil(full * scale);
-  const result = await measure(count, () => workers(count, concurrency, put(store)), { isWarm: true });
+  const work = () => workers(count, concurrency, (index) => store.put(keyOf(index), bytes));
+  const result = await measure(count, work, { isWarm: true });
   const kept = await store.get(keyOf(count - 1));
   await store.close();
   return kept !== null && Buffer.compare(kept, bytes) === 0
@@ -44,7 +61,6 @@ export async function putMany({ dir, scale, open }, full) {
  * @param {import("../harness/contracts.js").CaseContext} context
  */
 export async function prepareObjects({ dir, scale, open }) {
-  const bytes = Buffer.alloc(objectBytes, "svc-infra bench ");
   for (const [place, count] of /** @type {const} */ ([
     [`${dir}-warm`, 3_000],
     [dir, 10_000],

@@ -12,5 +12,5 @@ export const l1fPutDurable = {
   unit: "ops/s",
   isOnDisk: true,
   isDurable: true,
-  run: async (context) => ({ put: await putMany(context, 4_000) }),
+  run: async (context) => putMany(context, 4_000),
 };

@@ -29,7 +29,18 @@ export const s1Objects = {
     const count = Math.ceil(2_000 * scale);
     const puts = await measure(count, () => workers(count, concurrency, put), { isWarm: true });
     const gets = await measure(count, () => workers(count, concurrency, get), { isWarm: true });
+    const steadyCount = Math.ceil(10_000 * scale);
+    await workers(steadyCount, concurrency, put);
+    const steadyPuts = await measure(count, () => workers(count, concurrency, put), { isWarm: true });
+    await workers(steadyCount, concurrency, get);
+    const steadyGets = await measure(count, () => workers(count, concurrency, get), { isWarm: true });
     await store.close();
-    return { put: puts, get: { ...gets, fault: wrong > 0 ? `${wrong} answers were wrong` : undefined } };
+    const fault = wrong > 0 ? `${wrong} answers were wrong` : undefined;
+    return {
+      put: puts,
+      get: { ...gets, fault },
+      "put steady": steadyPuts,
+      "get steady": { ...steadyGets, fault },
+    };
   },
 };

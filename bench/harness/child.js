@@ -9,6 +9,7 @@ import { caseWithId } from "../cases/index.js";
  * @property {string} caseId
  * @property {string} adapter
  * @property {string} dir
+ * @property {string} spareDir
  * @property {string} endpoint
  * @property {number} scale
  * @property {boolean} isPreparation
@@ -18,12 +19,13 @@ import { caseWithId } from "../cases/index.js";
 const task = JSON.parse(process.argv[2] ?? "{}");
 const benchCase = caseWithId(task.caseId);
 const adapter = await adapterNamed(task.adapter);
-const open = async (dir = task.dir) => {
+const open = async (dir = task.dir, isDurable = benchCase.isDurable ?? false) => {
   await mkdir(dir, { recursive: true });
   return /** @type {import("./contracts.js").Store} */ (
-    await adapter.open({ dir, isDurable: benchCase.isDurable ?? false, endpoint: task.endpoint })
+    await adapter.open({ dir, isDurable, endpoint: task.endpoint })
   );
 };
-const context = { dir: task.dir, scale: task.scale, open };
+const openSpare = () => open(task.spareDir, false);
+const context = { dir: task.dir, scale: task.scale, open, openSpare };
 const answer = task.isPreparation ? await benchCase.prepare?.(context) : await benchCase.run(context);
 process.send?.(answer ?? {}, () => process.disconnect());

@@ -37,6 +37,7 @@
  * @property {string} dir Folder of this adapter's data.
  * @property {number} scale 1, or less for a quick look.
  * @property {(dir?: string) => Promise<Store>} open
+ * @property {() => Promise<Store>} openSpare In memory and without syncs, to get warm on.
  */
 
 /**

@@ -5,6 +5,7 @@ import { startS3Stub } from "./s3-stub.js";
 import { sample } from "./sample.js";
 
 /** @typedef {import("./measure.js").Measure} Measure */
+/** Of one run: `root` is where it is measured, `temporary` in memory. @typedef {{ root: string, temporary: string }} Folders */
 /** Of one case: per round, per adapter, per measure. @typedef {Record<string, Record<string, Measure>>[]} Rounds */
 
 /**
@@ -12,15 +13,15 @@ import { sample } from "./sample.js";
  *
  * @param {import("./contracts.js").Case} benchCase
  * @param {import("./arguments.js").Arguments} options
- * @param {string} root Folder of this run.
+ * @param {Folders} folders
  * @param {(text: string) => void} progress
  * @returns {Promise<Rounds>}
  */
-export async function runCase(benchCase, options, root, progress) {
-  if (!benchCase.isOnS3) return runRounds(benchCase, options, root, "", progress);
+export async function runCase(benchCase, options, folders, progress) {
+  if (!benchCase.isOnS3) return runRounds(benchCase, options, folders, "", progress);
   const stub = await startS3Stub({ pages: pagesAt(options.scale) });
   try {
-    return await runRounds(benchCase, options, root, stub.endpoint, progress);
+    return await runRounds(benchCase, options, folders, stub.endpoint, progress);
   } finally {
     stub.stop();
   }
@@ -31,12 +32,12 @@ export async function runCase(benchCase, options, root, progress) {
  *
  * @param {import("./contracts.js").Case} benchCase
  * @param {import("./arguments.js").Arguments} options
- * @param {string} root
+ * @param {Folders} folders
  * @param {string} endpoint
  * @param {(text: string) => void} progress
  * @returns {Promise<Rounds>}
  */
-async function runRounds(benchCase, options, root, endpoint, progress) {
+async function runRounds(benchCase, options, { root, temporary }, endpoint, progress) {
   const { scale } = options;
   const names = benchCase.adapters.filter((name) => isWanted(name, benchCase, options));
   const dirs = await prepare(benchCase, names, options, root, progress);
@@ -48,9 +49,19 @@ async function runRounds(benchCase, options, root, endpoint, progress) {
     for (const name of rotated(names, round)) {
       progress(`${benchCase.id}  round ${round + 1} of ${options.rounds}  ${name}`);
       const dir = dirs.get(name) ?? `${root}/${benchCase.id}-${name}-${round}`;
-      const task = { caseId: benchCase.id, adapter: name, dir, endpoint, scale, isPreparation: false };
+      const spareDir = `${temporary}/spare`;
+      const task = {
+        caseId: benchCase.id,
+        adapter: name,
+        dir,
+        spareDir,
+        endpoint,
+        scale,
+        isPreparation: false,
+      };
       results[name] = await sample(task, name.startsWith("svc-infra") ? options.profile : undefined);
       if (!dirs.has(name) && !benchCase.isOnDisk) await discard(dir);
+      await discard(spareDir);
     }
     rounds.push(results);
   }
@@ -98,7 +109,16 @@ async function prepare(benchCase, names, { scale }, root, progress) {
     done.add(layout);
     progress(`${benchCase.id}  preparing ${layout}`);
     await mkdir(dir, { recursive: true });
-    const task = { caseId: benchCase.id, adapter: name, dir, endpoint: "", scale, isPreparation: true };
+    const spareDir = "";
+    const task = {
+      caseId: benchCase.id,
+      adapter: name,
+      dir,
+      spareDir,
+      endpoint: "",
+      scale,
+      isPreparation: true,
+    };
     await sample(task, undefined);
   }
   return dirs;
@@ -106,7 +126,7 @@ async function prepare(benchCase, names, { scale }, root, progress) {
 
 /** @param {string} dir */
 async function discard(dir) {
-  for (const path of [dir, `${dir}-warm`, `${dir}.cursor`, `${dir}-warm.cursor`]) {
+  for (const path of [dir, `${dir}-warm`, `${dir}-steady`, `${dir}.cursor`, `${dir}-warm.cursor`]) {
     await rm(path, { recursive: true, force: true });
   }
 }

@@ -1,3 +1,6 @@
+/** Calls after which every store here has all its code compiled, as in a service that has run for some minutes. */
+export const steadyCalls = 25_000;
+
 /**
  * Does `count` operations with `concurrency` of them under way at any time.
  *

@@ -1,12 +1,12 @@
 import { checkEtag, checkKeys, checkRange, checkTenant, isLimit, toSignOptions } from "./arguments.js";
-import type { Capabilities, Layer, MakeUrl, ObjectStat, StorageBackend } from "./backend.js";
+import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./backend.js";
 import type { ContentRules } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
 import { type Content, withBody } from "./content.js";
 import { describe } from "./description.js";
 import { InvalidArgumentError, StorageConfigurationError, type StorageOperation } from "./error.js";
 import { attempt, attemptAnyway, type MadeCall, toStorageError } from "./failure.js";
-import { FileBody, readAll, verify } from "./file-body.js";
+import { FileBody, readAll } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
@@ -31,6 +31,8 @@ import type {
   UrlOptions,
 } from "./options.js";
 import { removeInBatches } from "./removal.js";
+import { verify } from "./verified.js";
+import { WrittenFile } from "./written-file.js";
 
 /**
  * What an application holds: one interface over every backend.
@@ -88,10 +90,10 @@ export class Storage<C extends Capabilities = Capabilities> {
         const parsed = parseKey(key);
         const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
         const { contentType, filename, metadata } = await describe(parsed, body, options);
-        const url = await this.#urlOf(parsed);
+        const makeUrl = await this.#urlOf(parsed);
         const { signal } = options;
         const writing = { contentType, filename, metadata, ifAbsent, ifMatch, signal };
-        return toStoredFile(await this.#backend.write(parsed, body, writing), url);
+        return new WrittenFile(await this.#backend.write(parsed, body, writing), makeUrl);
       }),
     );
   }
@@ -306,9 +308,9 @@ export class Storage<C extends Capabilities = Capabilities> {
     const [source, target] = [parseKey(from), parseKey(to)];
     if (source === target) throw new InvalidArgumentError({ message: "source and target are the same key" });
     const conditions = toConditions(this.#backend, options);
-    const url = await this.#urlOf(target);
+    const makeUrl = await this.#urlOf(target);
     const stat = await this.#backend.copy(source, target, { ...conditions, signal: options.signal });
-    return toStoredFile(stat, url);
+    return new WrittenFile(stat, makeUrl);
   }
 
   #listKeys(options: ListPageOptions): Promise<KeyPage> {
@@ -333,27 +335,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Asked for before a write, so that a signer that fails leaves nothing stored. */
-  async #urlOf(key: Key): Promise<MakeUrl | undefined> {
+  #urlOf(key: Key): Promise<MakeUrl> | undefined {
     return this.capabilities.signGet ? this.#sign("get", key, {}) : undefined;
   }
-}
-
-/** Spelled out, as spreading costs more than the rest of a small put. The URL is computed when it is looked at. */
-function toStoredFile(stat: ObjectStat, makeUrl: MakeUrl | undefined): StoredFile {
-  const { key, size, contentType, etag, lastModified, filename, metadata, checksum } = stat;
-  let url: string | undefined;
-  return {
-    key,
-    size,
-    contentType,
-    etag,
-    lastModified,
-    filename,
-    metadata,
-    checksum,
-    get url() {
-      url ??= makeUrl?.();
-      return url;
-    },
-  };
 }

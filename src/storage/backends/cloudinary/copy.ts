@@ -1,8 +1,8 @@
 import type { Body, Bytes, ObjectStat, OpenedObject } from "../../backend.js";
 import { type Checksum, ChecksumBuilder } from "../../checksum.js";
 import { CorruptObjectError } from "../../error.js";
-import { verified } from "../../file-body.js";
 import type { Key } from "../../key.js";
+import { verified } from "../../verified.js";
 import { readAsset } from "./read.js";
 import { Upload, type UploadOptions } from "./upload.js";
 

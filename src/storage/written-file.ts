@@ -1,0 +1,41 @@
+import type { MakeUrl, ObjectStat } from "./backend.js";
+import type { Checksum } from "./checksum.js";
+import type { Metadata } from "./metadata.js";
+import type { StoredFile } from "./options.js";
+
+/** What is told of an object that was written. Its URL is a property like the others, computed when it is looked at. */
+export class WrittenFile implements StoredFile {
+  readonly key: string;
+  readonly size: number;
+  readonly contentType: string;
+  readonly etag: string;
+  readonly lastModified: Date;
+  readonly filename: string | undefined;
+  readonly metadata: Metadata;
+  readonly checksum: Checksum | undefined;
+  declare readonly url: string | undefined;
+  readonly #makeUrl: MakeUrl | undefined;
+  #url: string | undefined;
+
+  /** One for all: an accessor of its own for each object costs more than the rest of a small put. */
+  static readonly #accessor: PropertyDescriptor & ThisType<WrittenFile> = {
+    enumerable: true,
+    get() {
+      this.#url ??= this.#makeUrl?.();
+      return this.#url;
+    },
+  };
+
+  constructor(stat: ObjectStat, makeUrl: MakeUrl | undefined) {
+    this.key = stat.key;
+    this.size = stat.size;
+    this.contentType = stat.contentType;
+    this.etag = stat.etag;
+    this.lastModified = stat.lastModified;
+    this.filename = stat.filename;
+    this.metadata = stat.metadata;
+    this.checksum = stat.checksum;
+    this.#makeUrl = makeUrl;
+    Object.defineProperty(this, "url", WrittenFile.#accessor);
+  }
+}
