@@ -41,6 +41,28 @@ export function parseMetadata(raw: Readonly<Record<string, string>> | undefined)
   return Object.freeze(metadata);
 }
 
+/**
+ * Metadata as a service keeps it, whoever wrote it. A pair that {@link parseMetadata} would refuse is left out: what is
+ * shown holds nothing that could harm where it goes, and can be written again, as long as it is not too much.
+ */
+export function storedMetadata(pairs: Iterable<readonly [name: string, value: string]>): Metadata {
+  const metadata: Record<string, string> = {};
+  for (const [given, value] of pairs) {
+    const name = given.toLowerCase();
+    if (isName(name) && isClean(value)) metadata[name] = value;
+  }
+  return Object.freeze(metadata);
+}
+
+/** The name of a file as a service keeps it, whoever wrote it; `undefined` for one that {@link parseFilename} would refuse. */
+export function storedFilename(raw: string | undefined): string | undefined {
+  try {
+    return parseFilename(raw);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Checks the name a file came with: 1 to 255 bytes of UTF-8, no control characters. */
 export function parseFilename(raw: string | undefined): string | undefined {
   if (raw === undefined) return undefined;
@@ -51,8 +73,12 @@ export function parseFilename(raw: string | undefined): string | undefined {
 }
 
 function checkName(name: string): string {
-  if (namePattern.test(name) && !forbiddenNames.has(name)) return name;
+  if (isName(name)) return name;
   throw refuse(`metadata name ${quote(name)} may hold only a-z 0-9 _ - (64 at most)`);
+}
+
+function isName(name: string): boolean {
+  return namePattern.test(name) && !forbiddenNames.has(name);
 }
 
 function checkValue(name: string, value: unknown): string {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checksumOf, parseKey } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
+import { encodeValue } from "#dist/storage/backends/cloudinary/context.js";
 import { fresh, png } from "./fresh-backend.js";
 
 const chunkBytes = 5 * 1024 * 1024;
@@ -215,6 +216,17 @@ describe("a description", () => {
       "svc.crc32": checksumOf(Buffer.from("content")).slice("crc32:".length),
     });
     expect({ ...(await storage.getMetadata("a.txt")).metadata }).toEqual(metadata);
+  });
+
+  it("that another tool wrote is shown where it could be put", async () => {
+    const { storage, double } = await fresh();
+    await storage.put("a.txt", "content");
+    const asset = double.assets.get("raw", "authenticated", "files/a.txt");
+    const others = { Owner: "Zoë", split: encodeValue("a\r\nb: c"), "dotted.name": "x" };
+    const context = { ...asset.context, ...others, "svc.name": encodeValue("a\nb") };
+    double.assets.put({ ...asset, context });
+    const { metadata, filename } = await storage.getMetadata("a.txt");
+    expect([metadata, filename]).toEqual([{ owner: "Zoë" }, undefined]);
   });
 
   it("that Cloudinary could not keep is refused before a byte moves", async () => {

@@ -91,15 +91,17 @@ it("what somebody stored packed comes as it was stored", async () => {
   expect(Buffer.from(await storage.get("packed")).toString()).toBe("not really gzip");
 });
 
-it("metadata that others wrote is shown, and ours is not taken for theirs", async () => {
+it("metadata that others wrote is shown where it could be put, and ours is not taken for theirs", async () => {
   const client = await GcsClient.open(rig);
   await client.put("foreign", "x");
   await client.object("foreign", "", {
     method: "PATCH",
-    body: JSON.stringify({ metadata: { Owner: "Zoë" } }),
+    body: JSON.stringify({
+      metadata: { Owner: "Zoë", split: "a\r\nb: c", "dotted.name": "x", "svc-infra.filename": "a\nb" },
+    }),
   });
   const { metadata, checksum, filename } = await storage.getMetadata("foreign");
-  expect([{ ...metadata }, checksum, filename]).toEqual([{ Owner: "Zoë" }, undefined, undefined]);
+  expect([{ ...metadata }, checksum, filename]).toEqual([{ owner: "Zoë" }, undefined, undefined]);
   await storage.put("ours", "x", { filename: "a.txt", metadata: { plain: "yes" } });
   const { metadata: raw } = (await (await client.object("ours")).json()) as { metadata: object };
   expect(raw).toEqual({ plain: "yes", "svc-infra.filename": "a.txt", "svc-infra.crc32": "crc32:8cdc1683" });

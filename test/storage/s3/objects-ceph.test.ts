@@ -3,6 +3,7 @@ import { type Key, parseKey, Storage } from "svc-infra/storage";
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { copyObject } from "#dist/storage/backends/s3/copy.js";
+import { encodeWord } from "#dist/storage/backends/s3/encoded-word.js";
 import { openAccess } from "#dist/storage/backends/s3/options.js";
 import { oddPieces, sampleBytes } from "#dist/storage/conformance/samples.js";
 import { startCeph } from "../../rigs/ceph.js";
@@ -154,13 +155,12 @@ describe("what other tools stored", () => {
       "content-disposition": "attachment; filename*=UTF-8''%E5%90%8D.png",
       "x-amz-meta-plain": "100%25 as it is",
       "x-amz-meta-word": "=?UTF-8?Q?caf=C3=A9_noir?=",
+      "x-amz-meta-split": encodeWord("a\r\nset-cookie: b"),
+      "x-amz-meta-dotted.name": "x",
     });
-    expect(await storageOf().getMetadata("described")).toMatchObject({
-      contentType: "image/png",
-      filename: "名.png",
-      metadata: { plain: "100%25 as it is", word: "café noir" },
-      checksum: undefined,
-    });
+    const { contentType, filename, metadata, checksum } = await storageOf().getMetadata("described");
+    expect([contentType, filename, checksum]).toEqual(["image/png", "名.png", undefined]);
+    expect(metadata).toEqual({ plain: "100%25 as it is", word: "café noir" });
   });
 });
 

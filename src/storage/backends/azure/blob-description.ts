@@ -2,7 +2,7 @@ import type { BlobHTTPHeaders } from "@azure/storage-blob";
 import type { ObjectDescription } from "../../backend.js";
 import { type Checksum, isChecksum } from "../../checksum.js";
 import { contentDisposition } from "../../content-disposition.js";
-import type { Metadata } from "../../metadata.js";
+import { type Metadata, storedFilename, storedMetadata } from "../../metadata.js";
 import { refusal } from "./azure-error.js";
 import { decodeName, encodeName, ownStart } from "./metadata-name.js";
 import { decodeValue, encodeValue } from "./metadata-value.js";
@@ -64,8 +64,8 @@ export function keptMetadata(raw: Readonly<Record<string, string>> = {}): KeptMe
   const checksum = `crc32:${raw[checksumName]}`;
   const filename = raw[filenameName];
   return {
-    metadata: Object.freeze(Object.fromEntries(pairs)),
-    filename: filename === undefined ? undefined : decodeValue(filename),
+    metadata: storedMetadata(pairs),
+    filename: storedFilename(filename === undefined ? undefined : decodeValue(filename)),
     checksum: isChecksum(checksum) ? checksum : undefined,
   };
 }

@@ -4,6 +4,7 @@ import type { ObjectDescription, ObjectStat } from "../../backend.js";
 import { type Checksum, isChecksum } from "../../checksum.js";
 import { isContentType, unknownContentType } from "../../content-type.js";
 import type { Key } from "../../key.js";
+import { type Metadata, storedFilename, storedMetadata } from "../../metadata.js";
 import { CloudinaryError } from "./cloudinary-error.js";
 import { type Context, decodeValue, encodeValue } from "./context.js";
 
@@ -93,7 +94,7 @@ export function statOf(key: Key, asset: Asset): ObjectStat {
     contentType: contentTypeOf(asset),
     etag: etagOf(asset),
     lastModified: writtenAt(asset),
-    filename: filename === undefined ? undefined : decodeValue(filename),
+    filename: storedFilename(filename === undefined ? undefined : decodeValue(filename)),
     metadata: usersPairs(context),
     checksum: checksumOf(context[own.checksum]),
   };
@@ -116,9 +117,8 @@ function etagOf({ version, context, contentTag = "" }: Asset): string {
   return `${version}-${(context[own.writeId] ?? contentTag).replace(/[^\w-]/g, "")}`;
 }
 
-function usersPairs(context: Context): Readonly<Record<string, string>> {
-  const pairs = Object.entries(context).filter(([name]) => /^[a-z0-9_-]{1,64}$/.test(name));
-  return Object.freeze(Object.fromEntries(pairs.map(([name, value]) => [name, decodeValue(value)])));
+function usersPairs(context: Context): Metadata {
+  return storedMetadata(Object.entries(context).map(([name, value]) => [name, decodeValue(value)]));
 }
 
 function checksumOf(kept: string | undefined): Checksum | undefined {

@@ -2,6 +2,7 @@ import type { ObjectDescription, ObjectStat } from "../../backend.js";
 import { type Checksum, isChecksum } from "../../checksum.js";
 import { contentDisposition } from "../../content-disposition.js";
 import type { Key } from "../../key.js";
+import { storedFilename, storedMetadata } from "../../metadata.js";
 import { GcsError } from "./gcs-error.js";
 
 /** Names that no user's pair can have, since those hold no dot. */
@@ -58,15 +59,14 @@ export function parseResource(raw: unknown): ObjectResource {
 export function statOf(key: Key, resource: ObjectResource): ObjectStat {
   const { size, contentType, generation, timeCreated, metadata } = resource;
   const checksum = metadata.get(checksumName);
-  const own = [...metadata].filter(([name]) => name !== filenameName && name !== checksumName);
   return {
     key,
     size,
     contentType,
     etag: generation,
     lastModified: timeCreated,
-    filename: metadata.get(filenameName),
-    metadata: Object.freeze(Object.fromEntries(own)),
+    filename: storedFilename(metadata.get(filenameName)),
+    metadata: storedMetadata(metadata),
     checksum: isChecksum(checksum) ? checksum : undefined,
   };
 }

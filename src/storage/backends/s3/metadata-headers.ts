@@ -1,4 +1,4 @@
-import type { Metadata } from "../../metadata.js";
+import { type Metadata, storedMetadata } from "../../metadata.js";
 import { decodeWords, encodeWord } from "./encoded-word.js";
 import type { S3Response } from "./exchange.js";
 import type { ProviderTraits } from "./providers.js";
@@ -52,7 +52,7 @@ export function keptMetadata(headers: S3Response["headers"]): KeptMetadata {
     if (isUsers) pairs.push([name.slice(start.length), decodeWords(headers[name] ?? "")]);
   }
   const { m = {}, f } = unpack(headers);
-  const metadata = Object.freeze(Object.fromEntries([...pairs, ...Object.entries(m)]));
+  const metadata = storedMetadata([...pairs, ...Object.entries(m)]);
   return { metadata, mark: parseMark(headers[start + ownName]), filename: f };
 }
 

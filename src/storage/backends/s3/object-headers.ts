@@ -1,7 +1,7 @@
 import type { ObjectDescription, ObjectStat } from "../../backend.js";
 import { contentDisposition } from "../../content-disposition.js";
 import type { Key } from "../../key.js";
-import { parseFilename } from "../../metadata.js";
+import { storedFilename } from "../../metadata.js";
 import { nameInDisposition } from "./disposition-name.js";
 import type { S3Response } from "./exchange.js";
 import { type KeptMetadata, keptMetadata, metadataHeaders } from "./metadata-headers.js";
@@ -62,10 +62,5 @@ function timeOf(headers: S3Response["headers"], mark: WriteMark | undefined): Da
 
 function filenameOf(headers: S3Response["headers"], { filename }: KeptMetadata): string | undefined {
   const disposition = headers["content-disposition"];
-  const name = filename ?? (disposition === undefined ? undefined : nameInDisposition(disposition));
-  try {
-    return parseFilename(name);
-  } catch {
-    return undefined;
-  }
+  return storedFilename(filename ?? (disposition === undefined ? undefined : nameInDisposition(disposition)));
 }
