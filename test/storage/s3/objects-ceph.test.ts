@@ -4,6 +4,7 @@ import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { copyObject } from "#dist/storage/backends/s3/copy.js";
 import { encodeWord } from "#dist/storage/backends/s3/encoded-word.js";
+import { keptHeaders } from "#dist/storage/backends/s3/kept-headers.js";
 import { openAccess } from "#dist/storage/backends/s3/options.js";
 import { oddPieces, sampleBytes } from "#dist/storage/conformance/samples.js";
 import { startCeph } from "../../rigs/ceph.js";
@@ -44,10 +45,19 @@ async function uploadsLeft(): Promise<number> {
 }
 
 /** Puts an object as another tool would: any name, any headers. */
-async function putForeign(key: string, headers: Record<string, string> = {}): Promise<void> {
+async function putForeign(key: string, headers: Record<string, string> = {}, content = ""): Promise<void> {
   const { client } = openAccess(optionsOf());
-  await client.send({ method: "PUT", key, headers, signal: undefined });
+  const payload = { size: content.length, pieces: [Buffer.from(content)] };
+  await client.send({ method: "PUT", key, headers, payload, signal: undefined });
   await client.close();
+}
+
+/** The headers of an object, as another tool sees them. */
+async function headersOf(key: string): Promise<Readonly<Record<string, string | undefined>>> {
+  const { client } = openAccess(optionsOf());
+  const { headers } = await client.send({ method: "HEAD", key, signal: undefined });
+  await client.close();
+  return headers;
 }
 
 async function* endless(): AsyncGenerator<Uint8Array> {
@@ -164,13 +174,47 @@ describe("what other tools stored", () => {
   });
 });
 
+it.each([
+  ["in one request", 100, false],
+  ["in parts", 1, false],
+  ["through here, under a condition", 100, true],
+])("a copy %s keeps the headers that other tools gave", async (_what, copiedAtOnceBytes, ifAbsent) => {
+  const headers = {
+    "cache-control": "public, max-age=60",
+    "content-encoding": "gzip",
+    "content-language": "de",
+    "content-disposition": 'attachment; filename="a b.html"',
+    "x-amz-meta-owner": "u-1",
+    "x-amz-meta-dotted.name": "x",
+    "x-amz-meta-word": "=?UTF-8?Q?caf=C3=A9?=",
+  };
+  const access = { ...openAccess(optionsOf()), copiedAtOnceBytes };
+  const [from, to] = [
+    key(`kept/${copiedAtOnceBytes}/${ifAbsent}`),
+    key(`copy/${copiedAtOnceBytes}/${ifAbsent}`),
+  ];
+  await putForeign(from, headers, "content");
+  const copied = await copyObject(access, from, to, { ifAbsent, ifMatch: undefined, signal: undefined });
+  await access.client.close();
+  expect(await headersOf(to)).toMatchObject(headers);
+  expect(await storageOf().getMetadata(to)).toMatchObject({ ...copied, lastModified: expect.any(Date) });
+});
+
+it.each([
+  ["etag", '"x"'],
+  ["content-encoding", "aws-chunked"],
+  ["content-language", "d\u00eb"],
+  ["x-amz-meta-svc-infra", "1.x.."],
+  ["x-amz-meta-svc-infra-0", "x"],
+  ["x-amz-meta-blanks", "a  b"],
+])("a copy does not keep %s: %s", (name, value) => {
+  expect(keptHeaders({ [name]: value, "x-amz-meta-a": "b" })).toEqual({ "x-amz-meta-a": "b" });
+});
+
 describe("metadata that was put", () => {
   it("is plain for other tools where it is ASCII, and the name is in Content-Disposition", async () => {
     await storageOf().put("plain", "content", { filename: "a b.txt", metadata: { owner: "u-1" } });
-    const { client } = openAccess(optionsOf());
-    const { headers } = await client.send({ method: "HEAD", key: "plain", signal: undefined });
-    await client.close();
-    expect(headers).toMatchObject({
+    expect(await headersOf("plain")).toMatchObject({
       "x-amz-meta-owner": "u-1",
       "content-disposition": 'inline; filename="a b.txt"',
     });

@@ -2,18 +2,21 @@ import type { CopyOptions, ObjectStat, WriteOptions } from "../../backend.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
+import { keptHeaders, type SentDescription } from "./kept-headers.js";
 import { checkedXml, partQuery } from "./multipart.js";
-import { objectHeaders } from "./object-headers.js";
+import { objectHeaders, statOf } from "./object-headers.js";
 import { partBytesFor } from "./parts.js";
 import { putObject } from "./put.js";
 import { readObject } from "./read.js";
 import { Refusal } from "./refusal.js";
 import type { Headers } from "./sigv4.js";
-import { statObject } from "./stat.js";
+import { headObject } from "./stat.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
 import { encodePath } from "./uri.js";
 import { bareEtag, formatVersion, parseVersion } from "./version.js";
 import { textOf } from "./xml.js";
+
+interface Source extends ObjectStat, SentDescription {}
 
 /**
  * Copies an object with its description, inside the service. Where the service cannot decide a condition on the
@@ -25,7 +28,8 @@ export async function copyObject(
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
-  const source = await statObject(access, from, options);
+  const headers = await headObject(access, from, options);
+  const source = { ...statOf(from, headers), keptHeaders: keptHeaders(headers) };
   await checkVersion(access, to, options);
   const { conditionalComplete, copyConditions } = access.traits;
   const conditional = isConditional(options);
@@ -38,7 +42,7 @@ export async function copyObject(
 
 async function copyAtOnce(
   { bucket, client, traits, encryption, marks }: BucketAccess,
-  source: ObjectStat,
+  source: Source,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
@@ -54,8 +58,9 @@ async function copyAtOnce(
   const { signal } = options;
   const { body } = await client.send({ method: "PUT", key: to, headers, signal, commits: true });
   const etag = bareEtag(textOf(checkedXml(body), "ETag"));
+  const { keptHeaders: _, ...stat } = source;
   return {
-    ...source,
+    ...stat,
     key: to,
     etag: formatVersion({ etag, writeId: mark.id }),
     lastModified: mark.time,
@@ -64,7 +69,7 @@ async function copyAtOnce(
 
 async function copyThrough(
   access: BucketAccess,
-  source: ObjectStat,
+  source: Source,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
@@ -82,12 +87,7 @@ async function copyThrough(
   }
 }
 
-function copyParts(
-  access: BucketAccess,
-  source: ObjectStat,
-  to: Key,
-  options: CopyOptions,
-): Promise<ObjectStat> {
+function copyParts(access: BucketAccess, source: Source, to: Key, options: CopyOptions): Promise<ObjectStat> {
   const upload = new UploadInParts(access, to, writeOptions(source, options), source.checksum);
   return upload.run(partCopies(access, source, to));
 }
@@ -131,10 +131,10 @@ function sourceHeaders(bucket: string, { key, etag }: ObjectStat): Headers {
 }
 
 function writeOptions(
-  { contentType, filename, metadata }: ObjectStat,
+  { contentType, filename, metadata, keptHeaders }: Source,
   { ifAbsent, ifMatch, signal, onProgress }: CopyOptions,
-): WriteOptions {
-  return { contentType, filename, metadata, ifAbsent, ifMatch, signal, onProgress };
+): WriteOptions & SentDescription {
+  return { contentType, filename, metadata, keptHeaders, ifAbsent, ifMatch, signal, onProgress };
 }
 
 function tooLargeToDecide(): Refusal {

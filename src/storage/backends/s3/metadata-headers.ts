@@ -48,12 +48,16 @@ export function metadataHeaders(kept: KeptMetadata, traits: ProviderTraits): Hea
 export function keptMetadata(headers: S3Response["headers"]): KeptMetadata {
   const pairs: [string, string][] = [];
   for (const name in headers) {
-    const isUsers = name.startsWith(start) && !name.startsWith(start + ownName);
-    if (isUsers) pairs.push([name.slice(start.length), decodeWords(headers[name] ?? "")]);
+    if (isOthersMetadata(name)) pairs.push([name.slice(start.length), decodeWords(headers[name] ?? "")]);
   }
   const { m = {}, f } = unpack(headers);
   const metadata = storedMetadata([...pairs, ...Object.entries(m)]);
   return { metadata, mark: parseMark(headers[start + ownName]), filename: f };
+}
+
+/** Whether a header is metadata that is not the backend's own. */
+export function isOthersMetadata(header: string): boolean {
+  return header.startsWith(start) && !header.startsWith(start + ownName);
 }
 
 /** Blanks at the ends or in a row are changed on the way. */

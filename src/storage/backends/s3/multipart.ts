@@ -1,7 +1,8 @@
-import type { CallOptions, ObjectDescription, UploadedPart, WriteConditions } from "../../backend.js";
+import type { CallOptions, UploadedPart, WriteConditions } from "../../backend.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { conditionHeaders } from "./conditions.js";
+import type { SentDescription } from "./kept-headers.js";
 import { objectHeaders } from "./object-headers.js";
 import { type Payload, textPayload } from "./payload.js";
 import { checksumHeader } from "./put.js";
@@ -14,7 +15,7 @@ import { escapeText, rootOf, textOf } from "./xml.js";
 export async function beginUpload(
   { client, traits, encryption }: BucketAccess,
   key: Key,
-  description: ObjectDescription & CallOptions,
+  description: SentDescription & CallOptions,
   mark: WriteMark,
 ): Promise<string> {
   const headers = { ...objectHeaders(description, mark, traits), ...encryption.create };

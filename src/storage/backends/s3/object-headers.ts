@@ -1,9 +1,10 @@
-import type { ObjectDescription, ObjectStat } from "../../backend.js";
+import type { ObjectStat } from "../../backend.js";
 import { contentDisposition } from "../../content-disposition.js";
 import type { Key } from "../../key.js";
 import { storedFilename } from "../../metadata.js";
 import { nameInDisposition } from "./disposition-name.js";
 import type { S3Response } from "./exchange.js";
+import type { SentDescription } from "./kept-headers.js";
 import { type KeptMetadata, keptMetadata, metadataHeaders } from "./metadata-headers.js";
 import type { ProviderTraits } from "./providers.js";
 import type { Headers } from "./sigv4.js";
@@ -15,7 +16,7 @@ const maxSkewMs = 900_000;
 
 /** The headers that keep a description and a mark. */
 export function objectHeaders(
-  { contentType, filename, metadata }: ObjectDescription,
+  { contentType, filename, metadata, keptHeaders }: SentDescription,
   mark: WriteMark,
   traits: ProviderTraits,
 ): Headers {
@@ -24,7 +25,7 @@ export function objectHeaders(
   const headers = metadataHeaders({ metadata, mark, filename: isExact ? undefined : filename }, traits);
   headers["content-type"] = contentType;
   if (disposition !== undefined) headers["content-disposition"] = disposition;
-  return headers;
+  return keptHeaders === undefined ? headers : Object.assign(headers, keptHeaders);
 }
 
 /** What the headers of an answer tell of an object. */

@@ -4,6 +4,7 @@ import type { Checksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { conditionHeaders } from "./conditions.js";
+import type { SentDescription } from "./kept-headers.js";
 import { objectHeaders } from "./object-headers.js";
 import type { Payload } from "./payload.js";
 import type { Headers } from "./sigv4.js";
@@ -15,7 +16,7 @@ export async function putObject(
   key: Key,
   payload: Payload,
   checksum: Checksum | undefined,
-  options: WriteOptions,
+  options: WriteOptions & SentDescription,
 ): Promise<ObjectStat> {
   const mark = marks.now(checksum);
   const headers = objectHeaders(options, mark, traits);

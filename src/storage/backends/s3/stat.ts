@@ -1,6 +1,7 @@
 import type { CallOptions, ObjectStat } from "../../backend.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
+import type { S3Response } from "./exchange.js";
 import { statOf } from "./object-headers.js";
 import { S3Error } from "./s3-error.js";
 import { parseVersion } from "./version.js";
@@ -9,15 +10,19 @@ import { parseVersion } from "./version.js";
 const lookMs = 10_000;
 
 /** What the service tells of an object. */
-export async function statObject(
+export async function statObject(access: BucketAccess, key: Key, options: CallOptions): Promise<ObjectStat> {
+  return statOf(key, await headObject(access, key, options));
+}
+
+/** The headers in which it tells that. */
+export async function headObject(
   access: BucketAccess,
   key: Key,
   { signal }: CallOptions,
-): Promise<ObjectStat> {
+): Promise<S3Response["headers"]> {
   const { client, encryption } = access;
   try {
-    const { headers } = await client.send({ method: "HEAD", key, headers: encryption.access, signal });
-    return statOf(key, headers);
+    return (await client.send({ method: "HEAD", key, headers: encryption.access, signal })).headers;
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) await checkBucket(access, signal);
     throw error;

@@ -3,6 +3,7 @@ import type { Checksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
+import type { SentDescription } from "./kept-headers.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
 import { statWritten } from "./stat.js";
 import { formatVersion } from "./version.js";
@@ -23,14 +24,19 @@ export class UploadInParts {
   readonly signal: AbortSignal;
   readonly #access: BucketAccess;
   readonly #key: Key;
-  readonly #options: WriteOptions;
+  readonly #options: WriteOptions & SentDescription;
   readonly #checksum: Checksum | undefined;
   readonly #failure = new AbortController();
   readonly #parts: UploadedPart[] = [];
   readonly #sending = new Set<Promise<void>>();
 
   /** @param checksum - of the whole content, which is sent ahead of it. */
-  constructor(access: BucketAccess, key: Key, options: WriteOptions, checksum: Checksum | undefined) {
+  constructor(
+    access: BucketAccess,
+    key: Key,
+    options: WriteOptions & SentDescription,
+    checksum: Checksum | undefined,
+  ) {
     this.#access = access;
     this.#key = key;
     this.#options = options;
