@@ -6,19 +6,28 @@ import { readCursor, writeCursor } from "./page-cursor.js";
 
 /** Behind every name that begins like this, as long as nobody uses the last character there is. */
 const lastCharacter = "\u{10ffff}";
+/** Most names that a service gives at once. */
+const maxNames = 1000;
 
 /** One page. Names that are no keys of ours, which other tools can make, are passed over. */
 export async function listObjects(access: BucketAccess, options: ListOptions): Promise<ListPage> {
   const { prefix, cursor, limit } = options;
-  const page = new Page(cursor === undefined ? undefined : readCursor(prefix, cursor));
+  const page = new Page(limit, cursor === undefined ? undefined : readCursor(prefix, cursor));
   let token: string | undefined;
+  let turn = 0;
   do {
-    const answer = await ask(access, options, page.last, limit - page.size, token);
+    const answer = await ask(access, options, page.last, countOf(page.room, turn++), token);
     page.take(answer);
     token = answer.token;
-  } while (token !== undefined && page.size < limit);
+  } while (token !== undefined && page.room > 0);
   const { items, prefixes, last } = page;
-  return { items, prefixes, cursor: token === undefined ? undefined : writeCursor(prefix, last ?? prefix) };
+  const isMore = token !== undefined || page.isCut;
+  return { items, prefixes, cursor: isMore ? writeCursor(prefix, last ?? prefix) : undefined };
+}
+
+/** What is asked for: what there is room for, and soon more, since behind names that are passed over there may be many. */
+function countOf(room: number, turn: number): number {
+  return Math.min(maxNames, Math.max(room, 32 ** turn));
 }
 
 async function ask(
@@ -51,19 +60,25 @@ class Page {
   readonly prefixes: string[] = [];
   /** The last entry so far, also of those that were passed over. */
   last: string | undefined;
+  /** Whether there was no room for all that the service gave. */
+  isCut = false;
+  readonly #limit: number;
   readonly #first: string | undefined;
 
   /** @param first - the last entry of the page before, which some services begin with again. */
-  constructor(first: string | undefined) {
+  constructor(limit: number, first: string | undefined) {
+    this.#limit = limit;
     this.#first = first;
     this.last = first;
   }
 
-  get size(): number {
-    return this.items.length + this.prefixes.length;
+  get room(): number {
+    return this.#limit - this.items.length - this.prefixes.length;
   }
 
-  take({ entries, prefixes }: ListAnswer): void {
+  take(answer: ListAnswer): void {
+    const isFitting = answer.entries.length + answer.prefixes.length <= this.room;
+    const { entries, prefixes } = isFitting ? answer : this.#cut(answer);
     for (const { name, size, lastModified } of entries) {
       if (isKey(name) && name !== this.#first) this.items.push({ key: name, size, lastModified });
     }
@@ -71,13 +86,29 @@ class Page {
     const ends = [this.last, entries.at(-1)?.name, prefixes.at(-1)].filter((name) => name !== undefined);
     this.last = ends.length === 0 ? undefined : ends.reduce(laterOf);
   }
+
+  /** The start of an answer, as far as there is room for what it lists. */
+  #cut(answer: ListAnswer): Pick<ListAnswer, "entries" | "prefixes"> {
+    const keys = answer.entries.map(({ name }) => name).filter(isKey);
+    const listed = [...keys, ...answer.prefixes.filter(isStart)].filter((name) => name !== this.#first);
+    if (listed.length <= this.room) return answer;
+    this.isCut = true;
+    const end = listed.sort(byBytes)[this.room - 1] ?? "";
+    const isBefore = (name: string) => byBytes(name, end) <= 0;
+    const entries = answer.entries.filter(({ name }) => isBefore(name));
+    return { entries, prefixes: answer.prefixes.filter(isBefore) };
+  }
 }
 
 function isStart(name: string): boolean {
   return name.endsWith("/") && isKey(name.slice(0, -1));
 }
 
-/** In the order of their bytes, which is that of the service. */
 function laterOf(a: string, b: string): string {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0 ? b : a;
+  return byBytes(a, b) < 0 ? b : a;
+}
+
+/** The order of the service. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
