@@ -116,6 +116,17 @@ it("settings without a bucket are refused by its name", () => {
   expect(() => new S3Backend(s3OptionsOf({ bucket: none, ...rest }))).toThrow(/STORAGE_S3_BUCKET/);
 });
 
+it.each([
+  [{ AWS_ACCESS_KEY_ID: "key" }, "STORAGE_S3_SECRET_KEY is not set"],
+  [{ STORAGE_S3_SECRET_KEY: "secret" }, "STORAGE_S3_ACCESS_KEY is not set"],
+])("of two keys the one that is missing is named: %j", async (env, message) => {
+  const made = backendFromEnv({ STORAGE_BACKEND: "s3", STORAGE_S3_BUCKET: "files", ...env });
+  await expect(made).rejects.toMatchObject({
+    code: "configuration",
+    message: expect.stringContaining(message),
+  });
+});
+
 it("names in a listing stay the text that they are", () => {
   const names = ["007", "1e5", "0x10", "true", " a ", "a&amp;b", "a&b", "<x>", "ü😀", "\u0001"];
   const spelled = [...names.slice(0, 5), "a&amp;amp;b", "a&amp;b", "&lt;x&gt;", "&#xFC;&#128512;", "&#x1;"];

@@ -91,8 +91,9 @@ function credentialsOf(options: S3BackendOptions): CredentialSource {
   if (accessKey === undefined && secretKey === undefined) {
     return new RenewedCredentials(options.credentials ?? credentialChain(region), now);
   }
-  const message = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY are needed together";
-  throw new StorageConfigurationError({ message });
+  const names = ["STORAGE_S3_ACCESS_KEY", "STORAGE_S3_SECRET_KEY"];
+  const [missing, given] = accessKey === undefined ? names : names.reverse();
+  throw new StorageConfigurationError({ message: `${missing} is not set, and ${given} needs it` });
 }
 
 const privateHost =
