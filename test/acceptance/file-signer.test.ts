@@ -12,7 +12,8 @@ function ownUrls(inner: StorageBackend): StorageBackend {
   return new Proxy(inner, {
     get(target, name) {
       if (name === "signer") return async () => undefined;
-      if (name === "sign") return async (key: string) => `https://provider.example/${key}?X-Amz-Signature=a`;
+      if (name === "sign")
+        return async (key: string) => () => `https://provider.example/${key}?X-Amz-Signature=a`;
       const value = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },

@@ -138,7 +138,12 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 
 /** The fingerprint of a file on disk. */
 export function fingerprintOf(stats: Stats): FileFingerprint {
-  return { size: stats.size, stampUs: Math.round(stats.mtimeMs * 1000), inode: stats.ino };
+  return { size: stats.size, stampUs: stampIn(stats.mtimeMs), inode: stats.ino };
+}
+
+/** Cut, since Node 24 keeps nanoseconds. Milliseconds as a number are right to a quarter of a microsecond. */
+function stampIn(mtimeMs: number): number {
+  return Math.floor(mtimeMs * 1000 + 0.25);
 }
 
 /** Whether the asker does not know the record yet. */
