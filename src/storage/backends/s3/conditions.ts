@@ -3,9 +3,13 @@ import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
 import type { ProviderTraits } from "./providers.js";
 import { Refusal } from "./refusal.js";
+import { S3Error } from "./s3-error.js";
 import type { Headers } from "./sigv4.js";
 import { statObject } from "./stat.js";
 import { parseVersion } from "./version.js";
+
+/** Milliseconds in which the winner of a race must be seen. */
+const lookMs = 10_000;
 
 /** Whether the outcome depends on what is there. */
 export function isConditional({ ifAbsent, ifMatch }: WriteConditions): boolean {
@@ -41,4 +45,26 @@ export function conditionHeaders(
   if (ifMatch === undefined) return {};
   const { etag } = parseVersion(ifMatch);
   return { [`${start}match`]: traits.quotesIfMatch ? `"${etag}"` : etag };
+}
+
+/**
+ * Why a write under a condition failed. Ceph has no name for a race for a version that was lost, of which nothing
+ * has been written: it answers `UnknownError`, as to other failures. If another write stands there now, it was a race.
+ */
+export async function writeFailure(
+  access: BucketAccess,
+  key: Key,
+  { ifMatch }: WriteConditions,
+  writeId: string,
+  error: unknown,
+): Promise<unknown> {
+  const isNameless = error instanceof S3Error && error.code === "UnknownError";
+  if (ifMatch === undefined || !isNameless) return error;
+  try {
+    const { etag } = await statObject(access, key, { signal: AbortSignal.timeout(lookMs) });
+    const isOthers = etag !== ifMatch && parseVersion(etag).writeId !== writeId;
+    return isOthers ? anotherVersion() : error;
+  } catch {
+    return error;
+  }
 }

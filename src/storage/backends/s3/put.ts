@@ -3,7 +3,7 @@ import type { ObjectStat, WriteOptions } from "../../backend.js";
 import type { Checksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import type { BucketAccess } from "./access.js";
-import { conditionHeaders } from "./conditions.js";
+import { conditionHeaders, writeFailure } from "./conditions.js";
 import type { SentDescription } from "./kept-headers.js";
 import { objectHeaders } from "./object-headers.js";
 import type { Payload } from "./payload.js";
@@ -12,26 +12,21 @@ import { bareEtag, formatVersion } from "./version.js";
 
 /** Writes an object in one request. */
 export async function putObject(
-  { client, traits, encryption, marks }: BucketAccess,
+  access: BucketAccess,
   key: Key,
   payload: Payload,
   checksum: Checksum | undefined,
   options: WriteOptions & SentDescription,
 ): Promise<ObjectStat> {
+  const { client, traits, encryption, marks } = access;
   const mark = marks.now(checksum);
   const headers = objectHeaders(options, mark, traits);
   Object.assign(headers, conditionHeaders(options, traits), encryption.create);
   if (traits.checksums) Object.assign(headers, checksumHeader(payload));
   const { signal, onProgress, contentType, filename, metadata } = options;
-  const answer = await client.send({
-    method: "PUT",
-    key,
-    headers,
-    payload,
-    signal,
-    onProgress,
-    commits: true,
-  });
+  const answer = await client
+    .send({ method: "PUT", key, headers, payload, signal, onProgress, commits: true })
+    .catch(async (error) => Promise.reject(await writeFailure(access, key, options, mark.id, error)));
   const etag = formatVersion({ etag: bareEtag(answer.headers.etag), writeId: mark.id });
   return {
     key,
