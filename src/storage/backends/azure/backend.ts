@@ -38,7 +38,7 @@ import { statBlob } from "./stat.js";
 import { Uploads } from "./uploads.js";
 import { writeBlob } from "./write.js";
 
-const defaultBlockBytes = 4_194_304;
+const defaultBlockBytes = 2_097_152;
 const minBlockBytes = 65_536;
 const maxBlockBytes = 104_857_600;
 /** Blocks that a blob may have, less those that the ends of 10,000 parts may waste. */

@@ -14,7 +14,7 @@ export interface AzureBackendOptions {
   readonly endpoint?: string | undefined;
   /** Seals the cursors of listings when there is no key, so that other processes can read them; else a random one does. */
   readonly secrets?: readonly string[] | undefined;
-  /** Bytes of a block, 64 KiB to 100 MiB; 4 MiB by default. An object has 40,000 blocks at most. */
+  /** Bytes of a block, 64 KiB to 100 MiB; 2 MiB by default. An object has 40,000 blocks at most. */
   readonly blockBytes?: number | undefined;
   /** Blocks of one object that are on their way at once; 3 by default. One more is being filled. */
   readonly blocksAtOnce?: number | undefined;
