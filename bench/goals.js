@@ -39,7 +39,7 @@ export const goals = [
     goal("L6", measure, "unstorage-fs", 1.5),
   ]),
   ...["put", "get"].map((measure) => ({ ...goal("M1", measure, "raw-map", 0.6), adapter: memory })),
-  ...["put", "get"].flatMap((measure) => [
+  ...["put", "get", "put steady", "get steady"].flatMap((measure) => [
     { ...goal("S1", measure, "raw-s3", 0.65), adapter: s3 },
     cpu("S1", measure, "aws-sdk", 0.2),
   ]),
