@@ -207,7 +207,7 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
    * longer is given up, and whether it was done is then not known.
    */
   write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat>;
-  /** As {@link write}, also when its signal fires, from another object with its description; the bytes stay with the provider. */
+  /** As {@link write}, also when its signal fires, from another object with its description; the bytes stay with a provider that can copy. */
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat>;
   /** Idempotent. Resolves to whether the key was there; while others change it too, exact only with `exactDelete`. */
   remove(key: Key, options: CallOptions): Promise<boolean>;

@@ -170,7 +170,7 @@ export class Storage<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** Copies an object with its description; the bytes stay with the provider. */
+  /** Copies an object with its description; the bytes stay with the provider where it can copy. */
   copy(from: string, to: string, options: ConditionOptions<C> & SignalOption = {}): Promise<StoredFile> {
     return this.#run("copy", from, options, () => this.#copy(from, to, options));
   }

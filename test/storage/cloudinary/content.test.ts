@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checksumOf, parseKey } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
+import { nextAddress } from "#dist/storage/backends/cloudinary/client.js";
 import { encodeValue } from "#dist/storage/backends/cloudinary/context.js";
 import { fresh, png } from "./fresh-backend.js";
 
@@ -34,6 +35,13 @@ describe("a large upload", () => {
     }
     expect(Buffer.from(await storage.get("big.bin")).equals(content)).toBe(true);
     expect(await storage.getMetadata("big.bin")).toEqual(expect.objectContaining({ etag: stored.etag }));
+  });
+
+  it("keeps the checksum that its caller gave, although it leaves ahead of the content", async () => {
+    const { storage } = await fresh({ chunkBytes });
+    const checksum = checksumOf(content);
+    await storage.put("a.bin", pieces(content), { checksum });
+    expect((await storage.getMetadata("a.bin")).checksum).toBe(checksum);
   });
 
   it.each([
@@ -318,6 +326,25 @@ describe("a copy", () => {
       expect(await storage.get("b.bin")).toHaveLength("before".length);
     });
   });
+});
+
+describe("a redirect", () => {
+  const from = "https://api.example/file";
+
+  it.each([
+    ["/other?a=1", "https://api.example/other?a=1"],
+    ["https://cdn.example/file", "https://cdn.example/file"],
+  ])("to %s is followed", (location, address) => {
+    expect(nextAddress(location, from)).toBe(address);
+  });
+
+  it.each(["http://api.example/file", "ftp://api.example/file", "data:,content", "https://"])(
+    "to %s is refused where TLS was asked for",
+    (location) => {
+      const failure = expect.objectContaining({ failure: expect.objectContaining({ code: "unavailable" }) });
+      expect(() => nextAddress(location, from)).toThrow(failure);
+    },
+  );
 });
 
 it("create-if-absent is refused to everybody, for it cannot be decided there", async () => {

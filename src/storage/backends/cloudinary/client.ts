@@ -147,8 +147,8 @@ export class CloudinaryClient {
 
 type RequestOptions = Pick<Dispatcher.RequestOptions, "method" | "headers" | "body" | "signal">;
 
-/** Where a redirect leads: what was asked for over TLS never arrives without it. */
-function nextAddress(location: string, from: string): string {
+/** Where a redirect leads: what was asked for over TLS never arrives without it. @throws CloudinaryError for any other address. */
+export function nextAddress(location: string, from: string): string {
   const next = URL.canParse(location, from) ? new URL(location, from) : undefined;
   if (next?.protocol === "https:" || next?.protocol === new URL(from).protocol) return next.href;
   throw new CloudinaryError("unavailable", "Cloudinary sends to an address that is none, or has no TLS");

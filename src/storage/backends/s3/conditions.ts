@@ -5,11 +5,8 @@ import type { ProviderTraits } from "./providers.js";
 import { Refusal } from "./refusal.js";
 import { S3Error } from "./s3-error.js";
 import type { Headers } from "./sigv4.js";
-import { statObject } from "./stat.js";
+import { lookAt, statObject } from "./stat.js";
 import { parseVersion } from "./version.js";
-
-/** Milliseconds in which the winner of a race must be seen. */
-const lookMs = 10_000;
 
 /** Whether the outcome depends on what is there. */
 export function isConditional({ ifAbsent, ifMatch }: WriteConditions): boolean {
@@ -60,11 +57,7 @@ export async function writeFailure(
 ): Promise<unknown> {
   const isNameless = error instanceof S3Error && error.code === "UnknownError";
   if (ifMatch === undefined || !isNameless) return error;
-  try {
-    const { etag } = await statObject(access, key, { signal: AbortSignal.timeout(lookMs) });
-    const isOthers = etag !== ifMatch && parseVersion(etag).writeId !== writeId;
-    return isOthers ? anotherVersion() : error;
-  } catch {
-    return error;
-  }
+  const etag = (await lookAt(access, key))?.etag;
+  if (etag === undefined || etag === ifMatch || parseVersion(etag).writeId === writeId) return error;
+  return anotherVersion();
 }

@@ -6,7 +6,7 @@ import { statOf } from "./object-headers.js";
 import { S3Error } from "./s3-error.js";
 import { parseVersion } from "./version.js";
 
-/** Milliseconds in which an upload that is complete must be seen. */
+/** Milliseconds in which what was written must be seen. */
 const lookMs = 10_000;
 
 /** What the service tells of an object. */
@@ -35,9 +35,14 @@ export async function statWritten(
   key: Key,
   writeId: string | undefined,
 ): Promise<ObjectStat | undefined> {
+  const stat = await lookAt(access, key);
+  return stat !== undefined && parseVersion(stat.etag).writeId === writeId ? stat : undefined;
+}
+
+/** The object that stands there after a write, whoever wrote it, when it can be seen. */
+export async function lookAt(access: BucketAccess, key: Key): Promise<ObjectStat | undefined> {
   try {
-    const stat = await statObject(access, key, { signal: AbortSignal.timeout(lookMs) });
-    return parseVersion(stat.etag).writeId === writeId ? stat : undefined;
+    return await statObject(access, key, { signal: AbortSignal.timeout(lookMs) });
   } catch {
     return undefined;
   }
