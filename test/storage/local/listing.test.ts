@@ -1,4 +1,8 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { writeCursor } from "../../../src/storage/backends/local/cursor.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const keys = [
@@ -52,6 +56,27 @@ describe("listing", () => {
     }
   });
 
+  it("shows what came behind a page that ended with its folder", async () => {
+    const { storage } = await freshStorage();
+    for (const key of ["a/1", "a/2", "b/1"]) await storage.put(key, "");
+    await setTimeout(100);
+    const { cursor = "" } = await storage.list({ limit: 2 });
+    expect(Buffer.from(cursor, "base64url").toString()).toMatch(/^1:a\/2~[0-9.]+$/);
+    expect(await keysOf(storage, cursor)).toEqual(["b/1"]);
+    await storage.put("a/3", "");
+    expect(await keysOf(storage, cursor)).toEqual(["a/3", "b/1"]);
+  });
+
+  it("does not read a folder again that the page before ended with", async () => {
+    const { storage, base } = await freshStorage();
+    for (const key of ["a/1", "a/2", "b/1"]) await storage.put(key, "");
+    const { mtimeMs, ctimeMs } = await stat(join(base, "a"));
+    const place = { last: "a/1", endedMs: Math.max(mtimeMs, ctimeMs) };
+    expect(await keysOf(storage, writeCursor("", place))).toEqual(["b/1"]);
+    const outdated = { last: "a/1", endedMs: place.endedMs - 1 };
+    expect(await keysOf(storage, writeCursor("", outdated))).toEqual(["a/2", "b/1"]);
+  });
+
   it("refuses a cursor whose name cannot be an entry", async () => {
     const { storage } = await freshStorage();
     for (const name of [
@@ -62,6 +87,9 @@ describe("listing", () => {
       "./a",
       ".svc-infra/secret",
       "a\u0000",
+      "a~",
+      "a~x",
+      "a~1~2",
       "a".repeat(1100),
     ]) {
       const cursor = Buffer.from(`1:${name}`).toString("base64url");
@@ -79,6 +107,10 @@ describe("listing", () => {
 
 type Asked = { prefix: string; limit: number; delimiter?: "/" };
 type Store = Awaited<ReturnType<typeof freshStorage>>["storage"];
+
+async function keysOf(storage: Store, cursor: string): Promise<string[]> {
+  return (await storage.list({ cursor })).items.map(({ key }) => key);
+}
 
 async function pagesOf(storage: Store, asked: Asked): Promise<string[]> {
   const seen: string[] = [];

@@ -8,11 +8,18 @@ const clockTickMs = 50;
 const maxNames = 500_000;
 const nameOfKey = /^[A-Za-z0-9._-]+$/;
 
-interface Folder {
-  readonly modifiedMs: number;
-  readonly readMs: number;
+/** What a folder held when it was read. */
+export interface Folder {
+  /**
+   * Names that can be part of keys, in the order of the keys they lead to: subfolders end with `/`, which is why
+   * `a.b` comes before `a/`. Links are not names.
+   */
   readonly names: readonly string[];
+  /** When it had changed; `undefined` where another change could have the same time. */
+  readonly stampMs: number | undefined;
 }
+
+const noFolder: Folder = { names: [], stampMs: undefined };
 
 /** Sorted names of folders, the least recently used dropped first. */
 export class FolderCache {
@@ -20,20 +27,21 @@ export class FolderCache {
   #names = 0;
 
   /**
-   * Names in the folder that can be part of keys, in the order of the keys they lead to: subfolders end with
-   * `/`, which is why `a.b` comes before `a/`. Links are not names.
+   * The folder at `path`, which need not be there.
+   *
+   * @param passedMs - Its stamp where nothing in it is of interest as long as that holds; it is then not read.
    */
-  namesIn(path: string): readonly string[] {
+  folderAt(path: string, passedMs?: number): Folder {
     const stats = statSync(path || "/", { throwIfNoEntry: false });
-    if (stats === undefined) return [];
+    if (stats === undefined) return noFolder;
     // The time of modification can be set by hand, the time of change cannot.
     const modifiedMs = Math.max(stats.mtimeMs, stats.ctimeMs);
+    if (modifiedMs === passedMs) return noFolder;
     const cached = this.#folders.get(path);
     if (cached !== undefined) this.#drop(path, cached);
-    const isCurrent = cached?.modifiedMs === modifiedMs && cached.readMs - modifiedMs > clockTickMs;
-    const folder = isCurrent ? cached : { modifiedMs, readMs: Date.now(), names: readNames(path) };
+    const folder = cached?.stampMs === modifiedMs ? cached : readFolder(path, modifiedMs);
     this.#keep(path, folder);
-    return folder.names;
+    return folder;
   }
 
   #keep(path: string, folder: Folder): void {
@@ -49,6 +57,11 @@ export class FolderCache {
     this.#folders.delete(path);
     this.#names -= folder.names.length;
   }
+}
+
+function readFolder(path: string, modifiedMs: number): Folder {
+  const isSettled = Date.now() - modifiedMs > clockTickMs;
+  return { names: readNames(path), stampMs: isSettled ? modifiedMs : undefined };
 }
 
 function readNames(path: string): readonly string[] {

@@ -1,6 +1,7 @@
 import { maxKeyLength } from "../../key.js";
+import type { Place } from "./cursor.js";
 import { baseIsGone } from "./disk-error.js";
-import { FolderCache } from "./folder-cache.js";
+import { type Folder, FolderCache } from "./folder-cache.js";
 import { isVisibleFolder } from "./folders.js";
 import type { Layout } from "./layout.js";
 import { fingerprintOf } from "./record.js";
@@ -9,8 +10,8 @@ import { lstatIfThere } from "./whole-file.js";
 export interface ListJob {
   readonly prefix: string;
   readonly delimiter: "/" | undefined;
-  /** The last key or rolled-up prefix of the page before. */
-  readonly after: string;
+  /** Where the page before ended. */
+  readonly after: Place;
   readonly limit: number;
   readonly details: boolean;
 }
@@ -21,7 +22,7 @@ export type ListedFile = readonly [key: string, size?: number, modifiedMs?: numb
 export interface ListReply {
   readonly files: readonly ListedFile[];
   readonly prefixes: readonly string[];
-  readonly next: string | undefined;
+  readonly next: Place | undefined;
 }
 
 /** Walks a tree in the order of its keys, one page at a time, and reads no folder that the page does not touch. */
@@ -43,13 +44,18 @@ export class Lister {
 
   /** @param folder - empty, or a key's start that ends with `/`. */
   #walk(folder: string, page: Page): void {
-    const names = this.#cache.namesIn(this.#layout.body(folder).slice(0, -1));
+    const { names, stampMs } = this.#folderAt(folder, page.passedMs(folder));
     for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
       const key = folder + names[index];
       if (page.isBeyond(key)) return;
       if (!key.endsWith("/")) this.#visitFile(key, page);
       else if (page.wants(key)) this.#visitFolder(key, page);
     }
+    page.endFolder(folder + (names.at(-1) ?? ""), stampMs);
+  }
+
+  #folderAt(folder: string, passedMs?: number): Folder {
+    return this.#cache.folderAt(this.#layout.body(folder).slice(0, -1), passedMs);
   }
 
   #visitFile(key: string, page: Page): void {
@@ -70,8 +76,9 @@ export class Lister {
   }
 
   #holdsObject(folder: string): boolean {
-    const names = this.#cache.namesIn(this.#layout.body(folder).slice(0, -1));
-    return names.some((name) => !name.endsWith("/") || this.#holdsObject(folder + name));
+    return this.#folderAt(folder).names.some(
+      (name) => !name.endsWith("/") || this.#holdsObject(folder + name),
+    );
   }
 }
 
@@ -79,10 +86,10 @@ export class Lister {
 class Page {
   readonly files: ListedFile[] = [];
   readonly prefixes: string[] = [];
-  next: string | undefined;
+  next: Place | undefined;
   isFull = false;
   readonly #job: ListJob;
-  #last = "";
+  #end: Place = { last: "" };
 
   constructor(job: ListJob) {
     this.#job = job;
@@ -99,7 +106,7 @@ class Page {
   /** The name in `folder` where this page may begin at the earliest. */
   from(folder: string): string {
     const { prefix, after } = this.#job;
-    const [, earliest = ""] = [after, prefix].sort();
+    const [, earliest = ""] = [after.last, prefix].sort();
     if (!earliest.startsWith(folder)) return "";
     const rest = earliest.slice(folder.length);
     const slash = rest.indexOf("/");
@@ -115,11 +122,11 @@ class Page {
   wants(folder: string): boolean {
     const { prefix, after } = this.#job;
     if (!folder.startsWith(prefix) && !prefix.startsWith(folder)) return false;
-    return folder > after || after.startsWith(folder);
+    return folder > after.last || after.last.startsWith(folder);
   }
 
   isDue(key: string): boolean {
-    return key > this.#job.after && key.startsWith(this.#job.prefix);
+    return key > this.#job.after.last && key.startsWith(this.#job.prefix);
   }
 
   rollsUp(folder: string): boolean {
@@ -127,9 +134,15 @@ class Page {
     return delimiter !== undefined && folder.length > prefix.length && folder.startsWith(prefix);
   }
 
+  /** The stamp of a folder of which the pages before held everything, as long as it has that stamp. */
+  passedMs(folder: string): number | undefined {
+    const { last, endedMs } = this.#job.after;
+    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? endedMs : undefined;
+  }
+
   addFile(file: ListedFile): void {
     this.files.push(file);
-    this.#last = file[0];
+    this.#end = { last: file[0] };
   }
 
   addPrefix(folder: string): void {
@@ -138,13 +151,18 @@ class Page {
       return;
     }
     this.prefixes.push(folder);
-    this.#last = folder;
+    this.#end = { last: folder };
+  }
+
+  /** Everything in a folder has been seen. Its stamp spares the next page, should it begin here, to read it again. */
+  endFolder(lastKey: string, stampMs: number | undefined): void {
+    if (lastKey === this.#end.last) this.#end = { last: lastKey, endedMs: stampMs };
   }
 
   /** There is more than fits: the next page begins behind the last entry of this one. */
   overflow(): void {
     this.isFull = true;
-    this.next = this.#last;
+    this.next = this.#end;
   }
 }
 
