@@ -14,8 +14,8 @@ beforeAll(() => {
 });
 
 /** System calls of the program as lines, the descriptors with their paths, the base path as `BASE`. */
-async function trace(durability: string): Promise<string[]> {
-  const base = await realpath(await freshFolder());
+async function trace(durability: string, folder?: string): Promise<string[]> {
+  const base = await realpath(folder ?? (await freshFolder()));
   const output = join(base, "trace");
   const calls = "trace=fsync,fdatasync,rename,renameat,renameat2,link,unlink,mkdir,write";
   execFileSync("strace", [
@@ -78,9 +78,8 @@ describe("the order of system calls", () => {
       const renamed = new RegExp(`rename\\("BASE/.svc-infra/tmp/[^"]+", "BASE/${key}"`);
       const start = name === "small" ? 0 : find(lines, /acknowledged small/);
       const before = lines.slice(start, find(lines, renamed));
-      // These three are under way at once.
-      find(before, new RegExp(`fdatasync\\(\\d+<BASE/.svc-infra/pending/${pending}>`));
-      find(before, /fsync\(\d+<BASE\/.svc-infra\/pending>/);
+      // These two are under way at once.
+      find(before, /fdatasync\(\d+<BASE\/.svc-infra\/journal\//);
       find(before, /fsync\(\d+<BASE\/.svc-infra\/tmp\//);
       expectOrder(lines, [
         renamed,
@@ -90,6 +89,7 @@ describe("the order of system calls", () => {
       ]);
     }
     expectOrder(lines, [/fsync\(\d+<BASE\/new>/, /acknowledged small/]);
+    expectOrder(lines, [/fsync\(\d+<BASE\/.svc-infra\/journal>/, /acknowledged small/]);
   });
 
   it("syncs the folder of a removed object before the acknowledgement", async () => {
@@ -100,6 +100,17 @@ describe("the order of system calls", () => {
       /fsync\(\d+<BASE\/new\/folder>/,
       /unlink\("BASE\/.svc-infra\/meta\/new\/folder\/small.meta.json"/,
       /acknowledged removal/,
+    ]);
+  });
+
+  it("syncs sidecars and their folders before the journal of a process that has ended is removed", async () => {
+    const base = await freshFolder();
+    await trace("full", base);
+    expectOrder(await trace("full", base), [
+      /fdatasync\(\d+<BASE\/.svc-infra\/meta\/new\/large.meta.json>/,
+      /fsync\(\d+<BASE\/.svc-infra\/meta\/new>/,
+      /unlink\("BASE\/.svc-infra\/journal\//,
+      /acknowledged small/,
     ]);
   });
 

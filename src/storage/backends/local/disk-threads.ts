@@ -21,6 +21,7 @@ const groupOf: Readonly<Record<JobKind, ThreadGroup>> = {
   remove: writes,
   sweep: writes,
   putStreamed: writes,
+  checkpoint: longs,
   copy: longs,
   assemble: longs,
   list: lists,

@@ -15,12 +15,17 @@ export interface Holder {
 
 const loaded = randomBytes(12);
 
+const bootId = orNothing(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim());
+
 /** Names where a process id of ours means something. */
-export const thisHost: string = [
-  hostname(),
-  orNothing(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()),
-  orNothing(() => readlinkSync("/proc/self/ns/pid")),
-].join(" ");
+export const thisHost: string = [hostname(), bootId, orNothing(() => readlinkSync("/proc/self/ns/pid"))].join(
+  " ",
+);
+
+/** Whether a holder lived on this host, and since it was started the last time. */
+export function isOfThisBoot(holder: Holder): boolean {
+  return bootId !== undefined && holder.host === thisHost;
+}
 
 /** This process, working on the folder whose real path is `base`. */
 export function thisHolder(base: string): Holder {

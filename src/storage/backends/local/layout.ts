@@ -13,6 +13,7 @@ export class Layout {
   readonly own: string;
   readonly meta: string;
   readonly pendings: string;
+  readonly journals: string;
   readonly temps: string;
   readonly uploads: string;
   readonly secret: string;
@@ -22,6 +23,7 @@ export class Layout {
     this.own = `${this.base}/${reservedSegment}`;
     this.meta = `${this.own}/meta`;
     this.pendings = `${this.own}/pending`;
+    this.journals = `${this.own}/journal`;
     this.temps = `${this.own}/tmp`;
     this.uploads = `${this.own}/multipart`;
     this.secret = `${this.own}/secret`;
@@ -52,6 +54,10 @@ export class Layout {
     return `${this.pendings}/${key.replaceAll("/", "~")}`;
   }
 
+  journal(name: string): string {
+    return `${this.journals}/${name}`;
+  }
+
   temp(name: string): string {
     return `${this.temps}/${name}`;
   }
@@ -63,7 +69,7 @@ export class Layout {
 
   /** Folders that must be there before anything else works. */
   folders(): readonly string[] {
-    return [this.own, this.meta, this.pendings, this.temps, this.uploads];
+    return [this.own, this.meta, this.pendings, this.journals, this.temps, this.uploads];
   }
 }
 

@@ -32,9 +32,9 @@ export class Lock {
   #isOurs = true;
 
   /** @throws DiskError `busy` while another writer holds the key. */
-  constructor(store: Store, key: string) {
+  constructor(store: Store, key: string, judge: Judge = isLeftOver) {
     this.#path = store.layout.pending(key);
-    this.fd = create(store, this.#path);
+    this.fd = create(store, this.#path, judge);
   }
 
   /** Says who holds it and, in a record, what is being written. */
@@ -79,8 +79,8 @@ export function acquire(store: Store, key: string, text: string): void {
   }
 }
 
-function create(store: Store, path: string): number {
-  const fd = tryCreate(path) ?? (recoverIf(store, path, isLeftOver) ? tryCreate(path) : undefined);
+function create(store: Store, path: string, judge: Judge): number {
+  const fd = tryCreate(path) ?? (recoverIf(store, path, judge) ? tryCreate(path) : undefined);
   if (fd !== undefined) return fd;
   throw new DiskError("busy", "another writer holds the key");
 }
@@ -97,9 +97,11 @@ function tryCreate(path: string): number | undefined {
   }
 }
 
-type Judge = (holder: Holder, ageMs: number, store: Store) => boolean;
+/** Whether a lock that stands is nobody's any more. */
+export type Judge = (holder: Holder, ageMs: number, store: Store) => boolean;
 
-const isHolderGone: Judge = (holder, ageMs) => isGone(holder, ageMs, foreignStaleMs);
+/** For those who do not wait in the queue of the key's writers. */
+export const isHolderGone: Judge = (holder, ageMs) => isGone(holder, ageMs, foreignStaleMs);
 
 /** The queue of keys lets one writer of this process at a key, so its lock that stands there is not in use. */
 const isLeftOver: Judge = (holder, ageMs, store) =>

@@ -3,6 +3,7 @@ import { isBusy } from "./disk-error.js";
 import type { Answer, DiskThreads, JobOptions } from "./disk-threads.js";
 import type { JobKind, JobKinds } from "./jobs.js";
 import { KeyQueue } from "./key-queue.js";
+import { PeriodicCheckpoint } from "./periodic-checkpoint.js";
 import type { Store } from "./store.js";
 
 /** How long a write waits for writers of other processes, in milliseconds. */
@@ -19,10 +20,13 @@ type Change = "putBytes" | "putStreamed" | "copy" | "assemble" | "remove";
 export class OpenStore {
   readonly store: Store;
   readonly threads: DiskThreads;
+  readonly #checkpoint: PeriodicCheckpoint | undefined;
 
   constructor(store: Store, threads: DiskThreads) {
     this.store = store;
     this.threads = threads;
+    const { layout, namePrefix, sync } = store;
+    if (sync.isDurable) this.#checkpoint = new PeriodicCheckpoint(threads, layout.journals, namePrefix);
   }
 
   /** Runs a job that changes a key; one at a time, and again while another process is at it. */
@@ -53,6 +57,7 @@ export class OpenStore {
 
   /** Lets running jobs end. */
   async close(): Promise<void> {
+    this.#checkpoint?.stop();
     await this.threads.close();
   }
 

@@ -4,6 +4,7 @@ import { DiskError, errnoOf } from "./disk-error.js";
 import { statIfThere } from "./find.js";
 import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "./folders.js";
 import type { JobState } from "./job-state.js";
+import type { JournalEntry } from "./journal-writer.js";
 import { folderOf } from "./layout.js";
 import { Lock, releaseAsSidecar } from "./lock.js";
 import { fillStamp, recordOf } from "./record.js";
@@ -50,20 +51,37 @@ export async function publishAll(
  * object stands, after it the new one with its record. The record is durable before, so whoever comes after a crash
  * can tell on which side of that instant it happened.
  *
- * Yields what must be durable before it goes on. A folder is synced once for all that was done in it.
+ * Yields what must be durable before it goes on: bodies and a journal of their records, and then folders, each
+ * synced once for all that was done in it.
  */
 function* publishing(store: Store, writes: readonly Publishing[]): Generator<() => SyncTask[], void> {
   each(writes, begin);
   together(writes, () => checkOwnFolders(store.layout));
   each(writes, lock);
-  yield () => [
-    ...writes.flatMap((write) => write.filesToSync()),
-    folderToSync(store.layout.pendings, writes),
-  ];
-  each(writes, place);
-  // Before the pending records go: else a power failure could leave an old body beside the new record.
-  yield () => foldersOf(writes);
-  each(writes, settle);
+  const noted = store.sync.isDurable ? note(store, writes) : undefined;
+  try {
+    yield () => [...writes.flatMap((write) => write.bodyToSync()), ...toSync(noted, writes)];
+    each(writes, place);
+    // Before the pending records go: else a power failure could leave an old body beside the new record.
+    yield () => foldersOf(writes);
+    each(writes, settle);
+  } finally {
+    noted?.end();
+  }
+}
+
+function note(store: Store, writes: readonly Publishing[]): JournalEntry | undefined {
+  const locked = writes.filter((write) => !write.isFailed);
+  try {
+    return locked.length === 0 ? undefined : store.journal.append(locked.map(({ record }) => record));
+  } catch (error) {
+    for (const write of locked) write.fail(error);
+    return undefined;
+  }
+}
+
+function toSync(noted: JournalEntry | undefined, writes: readonly Publishing[]): SyncTask[] {
+  return noted === undefined ? [] : [{ what: { content: noted.fd }, fail: failing(writes) }];
 }
 
 const begin = (write: Publishing) => write.begin();
@@ -91,19 +109,16 @@ function together(writes: readonly Publishing[], step: () => void): void {
 }
 
 function foldersOf(writes: readonly Publishing[]): SyncTask[] {
-  return [...new Set(writes.map(({ folder }) => folder))].map((folder) =>
-    folderToSync(
-      folder,
-      writes.filter((write) => write.folder === folder),
-    ),
-  );
+  return [...new Set(writes.map(({ folder }) => folder))].map((folder) => ({
+    what: { folder },
+    fail: failing(writes.filter((write) => write.folder === folder)),
+  }));
 }
 
-function folderToSync(folder: string, writes: readonly Publishing[]): SyncTask {
-  const fail = (error: unknown) => {
+function failing(writes: readonly Publishing[]): (error: unknown) => void {
+  return (error) => {
     for (const write of writes) write.fail(error);
   };
-  return { what: { folder }, fail };
 }
 
 /** One write on its way. A step that fails undoes what the steps before it did, and no other step follows. */
@@ -168,14 +183,14 @@ class Publishing {
     lock.write(record);
   }
 
-  /** The body with its date, and the record. */
-  filesToSync(): readonly SyncTask[] {
-    if (this.#lock === undefined) return [];
-    const fail = (error: unknown) => this.fail(error);
-    return [
-      { what: { file: this.#fd }, fail },
-      { what: { content: this.#lock.fd }, fail },
-    ];
+  /** What the lock says now. */
+  get record(): Uint8Array {
+    return this.#publication.record;
+  }
+
+  /** With its date. */
+  bodyToSync(): readonly SyncTask[] {
+    return this.isFailed ? [] : [{ what: { file: this.#fd }, fail: (error) => this.fail(error) }];
   }
 
   #checkConditions(old: Stats | undefined): void {

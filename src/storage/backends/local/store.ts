@@ -1,4 +1,5 @@
 import type { Holder } from "./holder.js";
+import { JournalWriter } from "./journal-writer.js";
 import { Layout } from "./layout.js";
 import { Stamps } from "./stamps.js";
 import { Stopwatch } from "./stopwatch.js";
@@ -22,21 +23,29 @@ export class Store {
   /** Runs while a thread waits for the disk. */
   readonly stopwatch: Stopwatch = new Stopwatch();
   readonly sync: Sync;
+  readonly journal: JournalWriter;
   readonly stamps: Stamps = new Stamps();
   /** JSON of the holder, as every record has it. */
   readonly holderText: string;
-  readonly #tempPrefix: string;
+  /** How the names of its temporary files and journals begin. */
+  readonly namePrefix: string;
 
   constructor(settings: StoreSettings) {
     this.layout = new Layout(settings.base);
     this.holder = settings.holder;
     this.holderText = JSON.stringify(settings.holder);
     this.sync = new Sync(settings.isDurable, this.stopwatch);
-    this.#tempPrefix = tempPrefix(settings.holder);
+    this.namePrefix = tempPrefix(settings.holder);
+    const syncFolder = (path: string) => this.sync.folder(path);
+    this.journal = new JournalWriter(this.layout, () => this.#newName(), syncFolder);
   }
 
   /** Path of a temporary file that nobody else uses. */
   newTemp(): string {
-    return this.layout.temp(this.#tempPrefix + randomToken());
+    return this.layout.temp(this.#newName());
+  }
+
+  #newName(): string {
+    return this.namePrefix + randomToken();
   }
 }

@@ -1,5 +1,7 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { checkpoint, restoreLost } from "./checkpoint.js";
 import { isGone } from "./holder.js";
+import type { JobState } from "./job-state.js";
 import { recoverIfStale } from "./lock.js";
 import type { Store } from "./store.js";
 import { ownerOfTemp } from "./temp-name.js";
@@ -10,11 +12,15 @@ const uploadStaleMs = 7 * 24 * 60 * 60 * 1000;
 const claimStaleMs = 10_000;
 /** A slow upload from another host may be silent for long, and nobody can ask whether it goes on. */
 const foreignTempStaleMs = 24 * 60 * 60 * 1000;
+/** Journals of some hundred records are settled while the store is opened, larger ones when there is time. */
+const maxJournalBytes = 64 * 1024;
 
-/** Clears away what dead processes left: half-done commits, temporary files, forgotten uploads. */
-export function sweep(store: Store): void {
+/** Clears away what dead processes left: half-done commits, journals, temporary files, forgotten uploads. */
+export function sweep(store: Store, state: JobState): void {
   const { pendings, temps, uploads } = store.layout;
   for (const name of readdirSync(pendings)) sweepPending(store, `${pendings}/${name}`);
+  restoreLost(store);
+  checkpoint(store, state, maxJournalBytes);
   for (const name of readdirSync(temps)) sweepTemp(`${temps}/${name}`, name);
   for (const name of readdirSync(uploads)) sweepUpload(`${uploads}/${name}`);
 }

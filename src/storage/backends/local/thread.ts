@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { assemble } from "./assemble.js";
+import { checkpoint } from "./checkpoint.js";
 import { copyObject } from "./copy.js";
 import { sendError } from "./disk-error.js";
 import { statObject } from "./find.js";
@@ -62,7 +63,8 @@ function run({ store, lister }: Place, { sent, state, room }: Task): JobKinds[Jo
   if (kind === "copy") return copyObject(store, { ...job, state });
   if (kind === "assemble") return assemble(store, { ...job, state });
   if (kind === "list") return lister.list(job);
-  sweep(store);
+  if (kind === "sweep") sweep(store, state);
+  else checkpoint(store, state);
   return undefined;
 }
 

@@ -1,0 +1,124 @@
+import { closeSync, readFileSync } from "node:fs";
+import { DiskError } from "./disk-error.js";
+import type { JobState } from "./job-state.js";
+import { journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
+import { folderOf } from "./layout.js";
+import { isHolderGone, Lock, releaseAsSidecar } from "./lock.js";
+import { belongsTogether, fingerprintOf, type ObjectRecord, parsePending } from "./record.js";
+import type { Store } from "./store.js";
+import { discard, lstatIfThere, openIfThere, readSmall } from "./whole-file.js";
+
+const maxAttempts = 8;
+
+/**
+ * Makes the sidecars durable whose records stand in journals that nobody adds to any more, and removes those. The
+ * state calls it off between two records; what is left is done the next time.
+ *
+ * @param maxBytes - larger journals are left alone.
+ */
+export function checkpoint(store: Store, state: JobState, maxBytes: number = Number.POSITIVE_INFINITY): void {
+  if (!store.sync.isDurable) return;
+  for (const { path, size, isOver } of journalsIn(store.layout)) {
+    if (isOver && size <= maxBytes) quietly(() => settleJournal(store, path, state));
+  }
+}
+
+/** Gives objects their records back whose sidecars were lost with the power. */
+export function restoreLost(store: Store): void {
+  for (const { path, isForeign } of journalsIn(store.layout)) {
+    if (!isForeign) continue;
+    for (const noted of recordsIn(path)) {
+      quietly(() => {
+        if (isLost(store, noted)) restore(store, noted);
+      });
+    }
+  }
+}
+
+/** A full disk, say, shall not keep a store from being opened. */
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // The journal stays, and with it what is left to do.
+  }
+}
+
+function settleJournal(store: Store, path: string, state: JobState): void {
+  const folders = new Set<string>();
+  for (const noted of recordsIn(path)) {
+    state.checkWanted();
+    const folder = keep(store, noted);
+    if (folder !== undefined) folders.add(folder);
+  }
+  for (const folder of folders) store.sync.folder(folder);
+  discard(path);
+}
+
+/** Makes a record durable where it stands, and says which folder has to be synced for that, too. */
+function keep(store: Store, noted: NotedRecord): string | undefined {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    if (!isThere(store, noted)) return undefined;
+    const place = placesOf(store, noted).find((path) => syncRecord(store, path, noted.record));
+    if (place !== undefined) return folderOf(place);
+    restore(store, noted);
+  }
+  throw new DiskError("busy", "the record changes faster than it can be made durable");
+}
+
+/** Whether the body that a record was written with has not been replaced or removed since. */
+function isThere(store: Store, { key, record }: NotedRecord): boolean {
+  const stats = lstatIfThere(store.layout.body(key));
+  return stats?.isFile() === true && belongsTogether(record, fingerprintOf(stats));
+}
+
+/** False when the record does not stand there whole. */
+function syncRecord({ sync }: Store, path: string, record: ObjectRecord): boolean {
+  const fd = openIfThere(path);
+  if (fd === undefined) return false;
+  try {
+    if (!isWhole(readFileSync(fd, "utf8"), record)) return false;
+    sync.content(fd);
+    return true;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isWhole(text: string | undefined, record: ObjectRecord): boolean {
+  const found = text === undefined ? undefined : parsePending(text)?.record;
+  return found !== undefined && belongsTogether(found, record);
+}
+
+/** Whether there is a body without the record that it was written with. */
+function isLost(store: Store, noted: NotedRecord): boolean {
+  if (!isThere(store, noted)) return false;
+  const [sidecar, pending] = placesOf(store, noted);
+  // A writer may turn pending into sidecar between two looks.
+  return ![sidecar, pending, sidecar].some((path) => isWhole(readSmall(path), noted.record));
+}
+
+/** Where a record can be: as a sidecar, or while its write is not quite over. */
+function placesOf({ layout }: Store, { key }: NotedRecord): readonly [sidecar: string, pending: string] {
+  return [layout.sidecar(key), layout.pending(key)];
+}
+
+/** Under the lock of the key, as a writer does it. */
+function restore(store: Store, noted: NotedRecord): void {
+  const lock = new Lock(store, noted.key, isHolderGone);
+  try {
+    if (isLost(store, noted)) writeAgain(store, lock, noted);
+    else lock.release();
+  } catch (error) {
+    lock.release();
+    throw error;
+  } finally {
+    lock.close();
+  }
+}
+
+function writeAgain(store: Store, lock: Lock, { key, text }: NotedRecord): void {
+  lock.write(Buffer.from(text));
+  store.sync.content(lock.fd);
+  releaseAsSidecar(store, key);
+}

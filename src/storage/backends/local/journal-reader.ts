@@ -1,0 +1,53 @@
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { isGone, isOfThisBoot } from "./holder.js";
+import { isFull, ownerOfJournal } from "./journal-name.js";
+import type { Layout } from "./layout.js";
+import { type ObjectRecord, parsePending } from "./record.js";
+
+/** By then Linux has written sidecars back by itself (`vm.dirty_expire_centisecs`, 30 s), and to sync them takes little. */
+const writtenBackMs = 40_000;
+/** Age at which a journal of another host, or of this one before it started anew, is given up. */
+const foreignStaleMs = 24 * 60 * 60 * 1000;
+
+/** A journal that was found. */
+export interface Journal {
+  readonly path: string;
+  readonly size: number;
+  /** Its process lived on another host, or on this one before the power may have failed. */
+  readonly isForeign: boolean;
+  /** Nobody adds to it any more. */
+  readonly isOver: boolean;
+}
+
+/** A record as a journal has it. */
+export interface NotedRecord {
+  readonly key: string;
+  readonly record: ObjectRecord;
+  readonly text: string;
+}
+
+/** The journals of a store, whosever they are. */
+export function journalsIn({ journals }: Layout): Journal[] {
+  return readdirSync(journals).flatMap((name) => describe(`${journals}/${name}`, name) ?? []);
+}
+
+function describe(path: string, name: string): Journal | undefined {
+  const owner = ownerOfJournal(name);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (owner === undefined || !stats?.isFile()) return undefined;
+  const ageMs = Date.now() - stats.mtimeMs;
+  const isOver = isGone(owner, ageMs, foreignStaleMs) || (isFull(name) && ageMs > writtenBackMs);
+  return { path, size: stats.size, isForeign: !isOfThisBoot(owner), isOver };
+}
+
+/** Lines that were torn when the power failed are passed over: none of their writes was acknowledged. */
+export function recordsIn(path: string): NotedRecord[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .flatMap((text) => parse(text) ?? []);
+}
+
+function parse(text: string): NotedRecord | undefined {
+  const pending = parsePending(text);
+  return pending?.record && { key: pending.key, record: pending.record, text };
+}

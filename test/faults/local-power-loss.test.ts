@@ -1,0 +1,202 @@
+import { spawnSync } from "node:child_process";
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  truncate,
+  utimes,
+} from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkpoint } from "#dist/storage/backends/local/checkpoint.js";
+import { thisHolder } from "#dist/storage/backends/local/holder.js";
+import { jobStatesIn, newJobStates } from "#dist/storage/backends/local/job-state.js";
+import { Store } from "#dist/storage/backends/local/store.js";
+import { freshFolder, freshStorage, outcomeOf, storageOn, textOf } from "../storage/local/fresh-store.js";
+
+/** A process that is certainly gone. */
+const deadPid = spawnSync(process.execPath, ["--version"]).pid;
+const described = { contentType: "text/x-power", metadata: { owner: "u1" } };
+
+const journalsOf = (base: string) => readdir(join(base, ".svc-infra/journal"));
+const sidecarOf = (base: string, key: string) => join(base, ".svc-infra/meta", `${key}.meta.json`);
+
+/** As if the machine had started anew since: no process of the old boot is known here. */
+async function loseBoot(base: string): Promise<void> {
+  await renameJournals(base, (name) => name.replace(/^[0-9a-f]{12}/, "0".repeat(12)));
+}
+
+async function renameJournals(base: string, rewrite: (name: string) => string): Promise<void> {
+  const folder = join(base, ".svc-infra/journal");
+  for (const name of await readdir(folder)) await rename(join(folder, name), join(folder, rewrite(name)));
+}
+
+/** A folder in which a durable store has put `small`, `twice`, `large` and `deep/copy`, and removed `gone`. */
+async function written(): Promise<string> {
+  const { base, storage } = await freshStorage({ durability: "full" });
+  await storage.put("twice", "first", { metadata: { owner: "nobody" } });
+  const puts = ["small", "twice", "gone"].map((key) => storage.put(key, key, described));
+  await Promise.all(puts);
+  await storage.put("large", Buffer.alloc(300_000, "large"), described);
+  await storage.copy("large", "deep/copy");
+  await storage.delete("gone");
+  await storage.close();
+  return base;
+}
+
+const keys = ["small", "twice", "large", "deep/copy"];
+
+/** Each object as it was described, from a store that has just been opened. */
+async function expectDescribed(base: string): Promise<void> {
+  const storage = storageOn(base, { durability: "full" });
+  for (const key of keys) {
+    expect(await storage.getMetadata(key), key).toMatchObject(described);
+    expect(await outcomeOf(storage.get(key)), key).toBe("done");
+    expect(JSON.parse(await readFile(sidecarOf(base, key), "utf8"))).toMatchObject(described);
+  }
+  expect(await storage.exists("gone")).toBe(false);
+  expect(await readdir(join(base, ".svc-infra/pending"))).toEqual([]);
+  await storage.close();
+}
+
+describe("when the power fails before sidecars were written back", () => {
+  it.each([
+    ["are empty", (path: string) => truncate(path)],
+    ["are cut off", (path: string) => truncate(path, 60)],
+    ["are missing", (path: string) => rm(path)],
+  ])("acknowledged objects keep their metadata: sidecars %s", async (_how, lose) => {
+    const base = await written();
+    await loseBoot(base);
+    for (const key of keys) await lose(sidecarOf(base, key));
+    await expectDescribed(base);
+  });
+
+  it("the whole metadata folder may be lost, and a lock be left that was never written", async () => {
+    const base = await written();
+    await loseBoot(base);
+    await rm(join(base, ".svc-infra/meta"), { recursive: true });
+    const pending = join(base, ".svc-infra/pending/small");
+    await appendFile(pending, "");
+    const past = new Date(Date.now() - 10_000);
+    await utimes(pending, past, past);
+    await expectDescribed(base);
+  });
+
+  it("a line that was torn, or is of another kind, leaves the others as they are", async () => {
+    const base = await written();
+    await loseBoot(base);
+    const [name = ""] = await journalsOf(base);
+    const journal = join(base, ".svc-infra/journal", name);
+    const text = await readFile(journal, "utf8");
+    await truncate(journal, 0);
+    await appendFile(journal, `{"stampUs":\0\0\0\n{"format":2}\n[]\n${text}\n${text.slice(0, 40)}`);
+    for (const key of keys) await rm(sidecarOf(base, key));
+    await expectDescribed(base);
+  });
+
+  it("an object that was written again keeps the newer record", async () => {
+    const base = await written();
+    await loseBoot(base);
+    for (const name of await journalsOf(base)) {
+      const journal = join(base, ".svc-infra/journal", name);
+      const older = (await readFile(journal, "utf8")).split("\n").filter((line) => line.includes("nobody"));
+      await truncate(journal, 0);
+      await appendFile(journal, older.join("\n"));
+    }
+    await expectDescribed(base);
+  });
+
+  it("a body that another one replaced by hand is not given the old record", async () => {
+    const base = await written();
+    await loseBoot(base);
+    await rm(sidecarOf(base, "small"));
+    await rm(join(base, "small"));
+    await appendFile(join(base, "small"), "by hand");
+    const storage = storageOn(base, { durability: "full" });
+    expect((await storage.getMetadata("small")).metadata).toEqual({});
+    expect(await textOf(storage.get("small"))).toBe("by hand");
+  });
+});
+
+describe("journals", () => {
+  it("are written where writes are to be durable, and nowhere else", async () => {
+    const { base, storage } = await freshStorage({ durability: "fast" });
+    await storage.put("a", "content");
+    expect(await journalsOf(base)).toEqual([]);
+    expect(await journalsOf(await written())).not.toEqual([]);
+  });
+
+  it("of a dead process go when the store is opened, those of a living one stay", async () => {
+    const base = await written();
+    const before = await journalsOf(base);
+    await storageOn(base, { durability: "full" }).check();
+    expect(await journalsOf(base)).toEqual(before);
+    await renameJournals(base, (name) => name.replace(/-\d+-/, `-${deadPid}-`));
+    await storageOn(base, { durability: "fast" }).check();
+    expect((await journalsOf(base)).length).toBe(before.length);
+    await storageOn(base, { durability: "full" }).check();
+    expect(await journalsOf(base)).toEqual([]);
+  });
+
+  it("of a host that may live stay for a day", async () => {
+    const base = await written();
+    await loseBoot(base);
+    await storageOn(base, { durability: "full" }).check();
+    expect(await journalsOf(base)).not.toEqual([]);
+    const past = new Date(Date.now() - 25 * 60 * 60 * 1000);
+    for (const name of await journalsOf(base))
+      await utimes(join(base, ".svc-infra/journal", name), past, past);
+    await storageOn(base, { durability: "full" }).check();
+    expect(await journalsOf(base)).toEqual([]);
+  });
+});
+
+describe("a checkpoint", () => {
+  const [state] = jobStatesIn(newJobStates());
+
+  /** A durable store, as a thread has it. */
+  async function openedStore(): Promise<{ readonly base: string; readonly store: Store }> {
+    const base = await realpath(await freshFolder());
+    await storageOn(base).check();
+    return { base, store: new Store({ base, holder: thisHolder(base), isDurable: true, id: base }) };
+  }
+
+  async function checkpointed(base: string, store: Store, ageMs: number): Promise<string[]> {
+    const past = new Date(Date.now() - ageMs);
+    for (const name of await journalsOf(base))
+      await utimes(join(base, ".svc-infra/journal", name), past, past);
+    if (state !== undefined) checkpoint(store, state);
+    return journalsOf(base);
+  }
+
+  it("takes a journal of a living process when that has begun another one, and all writes in it have ended", async () => {
+    const { base, store } = await openedStore();
+    const large = Buffer.alloc(5 * 1024 * 1024, " ");
+    const first = store.journal.append([large]);
+    expect(await checkpointed(base, store, 60_000)).toHaveLength(1);
+    const second = store.journal.append([large]);
+    expect(await checkpointed(base, store, 60_000)).toHaveLength(2);
+    first.end();
+    expect(await checkpointed(base, store, 10_000)).toHaveLength(2);
+    const [left, ...others] = await checkpointed(base, store, 60_000);
+    expect(left).not.toContain(".full");
+    expect(others).toEqual([]);
+    second.end();
+  });
+
+  it("leaves a journal whose records it could not make durable", async () => {
+    const base = await written();
+    await renameJournals(base, (name) => name.replace(/-\d+-/, `-${deadPid}-`));
+    await rm(sidecarOf(base, "small"));
+    await mkdir(sidecarOf(base, "small"));
+    await storageOn(base, { durability: "full" }).check();
+    expect(await journalsOf(base)).toHaveLength(1);
+    await rm(sidecarOf(base, "small"), { recursive: true });
+    await expectDescribed(base);
+    expect(await journalsOf(base)).toEqual([]);
+  });
+});
