@@ -11,7 +11,7 @@ import {
   utimes,
 } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { checkpoint } from "#dist/storage/backends/local/checkpoint.js";
 import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { jobStatesIn, newJobStates } from "#dist/storage/backends/local/job-state.js";
@@ -186,6 +186,19 @@ describe("a checkpoint", () => {
     expect(left).not.toContain(".full");
     expect(others).toEqual([]);
     second.end();
+  });
+
+  it("of what is too much when the store is opened is made half a minute later", async () => {
+    const base = await written();
+    await renameJournals(base, (name) => name.replace(/-\d+-/, `-${deadPid}-`));
+    const [name = ""] = await journalsOf(base);
+    await appendFile(join(base, ".svc-infra/journal", name), `\n${" ".repeat(100_000)}`);
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    await storageOn(base, { durability: "full" }).check();
+    expect(await journalsOf(base)).toEqual([name]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    await vi.waitFor(async () => expect(await journalsOf(base)).toEqual([]), { timeout: 5000 });
   });
 
   it("leaves a journal whose records it could not make durable", async () => {
