@@ -3,6 +3,11 @@ import { DiskError } from "./disk-error.js";
 
 /** Bytes of one read; the next one runs while the consumer works on the last. */
 const readBytes = 512 * 1024;
+/**
+ * Memory of a piece for each byte read into it. V8 looks for pieces that nobody holds any more when it has given away
+ * so much (32 MiB in Node 20), touched or not; the half that is never touched costs nothing and makes it look sooner.
+ */
+const roomPerByte = 2;
 
 /** Closes what a caller opened and dropped without a word. */
 const forgotten = new FinalizationRegistry<Handle>((handle) => handle.release());
@@ -22,14 +27,14 @@ class Handle {
   read(position: number, length: number): Promise<Uint8Array> {
     if (this.#isReleased) return Promise.reject(new DiskError("aborted", "the body was closed"));
     this.#reads++;
-    const piece = Buffer.allocUnsafeSlow(length);
+    const room = Buffer.allocUnsafeSlow(length * roomPerByte);
     return new Promise((resolve, reject) => {
-      read(this.fd, piece, 0, length, position, (error, count) => {
+      read(this.fd, room, 0, length, position, (error, count) => {
         this.#reads--;
         this.#closeIfUnused();
         if (error) reject(error);
         else if (count === 0) reject(new DiskError("corrupt", "the file became shorter while it was read"));
-        else resolve(count === length ? piece : piece.subarray(0, count));
+        else resolve(room.subarray(0, count));
       });
     });
   }
