@@ -38,32 +38,33 @@ function canMount(): boolean {
 describe("a full disk", () => {
   const isMountable = canMount();
 
-  it(`keeps the old object and gives the space back${isMountable ? "" : ` (${whyNotMounted})`}`, async ({
-    skip,
-  }) => {
-    if (!isMountable) skip(whyNotMounted);
-    const base = await tinyDisk();
-    const storage = storageOn(base);
-    await storage.put("a", "old", { metadata: { generation: "old" } });
-    async function* large() {
-      for (let piece = 0; piece < 40; piece++) yield Buffer.alloc(64 * 1024, 1);
-    }
-    expect(await outcomeOf(storage.put("a", large()))).toBe("quota_exceeded");
-    expect(await outcomeOf(storage.put("b", Buffer.alloc(3_000_000)))).toBe("quota_exceeded");
-    for (let index = 0; index < 40; index++)
-      await outcomeOf(storage.put(`fill/${index}`, Buffer.alloc(60_000)));
-    expect(await outcomeOf(storage.put("a", Buffer.alloc(60_000)))).toBe("quota_exceeded");
-    expect(await outcomeOf(storage.copy("fill/1", "copied"))).toBe("quota_exceeded");
-    expect(await textOf(storage.get("a"))).toBe("old");
-    expect((await storage.getMetadata("a")).metadata).toEqual({ generation: "old" });
-    for (const folder of ["tmp", "pending"])
-      expect(await readdir(join(base, ".svc-infra", folder))).toEqual([]);
-    fillUp(join(base, "last-page"));
-    expect(await storage.delete("fill/0")).toBe(true);
-    expect(await storage.delete("fill/1")).toBe(true);
-    expect(await storage.exists("fill/0")).toBe(false);
-    expect(await outcomeOf(storage.put("a", "new"))).toBe("done");
-  });
+  it.for(["fast", "full"] as const)(
+    `keeps the old object and gives the space back, durability %s${isMountable ? "" : ` (${whyNotMounted})`}`,
+    async (durability, { skip }) => {
+      if (!isMountable) skip(whyNotMounted);
+      const base = await tinyDisk();
+      const storage = storageOn(base, { durability });
+      await storage.put("a", "old", { metadata: { generation: "old" } });
+      async function* large() {
+        for (let piece = 0; piece < 40; piece++) yield Buffer.alloc(64 * 1024, 1);
+      }
+      expect(await outcomeOf(storage.put("a", large()))).toBe("quota_exceeded");
+      expect(await outcomeOf(storage.put("b", Buffer.alloc(3_000_000)))).toBe("quota_exceeded");
+      for (let index = 0; index < 40; index++)
+        await outcomeOf(storage.put(`fill/${index}`, Buffer.alloc(60_000)));
+      expect(await outcomeOf(storage.put("a", Buffer.alloc(60_000)))).toBe("quota_exceeded");
+      expect(await outcomeOf(storage.copy("fill/1", "copied"))).toBe("quota_exceeded");
+      expect(await textOf(storage.get("a"))).toBe("old");
+      expect((await storage.getMetadata("a")).metadata).toEqual({ generation: "old" });
+      for (const folder of ["tmp", "pending"])
+        expect(await readdir(join(base, ".svc-infra", folder))).toEqual([]);
+      fillUp(join(base, "last-page"));
+      expect(await storage.delete("fill/0")).toBe(true);
+      expect(await storage.delete("fill/1")).toBe(true);
+      expect(await storage.exists("fill/0")).toBe(false);
+      expect(await outcomeOf(storage.put("a", "new"))).toBe("done");
+    },
+  );
 });
 
 describe("a folder that belongs to someone else", () => {

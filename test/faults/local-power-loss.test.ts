@@ -130,6 +130,22 @@ describe("journals", () => {
     expect(await journalsOf(await written())).not.toEqual([]);
   });
 
+  it("are needed: a write whose record cannot be noted fails, and the old object stays", async () => {
+    const { base, storage } = await freshStorage({ durability: "full" });
+    await storageOn(base).put("a", "old");
+    const folder = join(base, ".svc-infra/journal");
+    await storage.check();
+    await rm(folder, { recursive: true });
+    await appendFile(folder, "");
+    for (const content of ["new", Buffer.alloc(300_000)])
+      expect(await outcomeOf(storage.put("a", content))).not.toBe("done");
+    expect(await textOf(storage.get("a"))).toBe("old");
+    expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
+    expect(await readdir(join(base, ".svc-infra/pending"))).toEqual([]);
+    await rm(folder);
+    expect(await outcomeOf(storage.put("a", "new"))).toBe("done");
+  });
+
   it("of a dead process go when the store is opened, those of a living one stay", async () => {
     const base = await written();
     const before = await journalsOf(base);
@@ -142,12 +158,12 @@ describe("journals", () => {
     expect(await journalsOf(base)).toEqual([]);
   });
 
-  it("of a host that may live stay for a day", async () => {
+  it("of a host that may live stay for an hour", async () => {
     const base = await written();
     await loseBoot(base);
     await storageOn(base, { durability: "full" }).check();
     expect(await journalsOf(base)).not.toEqual([]);
-    const past = new Date(Date.now() - 25 * 60 * 60 * 1000);
+    const past = new Date(Date.now() - 61 * 60 * 1000);
     for (const name of await journalsOf(base))
       await utimes(join(base, ".svc-infra/journal", name), past, past);
     await storageOn(base, { durability: "full" }).check();

@@ -1,13 +1,14 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { isGone, isOfThisBoot } from "./holder.js";
 import { isFull, ownerOfJournal } from "./journal-name.js";
+import { maxJournalMs } from "./journal-writer.js";
 import type { Layout } from "./layout.js";
 import { type ObjectRecord, parsePending } from "./record.js";
 
 /** By then Linux has written sidecars back by itself (`vm.dirty_expire_centisecs`, 30 s), and to sync them takes little. */
 const writtenBackMs = 40_000;
-/** Age at which a journal of another host, or of this one before it started anew, is given up. */
-const foreignStaleMs = 24 * 60 * 60 * 1000;
+/** Time without a new line after which a journal is over wherever its process lives: far beyond {@link maxJournalMs}. */
+const foreignStaleMs = 6 * maxJournalMs;
 
 /** A journal that was found. */
 export interface Journal {

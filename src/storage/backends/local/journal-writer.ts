@@ -6,6 +6,8 @@ import { createFlags, fileMode, folderMode, writeAll } from "./whole-file.js";
 
 /** Some ten thousand records, which are replayed at once. */
 const maxBytes = 4 * 1024 * 1024;
+/** Milliseconds for which a journal is added to. */
+export const maxJournalMs: number = 10 * 60 * 1000;
 const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
 const newline = Buffer.from("\n");
 
@@ -20,6 +22,7 @@ export interface JournalEntry {
 /** A file of records, and how many of its writes have not ended. */
 interface Journal {
   readonly path: string;
+  readonly startMs: number;
   bytes: number;
   writes: number;
 }
@@ -59,7 +62,7 @@ export class JournalWriter {
 
   #open(): { readonly journal: Journal; readonly fd: number } {
     const journal = this.#current;
-    if (journal !== undefined && journal.bytes < maxBytes) {
+    if (journal !== undefined && !isFull(journal)) {
       const fd = openAgain(journal.path);
       if (fd !== undefined) return { journal, fd };
     }
@@ -71,9 +74,10 @@ export class JournalWriter {
   #create(): { readonly journal: Journal; readonly fd: number } {
     const path = this.#layout.journal(this.#newName());
     mkdirSync(folderOf(path), { recursive: true, mode: folderMode });
-    const fd = openSync(path, createFlags, fileMode);
+    closeSync(openSync(path, createFlags, fileMode));
     this.#syncFolder(folderOf(path));
-    this.#current = { path, bytes: 0, writes: 0 };
+    const fd = openSync(path, appendFlags);
+    this.#current = { path, startMs: performance.now(), bytes: 0, writes: 0 };
     return { journal: this.#current, fd };
   }
 
@@ -82,6 +86,10 @@ export class JournalWriter {
     journal.writes--;
     if (journal !== this.#current) closeIfDone(journal);
   }
+}
+
+function isFull({ startMs, bytes }: Journal): boolean {
+  return bytes >= maxBytes || performance.now() - startMs > maxJournalMs;
 }
 
 /** A record whose write is still under way is not where a checkpoint would look for it. */
