@@ -65,6 +65,21 @@ describe("a full disk", () => {
       expect(await outcomeOf(storage.put("a", "new"))).toBe("done");
     },
   );
+
+  it(`is told at once, although the source hangs${isMountable ? "" : ` (${whyNotMounted})`}`, async ({
+    skip,
+  }) => {
+    if (!isMountable) skip(whyNotMounted);
+    const base = await tinyDisk();
+    const storage = storageOn(base);
+    async function* hanging() {
+      // No more than it takes to fill the disk and to let go of the piece that is withheld.
+      for (let piece = 0; piece < 19; piece++) yield Buffer.alloc(64 * 1024, 1);
+      await new Promise(() => undefined);
+    }
+    expect(await outcomeOf(storage.put("a", hanging()))).toBe("quota_exceeded");
+    expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
+  });
 });
 
 describe("a folder that belongs to someone else", () => {

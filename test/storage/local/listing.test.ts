@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { writeCursor } from "../../../src/storage/backends/local/cursor.js";
+import { writeCursor } from "#dist/storage/backends/local/cursor.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const keys = [
