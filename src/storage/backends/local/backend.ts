@@ -57,6 +57,9 @@ export interface LocalBackendOptions {
   readonly durability?: Durability;
 }
 
+/** Bytes that the text of an ordinary record takes. */
+const recordRoom = 2 * 1024;
+
 const capabilities = {
   signGet: true,
   signPut: true,
@@ -105,20 +108,20 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     checkSegments(key);
     const known = this.#records.get(key);
     const open = await this.#open();
-    const described = await open.ask("stat", { key, known: known?.file }, signal);
-    return toStat(key, this.#recordOf(key, described, known));
+    const { found } = await open.ask("stat", { key, known: known.file }, { signal, room: recordRoom });
+    return toStat(key, this.#recordOf(key, found, known));
   }
 
   async read(key: Key, { range, ifMatch, signal }: ReadOptions): Promise<OpenedObject> {
     checkSegments(key);
     signal?.throwIfAborted();
     const known = this.#records.get(key);
-    const knownVersion = ifMatch === undefined ? undefined : known?.record.version;
-    const job = { key, known: known?.file, knownVersion, range, ifMatch };
+    const knownVersion = ifMatch === undefined ? undefined : known.record?.version;
+    const job = { key, known: known.file, knownVersion, range, ifMatch };
     const { threads } = this.#store ?? (await this.#open());
     const use = ({ reply, bytes }: Answer<"read">) =>
       toOpened(toStat(key, this.#recordOf(key, reply.found, known)), reply, bytes, signal);
-    const opened = await threads.run("read", job, use, { signal, room: roomFor(known) });
+    const opened = await threads.run("read", job, use, { signal, room: known.room });
     if (!signal?.aborted) return opened;
     await opened.close();
     throw signal.reason;
@@ -170,7 +173,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   async list({ prefix, delimiter, cursor, limit, details, signal }: ListOptions): Promise<ListPage> {
     const after = parseCursor(prefix, cursor);
     const open = await this.#open();
-    const page = await open.ask("list", { prefix, delimiter, after, limit, details }, signal);
+    const page = await open.ask("list", { prefix, delimiter, after, limit, details }, { signal });
     return {
       items: page.files.map(([key, size, ms]) => ({
         key: key as Key,
@@ -286,14 +289,14 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   #written(key: Key, draft: RecordDraft, stampUs: number): ObjectStat {
     const { size, version, contentType, filename, metadata, checksum } = draft;
     const record = { stampUs, size, version, contentType, filename, metadata, checksum };
-    this.#records.set(key, { size, stampUs }, record);
+    this.#records.set(key, { size, stampUs, inode: undefined }, record);
     return toStat(key, record);
   }
 
   /** No record in the answer means: the one that was known when the question was sent, whatever is known by now. */
-  #recordOf(key: Key, described: Described | undefined, known?: CachedRecord): ObjectRecord {
-    const record = described && recordOf(described);
-    if (described !== undefined && record !== undefined) this.#records.set(key, described.file, record);
+  #recordOf(key: Key, described: Described, known?: CachedRecord): ObjectRecord {
+    const record = recordOf(described);
+    if (record !== undefined) this.#records.set(key, described.file, record);
     const found = record ?? known?.record;
     if (found === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
     return found;
@@ -320,10 +323,4 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const signing = secrets.length > 0 ? secrets : [await keptSecret((await this.#open()).store)];
     return new UrlSigner({ baseUrl, secrets: signing });
   }
-}
-
-/** Bytes that a read may need: what does not fit is left in the open file. */
-function roomFor(known: CachedRecord | undefined): number {
-  const size = known?.record.size ?? maxSmallBytes;
-  return size > maxSmallBytes ? 0 : size;
 }

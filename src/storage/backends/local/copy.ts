@@ -10,6 +10,7 @@ import {
   type Described,
   fingerprintOf,
   isSameFile,
+  noFile,
   type ObjectRecord,
   type RecordDraft,
   recordOf,
@@ -49,7 +50,7 @@ export function copyObject(store: Store, job: Running<CopyJob>): Described {
 
 function copyBody(store: Store, key: string, temp: string, state: JobState): ObjectRecord {
   const path = store.layout.body(key);
-  const opened = openObject(store, key, undefined);
+  const opened = openObject(store, key, noFile);
   try {
     const record = recordOf(opened.found);
     if (record === undefined || !isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);

@@ -9,6 +9,7 @@ import {
   type FileFingerprint,
   fingerprintOf,
   isSameFile,
+  noFile,
   parsePending,
   recordHead,
 } from "./record.js";
@@ -30,7 +31,7 @@ const maxAttempts = 100;
  * The body comes first and is held: its record is then in the sidecar, or still pending, or the body has been
  * replaced meanwhile and we look again. A body that stays and has no record is not from this store.
  */
-export function openObject(store: Store, key: string, known: FileFingerprint | undefined): OpenBody {
+export function openObject(store: Store, key: string, known: FileFingerprint): OpenBody {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const fd = openBody(store, key);
     try {
@@ -46,7 +47,7 @@ export function openObject(store: Store, key: string, known: FileFingerprint | u
 }
 
 /** {@link openObject} for those who want no bytes; in the ordinary case it opens nothing. */
-export function statObject(store: Store, key: string, known: FileFingerprint | undefined): Described {
+export function statObject(store: Store, key: string, known: FileFingerprint): Described {
   const stats = lstatBody(store, key);
   const quick = findRecord(store, key, fingerprintOf(stats), known);
   if (quick !== undefined) return quick;
@@ -58,7 +59,7 @@ export function statObject(store: Store, key: string, known: FileFingerprint | u
 /** As {@link statObject}; `undefined` where there is no object. */
 export function statIfThere(store: Store, key: string): Described | undefined {
   try {
-    return statObject(store, key, undefined);
+    return statObject(store, key, noFile);
   } catch (error) {
     if (error instanceof DiskError && error.kind === "not_found") return undefined;
     throw error;
@@ -85,12 +86,7 @@ function lstatBody(store: Store, key: string): Stats {
   return stats;
 }
 
-function describe(
-  store: Store,
-  key: string,
-  fd: number,
-  known: FileFingerprint | undefined,
-): Described | undefined {
+function describe(store: Store, key: string, fd: number, known: FileFingerprint): Described | undefined {
   const stats = fstatSync(fd);
   if (!stats.isFile()) throw notFound(key);
   const file = fingerprintOf(stats);
@@ -109,9 +105,9 @@ function findRecord(
   store: Store,
   key: string,
   file: FileFingerprint,
-  known: FileFingerprint | undefined,
+  known: FileFingerprint,
 ): Described | undefined {
-  if (known !== undefined && isSameFile(file, known)) return { file };
+  if (isSameFile(file, known)) return { file, text: undefined, record: undefined };
   const { layout } = store;
   return (
     recordAt(layout.sidecar(key), file) ??
@@ -125,7 +121,9 @@ function recordAt(path: string, file: FileFingerprint): Described | undefined {
   const head = recordHead(file);
   const text = readSmall(path);
   if (text === undefined) return undefined;
-  if (text.startsWith(head)) return { file, text };
+  if (text.startsWith(head)) return { file, text, record: undefined };
   const record = parsePending(text)?.record;
-  return record !== undefined && belongsTogether(record, file) ? { file, record } : undefined;
+  return record !== undefined && belongsTogether(record, file)
+    ? { file, text: undefined, record }
+    : undefined;
 }

@@ -2,8 +2,9 @@ import type { AssembleJob } from "./assemble.js";
 import type { CopyJob } from "./copy.js";
 import type { SentError } from "./disk-error.js";
 import type { ListJob, ListReply } from "./list.js";
-import type { ReadJob, ReadReply } from "./read.js";
-import type { Described, FileFingerprint } from "./record.js";
+import type { QuickJobs } from "./quick-jobs.js";
+import type { LookJob, ReadJob, ReadReply } from "./read.js";
+import type { Described } from "./record.js";
 import type { RemoveJob } from "./remove.js";
 import type { StoreSettings } from "./store.js";
 import type { StreamedJob, WriteJob } from "./write.js";
@@ -18,10 +19,7 @@ export interface JobKinds {
   readonly copy: { readonly job: CopyJob; readonly reply: Described };
   readonly assemble: { readonly job: AssembleJob; readonly reply: Described };
   readonly remove: { readonly job: RemoveJob; readonly reply: boolean };
-  readonly stat: {
-    readonly job: { readonly key: string; readonly known: FileFingerprint | undefined };
-    readonly reply: Described;
-  };
+  readonly stat: { readonly job: LookJob; readonly reply: ReadReply };
   readonly read: { readonly job: ReadJob; readonly reply: ReadReply };
   readonly list: { readonly job: ListJob; readonly reply: ListReply };
 }
@@ -41,19 +39,21 @@ export type SentJob<Each extends JobKind = JobKind> = {
 }[Each];
 
 /**
- * Jobs that a thread gets at once. They travel as JSON, as their {@link SentOutcome}s do, which is several times
- * faster for small objects than structured cloning; bytes lie in the slab.
+ * Jobs that a thread gets at once. They travel as {@link QuickJobs}, or else as JSON, as their {@link SentOutcome}s do,
+ * which is several times faster for small objects than structured cloning; bytes lie in the slab.
  */
 export interface SentBatch {
   readonly lane: number;
   readonly store: StoreSettings;
-  readonly jobs: readonly SentJob[];
+  /** `null` for a quick one. */
+  readonly jobs: readonly (SentJob | null)[];
 }
 
 /** The answer to a {@link SentBatch}. */
 export interface SentAnswer {
   readonly lane: number;
-  readonly outcomes: readonly SentOutcome[];
+  /** `null` for a quick one. */
+  readonly outcomes: readonly (SentOutcome | null)[];
   /** How long the thread stood still for the disk. */
   readonly waitedMs: number;
 }
@@ -64,6 +64,8 @@ export interface LaneMemory {
   readonly slab: SharedArrayBuffer;
   /** Where both sides tell how the jobs of a batch stand. */
   readonly states: SharedArrayBuffer;
+  /** Where {@link QuickJobs} and their answers lie. */
+  readonly quick: SharedArrayBuffer;
 }
 
 /** What a thread is given when it starts. */

@@ -50,9 +50,9 @@ export class OpenStore {
   ask<Kind extends "stat" | "list">(
     kind: Kind,
     job: JobKinds[Kind]["job"],
-    signal: AbortSignal | undefined,
+    options: Pick<JobOptions, "signal" | "room">,
   ): Promise<JobKinds[Kind]["reply"]> {
-    return unlessAborted(() => this.threads.run(kind, job, replyOf, { signal }), signal);
+    return unlessAborted(() => this.threads.run(kind, job, replyOf, options), options.signal);
   }
 
   /** Lets running jobs end. */

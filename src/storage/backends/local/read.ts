@@ -2,14 +2,18 @@ import { closeSync, readSync } from "node:fs";
 import type { ByteRange } from "../../backend.js";
 import { clampRange, type Span } from "../../range.js";
 import { DiskError } from "./disk-error.js";
-import { openObject } from "./find.js";
-import { type Described, type FileFingerprint, isNews, recordOf } from "./record.js";
+import { openObject, statObject } from "./find.js";
+import { type Described, type FileFingerprint, recordOf } from "./record.js";
 import type { Store } from "./store.js";
 
-export interface ReadJob {
+export interface LookJob {
   readonly key: string;
-  /** The newest body that the asker has a record of, and its version. */
-  readonly known: FileFingerprint | undefined;
+  /** The newest body that the asker has a record of. */
+  readonly known: FileFingerprint;
+}
+
+export interface ReadJob extends LookJob {
+  /** Of the body that is known. */
   readonly knownVersion: string | undefined;
   readonly range: ByteRange | undefined;
   readonly ifMatch: string | undefined;
@@ -17,8 +21,7 @@ export interface ReadJob {
 
 /** An object that was read, or opened when it is too large to be read at once. */
 export interface ReadReply extends Span {
-  /** What it is, unless it is what the asker knows. */
-  readonly found: Described | undefined;
+  readonly found: Described;
   /** Open descriptor of the body; `undefined` when all bytes of the span were read. */
   readonly fd: number | undefined;
 }
@@ -31,11 +34,16 @@ export function readObject(store: Store, job: ReadJob, room: Uint8Array): ReadRe
     checkVersion(job, found);
     const { start, end } = spanOf(job.range, found.file.size);
     isHandedOver = end - start > room.byteLength;
-    if (!isHandedOver) store.stopwatch.time(() => readSpan(fd, { start, end }, room));
-    return { found: isNews(found) ? found : undefined, start, end, fd: isHandedOver ? fd : undefined };
+    if (!isHandedOver) readSpan(store, fd, { start, end }, room);
+    return { found, start, end, fd: isHandedOver ? fd : undefined };
   } finally {
     if (!isHandedOver) closeSync(fd);
   }
+}
+
+/** A read of no bytes. */
+export function lookAt(store: Store, { key, known }: LookJob): ReadReply {
+  return { found: statObject(store, key, known), start: 0, end: 0, fd: undefined };
 }
 
 function spanOf(range: ByteRange | undefined, size: number): Span {
@@ -49,11 +57,13 @@ function checkVersion({ key, ifMatch, knownVersion }: ReadJob, described: Descri
   throw new DiskError("precondition_failed", `'${key}' is not at the version that was asked for`);
 }
 
-function readSpan(fd: number, { start, end }: Span, room: Uint8Array): void {
+function readSpan({ stopwatch }: Store, fd: number, { start, end }: Span, room: Uint8Array): void {
+  const startMs = performance.now();
   let position = start;
   while (position < end) {
     const length = readSync(fd, room, position - start, end - position, position);
     if (length === 0) throw new DiskError("corrupt", "the file became shorter while it was read");
     position += length;
   }
+  stopwatch.add(startMs);
 }

@@ -1,10 +1,16 @@
-import type { FileFingerprint, ObjectRecord } from "./record.js";
+import { maxSmallBytes } from "./incoming.js";
+import { type FileFingerprint, noFile, type ObjectRecord } from "./record.js";
 
 /** A record and the file it was found to belong to. */
 export interface CachedRecord {
   readonly file: FileFingerprint;
-  readonly record: ObjectRecord;
+  readonly record: ObjectRecord | undefined;
+  /** Bytes that a read of it may need at once; what does not fit is left in the open file. */
+  readonly room: number;
 }
+
+/** In the shape of what is known, so that compiled code need not change when things get known. */
+const nothing: CachedRecord = { file: noFile, record: undefined, room: maxSmallBytes };
 
 /** Entries of one generation, of which two are kept; an entry takes about 400 bytes. */
 const maxEntries = 10_000;
@@ -20,8 +26,9 @@ export class RecordCache {
   #young = new Map<string, CachedRecord>();
   #old = new Map<string, CachedRecord>();
 
-  get(key: string): CachedRecord | undefined {
-    return this.#young.get(key) ?? this.#old.get(key);
+  /** With no record where none is kept. */
+  get(key: string): CachedRecord {
+    return this.#young.get(key) ?? this.#old.get(key) ?? nothing;
   }
 
   set(key: string, file: FileFingerprint, record: ObjectRecord): void {
@@ -29,7 +36,8 @@ export class RecordCache {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(key, { file, record });
+    const room = file.size > maxSmallBytes ? 0 : file.size;
+    this.#young.set(key, { file, record, room });
   }
 
   delete(key: string): void {

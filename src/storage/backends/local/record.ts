@@ -19,6 +19,9 @@ export interface FileFingerprint extends Fingerprint {
   readonly inode?: number | undefined;
 }
 
+/** Stands for a file where none is known, and is the same as no other, not even as itself. */
+export const noFile: FileFingerprint = { size: 0, stampUs: Number.NaN, inode: undefined };
+
 /** What is known of an object besides its bytes. */
 export interface ObjectRecord extends Fingerprint, ObjectDescription {
   /** Random for each write: the strong ETag. */
@@ -144,11 +147,6 @@ export function fingerprintOf(stats: Stats): FileFingerprint {
 /** Cut, since Node 24 keeps nanoseconds. Milliseconds as a number are right to a quarter of a microsecond. */
 function stampIn(mtimeMs: number): number {
   return Math.floor(mtimeMs * 1000 + 0.25);
-}
-
-/** Whether the asker does not know the record yet. */
-export function isNews({ record, text }: Described): boolean {
-  return record !== undefined || text !== undefined;
 }
 
 /**

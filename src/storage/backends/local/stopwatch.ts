@@ -7,8 +7,13 @@ export class Stopwatch {
     try {
       return work();
     } finally {
-      this.#ms += performance.now() - startMs;
+      this.add(startMs);
     }
+  }
+
+  /** What began at `startMs` is over; for what is done so often that it should need no function of its own. */
+  add(startMs: number): void {
+    this.#ms += performance.now() - startMs;
   }
 
   /** Milliseconds since the last call. */

@@ -3,7 +3,6 @@ import { assemble } from "./assemble.js";
 import { checkpoint } from "./checkpoint.js";
 import { copyObject } from "./copy.js";
 import { sendError } from "./disk-error.js";
-import { statObject } from "./find.js";
 import { calledOff, type JobState, jobStatesIn } from "./job-state.js";
 import type {
   JobKind,
@@ -16,7 +15,8 @@ import type {
 } from "./jobs.js";
 import { Lister } from "./list.js";
 import { type Publication, type Published, publishAll } from "./publish.js";
-import { readObject } from "./read.js";
+import { QuickJobs } from "./quick-jobs.js";
+import { lookAt, readObject } from "./read.js";
 import { removeObject } from "./remove.js";
 import { Store, type StoreSettings } from "./store.js";
 import { sweep } from "./sweep.js";
@@ -26,9 +26,10 @@ import { putStreamed } from "./write.js";
  * The program of a disk thread. Everything here blocks, on purpose: a chain of system calls costs a fraction
  * of the same chain in hops between the event loop and its thread pool.
  */
-const lanes = (workerData as ThreadSettings).lanes.map(({ slab, states }) => ({
+const lanes = (workerData as ThreadSettings).lanes.map(({ slab, states, quick }) => ({
   slab: Buffer.from(slab),
   states: jobStatesIn(states),
+  quick: new QuickJobs(quick, Buffer.from(slab)),
 }));
 
 interface Place {
@@ -52,12 +53,23 @@ interface Task<Kind extends JobKind = JobKind> {
   readonly state: JobState;
   /** Its part of the slab. */
   readonly room: Buffer;
+  /** Its place in its batch. */
+  readonly index: number;
+  readonly quick: QuickJobs;
+}
+
+/** Looks and reads outnumber all else. `null` when the answer has been written down. */
+function look({ store }: Place, { sent, room, index, quick }: Task<"read" | "stat">): SentOutcome | null {
+  const reply = sent.kind === "read" ? readObject(store, sent.job, room) : lookAt(store, sent.job);
+  return quick.answer(index, sent, reply) ? null : { value: reply };
+}
+
+function isLook(task: Task): task is Task<"read" | "stat"> {
+  return task.sent.kind === "read" || task.sent.kind === "stat";
 }
 
 function run({ store, lister }: Place, { sent, state, room }: Task): JobKinds[JobKind]["reply"] {
   const { kind, job } = sent;
-  if (kind === "read") return readObject(store, job, room);
-  if (kind === "stat") return statObject(store, job.key, job.known);
   if (kind === "putStreamed") return putStreamed(store, { ...job, state }, room);
   if (kind === "remove") return removeObject(store, { ...job, state });
   if (kind === "copy") return copyObject(store, { ...job, state });
@@ -68,10 +80,10 @@ function run({ store, lister }: Place, { sent, state, room }: Task): JobKinds[Jo
   return undefined;
 }
 
-function runSafely(place: Place, task: Task): SentOutcome {
+function runSafely(place: Place, task: Task): SentOutcome | null {
   try {
     if (!task.state.begin()) throw calledOff();
-    return { value: run(place, task) };
+    return isLook(task) ? look(place, task) : { value: run(place, task) };
   } catch (error) {
     return { error: sendError(error) };
   }
@@ -99,20 +111,32 @@ function toSent(published: Published): SentOutcome {
 }
 
 function tasksOf({ lane, jobs }: SentBatch): Task[] {
-  const { slab, states } = lanes[lane] ?? {};
-  return jobs.flatMap((sent, index) => {
-    const state = states?.[index];
-    if (slab === undefined || state === undefined) return [];
-    return { sent, state, room: slab.subarray(sent.offset, sent.offset + sent.length) };
-  });
+  const tasks: Task[] = [];
+  const { slab, states, quick } = lanes[lane] ?? {};
+  if (slab === undefined || states === undefined || quick === undefined) return tasks;
+  for (const [index, job] of jobs.entries()) {
+    const sent = job ?? quick.asked(index);
+    const state = states[index];
+    const room = slab.subarray(sent.offset, sent.offset + sent.length);
+    if (state !== undefined) tasks.push({ sent, state, room, index, quick });
+  }
+  return tasks;
 }
 
-async function runAll(place: Place, tasks: readonly Task[]): Promise<SentOutcome[]> {
+async function writeAll(place: Place, tasks: readonly Task[]): Promise<(SentOutcome | null)[]> {
   if (tasks.every(isSmallWrite)) return writeTogether(place, tasks);
   const outcomes = tasks.map((task) =>
     isSmallWrite(task) ? writeTogether(place, [task]) : [runSafely(place, task)],
   );
   return (await Promise.all(outcomes)).flat();
+}
+
+/** What only blocks needs no promises. */
+function runAll(
+  place: Place,
+  tasks: readonly Task[],
+): readonly (SentOutcome | null)[] | Promise<readonly (SentOutcome | null)[]> {
+  return tasks.some(isSmallWrite) ? writeAll(place, tasks) : tasks.map((task) => runSafely(place, task));
 }
 
 parentPort?.on("message", async (message: string) => {
