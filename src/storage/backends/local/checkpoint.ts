@@ -1,5 +1,5 @@
 import { closeSync, readFileSync } from "node:fs";
-import { DiskError } from "./disk-error.js";
+import { DiskError, isBusy } from "./disk-error.js";
 import type { JobState } from "./job-state.js";
 import { journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
 import { folderOf } from "./layout.js";
@@ -9,6 +9,8 @@ import type { Store } from "./store.js";
 import { discard, lstatIfThere, openIfThere, readSmall } from "./whole-file.js";
 
 const maxAttempts = 8;
+const lockedMs = 3000;
+const pauseMs = 100;
 
 /**
  * Makes the sidecars durable whose records stand in journals that nobody adds to any more, and removes those. The
@@ -23,15 +25,31 @@ export function checkpoint(store: Store, state: JobState, maxBytes: number = Num
   }
 }
 
-/** Gives objects their records back whose sidecars were lost with the power. */
+/**
+ * Gives objects their records back whose sidecars were lost with the power. A machine that starts in less time than a
+ * lock without a name is respected for has to wait for it.
+ */
 export function restoreLost(store: Store): void {
-  for (const { path, isForeign } of journalsIn(store.layout)) {
-    if (!isForeign) continue;
-    for (const noted of recordsIn(path)) {
-      quietly(() => {
-        if (isLost(store, noted)) restore(store, noted);
-      });
-    }
+  let lost = journalsIn(store.layout)
+    .filter(({ isForeign }) => isForeign)
+    .flatMap(({ path }) => recordsIn(path));
+  for (const deadlineMs = performance.now() + lockedMs; ; pause()) {
+    lost = lost.filter((noted) => isHeldUp(store, noted));
+    if (lost.length === 0 || performance.now() > deadlineMs) return;
+  }
+}
+
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+}
+
+/** Restores a record if need be, unless its key is locked; what fails for another reason is left to the next opening. */
+function isHeldUp(store: Store, noted: NotedRecord): boolean {
+  try {
+    if (isLost(store, noted)) restore(store, noted);
+    return false;
+  } catch (error) {
+    return isBusy(error);
   }
 }
 

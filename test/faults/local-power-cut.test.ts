@@ -1,0 +1,101 @@
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdir, readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { freshFolder } from "../storage/local/fresh-store.js";
+import { type Expected, note, verify } from "./local-crash-log.js";
+
+const writer = fileURLToPath(new URL("./local-crash-writer.js", import.meta.url));
+const rounds = Number(process.env.POWER_CUTS ?? 5);
+const whyNot = "needs root and the right to mount an ext4 file system from a file";
+
+/** `FS_IOC_SHUTDOWN` with `NOLOGFLUSH` (Linux, ext4 and xfs): from this instant nothing reaches the disk any more. */
+const cutPower = `use Fcntl; sysopen(my $f, $ARGV[0], O_RDONLY) or die $!; my $how = pack("L", 2);
+  ioctl($f, 0x8004587d, $how) or die $!`;
+
+/** A file system of its own, on a file. */
+class Disk {
+  readonly path: string;
+  readonly #image: string;
+
+  private constructor(folder: string) {
+    this.path = join(folder, "mounted");
+    this.#image = join(folder, "image");
+  }
+
+  static async make(): Promise<Disk> {
+    const folder = await freshFolder();
+    const disk = new Disk(folder);
+    await mkdir(disk.path);
+    execFileSync("truncate", ["-s", "192M", disk.#image]);
+    execFileSync("mkfs.ext4", ["-q", "-F", disk.#image]);
+    return disk;
+  }
+
+  plugIn(): void {
+    execFileSync("mount", ["-o", "loop", this.#image, this.path], { stdio: "pipe" });
+  }
+
+  cutPower(): void {
+    execFileSync("perl", ["-e", cutPower, this.path]);
+  }
+
+  /** A descriptor may be on its way to be closed. */
+  async unplug(): Promise<void> {
+    await vi.waitFor(() => execFileSync("umount", [this.path], { stdio: "pipe" }), 5000);
+  }
+}
+
+it(
+  `everything that was acknowledged survives a power cut (${rounds} of them)`,
+  async ({ skip }) => {
+    const disk = await Disk.make().catch(() => undefined);
+    if (disk === undefined || !(await canMount(disk))) return skip(whyNot);
+    onTestFinished(() => void spawnSync("umount", ["-l", disk.path], { stdio: "ignore" }));
+    const expected: Expected = new Map();
+    let acknowledged = 0;
+    for (let round = 0; round < rounds; round++) {
+      disk.plugIn();
+      const base = join(disk.path, "base");
+      acknowledged += note(await writeUntilCut(disk, base, round), expected);
+      await disk.unplug();
+      disk.plugIn();
+      await startAnew(base);
+      await verify(base, expected);
+      await disk.unplug();
+    }
+    expect(acknowledged).toBeGreaterThan(rounds * 5);
+  },
+  rounds * 10_000 + 30_000,
+);
+
+async function canMount(disk: Disk): Promise<boolean> {
+  try {
+    disk.plugIn();
+    await disk.unplug();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function writeUntilCut(disk: Disk, base: string, round: number): Promise<string> {
+  const child = spawn(process.execPath, [writer, base, "full", String(round)], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    if (output === "") setTimeout(() => disk.cutPower(), 10 + Math.random() * 400);
+    output += text;
+  });
+  await new Promise((resolve) => child.on("close", resolve));
+  return output;
+}
+
+/** Machines that have lost their power have another boot id afterwards. */
+async function startAnew(base: string): Promise<void> {
+  const folder = join(base, ".svc-infra/journal");
+  for (const name of await readdir(folder))
+    await rename(join(folder, name), join(folder, name.replace(/^[0-9a-f]{12}/, "0".repeat(12))));
+}
