@@ -40,7 +40,7 @@ import {
   recordText,
   toStat,
 } from "./record.js";
-import { type CachedRecord, RecordCache } from "./record-cache.js";
+import { RecordCache } from "./record-cache.js";
 import { keptSecret } from "./secret.js";
 import { randomToken } from "./temp-name.js";
 import { writeTemp } from "./write-temp.js";
@@ -109,7 +109,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const known = this.#records.get(key);
     const open = await this.#open();
     const { found } = await open.ask("stat", { key, known: known.file }, { signal, room: recordRoom });
-    return toStat(key, this.#recordOf(key, found, known));
+    return toStat(key, this.#recordOf(key, found, known.record));
   }
 
   async read(key: Key, { range, ifMatch, signal }: ReadOptions): Promise<OpenedObject> {
@@ -120,7 +120,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const job = { key, known: known.file, knownVersion, range, ifMatch };
     const { threads } = this.#store ?? (await this.#open());
     const use = ({ reply, bytes }: Answer<"read">) =>
-      toOpened(toStat(key, this.#recordOf(key, reply.found, known)), reply, bytes, signal);
+      toOpened(toStat(key, this.#recordOf(key, reply.found, known.record)), reply, bytes, signal);
     const opened = await threads.run("read", job, use, { signal, room: known.room });
     if (!signal?.aborted) return opened;
     await opened.close();
@@ -294,10 +294,10 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   /** No record in the answer means: the one that was known when the question was sent, whatever is known by now. */
-  #recordOf(key: Key, described: Described, known?: CachedRecord): ObjectRecord {
+  #recordOf(key: Key, described: Described, known?: ObjectRecord): ObjectRecord {
     const record = recordOf(described);
     if (record !== undefined) this.#records.set(key, described.file, record);
-    const found = record ?? known?.record;
+    const found = record ?? known;
     if (found === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
     return found;
   }

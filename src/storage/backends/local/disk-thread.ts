@@ -11,7 +11,7 @@ export interface ThreadEvents {
   readonly onLost: (error: Error) => void;
 }
 
-/** One thread. While it works on the batch of one lane, the other one is emptied and filled. */
+/** One thread. While it works on the batch of one lane, the others are emptied and filled. */
 export class DiskThread {
   isStarting = true;
   readonly #worker: Worker;

@@ -8,11 +8,11 @@ import { type Outcome, WaitingJob } from "./waiting-job.js";
  * The threads of the process, shared by all its stores. Reads do not wait for syncs, and nobody waits for a long
  * copy or a folder of a million names.
  */
-const reads = new ThreadGroup({ maxThreads: 4, batch: 64 });
+const reads = new ThreadGroup({ maxThreads: 4, batch: 64, lanes: 4 });
 /** Few at a time, for the first has to wait for the syncs of the last. */
-const writes = new ThreadGroup({ maxThreads: 6, batch: 8 });
-const longs = new ThreadGroup({ maxThreads: 4, batch: 1 });
-const lists = new ThreadGroup({ maxThreads: 1, batch: 64 });
+const writes = new ThreadGroup({ maxThreads: 6, batch: 8, lanes: 2 });
+const longs = new ThreadGroup({ maxThreads: 4, batch: 1, lanes: 1 });
+const lists = new ThreadGroup({ maxThreads: 1, batch: 64, lanes: 2 });
 const groups = [reads, writes, longs, lists];
 const groupOf: Readonly<Record<JobKind, ThreadGroup>> = {
   read: reads,

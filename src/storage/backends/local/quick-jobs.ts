@@ -37,7 +37,7 @@ export class QuickJobs {
 
   /** Main thread: writes a job down; `false` where numbers and a key do not say all of it. */
   ask(index: number, sent: SentJob): boolean {
-    if (sent.kind !== "read" && sent.kind !== "stat") return false;
+    if (sent.kind !== "stat" && sent.kind !== "read") return false;
     if (sent.kind === "read" && (sent.job.range ?? sent.job.ifMatch) !== undefined) return false;
     const at = index * cellsEach;
     this.#cells[at + kind] = sent.kind === "read" ? readKind : statKind;
@@ -104,7 +104,7 @@ export class QuickJobs {
   #writeFile(at: number, file: FileFingerprint): void {
     this.#cells[at + size] = file.size;
     this.#cells[at + stampUs] = file.stampUs;
-    this.#cells[at + inode] = file.inode ?? none;
+    this.#cells[at + inode] = file.inode ?? Number.NaN;
   }
 
   #readFile(at: number): FileFingerprint {
@@ -112,7 +112,7 @@ export class QuickJobs {
     return {
       size: this.#read(at + size),
       stampUs: this.#read(at + stampUs),
-      inode: found === none ? undefined : found,
+      inode: Number.isNaN(found) ? undefined : found,
     };
   }
 

@@ -16,6 +16,11 @@ export interface GroupSettings {
   readonly maxThreads: number;
   /** Jobs that go to a thread together. One means that jobs are long: none may wait behind another while threads could be had. */
   readonly batch: number;
+  /**
+   * Batches that a thread has at once. With more than one it need not wait for us; many small ones keep both sides
+   * busy, few large ones let jobs share work.
+   */
+  readonly lanes: number;
 }
 
 /**
@@ -28,8 +33,7 @@ export interface GroupSettings {
 export class ThreadGroup {
   readonly #maxThreads: number;
   readonly #maxBatch: number;
-  /** A second batch waits in the thread, so that it need not wait for us. */
-  readonly #lanesEach: 1 | 2;
+  readonly #lanesEach: number;
   readonly #threads = new Set<DiskThread>();
   #queue: WaitingJob[] = [];
   #isFlushDue = false;
@@ -37,10 +41,10 @@ export class ThreadGroup {
   #users = 0;
   #ending: NodeJS.Timeout | undefined;
 
-  constructor({ maxThreads, batch }: GroupSettings) {
+  constructor({ maxThreads, batch, lanes }: GroupSettings) {
     this.#maxThreads = maxThreads;
     this.#maxBatch = Math.min(batch, maxBatch);
-    this.#lanesEach = batch === 1 ? 1 : 2;
+    this.#lanesEach = lanes;
   }
 
   /** Starts a thread before there is work, so that the first requests do not wait for it. */
