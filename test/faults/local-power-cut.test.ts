@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { mkdir, readdir, rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished, vi } from "vitest";
@@ -28,7 +28,8 @@ class Disk {
     const folder = await freshFolder();
     const disk = new Disk(folder);
     await mkdir(disk.path);
-    execFileSync("truncate", ["-s", "192M", disk.#image]);
+    await writeFile(disk.#image, "");
+    await truncate(disk.#image, 192 * 1024 * 1024);
     execFileSync("mkfs.ext4", ["-q", "-F", disk.#image]);
     return disk;
   }

@@ -1,7 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 import { DiskError, isBusy } from "./disk-error.js";
-import type { JobState } from "./job-state.js";
-import { journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
+import type { JobState, Running } from "./job-state.js";
+import { journalAt, journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
 import { folderOf } from "./layout.js";
 import { isHolderGone, Lock, releaseAsSidecar } from "./lock.js";
 import { belongsTogether, fingerprintOf, type ObjectRecord, parsePending } from "./record.js";
@@ -12,13 +12,24 @@ const maxAttempts = 8;
 const lockedMs = 3000;
 const pauseMs = 100;
 
+export interface CheckpointJob {
+  /** Of a journal. */
+  readonly name: string;
+  /** It is known that nobody adds to it any more, and nobody waits for Linux to have written its sidecars back. */
+  readonly isOver: boolean;
+}
+
 /**
- * Makes the sidecars durable whose records stand in journals that nobody adds to any more, and removes those. The
- * state calls it off between two records; what is left is done the next time.
- *
- * @param maxBytes - larger journals are left alone.
+ * Makes the sidecars durable whose records stand in a journal that nobody adds to any more, and removes it. The state
+ * calls it off between two records; what is left is done the next time.
  */
-export function checkpoint(store: Store, state: JobState, maxBytes: number = Number.POSITIVE_INFINITY): void {
+export function checkpoint(store: Store, { name, isOver, state }: Running<CheckpointJob>): void {
+  const journal = journalAt(store.layout, name);
+  if (journal !== undefined && (isOver || journal.isOver)) settleJournal(store, journal.path, state);
+}
+
+/** Does so with all journals that have `maxBytes` at most. A full disk, say, shall not keep a store from being opened. */
+export function checkpointSmall(store: Store, state: JobState, maxBytes: number): void {
   if (!store.sync.isDurable) return;
   for (const { path, size, isOver } of journalsIn(store.layout)) {
     if (isOver && size <= maxBytes) quietly(() => settleJournal(store, path, state));
@@ -53,7 +64,6 @@ function isHeldUp(store: Store, noted: NotedRecord): boolean {
   }
 }
 
-/** A full disk, say, shall not keep a store from being opened. */
 function quietly(work: () => void): void {
   try {
     work();

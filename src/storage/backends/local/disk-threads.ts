@@ -12,8 +12,10 @@ const reads = new ThreadGroup({ maxThreads: 4, batch: 64, lanes: 4 });
 /** Few at a time, for the first has to wait for the syncs of the last. */
 const writes = new ThreadGroup({ maxThreads: 6, batch: 8, lanes: 2 });
 const longs = new ThreadGroup({ maxThreads: 4, batch: 1, lanes: 1 });
+/** Who waits for a long copy does not wait for these, too, and they keep up with writers that never rest. */
+const checkpoints = new ThreadGroup({ maxThreads: 4, batch: 1, lanes: 1 });
 const lists = new ThreadGroup({ maxThreads: 1, batch: 64, lanes: 2 });
-const groups = [reads, writes, longs, lists];
+const groups = [reads, writes, longs, checkpoints, lists];
 const groupOf: Readonly<Record<JobKind, ThreadGroup>> = {
   read: reads,
   stat: reads,
@@ -21,7 +23,7 @@ const groupOf: Readonly<Record<JobKind, ThreadGroup>> = {
   remove: writes,
   sweep: writes,
   putStreamed: writes,
-  checkpoint: longs,
+  checkpoint: checkpoints,
   copy: longs,
   assemble: longs,
   list: lists,

@@ -1,4 +1,5 @@
 import type { AssembleJob } from "./assemble.js";
+import type { CheckpointJob } from "./checkpoint.js";
 import type { CopyJob } from "./copy.js";
 import type { SentError } from "./disk-error.js";
 import type { ListJob, ListReply } from "./list.js";
@@ -12,7 +13,7 @@ import type { StreamedJob, WriteJob } from "./write.js";
 /** What a thread can be asked to do, and what it answers. */
 export interface JobKinds {
   readonly sweep: { readonly job: Record<string, never>; readonly reply: undefined };
-  readonly checkpoint: { readonly job: Record<string, never>; readonly reply: undefined };
+  readonly checkpoint: { readonly job: CheckpointJob; readonly reply: undefined };
   /** Its bytes, and the text of its record, lie in the slab; the reply is the stamp. */
   readonly putBytes: { readonly job: WriteJob; readonly reply: number };
   readonly putStreamed: { readonly job: StreamedJob; readonly reply: number };

@@ -1,9 +1,10 @@
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { isGone, isOfThisBoot } from "./holder.js";
 import { isFull, ownerOfJournal } from "./journal-name.js";
 import { maxJournalMs } from "./journal-writer.js";
 import type { Layout } from "./layout.js";
 import { type ObjectRecord, parsePending } from "./record.js";
+import { lstatIfThere } from "./whole-file.js";
 
 /** By then Linux has written sidecars back by itself (`vm.dirty_expire_centisecs`, 30 s), and to sync them takes little. */
 const writtenBackMs = 40_000;
@@ -28,13 +29,15 @@ export interface NotedRecord {
 }
 
 /** The journals of a store, whosever they are. */
-export function journalsIn({ journals }: Layout): Journal[] {
-  return readdirSync(journals).flatMap((name) => describe(`${journals}/${name}`, name) ?? []);
+export function journalsIn(layout: Layout): Journal[] {
+  return readdirSync(layout.journals).flatMap((name) => journalAt(layout, name) ?? []);
 }
 
-function describe(path: string, name: string): Journal | undefined {
+/** The journal with this name, if it is one. */
+export function journalAt(layout: Layout, name: string): Journal | undefined {
+  const path = layout.journal(name);
   const owner = ownerOfJournal(name);
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = lstatIfThere(path);
   if (owner === undefined || !stats?.isFile()) return undefined;
   const ageMs = Date.now() - stats.mtimeMs;
   const isOver = isGone(owner, ageMs, foreignStaleMs) || (isFull(name) && ageMs > writtenBackMs);

@@ -1,10 +1,10 @@
 import { unlessAborted } from "../../abortable.js";
+import { CheckpointSchedule } from "./checkpoint-schedule.js";
 import { isBusy } from "./disk-error.js";
 import type { Answer, DiskThreads, JobOptions } from "./disk-threads.js";
 import type { JobKind, JobKinds } from "./jobs.js";
 import { KeyQueue } from "./key-queue.js";
-import { PeriodicCheckpoint } from "./periodic-checkpoint.js";
-import type { Store } from "./store.js";
+import type { Store, StoreSettings } from "./store.js";
 
 /** How long a write waits for writers of other processes, in milliseconds. */
 const maxBusyMs = 40_000;
@@ -20,13 +20,13 @@ type Change = "putBytes" | "putStreamed" | "copy" | "assemble" | "remove";
 export class OpenStore {
   readonly store: Store;
   readonly threads: DiskThreads;
-  readonly #checkpoint: PeriodicCheckpoint | undefined;
+  readonly #checkpoints: CheckpointSchedule | undefined;
+  #closing: Promise<void> | undefined;
 
-  constructor(store: Store, threads: DiskThreads) {
+  constructor(store: Store, settings: StoreSettings, threads: DiskThreads) {
     this.store = store;
     this.threads = threads;
-    const { layout, namePrefix, sync } = store;
-    if (sync.isDurable) this.#checkpoint = new PeriodicCheckpoint(threads, layout.journals, namePrefix);
+    if (settings.isDurable) this.#checkpoints = new CheckpointSchedule(store, settings);
   }
 
   /** Runs a job that changes a key; one at a time, and again while another process is at it. */
@@ -55,10 +55,15 @@ export class OpenStore {
     return unlessAborted(() => this.threads.run(kind, job, replyOf, options), options.signal);
   }
 
-  /** Lets running jobs end. */
-  async close(): Promise<void> {
-    this.#checkpoint?.stop();
+  /** Lets running jobs end. However often it is called, it is done once. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.threads.close();
+    await this.#checkpoints?.close();
   }
 
   async #untilIdle<Kind extends Change>(

@@ -21,5 +21,5 @@ export async function openStore(basePath: string, durability: Durability): Promi
   const threads = new DiskThreads(settings);
   threads.prepare();
   await threads.run("sweep", {}, () => undefined);
-  return new OpenStore(store, threads);
+  return new OpenStore(store, settings, threads);
 }

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
-import { checkpoint, restoreLost } from "./checkpoint.js";
+import { checkpointSmall, restoreLost } from "./checkpoint.js";
 import { isGone } from "./holder.js";
 import type { JobState } from "./job-state.js";
 import { recoverIfStale } from "./lock.js";
@@ -20,7 +20,7 @@ export function sweep(store: Store, state: JobState): void {
   const { pendings, temps, uploads } = store.layout;
   for (const name of readdirSync(pendings)) sweepPending(store, `${pendings}/${name}`);
   restoreLost(store);
-  checkpoint(store, state, maxJournalBytes);
+  checkpointSmall(store, state, maxJournalBytes);
   for (const name of readdirSync(temps)) sweepTemp(`${temps}/${name}`, name);
   for (const name of readdirSync(uploads)) sweepUpload(`${uploads}/${name}`);
 }
