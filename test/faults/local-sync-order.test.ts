@@ -14,8 +14,8 @@ beforeAll(() => {
 });
 
 /** System calls of the program as lines, the descriptors with their paths, the base path as `BASE`. */
-async function trace(durability: string, folder?: string): Promise<string[]> {
-  const base = await realpath(folder ?? (await freshFolder()));
+async function trace(durability: string): Promise<string[]> {
+  const base = await realpath(await freshFolder());
   const output = join(base, "trace");
   const calls = "trace=fsync,fdatasync,rename,renameat,renameat2,link,unlink,mkdir,write";
   execFileSync("strace", [
@@ -106,7 +106,7 @@ describe("the order of system calls", () => {
   it("ends the journal before its checkpoint, and removes it after sidecars and their folders were synced", async () => {
     expectOrder(await trace("full"), [
       /acknowledged removal/,
-      /rename\("(BASE\/.svc-infra\/journal\/[^"]+)", "\1.full"/,
+      /rename\("(BASE\/.svc-infra\/journal\/[^"]+)", "\1.sealed"/,
       /fdatasync\(\d+<BASE\/.svc-infra\/meta\/new\/large.meta.json>/,
       /fsync\(\d+<BASE\/.svc-infra\/meta\/new>/,
       /unlink\("BASE\/.svc-infra\/journal\//,

@@ -89,7 +89,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   #opening: Promise<OpenStore> | undefined;
   #store: OpenStore | undefined;
   #signer: Promise<UrlSigner> | undefined;
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: LocalBackendOptions = {}) {
     this.#options = {
@@ -230,7 +230,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort(new DiskError("unavailable", "the storage is closed"));
     this.#store = undefined;
     const open = await this.#opening?.catch(() => undefined);
     await open?.close();
@@ -303,8 +303,9 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   #open(): Promise<OpenStore> {
-    if (this.#isClosed) return Promise.reject(new DiskError("unavailable", "the storage is closed"));
-    this.#opening ??= openStore(this.#options.basePath, this.#options.durability).then(
+    const { signal } = this.#closing;
+    if (signal.aborted) return Promise.reject(signal.reason);
+    this.#opening ??= openStore(this.#options.basePath, this.#options.durability, signal).then(
       (open) => (this.#store = open),
       (error) => {
         this.#opening = undefined;

@@ -1,22 +1,26 @@
 import { setMaxListeners } from "node:events";
-import { renameSync } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { isBusy } from "./disk-error.js";
 import { DiskThreads } from "./disk-threads.js";
-import { fullPath, isFull } from "./journal-name.js";
+import { isSealed, seal } from "./journal-name.js";
 import type { Store, StoreSettings } from "./store.js";
 
-const everyMs = 30_000;
-/** Milliseconds that the end of a store waits for its last checkpoint. */
-const lastMs = 300;
+const intervalMs = 30_000;
+/** Milliseconds that the end of a store waits for its last checkpoints. */
+const maxCloseMs = 500;
 
-/** How many stores of this process add to the journals that begin with a prefix. */
+/** How many stores add to the journals whose names begin with a prefix. */
 const writers = new Map<string, number>();
 
-/** Has journals cleared away: every now and then as long as a durable store is open, and when the last one closes. */
+/**
+ * Has checkpoints made: now and then of journals that are over, and of all that was written when the last store of a
+ * user (a copy of this module, on one folder) closes.
+ */
 export class CheckpointSchedule {
   readonly #store: Store;
   readonly #threads: DiskThreads;
-  readonly #controller = new AbortController();
+  readonly #closing = new AbortController();
+  #isWarned = false;
   #timer: NodeJS.Timeout;
   #running: Promise<void> = Promise.resolve();
 
@@ -30,55 +34,69 @@ export class CheckpointSchedule {
   /** When the store's writes have ended. What is not done in time is left to the next one who opens the folder. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#controller.abort();
+    this.#closing.abort();
     await this.#running;
-    const names = await this.#names();
+    const names = await this.#journals();
     this.#count(-1);
-    // In the same turn, before another store of this process may write.
-    const ended = this.#writers === 0 ? names.filter((name) => this.#isAddedTo(name)).flatMap(this.#end) : [];
-    await this.#settle(ended, true, AbortSignal.timeout(lastMs));
+    // In the same turn, before another store may write.
+    const sealed = this.#writers === 0 ? this.#seal(names) : [];
+    await this.#checkpoint(sealed, true, AbortSignal.timeout(maxCloseMs));
     await this.#threads.close();
   }
 
   #later(): NodeJS.Timeout {
     return setTimeout(() => {
       this.#running = this.#make();
-    }, everyMs).unref();
+    }, intervalMs).unref();
   }
 
-  /** However long one takes, the next begins after it. What fails is tried again. */
+  /** However long it takes, the next one begins after it. What fails is tried again. */
   async #make(): Promise<void> {
-    const names = await this.#names();
+    const { signal } = this.#closing;
+    const names = await this.#journals();
     const others = names.filter((name) => !this.#isAddedTo(name));
-    await this.#settle(others, false, this.#controller.signal);
-    if (!this.#controller.signal.aborted) this.#timer = this.#later();
+    await this.#checkpoint(others, false, signal);
+    if (!signal.aborted) this.#timer = this.#later();
   }
 
-  #names(): Promise<string[]> {
-    return readdir(this.#store.layout.journals).catch(() => []);
-  }
-
-  async #settle(names: readonly string[], isOver: boolean, signal: AbortSignal): Promise<void> {
+  /** All at once, as there are threads. */
+  async #checkpoint(names: readonly string[], isOver: boolean, signal: AbortSignal): Promise<void> {
     setMaxListeners(0, signal);
-    const jobs = names.map((name) => this.#threads.run("checkpoint", { name, isOver }, ignore, { signal }));
-    await Promise.allSettled(jobs);
+    const jobs = names.map((name) => this.#threads.run("checkpoint", { name, isOver }, () => {}, { signal }));
+    await Promise.all(jobs.map((job) => this.#attempt(job, signal)));
   }
 
-  /** Whether a store of this process may add to a journal. */
-  #isAddedTo(name: string): boolean {
-    return name.startsWith(this.#store.namePrefix) && !isFull(name);
-  }
-
-  /** Nobody finds the journal under its old name to add to it. */
-  readonly #end = (name: string): string[] => {
-    const path = this.#store.layout.journal(name);
+  /** Nobody waits for this work, so somebody has to be told if it does not get done. */
+  async #attempt(work: Promise<void>, signal: AbortSignal): Promise<void> {
     try {
-      renameSync(path, fullPath(path));
-      return [fullPath(name)];
+      await work;
+    } catch (error) {
+      if (this.#isWarned || signal.aborted || isBusy(error)) return;
+      this.#isWarned = true;
+      const why = `${error instanceof Error ? error.message : error}`;
+      process.emitWarning(`Metadata in ${this.#store.layout.own} could not be synced: ${why}`, {
+        detail: `No acknowledged write is lost. It is tried again every ${intervalMs / 1000} seconds.`,
+      });
+    }
+  }
+
+  async #journals(): Promise<string[]> {
+    try {
+      return await readdir(this.#store.layout.journals);
     } catch {
       return [];
     }
-  };
+  }
+
+  #seal(names: readonly string[]): string[] {
+    const ours = names.filter((name) => this.#isAddedTo(name));
+    return ours.flatMap((name) => seal(this.#store.layout.journals, name) ?? []);
+  }
+
+  /** Whether a store of this user may add to a journal. */
+  #isAddedTo(name: string): boolean {
+    return name.startsWith(this.#store.namePrefix) && !isSealed(name);
+  }
 
   get #writers(): number {
     return writers.get(this.#store.namePrefix) ?? 0;
@@ -90,5 +108,3 @@ export class CheckpointSchedule {
     else writers.delete(this.#store.namePrefix);
   }
 }
-
-function ignore(): void {}

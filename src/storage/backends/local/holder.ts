@@ -16,14 +16,13 @@ export interface Holder {
 const loaded = randomBytes(12);
 
 const bootId = orNothing(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim());
+const pidNamespace = orNothing(() => readlinkSync("/proc/self/ns/pid"));
 
 /** Names where a process id of ours means something. */
-export const thisHost: string = [hostname(), bootId, orNothing(() => readlinkSync("/proc/self/ns/pid"))].join(
-  " ",
-);
+export const thisHost: string = [hostname(), bootId, pidNamespace].join(" ");
 
-/** Whether a holder lived on this host, and since it was started the last time. */
-export function isOfThisBoot(holder: Holder): boolean {
+/** Whether a holder's process id means something here, and so the power has not failed since. */
+export function isOfThisHost(holder: Holder): boolean {
   return bootId !== undefined && holder.host === thisHost;
 }
 

@@ -12,7 +12,7 @@ import type { StreamedJob, WriteJob } from "./write.js";
 
 /** What a thread can be asked to do, and what it answers. */
 export interface JobKinds {
-  readonly sweep: { readonly job: Record<string, never>; readonly reply: undefined };
+  readonly sweep: { readonly job: Record<string, never>; readonly reply: boolean };
   readonly checkpoint: { readonly job: CheckpointJob; readonly reply: undefined };
   /** Its bytes, and the text of its record, lie in the slab; the reply is the stamp. */
   readonly putBytes: { readonly job: WriteJob; readonly reply: number };

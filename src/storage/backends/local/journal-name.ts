@@ -1,19 +1,30 @@
+import { renameSync } from "node:fs";
 import type { Holder } from "./holder.js";
 import { ownerOfTemp } from "./temp-name.js";
 
-const fullSuffix = ".full";
+const sealedSuffix = ".sealed";
 
-/** Path of a journal that nobody adds to any more. */
-export function fullPath(path: string): string {
-  return path + fullSuffix;
+/**
+ * Ends a journal: nobody finds it under its old name any more to add to it.
+ *
+ * @returns its new name; `undefined` where it has none, and waits for the end of its process.
+ */
+export function seal(folder: string, name: string): string | undefined {
+  const sealed = name + sealedSuffix;
+  try {
+    renameSync(`${folder}/${name}`, `${folder}/${sealed}`);
+    return sealed;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether nobody adds to a journal with this name any more, though its process may live. */
-export function isFull(name: string): boolean {
-  return name.endsWith(fullSuffix);
+export function isSealed(name: string): boolean {
+  return name.endsWith(sealedSuffix);
 }
 
 /** Whose journal it is; `undefined` for names that are not ours. */
 export function ownerOfJournal(name: string): Holder | undefined {
-  return ownerOfTemp(isFull(name) ? name.slice(0, -fullSuffix.length) : name);
+  return ownerOfTemp(isSealed(name) ? name.slice(0, -sealedSuffix.length) : name);
 }

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { isGone, isOfThisBoot } from "./holder.js";
-import { isFull, ownerOfJournal } from "./journal-name.js";
+import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { isGone, isOfThisHost } from "./holder.js";
+import { isSealed, ownerOfJournal } from "./journal-name.js";
 import { maxJournalMs } from "./journal-writer.js";
 import type { Layout } from "./layout.js";
 import { type ObjectRecord, parsePending } from "./record.js";
-import { lstatIfThere } from "./whole-file.js";
+import { lstatIfThere, openIfThere } from "./whole-file.js";
 
 /** By then Linux has written sidecars back by itself (`vm.dirty_expire_centisecs`, 30 s), and to sync them takes little. */
 const writtenBackMs = 40_000;
@@ -40,15 +40,23 @@ export function journalAt(layout: Layout, name: string): Journal | undefined {
   const stats = lstatIfThere(path);
   if (owner === undefined || !stats?.isFile()) return undefined;
   const ageMs = Date.now() - stats.mtimeMs;
-  const isOver = isGone(owner, ageMs, foreignStaleMs) || (isFull(name) && ageMs > writtenBackMs);
-  return { path, size: stats.size, isForeign: !isOfThisBoot(owner), isOver };
+  const isOver = isGone(owner, ageMs, foreignStaleMs) || (isSealed(name) && ageMs > writtenBackMs);
+  return { path, size: stats.size, isForeign: !isOfThisHost(owner), isOver };
 }
 
-/** Lines that were torn when the power failed are passed over: none of their writes was acknowledged. */
+/**
+ * None where there is no journal any more: somebody else has made its records durable. Lines that were torn when the
+ * power failed are passed over: none of their writes was acknowledged.
+ */
 export function recordsIn(path: string): NotedRecord[] {
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .flatMap((text) => parse(text) ?? []);
+  const fd = openIfThere(path);
+  if (fd === undefined) return [];
+  try {
+    const lines = readFileSync(fd, "utf8").split("\n");
+    return lines.flatMap((text) => parse(text) ?? []);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function parse(text: string): NotedRecord | undefined {

@@ -1,7 +1,8 @@
-import { closeSync, constants, mkdirSync, openSync, renameSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { errnoOf } from "./disk-error.js";
-import { fullPath } from "./journal-name.js";
+import { seal } from "./journal-name.js";
 import { folderOf, type Layout } from "./layout.js";
+import type { Sync } from "./sync.js";
 import { createFlags, fileMode, folderMode, writeAll } from "./whole-file.js";
 
 /** Some ten thousand records, which are replayed at once. */
@@ -11,17 +12,19 @@ export const maxJournalMs: number = 10 * 60 * 1000;
 const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
 const newline = Buffer.from("\n");
 
-/** The records of writes that go together. */
-export interface JournalEntry {
+/** The records of writes that go together, in a journal. */
+export interface JournalBatch {
   /** Open file that holds them: once it has been synced they are durable. */
   readonly fd: number;
+  /** The file could not be synced, and is not to be trusted any more. */
+  distrust(): void;
   /** The writes have ended, one way or the other. */
   end(): void;
 }
 
 /** A file of records, and how many of its writes have not ended. */
 interface Journal {
-  readonly path: string;
+  readonly name: string;
   readonly startMs: number;
   bytes: number;
   writes: number;
@@ -34,28 +37,28 @@ interface Journal {
 export class JournalWriter {
   readonly #layout: Layout;
   readonly #newName: () => string;
-  readonly #syncFolder: (path: string) => void;
+  readonly #sync: Sync;
   #current: Journal | undefined;
 
-  constructor(layout: Layout, newName: () => string, syncFolder: (path: string) => void) {
+  constructor(layout: Layout, sync: Sync, newName: () => string) {
     this.#layout = layout;
+    this.#sync = sync;
     this.#newName = newName;
-    this.#syncFolder = syncFolder;
   }
 
-  /** Adds records. Who adds has to `end()` the entry. */
-  append(records: readonly Uint8Array[]): JournalEntry {
+  /** Adds records. Who adds has to `end()` the batch. */
+  append(records: readonly Uint8Array[]): JournalBatch {
     // The line before may be a torn one.
     const lines = Buffer.concat(records.flatMap((record) => [newline, record]));
     const { journal, fd } = this.#open();
     journal.writes++;
     journal.bytes += lines.byteLength;
-    const entry = { fd, end: () => this.#end(journal, fd) };
+    const batch = { fd, distrust: () => this.#leave(journal), end: () => this.#end(journal, fd) };
     try {
       writeAll(fd, lines);
-      return entry;
+      return batch;
     } catch (error) {
-      entry.end();
+      batch.end();
       throw error;
     }
   }
@@ -63,43 +66,44 @@ export class JournalWriter {
   #open(): { readonly journal: Journal; readonly fd: number } {
     const journal = this.#current;
     if (journal !== undefined && !isFull(journal)) {
-      const fd = openAgain(journal.path);
+      const fd = openAgain(this.#layout.journal(journal.name));
       if (fd !== undefined) return { journal, fd };
     }
-    this.#current = undefined;
-    if (journal !== undefined) closeIfDone(journal);
+    if (journal !== undefined) this.#leave(journal);
     return this.#create();
   }
 
+  /** The next records go into another one. */
+  #leave(journal: Journal): void {
+    if (this.#current === journal) this.#current = undefined;
+    this.#sealIfDone(journal);
+  }
+
   #create(): { readonly journal: Journal; readonly fd: number } {
-    const path = this.#layout.journal(this.#newName());
+    const name = this.#newName();
+    const path = this.#layout.journal(name);
     mkdirSync(folderOf(path), { recursive: true, mode: folderMode });
     closeSync(openSync(path, createFlags, fileMode));
-    this.#syncFolder(folderOf(path));
+    this.#sync.folder(folderOf(path));
     const fd = openSync(path, appendFlags);
-    this.#current = { path, startMs: performance.now(), bytes: 0, writes: 0 };
+    this.#current = { name, startMs: performance.now(), bytes: 0, writes: 0 };
     return { journal: this.#current, fd };
   }
 
   #end(journal: Journal, fd: number): void {
     closeSync(fd);
     journal.writes--;
-    if (journal !== this.#current) closeIfDone(journal);
+    if (journal !== this.#current) this.#sealIfDone(journal);
+  }
+
+  /** A record whose write is still under way is not where a checkpoint would look for it. */
+  #sealIfDone({ name, writes }: Journal): void {
+    if (writes === 0) seal(this.#layout.journals, name);
   }
 }
 
 function isFull({ startMs, bytes }: Journal): boolean {
   return bytes >= maxBytes || performance.now() - startMs > maxJournalMs;
-}
-
-/** A record whose write is still under way is not where a checkpoint would look for it. */
-function closeIfDone(journal: Journal): void {
-  if (journal.writes > 0) return;
-  try {
-    renameSync(journal.path, fullPath(journal.path));
-  } catch {
-    // It waits for the end of this process, as one does whose process is killed.
-  }
 }
 
 /** `undefined` when it is gone. */

@@ -45,8 +45,8 @@ export class Layout {
   }
 
   /**
-   * The record of a write in progress, which is also its lock. All lie in one folder: one fsync serves
-   * many writers, and recovery need not walk the tree. `~` is outside the alphabet of keys.
+   * The record of a write in progress, which is also its lock. All lie in one folder, so recovery need not walk the
+   * tree. `~` is outside the alphabet of keys.
    */
   pending(key: string): string {
     if (key.length > maxReadableName)

@@ -43,7 +43,7 @@ export class Lock {
     if (performance.now() - this.#startMs > unwrittenStaleMs / 2) this.#checkOurs();
   }
 
-  /** When it has been written and synced, or never will be. */
+  /** When it has been written, or never will be. */
   close(): void {
     closeSync(this.fd);
   }

@@ -1,10 +1,10 @@
 import { unlessAborted } from "../../abortable.js";
-import { CheckpointSchedule } from "./checkpoint-schedule.js";
+import type { CheckpointSchedule } from "./checkpoint-schedule.js";
 import { isBusy } from "./disk-error.js";
 import type { Answer, DiskThreads, JobOptions } from "./disk-threads.js";
 import type { JobKind, JobKinds } from "./jobs.js";
 import { KeyQueue } from "./key-queue.js";
-import type { Store, StoreSettings } from "./store.js";
+import type { Store } from "./store.js";
 
 /** How long a write waits for writers of other processes, in milliseconds. */
 const maxBusyMs = 40_000;
@@ -23,10 +23,10 @@ export class OpenStore {
   readonly #checkpoints: CheckpointSchedule | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(store: Store, settings: StoreSettings, threads: DiskThreads) {
+  constructor(store: Store, threads: DiskThreads, checkpoints: CheckpointSchedule | undefined) {
     this.store = store;
     this.threads = threads;
-    if (settings.isDurable) this.#checkpoints = new CheckpointSchedule(store, settings);
+    this.#checkpoints = checkpoints;
   }
 
   /** Runs a job that changes a key; one at a time, and again while another process is at it. */

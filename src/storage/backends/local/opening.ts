@@ -1,4 +1,6 @@
+import { setTimeout } from "node:timers/promises";
 import { makeBaseFolder, makeOwnFolder } from "./base-folder.js";
+import { CheckpointSchedule } from "./checkpoint-schedule.js";
 import { DiskThreads } from "./disk-threads.js";
 import { thisHolder } from "./holder.js";
 import { OpenStore } from "./open-store.js";
@@ -7,8 +9,16 @@ import { Store, type StoreSettings } from "./store.js";
 /** How safe an acknowledged write is: `full` survives loss of power, `fast` survives the end of the process. */
 export type Durability = "full" | "fast";
 
+/** Longer than any lock is respected that a loss of power left. */
+const maxLockedMs = 35_000;
+const pauseMs = 100;
+
 /** Makes the folders, clears away what dead processes left, and gets the threads ready. */
-export async function openStore(basePath: string, durability: Durability): Promise<OpenStore> {
+export async function openStore(
+  basePath: string,
+  durability: Durability,
+  signal: AbortSignal,
+): Promise<OpenStore> {
   const base = await makeBaseFolder(basePath);
   const settings: StoreSettings = {
     base,
@@ -19,7 +29,23 @@ export async function openStore(basePath: string, durability: Durability): Promi
   const store = new Store(settings);
   for (const folder of store.layout.folders()) await makeOwnFolder(folder);
   const threads = new DiskThreads(settings);
-  threads.prepare();
-  await threads.run("sweep", {}, () => undefined);
-  return new OpenStore(store, settings, threads);
+  try {
+    threads.prepare();
+    await sweep(threads, signal);
+  } catch (error) {
+    await threads.close();
+    throw error;
+  }
+  const checkpoints = settings.isDurable ? new CheckpointSchedule(store, settings) : undefined;
+  return new OpenStore(store, threads, checkpoints);
+}
+
+/** Until every object that has lost its record has it back, so that nobody is told a guess instead. */
+async function sweep(threads: DiskThreads, signal: AbortSignal): Promise<void> {
+  const deadlineMs = performance.now() + maxLockedMs;
+  for (;;) {
+    const isDone = await threads.run("sweep", {}, ({ reply }) => reply, { signal });
+    if (isDone || performance.now() > deadlineMs) return;
+    await setTimeout(pauseMs);
+  }
 }

@@ -4,7 +4,7 @@ import { DiskError, errnoOf } from "./disk-error.js";
 import { statIfThere } from "./find.js";
 import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "./folders.js";
 import type { JobState } from "./job-state.js";
-import type { JournalEntry } from "./journal-writer.js";
+import type { JournalBatch } from "./journal-writer.js";
 import { folderOf } from "./layout.js";
 import { Lock, releaseAsSidecar } from "./lock.js";
 import { fillStamp, recordOf } from "./record.js";
@@ -70,7 +70,7 @@ function* publishing(store: Store, writes: readonly Publishing[]): Generator<() 
   }
 }
 
-function note(store: Store, writes: readonly Publishing[]): JournalEntry | undefined {
+function note(store: Store, writes: readonly Publishing[]): JournalBatch | undefined {
   const locked = writes.filter((write) => !write.isFailed);
   try {
     return locked.length === 0 ? undefined : store.journal.append(locked.map(({ record }) => record));
@@ -80,8 +80,14 @@ function note(store: Store, writes: readonly Publishing[]): JournalEntry | undef
   }
 }
 
-function toSync(noted: JournalEntry | undefined, writes: readonly Publishing[]): SyncTask[] {
-  return noted === undefined ? [] : [{ what: { content: noted.fd }, fail: failing(writes) }];
+function toSync(noted: JournalBatch | undefined, writes: readonly Publishing[]): SyncTask[] {
+  if (noted === undefined) return [];
+  const fail = (error: unknown) => {
+    // A second sync of it would succeed, though what failed has not been written (fsync(2)).
+    noted.distrust();
+    failing(writes)(error);
+  };
+  return [{ what: { content: noted.fd }, fail }];
 }
 
 const begin = (write: Publishing) => write.begin();
@@ -176,14 +182,18 @@ class Publishing {
     makeFolder(this.#store, this.folder, key);
     const lock = new Lock(this.#store, key);
     this.#lock = lock;
-    const old = lstatIfThere(this.#body);
-    this.#checkConditions(old);
-    this.#stampUs = this.#store.stamps.date(this.#fd, old);
-    fillStamp(record, this.#stampUs);
-    lock.write(record);
+    try {
+      const old = lstatIfThere(this.#body);
+      this.#checkConditions(old);
+      this.#stampUs = this.#store.stamps.date(this.#fd, old);
+      fillStamp(record, this.#stampUs);
+      lock.write(record);
+    } finally {
+      lock.close();
+    }
   }
 
-  /** What the lock says now. */
+  /** Its text, with the stamp. */
   get record(): Uint8Array {
     return this.#publication.record;
   }
@@ -224,7 +234,7 @@ class Publishing {
       else renameSync(this.#temp, this.#body);
       // From here on there is nothing to undo.
       this.#isTempOurs = false;
-      this.#letGo();
+      this.#lock = undefined;
       return undefined;
     } catch (error) {
       const errno = errnoOf(error);
@@ -252,13 +262,7 @@ class Publishing {
     if (this.#isTempOurs) discardQuietly(this.#temp);
     if (this.#lock === undefined) return;
     this.#lock.release();
-    this.#letGo();
     prune(this.#store.layout.base, this.folder);
-  }
-
-  #letGo(): void {
-    this.#lock?.close();
-    this.#lock = undefined;
   }
 }
 

@@ -36,8 +36,7 @@ export class Store {
     this.holderText = JSON.stringify(settings.holder);
     this.sync = new Sync(settings.isDurable, this.stopwatch);
     this.namePrefix = tempPrefix(settings.holder);
-    const syncFolder = (path: string) => this.sync.folder(path);
-    this.journal = new JournalWriter(this.layout, () => this.#newName(), syncFolder);
+    this.journal = new JournalWriter(this.layout, this.sync, () => this.#newName());
   }
 
   /** Path of a temporary file that nobody else uses. */

@@ -1,8 +1,9 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
-import { checkpointSmall, restoreLost } from "./checkpoint.js";
+import { checkpointSmall } from "./checkpoint.js";
 import { isGone } from "./holder.js";
 import type { JobState } from "./job-state.js";
 import { recoverIfStale } from "./lock.js";
+import { restoreLost } from "./restore-records.js";
 import type { Store } from "./store.js";
 import { ownerOfTemp } from "./temp-name.js";
 import { discard } from "./whole-file.js";
@@ -15,14 +16,19 @@ const foreignTempStaleMs = 24 * 60 * 60 * 1000;
 /** Journals of some hundred records are settled while the store is opened, larger ones when there is time. */
 const maxJournalBytes = 64 * 1024;
 
-/** Clears away what dead processes left: half-done commits, journals, temporary files, forgotten uploads. */
-export function sweep(store: Store, state: JobState): void {
+/**
+ * Clears away what dead processes left: half-done commits, journals, temporary files, forgotten uploads.
+ *
+ * @returns `false` when keys that have lost their records are locked, so that another sweep is needed.
+ */
+export function sweep(store: Store, state: JobState): boolean {
   const { pendings, temps, uploads } = store.layout;
   for (const name of readdirSync(pendings)) sweepPending(store, `${pendings}/${name}`);
-  restoreLost(store);
+  const isRestored = restoreLost(store);
   checkpointSmall(store, state, maxJournalBytes);
   for (const name of readdirSync(temps)) sweepTemp(`${temps}/${name}`, name);
   for (const name of readdirSync(uploads)) sweepUpload(`${uploads}/${name}`);
+  return isRestored;
 }
 
 function sweepPending(store: Store, path: string): void {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type Holder, thisHost } from "./holder.js";
 
-const pattern = /^([0-9a-f]{12})-([0-9]+)-([0-9]*)-[0-9a-f]{24}$/;
+const pattern = /^([0-9a-f]{12})-([0-9]+)-([0-9]*)-([0-9a-f]{16})-[0-9a-f]{24}$/;
 const spare = { bytes: Buffer.alloc(0), used: 0 };
 const refillBytes = 12 * 512;
 
@@ -17,14 +17,14 @@ export function randomToken(): string {
 
 /** Start of the names of temporary files that belong to `holder`. */
 export function tempPrefix(holder: Holder): string {
-  return `${shortHost(holder.host)}-${holder.pid}-${holder.startedAt}-`;
+  return `${shortHost(holder.host)}-${holder.pid}-${holder.startedAt}-${holder.user}-`;
 }
 
 /** Whose temporary file it is: undefined for names that are not ours; a foreign host keeps its hash as name. */
 export function ownerOfTemp(name: string): Holder | undefined {
-  const [, host, pid, startedAt] = pattern.exec(name) ?? [];
-  if (host === undefined || startedAt === undefined) return undefined;
-  return { host: host === shortHost(thisHost) ? thisHost : host, pid: Number(pid), startedAt, user: "" };
+  const [, host, pid, startedAt, user] = pattern.exec(name) ?? [];
+  if (host === undefined || startedAt === undefined || user === undefined) return undefined;
+  return { host: host === shortHost(thisHost) ? thisHost : host, pid: Number(pid), startedAt, user };
 }
 
 function shortHost(host: string): string {
