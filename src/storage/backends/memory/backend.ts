@@ -28,7 +28,7 @@ import { classifyMemoryError } from "./classify.js";
 import { ExpiryClock } from "./expiry-clock.js";
 import { MemoryError } from "./memory-error.js";
 import { pageOf } from "./name-page.js";
-import { ObjectTable, statOf } from "./object-table.js";
+import { ObjectTable } from "./object-table.js";
 import { OpenedBytes } from "./opened-bytes.js";
 import { PageCursor } from "./page-cursor.js";
 import { UploadTable } from "./upload-table.js";
@@ -93,16 +93,16 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
 
   async stat(key: Key, options: CallOptions): Promise<ObjectStat> {
     this.#enter(options);
-    return statOf(key, this.#objects.get(key));
+    return this.#objects.statOf(key, this.#objects.get(key));
   }
 
   async read(key: Key, { range, ifMatch, signal }: ReadOptions): Promise<OpenedObject> {
     this.#enter({ signal });
     const object = this.#objects.get(key);
-    if (ifMatch !== undefined && ifMatch !== object.etag) {
+    if (ifMatch !== undefined && ifMatch !== this.#objects.etagOf(object)) {
       throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
     }
-    return new OpenedBytes(object.bytes, statOf(key, object), range, signal);
+    return new OpenedBytes(object.bytes, this.#objects.statOf(key, object), range, signal);
   }
 
   async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
@@ -116,7 +116,7 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
     const source = this.#objects.get(from);
     const copied = this.#objects.publish(to, { ...source, reservedBytes: 0 }, options, this.#now());
     this.#clock?.start();
-    return statOf(to, copied);
+    return this.#objects.statOf(to, copied);
   }
 
   async remove(key: Key, options: CallOptions): Promise<boolean> {
@@ -183,7 +183,7 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
     const stored = this.#objects.publish(key, { ...description, ...joined }, options, this.#now());
     this.#uploads.forget(uploadId);
     this.#clock?.start();
-    return statOf(key, stored);
+    return this.#objects.statOf(key, stored);
   }
 
   async abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void> {
@@ -226,7 +226,7 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
     const object = { bytes, reservedBytes, checksum: body.checksum(), contentType, filename, metadata };
     const stored = this.#objects.publish(key, object, options, this.#now());
     this.#clock?.start();
-    return statOf(key, stored);
+    return this.#objects.statOf(key, stored);
   }
 
   #listed(key: Key): ListedObject {

@@ -10,7 +10,8 @@ import { SortedNames } from "./sorted-names.js";
 export interface StoredObject extends ObjectDescription {
   readonly bytes: Buffer;
   readonly checksum: Checksum;
-  readonly etag: string;
+  /** Another one after every write to any key; the ETag is made of it when it is asked for. */
+  readonly version: number;
   /** Milliseconds since the epoch. */
   readonly writtenAt: number;
 }
@@ -28,8 +29,8 @@ export class ObjectTable {
   readonly names: SortedNames<Key> = new SortedNames(() => this.#objects.keys());
   readonly #objects = new Map<Key, StoredObject>();
   readonly #budget: ByteBudget;
-  /** Other processes and instances must not make the same ETags. */
-  readonly #origin = randomBytes(6).toString("hex");
+  /** Other processes and instances must not make the same ETags. As it is always as long, no separator is needed. */
+  readonly #origin = randomBytes(6).toString("base64url");
   #version = 0;
 
   constructor(budget: ByteBudget) {
@@ -44,11 +45,11 @@ export class ObjectTable {
 
   publish(key: Key, object: NewObject, conditions: WriteConditions, now: number): StoredObject {
     const old = this.#objects.get(key);
-    checkConditions(old, conditions);
+    this.#checkConditions(old, conditions);
     this.#budget.reserve(object.bytes.length - (old?.bytes.length ?? 0) - object.reservedBytes);
     const { bytes, checksum, contentType, filename, metadata } = object;
-    const etag = `${this.#origin}-${(this.#version++).toString(36)}`;
-    const stored = { bytes, checksum, contentType, filename, metadata, etag, writtenAt: now };
+    const version = this.#version++;
+    const stored = { bytes, checksum, contentType, filename, metadata, version, writtenAt: now };
     if (old === undefined) this.names.add(key);
     else this.#objects.delete(key);
     this.#objects.set(key, stored);
@@ -72,26 +73,30 @@ export class ObjectTable {
     }
     return undefined;
   }
-}
 
-/** What is told of an object; made anew each time, since dates can be changed. */
-export function statOf(key: Key, object: StoredObject): ObjectStat {
-  return {
-    key,
-    size: object.bytes.length,
-    contentType: object.contentType,
-    etag: object.etag,
-    lastModified: new Date(object.writtenAt),
-    filename: object.filename,
-    metadata: object.metadata,
-    checksum: object.checksum,
-  };
-}
+  etagOf({ version }: StoredObject): string {
+    return this.#origin + version.toString(36);
+  }
 
-function checkConditions(old: StoredObject | undefined, { ifAbsent, ifMatch }: WriteConditions): void {
-  if (ifAbsent && old !== undefined)
-    throw new MemoryError("precondition_failed", "there is an object already");
-  if (ifMatch !== undefined && old?.etag !== ifMatch) {
-    throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
+  /** What is told of an object; made anew each time, since dates can be changed. */
+  statOf(key: Key, object: StoredObject): ObjectStat {
+    return {
+      key,
+      size: object.bytes.length,
+      contentType: object.contentType,
+      etag: this.etagOf(object),
+      lastModified: new Date(object.writtenAt),
+      filename: object.filename,
+      metadata: object.metadata,
+      checksum: object.checksum,
+    };
+  }
+
+  #checkConditions(old: StoredObject | undefined, { ifAbsent, ifMatch }: WriteConditions): void {
+    if (ifAbsent && old !== undefined)
+      throw new MemoryError("precondition_failed", "there is an object already");
+    if (ifMatch !== undefined && (old === undefined || this.etagOf(old) !== ifMatch)) {
+      throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
+    }
   }
 }
