@@ -122,6 +122,9 @@ export class StreamBody implements Body {
   }
 }
 
+/** What content that was given becomes. */
+export type ContentBody = BufferedBody | StreamBody;
+
 /** Counts and hashes what passes, and refuses what breaks the rules. */
 class RuleGuard {
   readonly #rules: ContentRules;

@@ -1,27 +1,36 @@
 import { unlessAborted } from "./abortable.js";
 import { checkContentType } from "./arguments.js";
 import type { ObjectDescription } from "./backend.js";
-import type { BufferedBody, StreamBody } from "./body.js";
+import type { ContentBody } from "./body.js";
 import { sniffBytes, sniffContentType } from "./content-type.js";
-import type { Key } from "./key.js";
 import { parseFilename, parseMetadata } from "./metadata.js";
-import type { DescribeOptions, SignalOption } from "./options.js";
+import type { DescribeOptions } from "./options.js";
 
-/** Checks what the caller says of an object; a type that was not given is read off the content and its name. */
-export async function describe(
-  key: Key,
-  body: BufferedBody | StreamBody | undefined,
-  options: DescribeOptions & SignalOption,
-): Promise<ObjectDescription> {
-  const filename = parseFilename(options.filename);
-  const metadata = parseMetadata(options.metadata);
-  const given = checkContentType(options.contentType);
-  if (given !== undefined) return { contentType: given, filename, metadata };
-  const head = body === undefined ? new Uint8Array() : await headOf(body, options.signal);
-  return { contentType: sniffContentType(head, filename ?? key), filename, metadata };
+/** A description whose type may be left to the content. */
+export type GivenDescription = Omit<ObjectDescription, "contentType"> & {
+  readonly contentType: string | undefined;
+};
+
+/** Checks what the caller says of an object. */
+export function checkDescription(options: DescribeOptions): GivenDescription {
+  return {
+    filename: parseFilename(options.filename),
+    metadata: parseMetadata(options.metadata),
+    contentType: checkContentType(options.contentType),
+  };
+}
+
+/** The type that nobody gave, read off the content and its name. */
+export async function sniffedType(
+  body: ContentBody | undefined,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const head = body === undefined ? new Uint8Array() : await headOf(body, signal);
+  return sniffContentType(head, name);
 }
 
 /** A source may hang before its first byte. */
-function headOf(body: BufferedBody | StreamBody, signal: AbortSignal | undefined): Promise<Uint8Array> {
+function headOf(body: ContentBody, signal: AbortSignal | undefined): Promise<Uint8Array> {
   return unlessAborted(() => body.head(sniffBytes), signal);
 }

@@ -25,21 +25,19 @@ export interface MadeCall extends Omit<FailedCall, "signal"> {
 }
 
 /** Does the work of one call, unless its signal has fired; lets nothing but a {@link StorageError} leave it. */
-export function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
-  return attemptAnyway(call, () => {
-    call.options.signal?.throwIfAborted();
-    return work();
-  });
-}
-
-/** As {@link attempt}, but also when the signal has fired: content that was given must be let go of. */
-export async function attemptAnyway<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
+export async function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
   try {
     checkOptions(call.options);
+    call.options.signal?.throwIfAborted();
     return await work();
   } catch (error) {
-    throw toStorageError(error, { ...call, signal: call.options?.signal });
+    throw failureOf(error, call);
   }
+}
+
+/** The error that leaves a call which failed. Its options may be what it failed of. */
+export function failureOf(error: unknown, call: MadeCall): StorageError {
+  return toStorageError(error, { ...call, signal: call.options?.signal });
 }
 
 /** Makes the one error that leaves the storage: every failure passes here exactly once. */
@@ -53,7 +51,7 @@ export function toStorageError(error: unknown, call: FailedCall): StorageError {
     const code = isTimeout(call.signal.reason) ? "timeout" : "aborted";
     return storageError(code, { ...where, message: messageOf(code, call), cause: call.signal.reason });
   }
-  const { code, message, retryAfterMs } = failureOf(error, call);
+  const { code, message, retryAfterMs } = classified(error, call);
   return storageError(code, {
     ...where,
     message: message ?? messageOf(code, call),
@@ -63,7 +61,7 @@ export function toStorageError(error: unknown, call: FailedCall): StorageError {
 }
 
 /** A check asks for no object, so a service that says there is none lacks the place, or is another service. */
-function failureOf(error: unknown, { backend, operation }: FailedCall): Failure {
+function classified(error: unknown, { backend, operation }: FailedCall): Failure {
   const failure = backend.classify(error);
   if (operation !== "check" || failure.code !== "not_found") return failure;
   const message =

@@ -1,10 +1,11 @@
+import { checkOptions } from "./arguments.js";
 import type { Capabilities, StorageBackend, UploadedPart } from "./backend.js";
-import { tooLarge } from "./body.js";
+import { type ContentBody, tooLarge } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
 import type { Checksum } from "./checksum.js";
-import { type Content, withBody } from "./content.js";
+import { type Content, letGo, toBody } from "./content.js";
 import { InvalidArgumentError } from "./error.js";
-import { attempt, attemptAnyway, type MadeCall } from "./failure.js";
+import { attempt, type MadeCall } from "./failure.js";
 import type { Key } from "./key.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
 
@@ -40,19 +41,22 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     content: Content,
     options: SignalOption & { readonly size?: number; readonly checksum?: Checksum } = {},
   ): Promise<UploadedPart> {
-    return attemptAnyway(this.#call(options), async () => {
-      const rules = { size: options.size, checksum: options.checksum, maxBytes: this.#maxBytes };
-      return withBody(content, rules, async (body) => {
-        const { signal } = options;
-        signal?.throwIfAborted();
-        if (!Number.isInteger(number) || number < 1 || number > maxParts) {
-          throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
-        }
-        const part = await this.#backend.writePart(this.#key, this.id, number, body, { signal });
-        this.#parts.set(number, part);
-        return part;
-      });
-    });
+    let body: ContentBody | undefined;
+    try {
+      checkOptions(options);
+      const { size, checksum, signal } = options;
+      body = toBody(content, { size, checksum, maxBytes: this.#maxBytes });
+      body.admit();
+      signal?.throwIfAborted();
+      if (!Number.isInteger(number) || number < 1 || number > maxParts) {
+        throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
+      }
+      const part = await this.#backend.writePart(this.#key, this.id, number, body, { signal });
+      this.#parts.set(number, part);
+      return part;
+    } catch (error) {
+      throw await letGo(body, error, this.#call(options));
+    }
   }
 
   /** Publishes the object: the parts given, or all that were written through this handle. */

@@ -1,11 +1,19 @@
-import { checkEtag, checkKeys, checkRange, checkTenant, isLimit, toSignOptions } from "./arguments.js";
+import {
+  checkEtag,
+  checkKeys,
+  checkOptions,
+  checkRange,
+  checkTenant,
+  isLimit,
+  toSignOptions,
+} from "./arguments.js";
 import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./backend.js";
-import type { ContentRules } from "./body.js";
+import type { ContentBody, ContentRules } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
-import { type Content, withBody } from "./content.js";
-import { describe } from "./description.js";
+import { type Content, letGo, toBody } from "./content.js";
+import { checkDescription, sniffedType } from "./description.js";
 import { InvalidArgumentError, StorageConfigurationError, type StorageOperation } from "./error.js";
-import { attempt, attemptAnyway, type MadeCall, toStorageError } from "./failure.js";
+import { attempt, type MadeCall, toStorageError } from "./failure.js";
 import { FileBody, readAll } from "./file-body.js";
 import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
@@ -83,19 +91,24 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Stores content under a key: all of it or nothing, replacing what was there. */
-  put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
-    return attemptAnyway(this.#call("put", key, options), () =>
-      withBody(content, this.#rules(options), async (body) => {
-        options.signal?.throwIfAborted();
-        const parsed = parseKey(key);
-        const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
-        const { contentType, filename, metadata } = await describe(parsed, body, options);
-        const makeUrl = await this.#urlOf(parsed);
-        const { signal } = options;
-        const writing = { contentType, filename, metadata, ifAbsent, ifMatch, signal };
-        return new WrittenFile(await this.#backend.write(parsed, body, writing), makeUrl);
-      }),
-    );
+  async put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
+    let body: ContentBody | undefined;
+    try {
+      checkOptions(options);
+      body = toBody(content, this.#rules(options));
+      body.admit();
+      options.signal?.throwIfAborted();
+      const parsed = parseKey(key);
+      const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
+      const { filename, metadata, contentType: givenType } = checkDescription(options);
+      const { signal } = options;
+      const contentType = givenType ?? (await sniffedType(body, filename ?? parsed, signal));
+      const makeUrl = await this.#urlOf(parsed);
+      const writing = { contentType, filename, metadata, ifAbsent, ifMatch, signal };
+      return new WrittenFile(await this.#backend.write(parsed, body, writing), makeUrl);
+    } catch (error) {
+      throw await letGo(body, error, this.#call("put", key, options));
+    }
   }
 
   /** The whole content, in memory, checked against its checksum. */
@@ -243,8 +256,10 @@ export class Storage<C extends Capabilities = Capabilities> {
     return this.#run("multipart", key, options, async () => {
       requireCapability(this.#backend, "multipart");
       const parsed = parseKey(key);
-      const description = await describe(parsed, undefined, options);
-      const id = await this.#backend.createUpload(parsed, { ...description, signal: options.signal });
+      const { filename, metadata, contentType: givenType } = checkDescription(options);
+      const { signal } = options;
+      const contentType = givenType ?? (await sniffedType(undefined, filename ?? parsed, signal));
+      const id = await this.#backend.createUpload(parsed, { contentType, filename, metadata, signal });
       return new MultipartUpload(this.#backend, parsed, id, this.#limit());
     });
   }
