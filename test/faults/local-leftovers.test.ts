@@ -55,6 +55,20 @@ describe("what a dead writer left", () => {
     expect(JSON.parse(await readFile(sidecar, "utf8"))).toMatchObject({ metadata: { owner: "u1" } });
   });
 
+  it("a record that cannot be put away keeps nobody from opening the folder", async () => {
+    const { base, storage } = await freshStorage();
+    await storage.put("t/a", "content", { metadata: { owner: "u1" } });
+    const pending = join(base, ".svc-infra/pending/t~a");
+    await rename(join(base, ".svc-infra/meta/t/a.meta.json"), pending);
+    const text = (await readFile(pending, "utf8")).replace(/"pid":\d+/, `"pid":${deadPid}`);
+    await writeFile(pending, text, { flag: "r+" });
+    await rm(join(base, ".svc-infra/meta/t"), { recursive: true });
+    await writeFile(join(base, ".svc-infra/meta/t"), "no room for a folder");
+    const reader = storageOn(base);
+    expect((await reader.getMetadata("t/a")).metadata).toEqual({ owner: "u1" });
+    expect(await textOf(reader.get("t/a"))).toBe("content");
+  });
+
   it.each([
     ["a small one", "content"],
     ["a large one", Buffer.alloc(200_000)],

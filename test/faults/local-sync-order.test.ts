@@ -89,6 +89,12 @@ describe("the order of system calls", () => {
       ]);
     }
     expectOrder(lines, [/fsync\(\d+<BASE\/new>/, /acknowledged small/]);
+    expectOrder(lines, [/mkdir\("BASE\/.svc-infra"/, /fsync\(\d+<BASE>/, /acknowledged small/]);
+    expectOrder(lines, [
+      /mkdir\("BASE\/.svc-infra\/meta"/,
+      /fsync\(\d+<BASE\/.svc-infra>/,
+      /acknowledged small/,
+    ]);
     expectOrder(lines, [/fsync\(\d+<BASE\/.svc-infra\/journal>/, /acknowledged small/]);
   });
 

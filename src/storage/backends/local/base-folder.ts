@@ -1,4 +1,4 @@
-import { lstat, mkdir, realpath, stat } from "node:fs/promises";
+import { lstat, mkdir, open, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { folderMode } from "./whole-file.js";
@@ -8,9 +8,9 @@ import { folderMode } from "./whole-file.js";
  *
  * @throws DiskError `configuration` or `permission_denied`, naming the variable.
  */
-export async function makeBaseFolder(basePath: string): Promise<string> {
+export async function makeBaseFolder(basePath: string, isDurable: boolean): Promise<string> {
   try {
-    await makeWithParents(basePath);
+    await makeWithParents(basePath, isDurable);
     if ((await stat(basePath)).isDirectory()) return await realpath(basePath);
   } catch (error) {
     throw unusable(basePath, error);
@@ -19,28 +19,40 @@ export async function makeBaseFolder(basePath: string): Promise<string> {
 }
 
 /** Makes a folder of the store's own, which may not be a link. */
-export async function makeOwnFolder(path: string): Promise<void> {
-  await makeWithParents(path);
+export async function makeOwnFolder(path: string, isDurable: boolean): Promise<void> {
+  await makeWithParents(path, isDurable);
   if (!(await lstat(path)).isDirectory())
     throw new DiskError("permission_denied", `'${path}' is not a folder`);
 }
 
 /** Not `recursive: true`, which never returns where a file system refuses to make a folder with ENOENT, as /proc does. */
-async function makeWithParents(path: string): Promise<void> {
-  const errno = await tryMake(path);
-  if (errno === undefined) return;
-  await makeWithParents(dirname(path));
-  await mkdir(path, folderMode).catch(ignoreExisting);
+async function makeWithParents(path: string, isDurable: boolean): Promise<void> {
+  const made = await tryMake(path);
+  if (made === "no parent") {
+    await makeWithParents(dirname(path), isDurable);
+    await mkdir(path, folderMode).catch(ignoreExisting);
+  }
+  if (made !== "was there" && isDurable) await syncFolder(dirname(path));
 }
 
-async function tryMake(path: string): Promise<"ENOENT" | undefined> {
+async function tryMake(path: string): Promise<"made" | "was there" | "no parent"> {
   try {
     await mkdir(path, folderMode);
+    return "made";
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" && dirname(path) !== path) return "ENOENT";
+    if (errnoOf(error) === "ENOENT" && dirname(path) !== path) return "no parent";
     ignoreExisting(error);
+    return "was there";
   }
-  return undefined;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 function ignoreExisting(error: unknown): void {

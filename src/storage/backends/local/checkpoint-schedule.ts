@@ -21,14 +21,14 @@ export class CheckpointSchedule {
   readonly #threads: DiskThreads;
   readonly #closing = new AbortController();
   #isWarned = false;
-  #timer: NodeJS.Timeout;
-  #running: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void>;
 
   constructor(store: Store, settings: StoreSettings) {
     this.#store = store;
     this.#threads = new DiskThreads(settings);
     this.#count(1);
-    this.#timer = this.#later();
+    this.#running = this.#make();
   }
 
   /** When the store's writes have ended. What is not done in time is left to the next one who opens the folder. */
@@ -44,19 +44,17 @@ export class CheckpointSchedule {
     await this.#threads.close();
   }
 
-  #later(): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.#running = this.#make();
-    }, intervalMs).unref();
-  }
-
   /** However long it takes, the next one begins after it. What fails is tried again. */
   async #make(): Promise<void> {
     const { signal } = this.#closing;
     const names = await this.#journals();
     const others = names.filter((name) => !this.#isAddedTo(name));
     await this.#checkpoint(others, false, signal);
-    if (!signal.aborted) this.#timer = this.#later();
+    if (!signal.aborted) this.#timer = setTimeout(() => this.#makeAgain(), intervalMs).unref();
+  }
+
+  #makeAgain(): void {
+    this.#running = this.#make();
   }
 
   /** All at once, as there are threads. */

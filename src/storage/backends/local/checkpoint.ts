@@ -1,7 +1,8 @@
 import { closeSync, readFileSync } from "node:fs";
 import { DiskError } from "./disk-error.js";
 import type { JobState, Running } from "./job-state.js";
-import { journalAt, journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
+import { isSealed, seal } from "./journal-name.js";
+import { journalAt, type NotedRecord, recordsIn } from "./journal-reader.js";
 import { folderOf } from "./layout.js";
 import { hasItsBody, isWhole, placesOf, restore } from "./restore-records.js";
 import type { Store } from "./store.js";
@@ -22,40 +23,31 @@ export interface CheckpointJob {
  */
 export function checkpoint(store: Store, { name, isOver, state }: Running<CheckpointJob>): void {
   const journal = journalAt(store.layout, name);
-  if (journal !== undefined && (isOver || journal.isOver)) settleJournal(store, journal.path, state);
+  if (journal === undefined || !(isOver || journal.isOver)) return;
+  const sealed = isSealed(name) ? name : seal(store.layout.journals, name);
+  if (sealed !== undefined) settle(store, store.layout.journal(sealed), state);
 }
 
-/** Does so with all journals that have `maxBytes` at most. A full disk, say, shall not keep a store from being opened. */
-export function checkpointSmall(store: Store, state: JobState, maxBytes: number): void {
-  if (!store.sync.isDurable) return;
-  for (const { path, size, isOver } of journalsIn(store.layout)) {
-    if (isOver && size <= maxBytes) quietly(() => settleJournal(store, path, state));
-  }
-}
-
-function quietly(work: () => void): void {
-  try {
-    work();
-  } catch {
-    // The journal stays, and with it what is left to do.
-  }
-}
-
-function settleJournal(store: Store, path: string, state: JobState): void {
+function settle(store: Store, path: string, state: JobState): void {
   const folders = new Set<string>();
   for (const noted of recordsIn(path)) {
     state.checkWanted();
-    const folder = makeDurable(store, noted);
-    if (folder !== undefined) folders.add(folder);
+    folders.add(makeDurable(store, noted));
   }
-  for (const folder of folders) store.sync.folder(folder);
+  for (const folder of folders) {
+    state.checkWanted();
+    store.sync.folder(folder);
+  }
   discard(path);
 }
 
-/** Makes a record durable where it stands, and says which folder has to be synced for that, too. */
-function makeDurable(store: Store, noted: NotedRecord): string | undefined {
+/**
+ * Makes a record durable where it stands, and says which folder has to be synced for that, too: where the body is
+ * another one, or gone, that of the body, which must not come back without this record.
+ */
+function makeDurable(store: Store, noted: NotedRecord): string {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    if (!hasItsBody(store, noted)) return undefined;
+    if (!hasItsBody(store, noted)) return folderOf(store.layout.body(noted.key));
     const place = placesOf(store, noted).find((path) => syncRecord(store, path, noted));
     if (place !== undefined) return folderOf(place);
     restore(store, noted);

@@ -14,7 +14,6 @@ const foreignStaleMs = 6 * maxJournalMs;
 /** A journal that was found. */
 export interface Journal {
   readonly path: string;
-  readonly size: number;
   /** Its process lived on another host, or on this one before the power may have failed. */
   readonly isForeign: boolean;
   /** Nobody adds to it any more. */
@@ -41,7 +40,7 @@ export function journalAt(layout: Layout, name: string): Journal | undefined {
   if (owner === undefined || !stats?.isFile()) return undefined;
   const ageMs = Date.now() - stats.mtimeMs;
   const isOver = isGone(owner, ageMs, foreignStaleMs) || (isSealed(name) && ageMs > writtenBackMs);
-  return { path, size: stats.size, isForeign: !isOfThisHost(owner), isOver };
+  return { path, isForeign: !isOfThisHost(owner), isOver };
 }
 
 /**

@@ -29,7 +29,7 @@ export class Lock {
   readonly fd: number;
   readonly #path: string;
   readonly #startMs = performance.now();
-  #isOurs = true;
+  #isNamed = false;
 
   /** @throws DiskError `busy` while another writer holds the key. */
   constructor(store: Store, key: string, judge: Judge = isLeftOver) {
@@ -40,7 +40,8 @@ export class Lock {
   /** Says who holds it and, in a record, what is being written. */
   write(text: Uint8Array): void {
     writeAll(this.fd, text);
-    if (performance.now() - this.#startMs > unwrittenStaleMs / 2) this.#checkOurs();
+    if (!this.#isOurs()) throw new DiskError("busy", "the lock was taken over");
+    this.#isNamed = true;
   }
 
   /** When it has been written, or never will be. */
@@ -48,15 +49,15 @@ export class Lock {
     closeSync(this.fd);
   }
 
-  /** Gives it back where nothing came of it. */
+  /** Gives it back where nothing came of it. One that names nobody yet has to be open still. */
   release(): void {
-    if (this.#isOurs) discardQuietly(this.#path);
+    if (this.#isNamed || this.#isOurs()) discardQuietly(this.#path);
   }
 
-  /** Whoever stood still before the record was written may have been taken for dead. */
-  #checkOurs(): void {
-    this.#isOurs = lstatIfThere(this.#path)?.ino === fstatSync(this.fd).ino;
-    if (!this.#isOurs) throw new DiskError("busy", "the lock was taken over");
+  /** Whoever stood still before the lock had a name may have been taken for dead. */
+  #isOurs(): boolean {
+    if (performance.now() - this.#startMs < unwrittenStaleMs / 2) return true;
+    return lstatIfThere(this.#path)?.ino === fstatSync(this.fd).ino;
   }
 }
 

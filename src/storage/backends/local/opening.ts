@@ -19,15 +19,11 @@ export async function openStore(
   durability: Durability,
   signal: AbortSignal,
 ): Promise<OpenStore> {
-  const base = await makeBaseFolder(basePath);
-  const settings: StoreSettings = {
-    base,
-    holder: thisHolder(base),
-    isDurable: durability === "full",
-    id: `${base} ${durability}`,
-  };
+  const isDurable = durability === "full";
+  const base = await makeBaseFolder(basePath, isDurable);
+  const settings: StoreSettings = { base, holder: thisHolder(base), isDurable, id: `${base} ${durability}` };
   const store = new Store(settings);
-  for (const folder of store.layout.folders()) await makeOwnFolder(folder);
+  for (const folder of store.layout.folders()) await makeOwnFolder(folder, isDurable);
   const threads = new DiskThreads(settings);
   try {
     threads.prepare();
@@ -36,7 +32,7 @@ export async function openStore(
     await threads.close();
     throw error;
   }
-  const checkpoints = settings.isDurable ? new CheckpointSchedule(store, settings) : undefined;
+  const checkpoints = isDurable ? new CheckpointSchedule(store, settings) : undefined;
   return new OpenStore(store, threads, checkpoints);
 }
 

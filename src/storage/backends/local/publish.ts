@@ -181,13 +181,16 @@ class Publishing {
     const { key, record } = this.#publication;
     makeFolder(this.#store, this.folder, key);
     const lock = new Lock(this.#store, key);
-    this.#lock = lock;
     try {
       const old = lstatIfThere(this.#body);
       this.#checkConditions(old);
       this.#stampUs = this.#store.stamps.date(this.#fd, old);
       fillStamp(record, this.#stampUs);
       lock.write(record);
+      this.#lock = lock;
+    } catch (error) {
+      lock.release();
+      throw error;
     } finally {
       lock.close();
     }
@@ -260,8 +263,7 @@ class Publishing {
 
   #undo(): void {
     if (this.#isTempOurs) discardQuietly(this.#temp);
-    if (this.#lock === undefined) return;
-    this.#lock.release();
+    this.#lock?.release();
     prune(this.#store.layout.base, this.folder);
   }
 }

@@ -67,6 +67,12 @@ export function lockText(key: string, version: string, holder: string): string {
   return `{"format":1,"key":"${key}","holder":${holder},"version":"${version}"}`;
 }
 
+/** The text of a record with another holder, which is the last of its fields. `holder` is JSON. */
+export function withHolder(text: string, holder: string): string {
+  return `${text.slice(0, text.lastIndexOf(holderHead))}${holderHead}${holder}}`;
+}
+
+const holderHead = '"holder":';
 const stampHead = '{"stampUs":';
 /** Digits of a stamp until the year 2286; JSON does not mind blanks before fewer. */
 const stampDigits = 16;
@@ -77,7 +83,7 @@ const stampDigits = 16;
  */
 export function recordText(key: string, holder: string, draft: RecordDraft): string {
   const described = JSON.stringify(draft).slice(1);
-  return `${stampHead}${" ".repeat(stampDigits)},${described.slice(0, -1)},"format":1,"key":"${key}","holder":${holder}}`;
+  return `${stampHead}${" ".repeat(stampDigits)},${described.slice(0, -1)},"format":1,"key":"${key}",${holderHead}${holder}}`;
 }
 
 /** Puts the stamp into the bytes of a {@link recordText}. */

@@ -1,7 +1,7 @@
-import { isBusy } from "./disk-error.js";
+import { errnoOf, isBusy } from "./disk-error.js";
 import { journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
 import { isHolderGone, Lock, releaseAsSidecar } from "./lock.js";
-import { belongsTogether, fingerprintOf, type ObjectRecord, parsePending } from "./record.js";
+import { belongsTogether, fingerprintOf, type ObjectRecord, parsePending, withHolder } from "./record.js";
 import type { Store } from "./store.js";
 import { lstatIfThere, readSmall } from "./whole-file.js";
 
@@ -12,8 +12,20 @@ import { lstatIfThere, readSmall } from "./whole-file.js";
  */
 export function restoreLost(store: Store): boolean {
   const foreign = journalsIn(store.layout).filter(({ isForeign }) => isForeign);
-  const lost = foreign.flatMap(({ path }) => recordsIn(path).filter((noted) => !tryRestore(store, noted)));
-  return lost.length === 0;
+  const isDone = foreign.map(({ path }) =>
+    recordsIfReadable(path).every((noted) => tryRestore(store, noted)),
+  );
+  return isDone.every(Boolean);
+}
+
+/** Who may not read a journal may not read its sidecars either. */
+function recordsIfReadable(path: string): readonly NotedRecord[] {
+  try {
+    return recordsIn(path);
+  } catch (error) {
+    if (errnoOf(error) === "EACCES") return [];
+    throw error;
+  }
 }
 
 /** `false` while the key is locked. What fails for another reason is left to the checkpoint of its journal. */
@@ -63,7 +75,7 @@ export function restore(store: Store, noted: NotedRecord, isWanted: typeof isLos
   const lock = new Lock(store, noted.key, isHolderGone);
   try {
     if (isWanted(store, noted)) {
-      lock.write(Buffer.from(noted.text));
+      lock.write(Buffer.from(withHolder(noted.text, restorerOf(store))));
       store.sync.content(lock.fd);
       releaseAsSidecar(store, noted.key);
     } else lock.release();
@@ -73,4 +85,9 @@ export function restore(store: Store, noted: NotedRecord, isWanted: typeof isLos
   } finally {
     lock.close();
   }
+}
+
+/** Not in the queue of the key's writers, and so another user to them: its lock is no left-over of one of theirs. */
+function restorerOf({ holder }: Store): string {
+  return JSON.stringify({ ...holder, user: `${holder.user} restoring` });
 }

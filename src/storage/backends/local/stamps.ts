@@ -11,8 +11,8 @@ export class Stamps {
   #kept = 0;
 
   /**
-   * Gives a body its stamp: the time, but always behind that of the body it replaces. The microseconds come from
-   * the clock that all processes of the host share.
+   * Gives a body its stamp: the time, but always behind that of the body it replaces, and never one that another write
+   * has noted which came to nothing. The microseconds come from the clock that all processes of the host share.
    *
    * @param replaced - what `lstat` says of the body that stands at the key, under the lock of the key.
    * @returns the stamp as the file system keeps it.
@@ -20,7 +20,10 @@ export class Stamps {
   date(fd: number, replaced: Stats | undefined): number {
     const nowUs = Date.now() * 1000 + Number((process.hrtime.bigint() / 1000n) % 1000n);
     const beforeUs = replaced === undefined ? 0 : fingerprintOf(replaced).stampUs;
-    const stampUs = beforeUs < nowUs + maxAheadUs ? Math.max(nowUs, beforeUs + 1) : nowUs;
+    const stampUs =
+      beforeUs < nowUs + maxAheadUs
+        ? Math.max(nowUs, beforeUs + 1 + Math.floor(Math.random() * 1000))
+        : nowUs;
     if (this.#kept < proof) return this.#readBack(fd, stampUs);
     setTimes(fd, stampUs);
     return stampUs;

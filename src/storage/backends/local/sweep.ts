@@ -1,7 +1,5 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
-import { checkpointSmall } from "./checkpoint.js";
 import { isGone } from "./holder.js";
-import type { JobState } from "./job-state.js";
 import { recoverIfStale } from "./lock.js";
 import { restoreLost } from "./restore-records.js";
 import type { Store } from "./store.js";
@@ -13,22 +11,26 @@ const uploadStaleMs = 7 * 24 * 60 * 60 * 1000;
 const claimStaleMs = 10_000;
 /** A slow upload from another host may be silent for long, and nobody can ask whether it goes on. */
 const foreignTempStaleMs = 24 * 60 * 60 * 1000;
-/** Journals of some hundred records are settled while the store is opened, larger ones when there is time. */
-const maxJournalBytes = 64 * 1024;
 
 /**
- * Clears away what dead processes left: half-done commits, journals, temporary files, forgotten uploads.
+ * Clears away what dead processes left: half-done commits, lost records, temporary files, forgotten uploads.
  *
  * @returns `false` when keys that have lost their records are locked, so that another sweep is needed.
  */
-export function sweep(store: Store, state: JobState): boolean {
+export function sweep(store: Store): boolean {
   const { pendings, temps, uploads } = store.layout;
-  for (const name of readdirSync(pendings)) sweepPending(store, `${pendings}/${name}`);
+  for (const name of readdirSync(pendings)) quietly(() => sweepPending(store, `${pendings}/${name}`));
   const isRestored = restoreLost(store);
-  checkpointSmall(store, state, maxJournalBytes);
-  for (const name of readdirSync(temps)) sweepTemp(`${temps}/${name}`, name);
-  for (const name of readdirSync(uploads)) sweepUpload(`${uploads}/${name}`);
+  for (const name of readdirSync(temps)) quietly(() => sweepTemp(`${temps}/${name}`, name));
+  for (const name of readdirSync(uploads)) quietly(() => sweepUpload(`${uploads}/${name}`));
   return isRestored;
+}
+
+/** A full disk, say, shall not keep a store from being opened: what is left over stays until the next time. */
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {}
 }
 
 function sweepPending(store: Store, path: string): void {

@@ -75,7 +75,7 @@ function run({ store, lister }: Place, { sent, state, room }: Task): JobKinds[Jo
   if (kind === "copy") return copyObject(store, { ...job, state });
   if (kind === "assemble") return assemble(store, { ...job, state });
   if (kind === "list") return lister.list(job);
-  if (kind === "sweep") return sweep(store, state);
+  if (kind === "sweep") return sweep(store);
   if (kind === "checkpoint") checkpoint(store, { ...job, state });
   return undefined;
 }
