@@ -57,6 +57,16 @@ export function toSignOptions(
   };
 }
 
+let plain = toSignOptions("get", {});
+
+/** What the URL of an object allows when nobody asked for more. It expires on a whole second, so it is made once in each. */
+export function plainSignOptions(): SignOptions {
+  const left = plain.expiresAt.getTime() - Date.now();
+  if (left <= (defaultUrlSeconds - 1) * 1000 || left > defaultUrlSeconds * 1000)
+    plain = toSignOptions("get", {});
+  return plain;
+}
+
 /** The size of an upload that is announced, or none. */
 function checkUploadSize(size: unknown): number | undefined {
   if (size === undefined || (typeof size === "number" && Number.isSafeInteger(size) && size >= 0))

@@ -5,6 +5,7 @@ import {
   checkRange,
   checkTenant,
   isLimit,
+  plainSignOptions,
   toSignOptions,
 } from "./arguments.js";
 import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./backend.js";
@@ -351,6 +352,6 @@ export class Storage<C extends Capabilities = Capabilities> {
 
   /** Asked for before a write, so that a signer that fails leaves nothing stored. */
   #urlOf(key: Key): Promise<MakeUrl> | undefined {
-    return this.capabilities.signGet ? this.#sign("get", key, {}) : undefined;
+    return this.capabilities.signGet ? this.#backend.sign(key, plainSignOptions()) : undefined;
   }
 }

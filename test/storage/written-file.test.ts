@@ -27,6 +27,18 @@ it("the URL lives for an hour from the put, whenever it is looked at", async () 
   for (const { url } of [stored, copied]) expect(url).toContain("?expires=1800003600&");
 });
 
+it.each([
+  ["in the same second", 999, 1_800_003_600],
+  ["in the next second", 1000, 1_800_003_601],
+  ["after the clock was set back", -1, 1_800_003_599],
+])("each put has an hour of its own: %s", async (_when, laterMs, expires) => {
+  vi.useFakeTimers({ toFake: ["Date"], now: 1_800_000_000_000 });
+  const { storage } = fresh();
+  await storage.put("a.txt", "content");
+  vi.setSystemTime(1_800_000_000_000 + laterMs);
+  expect((await storage.put("b.txt", "content")).url).toContain(`?expires=${expires}&`);
+});
+
 it("a signer that cannot sign leaves nothing stored", async () => {
   const { storage, made } = fresh();
   made.mockRejectedValue(new Error("no secret"));
