@@ -13,8 +13,11 @@ const noBytes = new Uint8Array(0);
 
 /** How a group works. */
 export interface GroupSettings {
+  /** As many threads as there is work for all of the time. */
+  readonly threads: number;
+  /** As many as may be, where the disk is what takes the time. */
   readonly maxThreads: number;
-  /** Jobs that go to a thread together. One means that jobs are long: none may wait behind another while threads could be had. */
+  /** Jobs that go to a thread together. */
   readonly batch: number;
   /**
    * Batches that a thread has at once. With more than one it need not wait for us; many small ones keep both sides
@@ -27,10 +30,11 @@ export interface GroupSettings {
  * Threads that do blocking work on the disk. They start when there is something to do, take what came in one
  * turn of the event loop as one batch, and do not keep the process alive while idle.
  *
- * One thread does many short jobs faster than several, each of which has to get warm and is in the way of the
- * others; more of them start when the disk is what takes the time.
+ * Few threads do many short jobs faster than many, each of which has to get warm and is in the way of the others;
+ * more of them start when the disk is what takes the time.
  */
 export class ThreadGroup {
+  readonly #busyThreads: number;
   readonly #maxThreads: number;
   readonly #maxBatch: number;
   readonly #lanesEach: number;
@@ -41,15 +45,16 @@ export class ThreadGroup {
   #users = 0;
   #ending: NodeJS.Timeout | undefined;
 
-  constructor({ maxThreads, batch, lanes }: GroupSettings) {
+  constructor({ threads, maxThreads, batch, lanes }: GroupSettings) {
+    this.#busyThreads = threads;
     this.#maxThreads = maxThreads;
     this.#maxBatch = Math.min(batch, maxBatch);
     this.#lanesEach = lanes;
   }
 
-  /** Starts a thread before there is work, so that the first requests do not wait for it. */
+  /** Starts threads before there is work, so that the first requests do not wait for them. */
   prepare(): void {
-    if (this.#threads.size === 0) this.#addThread();
+    while (this.#threads.size < this.#busyThreads) this.#addThread();
   }
 
   add(waiting: WaitingJob): void {
@@ -104,7 +109,7 @@ export class ThreadGroup {
   }
 
   get #isOneMoreWanted(): boolean {
-    if (this.#queue.length > 0 && (this.#lanesEach === 1 || this.#threads.size === 0)) return true;
+    if (this.#queue.length > 0 && this.#threads.size < this.#busyThreads) return true;
     return this.#meanMs > slowMs;
   }
 
