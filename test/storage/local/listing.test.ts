@@ -71,9 +71,9 @@ describe("listing", () => {
     const { storage, base } = await freshStorage();
     for (const key of ["a/1", "a/2", "b/1"]) await storage.put(key, "");
     const { mtimeMs, ctimeMs } = await stat(join(base, "a"));
-    const place = { last: "a/1", endedMs: Math.max(mtimeMs, ctimeMs) };
-    expect(await keysOf(storage, writeCursor("", place))).toEqual(["b/1"]);
-    const outdated = { last: "a/1", endedMs: place.endedMs - 1 };
+    const end = { last: "a/1", changedMs: Math.max(mtimeMs, ctimeMs) };
+    expect(await keysOf(storage, writeCursor("", end))).toEqual(["b/1"]);
+    const outdated = { last: "a/1", changedMs: end.changedMs - 1 };
     expect(await keysOf(storage, writeCursor("", outdated))).toEqual(["a/2", "b/1"]);
   });
 

@@ -16,10 +16,10 @@ export interface Folder {
    */
   readonly names: readonly string[];
   /** When it had changed; `undefined` where another change could have the same time. */
-  readonly stampMs: number | undefined;
+  readonly changedMs: number | undefined;
 }
 
-const noFolder: Folder = { names: [], stampMs: undefined };
+const noFolder: Folder = { names: [], changedMs: undefined };
 
 /** Sorted names of folders, the least recently used dropped first. */
 export class FolderCache {
@@ -29,17 +29,17 @@ export class FolderCache {
   /**
    * The folder at `path`, which need not be there.
    *
-   * @param passedMs - Its stamp where nothing in it is of interest as long as that holds; it is then not read.
+   * @param unlessChangedMs - When it had changed, where nothing in it is of interest as long as that holds; it is then not read.
    */
-  folderAt(path: string, passedMs?: number): Folder {
+  folderAt(path: string, unlessChangedMs?: number): Folder {
     const stats = statSync(path || "/", { throwIfNoEntry: false });
     if (stats === undefined) return noFolder;
     // The time of modification can be set by hand, the time of change cannot.
-    const modifiedMs = Math.max(stats.mtimeMs, stats.ctimeMs);
-    if (modifiedMs === passedMs) return noFolder;
+    const changedMs = Math.max(stats.mtimeMs, stats.ctimeMs);
+    if (changedMs === unlessChangedMs) return noFolder;
     const cached = this.#folders.get(path);
     if (cached !== undefined) this.#drop(path, cached);
-    const folder = cached?.stampMs === modifiedMs ? cached : readFolder(path, modifiedMs);
+    const folder = cached?.changedMs === changedMs ? cached : readFolder(path, changedMs);
     this.#keep(path, folder);
     return folder;
   }
@@ -59,9 +59,9 @@ export class FolderCache {
   }
 }
 
-function readFolder(path: string, modifiedMs: number): Folder {
-  const isSettled = Date.now() - modifiedMs > clockTickMs;
-  return { names: readNames(path), stampMs: isSettled ? modifiedMs : undefined };
+function readFolder(path: string, changedMs: number): Folder {
+  const isSettled = Date.now() - changedMs > clockTickMs;
+  return { names: readNames(path), changedMs: isSettled ? changedMs : undefined };
 }
 
 function readNames(path: string): readonly string[] {

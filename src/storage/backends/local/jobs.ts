@@ -4,7 +4,7 @@ import type { CopyJob } from "./copy.js";
 import type { SentError } from "./disk-error.js";
 import type { ListJob, ListReply } from "./list.js";
 import type { QuickJobs } from "./quick-jobs.js";
-import type { LookJob, ReadJob, ReadReply } from "./read.js";
+import type { ReadJob, ReadReply, StatJob } from "./read.js";
 import type { Described } from "./record.js";
 import type { RemoveJob } from "./remove.js";
 import type { StoreSettings } from "./store.js";
@@ -20,7 +20,7 @@ export interface JobKinds {
   readonly copy: { readonly job: CopyJob; readonly reply: Described };
   readonly assemble: { readonly job: AssembleJob; readonly reply: Described };
   readonly remove: { readonly job: RemoveJob; readonly reply: boolean };
-  readonly stat: { readonly job: LookJob; readonly reply: ReadReply };
+  readonly stat: { readonly job: StatJob; readonly reply: ReadReply };
   readonly read: { readonly job: ReadJob; readonly reply: ReadReply };
   readonly list: { readonly job: ListJob; readonly reply: ListReply };
 }

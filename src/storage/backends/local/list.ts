@@ -1,5 +1,5 @@
 import { maxKeyLength } from "../../key.js";
-import type { Place } from "./cursor.js";
+import type { PageEnd } from "./cursor.js";
 import { baseIsGone } from "./disk-error.js";
 import { type Folder, FolderCache } from "./folder-cache.js";
 import { isVisibleFolder } from "./folders.js";
@@ -11,7 +11,7 @@ export interface ListJob {
   readonly prefix: string;
   readonly delimiter: "/" | undefined;
   /** Where the page before ended. */
-  readonly after: Place;
+  readonly after: PageEnd;
   readonly limit: number;
   readonly details: boolean;
 }
@@ -22,7 +22,7 @@ export type ListedFile = readonly [key: string, size?: number, modifiedMs?: numb
 export interface ListReply {
   readonly files: readonly ListedFile[];
   readonly prefixes: readonly string[];
-  readonly next: Place | undefined;
+  readonly next: PageEnd | undefined;
 }
 
 /** Walks a tree in the order of its keys, one page at a time, and reads no folder that the page does not touch. */
@@ -44,18 +44,18 @@ export class Lister {
 
   /** @param folder - empty, or a key's start that ends with `/`. */
   #walk(folder: string, page: Page): void {
-    const { names, stampMs } = this.#folderAt(folder, page.passedMs(folder));
+    const { names, changedMs } = this.#folderAt(folder, page.unlessChangedMs(folder));
     for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
       const key = folder + names[index];
       if (page.isBeyond(key)) return;
       if (!key.endsWith("/")) this.#visitFile(key, page);
       else if (page.wants(key)) this.#visitFolder(key, page);
     }
-    page.endFolder(folder + (names.at(-1) ?? ""), stampMs);
+    page.endFolder(folder + (names.at(-1) ?? ""), changedMs);
   }
 
-  #folderAt(folder: string, passedMs?: number): Folder {
-    return this.#cache.folderAt(this.#layout.body(folder).slice(0, -1), passedMs);
+  #folderAt(folder: string, unlessChangedMs?: number): Folder {
+    return this.#cache.folderAt(this.#layout.body(folder).slice(0, -1), unlessChangedMs);
   }
 
   #visitFile(key: string, page: Page): void {
@@ -86,10 +86,10 @@ export class Lister {
 class Page {
   readonly files: ListedFile[] = [];
   readonly prefixes: string[] = [];
-  next: Place | undefined;
+  next: PageEnd | undefined;
   isFull = false;
   readonly #job: ListJob;
-  #end: Place = { last: "" };
+  #end: PageEnd = { last: "" };
 
   constructor(job: ListJob) {
     this.#job = job;
@@ -135,9 +135,9 @@ class Page {
   }
 
   /** The stamp of a folder of which the pages before held everything, as long as it has that stamp. */
-  passedMs(folder: string): number | undefined {
-    const { last, endedMs } = this.#job.after;
-    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? endedMs : undefined;
+  unlessChangedMs(folder: string): number | undefined {
+    const { last, changedMs } = this.#job.after;
+    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? changedMs : undefined;
   }
 
   addFile(file: ListedFile): void {
@@ -155,8 +155,8 @@ class Page {
   }
 
   /** Everything in a folder has been seen. Its stamp spares the next page, should it begin here, to read it again. */
-  endFolder(lastKey: string, stampMs: number | undefined): void {
-    if (lastKey === this.#end.last) this.#end = { last: lastKey, endedMs: stampMs };
+  endFolder(lastKey: string, changedMs: number | undefined): void {
+    if (lastKey === this.#end.last) this.#end = { last: lastKey, changedMs };
   }
 
   /** There is more than fits: the next page begins behind the last entry of this one. */

@@ -6,13 +6,13 @@ import { openObject, statObject } from "./find.js";
 import { type Described, type FileFingerprint, recordOf } from "./record.js";
 import type { Store } from "./store.js";
 
-export interface LookJob {
+export interface StatJob {
   readonly key: string;
   /** The newest body that the asker has a record of. */
   readonly known: FileFingerprint;
 }
 
-export interface ReadJob extends LookJob {
+export interface ReadJob extends StatJob {
   /** Of the body that is known. */
   readonly knownVersion: string | undefined;
   readonly range: ByteRange | undefined;
@@ -42,7 +42,7 @@ export function readObject(store: Store, job: ReadJob, room: Uint8Array): ReadRe
 }
 
 /** A read of no bytes. */
-export function lookAt(store: Store, { key, known }: LookJob): ReadReply {
+export function statReply(store: Store, { key, known }: StatJob): ReadReply {
   return { found: statObject(store, key, known), start: 0, end: 0, fd: undefined };
 }
 
@@ -65,5 +65,5 @@ function readSpan({ stopwatch }: Store, fd: number, { start, end }: Span, room: 
     if (length === 0) throw new DiskError("corrupt", "the file became shorter while it was read");
     position += length;
   }
-  stopwatch.add(startMs);
+  stopwatch.addSince(startMs);
 }

@@ -2,15 +2,15 @@ import { maxSmallBytes } from "./incoming.js";
 import { type FileFingerprint, noFile, type ObjectRecord } from "./record.js";
 
 /** A record and the file it was found to belong to. */
-export interface CachedRecord {
+export interface KnownObject {
   readonly file: FileFingerprint;
   readonly record: ObjectRecord | undefined;
   /** Bytes that a read of it may need at once; what does not fit is left in the open file. */
   readonly room: number;
 }
 
-/** In the shape of what is known, so that compiled code need not change when things get known. */
-const nothing: CachedRecord = { file: noFile, record: undefined, room: maxSmallBytes };
+/** In the shape of a kept entry, so that compiled code meets one shape only. */
+const unknownObject: KnownObject = { file: noFile, record: undefined, room: maxSmallBytes };
 
 /** Entries of one generation, of which two are kept; an entry takes about 400 bytes. */
 const maxEntries = 10_000;
@@ -23,12 +23,12 @@ const maxEntries = 10_000;
  * entry of one large `Map` each time costs more the more holes that leaves.
  */
 export class RecordCache {
-  #young = new Map<string, CachedRecord>();
-  #old = new Map<string, CachedRecord>();
+  #young = new Map<string, KnownObject>();
+  #old = new Map<string, KnownObject>();
 
   /** With no record where none is kept. */
-  get(key: string): CachedRecord {
-    return this.#young.get(key) ?? this.#old.get(key) ?? nothing;
+  get(key: string): KnownObject {
+    return this.#young.get(key) ?? this.#old.get(key) ?? unknownObject;
   }
 
   set(key: string, file: FileFingerprint, record: ObjectRecord): void {

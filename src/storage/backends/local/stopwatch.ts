@@ -7,12 +7,12 @@ export class Stopwatch {
     try {
       return work();
     } finally {
-      this.add(startMs);
+      this.addSince(startMs);
     }
   }
 
   /** What began at `startMs` is over; for what is done so often that it should need no function of its own. */
-  add(startMs: number): void {
+  addSince(startMs: number): void {
     this.#ms += performance.now() - startMs;
   }
 

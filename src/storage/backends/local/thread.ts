@@ -16,7 +16,7 @@ import type {
 import { Lister } from "./list.js";
 import { type Publication, type Published, publishAll } from "./publish.js";
 import { QuickJobs } from "./quick-jobs.js";
-import { lookAt, readObject } from "./read.js";
+import { readObject, statReply } from "./read.js";
 import { removeObject } from "./remove.js";
 import { Store, type StoreSettings } from "./store.js";
 import { sweep } from "./sweep.js";
@@ -58,13 +58,13 @@ interface Task<Kind extends JobKind = JobKind> {
   readonly quick: QuickJobs;
 }
 
-/** Looks and reads outnumber all else. `null` when the answer has been written down. */
-function look({ store }: Place, { sent, room, index, quick }: Task<"read" | "stat">): SentOutcome | null {
-  const reply = sent.kind === "read" ? readObject(store, sent.job, room) : lookAt(store, sent.job);
+/** These outnumber all else. `null` when the answer has been written down. */
+function runRead({ store }: Place, { sent, room, index, quick }: Task<"read" | "stat">): SentOutcome | null {
+  const reply = sent.kind === "read" ? readObject(store, sent.job, room) : statReply(store, sent.job);
   return quick.answer(index, sent, reply) ? null : { value: reply };
 }
 
-function isLook(task: Task): task is Task<"read" | "stat"> {
+function isRead(task: Task): task is Task<"read" | "stat"> {
   return task.sent.kind === "read" || task.sent.kind === "stat";
 }
 
@@ -83,7 +83,7 @@ function run({ store, lister }: Place, { sent, state, room }: Task): JobKinds[Jo
 function runSafely(place: Place, task: Task): SentOutcome | null {
   try {
     if (!task.state.begin()) throw calledOff();
-    return isLook(task) ? look(place, task) : { value: run(place, task) };
+    return isRead(task) ? runRead(place, task) : { value: run(place, task) };
   } catch (error) {
     return { error: sendError(error) };
   }
@@ -123,7 +123,7 @@ function tasksOf({ lane, jobs }: SentBatch): Task[] {
   return tasks;
 }
 
-async function writeAll(place: Place, tasks: readonly Task[]): Promise<(SentOutcome | null)[]> {
+async function runWithWrites(place: Place, tasks: readonly Task[]): Promise<(SentOutcome | null)[]> {
   if (tasks.every(isSmallWrite)) return writeTogether(place, tasks);
   const outcomes = tasks.map((task) =>
     isSmallWrite(task) ? writeTogether(place, [task]) : [runSafely(place, task)],
@@ -136,7 +136,7 @@ function runAll(
   place: Place,
   tasks: readonly Task[],
 ): readonly (SentOutcome | null)[] | Promise<readonly (SentOutcome | null)[]> {
-  return tasks.some(isSmallWrite) ? writeAll(place, tasks) : tasks.map((task) => runSafely(place, task));
+  return tasks.some(isSmallWrite) ? runWithWrites(place, tasks) : tasks.map((task) => runSafely(place, task));
 }
 
 parentPort?.on("message", async (message: string) => {
