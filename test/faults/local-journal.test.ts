@@ -21,6 +21,7 @@ import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.j
 import { recordsIn } from "#dist/storage/backends/local/journal-reader.js";
 import { publish } from "#dist/storage/backends/local/publish.js";
 import { draftOf, recordText } from "#dist/storage/backends/local/record.js";
+import { restoreLost } from "#dist/storage/backends/local/restore-records.js";
 import { Store } from "#dist/storage/backends/local/store.js";
 import { freshFolder, freshStorage, outcomeOf, storageOn, textOf } from "../storage/local/fresh-store.js";
 
@@ -120,6 +121,17 @@ describe("when the power fails before sidecars were written back", () => {
     const past = new Date(Date.now() - 31_000);
     await utimes(lock, past, past);
     expect(await details).toMatchObject(described);
+  });
+
+  it("a lock in the way of one record keeps no other from being restored", async () => {
+    const { base } = await locked();
+    for (const key of ["twice", "large", "deep/copy"]) await rm(sidecarOf(base, key));
+    const real = await realpath(base);
+    const store = new Store({ base: real, holder: thisHolder(real), isDurable: true, id: real });
+    expect(restoreLost(store)).toBe(false);
+    for (const key of ["twice", "large", "deep/copy"])
+      expect(JSON.parse(await readFile(sidecarOf(base, key), "utf8")), key).toMatchObject(described);
+    await expect(stat(sidecarOf(base, "small"))).rejects.toThrow("ENOENT");
   });
 
   it("who waits for that is let go when the store is closed", async () => {

@@ -11,7 +11,7 @@ export type Durability = "full" | "fast";
 
 /** Longer than any lock is respected that a loss of power left. */
 const maxLockedMs = 35_000;
-const pauseMs = 100;
+const pauseMs = 500;
 
 /** Makes the folders, clears away what dead processes left, and gets the threads ready. */
 export async function openStore(

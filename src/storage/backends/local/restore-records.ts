@@ -12,10 +12,10 @@ import { lstatIfThere, readSmall } from "./whole-file.js";
  */
 export function restoreLost(store: Store): boolean {
   const foreign = journalsIn(store.layout).filter(({ isForeign }) => isForeign);
-  const isDone = foreign.map(({ path }) =>
-    recordsIfReadable(path).every((noted) => tryRestore(store, noted)),
+  const locked = foreign.flatMap(({ path }) =>
+    recordsIfReadable(path).filter((noted) => !tryRestore(store, noted)),
   );
-  return isDone.every(Boolean);
+  return locked.length === 0;
 }
 
 /** Who may not read a journal may not read its sidecars either. */
