@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Bytes } from "./backend.js";
 
 /**
@@ -65,4 +66,12 @@ export function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal | u
 function leave(iterator: AsyncIterator<Uint8Array>): true {
   iterator.return?.().catch(() => undefined);
   return true;
+}
+
+/** The same signal for as many listeners at once as there may be; Node would warn of more than ten as of a leak. */
+export function forMany(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  const shared = AbortSignal.any([signal]);
+  setMaxListeners(0, shared);
+  return shared;
 }

@@ -17,6 +17,7 @@ describe("storage check", { timeout: 60_000 }, () => {
     expect(stdout).toMatch(/^\d+ passed, 0 failed, \d+ skipped, in [\d.]+ s$/m);
     expect(stdout).toContain("✓ LocalBackend keeps the contract.");
     expect(stderr).toContain("STORAGE_BACKEND");
+    expect(stderr).not.toContain("Warning");
     expect(stdout).not.toContain("\u001b");
     expect(code).toBe(0);
   });

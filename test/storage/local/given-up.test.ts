@@ -41,6 +41,17 @@ describe("a change that is given up", () => {
     expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
   });
 
+  it("is one signal for many keys, of which Node warns of no leak", async () => {
+    const { storage } = await freshStorage();
+    const keys = Array.from({ length: 50 }, (_, index) => `a/${index}`);
+    await Promise.all(keys.map((key) => storage.put(key, "content")));
+    const warning = vi.spyOn(process, "emitWarning");
+    const { signal } = new AbortController();
+    expect(await storage.deleteMany(keys, { signal })).toEqual([]);
+    expect(warning).not.toHaveBeenCalled();
+    expect(await storage.listKeys()).toEqual([]);
+  });
+
   it("before its turn ends at once, and what holds the key goes on", async () => {
     const { storage, upload } = await largeUpload();
     const completion = upload.complete();

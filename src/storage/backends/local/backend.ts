@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { forMany } from "../../abortable.js";
 import type {
   Body,
   CallOptions,
@@ -163,8 +164,9 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
     const failures: RemoveFailure[] = [];
+    const signal = forMany(options.signal);
     const removals = keys.map((key) =>
-      this.remove(key, options).catch((error) => failures.push({ key, error })),
+      this.remove(key, { signal }).catch((error) => failures.push({ key, error })),
     );
     await Promise.all(removals);
     return failures;

@@ -1,5 +1,5 @@
-import { setMaxListeners } from "node:events";
 import { readdir } from "node:fs/promises";
+import { forMany } from "../../abortable.js";
 import { isBusy } from "./disk-error.js";
 import { DiskThreads } from "./disk-threads.js";
 import { isSealed, seal } from "./journal-name.js";
@@ -59,8 +59,8 @@ export class CheckpointSchedule {
 
   /** All at once, as there are threads. */
   async #checkpoint(names: readonly string[], isOver: boolean, signal: AbortSignal): Promise<void> {
-    setMaxListeners(0, signal);
-    const jobs = names.map((name) => this.#threads.run("checkpoint", { name, isOver }, () => {}, { signal }));
+    const shared = { signal: forMany(signal) };
+    const jobs = names.map((name) => this.#threads.run("checkpoint", { name, isOver }, () => {}, shared));
     await Promise.all(jobs.map((job) => this.#attempt(job, signal)));
   }
 
