@@ -68,10 +68,9 @@ function leave(iterator: AsyncIterator<Uint8Array>): true {
   return true;
 }
 
-/** The same signal for as many listeners at once as there may be; Node would warn of more than ten as of a leak. */
-export function forMany(signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined) return undefined;
-  const shared = AbortSignal.any([signal]);
+/** One signal for as many listeners at once as there may be; Node would warn of more than ten as of a leak. */
+export function sharedSignal(...signals: AbortSignal[]): AbortSignal {
+  const shared = AbortSignal.any(signals);
   setMaxListeners(0, shared);
   return shared;
 }

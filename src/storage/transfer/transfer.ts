@@ -1,4 +1,4 @@
-import { setMaxListeners } from "node:events";
+import { sharedSignal } from "../abortable.js";
 import { ChecksumMismatchError, StorageError, UnknownStorageError } from "../error.js";
 import { Backoff } from "../layers/backoff.js";
 import { copyFile } from "./copy-file.js";
@@ -51,9 +51,8 @@ export class Transfer {
 
   constructor(options: TransferOptions) {
     this.#options = options;
-    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     // Every object under way listens.
-    setMaxListeners(0, this.#signal);
+    this.#signal = sharedSignal(options.signal, this.#stop.signal);
   }
 
   /** What has been done so far; after {@link run} all that was done. */

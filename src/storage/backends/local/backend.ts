@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { forMany } from "../../abortable.js";
+import { sharedSignal } from "../../abortable.js";
 import type {
   Body,
   CallOptions,
@@ -164,7 +164,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
 
   async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
     const failures: RemoveFailure[] = [];
-    const signal = forMany(options.signal);
+    const signal = options.signal && sharedSignal(options.signal);
     const removals = keys.map((key) =>
       this.remove(key, { signal }).catch((error) => failures.push({ key, error })),
     );

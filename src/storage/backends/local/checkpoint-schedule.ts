@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { forMany } from "../../abortable.js";
+import { sharedSignal } from "../../abortable.js";
 import { isBusy } from "./disk-error.js";
 import { DiskThreads } from "./disk-threads.js";
 import { isSealed, seal } from "./journal-name.js";
@@ -59,7 +59,7 @@ export class CheckpointSchedule {
 
   /** All at once, as there are threads. */
   async #checkpoint(names: readonly string[], isOver: boolean, signal: AbortSignal): Promise<void> {
-    const shared = { signal: forMany(signal) };
+    const shared = { signal: sharedSignal(signal) };
     const jobs = names.map((name) => this.#threads.run("checkpoint", { name, isOver }, () => {}, shared));
     await Promise.all(jobs.map((job) => this.#attempt(job, signal)));
   }

@@ -190,6 +190,7 @@ class Publishing {
       this.#lock = lock;
     } catch (error) {
       lock.release();
+      prune(this.#store.layout.base, this.folder);
       throw error;
     } finally {
       lock.close();
@@ -263,7 +264,8 @@ class Publishing {
 
   #undo(): void {
     if (this.#isTempOurs) discardQuietly(this.#temp);
-    this.#lock?.release();
+    if (this.#lock === undefined) return;
+    this.#lock.release();
     prune(this.#store.layout.base, this.folder);
   }
 }
