@@ -23,7 +23,7 @@ import { StorageConfigurationError } from "../../error.js";
 import type { Key } from "../../key.js";
 import type { UrlSigner } from "../../signed-url.js";
 import { accountOf } from "./account.js";
-import type { BlockLimits } from "./block-upload.js";
+import { BlockPool } from "./block-pool.js";
 import { classifyAzureError } from "./classify.js";
 import { copyBlob, copyLimits } from "./copy.js";
 import { CursorSeal } from "./cursor.js";
@@ -75,7 +75,7 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
   readonly #delegationKeys: DelegationKeys;
   readonly #seal: CursorSeal;
   readonly #uploads: Uploads;
-  readonly #limits: BlockLimits;
+  readonly #pool: BlockPool;
   readonly #idleMs: number;
 
   /** @throws StorageConfigurationError naming the variable or option at fault. */
@@ -94,14 +94,14 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
     this.capabilities = { ...fixedCapabilities, maxBytes: usableBlocks * blockBytes };
     const account = accountOf(options);
     const { access } = account;
-    this.#limits = { blockBytes, blocksAtOnce };
+    this.#pool = new BlockPool({ blockBytes, blocksAtOnce });
     this.#idleMs = idleBodyMs;
     this.#service = new AzureService(account, container);
     this.#delegationKeys = new DelegationKeys(this.#service);
     this.#seal = new CursorSeal(
       "key" in access ? access.key : (secrets?.[0] ?? randomBytes(32).toString("hex")),
     );
-    this.#uploads = new Uploads(this.#service, this.#limits);
+    this.#uploads = new Uploads(this.#service, this.#pool);
   }
 
   classify(error: unknown): Failure {
@@ -117,7 +117,7 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
   }
 
   write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    return writeBlob(this.#service, key, body, { ...options, limits: this.#limits });
+    return writeBlob(this.#service, key, body, { ...options, pool: this.#pool });
   }
 
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {

@@ -3,15 +3,9 @@ import { Readable } from "node:stream";
 import { abortable, unlessAborted } from "../../abortable.js";
 import type { Bytes, CallOptions } from "../../backend.js";
 import { Cancellation } from "../../cancellation.js";
-import { Block, outgoing } from "./block.js";
+import { type Block, outgoing } from "./block.js";
+import type { BlockPool } from "./block-pool.js";
 import { type AzureService, blobOf } from "./service.js";
-
-/** How content is cut. */
-export interface BlockLimits {
-  readonly blockBytes: number;
-  /** Blocks that are on their way at once; one more is being filled. */
-  readonly blocksAtOnce: number;
-}
 
 /** All ids of one blob must have the same length. */
 const scopeBytes = 20;
@@ -37,22 +31,21 @@ function blockId(scope: Buffer, index: number): string {
 export class BlockUpload {
   readonly #service: AzureService;
   readonly #name: string;
-  readonly #limits: BlockLimits;
+  readonly #pool: BlockPool;
   readonly #scope: Buffer;
   readonly #onProgress: (() => void) | undefined;
   readonly #cancellation: Cancellation;
   readonly #onTheirWay = new Set<Promise<void>>();
-  readonly #free: Block[] = [];
   #count = 0;
 
   constructor(
     service: AzureService,
     name: string,
-    options: CallOptions & { readonly limits: BlockLimits; readonly scope: Buffer },
+    options: CallOptions & { readonly pool: BlockPool; readonly scope: Buffer },
   ) {
     this.#service = service;
     this.#name = name;
-    this.#limits = options.limits;
+    this.#pool = options.pool;
     this.#scope = options.scope;
     this.#onProgress = options.onProgress;
     this.#cancellation = new Cancellation(options.signal);
@@ -68,12 +61,12 @@ export class BlockUpload {
    * that fails ends it at once, also while it waits for the source.
    */
   async sendAllButLast(source: Bytes): Promise<Block> {
-    let block = this.#take();
+    let block = this.#pool.take();
     for await (const piece of abortable(source, this.#cancellation.signal)) {
       for (let at = 0; at < piece.byteLength; ) {
         if (block.isFull) {
           await this.send(block);
-          block = this.#take();
+          block = this.#pool.take();
         }
         at += block.append(at === 0 ? piece : piece.subarray(at));
       }
@@ -83,7 +76,7 @@ export class BlockUpload {
 
   /** Begins to send a block, when no more are on their way than may be. */
   async send(block: Block): Promise<void> {
-    if (this.#onTheirWay.size >= this.#limits.blocksAtOnce) await this.#wait(Promise.race(this.#onTheirWay));
+    if (this.#onTheirWay.size >= this.#pool.blocksAtOnce) await this.#wait(Promise.race(this.#onTheirWay));
     const sending: Promise<void> = this.#stage(block, this.#count++).then(() => {
       this.#onTheirWay.delete(sending);
     });
@@ -116,11 +109,6 @@ export class BlockUpload {
       });
     });
     onProgress?.();
-    block.clear();
-    this.#free.push(block);
-  }
-
-  #take(): Block {
-    return this.#free.pop() ?? new Block(this.#limits.blockBytes);
+    this.#pool.give(block);
   }
 }

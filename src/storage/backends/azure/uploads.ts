@@ -9,7 +9,8 @@ import type {
 import type { Checksum } from "../../checksum.js";
 import type { Key } from "../../key.js";
 import { type AzureError, isFailure, refusal } from "./azure-error.js";
-import { type BlockLimits, BlockUpload, blockIds, newScope } from "./block-upload.js";
+import type { BlockPool } from "./block-pool.js";
+import { BlockUpload, blockIds, newScope } from "./block-upload.js";
 import { combineCrc32 } from "./combine-crc32.js";
 import { type PartFacts, readTag, writeTag } from "./part-tag.js";
 import type { AzureService } from "./service.js";
@@ -22,11 +23,11 @@ import { publishBlocks } from "./write.js";
  */
 export class Uploads {
   readonly #service: AzureService;
-  readonly #limits: BlockLimits;
+  readonly #pool: BlockPool;
 
-  constructor(service: AzureService, limits: BlockLimits) {
+  constructor(service: AzureService, pool: BlockPool) {
     this.#service = service;
-    this.#limits = limits;
+    this.#pool = pool;
   }
 
   create(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
@@ -36,10 +37,10 @@ export class Uploads {
   async write(key: Key, id: string, number: number, body: Body, options: CallOptions): Promise<UploadedPart> {
     const { secret } = await findRecord(this.#service, key, id, options);
     const scope = newScope();
-    const upload = new BlockUpload(this.#service, key, { ...options, limits: this.#limits, scope });
+    const upload = new BlockUpload(this.#service, key, { ...options, pool: this.#pool, scope });
     try {
       const last = await upload.sendAllButLast(body.open());
-      const size = upload.count * this.#limits.blockBytes + last.length;
+      const size = upload.count * this.#pool.blockBytes + last.length;
       const crc = crcOf(body.checksum());
       // The service takes no empty block, and an empty part adds nothing.
       if (size > 0) await upload.send(last);

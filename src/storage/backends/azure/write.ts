@@ -13,7 +13,8 @@ import { AzureError, isFailure } from "./azure-error.js";
 import { sentDescription } from "./blob-description.js";
 import { type BlobAnswer, statOfWritten } from "./blob-stat.js";
 import { outgoing } from "./block.js";
-import { type BlockLimits, BlockUpload, newScope } from "./block-upload.js";
+import type { BlockPool } from "./block-pool.js";
+import { BlockUpload, newScope } from "./block-upload.js";
 import { requestConditions } from "./conditions.js";
 import { type AzureService, blobOf } from "./service.js";
 import { statBlob } from "./stat.js";
@@ -30,10 +31,10 @@ export async function writeBlob(
   service: AzureService,
   key: Key,
   body: Body,
-  options: WriteOptions & { readonly limits: BlockLimits },
+  options: WriteOptions & { readonly pool: BlockPool },
 ): Promise<ObjectStat> {
   const { bytes } = body;
-  if (bytes !== undefined && bytes.byteLength <= options.limits.blockBytes) {
+  if (bytes !== undefined && bytes.byteLength <= options.pool.blockBytes) {
     return putBlob(service, key, { bytes, checksum: body.checksum() }, options);
   }
   const upload = new BlockUpload(service, key, { ...options, scope: newScope() });
@@ -41,7 +42,7 @@ export async function writeBlob(
     const last = await upload.sendAllButLast(body.open());
     const checksum = body.checksum();
     if (upload.count === 0) return await putBlob(service, key, { bytes: last.bytes, checksum }, options);
-    const size = upload.count * options.limits.blockBytes + last.length;
+    const size = upload.count * options.pool.blockBytes + last.length;
     await upload.send(last);
     return await publishBlocks(service, key, { ...options, ids: await upload.arrived(), size, checksum });
   } finally {
