@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, realpath, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
 import { Storage } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -21,9 +22,15 @@ afterEach(async () => {
   await rm(outside, { recursive: true, force: true });
 });
 
-describe("a folder that becomes a link to the outside", () => {
+describe.each([
+  ["that has just been made", 0],
+  ["that has long been in use", 100],
+])("a folder %s, and becomes a link to the outside", (_, usedMs) => {
   beforeEach(async () => {
     await storage.put("folder/file", "mine");
+    await after(usedMs);
+    await storage.put("folder/file", "mine");
+    await storage.get("folder/file");
     await rename(join(base, "folder"), join(outside, "folder"));
     await symlink(join(outside, "folder"), join(base, "folder"));
   });

@@ -3,7 +3,6 @@ import type { WriteConditions } from "../../backend.js";
 import { appendFile } from "./assemble.js";
 import { notFound } from "./disk-error.js";
 import { type OpenBody, openObject } from "./find.js";
-import { isVisibleFolder } from "./folders.js";
 import type { JobState, Running } from "./job-state.js";
 import { folderOf } from "./layout.js";
 import {
@@ -53,7 +52,7 @@ function copyBody(store: Store, key: string, temp: string, state: JobState): Obj
   const opened = openObject(store, key, noFile);
   try {
     const record = recordOf(opened.found);
-    if (record === undefined || !isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);
+    if (record === undefined || !store.realFolders.isVisible(folderOf(path))) throw notFound(key);
     const isCloned = opened.found.file.size >= minCloneBytes && tryClone(path, temp, opened);
     if (!isCloned) copyPieces(opened.fd, temp, state);
     return record;

@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
 import { adopt } from "./adopt.js";
 import { DiskError, errnoOf, notFound } from "./disk-error.js";
-import { isVisibleFolder } from "./folders.js";
 import { folderOf } from "./layout.js";
 import {
   belongsTogether,
@@ -68,7 +67,7 @@ export function statIfThere(store: Store, key: string): Described | undefined {
 
 function openBody(store: Store, key: string): number {
   const path = store.layout.body(key);
-  if (!isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);
+  if (!store.realFolders.isVisible(folderOf(path))) throw notFound(key);
   try {
     return openSync(path, readFlags);
   } catch (error) {
@@ -82,7 +81,7 @@ function openBody(store: Store, key: string): number {
 function lstatBody(store: Store, key: string): Stats {
   const path = store.layout.body(key);
   const stats = lstatIfThere(path);
-  if (!stats?.isFile() || !isVisibleFolder(store.layout, folderOf(path))) throw notFound(key);
+  if (!stats?.isFile() || !store.realFolders.isVisible(folderOf(path))) throw notFound(key);
   return stats;
 }
 

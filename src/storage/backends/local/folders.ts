@@ -1,6 +1,7 @@
-import { type Dirent, mkdirSync, readdirSync, realpathSync, rmdirSync, type Stats } from "node:fs";
+import { type Dirent, mkdirSync, readdirSync, realpathSync, rmdirSync } from "node:fs";
 import { baseIsGone, DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
+import { linkInTheWay } from "./real-folders.js";
 import type { Store } from "./store.js";
 import { folderMode, lstatIfThere } from "./whole-file.js";
 
@@ -22,55 +23,11 @@ export function checkOwnFolders({ meta }: Layout): void {
   throw linkInTheWay();
 }
 
-/**
- * Whether `path`, which is or lies below the base or the metadata folder, is a folder that is reached from there
- * without a link. Asked anew for every object: a link planted a moment ago is seen.
- *
- * @throws DiskError `permission_denied` when a link stands in the way.
- */
-export function isRealFolder(layout: Layout, path: string): boolean {
-  const top = layout.topOf(path);
-  let end = path.length;
-  do {
-    if (!isFolderItself(path.slice(0, end))) return false;
-    end = path.lastIndexOf("/", end - 1);
-  } while (end > top.length);
-  return true;
-}
-
-function isFolderItself(path: string): boolean {
-  const stats = lstatOrLoop(path);
-  if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay();
-  return stats?.isDirectory() === true;
-}
-
-function lstatOrLoop(path: string): Stats | "loop" | undefined {
-  try {
-    return lstatIfThere(path || "/");
-  } catch (error) {
-    if (errnoOf(error) === "ELOOP") return "loop";
-    throw error;
-  }
-}
-
-function linkInTheWay(): DiskError {
-  return new DiskError("permission_denied", "a symbolic link stands in the way of the key");
-}
-
-/** {@link isRealFolder} for those who only look: behind a link there is nothing. */
-export function isVisibleFolder(layout: Layout, path: string): boolean {
-  try {
-    return isRealFolder(layout, path);
-  } catch (error) {
-    if (error instanceof DiskError) return false;
-    throw error;
-  }
-}
-
 /** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
 export function makeFolder(store: Store, path: string, key: string): void {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    if (isRealFolder(store.layout, path)) return;
+    store.realFolders.lookAnew();
+    if (store.realFolders.isReal(path)) return;
     makeMissing(store, path, key);
   }
   throw new DiskError("busy", "the folder of the key is being removed by others");

@@ -2,9 +2,10 @@ import { maxKeyLength } from "../../key.js";
 import type { PageEnd } from "./cursor.js";
 import { baseIsGone } from "./disk-error.js";
 import { type Folder, FolderCache } from "./folder-cache.js";
-import { isVisibleFolder } from "./folders.js";
 import type { Layout } from "./layout.js";
+import type { RealFolders } from "./real-folders.js";
 import { fingerprintOf } from "./record.js";
+import type { Store } from "./store.js";
 import { lstatIfThere } from "./whole-file.js";
 
 export interface ListJob {
@@ -28,17 +29,19 @@ export interface ListReply {
 /** Walks a tree in the order of its keys, one page at a time, and reads no folder that the page does not touch. */
 export class Lister {
   readonly #layout: Layout;
+  readonly #realFolders: RealFolders;
   readonly #cache = new FolderCache();
 
-  constructor(layout: Layout) {
+  constructor({ layout, realFolders }: Store) {
     this.#layout = layout;
+    this.#realFolders = realFolders;
   }
 
   list(job: ListJob): ListReply {
     const page = new Page(job);
     const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
-    if (isVisibleFolder(this.#layout, this.#layout.body(folder).slice(0, -1))) this.#walk(folder, page);
-    else if (!isVisibleFolder(this.#layout, this.#layout.base)) throw baseIsGone();
+    if (this.#realFolders.isVisible(this.#layout.body(folder).slice(0, -1))) this.#walk(folder, page);
+    else if (!this.#realFolders.isVisible(this.#layout.base)) throw baseIsGone();
     return { files: page.files, prefixes: page.prefixes, next: page.next };
   }
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, linkSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { DiskError, errnoOf } from "./disk-error.js";
-import { isRealFolder, makeFolder } from "./folders.js";
+import { makeFolder } from "./folders.js";
 import { type Holder, isGone } from "./holder.js";
 import { folderOf } from "./layout.js";
 import { belongsTogether, fingerprintOf, type PendingRecord, parsePending } from "./record.js";
@@ -172,7 +172,7 @@ export function releaseAsSidecar(store: Store, key: string): void {
 }
 
 function tryRelease(store: Store, key: string, sidecar: string): boolean {
-  if (!isRealFolder(store.layout, folderOf(sidecar))) return false;
+  if (!store.realFolders.isReal(folderOf(sidecar))) return false;
   try {
     renameSync(store.layout.pending(key), sidecar);
     return true;

@@ -57,14 +57,14 @@ export async function publishAll(
 function* publishing(store: Store, writes: readonly Publishing[]): Generator<() => SyncTask[], void> {
   each(writes, begin);
   together(writes, () => checkOwnFolders(store.layout));
-  each(writes, lock);
+  store.realFolders.together(() => each(writes, lock));
   const noted = store.sync.isDurable ? note(store, writes) : undefined;
   try {
     yield () => [...writes.flatMap((write) => write.bodyToSync()), ...toSync(noted, writes)];
     each(writes, place);
     // Before the pending records go: else a power failure could leave an old body beside the new record.
     yield () => foldersOf(writes);
-    each(writes, settle);
+    store.realFolders.together(() => each(writes, settle));
   } finally {
     noted?.end();
   }
@@ -179,7 +179,7 @@ class Publishing {
   /** Under the lock nobody else gives the key a stamp, so the record, which is the lock's content, can name it. */
   lock(): void {
     const { key, record } = this.#publication;
-    makeFolder(this.#store, this.folder, key);
+    if (!this.#store.realFolders.isReal(this.folder)) makeFolder(this.#store, this.folder, key);
     const lock = new Lock(this.#store, key);
     try {
       const old = lstatIfThere(this.#body);

@@ -1,7 +1,7 @@
 import { errnoOf } from "./disk-error.js";
-import { isVisibleFolder, prune } from "./folders.js";
+import { prune } from "./folders.js";
 import type { Running } from "./job-state.js";
-import { folderOf, type Layout } from "./layout.js";
+import { folderOf } from "./layout.js";
 import { acquire } from "./lock.js";
 import { lockText } from "./record.js";
 import type { Store } from "./store.js";
@@ -16,7 +16,7 @@ export interface RemoveJob {
 /** Removes an object; resolves to whether this call did it. Its folders go when they are empty. */
 export function removeObject(store: Store, job: Running<RemoveJob>): boolean {
   const body = store.layout.body(job.key);
-  if (!isObject(store.layout, body)) return false;
+  if (!isObject(store, body)) return false;
   if (tryLock(store, job)) return removeLocked(store, job);
   // The disk is too full even for a lock. To remove the body needs none, and the sidecar can wait.
   job.state.checkWanted();
@@ -31,8 +31,8 @@ function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean
   const body = layout.body(key);
   const sidecar = layout.sidecar(key);
   try {
-    if (isObject(layout, body)) state.checkWanted();
-    const wasThere = isObject(layout, body) && discard(body);
+    if (isObject(store, body)) state.checkWanted();
+    const wasThere = isObject(store, body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
     if (lstatIfThere(body) === undefined) discard(sidecar);
     return wasThere;
@@ -54,6 +54,6 @@ function tryLock(store: Store, { key, version }: RemoveJob): boolean {
   }
 }
 
-function isObject(layout: Layout, body: string): boolean {
-  return isVisibleFolder(layout, folderOf(body)) && lstatIfThere(body)?.isFile() === true;
+function isObject({ realFolders }: Store, body: string): boolean {
+  return realFolders.isVisible(folderOf(body)) && lstatIfThere(body)?.isFile() === true;
 }

@@ -1,6 +1,7 @@
 import type { Holder } from "./holder.js";
 import { JournalWriter } from "./journal-writer.js";
 import { Layout } from "./layout.js";
+import { RealFolders } from "./real-folders.js";
 import { Stamps } from "./stamps.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Sync } from "./sync.js";
@@ -19,6 +20,7 @@ export interface StoreSettings {
 /** One base folder as a thread sees it. */
 export class Store {
   readonly layout: Layout;
+  readonly realFolders: RealFolders;
   readonly holder: Holder;
   /** Runs while a thread waits for the disk. */
   readonly stopwatch: Stopwatch = new Stopwatch();
@@ -32,6 +34,7 @@ export class Store {
 
   constructor(settings: StoreSettings) {
     this.layout = new Layout(settings.base);
+    this.realFolders = new RealFolders(this.layout);
     this.holder = settings.holder;
     this.holderText = JSON.stringify(settings.holder);
     this.sync = new Sync(settings.isDurable, this.stopwatch);

@@ -42,7 +42,7 @@ function placeOf(settings: StoreSettings): Place {
   const found = places.get(settings.id);
   if (found !== undefined) return found;
   const store = new Store(settings);
-  const place = { store, lister: new Lister(store.layout) };
+  const place = { store, lister: new Lister(store) };
   places.set(settings.id, place);
   return place;
 }
@@ -123,7 +123,7 @@ function tasksOf({ lane, jobs }: SentBatch): Task[] {
   return tasks;
 }
 
-async function runWithWrites(place: Place, tasks: readonly Task[]): Promise<(SentOutcome | null)[]> {
+async function runEach(place: Place, tasks: readonly Task[]): Promise<(SentOutcome | null)[]> {
   if (tasks.every(isSmallWrite)) return writeTogether(place, tasks);
   const outcomes = tasks.map((task) =>
     isSmallWrite(task) ? writeTogether(place, [task]) : [runSafely(place, task)],
@@ -136,7 +136,8 @@ function runAll(
   place: Place,
   tasks: readonly Task[],
 ): readonly (SentOutcome | null)[] | Promise<readonly (SentOutcome | null)[]> {
-  return tasks.some(isSmallWrite) ? runWithWrites(place, tasks) : tasks.map((task) => runSafely(place, task));
+  if (!tasks.every(isRead)) return runEach(place, tasks);
+  return place.store.realFolders.together(() => tasks.map((task) => runSafely(place, task)));
 }
 
 parentPort?.on("message", async (message: string) => {
