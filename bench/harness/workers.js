@@ -1,5 +1,5 @@
-/** Calls after which every store here has all its code compiled, as in a service that has run for some minutes. */
-export const steadyCalls = 25_000;
+/** Calls after which every store here has all its code compiled, in each of its threads, as in a service that has run for some minutes. */
+export const steadyCalls = 100_000;
 
 /**
  * Does `count` operations with `concurrency` of them under way at any time.
