@@ -30,7 +30,7 @@ export class RealFolders {
     this.#layout = layout;
   }
 
-  /** Does work that takes no longer than a look might: what it asks about is looked at once. */
+  /** Does work that takes no time to speak of: each folder is looked at once for all of it. */
   together<T>(work: () => T): T {
     this.#looks = new Map();
     try {
