@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, realpath, rename, rm, symlink } from "node:fs/promises";
+import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as after } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Storage } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -28,7 +29,7 @@ describe.each([
 ])("a folder %s, and becomes a link to the outside", (_, usedMs) => {
   beforeEach(async () => {
     await storage.put("folder/file", "mine");
-    await after(usedMs);
+    await sleep(usedMs);
     await storage.put("folder/file", "mine");
     await storage.get("folder/file");
     await rename(join(base, "folder"), join(outside, "folder"));
@@ -55,6 +56,61 @@ describe.each([
     await storage.put("other/file", "x", { metadata: { a: "1" } });
     expect(await readdir(outside)).toEqual(["folder"]);
     expect(await storage.getMetadata("other/file")).toMatchObject({ metadata: { a: "1" } });
+  });
+});
+
+describe("a folder of metadata that becomes a link to the outside", () => {
+  const moved = () => join(outside, "meta");
+
+  beforeEach(async () => {
+    await storage.put("a/b/kept", "x", { metadata: { from: "before" } });
+    await storage.put("a/b/gone", "x", { metadata: { from: "before" } });
+    await storage.close();
+    await rename(join(base, ".svc-infra/meta/a"), moved());
+    await symlink(moved(), join(base, ".svc-infra/meta/a"));
+    storage = new Storage(new LocalBackend({ basePath: base, durability: "fast" }));
+  });
+
+  it("describes nothing, and nothing behind it is removed", async () => {
+    expect((await storage.getMetadata("a/b/kept")).metadata).toEqual({});
+    expect(await storage.delete("a/b/gone")).toBe(true);
+    expect(await storage.delete("a/b/kept")).toBe(true);
+    expect(await readdir(join(moved(), "b"))).toEqual(["gone.meta.json", "kept.meta.json"]);
+  });
+});
+
+describe("a tree with a link that takes the place of another with the same times", () => {
+  beforeEach(async () => {
+    await writeFile(join(outside, "secret"), "secret");
+    await storage.check();
+    for (let tries = 0; tries < 100 && !madeInOneTick(); tries++) await sleep(1);
+    for (const waitMs of [0, 100, 100]) {
+      await storage.put("a/b/c/mine", "mine");
+      await storage.get("a/b/c/mine");
+      await storage.listKeys({ prefix: "a/" });
+      await sleep(waitMs);
+    }
+    renameSync(join(base, "a"), join(base, ".old"));
+    renameSync(join(base, ".stage"), join(base, "a"));
+  });
+
+  function madeInOneTick(): boolean {
+    for (const name of ["a", ".stage"]) rmSync(join(base, name), { recursive: true, force: true });
+    mkdirSync(join(base, ".stage/b"), { recursive: true });
+    mkdirSync(join(base, "a/b"), { recursive: true });
+    mkdirSync(join(base, "a/b/c"));
+    symlinkSync(outside, join(base, ".stage/b/c"));
+    writeFileSync(join(base, ".stage/b/other"), "other");
+    return lstatSync(join(base, "a/b")).ctimeMs === lstatSync(join(base, ".stage/b")).ctimeMs;
+  }
+
+  it("is not read, listed, written or deleted through", async () => {
+    await expect(storage.get("a/b/c/secret")).rejects.toMatchObject({ code: "not_found" });
+    await expect(storage.put("a/b/c/new", "x")).rejects.toMatchObject({ code: "permission_denied" });
+    expect(await storage.listKeys({ prefix: "a/b/c/" })).toEqual([]);
+    expect(await storage.listKeys({ prefix: "a/" })).toEqual(["a/b/other"]);
+    expect(await storage.delete("a/b/c/secret")).toBe(false);
+    expect(await readdir(outside)).toEqual(["secret"]);
   });
 });
 

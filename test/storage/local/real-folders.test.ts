@@ -45,6 +45,13 @@ function becomesLink(name: string, to = join(root, `outside-${name.replaceAll("/
 
 const every = ["", "a", "a/b", "a/b/c", ".svc-infra/meta", ".svc-infra/meta/a", ".svc-infra/meta/a/b"];
 
+/** Such that all of it is known. */
+async function seeAll(): Promise<void> {
+  for (const name of every) folders.isReal(path(name));
+  await sleep(settledMs);
+  for (const name of every) folders.isReal(path(name));
+}
+
 it.each(every)("'%s' is real, however often one asks", async (name) => {
   expect(folders.isReal(path(name))).toBe(true);
   await sleep(settledMs);
@@ -59,10 +66,7 @@ it("what is missing, a file's child or below something missing is not", async ()
 });
 
 describe("a folder that was seen and has not changed since", () => {
-  beforeEach(async () => {
-    await sleep(settledMs);
-    for (const name of every) folders.isReal(path(name));
-  });
+  beforeEach(seeAll);
 
   it.each([
     ["a", "a"],
@@ -120,18 +124,33 @@ describe("a folder that was seen is not looked at again", () => {
     return looks.mock.calls.map(([path]) => path);
   }
 
-  it("once the one above has been left alone for a while", () => {
-    const changedMs = Math.ceil(lstatSync(base).ctimeMs);
-    vi.useFakeTimers({ toFake: ["Date"], now: changedMs + 49 });
+  it("once the one above has been seen to be left alone for a while", () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
     const twice = [base, path("a")];
     expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
-    vi.setSystemTime(changedMs + 51);
+    vi.advanceTimersByTime(50);
+    expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
+    vi.advanceTimersByTime(1);
     expect([looksFor("a"), looksFor("a")]).toEqual([twice, [base]]);
     mkdirSync(path("x"));
     expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
   });
 
+  it("unless it has to be, as when it is gone where times of change do not tell", async () => {
+    looks.mockImplementation(((path: fs.PathLike, options) => {
+      const stats = lstatSync(path, options);
+      return stats && Object.assign(stats, { ctimeMs: 0.5 });
+    }) as typeof lstatSync);
+    await seeAll();
+    rmdirSync(path("a/b/c"));
+    expect(folders.isReal(path("a/b/c"))).toBe(true);
+    folders.lookAnew(path("a/b/c"));
+    expect(folders.isReal(path("a/b/c"))).toBe(false);
+    looks.mockReset();
+  });
+
   it("and so a path costs one look less than it has folders", async () => {
+    folders.isReal(path("a/b/c"));
     await sleep(settledMs);
     folders.isReal(path("a/b/c"));
     expect(looksFor("a/b/c")).toEqual([base, path("a"), path("a/b")]);
@@ -141,29 +160,39 @@ describe("a folder that was seen is not looked at again", () => {
     const second = Math.floor(lstatSync(base).ctimeMs / 1000) * 1000;
     const inSeconds = (path: fs.PathLike) => Object.assign(lstatSync(path), { ctimeMs: second });
     looks.mockImplementation(inSeconds as typeof lstatSync);
-    vi.useFakeTimers({ toFake: ["Date"], now: second + 2000 });
+    vi.useFakeTimers({ toFake: ["performance"] });
     const twice = [base, path("a")];
     expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
-    vi.setSystemTime(second + 2001);
+    vi.advanceTimersByTime(2000);
+    expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
+    vi.advanceTimersByTime(1);
     expect([looksFor("a"), looksFor("a")]).toEqual([twice, [base]]);
   });
 });
 
 it("what belongs together looks once, unless it has to look anew", async () => {
-  await sleep(settledMs);
-  folders.isReal(path("a/b"));
+  await seeAll();
   folders.together(() => {
     expect(folders.isReal(path("a/b"))).toBe(true);
     becomesLink("a/b");
     expect(folders.isReal(path("a/b"))).toBe(true);
-    folders.lookAnew();
+    folders.lookAnew(path("a/b"));
+    expect(() => folders.isReal(path("a/b"))).toThrow("symbolic link");
+  });
+});
+
+it("what has to be looked at anew need not have been seen before", () => {
+  folders.together(() => {
+    expect(folders.isReal(path("a/b"))).toBe(true);
+    becomesLink("a/b");
+    expect(folders.isReal(path("a/b"))).toBe(true);
+    folders.lookAnew(path("a/b"));
     expect(() => folders.isReal(path("a/b"))).toThrow("symbolic link");
   });
 });
 
 it("what is done together is over when it fails, too", async () => {
-  await sleep(settledMs);
-  folders.isReal(path("a/b"));
+  await seeAll();
   expect(() =>
     folders.together(() => {
       folders.isReal(path("a/b"));
@@ -176,6 +205,7 @@ it("what is done together is over when it fails, too", async () => {
 
 it("a folder that is made is looked for anew, for it may be gone since it was seen", async () => {
   const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
+  store.realFolders.isReal(path("a/b/c"));
   await sleep(settledMs);
   store.realFolders.isReal(path("a/b/c"));
   store.realFolders.together(() => {

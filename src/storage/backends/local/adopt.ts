@@ -13,7 +13,6 @@ import {
 } from "./record.js";
 import { setStamp } from "./stamps.js";
 import type { Store } from "./store.js";
-import { readSmall } from "./whole-file.js";
 
 const pieceBytes = 1024 * 1024;
 
@@ -29,7 +28,7 @@ export function adopt(store: Store, key: string, fd: number, stats: Stats): Desc
 }
 
 function sidecarOf(store: Store, key: string): ObjectRecord | undefined {
-  const text = readSmall(store.layout.sidecar(key));
+  const text = store.realFolders.readSmall(store.layout.sidecar(key));
   if (text === undefined) return undefined;
   const parsed = parsePending(text);
   // To serve a guessed type where one was chosen could make text of what was an attachment.
@@ -39,7 +38,7 @@ function sidecarOf(store: Store, key: string): ObjectRecord | undefined {
 
 /** One that does not parse is a lock that is being written, and describes nothing yet. */
 function pendingOf(store: Store, key: string): ObjectRecord | undefined {
-  const text = readSmall(store.layout.pending(key));
+  const text = store.realFolders.readSmall(store.layout.pending(key));
   return text === undefined ? undefined : parsePending(text)?.record;
 }
 

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
 import { adopt } from "./adopt.js";
 import { DiskError, errnoOf, notFound } from "./disk-error.js";
 import { folderOf } from "./layout.js";
+import type { RealFolders } from "./real-folders.js";
 import {
   belongsTogether,
   type Described,
@@ -13,7 +14,7 @@ import {
   recordHead,
 } from "./record.js";
 import type { Store } from "./store.js";
-import { lstatIfThere, readFlags, readSmall } from "./whole-file.js";
+import { lstatIfThere, readFlags } from "./whole-file.js";
 
 /** An open body with its description; whoever gets it closes `fd`. */
 export interface OpenBody {
@@ -107,18 +108,18 @@ function findRecord(
   known: FileFingerprint,
 ): Described | undefined {
   if (isSameFile(file, known)) return { file, text: undefined, record: undefined };
-  const { layout } = store;
+  const { layout, realFolders } = store;
   return (
-    recordAt(layout.sidecar(key), file) ??
-    recordAt(layout.pending(key), file) ??
-    recordAt(layout.sidecar(key), file)
+    recordAt(realFolders, layout.sidecar(key), file) ??
+    recordAt(realFolders, layout.pending(key), file) ??
+    recordAt(realFolders, layout.sidecar(key), file)
   );
 }
 
 /** The text as it is where its beginning tells enough; else it is not ours, or from a version with another order. */
-function recordAt(path: string, file: FileFingerprint): Described | undefined {
+function recordAt(folders: RealFolders, path: string, file: FileFingerprint): Described | undefined {
   const head = recordHead(file);
-  const text = readSmall(path);
+  const text = folders.readSmall(path);
   if (text === undefined) return undefined;
   if (text.startsWith(head)) return { file, text, record: undefined };
   const record = parsePending(text)?.record;

@@ -1,6 +1,7 @@
-import { type Dirent, statSync } from "node:fs";
+import type { Dirent } from "node:fs";
 import { reservedSegment } from "../../key.js";
 import { entriesOf } from "./folders.js";
+import { lstatIfThere } from "./whole-file.js";
 
 /** A folder that changed so short before it was read may change again within the same tick of its clock. */
 const clockTickMs = 50;
@@ -17,9 +18,10 @@ export interface Folder {
   readonly names: readonly string[];
   /** When it had changed; `undefined` where another change could have the same time. */
   readonly changedMs: number | undefined;
+  readonly inode: number | undefined;
 }
 
-const noFolder: Folder = { names: [], changedMs: undefined };
+const noFolder: Folder = { names: [], changedMs: undefined, inode: undefined };
 
 /** Sorted names of folders, the least recently used dropped first. */
 export class FolderCache {
@@ -32,14 +34,15 @@ export class FolderCache {
    * @param unlessChangedMs - When it had changed, where nothing in it is of interest as long as that holds; it is then not read.
    */
   folderAt(path: string, unlessChangedMs?: number): Folder {
-    const stats = statSync(path || "/", { throwIfNoEntry: false });
-    if (stats === undefined) return noFolder;
+    const stats = lstatIfThere(path || "/");
+    if (!stats?.isDirectory()) return noFolder;
     // The time of modification can be set by hand, the time of change cannot.
     const changedMs = Math.max(stats.mtimeMs, stats.ctimeMs);
     if (changedMs === unlessChangedMs) return noFolder;
     const cached = this.#folders.get(path);
     if (cached !== undefined) this.#drop(path, cached);
-    const folder = cached?.changedMs === changedMs ? cached : readFolder(path, changedMs);
+    const isSame = cached?.changedMs === changedMs && cached.inode === stats.ino;
+    const folder = isSame ? cached : readFolder(path, changedMs, stats.ino);
     this.#keep(path, folder);
     return folder;
   }
@@ -59,9 +62,9 @@ export class FolderCache {
   }
 }
 
-function readFolder(path: string, changedMs: number): Folder {
+function readFolder(path: string, changedMs: number, inode: number): Folder {
   const isSettled = Date.now() - changedMs > clockTickMs;
-  return { names: readNames(path), changedMs: isSettled ? changedMs : undefined };
+  return { names: readNames(path), changedMs: isSettled ? changedMs : undefined, inode };
 }
 
 function readNames(path: string): readonly string[] {

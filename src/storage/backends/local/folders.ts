@@ -26,7 +26,7 @@ export function checkOwnFolders({ meta }: Layout): void {
 /** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
 export function makeFolder(store: Store, path: string, key: string): void {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    store.realFolders.lookAnew();
+    store.realFolders.lookAnew(path);
     if (store.realFolders.isReal(path)) return;
     makeMissing(store, path, key);
   }

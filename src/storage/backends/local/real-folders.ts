@@ -1,17 +1,16 @@
 import type { Stats } from "node:fs";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
-import { lstatIfThere } from "./whole-file.js";
+import { lstatIfThere, readSmall } from "./whole-file.js";
 
 /** Folders that are remembered; about 200 bytes each. */
 const maxKnown = 10_000;
-/** A folder that changed so short before it was looked at may change again within the same tick of its clock. */
+/** Longer than a tick of any file system's clock, but for those that count whole seconds. */
 const tickMs = 50;
-/** Some file systems count whole seconds. */
 const coarseTickMs = 2000;
 
-/** When a folder had changed, in milliseconds since the epoch; NaN, which equals nothing, where that tells too little. */
-type ChangeTime = number;
+/** What a folder was when it was looked at: the same only while nothing in it has come, gone or been replaced. */
+type Look = Pick<Stats, "dev" | "ino" | "ctimeMs">;
 
 /**
  * Tells folders from links, for every object anew: a link planted a moment ago is seen.
@@ -21,10 +20,12 @@ type ChangeTime = number;
  */
 export class RealFolders {
   readonly #layout: Layout;
-  /** Folders, and when the one above had changed as they were seen. */
-  readonly #known = new Map<string, ChangeTime>();
+  /** Folders, and what the one above was when they were seen. */
+  readonly #known = new Map<string, Look>();
+  /** Folders above others, and since when they have been as they are, by our own clock. */
+  readonly #above = new Map<string, { readonly look: Look; readonly sinceMs: number }>();
   /** What has been looked at in {@link together}. */
-  #looks: Map<string, ChangeTime> | undefined;
+  #looks: Map<string, Look> | undefined;
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -40,8 +41,9 @@ export class RealFolders {
     }
   }
 
-  /** Something has changed: what was looked at counts no more. */
-  lookAnew(): void {
+  /** `path` is not what it seemed: what was looked at counts no more. */
+  lookAnew(path: string): void {
+    this.#known.delete(path);
     this.#looks?.clear();
   }
 
@@ -54,12 +56,13 @@ export class RealFolders {
   isReal(path: string): boolean {
     const top = this.#layout.topOf(path);
     if (path.length <= top.length) return this.#lookOnce(path) !== undefined;
-    const above = this.#lookBelow(top, folderOf(path));
+    const parent = folderOf(path);
+    const above = this.#lookBelow(top, parent);
     if (above === undefined) return false;
-    if (this.#known.get(path) === above) return true;
+    if (isSame(this.#known.get(path), above)) return true;
+    const isSettled = this.#isSettled(parent, above);
     if (this.#lookOnce(path) === undefined) return false;
-    if (this.#known.size >= maxKnown) this.#known.clear();
-    this.#known.set(path, above);
+    if (isSettled) keep(this.#known, path, above);
     return true;
   }
 
@@ -73,32 +76,54 @@ export class RealFolders {
     }
   }
 
+  /** The text of a small file; `undefined` when there is none, or a link on the way to it. */
+  readSmall(path: string): string | undefined {
+    return this.isVisible(folderOf(path)) ? readSmall(path) : undefined;
+  }
+
   /** Looks at all folders from `top` down to `path`: the upper one first, so that no change of it goes unseen. */
-  #lookBelow(top: string, path: string): ChangeTime | undefined {
+  #lookBelow(top: string, path: string): Look | undefined {
     if (path.length > top.length && this.#lookBelow(top, folderOf(path)) === undefined) return undefined;
     return this.#lookOnce(path);
   }
 
-  #lookOnce(path: string): ChangeTime | undefined {
+  #lookOnce(path: string): Look | undefined {
     const looked = this.#looks?.get(path);
     if (looked !== undefined) return looked;
-    const changed = lookAt(path);
-    if (changed !== undefined) this.#looks?.set(path, changed);
-    return changed;
+    const look = lookAt(path);
+    if (look !== undefined) this.#looks?.set(path, look);
+    return look;
+  }
+
+  /** Whether another change from now on would get another time: the tick in which the last one happened is over. */
+  #isSettled(path: string, look: Look): boolean {
+    const before = this.#above.get(path);
+    const nowMs = performance.now();
+    if (before !== undefined && isSame(before.look, look)) {
+      return nowMs - before.sinceMs > (look.ctimeMs % 1000 === 0 ? coarseTickMs : tickMs);
+    }
+    keep(this.#above, path, { look, sinceMs: nowMs });
+    return false;
   }
 }
 
-/** `undefined` where there is no folder. */
-function lookAt(path: string): ChangeTime | undefined {
-  const stats = lstatOrLoop(path);
-  if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay();
-  return stats?.isDirectory() ? changeTimeOf(stats) : undefined;
+function keep<T>(map: Map<string, T>, path: string, value: T): void {
+  if (map.size >= maxKnown) map.clear();
+  map.set(path, value);
 }
 
 /** The time of modification can be set by hand, the time of change cannot. */
-function changeTimeOf({ ctimeMs }: Stats): ChangeTime {
-  const settlingMs = ctimeMs % 1000 === 0 ? coarseTickMs : tickMs;
-  return Date.now() - ctimeMs > settlingMs ? ctimeMs : Number.NaN;
+function isSame(one: Look | undefined, other: Look): boolean {
+  return one?.ctimeMs === other.ctimeMs && one.ino === other.ino && one.dev === other.dev;
+}
+
+/** `undefined` where there is no folder. */
+function lookAt(path: string): Look | undefined {
+  const stats = lstatOrLoop(path);
+  if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay();
+  if (!stats?.isDirectory()) return undefined;
+  const { dev, ino, ctimeMs } = stats;
+  return { dev, ino, ctimeMs };
 }
 
 function lstatOrLoop(path: string): Stats | "loop" | undefined {

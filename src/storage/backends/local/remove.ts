@@ -30,16 +30,17 @@ function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean
   const { layout } = store;
   const body = layout.body(key);
   const sidecar = layout.sidecar(key);
+  const isSidecarOurs = store.realFolders.isVisible(folderOf(sidecar));
   try {
     if (isObject(store, body)) state.checkWanted();
     const wasThere = isObject(store, body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
-    if (lstatIfThere(body) === undefined) discard(sidecar);
+    if (isSidecarOurs && lstatIfThere(body) === undefined) discard(sidecar);
     return wasThere;
   } finally {
     discardQuietly(layout.pending(key));
     prune(layout.base, folderOf(body));
-    prune(layout.meta, folderOf(sidecar));
+    if (isSidecarOurs) prune(layout.meta, folderOf(sidecar));
   }
 }
 
