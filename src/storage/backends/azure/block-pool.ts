@@ -23,7 +23,7 @@ export class BlockPool {
     return this.#free.pop() ?? new Block(this.blockBytes);
   }
 
-  /** Takes a block back that nobody looks at any more. */
+  /** Takes a block back that nobody looks at any more, no request either. */
   give(block: Block): void {
     block.clear();
     if ((this.#free.length + 1) * this.blockBytes <= maxKeptBytes) this.#free.push(block);

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { Readable } from "node:stream";
 import { abortable, unlessAborted } from "../../abortable.js";
 import type { Bytes, CallOptions } from "../../backend.js";
 import { Cancellation } from "../../cancellation.js";
 import { type Block, outgoing } from "./block.js";
 import type { BlockPool } from "./block-pool.js";
+import { SentBody } from "./sent-body.js";
 import { type AzureService, blobOf } from "./service.js";
 
 /** All ids of one blob must have the same length. */
@@ -102,13 +102,18 @@ export class BlockUpload {
 
   async #stage(block: Block, index: number): Promise<void> {
     const onProgress = this.#onProgress;
+    const bodies: SentBody[] = [];
     await this.#service.send(this.#cancellation.signal, async (container, abortSignal) => {
-      const content = () => Readable.from(outgoing(block.bytes, { onProgress }));
+      const content = () => {
+        const body = new SentBody(outgoing(block.bytes, { onProgress }));
+        bodies.push(body);
+        return body;
+      };
       await blobOf(container, this.#name).stageBlock(blockId(this.#scope, index), content, block.length, {
         abortSignal,
       });
     });
     onProgress?.();
-    this.#pool.give(block);
+    if (bodies.every(({ isSent }) => isSent)) this.#pool.give(block);
   }
 }
