@@ -156,6 +156,17 @@ describe("a folder that was seen is not looked at again", () => {
     expect(looksFor("a/b/c")).toEqual([base, path("a"), path("a/b")]);
   });
 
+  it("however long the work takes that it was looked at for", () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    folders.together(() => {
+      looksFor("a");
+      looksFor("a/b");
+      vi.advanceTimersByTime(60);
+      looksFor("a");
+    });
+    expect(looksFor("a")).toEqual([base, path("a")]);
+  });
+
   it("after two seconds where the file system counts in seconds", () => {
     const second = Math.floor(lstatSync(base).ctimeMs / 1000) * 1000;
     const inSeconds = (path: fs.PathLike) => Object.assign(lstatSync(path), { ctimeMs: second });

@@ -22,7 +22,10 @@ export class SentBody extends Readable {
     this.push(done ? null : value);
   }
 
-  /** A request "finishes" when its last bytes have been handed to the system. */
+  /**
+   * A request "finishes" when its last bytes have been handed to the system. The SDK pipes a body right into its request
+   * as long as it is not asked to report progress.
+   */
   override pipe<T extends NodeJS.WritableStream>(request: T, options?: { readonly end?: boolean }): T {
     request.once("finish", () => {
       this.#isSent = true;

@@ -24,8 +24,9 @@ export class RealFolders {
   readonly #known = new Map<string, Look>();
   /** Folders above others, and since when they have been as they are, by our own clock. */
   readonly #above = new Map<string, { readonly look: Look; readonly sinceMs: number }>();
-  /** What has been looked at in {@link together}. */
+  /** What has been looked at in {@link together}, and since when. */
   #looks: Map<string, Look> | undefined;
+  #looksSinceMs = 0;
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -34,6 +35,7 @@ export class RealFolders {
   /** Does work that takes no time to speak of: each folder is looked at once for all of it. */
   together<T>(work: () => T): T {
     this.#looks = new Map();
+    this.#looksSinceMs = performance.now();
     try {
       return work();
     } finally {
@@ -95,14 +97,14 @@ export class RealFolders {
     return look;
   }
 
-  /** Whether another change from now on would get another time: the tick in which the last one happened is over. */
+  /** Whether another change would get another time: when it was looked at, the tick of the last one was over. */
   #isSettled(path: string, look: Look): boolean {
     const before = this.#above.get(path);
-    const nowMs = performance.now();
     if (before !== undefined && isSame(before.look, look)) {
-      return nowMs - before.sinceMs > (look.ctimeMs % 1000 === 0 ? coarseTickMs : tickMs);
+      const lookedMs = this.#looks === undefined ? performance.now() : this.#looksSinceMs;
+      return lookedMs - before.sinceMs > (look.ctimeMs % 1000 === 0 ? coarseTickMs : tickMs);
     }
-    keep(this.#above, path, { look, sinceMs: nowMs });
+    keep(this.#above, path, { look, sinceMs: performance.now() });
     return false;
   }
 }
