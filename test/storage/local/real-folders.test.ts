@@ -124,16 +124,22 @@ describe("a folder that was seen is not looked at again", () => {
     return looks.mock.calls.map(([path]) => path);
   }
 
-  it("once the one above has been seen to be left alone for a while", () => {
+  /** Looks twice each time: now, when just not enough time has passed, and when it has. */
+  function expectTrustAfter(waitMs: number): void {
     vi.useFakeTimers({ toFake: ["performance"] });
-    const twice = [base, path("a")];
-    expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
-    vi.advanceTimersByTime(50);
-    expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
+    const both = [base, path("a")];
+    for (const stepMs of [0, waitMs]) {
+      vi.advanceTimersByTime(stepMs);
+      expect([looksFor("a"), looksFor("a")]).toEqual([both, both]);
+    }
     vi.advanceTimersByTime(1);
-    expect([looksFor("a"), looksFor("a")]).toEqual([twice, [base]]);
+    expect([looksFor("a"), looksFor("a")]).toEqual([both, [base]]);
+  }
+
+  it("once the one above has been seen to be left alone for a while", () => {
+    expectTrustAfter(50);
     mkdirSync(path("x"));
-    expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
+    expect(looksFor("a")).toEqual([base, path("a")]);
   });
 
   it("unless it has to be, as when it is gone where times of change do not tell", async () => {
@@ -171,28 +177,15 @@ describe("a folder that was seen is not looked at again", () => {
     const second = Math.floor(lstatSync(base).ctimeMs / 1000) * 1000;
     const inSeconds = (path: fs.PathLike) => Object.assign(lstatSync(path), { ctimeMs: second });
     looks.mockImplementation(inSeconds as typeof lstatSync);
-    vi.useFakeTimers({ toFake: ["performance"] });
-    const twice = [base, path("a")];
-    expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
-    vi.advanceTimersByTime(2000);
-    expect([looksFor("a"), looksFor("a")]).toEqual([twice, twice]);
-    vi.advanceTimersByTime(1);
-    expect([looksFor("a"), looksFor("a")]).toEqual([twice, [base]]);
+    expectTrustAfter(2000);
   });
 });
 
-it("what belongs together looks once, unless it has to look anew", async () => {
-  await seeAll();
-  folders.together(() => {
-    expect(folders.isReal(path("a/b"))).toBe(true);
-    becomesLink("a/b");
-    expect(folders.isReal(path("a/b"))).toBe(true);
-    folders.lookAnew(path("a/b"));
-    expect(() => folders.isReal(path("a/b"))).toThrow("symbolic link");
-  });
-});
-
-it("what has to be looked at anew need not have been seen before", () => {
+it.each([
+  ["that was seen before", seeAll],
+  ["that was not", () => undefined],
+])("of a folder %s, what belongs together looks once, unless it has to look anew", async (_, before) => {
+  await before();
   folders.together(() => {
     expect(folders.isReal(path("a/b"))).toBe(true);
     becomesLink("a/b");
