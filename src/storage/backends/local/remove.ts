@@ -30,8 +30,9 @@ function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean
   const { layout } = store;
   const body = layout.body(key);
   const sidecar = layout.sidecar(key);
-  const isSidecarOurs = store.realFolders.isVisible(folderOf(sidecar));
+  let isSidecarOurs = false;
   try {
+    isSidecarOurs = store.realFolders.isVisible(folderOf(sidecar));
     if (isObject(store, body)) state.checkWanted();
     const wasThere = isObject(store, body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
