@@ -11,8 +11,8 @@ import { type Outcome, WaitingJob } from "./waiting-job.js";
 const reads = new ThreadGroup({ threads: 1, maxThreads: 4, batch: 64, lanes: 4 });
 /** Few at a time, for the first has to wait for the syncs of the last. */
 const syncedWrites = new ThreadGroup({ threads: 1, maxThreads: 6, batch: 8, lanes: 2 });
-/** Three, for four fifths of the time are the kernel's, and nothing is shared. */
-const unsyncedWrites = new ThreadGroup({ threads: 3, maxThreads: 6, batch: 6, lanes: 1 });
+/** Two, for four fifths of the time are the kernel's, and nothing is shared. */
+const unsyncedWrites = new ThreadGroup({ threads: 2, maxThreads: 6, batch: 8, lanes: 1 });
 const longs = new ThreadGroup({ threads: 4, maxThreads: 4, batch: 1, lanes: 1 });
 /** Apart from copies, so that neither waits for the other. */
 const checkpoints = new ThreadGroup({ threads: 4, maxThreads: 4, batch: 1, lanes: 1 });
