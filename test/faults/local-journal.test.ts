@@ -154,6 +154,15 @@ describe("when the power fails before sidecars were written back", () => {
     await expectDescribed(base);
   });
 
+  it("a last line is whole although the file has grown by one that never reached the disk", async () => {
+    const base = await written();
+    await loseBoot(base);
+    for (const name of await journalsOf(base))
+      await appendFile(join(base, ".svc-infra/journal", name), Buffer.alloc(700));
+    for (const key of keys) await rm(sidecarOf(base, key));
+    await expectDescribed(base);
+  });
+
   it("an object that was written again keeps the newer record", async () => {
     const base = await written();
     await loseBoot(base);

@@ -48,8 +48,8 @@ export class JournalWriter {
 
   /** Adds records. Who adds has to `end()` the batch. */
   append(records: readonly Uint8Array[]): JournalBatch {
-    // The line before may be a torn one.
-    const lines = Buffer.concat(records.flatMap((record) => [newline, record]));
+    // Before it may stand a torn line. Behind it may come zeros: a file can grow on disk before what was added to it.
+    const lines = Buffer.concat(records.flatMap((record) => [newline, record, newline]));
     const { journal, fd } = this.#open();
     journal.writes++;
     journal.bytes += lines.byteLength;
