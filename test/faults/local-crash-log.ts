@@ -1,4 +1,4 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StorageError } from "svc-infra/storage";
 import { expect } from "vitest";
@@ -40,15 +40,18 @@ export async function verify(base: string, expected: Expected): Promise<void> {
   }
   expect([...listed]).toEqual([]);
   expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
-  expect(await writtenIn(join(base, ".svc-infra/pending"))).toEqual([]);
+  expect(await namedIn(join(base, ".svc-infra/pending"))).toEqual([]);
   await storage.close();
 }
 
-/** A lock whose holder was killed before it wrote its name stays for two seconds, in which nobody can judge it. */
-async function writtenIn(folder: string): Promise<string[]> {
+/**
+ * Locks that name their holder. One that does not, because its writer was killed before or its bytes never reached the
+ * disk, stays for two seconds, in which nobody can judge it.
+ */
+async function namedIn(folder: string): Promise<string[]> {
   const names = await readdir(folder);
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
-  return names.filter((_, index) => sizes[index] !== 0);
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  return texts.filter((text) => text.endsWith("}"));
 }
 
 async function stateOf(storage: ReturnType<typeof storageOn>, key: string): Promise<string> {

@@ -10,6 +10,7 @@ import {
   rename,
   rm,
   stat,
+  symlink,
   truncate,
   utimes,
 } from "node:fs/promises";
@@ -380,6 +381,22 @@ describe("a checkpoint", () => {
     const folders = vi.spyOn(store.sync, "folder");
     checkpoint(store, { name, isOver: true, state });
     expect(folders.mock.calls.flat()).toContain(base);
+  });
+
+  it("leaves a journal whose sidecars lie behind a link", async () => {
+    const { base, store } = await openedStore(await written());
+    const name = await journalWith(base, '"key":"deep/copy"');
+    const deep = join(base, ".svc-infra/meta/deep");
+    const moved = join(await freshFolder(), "moved");
+    await rename(deep, moved);
+    await symlink(moved, deep);
+    expect(() => checkpoint(store, { name, isOver: true, state })).toThrow("symbolic link");
+    expect(await journalsOf(base)).toContain(`${name}.sealed`);
+    expect(await readdir(moved)).toEqual(["copy.meta.json"]);
+    expect(await readdir(join(base, ".svc-infra/pending"))).toEqual([]);
+    await rm(deep);
+    await rename(moved, deep);
+    await expectDescribed(base);
   });
 
   it("leaves a journal whose records it could not make durable", async () => {

@@ -1,11 +1,19 @@
 import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Storage } from "svc-infra/storage";
+import { type MultipartUpload, Storage, type UploadedPart } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { assemble } from "#dist/storage/backends/local/assemble.js";
+import { thisHolder } from "#dist/storage/backends/local/holder.js";
+import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
+import { draftOf } from "#dist/storage/backends/local/record.js";
+import { Store } from "#dist/storage/backends/local/store.js";
+
+/** More than is written in one piece. */
+const large = Buffer.alloc(300_000);
 
 let base: string;
 let outside: string;
@@ -51,11 +59,102 @@ describe.each([
   });
 
   it("gets no metadata either", async () => {
-    await storage.check();
     await symlink(outside, join(base, ".svc-infra/meta/other"));
-    await storage.put("other/file", "x", { metadata: { a: "1" } });
+    await expect(storage.put("other/file", "x")).rejects.toMatchObject({ code: "permission_denied" });
+    expect(await storage.exists("other/file")).toBe(false);
     expect(await readdir(outside)).toEqual(["folder"]);
-    expect(await storage.getMetadata("other/file")).toMatchObject({ metadata: { a: "1" } });
+  });
+});
+
+/** Also what came and went shows in the time of the folder. */
+async function changesIn(folder: string): Promise<(readonly [name: string, modifiedMs: number])[]> {
+  const names = ["", ...(await readdir(folder, { recursive: true }))];
+  return Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).mtimeMs] as const));
+}
+
+describe.each([
+  ".svc-infra",
+  ".svc-infra/meta",
+  ".svc-infra/pending",
+  ".svc-infra/tmp",
+  ".svc-infra/journal",
+  ".svc-infra/multipart",
+])("'%s', when it becomes a link to the outside under a store at work", (name) => {
+  let upload: MultipartUpload;
+  let part: UploadedPart;
+
+  beforeEach(async () => {
+    storage = new Storage(new LocalBackend({ basePath: base, durability: "full" }));
+    await storage.put("a/kept", "x", { metadata: { from: "before" } });
+    upload = await storage.createUpload("a/uploaded");
+    part = await upload.writePart(1, "data");
+    await storage.getMetadata("a/kept");
+    await sleep(100);
+    await storage.getMetadata("a/kept");
+    await rename(join(base, name), join(outside, "moved"));
+    await symlink(join(outside, "moved"), join(base, name));
+  });
+
+  it("is neither written through nor removed from", async () => {
+    const before = await changesIn(outside);
+    const refused = { code: "permission_denied" };
+    await expect(storage.put("a/new", "x")).rejects.toMatchObject(refused);
+    await expect(storage.put("a/new", new Blob([large]).stream())).rejects.toMatchObject(refused);
+    await expect(storage.copy("a/kept", "a/copy")).rejects.toMatchObject(refused);
+    await expect(storage.delete("a/kept")).rejects.toMatchObject(refused);
+    await expect(storage.createUpload("a/other")).rejects.toMatchObject(refused);
+    await expect(upload.complete({ parts: [part] })).rejects.toMatchObject(refused);
+    // What goes nowhere near the link may go on.
+    await Promise.allSettled([upload.writePart(2, "data"), upload.abort()]);
+    expect(await changesIn(outside)).toEqual(before);
+    expect(await storage.listKeys()).toEqual(["a/kept"]);
+  });
+});
+
+describe("the folder of an upload that becomes a link to the outside", () => {
+  let upload: MultipartUpload;
+
+  beforeEach(async () => {
+    upload = await storage.createUpload("a/uploaded");
+    await upload.writePart(1, "data");
+  });
+
+  async function becomeLink(): Promise<string> {
+    const folder = join(base, ".svc-infra/multipart", upload.id);
+    await rename(folder, join(outside, "moved"));
+    await symlink(join(outside, "moved"), folder);
+    return folder;
+  }
+
+  it("takes no part, and loses no file that is called like one", async () => {
+    await becomeLink();
+    const before = await changesIn(outside);
+    await expect(upload.writePart(1, "other")).rejects.toMatchObject({ code: "permission_denied" });
+    await expect(upload.complete()).rejects.toMatchObject({ code: "permission_denied" });
+    await expect(upload.abort()).rejects.toMatchObject({ code: "permission_denied" });
+    expect(await changesIn(outside)).toEqual(before);
+  });
+
+  it("takes no part that was on its way", async () => {
+    const parts = async function* () {
+      yield large;
+      await becomeLink();
+      yield large;
+    };
+    await expect(upload.writePart(1, parts())).rejects.toMatchObject({ code: "permission_denied" });
+    expect(await readdir(join(outside, "moved"))).toHaveLength(2);
+  });
+
+  it("gives no part to what has waited for its turn", async () => {
+    const folder = await becomeLink();
+    const [part = ""] = await readdir(folder);
+    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
+    const described = { contentType: "text/plain", filename: undefined, metadata: {} };
+    const job = { key: "a/uploaded", draft: draftOf(described, 0, undefined), parts: [join(folder, part)] };
+    const state = new JobState(newJobStates(), 0);
+    const joined = () => assemble(store, { ...job, ifAbsent: false, ifMatch: undefined, state });
+    expect(joined).toThrow("symbolic link");
+    expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
   });
 });
 

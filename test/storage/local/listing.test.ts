@@ -1,8 +1,10 @@
-import { stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { writeCursor } from "#dist/storage/backends/local/cursor.js";
+import { FolderCache } from "#dist/storage/backends/local/folder-cache.js";
+import { type FolderLook, lookOf } from "#dist/storage/backends/local/folder-look.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const keys = [
@@ -59,9 +61,10 @@ describe("listing", () => {
   it("shows what came behind a page that ended with its folder", async () => {
     const { storage } = await freshStorage();
     for (const key of ["a/1", "a/2", "b/1"]) await storage.put(key, "");
+    await storage.list();
     await setTimeout(100);
     const { cursor = "" } = await storage.list({ limit: 2 });
-    expect(Buffer.from(cursor, "base64url").toString()).toMatch(/^1:a\/2~[0-9.]+$/);
+    expect(Buffer.from(cursor, "base64url").toString()).toMatch(/^1:a\/2~\d+~\d+~[0-9.]+$/);
     expect(await keysOf(storage, cursor)).toEqual(["b/1"]);
     await storage.put("a/3", "");
     expect(await keysOf(storage, cursor)).toEqual(["a/3", "b/1"]);
@@ -70,11 +73,26 @@ describe("listing", () => {
   it("does not read a folder again that the page before ended with", async () => {
     const { storage, base } = await freshStorage();
     for (const key of ["a/1", "a/2", "b/1"]) await storage.put(key, "");
-    const { mtimeMs, ctimeMs } = await stat(join(base, "a"));
-    const end = { last: "a/1", changedMs: Math.max(mtimeMs, ctimeMs) };
-    expect(await keysOf(storage, writeCursor("", end))).toEqual(["b/1"]);
-    const outdated = { last: "a/1", changedMs: end.changedMs - 1 };
-    expect(await keysOf(storage, writeCursor("", outdated))).toEqual(["a/2", "b/1"]);
+    const look = lookOf(await stat(join(base, "a")));
+    const cursor = (changed: Partial<FolderLook>) =>
+      writeCursor("", { last: "a/1", look: { ...look, ...changed } });
+    expect(await keysOf(storage, cursor({}))).toEqual(["b/1"]);
+    for (const changed of [{ ctimeMs: look.ctimeMs - 1 }, { ino: look.ino + 1 }, { dev: look.dev + 1 }])
+      expect(await keysOf(storage, cursor(changed))).toEqual(["a/2", "b/1"]);
+  });
+
+  it("reads a folder again until the tick of its last change is over by our own clock, whatever the disk's", async () => {
+    const { base } = await freshStorage();
+    const cache = new FolderCache();
+    await mkdir(join(base, "a"));
+    const read = () => cache.folderAt(join(base, "a")).look;
+    vi.useFakeTimers({ toFake: ["performance", "Date"], now: Date.now() + 60_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect([read(), read()]).toEqual([undefined, undefined]);
+    vi.advanceTimersByTime(50);
+    expect(read()).toBe(undefined);
+    vi.advanceTimersByTime(1);
+    expect(read()).toBeDefined();
   });
 
   it("refuses a cursor whose name cannot be an entry", async () => {

@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { ChecksumBuilder } from "../../checksum.js";
 import type { JobState, Running } from "./job-state.js";
+import { folderOf } from "./layout.js";
+import type { RealFolders } from "./real-folders.js";
 import type { Described, RecordDraft } from "./record.js";
 import type { Store } from "./store.js";
 import { createFlags, fileMode, readFlags, writeAll } from "./whole-file.js";
@@ -20,7 +22,7 @@ export function assemble(store: Store, job: Running<AssembleJob>): Described {
   const fd = openSync(temp, createFlags, fileMode);
   let draft = job.draft;
   const stampUs = putFile(store, job, temp, fd, () => {
-    draft = { ...draft, ...joinParts(fd, job.parts, job.state) };
+    draft = { ...draft, ...joinParts(fd, job.parts, store.realFolders, job.state) };
     return draft;
   });
   const record = { ...draft, stampUs };
@@ -30,12 +32,14 @@ export function assemble(store: Store, job: Running<AssembleJob>): Described {
 function joinParts(
   target: number,
   parts: readonly string[],
+  realFolders: RealFolders,
   state: JobState,
 ): Pick<RecordDraft, "size" | "checksum"> {
   const builder = new ChecksumBuilder("crc32");
   const onPiece = (piece: Uint8Array) => builder.update(piece);
   let size = 0;
   for (const part of parts) {
+    realFolders.refuseLinks(folderOf(part));
     const fd = openSync(part, readFlags);
     try {
       size += appendFile(target, fd, state, onPiece);

@@ -1,5 +1,6 @@
 import { closeSync, readFileSync } from "node:fs";
 import { DiskError } from "./disk-error.js";
+import { checkOwnFolders } from "./folders.js";
 import type { JobState, Running } from "./job-state.js";
 import { isSealed, seal } from "./journal-name.js";
 import { journalAt, type NotedRecord, recordsIn } from "./journal-reader.js";
@@ -22,6 +23,7 @@ export interface CheckpointJob {
  * calls it off between two records; it is then begun anew the next time.
  */
 export function checkpoint(store: Store, { name, isOver, state }: Running<CheckpointJob>): void {
+  checkOwnFolders(store);
   const journal = journalAt(store.layout, name);
   if (journal === undefined || !(isOver || journal.isOver)) return;
   const sealed = isSealed(name) ? name : seal(store.layout.journals, name);
@@ -57,7 +59,7 @@ function makeDurable(store: Store, noted: NotedRecord): string {
 
 /** False when the record does not stand there whole. */
 function syncRecord(store: Store, path: string, noted: NotedRecord): boolean {
-  const fd = openIfThere(path);
+  const fd = store.realFolders.isVisible(folderOf(path)) ? openIfThere(path) : undefined;
   if (fd === undefined) return false;
   try {
     if (!isWhole(readFileSync(fd, "utf8"), noted.record)) return false;

@@ -1,10 +1,9 @@
 import type { Dirent } from "node:fs";
 import { reservedSegment } from "../../key.js";
+import { type FolderLook, isSame, isSettled, lookOf, type SeenFolder, seeAgain } from "./folder-look.js";
 import { entriesOf } from "./folders.js";
 import { lstatIfThere } from "./whole-file.js";
 
-/** A folder that changed so short before it was read may change again within the same tick of its clock. */
-const clockTickMs = 50;
 /** Names kept over all folders; about 100 bytes each. */
 const maxNames = 500_000;
 const nameOfKey = /^[A-Za-z0-9._-]+$/;
@@ -16,38 +15,40 @@ export interface Folder {
    * `a.b` comes before `a/`. Links are not names.
    */
   readonly names: readonly string[];
-  /** When it had changed; `undefined` where another change could have the same time. */
-  readonly changedMs: number | undefined;
-  readonly inode: number | undefined;
+  /** As long as it looks like this it holds these names; `undefined` where that cannot be told. */
+  readonly look: FolderLook | undefined;
 }
 
-const noFolder: Folder = { names: [], changedMs: undefined, inode: undefined };
+interface CachedFolder extends Folder {
+  readonly seen: SeenFolder;
+}
+
+const noFolder: Folder = { names: [], look: undefined };
 
 /** Sorted names of folders, the least recently used dropped first. */
 export class FolderCache {
-  readonly #folders = new Map<string, Folder>();
+  readonly #folders = new Map<string, CachedFolder>();
   #names = 0;
 
   /**
    * The folder at `path`, which need not be there.
    *
-   * @param unlessChangedMs - When it had changed, where nothing in it is of interest as long as that holds; it is then not read.
+   * @param unlessSame - How it looked, where nothing in it is of interest as long as it does; it is then not read.
    */
-  folderAt(path: string, unlessChangedMs?: number): Folder {
+  folderAt(path: string, unlessSame?: FolderLook): Folder {
     const stats = lstatIfThere(path || "/");
     if (!stats?.isDirectory()) return noFolder;
-    // The time of modification can be set by hand, the time of change cannot.
-    const changedMs = Math.max(stats.mtimeMs, stats.ctimeMs);
-    if (changedMs === unlessChangedMs) return noFolder;
+    const look = lookOf(stats);
+    if (isSame(unlessSame, look)) return noFolder;
     const cached = this.#folders.get(path);
     if (cached !== undefined) this.#drop(path, cached);
-    const isSame = cached?.changedMs === changedMs && cached.inode === stats.ino;
-    const folder = isSame ? cached : readFolder(path, changedMs, stats.ino);
+    const isFresh = cached !== undefined && isSame(cached.look, look);
+    const folder = isFresh ? cached : readFolder(path, seeAgain(cached?.seen, look));
     this.#keep(path, folder);
     return folder;
   }
 
-  #keep(path: string, folder: Folder): void {
+  #keep(path: string, folder: CachedFolder): void {
     this.#folders.set(path, folder);
     this.#names += folder.names.length;
     for (const [oldest, dropped] of this.#folders) {
@@ -56,15 +57,15 @@ export class FolderCache {
     }
   }
 
-  #drop(path: string, folder: Folder): void {
+  #drop(path: string, folder: CachedFolder): void {
     this.#folders.delete(path);
     this.#names -= folder.names.length;
   }
 }
 
-function readFolder(path: string, changedMs: number, inode: number): Folder {
-  const isSettled = Date.now() - changedMs > clockTickMs;
-  return { names: readNames(path), changedMs: isSettled ? changedMs : undefined, inode };
+function readFolder(path: string, seen: SeenFolder): CachedFolder {
+  const look = isSettled(seen, performance.now()) ? seen.look : undefined;
+  return { names: readNames(path), look, seen };
 }
 
 function readNames(path: string): readonly string[] {

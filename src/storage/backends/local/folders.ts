@@ -1,4 +1,4 @@
-import { type Dirent, mkdirSync, readdirSync, realpathSync, rmdirSync } from "node:fs";
+import { type Dirent, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { baseIsGone, DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
 import { linkInTheWay } from "./real-folders.js";
@@ -8,19 +8,15 @@ import { folderMode, lstatIfThere } from "./whole-file.js";
 const maxAttempts = 8;
 
 /**
- * Refuses to write where the store's own folders are reached by a link. Asked once for writes that are made together.
+ * Refuses to work where the store's own folders are reached by a link. Asked once for writes that are made together.
  *
  * @throws DiskError `permission_denied` for a link; `unavailable` when the folders are gone.
  */
-export function checkOwnFolders({ meta }: Layout): void {
-  try {
-    if (realpathSync.native(meta) === meta) return;
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ENOTDIR") throw baseIsGone();
-    if (errno !== "ELOOP") throw error;
-  }
-  throw linkInTheWay();
+export function checkOwnFolders({ layout, realFolders }: Store): void {
+  realFolders.together(() => {
+    for (const path of layout.folders()) realFolders.refuseLinks(path);
+    if (!realFolders.isReal(layout.own)) throw baseIsGone();
+  });
 }
 
 /** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */

@@ -62,11 +62,6 @@ export class Layout {
     return `${this.temps}/${name}`;
   }
 
-  /** Under which of the two trees a path lies, that of the bodies or that of the sidecars. */
-  topOf(path: string): string {
-    return path.startsWith(this.meta) ? this.meta : this.base;
-  }
-
   /** Folders that must be there before anything else works. */
   folders(): readonly string[] {
     return [this.own, this.meta, this.pendings, this.journals, this.temps, this.uploads];

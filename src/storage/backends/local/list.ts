@@ -2,6 +2,7 @@ import { maxKeyLength } from "../../key.js";
 import type { PageEnd } from "./cursor.js";
 import { baseIsGone } from "./disk-error.js";
 import { type Folder, FolderCache } from "./folder-cache.js";
+import type { FolderLook } from "./folder-look.js";
 import type { Layout } from "./layout.js";
 import type { RealFolders } from "./real-folders.js";
 import { fingerprintOf } from "./record.js";
@@ -47,18 +48,18 @@ export class Lister {
 
   /** @param folder - empty, or a key's start that ends with `/`. */
   #walk(folder: string, page: Page): void {
-    const { names, changedMs } = this.#folderAt(folder, page.unlessChangedMs(folder));
+    const { names, look } = this.#folderAt(folder, page.unlessSame(folder));
     for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
       const key = folder + names[index];
       if (page.isBeyond(key)) return;
       if (!key.endsWith("/")) this.#visitFile(key, page);
       else if (page.wants(key)) this.#visitFolder(key, page);
     }
-    page.endFolder(folder + (names.at(-1) ?? ""), changedMs);
+    page.endFolder(folder + (names.at(-1) ?? ""), look);
   }
 
-  #folderAt(folder: string, unlessChangedMs?: number): Folder {
-    return this.#cache.folderAt(this.#layout.body(folder).slice(0, -1), unlessChangedMs);
+  #folderAt(folder: string, unlessSame?: FolderLook): Folder {
+    return this.#cache.folderAt(this.#layout.body(folder).slice(0, -1), unlessSame);
   }
 
   #visitFile(key: string, page: Page): void {
@@ -137,10 +138,10 @@ class Page {
     return delimiter !== undefined && folder.length > prefix.length && folder.startsWith(prefix);
   }
 
-  /** The stamp of a folder of which the pages before held everything, as long as it has that stamp. */
-  unlessChangedMs(folder: string): number | undefined {
-    const { last, changedMs } = this.#job.after;
-    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? changedMs : undefined;
+  /** How a folder looked of which the pages before held everything, as long as it looks like that. */
+  unlessSame(folder: string): FolderLook | undefined {
+    const { last, look } = this.#job.after;
+    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? look : undefined;
   }
 
   addFile(file: ListedFile): void {
@@ -157,9 +158,9 @@ class Page {
     this.#end = { last: folder };
   }
 
-  /** Everything in a folder has been seen. Its stamp spares the next page, should it begin here, to read it again. */
-  endFolder(lastKey: string, changedMs: number | undefined): void {
-    if (lastKey === this.#end.last) this.#end = { last: lastKey, changedMs };
+  /** Everything in a folder has been seen. Its look spares the next page, should it begin here, to read it again. */
+  endFolder(lastKey: string, look: FolderLook | undefined): void {
+    if (lastKey === this.#end.last) this.#end = { last: lastKey, look };
   }
 
   /** There is more than fits: the next page begins behind the last entry of this one. */

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, linkSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { DiskError, errnoOf } from "./disk-error.js";
-import { makeFolder } from "./folders.js";
+import { checkOwnFolders, makeFolder } from "./folders.js";
 import { type Holder, isGone } from "./holder.js";
 import { folderOf } from "./layout.js";
 import { belongsTogether, fingerprintOf, type PendingRecord, parsePending } from "./record.js";
@@ -67,6 +67,7 @@ export class Lock {
  * @throws DiskError `busy` while another writer holds the key.
  */
 export function acquire(store: Store, key: string, text: string): void {
+  checkOwnFolders(store);
   const lock = new Lock(store, key);
   try {
     lock.write(Buffer.from(text));

@@ -1,13 +1,14 @@
 import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
 import type { Body, CallOptions, ObjectDescription, UploadedPart, WriteConditions } from "../../backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
+import { checkOwnFolders } from "./folders.js";
 import { Incoming } from "./incoming.js";
 import type { OpenStore } from "./open-store.js";
 import type { Described } from "./record.js";
 import type { Store } from "./store.js";
 import type { TempFile } from "./temp-file.js";
 import { randomToken } from "./temp-name.js";
-import { folderMode } from "./whole-file.js";
+import { folderMode, readFlags } from "./whole-file.js";
 import { writeTemp } from "./write-temp.js";
 
 const uploadIdForm = /^[0-9a-f]{48}$/;
@@ -32,6 +33,7 @@ export class Uploads {
   async create(key: string, { contentType, filename, metadata }: ObjectDescription): Promise<string> {
     const uploadId = randomToken() + randomToken();
     const note: UploadNote = { key, description: { contentType, filename, metadata } };
+    checkOwnFolders(this.#store);
     const temp = this.#store.newTemp();
     await mkdir(temp, { mode: folderMode });
     await writeFile(`${temp}/upload.json`, JSON.stringify(note), { flag: "wx", mode: 0o600 });
@@ -110,12 +112,11 @@ export class Uploads {
     await file.close();
     try {
       signal?.throwIfAborted();
+      if (!this.#store.realFolders.isReal(folder)) throw uploadEnded();
       await rename(file.path, `${folder}/${nameOf(part)}`);
     } catch (error) {
       await unlink(file.path);
-      throw errnoOf(error) === "ENOENT"
-        ? new DiskError("not_found", "the upload was ended meanwhile")
-        : error;
+      throw errnoOf(error) === "ENOENT" ? uploadEnded() : error;
     }
     const old = (await readdir(folder)).filter(
       (name) => name.startsWith(`${part.number}-`) && name !== nameOf(part),
@@ -125,10 +126,14 @@ export class Uploads {
 
   async #note(uploadId: string): Promise<UploadNote | undefined> {
     if (!uploadIdForm.test(uploadId)) return undefined;
+    const folder = this.#folder(uploadId);
+    if (!this.#store.realFolders.isReal(folder)) return undefined;
     try {
-      return JSON.parse(await readFile(`${this.#folder(uploadId)}/upload.json`, "utf8")) as UploadNote;
+      const text = await readFile(`${folder}/upload.json`, { encoding: "utf8", flag: readFlags });
+      return JSON.parse(text) as UploadNote;
     } catch (error) {
-      if (errnoOf(error) === "ENOENT") return undefined;
+      const errno = errnoOf(error);
+      if (errno === "ENOENT" || errno === "ELOOP") return undefined;
       throw error;
     }
   }
@@ -136,6 +141,10 @@ export class Uploads {
   #folder(uploadId: string): string {
     return `${this.#store.layout.uploads}/${uploadId}`;
   }
+}
+
+function uploadEnded(): DiskError {
+  return new DiskError("not_found", "the upload was ended meanwhile");
 }
 
 function nameOf({ number, etag, size }: UploadedPart): string {

@@ -55,9 +55,11 @@ export async function publishAll(
  * synced once for all that was done in it.
  */
 function* publishing(store: Store, writes: readonly Publishing[]): Generator<() => SyncTask[], void> {
-  each(writes, begin);
-  together(writes, () => checkOwnFolders(store.layout));
-  store.realFolders.together(() => each(writes, lock));
+  store.realFolders.together(() => each(writes, begin));
+  store.realFolders.together(() => {
+    together(writes, () => checkOwnFolders(store));
+    each(writes, lock);
+  });
   const noted = store.sync.isDurable ? note(store, writes) : undefined;
   try {
     yield () => [...writes.flatMap((write) => write.bodyToSync()), ...toSync(noted, writes)];
@@ -179,7 +181,7 @@ class Publishing {
   /** Under the lock nobody else gives the key a stamp, so the record, which is the lock's content, can name it. */
   lock(): void {
     const { key, record } = this.#publication;
-    if (!this.#store.realFolders.isReal(this.folder)) makeFolder(this.#store, this.folder, key);
+    this.#checkFolders(key);
     const lock = new Lock(this.#store, key);
     try {
       const old = lstatIfThere(this.#body);
@@ -195,6 +197,13 @@ class Publishing {
     } finally {
       lock.close();
     }
+  }
+
+  /** That of the sidecar is made when it is needed. */
+  #checkFolders(key: string): void {
+    const { layout, realFolders } = this.#store;
+    realFolders.refuseLinks(folderOf(layout.sidecar(key)));
+    if (!realFolders.isReal(this.folder)) makeFolder(this.#store, this.folder, key);
   }
 
   /** Its text, with the stamp. */

@@ -1,16 +1,11 @@
 import type { Stats } from "node:fs";
 import { DiskError, errnoOf } from "./disk-error.js";
+import { type FolderLook, isSame, isSettled, lookOf, type SeenFolder, seeAgain } from "./folder-look.js";
 import { folderOf, type Layout } from "./layout.js";
 import { lstatIfThere, readSmall } from "./whole-file.js";
 
 /** Folders that are remembered; about 200 bytes each. */
-const maxKnown = 10_000;
-/** Longer than a tick of any file system's clock, but for those that count whole seconds. */
-const tickMs = 50;
-const coarseTickMs = 2000;
-
-/** What a folder was when it was looked at: the same only while nothing in it has come, gone or been replaced. */
-type Look = Pick<Stats, "dev" | "ino" | "ctimeMs">;
+const maxKept = 10_000;
 
 /**
  * Tells folders from links, for every object anew: a link planted a moment ago is seen.
@@ -19,21 +14,22 @@ type Look = Pick<Stats, "dev" | "ino" | "ctimeMs">;
  * folders that were seen to be ones, only what they lie in is looked at, once for the work that is done together.
  */
 export class RealFolders {
-  readonly #layout: Layout;
+  readonly #base: string;
   /** Folders, and what the one above was when they were seen. */
-  readonly #known = new Map<string, Look>();
-  /** Folders above others, and since when they have been as they are, by our own clock. */
-  readonly #above = new Map<string, { readonly look: Look; readonly sinceMs: number }>();
+  readonly #known = new Map<string, FolderLook>();
+  /** Folders above others. */
+  readonly #above = new Map<string, SeenFolder>();
   /** What has been looked at in {@link together}, and since when. */
-  #looks: Map<string, Look> | undefined;
+  #looks: Map<string, FolderLook> | undefined;
   #looksSinceMs = 0;
 
-  constructor(layout: Layout) {
-    this.#layout = layout;
+  constructor({ base }: Layout) {
+    this.#base = base;
   }
 
-  /** Does work that takes no time to speak of: each folder is looked at once for all of it. */
+  /** Does work that takes no time to speak of: each folder is looked at once for all of it. It may be part of other such work. */
   together<T>(work: () => T): T {
+    if (this.#looks !== undefined) return work();
     this.#looks = new Map();
     this.#looksSinceMs = performance.now();
     try {
@@ -50,22 +46,27 @@ export class RealFolders {
   }
 
   /**
-   * Whether `path`, which is or lies below the base or the metadata folder, is a folder that is reached from there
-   * without a link.
+   * Whether `path`, which is the base folder or lies below it, is a folder that is reached from there without a link.
    *
    * @throws DiskError `permission_denied` when a link stands in the way.
    */
   isReal(path: string): boolean {
-    const top = this.#layout.topOf(path);
-    if (path.length <= top.length) return this.#lookOnce(path) !== undefined;
+    if (path === this.#base) return this.#lookOnce(path) !== undefined;
     const parent = folderOf(path);
-    const above = this.#lookBelow(top, parent);
+    const above = this.#lookDownTo(parent);
     if (above === undefined) return false;
     if (isSame(this.#known.get(path), above)) return true;
-    const isSettled = this.#isSettled(parent, above);
+    const lookedMs = this.#looks === undefined ? performance.now() : this.#looksSinceMs;
+    const seen = seeAgain(this.#above.get(parent), above);
+    keep(this.#above, parent, seen);
     if (this.#lookOnce(path) === undefined) return false;
-    if (isSettled) keep(this.#known, path, above);
+    if (isSettled(seen, lookedMs)) keep(this.#known, path, above);
     return true;
+  }
+
+  /** @throws DiskError `permission_denied` when a link stands in the way of `path`, which need not be there. */
+  refuseLinks(path: string): void {
+    this.isReal(path);
   }
 
   /** {@link isReal} for those who only look: behind a link there is nothing. */
@@ -83,49 +84,32 @@ export class RealFolders {
     return this.isVisible(folderOf(path)) ? readSmall(path) : undefined;
   }
 
-  /** Looks at all folders from `top` down to `path`: the upper one first, so that no change of it goes unseen. */
-  #lookBelow(top: string, path: string): Look | undefined {
-    if (path.length > top.length && this.#lookBelow(top, folderOf(path)) === undefined) return undefined;
+  /** Looks at all folders from the base down to `path`: the upper one first, so that no change of it goes unseen. */
+  #lookDownTo(path: string): FolderLook | undefined {
+    if (path !== this.#base && this.#lookDownTo(folderOf(path)) === undefined) return undefined;
     return this.#lookOnce(path);
   }
 
-  #lookOnce(path: string): Look | undefined {
+  #lookOnce(path: string): FolderLook | undefined {
     const looked = this.#looks?.get(path);
     if (looked !== undefined) return looked;
     const look = lookAt(path);
     if (look !== undefined) this.#looks?.set(path, look);
     return look;
   }
-
-  /** Whether another change would get another time: when it was looked at, the tick of the last one was over. */
-  #isSettled(path: string, look: Look): boolean {
-    const before = this.#above.get(path);
-    if (before !== undefined && isSame(before.look, look)) {
-      const lookedMs = this.#looks === undefined ? performance.now() : this.#looksSinceMs;
-      return lookedMs - before.sinceMs > (look.ctimeMs % 1000 === 0 ? coarseTickMs : tickMs);
-    }
-    keep(this.#above, path, { look, sinceMs: performance.now() });
-    return false;
-  }
 }
 
 function keep<T>(map: Map<string, T>, path: string, value: T): void {
-  if (map.size >= maxKnown) map.clear();
+  if (map.size >= maxKept && !map.has(path)) map.clear();
   map.set(path, value);
 }
 
-/** The time of modification can be set by hand, the time of change cannot. */
-function isSame(one: Look | undefined, other: Look): boolean {
-  return one?.ctimeMs === other.ctimeMs && one.ino === other.ino && one.dev === other.dev;
-}
-
 /** `undefined` where there is no folder. */
-function lookAt(path: string): Look | undefined {
+function lookAt(path: string): FolderLook | undefined {
   const stats = lstatOrLoop(path);
   if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay();
   if (!stats?.isDirectory()) return undefined;
-  const { dev, ino, ctimeMs } = stats;
-  return { dev, ino, ctimeMs };
+  return lookOf(stats);
 }
 
 function lstatOrLoop(path: string): Stats | "loop" | undefined {

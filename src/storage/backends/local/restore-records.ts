@@ -1,9 +1,10 @@
 import { errnoOf, isBusy } from "./disk-error.js";
+import { checkOwnFolders } from "./folders.js";
 import { journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
 import { isHolderGone, Lock, releaseAsSidecar } from "./lock.js";
 import { belongsTogether, fingerprintOf, type ObjectRecord, parsePending, withHolder } from "./record.js";
 import type { Store } from "./store.js";
-import { lstatIfThere, readSmall } from "./whole-file.js";
+import { lstatIfThere } from "./whole-file.js";
 
 /**
  * Gives objects their records back whose sidecars were lost with the power.
@@ -43,7 +44,9 @@ function isLost(store: Store, noted: NotedRecord): boolean {
   if (!hasItsBody(store, noted)) return false;
   const [sidecar, pending] = placesOf(store, noted);
   // A writer may turn pending into sidecar between two looks.
-  return ![sidecar, pending, sidecar].some((path) => isWhole(readSmall(path), noted.record));
+  return ![sidecar, pending, sidecar].some((path) =>
+    isWhole(store.realFolders.readSmall(path), noted.record),
+  );
 }
 
 /** Whether the body that a record was written with has not been replaced or removed since. */
@@ -72,6 +75,7 @@ export function isWhole(text: string | undefined, record: ObjectRecord): boolean
  * @throws DiskError `busy` while another writer holds the key.
  */
 export function restore(store: Store, noted: NotedRecord, isWanted: typeof isLost = isLost): void {
+  checkOwnFolders(store);
   const lock = new Lock(store, noted.key, isHolderGone);
   try {
     if (isWanted(store, noted)) {

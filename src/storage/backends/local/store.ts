@@ -1,3 +1,4 @@
+import { baseIsGone } from "./disk-error.js";
 import type { Holder } from "./holder.js";
 import { JournalWriter } from "./journal-writer.js";
 import { Layout } from "./layout.js";
@@ -42,8 +43,13 @@ export class Store {
     this.journal = new JournalWriter(this.layout, this.sync, () => this.#newName());
   }
 
-  /** Path of a temporary file that nobody else uses. */
+  /**
+   * Path of a temporary file that nobody else uses.
+   *
+   * @throws DiskError `permission_denied` where a link leads to it; `unavailable` when the folder is gone.
+   */
   newTemp(): string {
+    if (!this.realFolders.isReal(this.layout.temps)) throw baseIsGone();
     return this.layout.temp(this.#newName());
   }
 

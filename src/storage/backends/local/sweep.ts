@@ -1,4 +1,5 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
+import { checkOwnFolders } from "./folders.js";
 import { isGone } from "./holder.js";
 import { recoverIfStale } from "./lock.js";
 import { restoreLost } from "./restore-records.js";
@@ -18,6 +19,7 @@ const foreignTempStaleMs = 24 * 60 * 60 * 1000;
  * @returns `false` when keys that have lost their records are locked, so that another sweep is needed.
  */
 export function sweep(store: Store): boolean {
+  checkOwnFolders(store);
   const { pendings, temps, uploads } = store.layout;
   for (const name of readdirSync(pendings)) quietly(() => sweepPending(store, `${pendings}/${name}`));
   const isRestored = restoreLost(store);
