@@ -93,6 +93,8 @@ describe("listing", () => {
     expect(read()).toBe(undefined);
     vi.advanceTimersByTime(1);
     expect(read()).toBeDefined();
+    await mkdir(join(base, "a/b"));
+    expect([read(), read()]).toEqual([undefined, undefined]);
   });
 
   it("refuses a cursor whose name cannot be an entry", async () => {

@@ -16,7 +16,7 @@ const maxKept = 10_000;
 export class RealFolders {
   readonly #base: string;
   /** Folders, and what the one above was when they were seen. */
-  readonly #known = new Map<string, FolderLook>();
+  readonly #known = new Map<string, { readonly parent: string; readonly above: FolderLook }>();
   /** Folders above others. */
   readonly #above = new Map<string, SeenFolder>();
   /** What has been looked at in {@link together}, and since when. */
@@ -52,15 +52,16 @@ export class RealFolders {
    */
   isReal(path: string): boolean {
     if (path === this.#base) return this.#lookOnce(path) !== undefined;
-    const parent = folderOf(path);
+    const known = this.#known.get(path);
+    const parent = known?.parent ?? folderOf(path);
     const above = this.#lookDownTo(parent);
     if (above === undefined) return false;
-    if (isSame(this.#known.get(path), above)) return true;
+    if (isSame(known?.above, above)) return true;
     const lookedMs = this.#looks === undefined ? performance.now() : this.#looksSinceMs;
     const seen = seeAgain(this.#above.get(parent), above);
     keep(this.#above, parent, seen);
     if (this.#lookOnce(path) === undefined) return false;
-    if (isSettled(seen, lookedMs)) keep(this.#known, path, above);
+    if (isSettled(seen, lookedMs)) keep(this.#known, path, { parent, above });
     return true;
   }
 
@@ -84,9 +85,11 @@ export class RealFolders {
     return this.isVisible(folderOf(path)) ? readSmall(path) : undefined;
   }
 
-  /** Looks at all folders from the base down to `path`: the upper one first, so that no change of it goes unseen. */
+  /** How `path` looks once all above it is known to be real: the upper ones first, so that no change of them goes unseen. */
   #lookDownTo(path: string): FolderLook | undefined {
-    if (path !== this.#base && this.#lookDownTo(folderOf(path)) === undefined) return undefined;
+    const looked = this.#looks?.get(path);
+    if (looked !== undefined) return looked;
+    if (path !== this.#base && !this.isReal(folderOf(path))) return undefined;
     return this.#lookOnce(path);
   }
 
