@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StorageError } from "svc-infra/storage";
 import { expect } from "vitest";
+import { parsePending } from "#dist/storage/backends/local/record.js";
 import { storageOn } from "../storage/local/fresh-store.js";
 
 const nothing = "nothing";
@@ -40,7 +41,7 @@ export async function verify(base: string, expected: Expected): Promise<void> {
   }
   expect([...listed]).toEqual([]);
   expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
-  expect(await namedIn(join(base, ".svc-infra/pending"))).toEqual([]);
+  expect(await namedLocks(join(base, ".svc-infra/pending"))).toEqual([]);
   await storage.close();
 }
 
@@ -48,10 +49,10 @@ export async function verify(base: string, expected: Expected): Promise<void> {
  * Locks that name their holder. One that does not, because its writer was killed before or its bytes never reached the
  * disk, stays for two seconds, in which nobody can judge it.
  */
-async function namedIn(folder: string): Promise<string[]> {
+async function namedLocks(folder: string): Promise<string[]> {
   const names = await readdir(folder);
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
-  return texts.filter((text) => text.endsWith("}"));
+  return names.filter((_, index) => parsePending(texts[index] ?? "") !== undefined);
 }
 
 async function stateOf(storage: ReturnType<typeof storageOn>, key: string): Promise<string> {

@@ -9,8 +9,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { assemble } from "#dist/storage/backends/local/assemble.js";
 import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
+import { Uploads } from "#dist/storage/backends/local/multipart.js";
+import type { OpenStore } from "#dist/storage/backends/local/open-store.js";
 import { draftOf } from "#dist/storage/backends/local/record.js";
 import { Store } from "#dist/storage/backends/local/store.js";
+import { outcomeOf } from "./fresh-store.js";
 
 /** More than is written in one piece. */
 const large = Buffer.alloc(300_000);
@@ -57,13 +60,6 @@ describe.each([
     await expect(storage.put("folder/new", "x")).rejects.toMatchObject({ code: "permission_denied" });
     expect(await readdir(join(outside, "folder"))).toEqual(["file"]);
   });
-
-  it("gets no metadata either", async () => {
-    await symlink(outside, join(base, ".svc-infra/meta/other"));
-    await expect(storage.put("other/file", "x")).rejects.toMatchObject({ code: "permission_denied" });
-    expect(await storage.exists("other/file")).toBe(false);
-    expect(await readdir(outside)).toEqual(["folder"]);
-  });
 });
 
 /** Also what came and went shows in the time of the folder. */
@@ -80,11 +76,15 @@ describe.each([
   ".svc-infra/journal",
   ".svc-infra/multipart",
 ])("'%s', when it becomes a link to the outside under a store at work", (name) => {
+  const refused = { code: "permission_denied", message: expect.stringContaining(`'${name}'`) };
+  let other: Storage;
   let upload: MultipartUpload;
   let part: UploadedPart;
 
   beforeEach(async () => {
     storage = new Storage(new LocalBackend({ basePath: base, durability: "full" }));
+    other = new Storage(new LocalBackend({ basePath: base, durability: "full" }));
+    await other.check();
     await storage.put("a/kept", "x", { metadata: { from: "before" } });
     upload = await storage.createUpload("a/uploaded");
     part = await upload.writePart(1, "data");
@@ -97,18 +97,55 @@ describe.each([
 
   it("is neither written through nor removed from", async () => {
     const before = await changesIn(outside);
-    const refused = { code: "permission_denied" };
     await expect(storage.put("a/new", "x")).rejects.toMatchObject(refused);
     await expect(storage.put("a/new", new Blob([large]).stream())).rejects.toMatchObject(refused);
     await expect(storage.copy("a/kept", "a/copy")).rejects.toMatchObject(refused);
     await expect(storage.delete("a/kept")).rejects.toMatchObject(refused);
-    await expect(storage.createUpload("a/other")).rejects.toMatchObject(refused);
     await expect(upload.complete({ parts: [part] })).rejects.toMatchObject(refused);
-    // What goes nowhere near the link may go on.
-    await Promise.allSettled([upload.writePart(2, "data"), upload.abort()]);
-    expect(await changesIn(outside)).toEqual(before);
     expect(await storage.listKeys()).toEqual(["a/kept"]);
+    await Promise.all([storage.close(), other.close()]);
+    expect(await changesIn(outside)).toEqual(before);
   });
+
+  it("tells nothing to a store that has not read from there before", async () => {
+    const isOfMetadata = name === ".svc-infra" || name === ".svc-infra/meta";
+    expect((await other.getMetadata("a/kept")).metadata).toEqual(isOfMetadata ? {} : { from: "before" });
+    await other.close();
+  });
+
+  it("refuses uploads where it is a folder of theirs", async () => {
+    const isOfUploads = [".svc-infra", ".svc-infra/tmp", ".svc-infra/multipart"].includes(name);
+    const before = await changesIn(outside);
+    for (const call of [() => storage.createUpload("a/other"), () => upload.writePart(2, "data")])
+      expect(await outcomeOf(call())).toBe(isOfUploads ? "permission_denied" : "done");
+    expect(await changesIn(outside)).toEqual(before);
+  });
+});
+
+it("a secret that lies behind a link signs nothing", async () => {
+  await storage.exists("a");
+  await rename(join(base, ".svc-infra"), join(outside, "moved"));
+  await symlink(join(outside, "moved"), join(base, ".svc-infra"));
+  await writeFile(join(outside, "moved/secret"), "planted");
+  await expect(storage.getUrl("a")).rejects.toMatchObject({ code: "permission_denied" });
+});
+
+it("folders of the store's own that are cleared away while they are empty are made anew", async () => {
+  for (const durability of ["fast", "full"] as const) {
+    storage = new Storage(new LocalBackend({ basePath: base, durability }));
+    for (const work of [
+      () => storage.put("a", "x"),
+      () => storage.put("a", new Blob([large]).stream()),
+      async () => (await storage.createUpload("b")).writePart(1, "x"),
+      () => storage.delete("a"),
+    ]) {
+      await storage.check();
+      for (const name of ["meta", "pending", "tmp", "journal", "multipart"])
+        await rm(join(base, ".svc-infra", name), { recursive: true, force: true });
+      await work();
+    }
+    await storage.close();
+  }
 });
 
 describe("the folder of an upload that becomes a link to the outside", () => {
@@ -143,6 +180,27 @@ describe("the folder of an upload that becomes a link to the outside", () => {
     };
     await expect(upload.writePart(1, parts())).rejects.toMatchObject({ code: "permission_denied" });
     expect(await readdir(join(outside, "moved"))).toHaveLength(2);
+    expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
+  });
+
+  it("is not cleared away when all uploads lie behind one at the very end", async () => {
+    const parts = [await upload.writePart(1, "data")];
+    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
+    const commit = async () => {
+      await rename(store.layout.uploads, join(outside, "moved"));
+      await symlink(join(outside, "moved"), store.layout.uploads);
+    };
+    const open = { store, commit } as unknown as OpenStore;
+    const options = { ifAbsent: false, ifMatch: undefined, signal: undefined };
+    await new Uploads(open).complete("a/uploaded", upload.id, parts, options);
+    expect(await readdir(join(outside, "moved"))).toEqual([upload.id]);
+  });
+
+  it("is not asked what it is for", async () => {
+    const note = join(base, ".svc-infra/multipart", upload.id, "upload.json");
+    await rename(note, join(outside, "upload.json"));
+    await symlink(join(outside, "upload.json"), note);
+    await expect(upload.writePart(2, "other")).rejects.toMatchObject({ code: "not_found" });
   });
 
   it("gives no part to what has waited for its turn", async () => {
@@ -168,6 +226,15 @@ describe("a folder of metadata that becomes a link to the outside", () => {
     await rename(join(base, ".svc-infra/meta/a"), moved());
     await symlink(moved(), join(base, ".svc-infra/meta/a"));
     storage = new Storage(new LocalBackend({ basePath: base, durability: "fast" }));
+  });
+
+  it("is not written to: objects whose metadata would lie there are refused", async () => {
+    const refused = { code: "permission_denied", message: expect.stringContaining("'.svc-infra/meta/a'") };
+    await expect(storage.put("a/b/new", "x")).rejects.toMatchObject(refused);
+    await expect(storage.put("a/new/new", "x")).rejects.toMatchObject(refused);
+    expect(await storage.listKeys()).toEqual(["a/b/gone", "a/b/kept"]);
+    expect(await readdir(moved(), { recursive: true })).toHaveLength(3);
+    await storage.put("b/new", "x");
   });
 
   it("describes nothing, and nothing behind it is removed", async () => {

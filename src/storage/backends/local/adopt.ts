@@ -24,6 +24,8 @@ export function adopt(store: Store, key: string, fd: number, stats: Stats): Desc
   const file = fingerprintOf(stats);
   const records = [sidecarOf(store, key), pendingOf(store, key)];
   const record = records.find((each) => each !== undefined && hasContentOf(each, fd, stats.size));
+  // To read it may have taken long.
+  store.realFolders.lookAnew(store.layout.body(key));
   return record === undefined ? { file, record: describeForeign(key, fd, stats) } : rebind(fd, file, record);
 }
 

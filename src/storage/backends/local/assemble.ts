@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { ChecksumBuilder } from "../../checksum.js";
+import { checkOwnFolders } from "./folders.js";
 import type { JobState, Running } from "./job-state.js";
 import { folderOf } from "./layout.js";
 import type { RealFolders } from "./real-folders.js";
@@ -18,6 +19,7 @@ const pieceBytes = 1024 * 1024;
 
 /** Joins the parts of an upload into one object. */
 export function assemble(store: Store, job: Running<AssembleJob>): Described {
+  checkOwnFolders(store);
   const temp = store.newTemp();
   const fd = openSync(temp, createFlags, fileMode);
   let draft = job.draft;

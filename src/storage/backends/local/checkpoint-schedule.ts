@@ -78,9 +78,11 @@ export class CheckpointSchedule {
     }
   }
 
+  /** None where they are reached by a link. */
   async #journals(): Promise<string[]> {
+    const { layout, realFolders } = this.#store;
     try {
-      return await readdir(this.#store.layout.journals);
+      return (await realFolders.isRealLater(layout.journals)) ? await readdir(layout.journals) : [];
     } catch {
       return [];
     }

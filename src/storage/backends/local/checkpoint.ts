@@ -40,6 +40,7 @@ function settle(store: Store, path: string, state: JobState): void {
     state.checkWanted();
     store.sync.folder(folder);
   }
+  checkOwnFolders(store);
   discard(path);
 }
 

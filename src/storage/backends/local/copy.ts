@@ -3,6 +3,7 @@ import type { WriteConditions } from "../../backend.js";
 import { appendFile } from "./assemble.js";
 import { notFound } from "./disk-error.js";
 import { type OpenBody, openObject } from "./find.js";
+import { checkOwnFolders } from "./folders.js";
 import type { JobState, Running } from "./job-state.js";
 import { folderOf } from "./layout.js";
 import {
@@ -30,6 +31,7 @@ const minCloneBytes = 1024 * 1024;
 /** Copies an object with its description, sharing blocks where the file system can. */
 export function copyObject(store: Store, job: Running<CopyJob>): Described {
   const { from, to: key, version, ifAbsent, ifMatch, state } = job;
+  checkOwnFolders(store);
   const temp = store.newTemp();
   try {
     const { contentType, filename, metadata, checksum, size } = copyBody(store, from, temp, state);

@@ -1,6 +1,6 @@
 import { isKey } from "../../key.js";
 import { DiskError } from "./disk-error.js";
-import type { FolderLook } from "./folder-look.js";
+import { isLookMark } from "./folder-look.js";
 
 const version = "1:";
 /** Outside the alphabet of keys. */
@@ -10,32 +10,27 @@ const separator = "~";
 export interface PageEnd {
   /** The last key or rolled-up prefix of the page; empty at the beginning. */
   readonly last: string;
-  /** How the folder of `last` looked, if nothing in it came behind `last`. */
-  readonly look?: FolderLook | undefined;
+  /** Mark of the look of the folder of `last`, if nothing in it came behind `last`. */
+  readonly mark?: string | undefined;
 }
 
 /** Where a page ended, without the prefix of the listing, which may begin with a tenant's and is not for callers. */
-export function writeCursor(prefix: string, { last, look }: PageEnd): string {
-  const folder = look === undefined ? [] : [look.dev, look.ino, look.ctimeMs];
-  const text = version + [last.slice(prefix.length), ...folder].join(separator);
-  return Buffer.from(text).toString("base64url");
+export function writeCursor(prefix: string, { last, mark }: PageEnd): string {
+  const end = mark === undefined ? "" : separator + mark;
+  return Buffer.from(version + last.slice(prefix.length) + end).toString("base64url");
 }
 
 /** The end of the page before. */
 export function parseCursor(prefix: string, cursor: string | undefined): PageEnd {
   if (cursor === undefined) return { last: "" };
-  const [rest = "", ...folder] = Buffer.from(cursor, "base64url")
+  const [rest = "", mark] = Buffer.from(cursor, "base64url")
     .toString("latin1")
     .slice(version.length)
     .split(separator);
-  const pageEnd = { last: prefix + rest, look: parseLook(folder) };
-  if (isEntry(pageEnd.last) && writeCursor(prefix, pageEnd) === cursor) return pageEnd;
+  const pageEnd = { last: prefix + rest, mark };
+  const isOurs = isEntry(pageEnd.last) && (mark === undefined || isLookMark(mark));
+  if (isOurs && writeCursor(prefix, pageEnd) === cursor) return pageEnd;
   throw new DiskError("invalid_argument", "this is not a cursor of this listing");
-}
-
-function parseLook(folder: readonly string[]): FolderLook | undefined {
-  const [dev, ino, ctimeMs] = folder.map(Number);
-  return dev === undefined || ino === undefined || ctimeMs === undefined ? undefined : { dev, ino, ctimeMs };
 }
 
 /** Entries are keys and, rolled up, starts of keys that end with `/`. */

@@ -1,6 +1,14 @@
 import type { Dirent } from "node:fs";
 import { reservedSegment } from "../../key.js";
-import { type FolderLook, isSame, isSettled, lookOf, type SeenFolder, seeAgain } from "./folder-look.js";
+import {
+  type FolderLook,
+  isSettled,
+  lookMark,
+  lookOf,
+  looksSame,
+  type SeenFolder,
+  seeAgain,
+} from "./folder-look.js";
 import { entriesOf } from "./folders.js";
 import { lstatIfThere } from "./whole-file.js";
 
@@ -23,7 +31,7 @@ interface CachedFolder extends Folder {
   readonly seen: SeenFolder;
 }
 
-const noFolder: Folder = { names: [], look: undefined };
+export const noFolder: Folder = { names: [], look: undefined };
 
 /** Sorted names of folders, the least recently used dropped first. */
 export class FolderCache {
@@ -33,16 +41,16 @@ export class FolderCache {
   /**
    * The folder at `path`, which need not be there.
    *
-   * @param unlessSame - How it looked, where nothing in it is of interest as long as it does; it is then not read.
+   * @param unlessMarked - Mark of its look where, as long as it looks like that, nothing in it is of interest; it is then not read.
    */
-  folderAt(path: string, unlessSame?: FolderLook): Folder {
+  folderAt(path: string, unlessMarked?: string): Folder {
     const stats = lstatIfThere(path || "/");
     if (!stats?.isDirectory()) return noFolder;
     const look = lookOf(stats);
-    if (isSame(unlessSame, look)) return noFolder;
+    if (unlessMarked !== undefined && unlessMarked === lookMark(look)) return noFolder;
     const cached = this.#folders.get(path);
     if (cached !== undefined) this.#drop(path, cached);
-    const isFresh = cached !== undefined && isSame(cached.look, look);
+    const isFresh = cached !== undefined && looksSame(cached.look, look);
     const folder = isFresh ? cached : readFolder(path, seeAgain(cached?.seen, look));
     this.#keep(path, folder);
     return folder;

@@ -1,10 +1,14 @@
+import { createHash } from "node:crypto";
 import type { Stats } from "node:fs";
 
 /** Longer than a tick of any file system's clock, but for those that count whole seconds. */
 const tickMs = 50;
 const coarseTickMs = 2000;
 
-/** What a folder was when it was looked at: the same only while nothing in it has come, gone or been replaced. */
+/**
+ * What a folder was when it was looked at: the same only while nothing in it has come, gone or been replaced. The time of
+ * modification can be set by hand, that of change cannot; another folder may have the same one.
+ */
 export type FolderLook = Pick<Stats, "dev" | "ino" | "ctimeMs">;
 
 /** How a folder looks, and since when as far as is known, by `performance.now()`. */
@@ -17,14 +21,24 @@ export function lookOf({ dev, ino, ctimeMs }: Stats): FolderLook {
   return { dev, ino, ctimeMs };
 }
 
-/** The time of modification can be set by hand, the time of change cannot. */
-export function isSame(one: FolderLook | undefined, other: FolderLook): boolean {
+export function looksSame(one: FolderLook | undefined, other: FolderLook): boolean {
   return one?.ctimeMs === other.ctimeMs && one.ino === other.ino && one.dev === other.dev;
+}
+
+const markForm = /^[A-Za-z0-9_-]{16}$/;
+
+/** A look in few characters, which tell nobody what it was. */
+export function lookMark({ dev, ino, ctimeMs }: FolderLook): string {
+  return createHash("sha256").update(`${dev}:${ino}:${ctimeMs}`).digest("base64url").slice(0, 16);
+}
+
+export function isLookMark(text: string): boolean {
+  return markForm.test(text);
 }
 
 /** `before` itself where the folder still looks like that. */
 export function seeAgain(before: SeenFolder | undefined, look: FolderLook): SeenFolder {
-  return before !== undefined && isSame(before.look, look) ? before : { look, sinceMs: performance.now() };
+  return before !== undefined && looksSame(before.look, look) ? before : { look, sinceMs: performance.now() };
 }
 
 /**

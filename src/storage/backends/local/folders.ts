@@ -1,4 +1,5 @@
 import { type Dirent, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { makeOwnFolder } from "./base-folder.js";
 import { baseIsGone, DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
 import { linkInTheWay } from "./real-folders.js";
@@ -8,15 +9,36 @@ import { folderMode, lstatIfThere } from "./whole-file.js";
 const maxAttempts = 8;
 
 /**
- * Refuses to work where the store's own folders are reached by a link. Asked once for writes that are made together.
+ * Refuses to work where the store's own folders are reached by a link, and makes those anew that are gone, as somebody
+ * may clear away what is empty. Asked once for writes that are made together.
  *
- * @throws DiskError `permission_denied` for a link; `unavailable` when the folders are gone.
+ * @throws DiskError `permission_denied` for a link; `unavailable` when they cannot be made, as when the base is gone.
  */
-export function checkOwnFolders({ layout, realFolders }: Store): void {
+export function checkOwnFolders(store: Store): void {
+  const { layout, realFolders } = store;
   realFolders.together(() => {
-    for (const path of layout.folders()) realFolders.refuseLinks(path);
     if (!realFolders.isReal(layout.own)) throw baseIsGone();
+    for (const path of layout.folders()) if (!realFolders.isReal(path)) makeOwnAnew(store, path);
   });
+}
+
+function makeOwnAnew({ layout, realFolders, sync }: Store, path: string): void {
+  try {
+    mkdirSync(path, folderMode);
+    sync.folder(layout.own);
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+  realFolders.lookAnew(path);
+  if (!realFolders.isReal(path))
+    throw new DiskError("unavailable", `'${path.slice(layout.base.length + 1)}' is not a folder`);
+}
+
+/** {@link checkOwnFolders} of one folder, for a thread that must not wait for the disk. */
+export async function checkOwnFolder({ layout, realFolders, sync }: Store, path: string): Promise<void> {
+  if (await realFolders.isRealLater(path)) return;
+  if (!(await realFolders.isRealLater(layout.own))) throw baseIsGone();
+  await makeOwnFolder(path, sync.isDurable);
 }
 
 /** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
@@ -54,7 +76,7 @@ function checkFolder(layout: Layout, path: string, key: string): void {
   const stats = lstatIfThere(path);
   if (stats === undefined || stats.isDirectory()) return;
   const other = path.slice(layout.base.length + 1);
-  if (stats.isSymbolicLink()) throw linkInTheWay();
+  if (stats.isSymbolicLink()) throw linkInTheWay(other);
   throw new DiskError("key_conflict", `'${key}' cannot be an object while '${other}' is one`);
 }
 
@@ -78,8 +100,9 @@ function conflictBelow(layout: Layout, path: string, inner: string): DiskError {
   return new DiskError("key_conflict", `'${key}' cannot be an object while '${other}' is one`);
 }
 
-/** Removes folders that became empty, from `path` upwards, but never `top`. */
-export function prune(top: string, path: string): void {
+/** Removes folders that became empty, from `path` upwards, but never `top`, and none that lie behind a link. */
+export function prune({ realFolders }: Store, top: string, path: string): void {
+  if (realFolders.isBehindLink(path)) return;
   let folder = path;
   while (folder.length > top.length && removeIfEmpty(folder)) folder = folderOf(folder);
 }

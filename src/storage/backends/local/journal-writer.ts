@@ -1,9 +1,9 @@
-import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { errnoOf } from "./disk-error.js";
 import { seal } from "./journal-name.js";
 import { folderOf, type Layout } from "./layout.js";
 import type { Sync } from "./sync.js";
-import { createFlags, fileMode, folderMode, writeAll } from "./whole-file.js";
+import { createFlags, fileMode, writeAll } from "./whole-file.js";
 
 /** Some ten thousand records, which are replayed at once. */
 const maxBytes = 4 * 1024 * 1024;
@@ -48,7 +48,7 @@ export class JournalWriter {
 
   /** Adds records. Who adds has to `end()` the batch. */
   append(records: readonly Uint8Array[]): JournalBatch {
-    // Before it may stand a torn line. Behind it may come zeros: a file can grow on disk before what was added to it.
+    // Before a line a torn one may stand. Behind it may come zeros: a file can grow on disk before what was added to it.
     const lines = Buffer.concat(records.flatMap((record) => [newline, record, newline]));
     const { journal, fd } = this.#open();
     journal.writes++;
@@ -82,7 +82,6 @@ export class JournalWriter {
   #create(): { readonly journal: Journal; readonly fd: number } {
     const name = this.#newName();
     const path = this.#layout.journal(name);
-    mkdirSync(folderOf(path), { recursive: true, mode: folderMode });
     closeSync(openSync(path, createFlags, fileMode));
     this.#sync.folder(folderOf(path));
     const fd = openSync(path, appendFlags);

@@ -1,8 +1,8 @@
 import { maxKeyLength } from "../../key.js";
 import type { PageEnd } from "./cursor.js";
 import { baseIsGone } from "./disk-error.js";
-import { type Folder, FolderCache } from "./folder-cache.js";
-import type { FolderLook } from "./folder-look.js";
+import { type Folder, FolderCache, noFolder } from "./folder-cache.js";
+import { type FolderLook, lookMark } from "./folder-look.js";
 import type { Layout } from "./layout.js";
 import type { RealFolders } from "./real-folders.js";
 import { fingerprintOf } from "./record.js";
@@ -41,14 +41,14 @@ export class Lister {
   list(job: ListJob): ListReply {
     const page = new Page(job);
     const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
-    if (this.#realFolders.isVisible(this.#layout.body(folder).slice(0, -1))) this.#walk(folder, page);
-    else if (!this.#realFolders.isVisible(this.#layout.base)) throw baseIsGone();
+    if (!this.#realFolders.isVisible(this.#layout.base)) throw baseIsGone();
+    this.#walk(folder, page);
     return { files: page.files, prefixes: page.prefixes, next: page.next };
   }
 
   /** @param folder - empty, or a key's start that ends with `/`. */
   #walk(folder: string, page: Page): void {
-    const { names, look } = this.#folderAt(folder, page.unlessSame(folder));
+    const { names, look } = this.#folderAt(folder, page.unlessMarked(folder));
     for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
       const key = folder + names[index];
       if (page.isBeyond(key)) return;
@@ -58,8 +58,9 @@ export class Lister {
     page.endFolder(folder + (names.at(-1) ?? ""), look);
   }
 
-  #folderAt(folder: string, unlessSame?: FolderLook): Folder {
-    return this.#cache.folderAt(this.#layout.body(folder).slice(0, -1), unlessSame);
+  #folderAt(folder: string, unlessMarked?: string): Folder {
+    const path = this.#layout.body(folder).slice(0, -1);
+    return this.#realFolders.isVisible(path) ? this.#cache.folderAt(path, unlessMarked) : noFolder;
   }
 
   #visitFile(key: string, page: Page): void {
@@ -138,10 +139,10 @@ class Page {
     return delimiter !== undefined && folder.length > prefix.length && folder.startsWith(prefix);
   }
 
-  /** How a folder looked of which the pages before held everything, as long as it looks like that. */
-  unlessSame(folder: string): FolderLook | undefined {
-    const { last, look } = this.#job.after;
-    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? look : undefined;
+  /** Mark of a folder of which the pages before held everything, as long as it looks like that. */
+  unlessMarked(folder: string): string | undefined {
+    const { last, mark } = this.#job.after;
+    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? mark : undefined;
   }
 
   addFile(file: ListedFile): void {
@@ -158,9 +159,9 @@ class Page {
     this.#end = { last: folder };
   }
 
-  /** Everything in a folder has been seen. Its look spares the next page, should it begin here, to read it again. */
+  /** Everything in a folder has been seen. Its mark spares the next page, should it begin here, to read it again. */
   endFolder(lastKey: string, look: FolderLook | undefined): void {
-    if (lastKey === this.#end.last) this.#end = { last: lastKey, look };
+    if (lastKey === this.#end.last) this.#end = { last: lastKey, mark: look && lookMark(look) };
   }
 
   /** There is more than fits: the next page begins behind the last entry of this one. */

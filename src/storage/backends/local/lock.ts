@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, linkSync, mkdirSync, openSync, renameSync } from "node:fs";
+import { closeSync, fstatSync, linkSync, openSync, renameSync } from "node:fs";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { checkOwnFolders, makeFolder } from "./folders.js";
 import { type Holder, isGone } from "./holder.js";
@@ -10,7 +10,6 @@ import {
   discard,
   discardQuietly,
   fileMode,
-  folderMode,
   lstatIfThere,
   readSmall,
   writeAll,
@@ -27,12 +26,14 @@ const maxAttempts = 8;
 /** The lock of a key, which is a pending file that is made exclusively. It names its holder once it is written. */
 export class Lock {
   readonly fd: number;
+  readonly #store: Store;
   readonly #path: string;
   readonly #startMs = performance.now();
   #isNamed = false;
 
   /** @throws DiskError `busy` while another writer holds the key. */
   constructor(store: Store, key: string, judge: Judge = isLeftOver) {
+    this.#store = store;
     this.#path = store.layout.pending(key);
     this.fd = create(store, this.#path, judge);
   }
@@ -51,7 +52,7 @@ export class Lock {
 
   /** Gives it back where nothing came of it. One that names nobody yet has to be open still. */
   release(): void {
-    if (this.#isNamed || this.#isOurs()) discardQuietly(this.#path);
+    if (this.#isNamed || this.#isOurs()) giveBack(this.#store, this.#path);
   }
 
   /** Whoever stood still before the lock had a name may have been taken for dead. */
@@ -59,6 +60,11 @@ export class Lock {
     if (performance.now() - this.#startMs < unwrittenStaleMs / 2) return true;
     return lstatIfThere(this.#path)?.ino === fstatSync(this.fd).ino;
   }
+}
+
+/** Frees a key, unless its lock lies behind a link by now. */
+export function giveBack({ layout, realFolders }: Store, path: string): void {
+  if (!realFolders.isBehindLink(layout.pendings)) discardQuietly(path);
 }
 
 /**
@@ -91,11 +97,8 @@ function tryCreate(path: string): number | undefined {
   try {
     return openSync(path, createFlags, fileMode);
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "EEXIST") return undefined;
-    if (errno !== "ENOENT") throw error;
-    mkdirSync(folderOf(path), { recursive: true, mode: folderMode });
-    return openSync(path, createFlags, fileMode);
+    if (errnoOf(error) === "EEXIST") return undefined;
+    throw error;
   }
 }
 
@@ -122,6 +125,8 @@ export function recoverIfStale(store: Store, path: string): boolean {
 function recoverIf(store: Store, path: string, judge: Judge): boolean {
   const text = readSmall(path);
   const stats = lstatIfThere(path);
+  if (stats !== undefined && !stats.isFile())
+    throw new DiskError("unavailable", "what stands where the lock of the key should be is not a file");
   if (text === undefined || stats === undefined) return true;
   const ageMs = Date.now() - stats.mtimeMs;
   const pending = parsePending(text);
@@ -157,6 +162,7 @@ function tryClaim(path: string, claim: string): boolean {
 /** The body decides: it became visible with the stamp of this record, or it did not. */
 function completeOrUndo(store: Store, path: string, pending: PendingRecord | undefined): void {
   const record = pending?.record;
+  // Also one that lies behind a link: it has not been replaced, and the link may go.
   const body = pending && lstatIfThere(store.layout.body(pending.key));
   if (pending !== undefined && record && body?.isFile() && belongsTogether(record, fingerprintOf(body))) {
     releaseAsSidecar(store, pending.key);
@@ -174,6 +180,7 @@ export function releaseAsSidecar(store: Store, key: string): void {
 
 function tryRelease(store: Store, key: string, sidecar: string): boolean {
   if (!store.realFolders.isReal(folderOf(sidecar))) return false;
+  store.realFolders.refuseLinks(store.layout.pendings);
   try {
     renameSync(store.layout.pending(key), sidecar);
     return true;

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
 import type { Body, CallOptions, ObjectDescription, UploadedPart, WriteConditions } from "../../backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
-import { checkOwnFolders } from "./folders.js";
+import { checkOwnFolder } from "./folders.js";
 import { Incoming } from "./incoming.js";
 import type { OpenStore } from "./open-store.js";
 import type { Described } from "./record.js";
@@ -33,7 +33,8 @@ export class Uploads {
   async create(key: string, { contentType, filename, metadata }: ObjectDescription): Promise<string> {
     const uploadId = randomToken() + randomToken();
     const note: UploadNote = { key, description: { contentType, filename, metadata } };
-    checkOwnFolders(this.#store);
+    const { layout } = this.#store;
+    await Promise.all([layout.temps, layout.uploads].map((path) => checkOwnFolder(this.#store, path)));
     const temp = this.#store.newTemp();
     await mkdir(temp, { mode: folderMode });
     await writeFile(`${temp}/upload.json`, JSON.stringify(note), { flag: "wx", mode: 0o600 });
@@ -63,6 +64,7 @@ export class Uploads {
       throw new DiskError("invalid_argument", `part numbers are 1 to ${maxPartNumber}`);
     }
     await this.#description(key, uploadId);
+    await checkOwnFolder(this.#store, this.#store.layout.temps);
     const file = await writeTemp(this.#store.newTemp(), new Incoming(body, signal), { onProgress });
     const part = { number, etag: randomToken(), size: file.size };
     await this.#keep(uploadId, part, file, signal);
@@ -99,7 +101,8 @@ export class Uploads {
   }
 
   async #drop(uploadId: string): Promise<void> {
-    await rm(this.#folder(uploadId), { recursive: true, force: true });
+    const folder = this.#folder(uploadId);
+    if (await this.#store.realFolders.isRealLater(folder)) await rm(folder, { recursive: true, force: true });
   }
 
   async #keep(
@@ -112,7 +115,7 @@ export class Uploads {
     await file.close();
     try {
       signal?.throwIfAborted();
-      if (!this.#store.realFolders.isReal(folder)) throw uploadEnded();
+      if (!(await this.#store.realFolders.isRealLater(folder))) throw uploadEnded();
       await rename(file.path, `${folder}/${nameOf(part)}`);
     } catch (error) {
       await unlink(file.path);
@@ -127,7 +130,7 @@ export class Uploads {
   async #note(uploadId: string): Promise<UploadNote | undefined> {
     if (!uploadIdForm.test(uploadId)) return undefined;
     const folder = this.#folder(uploadId);
-    if (!this.#store.realFolders.isReal(folder)) return undefined;
+    if (!(await this.#store.realFolders.isRealLater(folder))) return undefined;
     try {
       const text = await readFile(`${folder}/upload.json`, { encoding: "utf8", flag: readFlags });
       return JSON.parse(text) as UploadNote;

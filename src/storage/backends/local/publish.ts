@@ -55,15 +55,17 @@ export async function publishAll(
  * synced once for all that was done in it.
  */
 function* publishing(store: Store, writes: readonly Publishing[]): Generator<() => SyncTask[], void> {
-  store.realFolders.together(() => each(writes, begin));
+  forAll(writes, () => checkOwnFolders(store));
+  each(writes, begin);
   store.realFolders.together(() => {
-    together(writes, () => checkOwnFolders(store));
+    // To begin may have taken long.
+    forAll(writes, () => checkOwnFolders(store));
     each(writes, lock);
   });
   const noted = store.sync.isDurable ? note(store, writes) : undefined;
   try {
     yield () => [...writes.flatMap((write) => write.bodyToSync()), ...toSync(noted, writes)];
-    each(writes, place);
+    store.realFolders.together(() => each(writes, place));
     // Before the pending records go: else a power failure could leave an old body beside the new record.
     yield () => foldersOf(writes);
     store.realFolders.together(() => each(writes, settle));
@@ -107,8 +109,8 @@ function each(writes: readonly Publishing[], step: (write: Publishing) => void):
   }
 }
 
-/** What is done once for all that have come so far. */
-function together(writes: readonly Publishing[], step: () => void): void {
+/** What is done once for all; all fail if it does. */
+function forAll(writes: readonly Publishing[], step: () => void): void {
   try {
     step();
   } catch (error) {
@@ -192,14 +194,14 @@ class Publishing {
       this.#lock = lock;
     } catch (error) {
       lock.release();
-      prune(this.#store.layout.base, this.folder);
+      prune(this.#store, this.#store.layout.base, this.folder);
       throw error;
     } finally {
       lock.close();
     }
   }
 
-  /** That of the sidecar is made when it is needed. */
+  /** The folder of the sidecar first, so that a refusal leaves none for the body; it is made when it is needed. */
   #checkFolders(key: string): void {
     const { layout, realFolders } = this.#store;
     realFolders.refuseLinks(folderOf(layout.sidecar(key)));
@@ -243,6 +245,8 @@ class Publishing {
   #tryPlace(): string | undefined {
     const { key, ifAbsent } = this.#publication;
     try {
+      // To sync, or to compare a large body with a condition, may have taken long.
+      this.#store.realFolders.refuseLinks(this.folder);
       if (ifAbsent) moveIfAbsent(this.#temp, this.#body);
       else renameSync(this.#temp, this.#body);
       // From here on there is nothing to undo.
@@ -275,7 +279,7 @@ class Publishing {
     if (this.#isTempOurs) discardQuietly(this.#temp);
     if (this.#lock === undefined) return;
     this.#lock.release();
-    prune(this.#store.layout.base, this.folder);
+    prune(this.#store, this.#store.layout.base, this.folder);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
+import { lstat } from "node:fs/promises";
 import { DiskError, errnoOf } from "./disk-error.js";
-import { type FolderLook, isSame, isSettled, lookOf, type SeenFolder, seeAgain } from "./folder-look.js";
+import { type FolderLook, isSettled, lookOf, looksSame, type SeenFolder, seeAgain } from "./folder-look.js";
 import { folderOf, type Layout } from "./layout.js";
 import { lstatIfThere, readSmall } from "./whole-file.js";
 
@@ -16,7 +17,7 @@ const maxKept = 10_000;
 export class RealFolders {
   readonly #base: string;
   /** Folders, and what the one above was when they were seen. */
-  readonly #known = new Map<string, { readonly parent: string; readonly above: FolderLook }>();
+  readonly #known = new Map<string, FolderLook>();
   /** Folders above others. */
   readonly #above = new Map<string, SeenFolder>();
   /** What has been looked at in {@link together}, and since when. */
@@ -46,23 +47,28 @@ export class RealFolders {
   }
 
   /**
-   * Whether `path`, which is the base folder or lies below it, is a folder that is reached from there without a link.
+   * Whether `path` is a folder that is reached from the base without a link. It must be the base or lie below it.
    *
    * @throws DiskError `permission_denied` when a link stands in the way.
    */
   isReal(path: string): boolean {
     if (path === this.#base) return this.#lookOnce(path) !== undefined;
-    const known = this.#known.get(path);
-    const parent = known?.parent ?? folderOf(path);
+    const parent = folderOf(path);
     const above = this.#lookDownTo(parent);
     if (above === undefined) return false;
-    if (isSame(known?.above, above)) return true;
+    if (looksSame(this.#known.get(path), above)) return true;
     const lookedMs = this.#looks === undefined ? performance.now() : this.#looksSinceMs;
     const seen = seeAgain(this.#above.get(parent), above);
     keep(this.#above, parent, seen);
     if (this.#lookOnce(path) === undefined) return false;
-    if (isSettled(seen, lookedMs)) keep(this.#known, path, { parent, above });
+    if (isSettled(seen, lookedMs)) keep(this.#known, path, above);
     return true;
+  }
+
+  /** {@link isReal} for a thread that must not wait for the disk. */
+  async isRealLater(path: string): Promise<boolean> {
+    if (path !== this.#base && !(await this.isRealLater(folderOf(path)))) return false;
+    return this.#toLook(path, await lstat(path || "/").catch(noStats)) !== undefined;
   }
 
   /** @throws DiskError `permission_denied` when a link stands in the way of `path`, which need not be there. */
@@ -76,6 +82,17 @@ export class RealFolders {
       return this.isReal(path);
     } catch (error) {
       if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+
+  /** Whether a link stands in the way of `path`, which need not be there. */
+  isBehindLink(path: string): boolean {
+    try {
+      this.isReal(path);
+      return false;
+    } catch (error) {
+      if (error instanceof DiskError) return true;
       throw error;
     }
   }
@@ -96,9 +113,15 @@ export class RealFolders {
   #lookOnce(path: string): FolderLook | undefined {
     const looked = this.#looks?.get(path);
     if (looked !== undefined) return looked;
-    const look = lookAt(path);
+    const look = this.#toLook(path, lstatOrLoop(path));
     if (look !== undefined) this.#looks?.set(path, look);
     return look;
+  }
+
+  /** `undefined` where there is no folder. */
+  #toLook(path: string, stats: Stats | "loop" | undefined): FolderLook | undefined {
+    if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay(path.slice(this.#base.length + 1));
+    return stats?.isDirectory() ? lookOf(stats) : undefined;
   }
 }
 
@@ -107,23 +130,22 @@ function keep<T>(map: Map<string, T>, path: string, value: T): void {
   map.set(path, value);
 }
 
-/** `undefined` where there is no folder. */
-function lookAt(path: string): FolderLook | undefined {
-  const stats = lstatOrLoop(path);
-  if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay();
-  if (!stats?.isDirectory()) return undefined;
-  return lookOf(stats);
-}
-
 function lstatOrLoop(path: string): Stats | "loop" | undefined {
   try {
     return lstatIfThere(path || "/");
   } catch (error) {
-    if (errnoOf(error) === "ELOOP") return "loop";
-    throw error;
+    return noStats(error);
   }
 }
 
-export function linkInTheWay(): DiskError {
-  return new DiskError("permission_denied", "a symbolic link stands in the way of the key");
+function noStats(error: unknown): "loop" | undefined {
+  const errno = errnoOf(error);
+  if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+  if (errno === "ELOOP") return "loop";
+  throw error;
+}
+
+/** @param folder - relative to the base. */
+export function linkInTheWay(folder: string): DiskError {
+  return new DiskError("permission_denied", `a symbolic link stands where the folder '${folder}' should be`);
 }

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import type { ObjectDescription, ObjectStat } from "../../backend.js";
 import { type Checksum, isChecksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import { isKey, type Key } from "../../key.js";
 import { type Metadata, noMetadata } from "../../metadata.js";
 import { DiskError } from "./disk-error.js";
 import type { Holder } from "./holder.js";
@@ -99,13 +99,17 @@ export function recordHead({ stampUs, size }: Fingerprint): string {
 /** Reads what {@link lockText} or {@link recordText} made; `undefined` when it is damaged. */
 export function parsePending(text: string): PendingRecord | undefined {
   const fields = parseObject(text);
-  if (fields === undefined || typeof fields.key !== "string" || typeof fields.version !== "string")
-    return undefined;
+  if (fields === undefined || !isKey(fields.key) || !isVersion(fields.version)) return undefined;
   const holder = parseHolder(fields.holder);
   if (holder === undefined) return undefined;
   const record = fields.stampUs === undefined ? undefined : toRecord(fields);
   if (fields.stampUs !== undefined && record === undefined) return undefined;
   return { key: fields.key, holder, version: fields.version, record };
+}
+
+/** It becomes part of a file's name. */
+function isVersion(version: unknown): version is string {
+  return typeof version === "string" && /^[0-9a-f]+$/.test(version);
 }
 
 function toRecord(fields: Record<string, unknown>): ObjectRecord | undefined {

@@ -2,10 +2,10 @@ import { errnoOf } from "./disk-error.js";
 import { prune } from "./folders.js";
 import type { Running } from "./job-state.js";
 import { folderOf } from "./layout.js";
-import { acquire } from "./lock.js";
+import { acquire, giveBack } from "./lock.js";
 import { lockText } from "./record.js";
 import type { Store } from "./store.js";
-import { discard, discardQuietly, lstatIfThere } from "./whole-file.js";
+import { discard, lstatIfThere } from "./whole-file.js";
 
 export interface RemoveJob {
   readonly key: string;
@@ -30,18 +30,17 @@ function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean
   const { layout } = store;
   const body = layout.body(key);
   const sidecar = layout.sidecar(key);
-  let isSidecarOurs = false;
   try {
-    isSidecarOurs = store.realFolders.isVisible(folderOf(sidecar));
     if (isObject(store, body)) state.checkWanted();
     const wasThere = isObject(store, body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
-    if (isSidecarOurs && lstatIfThere(body) === undefined) discard(sidecar);
+    if (lstatIfThere(body) === undefined && !store.realFolders.isBehindLink(folderOf(sidecar)))
+      discard(sidecar);
     return wasThere;
   } finally {
-    discardQuietly(layout.pending(key));
-    prune(layout.base, folderOf(body));
-    if (isSidecarOurs) prune(layout.meta, folderOf(sidecar));
+    giveBack(store, layout.pending(key));
+    prune(store, layout.base, folderOf(body));
+    prune(store, layout.meta, folderOf(sidecar));
   }
 }
 

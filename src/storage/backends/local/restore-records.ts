@@ -1,5 +1,4 @@
 import { errnoOf, isBusy } from "./disk-error.js";
-import { checkOwnFolders } from "./folders.js";
 import { journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
 import { isHolderGone, Lock, releaseAsSidecar } from "./lock.js";
 import { belongsTogether, fingerprintOf, type ObjectRecord, parsePending, withHolder } from "./record.js";
@@ -49,7 +48,10 @@ function isLost(store: Store, noted: NotedRecord): boolean {
   );
 }
 
-/** Whether the body that a record was written with has not been replaced or removed since. */
+/**
+ * Whether the body that a record was written with has not been replaced or removed since. One that lies behind a link
+ * counts: the link may go.
+ */
 export function hasItsBody(store: Store, { key, record }: NotedRecord): boolean {
   const stats = lstatIfThere(store.layout.body(key));
   return stats?.isFile() === true && belongsTogether(record, fingerprintOf(stats));
@@ -75,7 +77,6 @@ export function isWhole(text: string | undefined, record: ObjectRecord): boolean
  * @throws DiskError `busy` while another writer holds the key.
  */
 export function restore(store: Store, noted: NotedRecord, isWanted: typeof isLost = isLost): void {
-  checkOwnFolders(store);
   const lock = new Lock(store, noted.key, isHolderGone);
   try {
     if (isWanted(store, noted)) {

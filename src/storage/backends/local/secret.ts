@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, open, unlink } from "node:fs/promises";
 import { DiskError, errnoOf } from "./disk-error.js";
+import { checkOwnFolder } from "./folders.js";
 import type { Store } from "./store.js";
 import { createFlags, fileMode, readFlags } from "./whole-file.js";
 
@@ -9,6 +10,7 @@ import { createFlags, fileMode, readFlags } from "./whole-file.js";
  * It appears by link(2), so nobody ever reads half of it.
  */
 export async function keptSecret(store: Store): Promise<string> {
+  await checkOwnFolder(store, store.layout.temps);
   const path = store.layout.secret;
   const secret = (await readSecret(path)) ?? (await makeSecret(store)) ?? (await readSecret(path));
   if (secret === undefined) throw new DiskError("unavailable", "the kept signing secret cannot be read");

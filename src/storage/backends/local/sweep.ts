@@ -19,8 +19,8 @@ const foreignTempStaleMs = 24 * 60 * 60 * 1000;
  * @returns `false` when keys that have lost their records are locked, so that another sweep is needed.
  */
 export function sweep(store: Store): boolean {
-  checkOwnFolders(store);
   const { pendings, temps, uploads } = store.layout;
+  const quietly = (work: () => void) => attempt(store, work);
   for (const name of readdirSync(pendings)) quietly(() => sweepPending(store, `${pendings}/${name}`));
   const isRestored = restoreLost(store);
   for (const name of readdirSync(temps)) quietly(() => sweepTemp(`${temps}/${name}`, name));
@@ -28,9 +28,13 @@ export function sweep(store: Store): boolean {
   return isRestored;
 }
 
-/** A full disk, say, shall not keep a store from being opened: what is left over stays until the next time. */
-function quietly(work: () => void): void {
+/**
+ * A full disk, say, shall not keep a store from being opened: what is left over stays until the next time. As there may be
+ * much to sweep, links are looked for each time.
+ */
+function attempt(store: Store, work: () => void): void {
   try {
+    checkOwnFolders(store);
     work();
   } catch {}
 }

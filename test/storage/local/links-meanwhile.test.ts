@@ -1,0 +1,197 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { adopt } from "#dist/storage/backends/local/adopt.js";
+import { checkpoint } from "#dist/storage/backends/local/checkpoint.js";
+import { FolderCache } from "#dist/storage/backends/local/folder-cache.js";
+import { prune } from "#dist/storage/backends/local/folders.js";
+import { thisHolder } from "#dist/storage/backends/local/holder.js";
+import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
+import { Lister } from "#dist/storage/backends/local/list.js";
+import { publish } from "#dist/storage/backends/local/publish.js";
+import { draftOf, parsePending, recordText } from "#dist/storage/backends/local/record.js";
+import { removeObject } from "#dist/storage/backends/local/remove.js";
+import { Store } from "#dist/storage/backends/local/store.js";
+import { sweep } from "#dist/storage/backends/local/sweep.js";
+
+const state = new JobState(newJobStates(), 0);
+const version = "0123456789abcdef01234567";
+
+let root: string;
+let outside: string;
+let store: Store;
+
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), "svc-infra-meanwhile-")));
+  outside = join(root, "outside");
+  const base = join(root, "base");
+  for (const name of ["meta", "pending", "journal", "tmp", "multipart"])
+    mkdirSync(join(base, ".svc-infra", name), { recursive: true });
+  store = new Store({ base, holder: thisHolder(base), isDurable: true, id: base });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const path = (name: string) => join(store.layout.base, name);
+
+/** What lay at `name` lies outside now, where a link leads to it. */
+function becomesLink(name: string): void {
+  if (existsSync(outside)) return;
+  renameSync(path(name), outside);
+  symlinkSync(outside, path(name));
+}
+
+/** Lets a folder become a link while something is being synced. */
+function becomesLinkInSync(what: "content" | "folder" | "all", name: string): void {
+  const sync = store.sync[what].bind(store.sync) as (value: unknown) => void;
+  vi.spyOn(store.sync, what).mockImplementation((value: unknown) => {
+    sync(value);
+    becomesLink(name);
+  });
+}
+
+function put(key: string): void {
+  const description = { contentType: "text/plain", filename: undefined, metadata: {} };
+  const record = Buffer.from(recordText(key, store.holderText, draftOf(description, 3, undefined)));
+  const content = Buffer.from("new");
+  publish(store, { key, record, state, content, ifAbsent: false, ifMatch: undefined });
+}
+
+const remove = (key: string) => removeObject(store, { key, version, state });
+
+describe("a link that comes while something is synced", () => {
+  it("is not followed by the body that was synced", () => {
+    put("a/old");
+    becomesLinkInSync("all", "a");
+    expect(() => put("a/new")).toThrow("symbolic link stands where the folder 'a'");
+    expect(readdirSync(outside)).toEqual(["old"]);
+    expect(readdirSync(store.layout.pendings)).toEqual([]);
+  });
+
+  it("is not followed by the record of that body", () => {
+    put("a");
+    becomesLinkInSync("folder", ".svc-infra/pending");
+    put("a");
+    expect(readdirSync(outside)).toEqual(["a"]);
+  });
+
+  it.each([
+    [".svc-infra/meta/a", ["b.meta.json"]],
+    [".svc-infra/pending", ["a~b"]],
+  ])("keeps a removal from removing in '%s'", (name, left) => {
+    put("a/b");
+    const removed = path("a/b");
+    const sync = store.sync.folder.bind(store.sync);
+    vi.spyOn(store.sync, "folder").mockImplementation((folder) => {
+      sync(folder);
+      if (!existsSync(removed)) becomesLink(name);
+    });
+    expect(remove("a/b")).toBe(true);
+    expect(readdirSync(outside)).toEqual(left);
+  });
+
+  it("keeps a checkpoint from removing its journal", () => {
+    put("a");
+    const [name = ""] = readdirSync(store.layout.journals);
+    becomesLinkInSync("folder", ".svc-infra/journal");
+    expect(() => checkpoint(store, { name, isOver: true, state })).toThrow("symbolic link");
+    expect(readdirSync(outside)).toEqual([`${name}.sealed`]);
+  });
+
+  it.each([".svc-infra/tmp", ".svc-infra/multipart"])("keeps a sweep from clearing away '%s'", (name) => {
+    put("a");
+    rmSync(store.layout.sidecar("a"));
+    for (const journal of readdirSync(store.layout.journals))
+      renameSync(
+        store.layout.journal(journal),
+        store.layout.journal(journal.replace(/^\w{12}/, "0".repeat(12))),
+      );
+    mkdirSync(path(`${name}/precious/deep`), { recursive: true });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 24 * 60 * 60 * 1000 });
+    becomesLinkInSync("content", name);
+    sweep(store);
+    vi.useRealTimers();
+    expect(readdirSync(outside, { recursive: true })).toEqual(["precious", "precious/deep"]);
+  });
+});
+
+it("a journal that lies behind a link gets no checkpoint", () => {
+  put("a");
+  const [name = ""] = readdirSync(store.layout.journals);
+  becomesLink(".svc-infra/journal");
+  expect(() => checkpoint(store, { name, isOver: true, state })).toThrow("symbolic link");
+  expect(readdirSync(outside)).toEqual([name]);
+});
+
+it("a link that comes while a body is compared is seen by who works on", () => {
+  put("a/b");
+  const fd = openSync(path("a/b"), "r");
+  store.realFolders.together(() => {
+    expect(store.realFolders.isReal(path("a"))).toBe(true);
+    adopt(store, "a/b", fd, statSync(path("a/b")));
+    becomesLink("a");
+    expect(() => store.realFolders.isReal(path("a"))).toThrow("symbolic link");
+  });
+});
+
+it("a link that comes while a tree is listed is not followed", () => {
+  for (const key of ["a/b/c", "a/d/e", "f"]) put(key);
+  const { folderAt } = FolderCache.prototype;
+  vi.spyOn(FolderCache.prototype, "folderAt").mockImplementation(function (this: FolderCache, folder, mark) {
+    const found = folderAt.call(this, folder, mark);
+    if (folder === path("a/b")) becomesLink("a");
+    return found;
+  });
+  const job = { prefix: "", delimiter: undefined, after: { last: "" }, limit: 10, details: false };
+  expect(new Lister(store).list(job).files).toEqual([["a/b/c"], ["f"]]);
+});
+
+it("empty folders behind a link are not cleared away", () => {
+  mkdirSync(path("a/b"), { recursive: true });
+  becomesLink("a");
+  prune(store, store.layout.base, path("a/b"));
+  expect(readdirSync(outside)).toEqual(["b"]);
+});
+
+describe("what somebody put where locks lie", () => {
+  it.each([
+    ["a link", () => symlinkSync(root, store.layout.pending("a"))],
+    ["a folder", () => mkdirSync(store.layout.pending("a"))],
+  ])("lets nobody wait when it is %s", (_, plant) => {
+    plant();
+    expect(() => put("a")).toThrow("is not a file");
+    expect(() => remove("a")).not.toThrow();
+  });
+
+  it.each([
+    ["key", "../a"],
+    ["key", ".svc-infra/secret"],
+    ["version", "../a"],
+  ])("is no lock whose %s leads elsewhere: '%s'", (field, value) => {
+    const fields = { key: "a", version, holder: store.holder };
+    expect(parsePending(JSON.stringify(fields))).toMatchObject({ key: "a" });
+    expect(parsePending(JSON.stringify({ ...fields, [field]: value }))).toBe(undefined);
+  });
+});
+
+it("a file where a folder of the store's own should be is named", () => {
+  rmSync(store.layout.journals, { recursive: true });
+  writeFileSync(store.layout.journals, "");
+  expect(() => put("a")).toThrow("'.svc-infra/journal' is not a folder");
+});
