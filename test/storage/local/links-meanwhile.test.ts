@@ -193,5 +193,5 @@ describe("what somebody put where locks lie", () => {
 it("a file where a folder of the store's own should be is named", () => {
   rmSync(store.layout.journals, { recursive: true });
   writeFileSync(store.layout.journals, "");
-  expect(() => put("a")).toThrow("'.svc-infra/journal' is not a folder");
+  expect(() => put("a")).toThrow("'.svc-infra/journal' in the base path is not a folder");
 });

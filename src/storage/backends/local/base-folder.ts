@@ -1,6 +1,7 @@
 import { lstat, mkdir, open, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DiskError, errnoOf } from "./disk-error.js";
+import type { Layout } from "./layout.js";
 import { folderMode } from "./whole-file.js";
 
 /**
@@ -19,10 +20,16 @@ export async function makeBaseFolder(basePath: string, isDurable: boolean): Prom
 }
 
 /** Makes a folder of the store's own, which may not be a link. */
-export async function makeOwnFolder(path: string, isDurable: boolean): Promise<void> {
+export async function makeOwnFolder(layout: Layout, path: string, isDurable: boolean): Promise<void> {
   await makeWithParents(path, isDurable);
-  if (!(await lstat(path)).isDirectory())
-    throw new DiskError("permission_denied", `'${path}' is not a folder`);
+  if (!(await lstat(path)).isDirectory()) throw notAFolder(layout, path);
+}
+
+export function notAFolder({ base }: Layout, path: string): DiskError {
+  return new DiskError(
+    "permission_denied",
+    `'${path.slice(base.length + 1)}' in the base path is not a folder`,
+  );
 }
 
 /** Not `recursive: true`, which never returns where a file system refuses to make a folder with ENOENT, as /proc does. */

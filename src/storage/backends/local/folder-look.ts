@@ -4,6 +4,7 @@ import type { Stats } from "node:fs";
 /** Longer than a tick of any file system's clock, but for those that count whole seconds. */
 const tickMs = 50;
 const coarseTickMs = 2000;
+const markForm = /^[A-Za-z0-9_-]{16}$/;
 
 /**
  * What a folder was when it was looked at: the same only while nothing in it has come, gone or been replaced. The time of
@@ -24,8 +25,6 @@ export function lookOf({ dev, ino, ctimeMs }: Stats): FolderLook {
 export function looksSame(one: FolderLook | undefined, other: FolderLook): boolean {
   return one?.ctimeMs === other.ctimeMs && one.ino === other.ino && one.dev === other.dev;
 }
-
-const markForm = /^[A-Za-z0-9_-]{16}$/;
 
 /** A look in few characters, which tell nobody what it was. */
 export function lookMark({ dev, ino, ctimeMs }: FolderLook): string {

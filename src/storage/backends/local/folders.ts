@@ -1,5 +1,5 @@
 import { type Dirent, mkdirSync, readdirSync, rmdirSync } from "node:fs";
-import { makeOwnFolder } from "./base-folder.js";
+import { makeOwnFolder, notAFolder } from "./base-folder.js";
 import { baseIsGone, DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
 import { linkInTheWay } from "./real-folders.js";
@@ -30,15 +30,14 @@ function makeOwnAnew({ layout, realFolders, sync }: Store, path: string): void {
     if (errnoOf(error) !== "EEXIST") throw error;
   }
   realFolders.lookAnew(path);
-  if (!realFolders.isReal(path))
-    throw new DiskError("unavailable", `'${path.slice(layout.base.length + 1)}' is not a folder`);
+  if (!realFolders.isReal(path)) throw notAFolder(layout, path);
 }
 
 /** {@link checkOwnFolders} of one folder, for a thread that must not wait for the disk. */
 export async function checkOwnFolder({ layout, realFolders, sync }: Store, path: string): Promise<void> {
   if (await realFolders.isRealLater(path)) return;
   if (!(await realFolders.isRealLater(layout.own))) throw baseIsGone();
-  await makeOwnFolder(path, sync.isDurable);
+  await makeOwnFolder(layout, path, sync.isDurable);
 }
 
 /** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
@@ -102,7 +101,11 @@ function conflictBelow(layout: Layout, path: string, inner: string): DiskError {
 
 /** Removes folders that became empty, from `path` upwards, but never `top`, and none that lie behind a link. */
 export function prune({ realFolders }: Store, top: string, path: string): void {
-  if (realFolders.isBehindLink(path)) return;
+  try {
+    realFolders.refuseLinks(path);
+  } catch {
+    return;
+  }
   let folder = path;
   while (folder.length > top.length && removeIfEmpty(folder)) folder = folderOf(folder);
 }

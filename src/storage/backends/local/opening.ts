@@ -23,7 +23,7 @@ export async function openStore(
   const base = await makeBaseFolder(basePath, isDurable);
   const settings: StoreSettings = { base, holder: thisHolder(base), isDurable, id: `${base} ${durability}` };
   const store = new Store(settings);
-  for (const folder of store.layout.folders()) await makeOwnFolder(folder, isDurable);
+  for (const folder of store.layout.folders()) await makeOwnFolder(store.layout, folder, isDurable);
   const threads = new DiskThreads(settings);
   try {
     threads.prepare();

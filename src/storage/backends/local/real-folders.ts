@@ -18,7 +18,7 @@ export class RealFolders {
   readonly #base: string;
   /** Folders, and what the one above was when they were seen. */
   readonly #known = new Map<string, FolderLook>();
-  /** Folders above others. */
+  /** Folders above others, and since when they have looked like that. */
   readonly #above = new Map<string, SeenFolder>();
   /** What has been looked at in {@link together}, and since when. */
   #looks: Map<string, FolderLook> | undefined;
@@ -78,28 +78,26 @@ export class RealFolders {
 
   /** {@link isReal} for those who only look: behind a link there is nothing. */
   isVisible(path: string): boolean {
-    try {
-      return this.isReal(path);
-    } catch (error) {
-      if (error instanceof DiskError) return false;
-      throw error;
-    }
+    return this.#isRealUnlessLink(path) === true;
   }
 
   /** Whether a link stands in the way of `path`, which need not be there. */
   isBehindLink(path: string): boolean {
-    try {
-      this.isReal(path);
-      return false;
-    } catch (error) {
-      if (error instanceof DiskError) return true;
-      throw error;
-    }
+    return this.#isRealUnlessLink(path) === undefined;
   }
 
   /** The text of a small file; `undefined` when there is none, or a link on the way to it. */
   readSmall(path: string): string | undefined {
     return this.isVisible(folderOf(path)) ? readSmall(path) : undefined;
+  }
+
+  #isRealUnlessLink(path: string): boolean | undefined {
+    try {
+      return this.isReal(path);
+    } catch (error) {
+      if (error instanceof DiskError) return undefined;
+      throw error;
+    }
   }
 
   /** How `path` looks once all above it is known to be real: the upper ones first, so that no change of them goes unseen. */

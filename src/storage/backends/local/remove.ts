@@ -30,12 +30,14 @@ function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean
   const { layout } = store;
   const body = layout.body(key);
   const sidecar = layout.sidecar(key);
+  const isSidecarOurs = () => store.realFolders.isVisible(folderOf(sidecar));
   try {
+    // Where the metadata cannot be looked at nothing is removed. The sync of a removal may take long.
+    const wasSidecarOurs = isSidecarOurs();
     if (isObject(store, body)) state.checkWanted();
     const wasThere = isObject(store, body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
-    if (lstatIfThere(body) === undefined && !store.realFolders.isBehindLink(folderOf(sidecar)))
-      discard(sidecar);
+    if (wasSidecarOurs && isSidecarOurs() && lstatIfThere(body) === undefined) discard(sidecar);
     return wasThere;
   } finally {
     giveBack(store, layout.pending(key));
