@@ -17,11 +17,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { adopt } from "#dist/storage/backends/local/adopt.js";
 import { checkpoint } from "#dist/storage/backends/local/checkpoint.js";
 import { FolderCache } from "#dist/storage/backends/local/folder-cache.js";
-import { prune } from "#dist/storage/backends/local/folders.js";
+import { checkOwnFolder, prune } from "#dist/storage/backends/local/folders.js";
 import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
 import { Lister } from "#dist/storage/backends/local/list.js";
-import { publish } from "#dist/storage/backends/local/publish.js";
+import { type Publication, publish, publishAll } from "#dist/storage/backends/local/publish.js";
 import { draftOf, parsePending, recordText } from "#dist/storage/backends/local/record.js";
 import { removeObject } from "#dist/storage/backends/local/remove.js";
 import { Store } from "#dist/storage/backends/local/store.js";
@@ -66,12 +66,14 @@ function becomesLinkInSync(what: "content" | "folder" | "all", name: string): vo
   });
 }
 
-function put(key: string): void {
+function publicationOf(key: string): Publication {
   const description = { contentType: "text/plain", filename: undefined, metadata: {} };
   const record = Buffer.from(recordText(key, store.holderText, draftOf(description, 3, undefined)));
   const content = Buffer.from("new");
-  publish(store, { key, record, state, content, ifAbsent: false, ifMatch: undefined });
+  return { key, record, state, content, ifAbsent: false, ifMatch: undefined };
 }
+
+const put = (key: string) => publish(store, publicationOf(key));
 
 const remove = (key: string) => removeObject(store, { key, version, state });
 
@@ -79,7 +81,7 @@ describe("a link that comes while something is synced", () => {
   it("is not followed by the body that was synced", () => {
     put("a/old");
     becomesLinkInSync("all", "a");
-    expect(() => put("a/new")).toThrow("symbolic link stands where the folder 'a'");
+    expect(() => put("a/new")).toThrow("symbolic link stands in the way of the key");
     expect(readdirSync(outside)).toEqual(["old"]);
     expect(readdirSync(store.layout.pendings)).toEqual([]);
   });
@@ -104,6 +106,16 @@ describe("a link that comes while something is synced", () => {
     });
     expect(remove("a/b")).toBe(true);
     expect(readdirSync(outside)).toEqual(left);
+  });
+
+  it("is not followed by a record that is restored", () => {
+    put("a");
+    put("b");
+    rmSync(store.layout.sidecar("b"));
+    const [name = ""] = readdirSync(store.layout.journals);
+    becomesLinkInSync("content", ".svc-infra/pending");
+    expect(() => checkpoint(store, { name, isOver: true, state })).toThrow("symbolic link");
+    expect(readdirSync(outside)).toEqual([]);
   });
 
   it("keeps a checkpoint from removing its journal", () => {
@@ -139,6 +151,32 @@ it("a journal that lies behind a link gets no checkpoint", () => {
   expect(readdirSync(outside)).toEqual([name]);
 });
 
+/** Lets a folder become a link while a body is compared with a condition. */
+function becomesLinkInComparison(name: string): void {
+  const date = store.stamps.date.bind(store.stamps);
+  vi.spyOn(store.stamps, "date").mockImplementation((fd, old) => {
+    becomesLink(name);
+    store.realFolders.lookAnew(store.layout.base);
+    return date(fd, old);
+  });
+}
+
+it("a link that comes while a body is compared with a condition gets no other's lock", async () => {
+  becomesLinkInComparison(".svc-infra/pending");
+  const outcomes = await publishAll(store, [publicationOf("a"), publicationOf("b")]);
+  expect(outcomes).toEqual([{ error: expect.anything() }, { error: expect.anything() }]);
+  expect(readdirSync(outside)).toEqual(["a"]);
+});
+
+it("a link that comes while a body is compared with a condition gets no journal", () => {
+  put("a");
+  becomesLinkInComparison(".svc-infra/journal");
+  const before = readdirSync(store.layout.journals).map((name) => statSync(store.layout.journal(name)).size);
+  expect(() => put("a")).toThrow("symbolic link");
+  expect(readdirSync(outside).map((name) => statSync(join(outside, name)).size)).toEqual(before);
+  expect(readdirSync(store.layout.pendings)).toEqual([]);
+});
+
 it("a link that comes while a body is compared is seen by who works on", () => {
   put("a/b");
   const fd = openSync(path("a/b"), "r");
@@ -167,6 +205,54 @@ it("empty folders behind a link are not cleared away", () => {
   becomesLink("a");
   prune(store, store.layout.base, path("a/b"));
   expect(readdirSync(outside)).toEqual(["b"]);
+});
+
+describe("what is gone while something is synced", () => {
+  function isGoneAfter(what: "folder" | "all", name: string): void {
+    const sync = store.sync[what].bind(store.sync) as (value: unknown) => void;
+    vi.spyOn(store.sync, what).mockImplementationOnce((value: unknown) => {
+      sync(value);
+      rmSync(path(name), { recursive: true });
+    });
+  }
+
+  it("is not made anew when it is the base", () => {
+    put("a");
+    isGoneAfter("all", "");
+    expect(() => put("a")).toThrow("the base folder is gone");
+    expect(existsSync(store.layout.base)).toBe(false);
+  });
+
+  it("is not made anew when it is all that the store keeps in the base", () => {
+    put("a");
+    isGoneAfter("folder", ".svc-infra");
+    put("a");
+    vi.restoreAllMocks();
+    expect(() => put("a")).toThrow("what the store keeps in it");
+    expect(existsSync(store.layout.own)).toBe(false);
+  });
+
+  it("is not made anew while the disk is waited for", async () => {
+    vi.spyOn(store.realFolders, "isRealLater").mockImplementation(async () => {
+      rmSync(store.layout.base, { recursive: true });
+      return false;
+    });
+    await expect(checkOwnFolder(store, store.layout.temps)).rejects.toThrow("the base folder is gone");
+    expect(existsSync(store.layout.base)).toBe(false);
+  });
+});
+
+it("a disk that dies under writes fails each of them, and nobody waits or ends", async () => {
+  const failure = Object.assign(new Error("the disk died"), { code: "EIO" });
+  const died = () => {
+    throw failure;
+  };
+  vi.spyOn(store.sync, "together").mockImplementation(async (tasks) => {
+    vi.spyOn(store.realFolders, "isReal").mockImplementation(died);
+    for (const { fail } of tasks) fail(failure);
+  });
+  const outcomes = await publishAll(store, [publicationOf("a/b"), publicationOf("a/c")]);
+  expect(outcomes).toEqual([{ error: failure }, { error: failure }]);
 });
 
 describe("what somebody put where locks lie", () => {

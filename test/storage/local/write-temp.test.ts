@@ -1,7 +1,8 @@
-import { access } from "node:fs/promises";
-import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { mkdir, readdir, realpath } from "node:fs/promises";
+import { describe, expect, it, vi } from "vitest";
+import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { Incoming } from "#dist/storage/backends/local/incoming.js";
+import { Store } from "#dist/storage/backends/local/store.js";
 import { writeTemp } from "#dist/storage/backends/local/write-temp.js";
 import { StreamBody } from "#dist/storage/body.js";
 import { freshFolder, outcomeOf } from "./fresh-store.js";
@@ -11,7 +12,9 @@ const piece = Buffer.alloc(512 * 1024);
 
 /** Begins to write pieces of a source; `events` says in which order things happen. */
 async function beginWriting(source: () => AsyncGenerator<Uint8Array>) {
-  const path = join(await freshFolder(), "temp");
+  const base = await realpath(await freshFolder());
+  const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
+  await mkdir(store.layout.temps, { recursive: true });
   const events: string[] = [];
   async function* watched() {
     for await (const each of source()) {
@@ -21,8 +24,8 @@ async function beginWriting(source: () => AsyncGenerator<Uint8Array>) {
     events.push("ended");
   }
   const incoming = new Incoming(new StreamBody(watched(), rules), undefined);
-  const writing = writeTemp(path, incoming, { onProgress: () => events.push("written") });
-  return { path, events, writing };
+  const writing = writeTemp(store, incoming, { onProgress: () => events.push("written") });
+  return { store, events, writing };
 }
 
 describe("content on its way into a temporary file", () => {
@@ -38,13 +41,30 @@ describe("content on its way into a temporary file", () => {
   });
 
   it("leaves nothing when its source fails during a write", async () => {
-    const { path, events, writing } = await beginWriting(async function* () {
+    const { store, events, writing } = await beginWriting(async function* () {
       yield piece;
       yield piece;
       throw new TypeError("the source broke");
     });
     expect(await outcomeOf(writing)).toBe("source_failed");
     expect(events).toEqual(["taken", "taken", "written"]);
-    await expect(access(path)).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await readdir(store.layout.temps)).toEqual([]);
+  });
+
+  it("lets go of its source when there is nowhere to write it", async () => {
+    let isLetGo = false;
+    const base = await freshFolder();
+    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
+    const source = async function* () {
+      try {
+        for (;;) yield piece;
+      } finally {
+        isLetGo = true;
+      }
+    };
+    const incoming = new Incoming(new StreamBody(source(), rules), undefined);
+    const first = await incoming.next(1);
+    await expect(writeTemp(store, incoming, { first })).rejects.toThrow("the base folder is gone");
+    await vi.waitFor(() => expect(isLetGo).toBe(true));
   });
 });

@@ -26,7 +26,6 @@ import { classifyDiskError } from "./classify.js";
 import { parseCursor, writeCursor } from "./cursor.js";
 import { DiskError } from "./disk-error.js";
 import type { Answer } from "./disk-threads.js";
-import { checkOwnFolder } from "./folders.js";
 import { Incoming, maxSmallBytes } from "./incoming.js";
 import { checkSegments } from "./layout.js";
 import { Uploads } from "./multipart.js";
@@ -274,8 +273,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   ): Promise<ObjectStat> {
     const { ifAbsent, ifMatch, signal, onProgress } = options;
     const open = await this.#open();
-    await checkOwnFolder(open.store, open.store.layout.temps);
-    const temp = await writeTemp(open.store.newTemp(), incoming, { first: head, onProgress });
+    const temp = await writeTemp(open.store, incoming, { first: head, onProgress });
     const draft = draftOf(options, temp.size, body.checksum());
     const text = recordText(key, open.store.holderText, draft);
     const job = { key, ifAbsent, ifMatch, temp: temp.path, fd: temp.fd };

@@ -25,11 +25,8 @@ export async function makeOwnFolder(layout: Layout, path: string, isDurable: boo
   if (!(await lstat(path)).isDirectory()) throw notAFolder(layout, path);
 }
 
-export function notAFolder({ base }: Layout, path: string): DiskError {
-  return new DiskError(
-    "permission_denied",
-    `'${path.slice(base.length + 1)}' in the base path is not a folder`,
-  );
+export function notAFolder(layout: Layout, path: string): DiskError {
+  return new DiskError("permission_denied", `'${layout.nameOf(path)}' in the base path is not a folder`);
 }
 
 /** Not `recursive: true`, which never returns where a file system refuses to make a folder with ENOENT, as /proc does. */

@@ -46,7 +46,7 @@ export function isBusy(error: unknown): boolean {
   return error instanceof DiskError && error.kind === "busy";
 }
 
-/** The error when the store's own folders are no longer there. */
+/** The error when the base folder, or the store's own folder in it, is no longer there. */
 export function baseIsGone(): DiskError {
-  return new DiskError("unavailable", "the base folder is gone");
+  return new DiskError("unavailable", "the base folder is gone, or what the store keeps in it");
 }

@@ -1,5 +1,5 @@
 import { type Dirent, mkdirSync, readdirSync, rmdirSync } from "node:fs";
-import { makeOwnFolder, notAFolder } from "./base-folder.js";
+import { notAFolder } from "./base-folder.js";
 import { baseIsGone, DiskError, errnoOf } from "./disk-error.js";
 import { folderOf, type Layout } from "./layout.js";
 import { linkInTheWay } from "./real-folders.js";
@@ -12,7 +12,8 @@ const maxAttempts = 8;
  * Refuses to work where the store's own folders are reached by a link, and makes those anew that are gone, as somebody
  * may clear away what is empty. Asked once for writes that are made together.
  *
- * @throws DiskError `permission_denied` for a link; `unavailable` when they cannot be made, as when the base is gone.
+ * @throws DiskError `permission_denied` where a link or a file is in the way; `unavailable` when the base, or all that the
+ * store keeps there, is gone.
  */
 export function checkOwnFolders(store: Store): void {
   const { layout, realFolders } = store;
@@ -25,38 +26,44 @@ export function checkOwnFolders(store: Store): void {
 function makeOwnAnew({ layout, realFolders, sync }: Store, path: string): void {
   try {
     mkdirSync(path, folderMode);
-    sync.folder(layout.own);
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error;
   }
+  sync.folder(layout.own);
   realFolders.lookAnew(path);
-  if (!realFolders.isReal(path)) throw notAFolder(layout, path);
+  if (realFolders.isReal(path)) return;
+  throw lstatIfThere(path) === undefined ? baseIsGone() : notAFolder(layout, path);
 }
 
-/** {@link checkOwnFolders} of one folder, for a thread that must not wait for the disk. */
-export async function checkOwnFolder({ layout, realFolders, sync }: Store, path: string): Promise<void> {
-  if (await realFolders.isRealLater(path)) return;
-  if (!(await realFolders.isRealLater(layout.own))) throw baseIsGone();
-  await makeOwnFolder(layout, path, sync.isDurable);
+/** {@link checkOwnFolders} for a thread that must not wait for the disk, and uses one of them. */
+export async function checkOwnFolder(store: Store, path: string): Promise<void> {
+  if (!(await store.realFolders.isRealLater(path))) checkOwnFolders(store);
 }
 
-/** Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile. */
+/**
+ * Makes a folder and those above it for `key`, each durable in its parent. Others may prune meanwhile.
+ *
+ * @throws DiskError `unavailable` when the base, or all that the store keeps there, is gone: it is not made anew.
+ */
 export function makeFolder(store: Store, path: string, key: string): void {
+  const { layout, realFolders } = store;
+  const top = path.startsWith(`${layout.own}/`) ? layout.own : layout.base;
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    store.realFolders.lookAnew(path);
-    if (store.realFolders.isReal(path)) return;
-    makeMissing(store, path, key);
+    realFolders.lookAnew(path);
+    if (!realFolders.isReal(top)) throw baseIsGone();
+    if (realFolders.isReal(path)) return;
+    makeMissing(store, top, path, key);
   }
   throw new DiskError("busy", "the folder of the key is being removed by others");
 }
 
-function makeMissing(store: Store, path: string, key: string): void {
-  let end = path.indexOf("/", store.layout.base.length + 1);
+function makeMissing(store: Store, top: string, path: string, key: string): void {
+  let end = path.indexOf("/", top.length + 1);
   while (end !== -1) {
     makeOne(store, path.slice(0, end), key);
     end = path.indexOf("/", end + 1);
   }
-  makeOne(store, path, key);
+  if (path !== top) makeOne(store, path, key);
 }
 
 function makeOne(store: Store, path: string, key: string): void {
@@ -75,7 +82,7 @@ function checkFolder(layout: Layout, path: string, key: string): void {
   const stats = lstatIfThere(path);
   if (stats === undefined || stats.isDirectory()) return;
   const other = path.slice(layout.base.length + 1);
-  if (stats.isSymbolicLink()) throw linkInTheWay(other);
+  if (stats.isSymbolicLink()) throw linkInTheWay(layout, path);
   throw new DiskError("key_conflict", `'${key}' cannot be an object while '${other}' is one`);
 }
 

@@ -62,6 +62,11 @@ export class Layout {
     return `${this.temps}/${name}`;
   }
 
+  /** What may be told of a path: what of it lies below the base. */
+  nameOf(path: string): string {
+    return path.slice(this.base.length + 1);
+  }
+
   /** Folders that must be there before anything else works. */
   folders(): readonly string[] {
     return [this.own, this.meta, this.pendings, this.journals, this.temps, this.uploads];

@@ -41,9 +41,14 @@ export class Lister {
   list(job: ListJob): ListReply {
     const page = new Page(job);
     const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
-    if (!this.#realFolders.isVisible(this.#layout.base)) throw baseIsGone();
     this.#walk(folder, page);
+    this.#checkBase();
     return { files: page.files, prefixes: page.prefixes, next: page.next };
+  }
+
+  /** Afterwards, as folders that go in the middle of a walk seem to be empty. */
+  #checkBase(): void {
+    if (!this.#realFolders.isVisible(this.#layout.base)) throw baseIsGone();
   }
 
   /** @param folder - empty, or a key's start that ends with `/`. */

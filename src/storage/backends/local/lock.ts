@@ -62,9 +62,14 @@ export class Lock {
   }
 }
 
-/** Frees a key, unless its lock lies behind a link by now. */
+/** Frees a key on a way out; its lock stays where a link has come in the way, or nobody can tell. */
 export function giveBack({ layout, realFolders }: Store, path: string): void {
-  if (!realFolders.isBehindLink(layout.pendings)) discardQuietly(path);
+  try {
+    realFolders.refuseLinks(layout.pendings);
+  } catch {
+    return;
+  }
+  discardQuietly(path);
 }
 
 /**

@@ -64,8 +64,7 @@ export class Uploads {
       throw new DiskError("invalid_argument", `part numbers are 1 to ${maxPartNumber}`);
     }
     await this.#description(key, uploadId);
-    await checkOwnFolder(this.#store, this.#store.layout.temps);
-    const file = await writeTemp(this.#store.newTemp(), new Incoming(body, signal), { onProgress });
+    const file = await writeTemp(this.#store, new Incoming(body, signal), { onProgress });
     const part = { number, etag: randomToken(), size: file.size };
     await this.#keep(uploadId, part, file, signal);
     return part;

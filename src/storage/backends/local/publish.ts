@@ -77,6 +77,7 @@ function* publishing(store: Store, writes: readonly Publishing[]): Generator<() 
 function note(store: Store, writes: readonly Publishing[]): JournalBatch | undefined {
   const locked = writes.filter((write) => !write.isFailed);
   try {
+    checkOwnFolders(store);
     return locked.length === 0 ? undefined : store.journal.append(locked.map(({ record }) => record));
   } catch (error) {
     for (const write of locked) write.fail(error);
@@ -201,9 +202,10 @@ class Publishing {
     }
   }
 
-  /** The folder of the sidecar first, so that a refusal leaves none for the body; it is made when it is needed. */
+  /** That of the body last, so that a refusal leaves none. That of the sidecar is made when it is needed. */
   #checkFolders(key: string): void {
     const { layout, realFolders } = this.#store;
+    realFolders.refuseLinks(layout.pendings);
     realFolders.refuseLinks(folderOf(layout.sidecar(key)));
     if (!realFolders.isReal(this.folder)) makeFolder(this.#store, this.folder, key);
   }

@@ -15,6 +15,7 @@ const maxKept = 10_000;
  * folders that were seen to be ones, only what they lie in is looked at, once for the work that is done together.
  */
 export class RealFolders {
+  readonly #layout: Layout;
   readonly #base: string;
   /** Folders, and what the one above was when they were seen. */
   readonly #known = new Map<string, FolderLook>();
@@ -24,8 +25,9 @@ export class RealFolders {
   #looks: Map<string, FolderLook> | undefined;
   #looksSinceMs = 0;
 
-  constructor({ base }: Layout) {
-    this.#base = base;
+  constructor(layout: Layout) {
+    this.#layout = layout;
+    this.#base = layout.base;
   }
 
   /** Does work that takes no time to speak of: each folder is looked at once for all of it. It may be part of other such work. */
@@ -118,7 +120,7 @@ export class RealFolders {
 
   /** `undefined` where there is no folder. */
   #toLook(path: string, stats: Stats | "loop" | undefined): FolderLook | undefined {
-    if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay(path.slice(this.#base.length + 1));
+    if (stats === "loop" || stats?.isSymbolicLink()) throw linkInTheWay(this.#layout, path);
     return stats?.isDirectory() ? lookOf(stats) : undefined;
   }
 }
@@ -143,7 +145,10 @@ function noStats(error: unknown): "loop" | undefined {
   throw error;
 }
 
-/** @param folder - relative to the base. */
-export function linkInTheWay(folder: string): DiskError {
-  return new DiskError("permission_denied", `a symbolic link stands where the folder '${folder}' should be`);
+/** Names only folders of the store's own: of others a part may be a tenant's, and not for those who ask. */
+export function linkInTheWay(layout: Layout, path: string): DiskError {
+  const place = layout.folders().includes(path)
+    ? `where '${layout.nameOf(path)}' should be`
+    : "in the way of the key";
+  return new DiskError("permission_denied", `a symbolic link stands ${place}`);
 }

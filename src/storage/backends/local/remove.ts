@@ -30,20 +30,28 @@ function removeLocked(store: Store, { key, state }: Running<RemoveJob>): boolean
   const { layout } = store;
   const body = layout.body(key);
   const sidecar = layout.sidecar(key);
-  const isSidecarOurs = () => store.realFolders.isVisible(folderOf(sidecar));
   try {
-    // Where the metadata cannot be looked at nothing is removed. The sync of a removal may take long.
-    const wasSidecarOurs = isSidecarOurs();
+    // Where the metadata cannot be looked at nothing is removed.
+    const wasSidecarOurs = store.realFolders.isVisible(folderOf(sidecar));
     if (isObject(store, body)) state.checkWanted();
     const wasThere = isObject(store, body) && discard(body);
     if (wasThere) store.sync.folder(folderOf(body));
-    if (wasSidecarOurs && isSidecarOurs() && lstatIfThere(body) === undefined) discard(sidecar);
+    if (wasSidecarOurs) discardLeft(store, key);
     return wasThere;
   } finally {
     giveBack(store, layout.pending(key));
     prune(store, layout.base, folderOf(body));
     prune(store, layout.meta, folderOf(sidecar));
   }
+}
+
+/** The removal has happened, and to sync it may have taken long: a sidecar without a body may stay. */
+function discardLeft({ layout, realFolders }: Store, key: string): void {
+  const sidecar = layout.sidecar(key);
+  try {
+    if (realFolders.isVisible(folderOf(sidecar)) && lstatIfThere(layout.body(key)) === undefined)
+      discard(sidecar);
+  } catch {}
 }
 
 function tryLock(store: Store, { key, version }: RemoveJob): boolean {

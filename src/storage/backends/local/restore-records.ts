@@ -1,4 +1,5 @@
 import { errnoOf, isBusy } from "./disk-error.js";
+import { checkOwnFolders } from "./folders.js";
 import { journalsIn, type NotedRecord, recordsIn } from "./journal-reader.js";
 import { isHolderGone, Lock, releaseAsSidecar } from "./lock.js";
 import { belongsTogether, fingerprintOf, type ObjectRecord, parsePending, withHolder } from "./record.js";
@@ -77,6 +78,7 @@ export function isWhole(text: string | undefined, record: ObjectRecord): boolean
  * @throws DiskError `busy` while another writer holds the key.
  */
 export function restore(store: Store, noted: NotedRecord, isWanted: typeof isLost = isLost): void {
+  checkOwnFolders(store);
   const lock = new Lock(store, noted.key, isHolderGone);
   try {
     if (isWanted(store, noted)) {

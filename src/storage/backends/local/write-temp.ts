@@ -1,4 +1,6 @@
+import { checkOwnFolder } from "./folders.js";
 import type { Incoming } from "./incoming.js";
+import type { Store } from "./store.js";
 import { TempFile } from "./temp-file.js";
 
 /**
@@ -6,14 +8,15 @@ import { TempFile } from "./temp-file.js";
  * last ones are written.
  */
 export async function writeTemp(
-  path: string,
+  store: Store,
   incoming: Incoming,
   { first = [], onProgress }: { first?: readonly Uint8Array[]; onProgress?: (() => void) | undefined },
 ): Promise<TempFile> {
   let file: TempFile | undefined;
   let writing: Promise<void> | undefined;
   try {
-    file = await TempFile.create(path);
+    await checkOwnFolder(store, store.layout.temps);
+    file = await TempFile.create(store.newTemp());
     writing = file.write(first, onProgress);
     while (!incoming.isDone) {
       const [pieces] = await Promise.all([incoming.next(), writing]);
