@@ -86,6 +86,12 @@ describe("a link that comes while something is synced", () => {
     expect(readdirSync(store.layout.pendings)).toEqual([]);
   });
 
+  it("is not followed by a lock, when it was the folder of the body that was synced", () => {
+    becomesLinkInSync("folder", ".svc-infra/pending");
+    expect(() => put("new/a")).toThrow("symbolic link");
+    expect(readdirSync(outside)).toEqual([]);
+  });
+
   it("is not followed by the record of that body", () => {
     put("a");
     becomesLinkInSync("folder", ".svc-infra/pending");

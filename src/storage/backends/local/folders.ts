@@ -35,7 +35,7 @@ function makeOwnAnew({ layout, realFolders, sync }: Store, path: string): void {
   throw lstatIfThere(path) === undefined ? baseIsGone() : notAFolder(layout, path);
 }
 
-/** {@link checkOwnFolders} for a thread that must not wait for the disk, and uses one of them. */
+/** {@link checkOwnFolders} for a thread that uses one of them, and waits for the disk only when that is gone. */
 export async function checkOwnFolder(store: Store, path: string): Promise<void> {
   if (!(await store.realFolders.isRealLater(path))) checkOwnFolders(store);
 }

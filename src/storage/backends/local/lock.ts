@@ -31,10 +31,11 @@ export class Lock {
   readonly #startMs = performance.now();
   #isNamed = false;
 
-  /** @throws DiskError `busy` while another writer holds the key. */
+  /** @throws DiskError `busy` while another writer holds the key; `permission_denied` where a link leads to the locks. */
   constructor(store: Store, key: string, judge: Judge = isLeftOver) {
     this.#store = store;
     this.#path = store.layout.pending(key);
+    store.realFolders.refuseLinks(store.layout.pendings);
     this.fd = create(store, this.#path, judge);
   }
 

@@ -117,7 +117,7 @@ export class Uploads {
       if (!(await this.#store.realFolders.isRealLater(folder))) throw uploadEnded();
       await rename(file.path, `${folder}/${nameOf(part)}`);
     } catch (error) {
-      await unlink(file.path);
+      await unlink(file.path).catch(() => undefined);
       throw errnoOf(error) === "ENOENT" ? uploadEnded() : error;
     }
     const old = (await readdir(folder)).filter(

@@ -205,7 +205,6 @@ class Publishing {
   /** That of the body last, so that a refusal leaves none. That of the sidecar is made when it is needed. */
   #checkFolders(key: string): void {
     const { layout, realFolders } = this.#store;
-    realFolders.refuseLinks(layout.pendings);
     realFolders.refuseLinks(folderOf(layout.sidecar(key)));
     if (!realFolders.isReal(this.folder)) makeFolder(this.#store, this.folder, key);
   }

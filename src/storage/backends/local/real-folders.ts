@@ -80,26 +80,17 @@ export class RealFolders {
 
   /** {@link isReal} for those who only look: behind a link there is nothing. */
   isVisible(path: string): boolean {
-    return this.#isRealUnlessLink(path) === true;
-  }
-
-  /** Whether a link stands in the way of `path`, which need not be there. */
-  isBehindLink(path: string): boolean {
-    return this.#isRealUnlessLink(path) === undefined;
+    try {
+      return this.isReal(path);
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
   }
 
   /** The text of a small file; `undefined` when there is none, or a link on the way to it. */
   readSmall(path: string): string | undefined {
     return this.isVisible(folderOf(path)) ? readSmall(path) : undefined;
-  }
-
-  #isRealUnlessLink(path: string): boolean | undefined {
-    try {
-      return this.isReal(path);
-    } catch (error) {
-      if (error instanceof DiskError) return undefined;
-      throw error;
-    }
   }
 
   /** How `path` looks once all above it is known to be real: the upper ones first, so that no change of them goes unseen. */
