@@ -1,12 +1,12 @@
 /** What the contract is made of: all that a layer may lean on. */
-const contract = "^src/storage/(?:backend|key|error|capability|signed-url|abortable)\\.ts$";
+const contract = "^src/storage/(?:contract/(?:backend|key|error|signed-url|abortable)|capability)\\.ts$";
 /** What a backend may lean on beyond the contract. */
 const backendAids =
-  "^src/storage/(?:checksum|metadata|content-type|content-disposition|description|range|cancellation|connection-failure|retry-after|verified)\\.ts$";
+  "^src/storage/(?:contract/(?:checksum|metadata|range|cancellation|connection-failure|retry-after)|content/(?:content-type|content-disposition|description|verified))\\.ts$";
 /** The layers themselves; what else lies beside them is what they are made of. */
 const layers = "^src/storage/layers/(?:prefix|metrics|retry|timeout|chaos|signing)\\.ts$";
 /** The places that know HTTP or the command line. */
-const edges = ["^src/(?:health|cli)/", "^src/[a-z]+/fastify/"];
+const edges = ["^src/(?:http|health|cli)/", "^src/[a-z]+/(?:fastify/|plugin\\.ts$)", "^src/[a-z]+/routes/"];
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -38,6 +38,12 @@ export default {
       to: { path: "node_modules/", pathNot: "node_modules/zod/" },
     },
     {
+      name: "http-knows-the-kernel",
+      severity: "error",
+      from: { path: "^src/http/" },
+      to: { path: "^src/", pathNot: "^src/(?:http|kernel)/" },
+    },
+    {
       name: "features-by-their-index",
       comment: "A feature knows another by its public face; the command line puts everything together.",
       severity: "error",
@@ -49,12 +55,16 @@ export default {
       comment: "prefix is what forTenant is made of.",
       severity: "error",
       from: {
-        path: "^src/storage/[^/]+\\.ts$",
+        path: "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
         pathNot: "^src/storage/(?:index|from-env|easy-storage)\\.ts$",
       },
       to: {
         path: "^src/",
-        pathNot: ["^src/storage/[^/]+\\.ts$", "^src/kernel/", "^src/storage/layers/prefix\\.ts$"],
+        pathNot: [
+          "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
+          "^src/kernel/",
+          "^src/storage/layers/prefix\\.ts$",
+        ],
       },
     },
     {
@@ -90,9 +100,8 @@ export default {
     },
     {
       name: "http-at-the-edges",
-      comment: "problem.ts needs the names of the status codes.",
       severity: "error",
-      from: { path: "^src/", pathNot: [...edges, "^src/kernel/problem\\.ts$"] },
+      from: { path: "^src/", pathNot: edges },
       to: { path: ["node_modules/(?:fastify|fastify-plugin|@fastify)/", "^(node:)?https?$"] },
     },
     {

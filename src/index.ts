@@ -1,3 +1,4 @@
+export { type LoggedRequest, loggedRequest, withoutSignature } from "./http/index.js";
 export { easyStorage } from "./storage/easy-storage.js";
 export {
   type AddStorageOptions,
@@ -5,14 +6,11 @@ export {
   addStorage,
   bearerToken,
   getStorage,
-  type LoggedRequest,
-  loggedRequest,
   type Permission,
   type StoragePluginOptions,
   type StorageRoute,
   type StorageSource,
   storagePlugin,
-  withoutSignature,
 } from "./storage/fastify/index.js";
 export { type Detection, detectBackend } from "./storage/from-env.js";
 export type { EasyStorageOptions } from "./storage/settings.js";

@@ -62,12 +62,13 @@ class SourceTree {
 describe("an import that breaks the architecture is found", () => {
   const cases = [
     ["kernel-knows-nobody", "src/kernel/a.ts", "src/storage/index.ts"],
+    ["http-knows-the-kernel", "src/http/a.ts", "src/health/index.ts"],
     ["kernel-needs-only-zod", "src/kernel/b.ts", "commander"],
     ["features-by-their-index", "src/health/a.ts", "src/kernel/secret.ts"],
-    ["features-by-their-index", "src/sql/a.ts", "src/storage/content.ts"],
+    ["features-by-their-index", "src/sql/a.ts", "src/storage/content/content.ts"],
     ["storage-core-knows-the-kernel", "src/storage/a.ts", "src/storage/layers/retry.ts"],
     ["storage-core-knows-the-kernel", "src/storage/b.ts", "src/health/index.ts"],
-    ["layers-know-the-contract", "src/storage/layers/a.ts", "src/storage/content.ts"],
+    ["layers-know-the-contract", "src/storage/layers/a.ts", "src/storage/content/content.ts"],
     ["layers-know-no-sibling", "src/storage/layers/retry.ts", "src/storage/layers/timeout.ts"],
     ["backends-know-the-contract", "src/storage/backends/s3/a.ts", "src/storage/backends/local/layout.ts"],
     ["backends-know-the-contract", "src/storage/backends/s3/b.ts", "src/storage/layers/retry.ts"],
@@ -100,7 +101,7 @@ describe("an import that breaks the architecture is found", () => {
 it("an import that keeps the architecture is not", () => {
   const tree = new SourceTree();
   tree.plant("src/storage/fastify/plugin.ts", "fastify");
-  tree.plant("src/storage/backends/s3/a.ts", "src/storage/key.ts");
+  tree.plant("src/storage/backends/s3/a.ts", "src/storage/contract/key.ts");
   tree.plant("src/storage/layers/stack.ts", "src/storage/layers/retry.ts");
   tree.plant("src/storage/layers/retry.ts", "src/storage/layers/backoff.ts");
   tree.plant("src/storage/settings.ts", "src/kernel/index.ts");

@@ -11,7 +11,6 @@ export {
   type HealthReport,
 } from "./health.js";
 export { type Logger, type LogMethod, silentLogger } from "./logger.js";
-export { type Problem, problemContentType, problemOf } from "./problem.js";
 export { Secret } from "./secret.js";
 export { loadSettings, parseSettings } from "./settings.js";
 export {

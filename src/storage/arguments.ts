@@ -1,10 +1,10 @@
-import type { ByteRange, ListOptions, SignOptions } from "./backend.js";
-import { isContentType } from "./content-type.js";
-import { InvalidArgumentError } from "./error.js";
-import { type Key, parseKey, parsePrefix } from "./key.js";
-import { parseFilename } from "./metadata.js";
+import { isContentType } from "./content/content-type.js";
+import type { ByteRange, ListOptions, SignOptions } from "./contract/backend.js";
+import { InvalidArgumentError } from "./contract/error.js";
+import { type Key, parseKey, parsePrefix } from "./contract/key.js";
+import { parseFilename } from "./contract/metadata.js";
+import { parseTransform } from "./contract/transform.js";
 import type { ListPageOptions, UploadUrlOptions, UrlOptions } from "./options.js";
-import { parseTransform } from "./transform.js";
 
 /** Seconds a signed URL lives unless said otherwise. */
 export const defaultUrlSeconds = 3600;

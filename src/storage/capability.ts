@@ -1,6 +1,6 @@
 import { checkEtag } from "./arguments.js";
-import type { Capabilities, StorageBackend, WriteConditions } from "./backend.js";
-import { InvalidArgumentError, UnsupportedOperationError } from "./error.js";
+import type { Capabilities, StorageBackend, WriteConditions } from "./contract/backend.js";
+import { InvalidArgumentError, UnsupportedOperationError } from "./contract/error.js";
 
 type Able = Pick<StorageBackend, "name" | "capabilities">;
 

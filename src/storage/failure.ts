@@ -1,5 +1,5 @@
 import { checkOptions } from "./arguments.js";
-import type { Failure, StorageBackend } from "./backend.js";
+import type { Failure, StorageBackend } from "./contract/backend.js";
 import {
   AbortedError,
   StorageError,
@@ -7,7 +7,7 @@ import {
   type StorageErrorDetails,
   type StorageOperation,
   storageError,
-} from "./error.js";
+} from "./contract/error.js";
 import type { SignalOption } from "./options.js";
 
 /** What was being done when something failed. */

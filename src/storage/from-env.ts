@@ -11,8 +11,8 @@ import {
   type SettingsSchema,
   withDefaults,
 } from "../kernel/index.js";
-import type { StorageBackend } from "./backend.js";
 import { backendVariables } from "./backend-variables.js";
+import type { StorageBackend } from "./contract/backend.js";
 import {
   type BackendSettings,
   type BackendType,

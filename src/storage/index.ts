@@ -1,4 +1,6 @@
-export { abortable } from "./abortable.js";
+export type { Content } from "./content/content.js";
+export type { FileBody } from "./content/file-body.js";
+export { abortable } from "./contract/abortable.js";
 export type {
   Body,
   ByteRange,
@@ -22,12 +24,21 @@ export type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "./backend.js";
-export { type Checksum, checksumOf, isChecksum } from "./checksum.js";
-export type { Content } from "./content.js";
-export * from "./error.js";
-export type { FileBody } from "./file-body.js";
-export { isKey, type Key, maxKeyLength, type Prefix, parseKey, parsePrefix, safeKey } from "./key.js";
+} from "./contract/backend.js";
+export { type Checksum, checksumOf, isChecksum } from "./contract/checksum.js";
+export * from "./contract/error.js";
+export {
+  isKey,
+  type Key,
+  maxKeyLength,
+  type Prefix,
+  parseKey,
+  parsePrefix,
+  safeKey,
+} from "./contract/key.js";
+export type { Metadata } from "./contract/metadata.js";
+export { UrlSigner, type UrlSignerOptions, type VerifiedUrl } from "./contract/signed-url.js";
+export type { Transform, TransformFit, TransformFormat } from "./contract/transform.js";
 export { AroundBackend, type BackendCall, type Next, type Verb } from "./layers/around.js";
 export type { RetryOptions } from "./layers/backoff.js";
 export { chaos } from "./layers/chaos.js";
@@ -39,9 +50,6 @@ export { RetryBudget } from "./layers/retry-budget.js";
 export { signing } from "./layers/signing.js";
 export { type StackOptions, stack } from "./layers/stack.js";
 export { timeout } from "./layers/timeout.js";
-export type { Metadata } from "./metadata.js";
 export type { MultipartUpload } from "./multipart-upload.js";
 export type * from "./options.js";
-export { UrlSigner, type UrlSignerOptions, type VerifiedUrl } from "./signed-url.js";
 export { Storage } from "./storage.js";
-export type { Transform, TransformFit, TransformFormat } from "./transform.js";

@@ -1,6 +1,6 @@
 import { toListOptions } from "./arguments.js";
-import type { ListedObject, StorageBackend } from "./backend.js";
-import type { Key } from "./key.js";
+import type { ListedObject, StorageBackend } from "./contract/backend.js";
+import type { Key } from "./contract/key.js";
 import type { FilePage, ListedFile, ListPageOptions } from "./options.js";
 
 /** One page of keys. */

@@ -1,12 +1,12 @@
 import { checkOptions } from "./arguments.js";
-import type { Capabilities, StorageBackend, UploadedPart } from "./backend.js";
-import { type ContentBody, tooLarge } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
-import type { Checksum } from "./checksum.js";
-import { type Content, letGo, toBody } from "./content.js";
-import { InvalidArgumentError } from "./error.js";
+import { type ContentBody, tooLarge } from "./content/body.js";
+import { type Content, letGo, toBody } from "./content/content.js";
+import type { Capabilities, StorageBackend, UploadedPart } from "./contract/backend.js";
+import type { Checksum } from "./contract/checksum.js";
+import { InvalidArgumentError } from "./contract/error.js";
+import type { Key } from "./contract/key.js";
 import { attempt, type MadeCall } from "./failure.js";
-import type { Key } from "./key.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
 
 /** Most parts of one upload. */

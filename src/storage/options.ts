@@ -1,8 +1,8 @@
-import type { ByteRange, Capabilities, ObjectStat } from "./backend.js";
-import type { Checksum } from "./checksum.js";
-import type { StorageError } from "./error.js";
-import type { FileBody } from "./file-body.js";
-import type { Transform } from "./transform.js";
+import type { FileBody } from "./content/file-body.js";
+import type { ByteRange, Capabilities, ObjectStat } from "./contract/backend.js";
+import type { Checksum } from "./contract/checksum.js";
+import type { StorageError } from "./contract/error.js";
+import type { Transform } from "./contract/transform.js";
 
 /** An option that compiles only where the capability may be there. */
 export type IfCapable<Flag extends boolean, Value> = [Flag] extends [false] ? undefined : Value;

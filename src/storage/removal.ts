@@ -1,5 +1,5 @@
-import type { CallOptions, RemoveFailure, StorageBackend } from "./backend.js";
-import type { Key } from "./key.js";
+import type { CallOptions, RemoveFailure, StorageBackend } from "./contract/backend.js";
+import type { Key } from "./contract/key.js";
 
 /** Most keys that a backend is asked to remove at once. */
 const maxRemovals = 1000;

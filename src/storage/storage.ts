@@ -8,15 +8,16 @@ import {
   plainSignOptions,
   toSignOptions,
 } from "./arguments.js";
-import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./backend.js";
-import type { ContentBody, ContentRules } from "./body.js";
 import { requireCapability, toConditions } from "./capability.js";
-import { type Content, letGo, toBody } from "./content.js";
-import { checkDescription, sniffedType } from "./description.js";
-import { InvalidArgumentError, StorageConfigurationError, type StorageOperation } from "./error.js";
+import type { ContentBody, ContentRules } from "./content/body.js";
+import { type Content, letGo, toBody } from "./content/content.js";
+import { checkDescription, sniffedType } from "./content/description.js";
+import { FileBody, readAll } from "./content/file-body.js";
+import { verify } from "./content/verified.js";
+import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./contract/backend.js";
+import { InvalidArgumentError, StorageConfigurationError, type StorageOperation } from "./contract/error.js";
+import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { attempt, type MadeCall, toStorageError } from "./failure.js";
-import { FileBody, readAll } from "./file-body.js";
-import { type Key, parseKey, parsePrefix } from "./key.js";
 import { prefix } from "./layers/prefix.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { MultipartUpload } from "./multipart-upload.js";
@@ -40,7 +41,6 @@ import type {
   UrlOptions,
 } from "./options.js";
 import { removeInBatches } from "./removal.js";
-import { verify } from "./verified.js";
 import { WrittenFile } from "./written-file.js";
 
 /**

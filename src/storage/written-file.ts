@@ -1,6 +1,6 @@
-import type { MakeUrl, ObjectStat } from "./backend.js";
-import type { Checksum } from "./checksum.js";
-import type { Metadata } from "./metadata.js";
+import type { MakeUrl, ObjectStat } from "./contract/backend.js";
+import type { Checksum } from "./contract/checksum.js";
+import type { Metadata } from "./contract/metadata.js";
 import type { StoredFile } from "./options.js";
 
 /** What is told of an object that was written. Its URL is a property like the others, computed when it is looked at. */

@@ -1,13 +1,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
-import {
-  ConfigurationError,
-  loadSettings,
-  problemOf,
-  secretList,
-  secretText,
-  variable,
-} from "svc-infra/kernel";
+import { problemOf } from "svc-infra/http";
+import { ConfigurationError, loadSettings, secretList, secretText, variable } from "svc-infra/kernel";
 import { expect, it } from "vitest";
 
 const schema = {

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { checksumOf, StorageError } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
-import { BufferedBody, StreamBody } from "#dist/storage/body.js";
+import { BufferedBody, StreamBody } from "#dist/storage/content/body.js";
 
 const noRules = { maxBytes: Number.POSITIVE_INFINITY, size: undefined, checksum: undefined };
 const text = (bytes: Iterable<Uint8Array>) => Buffer.concat([...bytes]).toString();

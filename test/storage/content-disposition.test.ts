@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { contentDisposition } from "#dist/storage/content-disposition.js";
+import { contentDisposition } from "#dist/storage/content/content-disposition.js";
 
 test.each([
   ["plain.txt", 'filename="plain.txt"'],

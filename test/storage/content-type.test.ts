@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isContentType, sniffContentType, unknownContentType } from "#dist/storage/content-type.js";
+import { isContentType, sniffContentType, unknownContentType } from "#dist/storage/content/content-type.js";
 
 const latin1 = (text: string) => Buffer.from(text, "latin1");
 

@@ -15,7 +15,7 @@ import {
 } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { FileBody, unreadBodyMs } from "#dist/storage/file-body.js";
+import { FileBody, unreadBodyMs } from "#dist/storage/content/file-body.js";
 
 /** Gives other bytes than it should: what `change` makes of those that were asked for. */
 class Changing extends AroundBackend<Capabilities> {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { parseMetadata, storedFilename, storedMetadata } from "#dist/storage/metadata.js";
+import { parseMetadata, storedFilename, storedMetadata } from "#dist/storage/contract/metadata.js";
 
 it("of stored pairs those are shown that could be put, with their names in lower case", () => {
   const pairs: [string, string][] = [

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseRetryAfter } from "#dist/storage/retry-after.js";
+import { parseRetryAfter } from "#dist/storage/contract/retry-after.js";
 
 const now = Date.parse("2026-01-01T00:00:00Z");
 

@@ -1,5 +1,5 @@
-import type { StorageBackend } from "../backend.js";
 import type { Need } from "../capability.js";
+import type { StorageBackend } from "../contract/backend.js";
 import type { Storage } from "../storage.js";
 
 /** What a case may use. Everything it stores lies below `folder`, so that cases can run side by side in one bucket. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { StorageError, type StorageErrorCode } from "../error.js";
+import { StorageError, type StorageErrorCode } from "../contract/error.js";
 
 /** The error of a call that must fail with one of these codes, as the one error class. */
 export async function failure(

@@ -1,4 +1,4 @@
-import type { Capabilities } from "../backend.js";
+import type { Capabilities } from "../contract/backend.js";
 import { AroundBackend, type BackendCall, type Next, type Verb } from "../layers/around.js";
 
 /** Notes what reaches the backend. */

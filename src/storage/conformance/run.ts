@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { StorageBackend } from "../backend.js";
-import { parsePrefix } from "../key.js";
+import type { StorageBackend } from "../contract/backend.js";
+import { parsePrefix } from "../contract/key.js";
 import { Storage } from "../storage.js";
 import type { CaseContext, ConformanceCase } from "./case.js";
 import { type CaseGroup, conformanceCases } from "./law.js";

@@ -1,4 +1,4 @@
-import type { Content } from "../content.js";
+import type { Content } from "../content/content.js";
 
 /** Content that is the same for the same length and seed and that no mix-up leaves unchanged. */
 export function sampleBytes(length: number, seed = 1): Buffer {

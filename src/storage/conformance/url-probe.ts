@@ -1,6 +1,6 @@
-import type { StorageBackend } from "../backend.js";
-import { isKey } from "../key.js";
-import type { UrlSigner, VerifiedUrl } from "../signed-url.js";
+import type { StorageBackend } from "../contract/backend.js";
+import { isKey } from "../contract/key.js";
+import type { UrlSigner, VerifiedUrl } from "../contract/signed-url.js";
 
 const content = "content";
 

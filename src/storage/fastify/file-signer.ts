@@ -6,10 +6,10 @@ import {
   loadSettings,
   readEnvironment,
 } from "../../kernel/index.js";
+import { minSecretBytes, UrlSigner } from "../contract/signed-url.js";
 import { configurationOf } from "../easy-storage.js";
 import { signing } from "../layers/signing.js";
 import { type StorageSettings, storageVariables } from "../settings.js";
-import { minSecretBytes, UrlSigner } from "../signed-url.js";
 import type { Storage } from "../storage.js";
 
 /**

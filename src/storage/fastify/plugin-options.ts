@@ -1,8 +1,8 @@
 import { loadSettings, readEnvironment } from "../../kernel/index.js";
-import { StorageConfigurationError } from "../error.js";
+import { StorageConfigurationError } from "../contract/error.js";
+import type { UrlSigner } from "../contract/signed-url.js";
 import { storageVariables } from "../settings.js";
-import type { UrlSigner } from "../signed-url.js";
-import type { Authorize } from "./authorize.js";
+import type { Authorize } from "./routes/authorize.js";
 
 /** What `addStorage` does besides decorating the app. */
 export interface AddStorageOptions {

@@ -1,17 +1,15 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { healthPlugin } from "../../health/index.js";
-import { StorageConfigurationError } from "../error.js";
+import { Closing, deferContinue, loggedRequest } from "../../http/index.js";
+import { StorageConfigurationError } from "../contract/error.js";
 import { Storage } from "../storage.js";
-import { Closing } from "./closing.js";
-import type { StorageEdge } from "./edge.js";
-import { deferContinue } from "./expect-continue.js";
 import { withFileUrls } from "./file-signer.js";
 import { addHealth } from "./health-route.js";
-import { managementRoutes } from "./management-routes.js";
 import { type AddStorageOptions, type EdgeOptions, readOptions } from "./plugin-options.js";
-import { loggedRequest } from "./request-log.js";
-import { signedRoutes } from "./signed-routes.js";
+import { managementRoutes } from "./routes/management-routes.js";
+import type { RouteContext } from "./routes/route-context.js";
+import { signedRoutes } from "./routes/signed-routes.js";
 import { type ChosenStorage, chooseStorage, isBackend, type StorageSource } from "./source.js";
 import { testConnection } from "./test-connection.js";
 
@@ -106,7 +104,7 @@ function isSource(given: StorageSource | AddStorageOptions): given is StorageSou
 async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeOptions): Promise<void> {
   const { storage, origin } = chosen;
   const closing = new Closing(options.closeGraceMs);
-  const edge: StorageEdge = { storage, origin, closing, ...options };
+  const edge: RouteContext = { storage, origin, closing, ...options };
   app.decorate(options.decorator, storage);
   app.addHook("preClose", async () => closing.begin(app.server));
   app.addHook("onClose", async () => {

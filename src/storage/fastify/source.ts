@@ -1,7 +1,7 @@
-import type { StorageBackend } from "../backend.js";
+import type { StorageBackend } from "../contract/backend.js";
 import { configurationOf, easyStorage } from "../easy-storage.js";
 import { Storage } from "../storage.js";
-import type { Origin } from "./edge.js";
+import type { Origin } from "./routes/route-context.js";
 
 /** Where `addStorage` can take its storage from; nothing means the environment. */
 export type StorageSource = Storage | StorageBackend | Promise<Storage> | undefined;

@@ -1,5 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
-import { StorageError, storageError, TimeoutError } from "../error.js";
+import { StorageError, storageError, TimeoutError } from "../contract/error.js";
 import type { Storage } from "../storage.js";
 
 /**

@@ -17,10 +17,10 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../backend.js";
-import { StorageError } from "../error.js";
-import type { Key } from "../key.js";
-import type { UrlSigner } from "../signed-url.js";
+} from "../contract/backend.js";
+import { StorageError } from "../contract/error.js";
+import type { Key } from "../contract/key.js";
+import type { UrlSigner } from "../contract/signed-url.js";
 
 /** What a backend can be asked for; a closed set, fit for a metrics label. */
 export type Verb = Exclude<keyof StorageBackend, "name" | "type" | "capabilities" | "classify" | "close">;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Failure } from "../backend.js";
+import type { Failure } from "../contract/backend.js";
 import { RetryBudget } from "./retry-budget.js";
 
 export interface RetryOptions {

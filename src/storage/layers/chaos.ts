@@ -11,9 +11,9 @@ import type {
   StorageBackend,
   UploadedPart,
   WriteOptions,
-} from "../backend.js";
-import type { StorageErrorCode } from "../error.js";
-import type { Key } from "../key.js";
+} from "../contract/backend.js";
+import type { StorageErrorCode } from "../contract/error.js";
+import type { Key } from "../contract/key.js";
 import { AroundBackend, type BackendCall, type Next, type Verb } from "./around.js";
 import { type ChaosOptions, type FaultKind, FaultPlan } from "./fault-plan.js";
 import { WatchedOpened } from "./watched-opened.js";

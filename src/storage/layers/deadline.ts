@@ -1,4 +1,4 @@
-import { TimeoutError } from "../error.js";
+import { TimeoutError } from "../contract/error.js";
 
 /**
  * A signal that fires when there is no progress for so long, or when the outer one fires. Between {@link pause}

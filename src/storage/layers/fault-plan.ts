@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { StorageErrorCode } from "../error.js";
+import type { StorageErrorCode } from "../contract/error.js";
 import type { Verb } from "./around.js";
 
 /** `before`: the backend is not asked. `after`: it did it and the answer is lost. `body`: content breaks half-way. */

@@ -11,9 +11,9 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../backend.js";
-import type { StorageErrorCode } from "../error.js";
-import type { Key } from "../key.js";
+} from "../contract/backend.js";
+import type { StorageErrorCode } from "../contract/error.js";
+import type { Key } from "../contract/key.js";
 import { AroundBackend, type BackendCall, type Next, type Verb } from "./around.js";
 import { WatchedOpened } from "./watched-opened.js";
 

@@ -1,6 +1,6 @@
-import type { Capabilities, Layer, ListOptions, ListPage, StorageBackend } from "../backend.js";
-import { InvalidKeyError } from "../error.js";
-import { type Key, maxKeyLength, type Prefix, parseKey, parsePrefix } from "../key.js";
+import type { Capabilities, Layer, ListOptions, ListPage, StorageBackend } from "../contract/backend.js";
+import { InvalidKeyError } from "../contract/error.js";
+import { type Key, maxKeyLength, type Prefix, parseKey, parsePrefix } from "../contract/key.js";
 
 /**
  * Shows only what lies below `start`, under keys without it: a tenant's view.

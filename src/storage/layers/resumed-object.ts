@@ -1,5 +1,5 @@
-import type { Bytes, ObjectStat, OpenedObject, ReadOptions } from "../backend.js";
-import { BackendUnavailableError } from "../error.js";
+import type { Bytes, ObjectStat, OpenedObject, ReadOptions } from "../contract/backend.js";
+import { BackendUnavailableError } from "../contract/error.js";
 
 /** Where to go on, and in which version. */
 export type Remainder = Pick<ReadOptions, "range" | "ifMatch">;

@@ -10,8 +10,8 @@ import type {
   StorageBackend,
   UploadedPart,
   WriteOptions,
-} from "../backend.js";
-import type { Key } from "../key.js";
+} from "../contract/backend.js";
+import type { Key } from "../contract/key.js";
 import { AroundBackend, type BackendCall, type Next } from "./around.js";
 import { Backoff, isPassing, type RetryOptions } from "./backoff.js";
 import { ResumedObject } from "./resumed-object.js";

@@ -1,5 +1,5 @@
-import { unlessAborted } from "../abortable.js";
-import { TimeoutError } from "../error.js";
+import { unlessAborted } from "../contract/abortable.js";
+import { TimeoutError } from "../contract/error.js";
 
 /**
  * Does a change. When the signal fires it has `graceMs` to tell how it ended: if it was done nevertheless, that is

@@ -1,6 +1,6 @@
-import type { Capabilities, Layer, MakeUrl, SignOptions, StorageBackend } from "../backend.js";
-import type { Key } from "../key.js";
-import type { UrlSigner } from "../signed-url.js";
+import type { Capabilities, Layer, MakeUrl, SignOptions, StorageBackend } from "../contract/backend.js";
+import type { Key } from "../contract/key.js";
+import type { UrlSigner } from "../contract/signed-url.js";
 import { AroundBackend, type BackendCall, type Next } from "./around.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Layer } from "../backend.js";
+import type { Layer } from "../contract/backend.js";
 import type { RetryOptions } from "./backoff.js";
 import { type MetricsSink, metrics } from "./metrics.js";
 import { prefix } from "./prefix.js";

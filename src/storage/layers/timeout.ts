@@ -1,4 +1,4 @@
-import { abortable, unlessAborted } from "../abortable.js";
+import { abortable, unlessAborted } from "../contract/abortable.js";
 import type {
   Body,
   Bytes,
@@ -13,9 +13,9 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../backend.js";
-import { StorageConfigurationError } from "../error.js";
-import type { Key } from "../key.js";
+} from "../contract/backend.js";
+import { StorageConfigurationError } from "../contract/error.js";
+import type { Key } from "../contract/key.js";
 import { AroundBackend, type BackendCall, type Next } from "./around.js";
 import { Deadline } from "./deadline.js";
 import { settled } from "./settled.js";

@@ -1,4 +1,4 @@
-import type { Bytes, ObjectStat, OpenedObject } from "../backend.js";
+import type { Bytes, ObjectStat, OpenedObject } from "../contract/backend.js";
 
 /** An opened object whose body is another one: what a layer makes of it. */
 export class WatchedOpened implements OpenedObject {

@@ -1,6 +1,6 @@
-import type { Bytes } from "../backend.js";
-import { algorithmOf } from "../checksum.js";
-import { ChecksumMismatchError, StorageError } from "../error.js";
+import type { Bytes } from "../contract/backend.js";
+import { algorithmOf } from "../contract/checksum.js";
+import { ChecksumMismatchError, StorageError } from "../contract/error.js";
 import type { Backoff } from "../layers/backoff.js";
 import type { FileDetails, OpenedFile, StoredFile } from "../options.js";
 import type { Ends, SameFile } from "./same-file.js";

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { StorageConfigurationError } from "../error.js";
+import { StorageConfigurationError } from "../contract/error.js";
 import {
   formatEntry,
   isStill,

@@ -1,5 +1,5 @@
-import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../checksum.js";
-import { StorageError } from "../error.js";
+import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../contract/checksum.js";
+import { StorageError } from "../contract/error.js";
 import type { FileDetails } from "../options.js";
 import type { Storage } from "../storage.js";
 

@@ -1,4 +1,4 @@
-import type { StorageError } from "../error.js";
+import type { StorageError } from "../contract/error.js";
 
 /** Objects, and their bytes. */
 export interface Amount {

@@ -1,5 +1,5 @@
-import { sharedSignal } from "../abortable.js";
-import { ChecksumMismatchError, StorageError, UnknownStorageError } from "../error.js";
+import { sharedSignal } from "../contract/abortable.js";
+import { ChecksumMismatchError, StorageError, UnknownStorageError } from "../contract/error.js";
 import { Backoff } from "../layers/backoff.js";
 import { copyFile } from "./copy-file.js";
 import type { Journal } from "./journal.js";

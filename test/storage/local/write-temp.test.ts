@@ -4,7 +4,7 @@ import { thisHolder } from "#dist/storage/backends/local/holder.js";
 import { Incoming } from "#dist/storage/backends/local/incoming.js";
 import { Store } from "#dist/storage/backends/local/store.js";
 import { writeTemp } from "#dist/storage/backends/local/write-temp.js";
-import { StreamBody } from "#dist/storage/body.js";
+import { StreamBody } from "#dist/storage/content/body.js";
 import { freshFolder, outcomeOf } from "./fresh-store.js";
 
 const rules = { maxBytes: Number.POSITIVE_INFINITY, size: undefined, checksum: undefined };

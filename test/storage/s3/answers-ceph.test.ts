@@ -1,8 +1,8 @@
 import { parseKey, Storage } from "svc-infra/storage";
 import { S3Backend } from "svc-infra/storage/s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BufferedBody } from "#dist/storage/body.js";
 import { sampleBytes } from "#dist/storage/conformance/samples.js";
+import { BufferedBody } from "#dist/storage/content/body.js";
 import { startCeph } from "../../rigs/ceph.js";
 import { type FaultProxy, startFaultProxy } from "../../rigs/fault-proxy.js";
 import { s3Options } from "../../rigs/s3-options.js";

@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 import type { AzureBackendOptions } from "./options.js";
 import type { AzureTokenCredential } from "./token-credential.js";
 

@@ -1,5 +1,5 @@
-import type { StorageErrorCode } from "../../error.js";
-import { parseRetryAfter } from "../../retry-after.js";
+import type { StorageErrorCode } from "../../contract/error.js";
+import { parseRetryAfter } from "../../contract/retry-after.js";
 import { AzureError } from "./azure-error.js";
 
 type Row = readonly [code: StorageErrorCode, explanation?: string];

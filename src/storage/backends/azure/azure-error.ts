@@ -1,5 +1,5 @@
-import type { Failure } from "../../backend.js";
-import type { StorageErrorCode } from "../../error.js";
+import type { Failure } from "../../contract/backend.js";
+import type { StorageErrorCode } from "../../contract/error.js";
 
 /** What is known of a failure beside its kind. */
 export interface AzureErrorDetails {

@@ -18,10 +18,10 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../../backend.js";
-import { StorageConfigurationError } from "../../error.js";
-import type { Key } from "../../key.js";
-import type { UrlSigner } from "../../signed-url.js";
+} from "../../contract/backend.js";
+import { StorageConfigurationError } from "../../contract/error.js";
+import type { Key } from "../../contract/key.js";
+import type { UrlSigner } from "../../contract/signed-url.js";
 import { accountOf } from "./account.js";
 import { BlockPool } from "./block-pool.js";
 import { classifyAzureError } from "./classify.js";

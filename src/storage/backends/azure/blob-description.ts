@@ -1,8 +1,8 @@
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
-import type { ObjectDescription } from "../../backend.js";
-import { type Checksum, isChecksum } from "../../checksum.js";
-import { contentDisposition } from "../../content-disposition.js";
-import { type Metadata, storedFilename, storedMetadata } from "../../metadata.js";
+import { contentDisposition } from "../../content/content-disposition.js";
+import type { ObjectDescription } from "../../contract/backend.js";
+import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import { type Metadata, storedFilename, storedMetadata } from "../../contract/metadata.js";
 import { refusal } from "./azure-error.js";
 import { decodeName, encodeName, ownStart } from "./metadata-name.js";
 import { decodeValue, encodeValue } from "./metadata-value.js";

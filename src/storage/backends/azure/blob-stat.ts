@@ -1,6 +1,6 @@
-import type { ObjectDescription, ObjectStat } from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import { AzureError } from "./azure-error.js";
 import { keptMetadata } from "./blob-description.js";
 

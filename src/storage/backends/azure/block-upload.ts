@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { abortable, unlessAborted } from "../../abortable.js";
-import type { Bytes, CallOptions } from "../../backend.js";
-import { Cancellation } from "../../cancellation.js";
+import { abortable, unlessAborted } from "../../contract/abortable.js";
+import type { Bytes, CallOptions } from "../../contract/backend.js";
+import { Cancellation } from "../../contract/cancellation.js";
 import { type Block, outgoing } from "./block.js";
 import type { BlockPool } from "./block-pool.js";
 import { SentBody } from "./sent-body.js";

@@ -1,4 +1,4 @@
-import type { WriteConditions } from "../../backend.js";
+import type { WriteConditions } from "../../contract/backend.js";
 import { refusal } from "./azure-error.js";
 
 /** Conditions as the SDK takes them; decided by the service with the publication. */

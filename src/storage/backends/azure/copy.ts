@@ -1,7 +1,7 @@
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
-import type { CopyOptions, ObjectStat } from "../../backend.js";
-import { Cancellation } from "../../cancellation.js";
-import type { Key } from "../../key.js";
+import type { CopyOptions, ObjectStat } from "../../contract/backend.js";
+import { Cancellation } from "../../contract/cancellation.js";
+import type { Key } from "../../contract/key.js";
 import { AzureError, isFailure } from "./azure-error.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
-import type { ListOptions } from "../../backend.js";
+import type { ListOptions } from "../../contract/backend.js";
 import { refusal } from "./azure-error.js";
 
 const ivBytes = 12;

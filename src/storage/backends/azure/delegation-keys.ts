@@ -1,5 +1,5 @@
 import type { UserDelegationKey } from "@azure/storage-blob";
-import { unlessAborted } from "../../abortable.js";
+import { unlessAborted } from "../../contract/abortable.js";
 import { refusal } from "./azure-error.js";
 import type { AzureService } from "./service.js";
 

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { Cancellation } from "../../cancellation.js";
+import type { Cancellation } from "../../contract/cancellation.js";
 import { AzureError } from "./azure-error.js";
 
 /**

@@ -1,6 +1,6 @@
 import type { ContainerListBlobsOptions } from "@azure/storage-blob";
-import type { ListedObject, ListOptions, ListPage } from "../../backend.js";
-import { isKey } from "../../key.js";
+import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
+import { isKey } from "../../contract/key.js";
 import type { CursorSeal } from "./cursor.js";
 import type { AzureService, OpenContainer } from "./service.js";
 

@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 
 /** What a package exports; loaded with the first call, so that a process without such a backend never does. */
 export function loadSdk(): Promise<typeof import("@azure/storage-blob")> {

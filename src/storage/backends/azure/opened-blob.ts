@@ -1,4 +1,4 @@
-import type { Bytes, ObjectStat, OpenedObject } from "../../backend.js";
+import type { Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
 import { endedEarly, type Incoming } from "./incoming.js";
 
 export interface OpenedBlobOptions {

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { UploadedPart } from "../../backend.js";
+import type { UploadedPart } from "../../contract/backend.js";
 
 /** What is known of a part: its blocks, its bytes, its crc32 as a number. */
 export interface PartFacts {

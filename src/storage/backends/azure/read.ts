@@ -1,8 +1,14 @@
 import { Readable } from "node:stream";
-import type { ByteRange, CallOptions, ObjectStat, OpenedObject, ReadOptions } from "../../backend.js";
-import { Cancellation } from "../../cancellation.js";
-import type { Key } from "../../key.js";
-import { clampRange, type Span } from "../../range.js";
+import type {
+  ByteRange,
+  CallOptions,
+  ObjectStat,
+  OpenedObject,
+  ReadOptions,
+} from "../../contract/backend.js";
+import { Cancellation } from "../../contract/cancellation.js";
+import type { Key } from "../../contract/key.js";
+import { clampRange, type Span } from "../../contract/range.js";
 import { AzureError, isFailure, refusal } from "./azure-error.js";
 import { statOfAnswer } from "./blob-stat.js";
 import { quotedEtag } from "./conditions.js";

@@ -1,5 +1,5 @@
-import type { CallOptions, RemoveFailure } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, RemoveFailure } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import { answerError } from "./answer-error.js";
 import { AzureError, isFailure } from "./azure-error.js";
 import { type AzureService, blobOf } from "./service.js";

@@ -5,7 +5,7 @@ import type {
   StoragePipelineOptions,
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
-import { Cancellation } from "../../cancellation.js";
+import { Cancellation } from "../../contract/cancellation.js";
 import type { Account } from "./account.js";
 import { refusal } from "./azure-error.js";
 import { loadIdentity, loadSdk } from "./load-sdk.js";

@@ -1,7 +1,7 @@
 import type { BlobSASSignatureValues } from "@azure/storage-blob";
-import type { MakeUrl, SignOptions } from "../../backend.js";
-import { contentDisposition } from "../../content-disposition.js";
-import type { Key } from "../../key.js";
+import { contentDisposition } from "../../content/content-disposition.js";
+import type { MakeUrl, SignOptions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { DelegationKeys } from "./delegation-keys.js";
 import { type AzureService, blobOf } from "./service.js";
 

@@ -1,5 +1,5 @@
-import type { CallOptions, ObjectStat } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, ObjectStat } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import { statOfAnswer } from "./blob-stat.js";
 import { type AzureService, blobOf } from "./service.js";
 

@@ -1,5 +1,5 @@
 import type { RestError } from "@azure/storage-blob";
-import { connectionFailure } from "../../connection-failure.js";
+import { connectionFailure } from "../../contract/connection-failure.js";
 import { answerError } from "./answer-error.js";
 import { AzureError } from "./azure-error.js";
 

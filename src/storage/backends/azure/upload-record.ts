@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
-import type { CallOptions, ObjectDescription } from "../../backend.js";
-import { type Key, reservedSegment } from "../../key.js";
-import { parseMetadata } from "../../metadata.js";
+import type { CallOptions, ObjectDescription } from "../../contract/backend.js";
+import { type Key, reservedSegment } from "../../contract/key.js";
+import { parseMetadata } from "../../contract/metadata.js";
 import { type AzureError, isFailure, refusal } from "./azure-error.js";
 import { removeBlob } from "./remove.js";
 import { type AzureService, blobOf } from "./service.js";

@@ -5,9 +5,9 @@ import type {
   ObjectStat,
   UploadedPart,
   WriteConditions,
-} from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+} from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import { type AzureError, isFailure, refusal } from "./azure-error.js";
 import type { BlockPool } from "./block-pool.js";
 import { BlockUpload, blockIds, newScope } from "./block-upload.js";

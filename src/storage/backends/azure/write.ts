@@ -6,9 +6,9 @@ import type {
   ObjectStat,
   WriteConditions,
   WriteOptions,
-} from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+} from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import { AzureError, isFailure } from "./azure-error.js";
 import { sentDescription } from "./blob-description.js";
 import { type BlobAnswer, statOfWritten } from "./blob-stat.js";

@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 
 /** How requests are signed; it must be the one that the account is set to. */
 export type SignatureAlgorithm = "sha1" | "sha256";

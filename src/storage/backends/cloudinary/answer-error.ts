@@ -1,5 +1,5 @@
-import type { StorageErrorCode } from "../../error.js";
-import { parseRetryAfter } from "../../retry-after.js";
+import type { StorageErrorCode } from "../../contract/error.js";
+import { parseRetryAfter } from "../../contract/retry-after.js";
 import { CloudinaryError } from "./cloudinary-error.js";
 
 /** What the service answered when it said no. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { CallOptions, ListedObject } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, ListedObject } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import { type Asset, keptKeyOf, parseAsset, sizeOf, writtenAt } from "./asset.js";
 import type { CloudinaryClient } from "./client.js";
 import { CloudinaryError } from "./cloudinary-error.js";

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { ObjectDescription, ObjectStat } from "../../backend.js";
-import { type Checksum, isChecksum } from "../../checksum.js";
-import { isContentType, unknownContentType } from "../../content-type.js";
-import type { Key } from "../../key.js";
-import { type Metadata, storedFilename, storedMetadata } from "../../metadata.js";
+import { isContentType, unknownContentType } from "../../content/content-type.js";
+import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
+import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
+import { type Metadata, storedFilename, storedMetadata } from "../../contract/metadata.js";
 import { CloudinaryError } from "./cloudinary-error.js";
 import { type Context, decodeValue, encodeValue } from "./context.js";
 

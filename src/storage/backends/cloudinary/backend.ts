@@ -14,9 +14,9 @@ import type {
   StorageBackend,
   UploadedPart,
   WriteOptions,
-} from "../../backend.js";
-import { StorageConfigurationError } from "../../error.js";
-import type { Key } from "../../key.js";
+} from "../../contract/backend.js";
+import { StorageConfigurationError } from "../../contract/error.js";
+import type { Key } from "../../contract/key.js";
 import { type AccountOptions, parseAccount } from "./account.js";
 import { statOf } from "./asset.js";
 import { classifyCloudinaryError } from "./classify.js";

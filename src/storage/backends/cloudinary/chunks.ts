@@ -1,4 +1,4 @@
-import type { Bytes } from "../../backend.js";
+import type { Bytes } from "../../contract/backend.js";
 
 /** A part of content that is in memory. */
 export interface Chunk {

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
-import type { CallOptions } from "../../backend.js";
+import type { CallOptions } from "../../contract/backend.js";
 import type { CloudinaryAccount } from "./account.js";
 import { answerError } from "./answer-error.js";
 import { CloudinaryError, refusal } from "./cloudinary-error.js";

@@ -1,5 +1,5 @@
-import type { Failure } from "../../backend.js";
-import type { StorageErrorCode } from "../../error.js";
+import type { Failure } from "../../contract/backend.js";
+import type { StorageErrorCode } from "../../contract/error.js";
 
 /** A failure whose kind the Cloudinary backend knows. Its message is our own, and nothing that the service said is kept. */
 export class CloudinaryError extends Error {

@@ -1,8 +1,8 @@
-import type { Body, Bytes, ObjectStat, OpenedObject } from "../../backend.js";
-import { type Checksum, ChecksumBuilder } from "../../checksum.js";
-import { CorruptObjectError } from "../../error.js";
-import type { Key } from "../../key.js";
-import { verified } from "../../verified.js";
+import { verified } from "../../content/verified.js";
+import type { Body, Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
+import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
+import { CorruptObjectError } from "../../contract/error.js";
+import type { Key } from "../../contract/key.js";
 import { readAsset } from "./read.js";
 import { Upload, type UploadOptions } from "./upload.js";
 

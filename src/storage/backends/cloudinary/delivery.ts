@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 import type { CloudinaryAccount } from "./account.js";
 import { loadSdk } from "./load-sdk.js";
 import type { AssetAddress } from "./public-id.js";

@@ -1,4 +1,4 @@
-import type { CallOptions } from "../../backend.js";
+import type { CallOptions } from "../../contract/backend.js";
 import { type Asset, parseAsset } from "./asset.js";
 import type { CloudinaryClient } from "./client.js";
 import type { AssetAddress } from "./public-id.js";

@@ -1,4 +1,4 @@
-import type { ListedObject, ListOptions, ListPage } from "../../backend.js";
+import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { type AssetEntry, AssetPages, compare } from "./asset-pages.js";
 import type { CloudinaryClient } from "./client.js";
 import type { Cursors, Position } from "./cursor.js";

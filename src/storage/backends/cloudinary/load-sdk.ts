@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 
 /** What this backend takes from the official SDK: its signatures and its delivery URLs. */
 export type CloudinarySdk = typeof import("cloudinary")["v2"];

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { StorageConfigurationError } from "../../error.js";
-import { isKey, type Key, type Prefix } from "../../key.js";
+import { StorageConfigurationError } from "../../contract/error.js";
+import { isKey, type Key, type Prefix } from "../../contract/key.js";
 
 /** Where Cloudinary keeps an asset: images and videos can be transformed, raw files are kept as they are. */
 export const resourceTypes = ["image", "video", "raw"] as const;

@@ -1,8 +1,8 @@
 import type { Dispatcher } from "undici";
-import type { ObjectStat, OpenedObject, ReadOptions } from "../../backend.js";
-import { type Checksum, hasChecksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
-import { clampRange, type Span } from "../../range.js";
+import type { ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
+import { type Checksum, hasChecksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
+import { clampRange, type Span } from "../../contract/range.js";
 import { statOf } from "./asset.js";
 import type { CloudinaryClient } from "./client.js";
 import { CloudinaryError, refusal } from "./cloudinary-error.js";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { CallOptions, RemoveFailure } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, RemoveFailure } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { CloudinaryClient } from "./client.js";
 import { CloudinaryError } from "./cloudinary-error.js";
 import { type PublicIds, type ResourceType, resourceTypes } from "./public-id.js";

@@ -1,5 +1,5 @@
-import type { SignOptions } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { SignOptions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { CloudinaryClient, Parameters } from "./client.js";
 import { refusal } from "./cloudinary-error.js";
 import type { Delivery } from "./delivery.js";

@@ -1,4 +1,4 @@
-import type { SignOptions } from "../../backend.js";
+import type { SignOptions } from "../../contract/backend.js";
 import { refusal } from "./cloudinary-error.js";
 import type { ResourceType } from "./public-id.js";
 

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { abortable } from "../../abortable.js";
-import type { Body, CallOptions, ObjectDescription, ObjectStat } from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import { abortable } from "../../contract/abortable.js";
+import type { Body, CallOptions, ObjectDescription, ObjectStat } from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import { type Asset, contextOf, parseAsset, statOf } from "./asset.js";
 import { type Chunk, chunksOf } from "./chunks.js";
 import type { CloudinaryClient, Parameters } from "./client.js";

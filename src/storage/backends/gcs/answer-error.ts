@@ -1,5 +1,5 @@
-import type { StorageErrorCode } from "../../error.js";
-import { parseRetryAfter } from "../../retry-after.js";
+import type { StorageErrorCode } from "../../contract/error.js";
+import { parseRetryAfter } from "../../contract/retry-after.js";
 import { GcsError } from "./gcs-error.js";
 
 /** Where the credentials come from, for messages. */

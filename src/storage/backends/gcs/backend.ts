@@ -16,8 +16,8 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../../backend.js";
-import type { Key } from "../../key.js";
+} from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import { BatchRemover } from "./batch.js";
 import { classifyGcsError } from "./classify.js";
 import { Composer } from "./composer.js";

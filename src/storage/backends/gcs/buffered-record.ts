@@ -1,6 +1,6 @@
-import type { Body, Bytes, ObjectDescription } from "../../backend.js";
-import { type Checksum, checksumOf } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import type { Body, Bytes, ObjectDescription } from "../../contract/backend.js";
+import { type Checksum, checksumOf } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import { writeRecord } from "./upload-record.js";
 
 /** The record of an upload as content to be written. */

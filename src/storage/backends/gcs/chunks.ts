@@ -1,4 +1,4 @@
-import type { Bytes } from "../../backend.js";
+import type { Bytes } from "../../contract/backend.js";
 
 /** A run of a source's bytes. */
 export interface Chunk {

@@ -1,6 +1,6 @@
-import type { Failure } from "../../backend.js";
-import { connectionFailure } from "../../connection-failure.js";
-import { StorageError } from "../../error.js";
+import type { Failure } from "../../contract/backend.js";
+import { connectionFailure } from "../../contract/connection-failure.js";
+import { StorageError } from "../../contract/error.js";
 import { endpointVariable } from "./answer-error.js";
 import { GcsError } from "./gcs-error.js";
 

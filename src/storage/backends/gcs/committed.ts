@@ -1,4 +1,4 @@
-import { Cancellation } from "../../cancellation.js";
+import { Cancellation } from "../../contract/cancellation.js";
 
 /** Makes a change whose last byte the work tells by `cancellation.sent()`. */
 export async function committed<T>(

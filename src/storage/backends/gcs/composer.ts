@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { CallOptions, ObjectDescription, WriteConditions } from "../../backend.js";
+import type { CallOptions, ObjectDescription, WriteConditions } from "../../contract/backend.js";
 import { committed } from "./committed.js";
 import type { StagedObject } from "./list.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";

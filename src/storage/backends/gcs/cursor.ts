@@ -1,4 +1,4 @@
-import { isKey, maxKeyLength } from "../../key.js";
+import { isKey, maxKeyLength } from "../../contract/key.js";
 import { GcsError } from "./gcs-error.js";
 
 const version = "1:";

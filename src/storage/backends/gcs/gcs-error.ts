@@ -1,4 +1,4 @@
-import type { StorageErrorCode } from "../../error.js";
+import type { StorageErrorCode } from "../../contract/error.js";
 
 /** What is known of a failure beside its kind and its message. */
 export interface GcsErrorDetails {

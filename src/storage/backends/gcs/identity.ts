@@ -1,6 +1,6 @@
 import { sign } from "node:crypto";
 import type { Storage as Sdk } from "@google-cloud/storage";
-import { unlessAborted } from "../../abortable.js";
+import { unlessAborted } from "../../contract/abortable.js";
 import {
   type CredentialsFile,
   type CredentialsSource,

@@ -1,5 +1,5 @@
-import type { ListedObject, ListOptions, ListPage } from "../../backend.js";
-import { isKey, reservedSegment } from "../../key.js";
+import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
+import { isKey, reservedSegment } from "../../contract/key.js";
 import { behind, parseCursor, writeCursor } from "./cursor.js";
 import { GcsError } from "./gcs-error.js";
 import { membersOf } from "./object-resource.js";

@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 
 /** Loaded with the first call, so that a process without such a backend never does, and its absence has a name. */
 export async function loadSdk(): Promise<typeof import("@google-cloud/storage")> {

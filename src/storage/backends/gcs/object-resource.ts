@@ -1,8 +1,8 @@
-import type { ObjectDescription, ObjectStat } from "../../backend.js";
-import { type Checksum, isChecksum } from "../../checksum.js";
-import { contentDisposition } from "../../content-disposition.js";
-import type { Key } from "../../key.js";
-import { storedFilename, storedMetadata } from "../../metadata.js";
+import { contentDisposition } from "../../content/content-disposition.js";
+import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
+import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
+import { storedFilename, storedMetadata } from "../../contract/metadata.js";
 import { GcsError } from "./gcs-error.js";
 
 /** Names that no user's pair can have, since those hold no dot. */

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
-import type { Bytes, ObjectStat, OpenedObject } from "../../backend.js";
-import { TimeoutError } from "../../error.js";
-import type { Span } from "../../range.js";
+import type { Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
+import { TimeoutError } from "../../contract/error.js";
+import type { Span } from "../../contract/range.js";
 
 /** Milliseconds that a body nobody has begun to read may hold its connection. */
 const unreadMs = 30_000;

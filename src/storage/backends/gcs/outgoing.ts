@@ -1,5 +1,5 @@
-import type { Bytes, CallOptions } from "../../backend.js";
-import type { Cancellation } from "../../cancellation.js";
+import type { Bytes, CallOptions } from "../../contract/backend.js";
+import type { Cancellation } from "../../contract/cancellation.js";
 
 /** Pieces on their way out; the moment before the last one goes is told. */
 export async function* outgoing(

@@ -1,4 +1,4 @@
-import type { WriteConditions } from "../../backend.js";
+import type { WriteConditions } from "../../contract/backend.js";
 import { GcsError } from "./gcs-error.js";
 
 /** Paths of the JSON API for one bucket. */

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
-import type { ObjectStat, OpenedObject, ReadOptions } from "../../backend.js";
-import type { Key } from "../../key.js";
-import { clampRange, type Span } from "../../range.js";
+import type { ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
+import { clampRange, type Span } from "../../contract/range.js";
 import { GcsError } from "./gcs-error.js";
 import { type ObjectResource, parseResource, resourceFields, statOf } from "./object-resource.js";
 import { OpenedMedia, release } from "./opened-media.js";

@@ -1,5 +1,5 @@
-import type { CallOptions } from "../../backend.js";
-import type { Cancellation } from "../../cancellation.js";
+import type { CallOptions } from "../../contract/backend.js";
+import type { Cancellation } from "../../contract/cancellation.js";
 import { type Chunk, piecesFrom } from "./chunks.js";
 import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";

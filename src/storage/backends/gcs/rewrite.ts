@@ -1,4 +1,4 @@
-import type { CopyOptions } from "../../backend.js";
+import type { CopyOptions } from "../../contract/backend.js";
 import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { membersOf, type ObjectResource, parseResource, resourceFields } from "./object-resource.js";

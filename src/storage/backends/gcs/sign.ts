@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { MakeUrl, SignOptions } from "../../backend.js";
-import { contentDisposition } from "../../content-disposition.js";
+import { contentDisposition } from "../../content/content-disposition.js";
+import type { MakeUrl, SignOptions } from "../../contract/backend.js";
 import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
 import { membersOf } from "./object-resource.js";

@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
-import type { Body, CallOptions, ObjectDescription, UploadedPart, WriteConditions } from "../../backend.js";
-import { type Key, reservedSegment } from "../../key.js";
-import { noMetadata } from "../../metadata.js";
+import type {
+  Body,
+  CallOptions,
+  ObjectDescription,
+  UploadedPart,
+  WriteConditions,
+} from "../../contract/backend.js";
+import { type Key, reservedSegment } from "../../contract/key.js";
+import { noMetadata } from "../../contract/metadata.js";
 import type { BatchRemover } from "./batch.js";
 import { BufferedRecord } from "./buffered-record.js";
 import type { Composer, Source } from "./composer.js";

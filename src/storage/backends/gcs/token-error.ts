@@ -1,5 +1,5 @@
-import { connectionFailure } from "../../connection-failure.js";
-import { parseRetryAfter } from "../../retry-after.js";
+import { connectionFailure } from "../../contract/connection-failure.js";
+import { parseRetryAfter } from "../../contract/retry-after.js";
 import { credentialVariables, endpointVariable } from "./answer-error.js";
 import { GcsError } from "./gcs-error.js";
 

@@ -1,6 +1,6 @@
-import type { ObjectDescription } from "../../backend.js";
-import type { Key } from "../../key.js";
-import { parseMetadata } from "../../metadata.js";
+import type { ObjectDescription } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
+import { parseMetadata } from "../../contract/metadata.js";
 import { GcsError } from "./gcs-error.js";
 import { membersOf } from "./object-resource.js";
 

@@ -1,6 +1,6 @@
 import { createHash, getFips, type Hash, randomBytes } from "node:crypto";
-import { abortable } from "../../abortable.js";
-import type { Body, Bytes, CallOptions, ObjectDescription, WriteConditions } from "../../backend.js";
+import { abortable } from "../../contract/abortable.js";
+import type { Body, Bytes, CallOptions, ObjectDescription, WriteConditions } from "../../contract/backend.js";
 import { type Chunk, chunksOf, piecesFrom } from "./chunks.js";
 import { classifyGcsError } from "./classify.js";
 import { committed } from "./committed.js";

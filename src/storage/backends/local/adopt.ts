@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
 import { readSync, type Stats } from "node:fs";
-import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../../checksum.js";
-import { sniffBytes, sniffContentType } from "../../content-type.js";
-import { noMetadata } from "../../metadata.js";
+import { sniffBytes, sniffContentType } from "../../content/content-type.js";
+import {
+  algorithmOf,
+  type Checksum,
+  type ChecksumAlgorithm,
+  ChecksumBuilder,
+} from "../../contract/checksum.js";
+import { noMetadata } from "../../contract/metadata.js";
 import { DiskError } from "./disk-error.js";
 import {
   type Described,

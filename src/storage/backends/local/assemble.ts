@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { ChecksumBuilder } from "../../checksum.js";
+import { ChecksumBuilder } from "../../contract/checksum.js";
 import { checkOwnFolders } from "./folders.js";
 import type { JobState, Running } from "./job-state.js";
 import { folderOf } from "./layout.js";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { sharedSignal } from "../../abortable.js";
+import { sharedSignal } from "../../contract/abortable.js";
 import type {
   Body,
   CallOptions,
@@ -18,10 +18,10 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../../backend.js";
-import { type Checksum, checksumOf } from "../../checksum.js";
-import type { Key } from "../../key.js";
-import { UrlSigner } from "../../signed-url.js";
+} from "../../contract/backend.js";
+import { type Checksum, checksumOf } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
+import { UrlSigner } from "../../contract/signed-url.js";
 import { classifyDiskError } from "./classify.js";
 import { parseCursor, writeCursor } from "./cursor.js";
 import { DiskError } from "./disk-error.js";

@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { sharedSignal } from "../../abortable.js";
+import { sharedSignal } from "../../contract/abortable.js";
 import { isBusy } from "./disk-error.js";
 import { DiskThreads } from "./disk-threads.js";
 import { isSealed, seal } from "./journal-name.js";

@@ -1,5 +1,5 @@
-import type { Failure } from "../../backend.js";
-import { StorageError, type StorageErrorCode } from "../../error.js";
+import type { Failure } from "../../contract/backend.js";
+import { StorageError, type StorageErrorCode } from "../../contract/error.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 
 /** What errno means for a storage; see errno(3). Where an object is missing a {@link DiskError} says so itself. */

@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, copyFileSync, constants as fsConstants, openSync } from "node:fs";
-import type { WriteConditions } from "../../backend.js";
+import type { WriteConditions } from "../../contract/backend.js";
 import { appendFile } from "./assemble.js";
 import { notFound } from "./disk-error.js";
 import { type OpenBody, openObject } from "./find.js";

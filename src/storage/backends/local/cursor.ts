@@ -1,4 +1,4 @@
-import { isKey } from "../../key.js";
+import { isKey } from "../../contract/key.js";
 import { DiskError } from "./disk-error.js";
 import { isLookMark } from "./folder-look.js";
 

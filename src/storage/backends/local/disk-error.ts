@@ -1,4 +1,4 @@
-import type { StorageErrorCode } from "../../error.js";
+import type { StorageErrorCode } from "../../contract/error.js";
 
 /** A failure whose kind this backend knows itself; everything else keeps its errno. */
 export class DiskError extends Error {

@@ -1,5 +1,5 @@
 import type { Dirent } from "node:fs";
-import { reservedSegment } from "../../key.js";
+import { reservedSegment } from "../../contract/key.js";
 import {
   type FolderLook,
   isSettled,

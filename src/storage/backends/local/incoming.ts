@@ -1,5 +1,5 @@
-import { abortable } from "../../abortable.js";
-import type { Body } from "../../backend.js";
+import { abortable } from "../../contract/abortable.js";
+import type { Body } from "../../contract/backend.js";
 
 /** Content up to this size is written by one job. */
 export const maxSmallBytes = 64 * 1024;

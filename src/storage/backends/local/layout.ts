@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { reservedSegment } from "../../key.js";
+import { reservedSegment } from "../../contract/key.js";
 import { DiskError } from "./disk-error.js";
 
 const sidecarSuffix = ".meta.json";

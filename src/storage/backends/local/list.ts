@@ -1,4 +1,4 @@
-import { maxKeyLength } from "../../key.js";
+import { maxKeyLength } from "../../contract/key.js";
 import type { PageEnd } from "./cursor.js";
 import { baseIsGone } from "./disk-error.js";
 import { type Folder, FolderCache, noFolder } from "./folder-cache.js";

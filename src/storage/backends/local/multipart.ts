@@ -1,5 +1,11 @@
 import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
-import type { Body, CallOptions, ObjectDescription, UploadedPart, WriteConditions } from "../../backend.js";
+import type {
+  Body,
+  CallOptions,
+  ObjectDescription,
+  UploadedPart,
+  WriteConditions,
+} from "../../contract/backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { checkOwnFolder } from "./folders.js";
 import { Incoming } from "./incoming.js";

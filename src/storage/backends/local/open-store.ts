@@ -1,4 +1,4 @@
-import { unlessAborted } from "../../abortable.js";
+import { unlessAborted } from "../../contract/abortable.js";
 import type { CheckpointSchedule } from "./checkpoint-schedule.js";
 import { isBusy } from "./disk-error.js";
 import type { Answer, DiskThreads, JobOptions } from "./disk-threads.js";

@@ -1,4 +1,4 @@
-import type { ObjectStat, OpenedObject } from "../../backend.js";
+import type { ObjectStat, OpenedObject } from "../../contract/backend.js";
 import { Outgoing } from "./outgoing.js";
 import type { ReadReply } from "./read.js";
 

@@ -1,5 +1,5 @@
 import { closeSync, linkSync, openSync, renameSync, type Stats } from "node:fs";
-import type { WriteConditions } from "../../backend.js";
+import type { WriteConditions } from "../../contract/backend.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { statIfThere } from "./find.js";
 import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "./folders.js";

@@ -1,4 +1,4 @@
-import { maxKeyLength } from "../../key.js";
+import { maxKeyLength } from "../../contract/key.js";
 import { maxBatch } from "./job-state.js";
 import type { SentJob } from "./jobs.js";
 import type { ReadReply } from "./read.js";

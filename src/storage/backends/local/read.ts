@@ -1,6 +1,6 @@
 import { closeSync, readSync } from "node:fs";
-import type { ByteRange } from "../../backend.js";
-import { clampRange, type Span } from "../../range.js";
+import type { ByteRange } from "../../contract/backend.js";
+import { clampRange, type Span } from "../../contract/range.js";
 import { DiskError } from "./disk-error.js";
 import { openObject, statObject } from "./find.js";
 import { type Described, type FileFingerprint, recordOf } from "./record.js";

@@ -1,8 +1,8 @@
 import type { Stats } from "node:fs";
-import type { ObjectDescription, ObjectStat } from "../../backend.js";
-import { type Checksum, isChecksum } from "../../checksum.js";
-import { isKey, type Key } from "../../key.js";
-import { type Metadata, noMetadata } from "../../metadata.js";
+import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
+import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import { isKey, type Key } from "../../contract/key.js";
+import { type Metadata, noMetadata } from "../../contract/metadata.js";
 import { DiskError } from "./disk-error.js";
 import type { Holder } from "./holder.js";
 import { randomToken } from "./temp-name.js";

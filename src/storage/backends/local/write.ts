@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import type { WriteConditions } from "../../backend.js";
+import type { WriteConditions } from "../../contract/backend.js";
 import type { Running } from "./job-state.js";
 import { publish } from "./publish.js";
 import { type RecordDraft, recordText } from "./record.js";

@@ -1,6 +1,6 @@
 import { constants } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { abortable } from "../../abortable.js";
+import { abortable } from "../../contract/abortable.js";
 import type {
   Body,
   CallOptions,
@@ -20,9 +20,9 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../../backend.js";
-import type { Key } from "../../key.js";
-import { UrlSigner } from "../../signed-url.js";
+} from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
+import { UrlSigner } from "../../contract/signed-url.js";
 import { ByteBudget } from "./byte-budget.js";
 import { classifyMemoryError } from "./classify.js";
 import { ExpiryClock } from "./expiry-clock.js";

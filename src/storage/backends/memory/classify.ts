@@ -1,5 +1,5 @@
-import type { Failure } from "../../backend.js";
-import { StorageError } from "../../error.js";
+import type { Failure } from "../../contract/backend.js";
+import { StorageError } from "../../contract/error.js";
 import { MemoryError } from "./memory-error.js";
 
 /** What kind of failure an error of the memory backend is. What the backend refuses itself, it has not done. */

@@ -1,4 +1,4 @@
-import type { StorageErrorCode } from "../../error.js";
+import type { StorageErrorCode } from "../../contract/error.js";
 
 /** A failure whose kind the memory backend knows. Its message names no key: a tenant's prefix must not show. */
 export class MemoryError extends Error {

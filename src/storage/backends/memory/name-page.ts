@@ -1,4 +1,4 @@
-import type { ListOptions } from "../../backend.js";
+import type { ListOptions } from "../../contract/backend.js";
 import type { SortedNames } from "./sorted-names.js";
 
 /** One page of names. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { ObjectDescription, ObjectStat, WriteConditions } from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import type { ObjectDescription, ObjectStat, WriteConditions } from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import type { ByteBudget } from "./byte-budget.js";
 import { MemoryError } from "./memory-error.js";
 import { SortedNames } from "./sorted-names.js";

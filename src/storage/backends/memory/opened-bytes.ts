@@ -1,5 +1,5 @@
-import type { ByteRange, Bytes, ObjectStat, OpenedObject } from "../../backend.js";
-import { clampRange, type Span } from "../../range.js";
+import type { ByteRange, Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
+import { clampRange, type Span } from "../../contract/range.js";
 import { MemoryError } from "./memory-error.js";
 
 /** Larger content goes out in pieces, so that it is not held twice. */

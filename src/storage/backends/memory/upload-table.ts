@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { ObjectDescription, UploadedPart } from "../../backend.js";
-import { type Checksum, ChecksumBuilder } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import type { ObjectDescription, UploadedPart } from "../../contract/backend.js";
+import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import type { ByteBudget } from "./byte-budget.js";
 import { MemoryError } from "./memory-error.js";
 

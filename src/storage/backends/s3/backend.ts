@@ -17,8 +17,8 @@ import type {
   UploadedPart,
   WriteConditions,
   WriteOptions,
-} from "../../backend.js";
-import type { Key } from "../../key.js";
+} from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
 import { copyObject } from "./copy.js";

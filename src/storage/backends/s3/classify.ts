@@ -1,6 +1,6 @@
-import type { Failure } from "../../backend.js";
-import { connectionFailure } from "../../connection-failure.js";
-import { StorageError, type StorageErrorCode } from "../../error.js";
+import type { Failure } from "../../contract/backend.js";
+import { connectionFailure } from "../../contract/connection-failure.js";
+import { StorageError, type StorageErrorCode } from "../../contract/error.js";
 import { Refusal } from "./refusal.js";
 import { S3Error } from "./s3-error.js";
 

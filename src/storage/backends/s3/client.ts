@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Dispatcher, Pool } from "undici";
-import { unlessAborted } from "../../abortable.js";
-import type { MakeUrl } from "../../backend.js";
+import { unlessAborted } from "../../contract/abortable.js";
+import type { MakeUrl } from "../../contract/backend.js";
 import { BodyStream } from "./body-stream.js";
 import type { CredentialSource } from "./credentials.js";
 import { Exchange, type OpenResponse, type S3Response } from "./exchange.js";

@@ -1,5 +1,5 @@
-import type { CallOptions, WriteConditions } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, WriteConditions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import type { ProviderTraits } from "./providers.js";
 import { Refusal } from "./refusal.js";

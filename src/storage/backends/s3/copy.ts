@@ -1,5 +1,5 @@
-import type { CopyOptions, ObjectStat, WriteOptions } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CopyOptions, ObjectStat, WriteOptions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./kept-headers.js";

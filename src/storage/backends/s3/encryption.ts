@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 import type { Headers } from "./sigv4.js";
 
 /** How the service encrypts what it keeps. */

@@ -1,4 +1,4 @@
-import type { ObjectDescription } from "../../backend.js";
+import type { ObjectDescription } from "../../contract/backend.js";
 import type { S3Response } from "./exchange.js";
 import { isOthersMetadata } from "./metadata-headers.js";
 import type { Headers } from "./sigv4.js";

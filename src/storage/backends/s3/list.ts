@@ -1,5 +1,5 @@
-import type { ListedObject, ListOptions, ListPage } from "../../backend.js";
-import { isKey } from "../../key.js";
+import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
+import { isKey } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { type ListAnswer, parseListAnswer } from "./list-answer.js";
 import { readCursor, writeCursor } from "./page-cursor.js";

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 
 export interface LocationOptions {
   readonly bucket: string;

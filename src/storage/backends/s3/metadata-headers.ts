@@ -1,4 +1,4 @@
-import { type Metadata, storedMetadata } from "../../metadata.js";
+import { type Metadata, storedMetadata } from "../../contract/metadata.js";
 import { decodeWords, encodeWord } from "./encoded-word.js";
 import type { S3Response } from "./exchange.js";
 import type { ProviderTraits } from "./providers.js";

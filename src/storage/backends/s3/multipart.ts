@@ -1,5 +1,5 @@
-import type { CallOptions, UploadedPart, WriteConditions } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, UploadedPart, WriteConditions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { conditionHeaders } from "./conditions.js";
 import type { SentDescription } from "./kept-headers.js";

@@ -1,7 +1,7 @@
-import type { ObjectStat } from "../../backend.js";
-import { contentDisposition } from "../../content-disposition.js";
-import type { Key } from "../../key.js";
-import { storedFilename } from "../../metadata.js";
+import { contentDisposition } from "../../content/content-disposition.js";
+import type { ObjectStat } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
+import { storedFilename } from "../../contract/metadata.js";
 import { nameInDisposition } from "./disposition-name.js";
 import type { S3Response } from "./exchange.js";
 import type { SentDescription } from "./kept-headers.js";

@@ -5,9 +5,9 @@ import type {
   ObjectStat,
   UploadedPart,
   WriteConditions,
-} from "../../backend.js";
-import { BackendUnavailableError } from "../../error.js";
-import type { Key } from "../../key.js";
+} from "../../contract/backend.js";
+import { BackendUnavailableError } from "../../contract/error.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion } from "./conditions.js";
 import { beginUpload, dropUpload, hasUpload, joinParts, sendPart } from "./multipart.js";

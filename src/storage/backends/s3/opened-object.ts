@@ -1,4 +1,4 @@
-import type { Bytes, ObjectStat, OpenedObject } from "../../backend.js";
+import type { Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
 import { BodyStream } from "./body-stream.js";
 import { S3Error } from "./s3-error.js";
 

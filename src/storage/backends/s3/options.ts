@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 import type { BucketAccess } from "./access.js";
 import { S3Client } from "./client.js";
 import { credentialChain } from "./credential-chain.js";

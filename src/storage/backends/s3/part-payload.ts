@@ -1,5 +1,5 @@
-import { abortable } from "../../abortable.js";
-import type { Body } from "../../backend.js";
+import { abortable } from "../../contract/abortable.js";
+import type { Body } from "../../contract/backend.js";
 import { partsOf } from "./parts.js";
 import type { Payload } from "./payload.js";
 import { Refusal } from "./refusal.js";

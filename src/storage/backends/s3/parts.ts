@@ -1,4 +1,4 @@
-import type { Bytes } from "../../backend.js";
+import type { Bytes } from "../../contract/backend.js";
 import { fadingPayload, type PiecePayload } from "./payload.js";
 
 /** A part of a stream. */

@@ -1,4 +1,4 @@
-import type { Bytes } from "../../backend.js";
+import type { Bytes } from "../../contract/backend.js";
 
 /** What a request sends. */
 export type Payload = PiecePayload | StreamPayload;

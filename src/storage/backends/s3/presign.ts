@@ -1,6 +1,6 @@
-import type { MakeUrl, SignOptions } from "../../backend.js";
-import { contentDisposition } from "../../content-disposition.js";
-import type { Key } from "../../key.js";
+import { contentDisposition } from "../../content/content-disposition.js";
+import type { MakeUrl, SignOptions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import type { Headers } from "./sigv4.js";
 

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
-import type { ObjectStat, WriteOptions } from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import type { ObjectStat, WriteOptions } from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { conditionHeaders, writeFailure } from "./conditions.js";
 import type { SentDescription } from "./kept-headers.js";

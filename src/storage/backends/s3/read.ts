@@ -1,6 +1,6 @@
-import type { ByteRange, ObjectStat, OpenedObject, ReadOptions } from "../../backend.js";
-import type { Key } from "../../key.js";
-import { clampRange, type Span } from "../../range.js";
+import type { ByteRange, ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
+import { clampRange, type Span } from "../../contract/range.js";
 import type { BucketAccess } from "./access.js";
 import { BodyStream } from "./body-stream.js";
 import { anotherVersion } from "./conditions.js";

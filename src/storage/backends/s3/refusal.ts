@@ -1,4 +1,4 @@
-import type { StorageErrorCode } from "../../error.js";
+import type { StorageErrorCode } from "../../contract/error.js";
 
 /** What the backend refuses itself, before it has changed anything. Its message names no key. */
 export class Refusal extends Error {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { CallOptions, RemoveFailure } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, RemoveFailure } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { textPayload } from "./payload.js";
 import { S3Error } from "./s3-error.js";

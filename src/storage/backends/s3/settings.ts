@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../error.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 import type { S3Encryption } from "./encryption.js";
 import type { S3BackendOptions } from "./options.js";
 

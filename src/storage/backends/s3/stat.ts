@@ -1,5 +1,5 @@
-import type { CallOptions, ObjectStat } from "../../backend.js";
-import type { Key } from "../../key.js";
+import type { CallOptions, ObjectStat } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import type { S3Response } from "./exchange.js";
 import { statOf } from "./object-headers.js";

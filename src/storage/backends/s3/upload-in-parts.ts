@@ -1,6 +1,6 @@
-import type { ObjectStat, UploadedPart, WriteOptions } from "../../backend.js";
-import type { Checksum } from "../../checksum.js";
-import type { Key } from "../../key.js";
+import type { ObjectStat, UploadedPart, WriteOptions } from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
 import type { SentDescription } from "./kept-headers.js";

@@ -1,6 +1,6 @@
-import { abortable } from "../../abortable.js";
-import type { Body, ObjectStat, WriteOptions } from "../../backend.js";
-import type { Key } from "../../key.js";
+import { abortable } from "../../contract/abortable.js";
+import type { Body, ObjectStat, WriteOptions } from "../../contract/backend.js";
+import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion, isConditional } from "./conditions.js";
 import { maxAtOnceBytes } from "./limits.js";

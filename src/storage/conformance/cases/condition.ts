@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
-import { StorageError } from "../../error.js";
+import { StorageError } from "../../contract/error.js";
 import type { Storage } from "../../storage.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";

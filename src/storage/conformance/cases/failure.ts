@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { StorageError, statusOfCode, TooLargeError } from "../../error.js";
+import { StorageError, statusOfCode, TooLargeError } from "../../contract/error.js";
 import { prefix } from "../../layers/prefix.js";
 import { Storage } from "../../storage.js";
 import type { ConformanceCase } from "../case.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checksumOf } from "../../checksum.js";
+import { checksumOf } from "../../contract/checksum.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";
 import { awkwardTexts, failingAfter, oddPieces, sampleBytes } from "../samples.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ByteRange } from "../../backend.js";
+import type { ByteRange } from "../../contract/backend.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";
 import { sampleBytes } from "../samples.js";

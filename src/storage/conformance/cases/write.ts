@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
-import { checksumOf } from "../../checksum.js";
+import { checksumOf } from "../../contract/checksum.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";
 import { contentsOf, failingAfter, oddPieces, sampleBytes } from "../samples.js";

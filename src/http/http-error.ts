@@ -1,0 +1,51 @@
+/** A request that is answered with this status, a stable code, and a message for the client. */
+export class HttpError extends Error {
+  readonly statusCode: number;
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    statusCode: number,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "HttpError";
+    this.statusCode = statusCode;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** 400: the request does not say what it must say. */
+export function badRequest(message: string): HttpError {
+  return new HttpError(400, "bad_request", message);
+}
+
+/** Most bytes that the content of a request may have. */
+export interface BodyLimit {
+  /** Of the file, as somebody set it. */
+  readonly maxBytes: number;
+  /** Of the form around the file. */
+  readonly envelopeBytes: number;
+}
+
+/** 413: a declared or counted length over the limit. It tells the limit that somebody set, not what it adds up to. */
+export function contentTooLarge({ maxBytes, envelopeBytes }: BodyLimit): HttpError {
+  const rest = envelopeBytes === 0 ? "" : ` (and ${envelopeBytes} bytes for the rest of the form)`;
+  return new HttpError(413, "too_large", `content is larger than ${maxBytes} bytes${rest}`);
+}
+
+/** 401 with the scheme that would help (RFC 6750 §3). */
+export function unauthorized(hasCredentials: boolean): HttpError {
+  const challenge = hasCredentials ? 'Bearer error="invalid_token"' : "Bearer";
+  const message = hasCredentials ? "the credentials are not valid" : "this needs credentials";
+  return new HttpError(401, "unauthorized", message, { "www-authenticate": challenge });
+}
+
+/** 403 for a caller who is known and may not. */
+export function forbidden(message: string): HttpError {
+  return new HttpError(403, "forbidden", message);
+}

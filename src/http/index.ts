@@ -1,0 +1,17 @@
+export { bearerCheck } from "./bearer-token.js";
+export { type ByteRange, contentRange, parseRange } from "./byte-range.js";
+export { clientSignal } from "./client-signal.js";
+export { Closing } from "./closing.js";
+export * from "./conditions.js";
+export * from "./digest-fields.js";
+export { drainAfterError } from "./drain-after-error.js";
+export * from "./entity-tag.js";
+export { deferContinue } from "./expect-continue.js";
+export * from "./http-date.js";
+export * from "./http-error.js";
+export { type LoggedRequest, loggedRequest, withoutSignature } from "./log-redaction.js";
+export { type Problem, problemContentType, problemOf } from "./problem.js";
+export { type ErrorHandler, problemHandler } from "./problem-handler.js";
+export { readParameters } from "./query-parameters.js";
+export { checkBody, declaredLength, hasBody, RequestBody } from "./request-body.js";
+export { pathOf, queryOf } from "./request-target.js";

@@ -1,0 +1,79 @@
+import type { IncomingMessage } from "node:http";
+import { continueRequest } from "./expect-continue.js";
+import { type BodyLimit, badRequest, contentTooLarge, HttpError } from "./http-error.js";
+
+/** True when the message brings content (RFC 9112 §6). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+}
+
+/** The declared length in bytes; `undefined` when only the end of the content will tell. */
+export function declaredLength({ headers }: IncomingMessage): number | undefined {
+  const field = headers["content-length"];
+  return field === undefined || headers["transfer-encoding"] !== undefined ? undefined : Number(field);
+}
+
+/**
+ * Refuses what the header section alone condemns, before a byte of the content is read.
+ *
+ * @param limit - most bytes the content may have.
+ */
+export function checkBody(message: IncomingMessage, limit: BodyLimit): void {
+  const { headers, headersDistinct } = message;
+  const coding = headers["transfer-encoding"] ?? "chunked";
+  if (coding.toLowerCase() !== "chunked") throw badRequest("content takes no transfer coding but chunked");
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding.toLowerCase() !== "identity") {
+    throw new HttpError(415, "unsupported_type", "content must come without a content encoding");
+  }
+  if (headers["content-range"] !== undefined) throw badRequest("a part of an object cannot be written");
+  if (headers["content-md5"] !== undefined) {
+    throw badRequest("Content-MD5 is not verified here; send Content-Digest with sha-256");
+  }
+  // Requests of `app.inject` have no such lists.
+  if ((headersDistinct?.["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
+  if ((declaredLength(message) ?? 0) > most(limit)) throw contentTooLarge(limit);
+}
+
+/**
+ * The content of a request, once. Ending the iteration early leaves the connection alone, so that the
+ * client can still be told why; a client that leaves makes it throw an HttpError with the code `aborted` (499).
+ */
+export class RequestBody implements AsyncIterable<Uint8Array> {
+  readonly #message: IncomingMessage;
+  readonly #limit: BodyLimit;
+
+  /** @param limit - most bytes to let through. */
+  constructor(message: IncomingMessage, limit: BodyLimit) {
+    this.#message = message;
+    this.#limit = limit;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    continueRequest(this.#message);
+    let size = 0;
+    for await (const piece of this.#pieces()) {
+      size += piece.byteLength;
+      if (size > most(this.#limit)) throw contentTooLarge(this.#limit);
+      yield piece;
+    }
+  }
+
+  async *#pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* this.#message.iterator({ destroyOnReturn: false });
+    } catch (error) {
+      throw new HttpError(
+        499,
+        "aborted",
+        "the client left before all of its content had come",
+        {},
+        { cause: error },
+      );
+    }
+  }
+}
+
+function most({ maxBytes, envelopeBytes }: BodyLimit): number {
+  return maxBytes + envelopeBytes;
+}

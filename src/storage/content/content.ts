@@ -1,0 +1,39 @@
+import { InvalidArgumentError, type StorageError } from "../contract/error.js";
+import { failureOf, type MadeCall } from "../failure.js";
+import { BufferedBody, type ContentBody, type ContentRules, StreamBody } from "./body.js";
+
+/** What can be stored: text (as UTF-8), bytes, a `Blob` or `File`, a web or Node stream, or any async iterable of these pieces. */
+export type Content = string | Uint8Array | ArrayBuffer | Blob | AsyncIterable<Uint8Array | string>;
+
+/** A body of the content, whose rules have not been checked. */
+export function toBody(content: Content, rules: ContentRules): ContentBody {
+  if (typeof content === "string") return new BufferedBody(Buffer.from(content, "utf8"), rules);
+  if (content instanceof Uint8Array) return new BufferedBody(content, rules);
+  if (content instanceof ArrayBuffer) return new BufferedBody(new Uint8Array(content), rules);
+  if (content instanceof Blob)
+    return new StreamBody(content.stream(), { ...rules, size: rules.size ?? content.size });
+  if (isAsyncIterable(content)) return new StreamBody(content, rules);
+  throw new InvalidArgumentError({ message: "content must be text, bytes, a Blob or a stream" });
+}
+
+/**
+ * Lets go of content that was not stored: a source that is not read to its end must not stay open. Resolves to the
+ * error that leaves the call: why that failed, or why letting go did.
+ */
+export async function letGo(
+  body: ContentBody | undefined,
+  error: unknown,
+  call: MadeCall,
+): Promise<StorageError> {
+  let failure = error;
+  try {
+    await body?.discard();
+  } catch (worse) {
+    failure = worse;
+  }
+  return failureOf(failure, call);
+}
+
+function isAsyncIterable(content: unknown): content is AsyncIterable<unknown> {
+  return typeof content === "object" && content !== null && Symbol.asyncIterator in content;
+}

@@ -1,0 +1,90 @@
+import { Readable } from "node:stream";
+import type { OpenedObject } from "../contract/backend.js";
+import { TimeoutError } from "../contract/error.js";
+import { verified, verify } from "./verified.js";
+
+/** Milliseconds after which a body that nobody has begun to read is closed. */
+export const unreadBodyMs = 60_000;
+
+/**
+ * The content of an opened object; read it once, in one of these ways. Its bytes are counted, and a whole object
+ * is checked against its checksum on the way: its last piece is withheld until the check has passed.
+ */
+export class FileBody implements AsyncIterable<Uint8Array> {
+  readonly #opened: OpenedObject;
+  readonly #wrap: (error: unknown) => Error;
+  #timer: NodeJS.Timeout | undefined;
+  #isAbandoned = false;
+
+  constructor(opened: OpenedObject, wrap: (error: unknown) => Error) {
+    this.#opened = opened;
+    this.#wrap = wrap;
+    if (opened.bytes === undefined) this.#timer = setTimeout(() => this.#abandon(), unreadBodyMs).unref();
+  }
+
+  /** Bytes that will come. */
+  get size(): number {
+    return this.#opened.end - this.#opened.start;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      this.#begin();
+      yield* verified(this.#opened);
+    } catch (error) {
+      throw this.#wrap(error);
+    } finally {
+      await this.#opened.close();
+    }
+  }
+
+  /** All bytes at once, in memory. */
+  async bytes(): Promise<Uint8Array> {
+    try {
+      this.#begin();
+      return await readAll(this.#opened);
+    } catch (error) {
+      throw this.#wrap(error);
+    }
+  }
+
+  /** All bytes as UTF-8 text. */
+  async text(): Promise<string> {
+    return Buffer.from(await this.bytes()).toString("utf8");
+  }
+
+  /** A Node stream of the bytes; destroying it releases everything. */
+  stream(): Readable {
+    const stream = Readable.from(this, { objectMode: false });
+    // One that is destroyed before it was read has never begun the iteration that would close.
+    return stream.once("close", () => this.close().catch(() => undefined));
+  }
+
+  /** Lets go of the content without reading it (to its end). */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#opened.close();
+  }
+
+  #begin(): void {
+    clearTimeout(this.#timer);
+    if (this.#isAbandoned) throw new TimeoutError({ message: "the body was not read in time" });
+  }
+
+  #abandon(): void {
+    this.#isAbandoned = true;
+    this.#opened.close().catch(() => undefined);
+  }
+}
+
+/** Everything that was opened, in memory and checked; releases what it held. */
+export async function readAll(opened: OpenedObject): Promise<Uint8Array> {
+  if (opened.bytes !== undefined) return verify(opened, opened.bytes);
+  const pieces: Uint8Array[] = [];
+  try {
+    for await (const piece of verified(opened)) pieces.push(piece);
+  } finally {
+    await opened.close();
+  }
+  return Buffer.concat(pieces);
+}

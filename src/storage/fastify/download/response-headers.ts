@@ -1,0 +1,67 @@
+import { formatEntityTag } from "../../../http/index.js";
+import { contentDisposition } from "../../content/content-disposition.js";
+import { isContentType, unknownContentType } from "../../content/content-type.js";
+import type { FileDetails } from "../../options.js";
+
+/** How the one who asks wants the object presented. */
+export interface Presentation {
+  /** Save it even if a browser could show it. */
+  readonly download: boolean;
+  /** Name to save it under, instead of its own. */
+  readonly filename: string | undefined;
+}
+
+/** Types that a browser may show: none of them runs anything. All others are saved. */
+const shownTypes: ReadonlySet<string> = new Set([
+  "image/png",
+  "image/jpeg",
+  "image/gif",
+  "image/webp",
+  "image/avif",
+  "text/plain",
+  "video/mp4",
+  "video/webm",
+  "video/ogg",
+  "audio/mp4",
+  "audio/webm",
+  "audio/mpeg",
+  "audio/ogg",
+]);
+
+/** Headers that 200, 206 and 304 share (RFC 9110 §15.4.5). */
+export function validatorHeaders(file: FileDetails): Record<string, string> {
+  const headers: Record<string, string> = {
+    "cache-control": "private, no-cache",
+    "last-modified": file.lastModified.toUTCString(),
+    "accept-ranges": "bytes",
+  };
+  const etag = formatEntityTag(file.etag);
+  if (etag !== undefined) headers.etag = etag;
+  return headers;
+}
+
+/**
+ * Headers of an answer that carries stored bytes: whatever was uploaded, nothing of it can run in the
+ * serving origin, and no browser guesses another type.
+ */
+export function contentHeaders(file: FileDetails, presentation: Presentation): Record<string, string> {
+  const contentType = isContentType(file.contentType) ? file.contentType : unknownContentType;
+  const kind = presentation.download || !isShown(contentType) ? "attachment" : "inline";
+  const headers = validatorHeaders(file);
+  headers["content-type"] = contentType;
+  headers["content-disposition"] = contentDisposition(kind, nameOf(file, presentation));
+  headers["x-content-type-options"] = "nosniff";
+  headers["content-security-policy"] = "default-src 'none'; sandbox";
+  headers["cross-origin-resource-policy"] = "same-site";
+  return headers;
+}
+
+function isShown(contentType: string): boolean {
+  const semicolon = contentType.indexOf(";");
+  const essence = semicolon < 0 ? contentType : contentType.slice(0, semicolon);
+  return shownTypes.has(essence.trim().toLowerCase());
+}
+
+function nameOf(file: FileDetails, { filename }: Presentation): string {
+  return filename ?? file.filename ?? file.key;
+}

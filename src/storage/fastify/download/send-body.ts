@@ -1,0 +1,55 @@
+import { Readable } from "node:stream";
+import type { FastifyReply } from "fastify";
+import type { FileBody } from "../../content/file-body.js";
+import type { Bytes } from "../../contract/backend.js";
+
+/** Content up to this many bytes goes out in one write; a stream costs more than it saves. */
+const oneWriteBytes = 64 * 1024;
+
+/**
+ * Sends content whose headers are set. Nothing is sent before the first piece is there, so that a failure
+ * up to then has a status of its own; a later one cuts the connection. A client that leaves ends the read.
+ */
+export async function sendBody(reply: FastifyReply, body: FileBody): Promise<FastifyReply> {
+  try {
+    if (body.size <= oneWriteBytes) return reply.send(asBuffer(await body.bytes()));
+    return await stream(reply, body);
+  } catch (error) {
+    for (const name of Object.keys(reply.getHeaders())) {
+      if (contentFields.has(name)) reply.removeHeader(name);
+    }
+    throw error;
+  }
+}
+
+/** What describes the content and not the answer as a whole. */
+const contentFields: ReadonlySet<string> = new Set([
+  "content-disposition",
+  "content-length",
+  "content-range",
+  "accept-ranges",
+  "etag",
+  "last-modified",
+]);
+
+async function stream(reply: FastifyReply, body: FileBody): Promise<FastifyReply> {
+  const close = () => void body.close().catch(() => undefined);
+  reply.raw.once("close", close);
+  if (reply.raw.destroyed) close();
+  const pieces = body[Symbol.asyncIterator]();
+  const first = await pieces.next();
+  return reply.send(Readable.from(chain(first, pieces), { objectMode: false }));
+}
+
+async function* chain(first: IteratorResult<Uint8Array>, rest: AsyncGenerator<Uint8Array>): Bytes {
+  try {
+    if (!first.done) yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

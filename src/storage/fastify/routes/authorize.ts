@@ -1,0 +1,41 @@
+import type { FastifyRequest } from "fastify";
+import { bearerCheck, forbidden, unauthorized } from "../../../http/index.js";
+
+/** What a management route does. */
+export type StorageRoute = "upload" | "download" | "list" | "metadata" | "delete" | "sign" | "backend-info";
+
+/** What a caller may do: nothing, everything, or everything below one tenant's prefix. */
+export type Permission = boolean | { readonly tenant: string };
+
+/**
+ * Decides about one request before any of its content is read. `false` is answered with 401 when the
+ * request has no `Authorization`, else with 403; an error that carries a `statusCode` is answered with it.
+ */
+export type Authorize = (request: FastifyRequest, route: StorageRoute) => Permission | Promise<Permission>;
+
+/**
+ * Lets in every request that sends `Authorization: Bearer` with this token (RFC 6750); all others get 401.
+ *
+ * @param permission - what the token allows; everything by default.
+ */
+export function bearerToken(token: string, permission: Permission = true): Authorize {
+  const check = bearerCheck(token);
+  return (request) => {
+    check(request);
+    return permission;
+  };
+}
+
+/** Answers who may go on; all others are refused. */
+export async function permit(
+  authorize: Authorize | "open",
+  request: FastifyRequest,
+  route: StorageRoute,
+): Promise<{ readonly tenant: string | undefined }> {
+  const permission = authorize === "open" ? true : await authorize(request, route);
+  if (permission === true) return { tenant: undefined };
+  if (typeof permission === "object" && typeof permission?.tenant === "string") return permission;
+  throw request.headers.authorization === undefined
+    ? unauthorized(false)
+    : forbidden("these credentials do not allow this");
+}

@@ -1,0 +1,141 @@
+import type { FastifyRequest } from "fastify";
+import {
+  badRequest,
+  checkBody,
+  declaredLength,
+  HttpError,
+  RequestBody,
+  refuseDigest,
+  requiredChecksum,
+} from "../../../http/index.js";
+import type { Content } from "../../content/content.js";
+import { isContentType } from "../../content/content-type.js";
+import { FileNotFoundError, StorageError } from "../../contract/error.js";
+import { type Key, parseKey, safeKey } from "../../contract/key.js";
+import type { FileDetails, PutOptions, StoredFile } from "../../options.js";
+import type { Storage } from "../../storage.js";
+import { decodeBytes } from "./form-parameters.js";
+import { maxEnvelopeBytes, readUploadForm } from "./upload-form.js";
+import { writeConditions } from "./write-conditions.js";
+
+/** An upload whose caller has been authorized. */
+export interface Upload {
+  readonly request: FastifyRequest;
+  readonly storage: Storage;
+  readonly maxBytes: number;
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+type Pairs = readonly (readonly [string, string])[];
+
+/** True for multipart/form-data, whatever its parameters. */
+export function isForm({ headers }: FastifyRequest): boolean {
+  return /^multipart\/form-data[ \t]*(?:;|$)/i.test(headers["content-type"] ?? "");
+}
+
+/**
+ * Stores the body of a request under a key, as it streams in.
+ *
+ * @param contentType - the only type it may have; without it the request says.
+ * @param metadata - the user's pairs.
+ */
+export async function storeBody(
+  upload: Upload,
+  key: string,
+  description: {
+    readonly contentType?: string | undefined;
+    readonly metadata?: Pairs;
+    readonly filename?: string | undefined;
+  },
+): Promise<StoredFile> {
+  const { request, maxBytes } = upload;
+  const checked = parseKey(key);
+  const limit = { maxBytes, envelopeBytes: 0 };
+  checkBody(request.raw, limit);
+  const conditions = await writeConditions(request.headers, () => find(upload, checked));
+  return put(upload, checked, new RequestBody(request.raw, limit), {
+    ...conditions,
+    size: declaredLength(request.raw),
+    checksum: requiredChecksum(request.headers),
+    contentType: checkType(description.contentType ?? declaredType(request)),
+    metadata: toRecord(description.metadata ?? []),
+    filename: description.filename,
+  });
+}
+
+/**
+ * Stores the file of a form as it streams in.
+ *
+ * @param fallbackKey - the key when the form names none; else the safe form of the file's name.
+ */
+export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
+  const { request, maxBytes } = upload;
+  const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes };
+  checkBody(request.raw, limit);
+  refuseDigest(request.headers);
+  const body = new RequestBody(request.raw, limit);
+  const form = await readUploadForm(body, request.headers["content-type"] ?? "");
+  try {
+    const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
+    const conditions = await writeConditions(request.headers, () => find(upload, key));
+    return await put(upload, key, form.content, {
+      ...conditions,
+      contentType: checkType(form.contentType),
+      metadata: toRecord([...headerMetadata(request), ...form.metadata]),
+      filename: form.filename,
+    });
+  } finally {
+    form.stop();
+  }
+}
+
+/** A refusal that the content met on its way in is the answer, not that the storage was interrupted by it. */
+async function put(upload: Upload, key: Key, content: Content, options: PutOptions): Promise<StoredFile> {
+  const { storage, maxBytes, signal } = upload;
+  try {
+    return await storage.put(key, content, { ...options, maxBytes, signal });
+  } catch (error) {
+    if (error instanceof StorageError && error.cause instanceof HttpError) throw error.cause;
+    throw error;
+  }
+}
+
+async function find({ storage, signal }: Upload, key: Key): Promise<FileDetails | undefined> {
+  try {
+    return await storage.getMetadata(key, { signal });
+  } catch (error) {
+    if (error instanceof FileNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** The user's pairs in `x-meta-*` headers; values in UTF-8 or ISO 8859-1. */
+export function headerMetadata({ headers }: FastifyRequest): Pairs {
+  return Object.entries(headers)
+    .filter(([name]) => name.startsWith("x-meta-"))
+    .map(([name, value]) => [name.slice("x-meta-".length), decodeBytes(String(value))]);
+}
+
+function toRecord(pairs: Pairs): Record<string, string> {
+  const names = pairs.map(([name]) => name.toLowerCase());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw badRequest(`the metadata '${twice.slice(0, 64)}' is there twice`);
+  return Object.fromEntries(pairs);
+}
+
+function keyFrom(filename: string | undefined): string {
+  if (filename === undefined) throw badRequest("give a field 'key' before the file, or the file a name");
+  return safeKey(filename);
+}
+
+/** curl's word for a body that it was told nothing about is no type of a file. */
+function declaredType({ headers }: FastifyRequest): string | undefined {
+  const declared = headers["content-type"];
+  return declared === "application/x-www-form-urlencoded" ? undefined : declared;
+}
+
+function checkType(contentType: string | undefined): string | undefined {
+  if (contentType === undefined || isContentType(contentType)) return contentType;
+  throw new HttpError(415, "unsupported_type", "the content type is not a media type");
+}
