@@ -10,6 +10,7 @@ export {
   type HealthRegistryOptions,
   type HealthReport,
 } from "./health.js";
+export { loadPeer } from "./load-peer.js";
 export { type Logger, type LogMethod, silentLogger } from "./logger.js";
 export { Secret } from "./secret.js";
 export { loadSettings, parseSettings } from "./settings.js";

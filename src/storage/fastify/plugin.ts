@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { healthPlugin } from "../../health/index.js";
+import { joinHealth } from "../../health/index.js";
 import { Closing, deferContinue, loggedRequest } from "../../http/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import { Storage } from "../storage.js";
 import { withFileUrls } from "./file-signer.js";
-import { addHealth } from "./health-route.js";
 import { type AddStorageOptions, type EdgeOptions, readOptions } from "./plugin-options.js";
 import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
@@ -111,7 +110,12 @@ async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeO
     closing.end();
     await storage.close();
   });
-  if (options.health) await addHealth(app, storage, options, healthPlugin);
+  if (options.health) {
+    await joinHealth(app, options.decorator, (signal) => storage.check({ signal }), {
+      root: options.root,
+      facts: () => ({ backend: storage.backend.name }),
+    });
+  }
   if (edge.authorize !== undefined) {
     await mountRoutes(app, `${options.root}${options.managementPrefix}`, (scope) =>
       managementRoutes(scope, edge),
