@@ -6,7 +6,11 @@ const backendAids =
 /** The layers themselves; what else lies beside them is what they are made of. */
 const layers = "^src/storage/layers/(?:prefix|metrics|retry|timeout|chaos|signing)\\.ts$";
 /** The places that know HTTP or the command line. */
-const edges = ["^src/(?:http|health|cli)/", "^src/[a-z]+/(?:fastify/|plugin\\.ts$)", "^src/[a-z]+/routes/"];
+const edges = [
+  "^src/(?:http|health|cli|outbound)/",
+  "^src/[a-z]+/(?:fastify/|plugin\\.ts$)",
+  "^src/[a-z]+/routes/",
+];
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -42,6 +46,13 @@ export default {
       severity: "error",
       from: { path: "^src/http/" },
       to: { path: "^src/", pathNot: "^src/(?:http|kernel)/" },
+    },
+    {
+      name: "foreign-addresses-by-one-client",
+      comment: "Webhooks and imports dial addresses that strangers chose; only outbound checks them.",
+      severity: "error",
+      from: { path: "^src/(?:webhooks|events|storage/import)/" },
+      to: { path: ["node_modules/undici/", "^(node:)?(?:https?|http2|net|tls|dns|dgram)(?:/promises)?$"] },
     },
     {
       name: "features-by-their-index",

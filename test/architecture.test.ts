@@ -63,6 +63,8 @@ describe("an import that breaks the architecture is found", () => {
   const cases = [
     ["kernel-knows-nobody", "src/kernel/a.ts", "src/storage/index.ts"],
     ["http-knows-the-kernel", "src/http/a.ts", "src/health/index.ts"],
+    ["foreign-addresses-by-one-client", "src/webhooks/a.ts", "node:https"],
+    ["foreign-addresses-by-one-client", "src/webhooks/b.ts", "undici"],
     ["kernel-needs-only-zod", "src/kernel/b.ts", "commander"],
     ["features-by-their-index", "src/health/a.ts", "src/kernel/secret.ts"],
     ["features-by-their-index", "src/sql/a.ts", "src/storage/content/content.ts"],

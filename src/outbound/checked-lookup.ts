@@ -1,0 +1,38 @@
+import { type LookupAddress, lookup as systemLookup } from "node:dns";
+import type { LookupFunction } from "node:net";
+import { ForeignError } from "./foreign-error.js";
+
+/** Resolves a name to all of its addresses. */
+export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
+
+/** The resolver of the system: hosts file, then DNS. */
+export const resolveBySystem: Resolve = (host) =>
+  new Promise((resolve, reject) => {
+    systemLookup(host, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)));
+  });
+
+/**
+ * A `lookup` for Node's sockets that resolves once and checks every address of the answer, so that the address that
+ * is dialled is one that was checked, whatever the name resolves to a moment later (DNS rebinding).
+ *
+ * @param permits - whether an address may be dialled; one that may not refuses the name as a whole.
+ */
+export function checkedLookup(resolve: Resolve, permits: (address: string) => boolean): LookupFunction {
+  return (host, { all }, callback) => {
+    resolve(host).then(
+      (addresses) => {
+        const [first] = addresses;
+        if (first === undefined) callback(new Error("the name has no address"), []);
+        else if (!addresses.every(({ address }) => permits(address))) callback(addressRefused(), []);
+        else if (all === true) callback(null, [...addresses]);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, []),
+    );
+  };
+}
+
+/** The same for every address, so that nothing is learned of the network behind the service. */
+export function addressRefused(): ForeignError {
+  return new ForeignError("address_refused", "the address of the URL is not a public one");
+}

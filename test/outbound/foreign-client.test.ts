@@ -1,0 +1,268 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import { ForeignClient, type ForeignClientOptions, ForeignError } from "svc-infra/outbound";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+let answer: Handler;
+let reached: string[];
+let port: number;
+const server = createServer((request, response) => {
+  reached.push(request.url ?? "");
+  answer(request, response);
+});
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  port = (server.address() as AddressInfo).port;
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+beforeEach(() => {
+  reached = [];
+  answer = (_request, response) => response.end("content");
+});
+
+/** A client that may reach the server of these tests: the choices that production never makes, spelled out. */
+function openClient(options: ForeignClientOptions = {}): ForeignClient {
+  return new ForeignClient({ allowHttp: true, allowPrivateAddresses: true, ports: [port], ...options });
+}
+
+/** A client that may dial the server's port, but public addresses only. */
+function strictClient(options: ForeignClientOptions = {}): ForeignClient {
+  return new ForeignClient({ allowHttp: true, ports: [port, 80, 443], timeoutMs: 3000, ...options });
+}
+
+async function textOf(client: ForeignClient, url: string): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of (await client.request(url)).body) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof ForeignError) return error.code;
+  throw new Error(`expected a ForeignError, not ${String(error)}`);
+}
+
+it("a request to an address that is allowed is answered", async () => {
+  expect(await textOf(openClient(), `http://127.0.0.1:${port}/a`)).toBe("content");
+  expect(reached).toEqual(["/a"]);
+});
+
+describe("an address that is not public is refused before it is dialled", () => {
+  it.each([
+    "127.0.0.1",
+    "127.1",
+    "127.0.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.1",
+    "0177.0.0.1",
+    "017700000001",
+    "0",
+    "0.0.0.0",
+    "127.0.0.1.",
+    "127。0。0。1",
+    "127.0.0.1",
+    "⑫７.0.0.1",
+    "%31%32%37.0.0.1",
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "ｌｏｃａｌｈｏｓｔ",
+    "[::1]",
+    "[::]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[0:0:0:0:0:ffff:7f00:0001]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b::127.0.0.1]",
+    "[2002:7f00:1::]",
+    "[2001:0:7f00:1::]",
+    "[fe80::1]",
+    "[fc00::1]",
+    "[fd00:ec2::254]",
+    "[ff02::1]",
+    "10.0.0.1",
+    "10.1",
+    "172.16.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "2852039166",
+    "0xa9fea9fe",
+    "0251.0376.0251.0376",
+    "100.100.100.200",
+    "168.63.129.16",
+    "224.0.0.1",
+    "255.255.255.255",
+  ])("%s", async (host) => {
+    expect(["address_refused", "url_refused"]).toContain(
+      await codeOf(strictClient().request(`http://${host}:${port}/`)),
+    );
+    expect(reached).toEqual([]);
+  });
+});
+
+describe("a URL that breaks a rule is refused", () => {
+  it.each([
+    ["not absolute", "/inside"],
+    ["another scheme", "file:///etc/passwd"],
+    ["another scheme", "gopher://example.com"],
+    ["a user name", "https://user@example.com/"],
+    ["a password", "https://example.com:x@example.com/"],
+    ["a port that is not listed", "https://example.com:22/"],
+    ["an empty host", "https://"],
+    ["a zone", "https://[fe80::1%25lo]/"],
+  ])("%s: %s", async (_rule, url) => {
+    expect(await codeOf(new ForeignClient().request(url))).toBe("url_refused");
+  });
+
+  it("http is refused unless it is allowed", async () => {
+    expect(await codeOf(new ForeignClient().request("http://example.com/"))).toBe("url_refused");
+  });
+});
+
+describe("a name is resolved once, and all of its addresses count", () => {
+  it("a name with one private address among public ones is refused", async () => {
+    const resolve = async () => [
+      { address: "8.8.8.8", family: 4 },
+      { address: "127.0.0.1", family: 4 },
+    ];
+    expect(await codeOf(strictClient({ resolve }).request(`http://example.com:${port}/`))).toBe(
+      "address_refused",
+    );
+    expect(reached).toEqual([]);
+  });
+
+  it("a name that resolves to another address a moment later is dialled at the address that was checked", async () => {
+    const answers = ["192.0.2.77", "127.0.0.1"];
+    const asked: string[] = [];
+    const resolve = async (host: string) => {
+      asked.push(host);
+      return [{ address: answers[asked.length - 1] ?? "127.0.0.1", family: 4 }];
+    };
+    expect(await codeOf(strictClient({ resolve }).request(`http://rebind.example:${port}/`))).toBe(
+      "address_refused",
+    );
+    expect(asked).toEqual(["rebind.example"]);
+    expect(reached).toEqual([]);
+  });
+
+  it("a name without an address reads like a closed port", async () => {
+    const nameless = strictClient({ resolve: async () => [] }).request("http://example.com/");
+    const closed = openClient({ ports: [1] }).request("http://127.0.0.1:1/");
+    const messages = await Promise.all(
+      [nameless, closed].map((each) => each.catch((error) => error.message)),
+    );
+    expect(messages).toEqual(["the URL could not be reached", "the URL could not be reached"]);
+  });
+});
+
+describe("a redirect", () => {
+  it("is an answer unless redirects are followed", async () => {
+    answer = (_request, response) => response.writeHead(302, { location: "/b" }).end();
+    const { status, close } = await openClient().request(`http://127.0.0.1:${port}/a`);
+    close();
+    expect(status).toBe(302);
+    expect(reached).toEqual(["/a"]);
+  });
+
+  it("is followed by a GET that allows it", async () => {
+    answer = (request, response) =>
+      request.url === "/a" ? response.writeHead(302, { location: "b" }).end() : response.end("there");
+    expect(await textOf(openClient({ maxRedirects: 3 }), `http://127.0.0.1:${port}/a`)).toBe("there");
+  });
+
+  it.each(["http://127.0.0.1:22/", "file:///etc/passwd", "http://user@127.0.0.1/", "//127.0.0.1:22"])(
+    "to %s is refused like a first URL",
+    async (location) => {
+      answer = (_request, response) => response.writeHead(302, { location }).end();
+      const client = openClient({ maxRedirects: 3 });
+      expect(await codeOf(client.request(`http://127.0.0.1:${port}/a`))).toBe("url_refused");
+      expect(reached).toEqual(["/a"]);
+    },
+  );
+
+  it("ends after the redirects that are allowed", async () => {
+    answer = (_request, response) => response.writeHead(302, { location: "/again" }).end();
+    const client = openClient({ maxRedirects: 3 });
+    expect(await codeOf(client.request(`http://127.0.0.1:${port}/a`))).toBe("too_many_redirects");
+    expect(reached).toHaveLength(4);
+  });
+
+  it("of a POST is never followed", async () => {
+    answer = (_request, response) => response.writeHead(307, { location: "/b" }).end();
+    const client = openClient({ maxRedirects: 3 });
+    const request = { method: "POST", body: Buffer.from("x") } as const;
+    const { status, close } = await client.request(`http://127.0.0.1:${port}/a`, request);
+    close();
+    expect(status).toBe(307);
+  });
+});
+
+describe("a response is bounded", () => {
+  it("in bytes", async () => {
+    answer = (_request, response) => response.end(Buffer.alloc(2000));
+    expect(await codeOf(textOf(openClient({ maxResponseBytes: 1999 }), `http://127.0.0.1:${port}/`))).toBe(
+      "response_too_large",
+    );
+    expect(await textOf(openClient({ maxResponseBytes: 2000 }), `http://127.0.0.1:${port}/`)).toHaveLength(
+      2000,
+    );
+  });
+
+  it("in bytes after decoding", async () => {
+    const packed = gzipSync(Buffer.alloc(1_000_000));
+    answer = (_request, response) => response.writeHead(200, { "content-encoding": "gzip" }).end(packed);
+    expect(packed.byteLength).toBeLessThan(2000);
+    expect(await codeOf(textOf(openClient({ maxResponseBytes: 2000 }), `http://127.0.0.1:${port}/`))).toBe(
+      "response_too_large",
+    );
+  });
+
+  it.each(["gzip", "br", "compress"])("in what a false content coding %s can do", async (coding) => {
+    answer = (_request, response) => response.writeHead(200, { "content-encoding": coding }).end("plain");
+    expect(["bad_response", "unreachable"]).toContain(
+      await codeOf(textOf(openClient(), `http://127.0.0.1:${port}/`)),
+    );
+  });
+
+  it("in time, its content included", async () => {
+    answer = (_request, response) => response.writeHead(200).write("first");
+    const client = openClient({ timeoutMs: 200 });
+    expect(await codeOf(textOf(client, `http://127.0.0.1:${port}/`))).toBe("timeout");
+  });
+
+  it("in time, when no header comes", async () => {
+    answer = () => undefined;
+    expect(await codeOf(openClient({ timeoutMs: 200 }).request(`http://127.0.0.1:${port}/`))).toBe("timeout");
+  });
+});
+
+it("an aborted call says so", async () => {
+  answer = () => undefined;
+  const signal = AbortSignal.timeout(50);
+  expect(await codeOf(openClient().request(`http://127.0.0.1:${port}/`, { signal }))).toBe("aborted");
+});
+
+it("a proxy that the environment names is not used", async () => {
+  const names = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "NODE_USE_ENV_PROXY"];
+  for (const name of names) process.env[name] = "http://127.0.0.1:1";
+  try {
+    expect(await textOf(openClient(), `http://127.0.0.1:${port}/`)).toBe("content");
+  } finally {
+    for (const name of names) delete process.env[name];
+  }
+});
