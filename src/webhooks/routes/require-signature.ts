@@ -1,0 +1,115 @@
+import { Readable } from "node:stream";
+import type { FastifyReply, FastifyRequest, preParsingAsyncHookHandler, RequestPayload } from "fastify";
+import { contentTooLarge, declaredLength, HttpError } from "../../http/index.js";
+import { MemoryReceivedIds, type ReceivedIds } from "../received-ids.js";
+import {
+  type SecretSource,
+  SignatureError,
+  type SignatureScheme,
+  type VerifiedWebhook,
+} from "../signature/scheme.js";
+import { standardWebhooks } from "../signature/standard.js";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What the signature of this request told; there on routes with {@link requireSignature}. */
+    webhook?: VerifiedWebhook;
+  }
+}
+
+/** Options of {@link requireSignature}. */
+export interface RequireSignatureOptions {
+  /** Most bytes of the content. Default: 1,048,576. */
+  readonly maxBytes?: number;
+  /** Where ids of handled messages are kept. Default: the memory of this process, for 15 minutes. */
+  readonly receivedIds?: ReceivedIds;
+  /** The receiver's clock, in milliseconds since the epoch. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+/**
+ * A `preParsing` hook that lets only signed requests on. The raw bytes are verified before they are parsed. A message
+ * that was handled is answered with 204 and does not reach the handler again; one that is being handled with 409; a
+ * handler that answers with an error leaves the message open for the next delivery.
+ *
+ * @param scheme - secrets of Standard Webhooks, or a scheme such as `stripeSignature(secrets)`.
+ * @example
+ * app.post("/hooks", { preParsing: requireSignature(secrets) }, async (request) => handle(request.body));
+ */
+export function requireSignature(
+  scheme: SignatureScheme | SecretSource,
+  options: RequireSignatureOptions = {},
+): preParsingAsyncHookHandler {
+  const { maxBytes = 1_048_576, receivedIds = new MemoryReceivedIds(), now = Date.now } = options;
+  const chosen = isScheme(scheme) ? scheme : standardWebhooks(scheme);
+  return async (request, reply, payload) => {
+    const body = await readRaw(request, payload, maxBytes);
+    const verified = await verify(request, chosen, body, now());
+    request.webhook = verified;
+    if (verified.id !== undefined && !(await claim(verified.id, receivedIds, reply))) return reply;
+    return replayed(body);
+  };
+}
+
+function isScheme(given: SignatureScheme | SecretSource): given is SignatureScheme {
+  return typeof given === "object" && "verify" in given;
+}
+
+async function readRaw({ raw }: FastifyRequest, payload: RequestPayload, maxBytes: number): Promise<Buffer> {
+  const limit = { maxBytes, envelopeBytes: 0 };
+  if ((declaredLength(raw) ?? 0) > maxBytes) throw contentTooLarge(limit);
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of payload) {
+    size += piece.byteLength;
+    if (size > maxBytes) throw contentTooLarge(limit);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+async function verify(
+  request: FastifyRequest,
+  scheme: SignatureScheme,
+  body: Buffer,
+  now: number,
+): Promise<VerifiedWebhook> {
+  try {
+    for (const name of scheme.fields) {
+      // Requests of `app.inject` have no such lists.
+      if ((request.raw.headersDistinct?.[name]?.length ?? 0) > 1)
+        throw new SignatureError(`${name} is there twice`);
+    }
+    return await scheme.verify({ headers: request.headers, body, now });
+  } catch (error) {
+    if (!(error instanceof SignatureError)) throw error;
+    request.log.info({ scheme: scheme.name, reason: error.message }, "webhook refused");
+    throw new HttpError(401, "invalid_signature", "the signature is not valid, or not any more");
+  }
+}
+
+/** Resolves to whether this request is to be handled; otherwise it has been answered. */
+async function claim(id: string, receivedIds: ReceivedIds, reply: FastifyReply): Promise<boolean> {
+  const state = await receivedIds.claim(id);
+  if (state === "done") {
+    reply.code(204).send();
+    return false;
+  }
+  if (state === "running") {
+    throw new HttpError(409, "in_progress", "this message is being handled", { "retry-after": "5" });
+  }
+  reply.raw.once("close", () => {
+    const isHandled = reply.raw.writableFinished && reply.raw.statusCode < 400;
+    Promise.resolve(receivedIds.settle(id, isHandled)).catch((error: unknown) =>
+      reply.log.error({ err: error }, "a webhook's id could not be kept"),
+    );
+  });
+  return true;
+}
+
+/** The content once more, for the parser of the route; Fastify compares the length with Content-Length. */
+function replayed(body: Buffer): RequestPayload {
+  return Object.assign(Readable.from([body], { objectMode: false }), {
+    receivedEncodedLength: body.byteLength,
+  });
+}

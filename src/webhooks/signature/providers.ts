@@ -1,0 +1,97 @@
+import { checkTimestamp, digestFromHex, fieldOf, hmacSha256, includesDigest, secretsOf } from "./hmac.js";
+import { type SecretSource, SignatureError, type SignatureScheme } from "./scheme.js";
+import type { ToleranceOptions } from "./standard.js";
+
+/** Requests of Stripe: `Stripe-Signature` with `t` and one `v1` for each secret. @see https://docs.stripe.com/webhooks */
+export function stripeSignature(secrets: SecretSource, options: ToleranceOptions = {}): SignatureScheme {
+  const { toleranceSeconds = 300 } = options;
+  return {
+    name: "stripe",
+    fields: ["stripe-signature"],
+    async verify({ headers, body, now }) {
+      const items = fieldOf(headers, "stripe-signature").split(",").map(toPair);
+      const [timestamp, another] = valuesOf(items, "t");
+      if (timestamp === undefined || another !== undefined)
+        throw new SignatureError("there must be one timestamp");
+      const sentAt = checkTimestamp(timestamp, now, toleranceSeconds);
+      const candidates = valuesOf(items, "v1");
+      const id = await matching(candidates, secrets, [`${timestamp}.`, body]);
+      return { id, sentAt };
+    },
+  };
+}
+
+/** Requests of Slack: `X-Slack-Signature` over `v0:timestamp:body`. @see https://api.slack.com/authentication/verifying-requests-from-slack */
+export function slackSignature(secrets: SecretSource, options: ToleranceOptions = {}): SignatureScheme {
+  const { toleranceSeconds = 300 } = options;
+  return {
+    name: "slack",
+    fields: ["x-slack-signature", "x-slack-request-timestamp"],
+    async verify({ headers, body, now }) {
+      const timestamp = fieldOf(headers, "x-slack-request-timestamp");
+      const sentAt = checkTimestamp(timestamp, now, toleranceSeconds);
+      const hex = withoutPrefix(fieldOf(headers, "x-slack-signature"), "v0=");
+      return { id: await matching([hex], secrets, [`v0:${timestamp}:`, body]), sentAt };
+    },
+  };
+}
+
+/**
+ * Requests of GitHub: `X-Hub-Signature-256` over the body. It signs no time, so an old request verifies for ever;
+ * duplicates are told by `X-GitHub-Delivery`, which is not signed.
+ *
+ * @see https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
+ */
+export function githubSignature(secrets: SecretSource): SignatureScheme {
+  return {
+    name: "github",
+    fields: ["x-hub-signature-256", "x-github-delivery"],
+    async verify({ headers, body }) {
+      const hex = withoutPrefix(fieldOf(headers, "x-hub-signature-256"), "sha256=");
+      await matching([hex], secrets, [body]);
+      return { id: fieldOf(headers, "x-github-delivery"), sentAt: undefined };
+    },
+  };
+}
+
+/** The plain form that many services have: `X-Webhook-Signature: sha256=` over the body. It signs no time and no id. */
+export function plainSignature(secrets: SecretSource, field = "x-webhook-signature"): SignatureScheme {
+  const name = field.toLowerCase();
+  return {
+    name: "plain",
+    fields: [name],
+    async verify({ headers, body }) {
+      const hex = withoutPrefix(fieldOf(headers, name), "sha256=");
+      await matching([hex], secrets, [body]);
+      return { id: undefined, sentAt: undefined };
+    },
+  };
+}
+
+/** The digest that matched, in hex: it names the message, as any other message has another one. */
+async function matching(
+  hexDigests: readonly string[],
+  secrets: SecretSource,
+  parts: readonly (string | Uint8Array)[],
+): Promise<string> {
+  const candidates = hexDigests.map(digestFromHex).filter((each) => each !== undefined);
+  for (const secret of await secretsOf(secrets)) {
+    const digest = hmacSha256(secret, parts);
+    if (includesDigest(candidates, digest)) return digest.toString("hex");
+  }
+  throw new SignatureError("no signature was made with a secret that is known here");
+}
+
+function toPair(item: string): readonly [string, string] {
+  const mark = item.indexOf("=");
+  return mark < 0 ? [item, ""] : [item.slice(0, mark), item.slice(mark + 1)];
+}
+
+function valuesOf(items: readonly (readonly [string, string])[], name: string): string[] {
+  return items.filter(([each]) => each === name).map(([, value]) => value);
+}
+
+function withoutPrefix(value: string, prefix: string): string {
+  if (!value.startsWith(prefix)) throw new SignatureError(`the signature does not begin with ${prefix}`);
+  return value.slice(prefix.length);
+}
