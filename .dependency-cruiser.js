@@ -1,5 +1,6 @@
 /** What the contract is made of: all that a layer may lean on. */
-const contract = "^src/storage/(?:contract/(?:backend|key|error|signed-url|abortable)|capability)\\.ts$";
+const contract =
+  "^src/storage/(?:contract/(?:backend|channels|key|error|signed-url|abortable)|capability)\\.ts$";
 /** What a backend may lean on beyond the contract. */
 const backendAids =
   "^src/storage/(?:contract/(?:checksum|metadata|range|cancellation|connection-failure|retry-after)|content/(?:content-type|content-disposition|description|verified))\\.ts$";

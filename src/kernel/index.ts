@@ -29,3 +29,4 @@ export {
   variable,
   wholeNumber,
 } from "./variable.js";
+export { WorkChannel } from "./work-channel.js";

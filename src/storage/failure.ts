@@ -1,5 +1,6 @@
 import { checkOptions } from "./arguments.js";
 import type { Failure, StorageBackend } from "./contract/backend.js";
+import { operationChannel } from "./contract/channels.js";
 import {
   AbortedError,
   StorageError,
@@ -12,7 +13,7 @@ import type { SignalOption } from "./options.js";
 
 /** What was being done when something failed. */
 export interface FailedCall {
-  readonly backend: Pick<StorageBackend, "name" | "classify">;
+  readonly backend: Pick<StorageBackend, "name" | "type" | "classify">;
   readonly operation: StorageOperation;
   /** As the caller gave it. */
   readonly key: string | undefined;
@@ -25,14 +26,21 @@ export interface MadeCall extends Omit<FailedCall, "signal"> {
 }
 
 /** Does the work of one call, unless its signal has fired; lets nothing but a {@link StorageError} leave it. */
-export async function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
-  try {
-    checkOptions(call.options);
-    call.options.signal?.throwIfAborted();
-    return await work();
-  } catch (error) {
-    throw failureOf(error, call);
-  }
+export function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
+  return told(call, async () => {
+    try {
+      checkOptions(call.options);
+      call.options.signal?.throwIfAborted();
+      return await work();
+    } catch (error) {
+      throw failureOf(error, call);
+    }
+  });
+}
+
+/** Does the work of one call and tells the channel of operations, when there is a subscriber. */
+export function told<T>({ backend, operation, key }: MadeCall, work: () => Promise<T>): Promise<T> {
+  return operationChannel.run(() => ({ backend: backend.type, operation, key }), work);
 }
 
 /** The error that leaves a call which failed. Its options may be what it failed of. */

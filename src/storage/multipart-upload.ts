@@ -6,8 +6,10 @@ import type { Capabilities, StorageBackend, UploadedPart } from "./contract/back
 import type { Checksum } from "./contract/checksum.js";
 import { InvalidArgumentError } from "./contract/error.js";
 import type { Key } from "./contract/key.js";
-import { attempt, type MadeCall } from "./failure.js";
+import { attempt, type MadeCall, told } from "./failure.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
+
+type PartOptions = SignalOption & { readonly size?: number; readonly checksum?: Checksum };
 
 /** Most parts of one upload. */
 export const maxParts = 10_000;
@@ -36,10 +38,16 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
    *
    * @param number - 1 to 10,000.
    */
-  async writePart(
+  writePart(number: number, content: Content, options: PartOptions = {}): Promise<UploadedPart> {
+    const call = this.#call(options);
+    return told(call, () => this.#writePart(call, number, content, options));
+  }
+
+  async #writePart(
+    call: MadeCall,
     number: number,
     content: Content,
-    options: SignalOption & { readonly size?: number; readonly checksum?: Checksum } = {},
+    options: PartOptions,
   ): Promise<UploadedPart> {
     let body: ContentBody | undefined;
     try {
@@ -55,7 +63,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       this.#parts.set(number, part);
       return part;
     } catch (error) {
-      throw await letGo(body, error, this.#call(options));
+      throw await letGo(body, error, call);
     }
   }
 

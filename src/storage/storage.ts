@@ -15,9 +15,10 @@ import { checkDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
 import { verify } from "./content/verified.js";
 import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./contract/backend.js";
+import { watchedBody } from "./contract/channels.js";
 import { InvalidArgumentError, StorageConfigurationError, type StorageOperation } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
-import { attempt, type MadeCall, toStorageError } from "./failure.js";
+import { attempt, type MadeCall, told, toStorageError } from "./failure.js";
 import { prefix } from "./layers/prefix.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { MultipartUpload } from "./multipart-upload.js";
@@ -92,7 +93,12 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Stores content under a key: all of it or nothing, replacing what was there. */
-  async put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
+  put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
+    const call = this.#call("put", key, options);
+    return told(call, () => this.#put(call, key, content, options));
+  }
+
+  async #put(call: MadeCall, key: string, content: Content, options: PutOptions<C>): Promise<StoredFile> {
     let body: ContentBody | undefined;
     try {
       checkOptions(options);
@@ -108,7 +114,7 @@ export class Storage<C extends Capabilities = Capabilities> {
       const writing = { contentType, filename, metadata, ifAbsent, ifMatch, signal };
       return new WrittenFile(await this.#backend.write(parsed, body, writing), makeUrl);
     } catch (error) {
-      throw await letGo(body, error, this.#call("put", key, options));
+      throw await letGo(body, error, call);
     }
   }
 
@@ -316,7 +322,7 @@ export class Storage<C extends Capabilities = Capabilities> {
       ...opened.stat,
       start: opened.start,
       end: opened.end,
-      body: new FileBody(opened, (error) => toStorageError(error, call)),
+      body: new FileBody(watchedBody(opened, this.#backend.type), (error) => toStorageError(error, call)),
     };
   }
 

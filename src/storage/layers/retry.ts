@@ -11,6 +11,7 @@ import type {
   UploadedPart,
   WriteOptions,
 } from "../contract/backend.js";
+import { attemptChannel } from "../contract/channels.js";
 import type { Key } from "../contract/key.js";
 import { AroundBackend, type BackendCall, type Next } from "./around.js";
 import { Backoff, isPassing, type RetryOptions } from "./backoff.js";
@@ -45,7 +46,7 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
     const content = new Content(body);
     const isRepeatable = !options.ifAbsent && options.ifMatch === undefined;
     return this.#repeat(
-      { signal: options.signal, isRepeatable },
+      { verb: "write", signal: options.signal, isRepeatable },
       () => content.isWhole,
       () => this.inner.write(key, content.body, options),
     );
@@ -60,7 +61,7 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
   ): Promise<UploadedPart> {
     const content = new Content(body);
     return this.#repeat(
-      { signal: options.signal, isRepeatable: true },
+      { verb: "writePart", signal: options.signal, isRepeatable: true },
       () => content.isWhole,
       () => this.inner.writePart(key, uploadId, number, content.body, options),
     );
@@ -96,13 +97,14 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
   }
 
   async #repeat<T>(
-    { signal, isRepeatable }: Pick<BackendCall, "signal" | "isRepeatable">,
+    { verb, signal, isRepeatable }: Omit<BackendCall, "key">,
     canRepeat: () => boolean,
     next: Next<T>,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await next(signal);
+        const facts = () => ({ backend: this.type, verb, attempt });
+        const result = await attemptChannel.run(facts, () => next(signal));
         this.#backoff.succeeded();
         return result;
       } catch (error) {

@@ -1,0 +1,54 @@
+import { channel } from "node:diagnostics_channel";
+import { WorkChannel } from "../../kernel/index.js";
+import type { OpenedObject, StorageBackend } from "./backend.js";
+import type { StorageOperation } from "./error.js";
+
+/** One call that an application made. What ends it adds `result`, or `error`: a StorageError. */
+export interface OperationFacts {
+  /** Type of the backend: `local`. */
+  readonly backend: string;
+  readonly operation: StorageOperation;
+  /** As the caller gave it; never for a label. */
+  readonly key: string | undefined;
+}
+
+/** One try of one call to the backend, inside the retry layer. */
+export interface AttemptFacts {
+  readonly backend: string;
+  /** The backend's verb: one call of an application may take several. */
+  readonly verb: keyof StorageBackend;
+  /** 1 for the first. */
+  readonly attempt: number;
+}
+
+/** A body that was opened, or let go of. */
+export interface BodyFacts {
+  readonly backend: string;
+  readonly isOpen: boolean;
+}
+
+/** Every call to a storage. */
+export const operationChannel = new WorkChannel<OperationFacts>("svc-infra:storage:operation");
+
+/** Every try of a call to a backend. */
+export const attemptChannel = new WorkChannel<AttemptFacts>("svc-infra:storage:attempt");
+
+/** Bodies that hold a connection or a file open. */
+const bodyChannel = channel("svc-infra:storage:body");
+
+/** The opened object, which tells {@link bodyChannel} when it is let go of. */
+export function watchedBody(opened: OpenedObject, backend: string): OpenedObject {
+  if (opened.bytes !== undefined || !bodyChannel.hasSubscribers) return opened;
+  let isOpen = true;
+  const tell = () => bodyChannel.publish({ backend, isOpen } satisfies BodyFacts);
+  tell();
+  const close = () => {
+    if (isOpen) {
+      isOpen = false;
+      tell();
+    }
+    return opened.close();
+  };
+  const { stat, start, end, bytes, body } = opened;
+  return { stat, start, end, bytes, body, close };
+}
