@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { installAzurite, isAzuriteInstalled } from "../test/rigs/azurite-install.js";
 import { say } from "./prepare.js";
 
@@ -20,6 +20,11 @@ const rigs = [
     packages: ["swift-proxy", "swift-account", "swift-container", "swift-object", "memcached"],
     commands: ["swift-proxy-server", "swift-object-server", "swift-ring-builder", "memcached"],
     suites: ["test/**/*swift*.test.ts"],
+  },
+  {
+    packages: ["postgresql-15"],
+    commands: ["/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/initdb"],
+    suites: ["test/**/*postgres*.test.ts"],
   },
 ];
 
@@ -97,6 +102,7 @@ function isRoot() {
 }
 
 function isOnPath(command) {
+  if (isAbsolute(command)) return isExecutable(command);
   return (process.env.PATH ?? "").split(delimiter).some((folder) => isExecutable(join(folder, command)));
 }
 

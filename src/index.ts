@@ -1,4 +1,5 @@
 export { type LoggedRequest, loggedRequest, withoutSignature } from "./http/index.js";
+export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./sql/plugin.js";
 export { easyStorage } from "./storage/easy-storage.js";
 export {
   type AddStorageOptions,

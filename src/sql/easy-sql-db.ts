@@ -1,0 +1,72 @@
+import {
+  appEnvOf,
+  type Environment,
+  type Logger,
+  loadSettings,
+  readEnvironment,
+  silentLogger,
+} from "../kernel/index.js";
+import { QueryWatch } from "./query-watch.js";
+import { type SqlOptions, type SqlSettings, sqlVariables } from "./settings.js";
+import type { SqlDb } from "./sql-db.js";
+import { type SqlTarget, sqlTarget } from "./target.js";
+
+/** What {@link easySqlDb} takes besides settings. */
+export interface EasySqlDbContext {
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment;
+  /** Hears which database was chosen, slow queries and broken connections. Default: nobody. */
+  readonly log?: Logger;
+}
+
+/**
+ * Opens the database that the environment names, without an app; the caller closes it. `addSqlDb` is this with an app.
+ *
+ * @param options - settings given in code, each beating its variable.
+ * @throws ConfigurationError when the settings are wrong, a package is missing, or another process has the folder.
+ * @example
+ * ```ts
+ * const sql = await easySqlDb({ url: "postgresql://shop@localhost/shop" });
+ * await sql.ping();
+ * await sql.close();
+ * ```
+ */
+export async function easySqlDb(options: SqlOptions = {}, context: EasySqlDbContext = {}): Promise<SqlDb> {
+  const { env = readEnvironment(), log = silentLogger } = context;
+  const settings = loadSettings(sqlVariables, env, options);
+  const target = sqlTarget(settings, env);
+  const sql = await open(target, settings, log);
+  log.info(
+    { kind: sql.kind, place: sql.place, because: target.because },
+    `the database is ${sql.place}: ${target.because}`,
+  );
+  warn(target, env, log);
+  return sql;
+}
+
+async function open(target: SqlTarget, settings: SqlSettings, log: Logger): Promise<SqlDb> {
+  const watch = new QueryWatch({ slowQueryMs: settings.slowQueryMs, log });
+  if (target.kind === "embedded") {
+    const { openEmbedded } = await import("./embedded/open-embedded.js");
+    return openEmbedded(target.folder, settings, watch, log);
+  }
+  const { openPostgres } = await import("./postgres/open-postgres.js");
+  return openPostgres(target, settings, watch, (error) =>
+    log.warn({ err: error }, "a connection to the database broke while it was not in use"),
+  );
+}
+
+function warn(target: SqlTarget, env: Environment, log: Logger): void {
+  if (target.kind === "embedded") {
+    if (target.folder === undefined)
+      log.warn("rows are kept in memory and will be lost when the process ends");
+    return;
+  }
+  if (appEnvOf(env) === "prod" && target.sslMode === "disable" && !isNear(target.host)) {
+    log.warn(`the connection to ${target.host} is not encrypted; set SQL_SSLMODE=verify-full`);
+  }
+}
+
+function isNear(host: string): boolean {
+  return host.startsWith("/") || ["localhost", "127.0.0.1", "::1"].includes(host);
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { ConfigurationError } from "../../kernel/index.js";
+import { ownIdentity, type ProcessIdentity, stateOf } from "./process-identity.js";
+
+interface LockRecord extends ProcessIdentity {
+  /** Tells two locks of one process apart. */
+  readonly id: string;
+}
+
+/**
+ * Takes the folder of an embedded database for this process, as two processes on one folder lose each other's rows
+ * without an error. The lock is a file beside the folder. That of a process which is gone is taken over, whatever its age.
+ *
+ * @returns what gives it back.
+ * @throws ConfigurationError that names the process which has it.
+ */
+export function lockFolder(folder: string): () => void {
+  const file = `${folder}.lock`;
+  const record: LockRecord = { ...ownIdentity(), id: randomUUID() };
+  if (!tryLock(file, record)) {
+    removeIfLeft(file, folder);
+    if (!tryLock(file, record)) refuse(folder, file, readRecord(file));
+  }
+  return () => {
+    if (readRecord(file)?.id === record.id) rmSync(file, { force: true });
+  };
+}
+
+/** A link is made with its content at once, so that nobody reads half a record (link(2)). */
+function tryLock(file: string, record: LockRecord): boolean {
+  const draft = `${file}.${record.id}`;
+  writeFileSync(draft, JSON.stringify(record), { flag: "wx", mode: 0o600 });
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (Object(error).code === "EEXIST") return false;
+    throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * Removes the lock of a process that is gone. A second lock guards that, as of two that find the same dead one the
+ * slower would remove the new lock of the quicker.
+ */
+function removeIfLeft(file: string, folder: string): void {
+  const guard = `${file}.takeover`;
+  const own: LockRecord = { ...ownIdentity(), id: randomUUID() };
+  if (!tryLock(guard, own)) refuse(folder, guard, readRecord(guard));
+  try {
+    const record = readRecord(file);
+    if (record === undefined) return;
+    if (stateOf(record) !== "dead") refuse(folder, file, record);
+    rmSync(file, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+function readRecord(file: string): LockRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (Object(error).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function refuse(folder: string, file: string, holder: LockRecord | undefined): never {
+  const pid = holder?.pid ?? "unknown";
+  const state = holder === undefined ? "alive" : stateOf(holder);
+  const fix = "set SQL_URL to a PostgreSQL server to use one database from several processes";
+  const message =
+    state === "alive"
+      ? `the folder ${folder} is in use by process ${pid}; end it, or ${fix}`
+      : `the folder ${folder} was last used by process ${pid} of another machine or container; if that one is gone, remove ${file}`;
+  throw new ConfigurationError([{ name: "SQL_URL", message }]);
+}

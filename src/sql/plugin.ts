@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { joinHealth } from "../health/index.js";
+import { ConfigurationError, type Environment } from "../kernel/index.js";
+import { easySqlDb } from "./easy-sql-db.js";
+import type { SqlOptions } from "./settings.js";
+import type { Database, SqlDb } from "./sql-db.js";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The query builder of the database that `addSqlDb` added. */
+    db: Database;
+    /** The database that `addSqlDb` added: its kind, pool, health and migrations. */
+    sql: SqlDb;
+  }
+}
+
+/** Options of {@link addSqlDb}. Each setting beats its variable. */
+export interface AddSqlDbOptions extends SqlOptions {
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment | undefined;
+  /** Whether `/readyz` and `/_health/sql` look at it. Default: true. */
+  readonly health?: boolean | undefined;
+}
+
+/**
+ * Gives an app a SQL database: opens the one that the environment names, waits until it answers, decorates the app with
+ * `app.db` (Drizzle's query builder) and `app.sql`, adds `GET /_health/sql` and a readiness check, and closes it with the app.
+ * With nothing set it is embedded and in memory; in production that is an error.
+ *
+ * @throws ConfigurationError when the settings are wrong, and Error when the database does not answer.
+ * @example
+ * ```ts
+ * const { db } = await addSqlDb(app);
+ * app.get("/users", () => db.select().from(users).limit(20));
+ * ```
+ */
+export async function addSqlDb(app: FastifyInstance, options: AddSqlDbOptions = {}): Promise<SqlDb> {
+  const { env, health = true, ...settings } = options;
+  if (app.hasDecorator("sql")) {
+    throw new ConfigurationError([{ name: "addSqlDb", message: "was called twice for one app" }]);
+  }
+  const sql = await easySqlDb(settings, { log: app.log, ...(env === undefined ? {} : { env }) });
+  try {
+    await greet(sql);
+    app.decorate<SqlDb>("sql", sql);
+    app.decorate<Database>("db", sql.db);
+    app.addHook("onClose", () => sql.close());
+    if (health) {
+      await joinHealth(app, "sql", () => sql.ping(), {
+        facts: () => ({ kind: sql.kind, pool: sql.metrics() }),
+      });
+    }
+    return sql;
+  } catch (error) {
+    await sql.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The first answer; why there is none is told with the place, which the driver leaves out. */
+async function greet(sql: SqlDb): Promise<void> {
+  try {
+    await sql.ping();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message || Object(cause).code : String(cause);
+    throw new Error(`the database ${sql.place} does not answer (SQL_URL): ${reason}`, { cause });
+  }
+}
+
+/** {@link addSqlDb} as a plugin: `await app.register(sqlPlugin, { poolSize: 20 })`. */
+export const sqlPlugin: FastifyPluginAsync<AddSqlDbOptions> = fastifyPlugin(
+  async (app: FastifyInstance, options: AddSqlDbOptions) => {
+    await addSqlDb(app, options);
+  },
+  { name: "svc-infra/sql", fastify: "5.x" },
+);
+
+/**
+ * The database of an app, or of the app that a request came to.
+ *
+ * @throws ConfigurationError when none was added.
+ */
+export function getSqlDb(from: FastifyInstance | FastifyRequest): SqlDb {
+  const app = "server" in from && "raw" in from ? from.server : from;
+  if (app.hasDecorator("sql")) return app.sql;
+  const message = "there is no database here; call 'await addSqlDb(app)' first";
+  throw new ConfigurationError([{ name: "app.sql", message }]);
+}

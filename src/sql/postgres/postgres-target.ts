@@ -1,0 +1,85 @@
+import { ConfigurationError } from "../../kernel/index.js";
+import { type SqlSettings, type SslMode, sslModes } from "../settings.js";
+
+/** A PostgreSQL server, and how to get to it. */
+export interface PostgresTarget {
+  readonly kind: "postgres";
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly sslMode: SslMode;
+  readonly sslRootCert: string | undefined;
+  readonly applicationName: string;
+  /** Settings of the session, as `-c name=value`. */
+  readonly options: string | undefined;
+  readonly channelBinding: boolean;
+}
+
+/** What may stand behind the question mark; any other word is an error, as it would otherwise be ignored in silence. */
+const parameters: ReadonlySet<string> = new Set([
+  "host",
+  "port",
+  "user",
+  "password",
+  "sslmode",
+  "sslrootcert",
+  "application_name",
+  "options",
+  "channel_binding",
+]);
+
+/**
+ * Reads a URL of PostgreSQL, in the form that libpq has.
+ *
+ * @param name - the variable that holds the URL, for the error.
+ * @throws ConfigurationError without the URL in it, which may hold a password.
+ */
+export function postgresTarget(url: string, settings: SqlSettings, name: string): PostgresTarget {
+  const parsed = parseUrl(url, name);
+  const query = new Map(parsed.searchParams);
+  const unknown = [...query.keys()].find((each) => !parameters.has(each));
+  if (unknown !== undefined) {
+    fail(name, `has the parameter '${unknown}'; expected only ${[...parameters].join(", ")}`);
+  }
+  const user = query.get("user") ?? (decodeURIComponent(parsed.username) || settings.user);
+  return {
+    kind: "postgres",
+    host: query.get("host") ?? (decodeURIComponent(parsed.hostname.replace(/^\[|\]$/g, "")) || "localhost"),
+    port: readPort(query.get("port") ?? parsed.port, name),
+    user,
+    password: query.get("password") ?? (decodeURIComponent(parsed.password) || settings.password?.reveal()),
+    database: decodeURIComponent(parsed.pathname.slice(1)) || (settings.database ?? user),
+    sslMode: readSslMode(query.get("sslmode"), settings.sslMode, name),
+    sslRootCert: query.get("sslrootcert") ?? settings.sslRootCert,
+    applicationName: query.get("application_name") ?? "svc-infra",
+    options: query.get("options"),
+    channelBinding: query.get("channel_binding") === "require",
+  };
+}
+
+function parseUrl(url: string, name: string): URL {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed !== undefined && /^postgres(?:ql)?:$/.test(parsed.protocol)) return parsed;
+  return fail(
+    name,
+    "is not a URL of a database; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE, pglite:FOLDER or pglite:memory (percent-encode special characters of the password)",
+  );
+}
+
+function readPort(value: string, name: string): number {
+  if (value === "") return 5432;
+  const port = /^[0-9]{1,5}$/.test(value) ? Number(value) : 0;
+  return port > 0 && port < 65_536 ? port : fail(name, "has a port that is none; expected 1 to 65535");
+}
+
+function readSslMode(word: string | undefined, otherwise: SslMode, name: string): SslMode {
+  if (word === undefined) return otherwise;
+  const mode = sslModes.find((each) => each === word);
+  return mode ?? fail(name, `has sslmode=${word}; expected one of ${sslModes.join(", ")}`);
+}
+
+function fail(name: string, message: string): never {
+  throw new ConfigurationError([{ name, message }]);
+}

@@ -1,0 +1,95 @@
+import { inspect } from "node:util";
+import type { Logger } from "../kernel/index.js";
+
+/** What is done about queries that are slow or fail. */
+export interface QueryWatchOptions {
+  /** Milliseconds from which on a query is logged; 0 for never. */
+  readonly slowQueryMs: number;
+  readonly log: Logger;
+}
+
+/** Looks at every query of a database: logs slow ones, and takes the values out of errors. */
+export class QueryWatch {
+  readonly #slowQueryMs: number;
+  readonly #log: Logger;
+
+  constructor({ slowQueryMs, log }: QueryWatchOptions) {
+    this.#slowQueryMs = slowQueryMs === 0 ? Number.POSITIVE_INFINITY : slowQueryMs;
+    this.#log = log;
+  }
+
+  /** Runs a query that answers by promise. */
+  async around<T>(text: string, values: unknown, query: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    try {
+      return await query();
+    } catch (error) {
+      maskFailure(error, values);
+      throw error;
+    } finally {
+      this.#logSlow(text, values, startedAt);
+    }
+  }
+
+  /** Stands before the callback of a query that answers by one. */
+  before<Result>(
+    text: string,
+    values: unknown,
+    callback: (error: unknown, result: Result) => void,
+  ): (error: unknown, result: Result) => void {
+    const startedAt = performance.now();
+    return (error, result) => {
+      maskFailure(error, values);
+      this.#logSlow(text, values, startedAt);
+      callback(error, result);
+    };
+  }
+
+  #logSlow(text: string, values: unknown, startedAt: number): void {
+    const ms = Math.round(performance.now() - startedAt);
+    if (ms < this.#slowQueryMs) return;
+    const facts = { query: withoutLiterals(text), values: countOf(values), ms };
+    this.#log.warn(facts, `a query took ${ms} ms (SQL_SLOW_QUERY_MS)`);
+  }
+}
+
+/** Text between quotes may be a value that somebody wrote into the statement. */
+function withoutLiterals(text: string): string {
+  return text.replaceAll(/'(?:[^']|'')*'/g, "'***'");
+}
+
+function countOf(values: unknown): number {
+  return Array.isArray(values) ? values.length : 0;
+}
+
+const masked = {
+  toString: { value: () => "***" },
+  toJSON: { value: () => "***" },
+  [inspect.custom]: { value: () => "***" },
+};
+
+/**
+ * Makes the values of a failed query print as `***`, as Drizzle puts that very array into its error and its message.
+ * PostgreSQL's own words hold values of the row in `detail` and `where`, and in the message of a value it cannot read.
+ */
+function maskFailure(error: unknown, values: unknown): void {
+  if (!(error instanceof Error)) return;
+  if (Array.isArray(values) && !Object.hasOwn(values, "toJSON")) Object.defineProperties(values, masked);
+  const facts: Error & { detail?: unknown; where?: unknown; query?: unknown; code?: unknown } = error;
+  if (typeof facts.detail === "string") facts.detail = maskDetail(facts.detail);
+  if (typeof facts.where === "string") facts.where = withoutLiterals(facts.where);
+  if (typeof facts.query === "string") facts.query = withoutLiterals(facts.query);
+  if (typeof facts.code === "string" && facts.code.startsWith("22")) maskMessage(error);
+}
+
+/** `Key (email)=(a@b.c) already exists.` and `Failing row contains (1, secret).` */
+function maskDetail(detail: string): string {
+  return detail.replace(/(=|contains )\(.*\)/s, "$1(***)");
+}
+
+/** Class 22 is data that cannot be taken; its messages quote it: `invalid input syntax for type uuid: "..."`. */
+function maskMessage(error: Error): void {
+  const { message, stack } = error;
+  error.message = message.replace(/: ".*"/s, ': "***"');
+  if (stack !== undefined) error.stack = stack.replace(message, error.message);
+}

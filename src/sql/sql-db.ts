@@ -1,0 +1,59 @@
+import type { PGlite } from "@electric-sql/pglite";
+import type { PgDatabase, PgQueryResultHKT } from "drizzle-orm/pg-core";
+import type { Pool } from "pg";
+
+/** Drizzle's query builder over PostgreSQL, whichever kind it is. A transaction of it is one, too. */
+export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>;
+
+/** The connections of this process to the database, at this moment. */
+export interface PoolMetrics {
+  readonly maxConnections: number;
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Connections that do nothing. */
+  readonly idle: number;
+  /** Queries and transactions that wait for a connection. */
+  readonly waiting: number;
+}
+
+/** One connection, for what must happen on the same one: locks, settings, migrations. */
+export interface SqlConnection {
+  /** Runs one statement with `$1`, `$2` ... for its values, and returns its rows. */
+  query(text: string, values?: readonly unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Runs any number of statements, separated by semicolons. */
+  run(statements: string): Promise<void>;
+}
+
+interface OpenedSql {
+  readonly db: Database;
+  /** Where it is, for people: host and name, or the folder. Holds no secret. */
+  readonly place: string;
+  /**
+   * Asks the database for an answer.
+   *
+   * @throws Error when there is none within `SQL_POOL_TIMEOUT_MS`.
+   */
+  ping(): Promise<void>;
+  metrics(): PoolMetrics;
+  /** Keeps one connection for `work`. It has no statement timeout. The embedded database has only one, which all share. */
+  withConnection<T>(work: (connection: SqlConnection) => Promise<T>): Promise<T>;
+  /** Closes all connections when their queries have ended. A second call does nothing. */
+  close(): Promise<void>;
+}
+
+/** A pool of connections to a PostgreSQL server. */
+export interface PostgresSql extends OpenedSql {
+  readonly kind: "postgres";
+  readonly pool: Pool;
+}
+
+/** PostgreSQL inside this process (PGlite), in a folder or in memory. */
+export interface EmbeddedSql extends OpenedSql {
+  readonly kind: "embedded";
+  readonly pglite: PGlite;
+  /** The folder that holds it; `undefined` when it is in memory and ends with the process. */
+  readonly folder: string | undefined;
+}
+
+/** An open database: the query builder `db`, and what is around it. */
+export type SqlDb = PostgresSql | EmbeddedSql;
