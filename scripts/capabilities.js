@@ -45,6 +45,8 @@ const meanings = {
   multipart: "`createUpload`: an upload in parts, which another process may go on with",
   conditionalComplete: "`ifAbsent` and `ifMatch` of the completion of such an upload",
   exactDelete: "of many who delete one object at once exactly one hears `true`",
+  conditionalRemove:
+    "`delete` with `ifMatch`: only the version with that ETag; `move` never deletes another one",
   transform: "`getUrl` with `transform`: an image or video in another size, format or quality",
   maxBytes: "largest object",
   minPartBytes: "smallest part of an upload in parts, but for the last",

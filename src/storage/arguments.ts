@@ -3,6 +3,7 @@ import type { ByteRange, ListOptions, SignOptions } from "./contract/backend.js"
 import { InvalidArgumentError } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { parseFilename } from "./contract/metadata.js";
+import { quote } from "./contract/quote.js";
 import { parseTransform } from "./contract/transform.js";
 import type { ListPageOptions, UploadUrlOptions, UrlOptions } from "./options.js";
 
@@ -21,6 +22,19 @@ export function checkContentType<T extends string | undefined>(raw: T): T {
 export function checkOptions(options: unknown): void {
   if (typeof options === "object" && options !== null) return;
   throw new InvalidArgumentError({ message: "options must be an object" });
+}
+
+/**
+ * Options that a call does not know are mistakes, as the names that other libraries use: they would be dropped in silence.
+ *
+ * @throws InvalidArgumentError naming the option.
+ */
+export function checkOptionNames(call: string, options: object, known: ReadonlySet<string>): void {
+  for (const name in options) {
+    if (known.has(name)) continue;
+    const most = [...known].join(", ");
+    throw new InvalidArgumentError({ message: `${call} has no option ${quote(name)}; it takes ${most}` });
+  }
 }
 
 /** A list of keys, each checked. */

@@ -7,6 +7,7 @@ export type {
   Bytes,
   CallOptions,
   Capabilities,
+  ContentFields,
   CopyOptions,
   Failure,
   Layer,
@@ -19,6 +20,7 @@ export type {
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  RemoveOptions,
   SignOptions,
   StorageBackend,
   UploadedPart,
@@ -27,6 +29,7 @@ export type {
 } from "./contract/backend.js";
 export type { AttemptFacts, BodyFacts, OperationFacts } from "./contract/channels.js";
 export { type Checksum, checksumOf, isChecksum } from "./contract/checksum.js";
+export { descriptionOf } from "./contract/description.js";
 export * from "./contract/error.js";
 export {
   isKey,

@@ -67,6 +67,13 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     }
   }
 
+  /** The parts that have been written, in the order of their numbers: by this handle, another one, or another process. */
+  async listParts(options: SignalOption = {}): Promise<readonly UploadedPart[]> {
+    return attempt(this.#call(options), () =>
+      this.#backend.listParts(this.#key, this.id, { signal: options.signal }),
+    );
+  }
+
   /** Publishes the object: the parts given, or all that were written through this handle. */
   async complete(
     options: ConditionOptions<C> & SignalOption & { readonly parts?: readonly UploadedPart[] } = {},

@@ -1,5 +1,5 @@
 import type { FileBody } from "./content/file-body.js";
-import type { ByteRange, Capabilities, ObjectStat } from "./contract/backend.js";
+import type { ByteRange, Capabilities, ContentFields, ObjectStat } from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
 import type { StorageError } from "./contract/error.js";
 import type { Transform } from "./contract/transform.js";
@@ -24,10 +24,22 @@ export interface ConditionOptions<C extends Capabilities> {
   readonly ifMatch?: IfCapable<C["ifMatch"], string> | undefined;
 }
 
-export interface DescribeOptions {
-  /** Media type; without it the content's first bytes and the key decide. */
+export interface DeleteOptions<C extends Capabilities = Capabilities> extends SignalOption {
+  /** Delete only the version with this ETag; another one is `precondition_failed`. */
+  readonly ifMatch?: IfCapable<C["conditionalRemove"], string> | undefined;
+}
+
+export interface CopyMoveOptions<C extends Capabilities = Capabilities>
+  extends ConditionOptions<C>,
+    SignalOption {
+  /** Copy only the version of the source with this ETag; another one is `precondition_failed`. */
+  readonly sourceIfMatch?: string | undefined;
+}
+
+export interface DescribeOptions extends ContentFields {
+  /** Media type. Default: that of a `File` or `Blob`, else what the content's first bytes and the name say. */
   readonly contentType?: string | undefined;
-  /** The file's own name, in any script; used when it is downloaded. */
+  /** The file's own name, in any script, used when it is downloaded. Default: that of a `File`. */
   readonly filename?: string | undefined;
   /** Names of `a-z 0-9 _ -`, values without control characters; 32 pairs and 2 KiB at most. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;

@@ -1,6 +1,7 @@
 import {
   checkEtag,
   checkKeys,
+  checkOptionNames,
   checkOptions,
   checkRange,
   checkTenant,
@@ -16,15 +17,17 @@ import { FileBody, readAll } from "./content/file-body.js";
 import { verify } from "./content/verified.js";
 import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";
-import { InvalidArgumentError, StorageConfigurationError, type StorageOperation } from "./contract/error.js";
+import { StorageConfigurationError, type StorageOperation } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { attempt, type MadeCall, told, toStorageError } from "./failure.js";
 import { prefix } from "./layers/prefix.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
+import { type Ends, moveObject, toEnds } from "./move.js";
 import { MultipartUpload } from "./multipart-upload.js";
 import type {
-  ConditionOptions,
+  CopyMoveOptions,
   DeleteFailure,
+  DeleteOptions,
   DescribeOptions,
   FileDetails,
   FilePage,
@@ -43,6 +46,23 @@ import type {
 } from "./options.js";
 import { removeInBatches } from "./removal.js";
 import { WrittenFile } from "./written-file.js";
+
+/** Every option that `put` has. */
+const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
+  "contentType",
+  "filename",
+  "metadata",
+  "cacheControl",
+  "contentEncoding",
+  "contentDisposition",
+  "contentLanguage",
+  "size",
+  "maxBytes",
+  "checksum",
+  "ifAbsent",
+  "ifMatch",
+  "signal",
+]);
 
 /**
  * What an application holds: one interface over every backend.
@@ -102,16 +122,17 @@ export class Storage<C extends Capabilities = Capabilities> {
     let body: ContentBody | undefined;
     try {
       checkOptions(options);
+      checkOptionNames("put", options, putOptionNames);
       body = toBody(content, this.#rules(options));
       body.admit();
       options.signal?.throwIfAborted();
       const parsed = parseKey(key);
       const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
-      const { filename, metadata, contentType: givenType } = checkDescription(options);
+      const given = checkDescription(options, content);
       const { signal } = options;
-      const contentType = givenType ?? (await sniffedType(body, filename ?? parsed, signal));
+      const contentType = given.contentType ?? (await sniffedType(body, given.filename ?? parsed, signal));
       const makeUrl = await this.#urlOf(parsed);
-      const writing = { contentType, filename, metadata, ifAbsent, ifMatch, signal };
+      const writing = { ...given, contentType, ifAbsent, ifMatch, signal };
       return new WrittenFile(await this.#backend.write(parsed, body, writing), makeUrl);
     } catch (error) {
       throw await letGo(body, error, call);
@@ -119,7 +140,7 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** The whole content, in memory, checked against its checksum. */
-  get(key: string, options: SignalOption = {}): Promise<Uint8Array> {
+  get(key: string, options: SignalOption = {}): Promise<Uint8Array<ArrayBuffer>> {
     return this.#run("get", key, options, async () => {
       const whole = { range: undefined, ifMatch: undefined, signal: options.signal };
       const opened = await this.#backend.read(parseKey(key), whole);
@@ -153,10 +174,13 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** `true` if there was an object, `false` if there was none; exact while others change it only with `exactDelete`. */
-  delete(key: string, options: SignalOption = {}): Promise<boolean> {
-    return this.#run("delete", key, options, () =>
-      this.#backend.remove(parseKey(key), { signal: options.signal }),
-    );
+  delete(key: string, options: DeleteOptions<C> = {}): Promise<boolean> {
+    return this.#run("delete", key, options, async () => {
+      const parsed = parseKey(key);
+      const ifMatch = checkEtag(options.ifMatch);
+      if (ifMatch !== undefined) requireCapability(this.#backend, "conditionalRemove");
+      return this.#backend.remove(parsed, { ifMatch, signal: options.signal });
+    });
   }
 
   /** Deletes every key it can and says which failed; missing ones count as deleted. */
@@ -191,16 +215,22 @@ export class Storage<C extends Capabilities = Capabilities> {
   }
 
   /** Copies an object with its description; the bytes stay with the provider where it can copy. */
-  copy(from: string, to: string, options: ConditionOptions<C> & SignalOption = {}): Promise<StoredFile> {
-    return this.#run("copy", from, options, () => this.#copy(from, to, options));
+  copy(from: string, to: string, options: CopyMoveOptions<C> = {}): Promise<StoredFile> {
+    return this.#run("copy", from, options, async () => this.#copy(toEnds(from, to), options));
   }
 
-  /** Copies, then deletes the source. Not atomic: if the deletion fails both are there. */
-  move(from: string, to: string, options: ConditionOptions<C> & SignalOption = {}): Promise<StoredFile> {
+  /**
+   * Copies, then deletes the source. Not atomic: if the deletion fails both are there.
+   *
+   * Only the version that was copied is deleted: content that is put under the source's key meanwhile stays there. Where
+   * the backend lacks `conditionalRemove`, the source is looked at right before it is deleted, and a put that falls
+   * between the two is lost.
+   */
+  move(from: string, to: string, options: CopyMoveOptions<C> = {}): Promise<StoredFile> {
     return this.#run("move", from, options, async () => {
-      const copied = await this.#copy(from, to, options);
-      await this.#backend.remove(parseKey(from), { signal: options.signal });
-      return copied;
+      const ends = toEnds(from, to);
+      const copy = (sourceIfMatch: string) => this.#copy(ends, { ...options, sourceIfMatch });
+      return moveObject(this.#backend, ends.source, options, copy);
     });
   }
 
@@ -263,10 +293,11 @@ export class Storage<C extends Capabilities = Capabilities> {
     return this.#run("multipart", key, options, async () => {
       requireCapability(this.#backend, "multipart");
       const parsed = parseKey(key);
-      const { filename, metadata, contentType: givenType } = checkDescription(options);
+      const given = checkDescription(options);
       const { signal } = options;
-      const contentType = givenType ?? (await sniffedType(undefined, filename ?? parsed, signal));
-      const id = await this.#backend.createUpload(parsed, { contentType, filename, metadata, signal });
+      const contentType =
+        given.contentType ?? (await sniffedType(undefined, given.filename ?? parsed, signal));
+      const id = await this.#backend.createUpload(parsed, { ...given, contentType, signal });
       return new MultipartUpload(this.#backend, parsed, id, this.#limit());
     });
   }
@@ -326,12 +357,14 @@ export class Storage<C extends Capabilities = Capabilities> {
     };
   }
 
-  async #copy(from: string, to: string, options: ConditionOptions<C> & SignalOption): Promise<StoredFile> {
-    const [source, target] = [parseKey(from), parseKey(to)];
-    if (source === target) throw new InvalidArgumentError({ message: "source and target are the same key" });
-    const conditions = toConditions(this.#backend, options);
+  async #copy({ source, target }: Ends, options: CopyMoveOptions<C>): Promise<StoredFile> {
+    const { signal } = options;
+    const conditions = {
+      ...toConditions(this.#backend, options),
+      sourceIfMatch: checkEtag(options.sourceIfMatch),
+    };
     const makeUrl = await this.#urlOf(target);
-    const stat = await this.#backend.copy(source, target, { ...conditions, signal: options.signal });
+    const stat = await this.#backend.copy(source, target, { ...conditions, signal });
     return new WrittenFile(stat, makeUrl);
   }
 

@@ -1,4 +1,4 @@
-import type { MakeUrl, ObjectStat } from "./contract/backend.js";
+import type { ContentFields, MakeUrl, ObjectStat } from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
 import type { Metadata } from "./contract/metadata.js";
 import type { StoredFile } from "./options.js";
@@ -13,6 +13,10 @@ export class WrittenFile implements StoredFile {
   readonly filename: string | undefined;
   readonly metadata: Metadata;
   readonly checksum: Checksum | undefined;
+  readonly cacheControl: ContentFields["cacheControl"];
+  readonly contentEncoding: ContentFields["contentEncoding"];
+  readonly contentDisposition: ContentFields["contentDisposition"];
+  readonly contentLanguage: ContentFields["contentLanguage"];
   declare readonly url: string | undefined;
   readonly #makeUrl: MakeUrl | undefined;
   #url: string | undefined;
@@ -35,6 +39,10 @@ export class WrittenFile implements StoredFile {
     this.filename = stat.filename;
     this.metadata = stat.metadata;
     this.checksum = stat.checksum;
+    this.cacheControl = stat.cacheControl;
+    this.contentEncoding = stat.contentEncoding;
+    this.contentDisposition = stat.contentDisposition;
+    this.contentLanguage = stat.contentLanguage;
     this.#makeUrl = makeUrl;
     Object.defineProperty(this, "url", WrittenFile.#accessor);
   }

@@ -411,7 +411,8 @@ test("a deletion by a backend that cannot tell goes by what was there before", a
           if (name === "capabilities") return { ...target.capabilities, exactDelete: false };
           const value = Reflect.get(target, name, target);
           if (name === "remove")
-            return (key: Key) => target.remove(key, { signal: undefined }).then(() => false);
+            return (key: Key) =>
+              target.remove(key, { ifMatch: undefined, signal: undefined }).then(() => false);
           return typeof value === "function" ? value.bind(target) : value;
         },
       }),

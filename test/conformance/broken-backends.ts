@@ -4,6 +4,7 @@ import {
   type Body,
   type CallOptions,
   type Capabilities,
+  type CopyOptions,
   type Key,
   type ListOptions,
   type ListPage,
@@ -11,7 +12,9 @@ import {
   type ObjectStat,
   type OpenedObject,
   type ReadOptions,
+  type RemoveOptions,
   type StorageBackend,
+  type UploadedPart,
   type WriteOptions,
 } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
@@ -119,7 +122,7 @@ class RangeOffByOne extends Sound {
 
 /** Deletes what is there, and says that it did so of what is not. */
 class DeleteSaysYes extends Sound {
-  override async remove(key: Key, options: CallOptions): Promise<boolean> {
+  override async remove(key: Key, options: RemoveOptions): Promise<boolean> {
     await super.remove(key, options);
     return true;
   }
@@ -145,7 +148,7 @@ class DeafToSignals extends Sound {
 
 /** A copy has the bytes and forgets the rest. */
 class CopyForgets extends Sound {
-  override async copy(from: Key, to: Key, options: CallOptions & WriteOptions): Promise<ObjectStat> {
+  override async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
     const opened = await this.inner.read(from, { range: undefined, ifMatch: undefined, signal: undefined });
     const bytes = opened.bytes ?? Buffer.alloc(0);
     const body = bodyOf(bytes, { checksum: () => opened.stat.checksum ?? "crc32:00000000" });
@@ -156,11 +159,11 @@ class CopyForgets extends Sound {
 
 /** Keeps the caller's buffer. */
 class KeepsBuffer extends Sound {
-  readonly #kept = new Map<Key, Uint8Array>();
+  readonly #kept = new Map<Key, Uint8Array<ArrayBuffer>>();
 
   override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
     const stat = await super.write(key, body, options);
-    if (body.bytes !== undefined) this.#kept.set(key, body.bytes);
+    if (body.bytes !== undefined) this.#kept.set(key, body.bytes as Uint8Array<ArrayBuffer>);
     return stat;
   }
 
@@ -177,6 +180,52 @@ class KeepsBuffer extends Sound {
       body,
       close: () => opened.close(),
     };
+  }
+}
+
+/** Removes whatever is there. */
+class RemoveIgnoresVersion extends Sound {
+  override remove(key: Key, options: RemoveOptions): Promise<boolean> {
+    return super.remove(key, { ...options, ifMatch: undefined });
+  }
+}
+
+/** Looks at the version first and removes then. */
+class ChecksThenRemoves extends Sound {
+  override async remove(key: Key, { ifMatch, signal }: RemoveOptions): Promise<boolean> {
+    const stat = await this.stat(key, { signal }).catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    const isSame = stat === undefined || ifMatch === undefined || stat.etag === ifMatch;
+    return super.remove(key, { ifMatch: isSame ? undefined : ifMatch, signal });
+  }
+}
+
+/** Copies whatever version is there. */
+class CopyIgnoresVersion extends Sound {
+  override copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    return super.copy(from, to, { ...options, sourceIfMatch: undefined });
+  }
+}
+
+/** Keeps what every service knows, and no other field. */
+class FieldsForgotten extends Sound {
+  override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    return super.write(key, body, { ...options, contentLanguage: undefined });
+  }
+}
+
+/** Tells parts in the order in which they came, and replaced ones too. */
+class PartsAsTheyCame extends Sound {
+  readonly #parts: UploadedPart[] = [];
+
+  override async writePart(...call: Parameters<StorageBackend["writePart"]>): Promise<UploadedPart> {
+    const part = await super.writePart(...call);
+    this.#parts.push(part);
+    return part;
+  }
+
+  override async listParts(): Promise<readonly UploadedPart[]> {
+    return this.#parts;
   }
 }
 
@@ -217,4 +266,9 @@ export const brokenBackends: readonly (readonly [make: new () => StorageBackend,
   [CopyForgets, /the whole description/],
   [KeepsBuffer, /does to its bytes after a write changes nothing/],
   [ClassifyThrows, /never throws/],
+  [RemoveIgnoresVersion, /delete with ifMatch deletes only that version/],
+  [ChecksThenRemoves, /a delete with ifMatch never deletes a put/],
+  [CopyIgnoresVersion, /a copy with sourceIfMatch/],
+  [FieldsForgotten, /fields of the content come back/],
+  [PartsAsTheyCame, /the parts of an upload are listed/],
 ];

@@ -23,6 +23,8 @@ class NoopBackend<C extends Capabilities> extends AroundBackend<C> {
 
 const noop: Layer = (inner) => new NoopBackend(inner);
 const start = "tenants/t-1/";
+/** 300 races are run before a release: `CONFORMANCE_RACES=300`. */
+const races = Number(process.env.CONFORMANCE_RACES ?? 10);
 /** Every fourth call fails here for good; an ordinary budget is there to give up on that. */
 const budget = new RetryBudget(Number.MAX_SAFE_INTEGER);
 const patient = retry({ attempts: 12, baseDelayMs: 1, maxDelayMs: 10, budget });
@@ -71,7 +73,7 @@ function runStack({ type, name, layers, create }: LawStack): void {
   const maxKeyLength = name === "prefix" ? 1024 - start.length : 1024;
   const backend = made();
   const breaksBodies = name === "retry over chaos";
-  for (const each of runConformance({ backend, create: made, maxKeyLength, breaksBodies })) {
+  for (const each of runConformance({ backend, create: made, maxKeyLength, breaksBodies, races })) {
     if (each.skippedBecause !== undefined) counts.skipped++;
     test.skipIf(each.skippedBecause !== undefined)(`${each.group}: ${each.name}`, async () => {
       counts.ran++;

@@ -16,6 +16,7 @@ import { refused, ScriptedBackend, unavailable } from "./scripted-backend.js";
 
 const quick = { baseDelayMs: 1, maxDelayMs: 2 };
 const write = { contentType: "text/plain" };
+const anySource = { sourceIfMatch: undefined, signal: undefined };
 
 function retried(backend: StorageBackend, layer: Layer = retry(quick)): Storage {
   return new Storage(backend).with(layer);
@@ -78,7 +79,7 @@ describe("retry repeats", () => {
     const storage = retried(backend);
     await storage.put("a", "content", write);
     const copy = (ifAbsent: boolean) =>
-      storage.backend.copy(key("a"), key("b"), { ifAbsent, ifMatch: undefined, signal: undefined });
+      storage.backend.copy(key("a"), key("b"), { ...anySource, ifAbsent, ifMatch: undefined });
     backend.plan({ after: unavailable });
     await expect(copy(true)).rejects.toThrow();
     backend.plan({ after: unavailable });

@@ -236,6 +236,8 @@ describe("lists, joins and copies", () => {
       method: "POST",
     });
     expect(await next.json()).toMatchObject({ done: true, resource: { size: "1500000" } });
+    const other = await client.object("c/from", `${path}?ifSourceGenerationMatch=1`, { method: "POST" });
+    expect(other.status).toBe(412);
   });
 
   it("takes a batch of at most a hundred deletions", async () => {

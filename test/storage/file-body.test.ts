@@ -36,7 +36,7 @@ class Changing extends AroundBackend<Capabilities> {
   override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
     const { stat, start, end, bytes = Buffer.alloc(0) } = await super.read(key, options);
     const change = this.#changes.length > 1 ? this.#changes.shift() : this.#changes[0];
-    const changed = change?.(Buffer.from(bytes)) ?? Buffer.from(bytes);
+    const changed = Buffer.from(change?.(Buffer.from(bytes)) ?? bytes);
     return {
       stat: this.keepsChecksum ? stat : withoutChecksum(stat),
       start,

@@ -10,6 +10,8 @@ export interface CaseContext {
   readonly folder: string;
   /** Longest key that the backend takes: 1,024, or less under a prefix. */
   readonly maxKeyLength: number;
+  /** How often a race is run. */
+  readonly races: number;
   /** A key below {@link folder}. */
   at(name: string): string;
   /** Another backend of the same kind, for a case that closes it. */

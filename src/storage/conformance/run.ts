@@ -13,6 +13,8 @@ export interface ConformanceOptions {
   readonly folder?: string | undefined;
   /** Whether bodies may break on the way and be gone on with, as under `retry`; not of a version that is gone. */
   readonly breaksBodies?: boolean | undefined;
+  /** How often each race is run; 10 by default. */
+  readonly races?: number | undefined;
   /** Longest key that the backend takes; less than 1,024 under a prefix. */
   readonly maxKeyLength?: number | undefined;
 }
@@ -61,6 +63,7 @@ function contextOf(options: ConformanceOptions, folder: string): CaseContext {
     storage: new Storage(options.backend),
     folder,
     maxKeyLength: options.maxKeyLength ?? 1024,
+    races: options.races ?? 10,
     at: (name) => folder + name,
     create: async () => options.create?.() ?? Promise.reject(new Error("no other backend can be made")),
   };

@@ -1,3 +1,5 @@
+import type { ObjectDescription } from "../contract/backend.js";
+
 const longestName = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out here
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -12,6 +14,14 @@ export function contentDisposition(kind: "inline" | "attachment", filename: stri
   const name = cleanName(filename);
   if (plain.test(name)) return `${kind}; filename="${name}"`;
   return `${kind}; filename="${asciiName(name)}"; filename*=UTF-8''${encodeExtended(name)}`;
+}
+
+/** The `Content-Disposition` that a provider keeps: the caller's own, else one made of the file name, else none. */
+export function keptDisposition({
+  contentDisposition: given,
+  filename,
+}: Pick<ObjectDescription, "contentDisposition" | "filename">): string | undefined {
+  return given ?? (filename === undefined ? undefined : contentDisposition("inline", filename));
 }
 
 function cleanName(filename: string): string {

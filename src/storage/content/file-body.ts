@@ -39,7 +39,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   }
 
   /** All bytes at once, in memory. */
-  async bytes(): Promise<Uint8Array> {
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     try {
       this.#begin();
       return await readAll(this.#opened);
@@ -78,7 +78,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 }
 
 /** Everything that was opened, in memory and checked; releases what it held. */
-export async function readAll(opened: OpenedObject): Promise<Uint8Array> {
+export async function readAll(opened: OpenedObject): Promise<Uint8Array<ArrayBuffer>> {
   if (opened.bytes !== undefined) return verify(opened, opened.bytes);
   const pieces: Uint8Array[] = [];
   try {

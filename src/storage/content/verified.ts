@@ -9,7 +9,7 @@ import {
 import { CorruptObjectError } from "../contract/error.js";
 
 /** The bytes, when they are as many as were opened and have the checksum of the object they are the whole of. */
-export function verify(opened: OpenedObject, bytes: Uint8Array): Uint8Array {
+export function verify<T extends Uint8Array>(opened: OpenedObject, bytes: T): T {
   const expected = checksumOfWhole(opened);
   checkLength(opened, bytes.byteLength);
   if (expected !== undefined && !hasChecksum(bytes, expected)) {

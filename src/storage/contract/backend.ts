@@ -30,19 +30,35 @@ export interface Body {
   forgoChecksum?(): void;
 }
 
-/** What a stored object is, without its bytes. */
-export interface ObjectStat {
-  readonly key: Key;
-  /** Bytes. */
-  readonly size: number;
+/** HTTP fields of the content, kept and told as they were given (RFC 9110 §8.4 and §8.5, RFC 9111 §5.2, RFC 6266). */
+export interface ContentFields {
+  /** How long caches may keep the content: `public, max-age=3600`. */
+  readonly cacheControl?: string | undefined;
+  /** How the stored bytes are encoded: `gzip`. The bytes are kept and given as they are. */
+  readonly contentEncoding?: string | undefined;
+  /** How the content is presented: `attachment`. Without it the file name decides. */
+  readonly contentDisposition?: string | undefined;
+  /** Languages of the readers whom the content is for: `de, en`. */
+  readonly contentLanguage?: string | undefined;
+}
+
+/** What is kept beside the bytes. `descriptionOf` takes it out of whatever holds one. */
+export interface ObjectDescription extends ContentFields {
   readonly contentType: string;
-  /** Strong validator without quotes: another one after every write (RFC 9110 §8.8.3). */
-  readonly etag: string;
-  readonly lastModified: Date;
   /** The name the file had where it came from, in any script. */
   readonly filename: string | undefined;
   /** The user's own pairs, and nothing else. */
   readonly metadata: Metadata;
+}
+
+/** What a stored object is, without its bytes. */
+export interface ObjectStat extends ObjectDescription {
+  readonly key: Key;
+  /** Bytes. */
+  readonly size: number;
+  /** Strong validator without quotes: another one after every write (RFC 9110 §8.8.3). */
+  readonly etag: string;
+  readonly lastModified: Date;
   /** Checksum of the whole content, where the backend knows one. */
   readonly checksum: Checksum | undefined;
 }
@@ -73,7 +89,7 @@ export interface OpenedObject {
   readonly start: number;
   readonly end: number;
   /** All of `body` at once, when it is in memory and nothing is held; it belongs to the receiver. */
-  readonly bytes: Uint8Array | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   /** Can be iterated once. Ending the iteration early releases everything, like {@link close}. */
   readonly body: Bytes;
   /** Releases what the body holds (descriptor, socket); safe at any time and more than once. */
@@ -88,16 +104,21 @@ export interface WriteConditions {
   readonly ifMatch: string | undefined;
 }
 
-/** What is kept beside the bytes. */
-export interface ObjectDescription {
-  readonly contentType: string;
-  readonly filename: string | undefined;
-  readonly metadata: Metadata;
-}
-
 export interface WriteOptions extends CallOptions, WriteConditions, ObjectDescription {}
 
-export interface CopyOptions extends CallOptions, WriteConditions {}
+/** Options of a copy. The conditions of {@link WriteConditions} are those of its target. */
+export interface CopyOptions extends CallOptions, WriteConditions {
+  /** Copy only this version of the source; another one is `precondition_failed` and nothing is written. */
+  readonly sourceIfMatch: string | undefined;
+}
+
+export interface RemoveOptions extends CallOptions {
+  /**
+   * Remove only this version, decided atomically with the removal; another one is `precondition_failed`, and no object
+   * at all is `false`. Given only where `capabilities` has `conditionalRemove`.
+   */
+  readonly ifMatch: string | undefined;
+}
 
 export interface ListOptions extends CallOptions {
   readonly prefix: Prefix;
@@ -161,6 +182,8 @@ export interface Capabilities {
   readonly conditionalComplete: boolean;
   /** Whether {@link StorageBackend.remove} tells exactly one of many at once that there was an object. */
   readonly exactDelete: boolean;
+  /** Whether {@link StorageBackend.remove} takes `ifMatch`: a removal of one version and of no other. */
+  readonly conditionalRemove: boolean;
   /** Signed URLs of an image or video made anew: another size, format or quality. */
   readonly transform: boolean;
   /** Largest object, in bytes. */
@@ -210,7 +233,7 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   /** As {@link write}, also when its signal fires, from another object with its description; the bytes stay with a provider that can copy. */
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat>;
   /** Idempotent. Resolves to whether the key was there; while others change it too, exact only with `exactDelete`. */
-  remove(key: Key, options: CallOptions): Promise<boolean>;
+  remove(key: Key, options: RemoveOptions): Promise<boolean>;
   /** Removes each of at most 1,000 keys that it can, in as few calls as the service allows, and says which failed. */
   removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]>;
   list(options: ListOptions): Promise<ListPage>;
@@ -231,6 +254,11 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
     body: Body,
     options: CallOptions,
   ): Promise<UploadedPart>;
+  /**
+   * The parts that have been written, each as it was written last, in the order of their numbers: what an upload that is
+   * gone on with elsewhere has already. An unknown upload is `not_found`.
+   */
+  listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]>;
   /** Publishes the parts in the order of their numbers, all or nothing, like {@link write}, also when its signal fires. */
   completeUpload(
     key: Key,

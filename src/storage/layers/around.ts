@@ -12,6 +12,7 @@ import type {
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  RemoveOptions,
   SignOptions,
   StorageBackend,
   UploadedPart,
@@ -95,8 +96,9 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
     );
   }
 
-  remove(key: Key, options: CallOptions): Promise<boolean> {
-    return this.around(plain("remove", key, options), (signal) =>
+  remove(key: Key, options: RemoveOptions): Promise<boolean> {
+    const isRepeatable = options.ifMatch === undefined;
+    return this.around({ ...plain("remove", key, options), isRepeatable }, (signal) =>
       this.inner.remove(key, { ...options, signal }),
     );
   }
@@ -136,6 +138,12 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   ): Promise<UploadedPart> {
     return this.around(plain("writePart", key, options), (signal) =>
       this.inner.writePart(key, uploadId, number, body, { ...options, signal }),
+    );
+  }
+
+  listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    return this.around(plain("listParts", key, options), (signal) =>
+      this.inner.listParts(key, uploadId, { ...options, signal }),
     );
   }
 

@@ -101,6 +101,10 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
     return this.#inner.writePart(this.#extend(key), ...rest);
   }
 
+  listParts(key: Key, ...rest: Tail<Parameters<StorageBackend["listParts"]>>) {
+    return this.#inner.listParts(this.#extend(key), ...rest);
+  }
+
   async completeUpload(key: Key, ...rest: Tail<Parameters<StorageBackend["completeUpload"]>>) {
     return this.#shorten(await this.#inner.completeUpload(this.#extend(key), ...rest));
   }

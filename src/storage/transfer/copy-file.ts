@@ -1,5 +1,6 @@
 import type { Bytes } from "../contract/backend.js";
 import { algorithmOf } from "../contract/checksum.js";
+import { descriptionOf } from "../contract/description.js";
 import { ChecksumMismatchError, StorageError } from "../contract/error.js";
 import type { Backoff } from "../layers/backoff.js";
 import type { FileDetails, OpenedFile, StoredFile } from "../options.js";
@@ -48,10 +49,9 @@ async function copyOnce(
 ): Promise<SameFile> {
   const file = await source.open(key, { signal });
   try {
-    const { size, checksum, contentType, filename, metadata } = file;
+    const { size, checksum } = file;
     const content = await contentOf(file, onBytes);
-    const description = { contentType, filename, metadata };
-    const stored = await target.put(key, content, { ...description, size, checksum, signal });
+    const stored = await target.put(key, content, { ...descriptionOf(file), size, checksum, signal });
     checkStored(file, stored);
     return { source: file, target: stored };
   } finally {

@@ -1,4 +1,5 @@
 import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../contract/checksum.js";
+import { contentFieldNames } from "../contract/description.js";
 import { StorageError } from "../contract/error.js";
 import type { FileDetails } from "../options.js";
 import type { Storage } from "../storage.js";
@@ -43,12 +44,13 @@ export async function findSame(
   return (await haveSameContent(ends, { source, target }, options)) ? { source, target } : undefined;
 }
 
-/** True for the same content type, file name and metadata, in whatever order the pairs are. */
+/** True for the same content type, file name, fields of the content and metadata, in whatever order the pairs are. */
 export function isSameDescription(one: FileDetails, other: FileDetails): boolean {
   const names = Object.keys(one.metadata);
   return (
     one.contentType === other.contentType &&
     one.filename === other.filename &&
+    contentFieldNames.every((name) => one[name] === other[name]) &&
     names.length === Object.keys(other.metadata).length &&
     names.every((name) => one.metadata[name] === other.metadata[name])
   );

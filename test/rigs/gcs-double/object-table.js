@@ -180,6 +180,11 @@ export function holds(object, query) {
   );
 }
 
+/** Whether the condition on the source of a copy holds. @param {StoredObject} source @param {URLSearchParams} query */
+export function sourceHolds({ generation }, query) {
+  return isMet(query.get("ifSourceGenerationMatch"), (value) => value === generation);
+}
+
 /** @param {string | null} raw @param {(value: bigint) => boolean} rule */
 function isMet(raw, rule) {
   if (raw === null) return true;

@@ -1,7 +1,8 @@
 // @ts-check
 import { randomBytes } from "node:crypto";
 import { concatenate } from "./content.js";
-import { invalid, Refusal } from "./refusal.js";
+import { sourceHolds } from "./object-table.js";
+import { conditionNotMet, invalid, Refusal } from "./refusal.js";
 import { resourceOf } from "./resource.js";
 
 /**
@@ -68,6 +69,7 @@ export class Rewrites {
     table.check(to, body);
     table.checkConditions(to, query);
     const { source } = copy;
+    if (!sourceHolds(source, query)) throw conditionNotMet();
     const { size } = source.content;
     copy.written = Math.min(size, copy.written + this.#bytesPerCall);
     const totals = {

@@ -13,7 +13,12 @@ import { freshWire } from "./fresh-wire.js";
 
 const description = { contentType: "image/webp", filename: "図.webp", metadata: { "taken-by": "Zoë" } };
 const stepBytes = 100_000;
-const unconditional = { ifAbsent: false, ifMatch: undefined, signal: undefined } as const;
+const unconditional = {
+  sourceIfMatch: undefined,
+  ifAbsent: false,
+  ifMatch: undefined,
+  signal: undefined,
+} as const;
 
 let rig: AzuriteRig;
 let storage: Storage;

@@ -82,13 +82,13 @@ describe("an upload in parts", () => {
     });
   });
 
-  it("asks once for its record and sends its blocks, and completes with the record, a list and a deletion", async () => {
+  it("asks for its record, sends blocks and notes the part, and completes with the record, a list and deletions", async () => {
     const { storage: watched, visits } = await freshWire(rig, { blockBytes });
     const upload = await new Storage(watched.backend).createUpload("parts/f");
     visits();
     await upload.writePart(1, randomBytes(2 * blockBytes));
-    expect(visits()).toEqual(["GET", "PUT comp=block", "PUT comp=block"]);
+    expect(visits()).toEqual(["GET", "PUT comp=block", "PUT comp=block", "PUT"]);
     await upload.complete();
-    expect(visits()).toEqual(["GET", "PUT comp=blocklist", "DELETE"]);
+    expect(visits()).toEqual(["GET", "PUT comp=blocklist", "DELETE", "GET comp=list", "POST comp=batch"]);
   });
 });

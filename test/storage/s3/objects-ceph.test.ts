@@ -13,6 +13,7 @@ import type { S3Rig } from "../../rigs/s3-rig.js";
 
 let rig: S3Rig;
 const opened: Storage[] = [];
+const anySource = { sourceIfMatch: undefined, signal: undefined };
 const mebibyte = 1_048_576;
 
 beforeAll(async () => {
@@ -141,7 +142,7 @@ describe("content larger than a part", () => {
     const storage = storageOf();
     await storage.put("from", bytes, { filename: "名前.bin", metadata: { a: "ü" } });
     const access = { ...openAccess(optionsOf()), copiedAtOnceBytes: 1, copiedPartBytes: 6 * mebibyte };
-    const conditions = { ifAbsent: false, ifMatch: undefined, signal: undefined };
+    const conditions = { ...anySource, ifAbsent: false, ifMatch: undefined };
     await copyObject(access, key("from"), key("to"), conditions);
     await access.client.close();
     expect(Buffer.compare(await storage.get("to"), bytes)).toBe(0);
@@ -213,7 +214,7 @@ it.each([
     key(`copy/${copiedAtOnceBytes}/${ifAbsent}`),
   ];
   await putForeign(from, headers, "content");
-  const copied = await copyObject(access, from, to, { ifAbsent, ifMatch: undefined, signal: undefined });
+  const copied = await copyObject(access, from, to, { ...anySource, ifAbsent, ifMatch: undefined });
   await access.client.close();
   expect(await headersOf(to)).toMatchObject(headers);
   expect(await storageOf().getMetadata(to)).toMatchObject({ ...copied, lastModified: expect.any(Date) });

@@ -13,6 +13,7 @@ import type {
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  RemoveOptions,
   SignOptions,
   StorageBackend,
   UploadedPart,
@@ -59,6 +60,7 @@ const fixedCapabilities = {
   multipart: true,
   conditionalComplete: true,
   exactDelete: true,
+  conditionalRemove: true,
   transform: false,
   minPartBytes: 1,
 } as const;
@@ -129,7 +131,7 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
     return copyBlob({ service: this.#service, sourceUrl, ...copyLimits }, from, to, options);
   }
 
-  remove(key: Key, options: CallOptions): Promise<boolean> {
+  remove(key: Key, options: RemoveOptions): Promise<boolean> {
     return removeBlob(this.#service, key, options);
   }
 
@@ -161,6 +163,10 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
     options: CallOptions,
   ): Promise<UploadedPart> {
     return this.#uploads.write(key, uploadId, number, body, options);
+  }
+
+  listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    return this.#uploads.list(key, uploadId, options);
   }
 
   completeUpload(

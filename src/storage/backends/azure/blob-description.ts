@@ -1,5 +1,5 @@
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
-import { contentDisposition } from "../../content/content-disposition.js";
+import { keptDisposition } from "../../content/content-disposition.js";
 import type { ObjectDescription } from "../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import { type Metadata, storedFilename, storedMetadata } from "../../contract/metadata.js";
@@ -9,6 +9,8 @@ import { decodeValue, encodeValue } from "./metadata-value.js";
 
 const checksumName = `${ownStart}crc32`;
 const filenameName = `${ownStart}filename`;
+/** Says that the disposition is the caller's own, and not the one that is made of the file name. */
+const ownDispositionName = `${ownStart}disposition`;
 /** Of all names and values together, as the service counts them. */
 const maxKeptBytes = 8192;
 
@@ -23,6 +25,8 @@ export interface KeptMetadata {
   readonly metadata: Metadata;
   readonly filename: string | undefined;
   readonly checksum: Checksum | undefined;
+  /** Whether the `Content-Disposition` is made of the file name. */
+  readonly isDispositionMade: boolean;
 }
 
 /**
@@ -31,9 +35,10 @@ export interface KeptMetadata {
  * @throws AzureError `invalid_argument` where it would not take that much.
  */
 export function sentDescription(
-  { contentType, filename, metadata }: ObjectDescription,
+  description: ObjectDescription,
   checksum: Checksum | undefined,
 ): SentDescription {
+  const { filename, metadata } = description;
   const pairs = Object.entries(metadata).map(
     ([name, value]) => [encodeName(name), encodeValue(value)] as const,
   );
@@ -41,17 +46,26 @@ export function sentDescription(
     ...Object.fromEntries(pairs),
     ...(checksum !== undefined && { [checksumName]: checksum.slice("crc32:".length) }),
     ...(filename !== undefined && { [filenameName]: encodeValue(filename) }),
+    ...(description.contentDisposition !== undefined && { [ownDispositionName]: "1" }),
   };
   const bytes = Object.entries(kept).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
   if (bytes > maxKeptBytes) {
     const explanation = `metadata, as it is sent, is ${bytes} bytes; the service takes ${maxKeptBytes}`;
     throw refusal("invalid_argument", explanation);
   }
-  const blobHTTPHeaders = {
+  return { blobHTTPHeaders: blobHeaders(description), metadata: kept };
+}
+
+function blobHeaders(description: ObjectDescription): BlobHTTPHeaders {
+  const { contentType, cacheControl, contentEncoding, contentLanguage } = description;
+  const disposition = keptDisposition(description);
+  return {
     blobContentType: contentType,
-    ...(filename !== undefined && { blobContentDisposition: contentDisposition("inline", filename) }),
+    ...(disposition !== undefined && { blobContentDisposition: disposition }),
+    ...(cacheControl !== undefined && { blobCacheControl: cacheControl }),
+    ...(contentEncoding !== undefined && { blobContentEncoding: contentEncoding }),
+    ...(contentLanguage !== undefined && { blobContentLanguage: contentLanguage }),
   };
-  return { blobHTTPHeaders, metadata: kept };
 }
 
 /** What the metadata of a blob means, whoever wrote it. */
@@ -67,5 +81,6 @@ export function keptMetadata(raw: Readonly<Record<string, string>> = {}): KeptMe
     metadata: storedMetadata(pairs),
     filename: storedFilename(filename === undefined ? undefined : decodeValue(filename)),
     checksum: isChecksum(checksum) ? checksum : undefined,
+    isDispositionMade: filename !== undefined && raw[ownDispositionName] === undefined,
   };
 }

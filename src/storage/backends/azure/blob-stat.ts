@@ -1,5 +1,6 @@
 import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
+import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { AzureError } from "./azure-error.js";
 import { keptMetadata } from "./blob-description.js";
@@ -10,23 +11,30 @@ export interface BlobAnswer {
   readonly lastModified?: Date;
   readonly contentType?: string;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly cacheControl?: string;
+  readonly contentEncoding?: string;
+  readonly contentDisposition?: string;
+  readonly contentLanguage?: string;
 }
 
 /** @param size - of the whole blob, in bytes. */
 export function statOfAnswer(key: Key, answer: BlobAnswer, size: number): ObjectStat {
-  const { contentType = "application/octet-stream", metadata } = answer;
-  return { key, size, contentType, ...versionOf(answer), ...keptMetadata(metadata) };
+  const { contentType = "application/octet-stream" } = answer;
+  const { isDispositionMade, ...kept } = keptMetadata(answer.metadata);
+  const fields = storedContentFields((_header, name) => answer[name]);
+  const told = isDispositionMade ? { ...fields, contentDisposition: undefined } : fields;
+  return { key, size, contentType, ...versionOf(answer), ...kept, ...told };
 }
 
 /** What an object is that has just been written. */
 export function statOfWritten(
   key: Key,
   answer: BlobAnswer,
-  { contentType, filename, metadata }: ObjectDescription,
+  description: ObjectDescription,
   content: { readonly size: number; readonly checksum: Checksum | undefined },
 ): ObjectStat {
   const { size, checksum } = content;
-  return { key, size, contentType, ...versionOf(answer), filename, metadata, checksum };
+  return { key, size, ...versionOf(answer), ...descriptionOf(description), checksum };
 }
 
 function versionOf({ etag, lastModified }: BlobAnswer): Pick<ObjectStat, "etag" | "lastModified"> {

@@ -2,7 +2,7 @@ import type { BlobHTTPHeaders } from "@azure/storage-blob";
 import type { CopyOptions, ObjectStat } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
 import type { Key } from "../../contract/key.js";
-import { AzureError, isFailure } from "./azure-error.js";
+import { AzureError, isFailure, refusal } from "./azure-error.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
 import { quotedEtag, requestConditions } from "./conditions.js";
@@ -43,6 +43,7 @@ export async function copyBlob(
   options: CopyOptions,
 ): Promise<ObjectStat> {
   let source = await findSource(tools, from, options);
+  checkSource(source, options);
   for (let turn = 1; turn <= maxTurns; turn++) {
     try {
       return await copyVersion(tools, source, to, options);
@@ -73,7 +74,13 @@ async function findReplacement(
   if (!mayBeReplaced(error)) throw error;
   const found = await findSource(tools, source.key, options);
   if (found.etag === source.etag) throw error;
+  checkSource(found, options);
   return found;
+}
+
+function checkSource({ stat }: Source, { sourceIfMatch }: CopyOptions): void {
+  if (sourceIfMatch === undefined || stat.etag === sourceIfMatch) return;
+  throw refusal("precondition_failed", "the source is not the version that was asked for");
 }
 
 /** The service may call a condition of the source that does not hold like one of the target. */

@@ -44,7 +44,7 @@ export class Incoming {
   }
 
   /** All of it, when it has so many bytes. */
-  async all(size: number): Promise<Buffer> {
+  async all(size: number): Promise<Buffer<ArrayBuffer>> {
     const pieces: Buffer[] = [];
     for (let piece = await this.next(); piece !== undefined; piece = await this.next()) pieces.push(piece);
     const bytes = Buffer.concat(pieces);

@@ -6,7 +6,7 @@ export interface OpenedBlobOptions {
   readonly start: number;
   readonly end: number;
   /** All of it, when it has come. */
-  readonly bytes: Uint8Array | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   readonly incoming: Incoming;
   /** Asks for the object again, from a byte on and in the same version. */
   readonly reopen: (from: number) => Promise<Incoming>;
@@ -18,7 +18,7 @@ export class OpenedBlob implements OpenedObject {
   readonly stat: ObjectStat;
   readonly start: number;
   readonly end: number;
-  readonly bytes: Uint8Array | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   readonly #reopen: (from: number) => Promise<Incoming>;
   readonly #signal: AbortSignal | undefined;
   #incoming: Incoming;

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
-import type { CallOptions, ObjectDescription } from "../../contract/backend.js";
+import type { CallOptions, ObjectDescription, UploadedPart } from "../../contract/backend.js";
+import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import { type Key, reservedSegment } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
 import { type AzureError, isFailure, refusal } from "./azure-error.js";
-import { removeBlob } from "./remove.js";
+import { removeBlob, removeBlobs } from "./remove.js";
 import { type AzureService, blobOf } from "./service.js";
 
 /** What is known of an upload in parts; a blob that no key can name says so as long as the upload is under way. */
@@ -21,12 +22,11 @@ const maxRecordBytes = 65_536;
 export async function createRecord(
   service: AzureService,
   key: Key,
-  { signal, ...description }: ObjectDescription & CallOptions,
+  { signal, ...options }: ObjectDescription & CallOptions,
 ): Promise<string> {
   const id = randomBytes(idBytes).toString("base64url");
-  const { contentType, filename, metadata } = description;
   const secret = randomBytes(32).toString("base64url");
-  const text = JSON.stringify({ key, contentType, filename, metadata, secret });
+  const text = JSON.stringify({ key, ...descriptionOf(options), secret });
   const blobHTTPHeaders = { blobContentType: "application/json" };
   await service.send(signal, (container, abortSignal) =>
     blobOf(container, nameOf(id)).upload(text, Buffer.byteLength(text), { blobHTTPHeaders, abortSignal }),
@@ -54,9 +54,54 @@ export async function findRecord(
   }
 }
 
-/** Idempotent. */
+/** Removes the record and the list of parts. Idempotent. */
 export async function removeRecord(service: AzureService, id: string, options: CallOptions): Promise<void> {
-  await removeBlob(service, nameOf(id), options);
+  await removeBlob(service, nameOf(id), { ...options, ifMatch: undefined });
+  const names: string[] = [];
+  for await (const { name } of partBlobs(service, id, options)) names.push(name);
+  await removeBlobs(service, names, options);
+}
+
+/** Notes a part that has been written: the service tells blocks that are not published, but not whose they are. */
+export async function notePart(
+  service: AzureService,
+  id: string,
+  { number, etag, size }: UploadedPart,
+  { signal }: CallOptions,
+): Promise<void> {
+  const name = `${nameOf(id)}/${String(number).padStart(5, "0")}`;
+  await service.send(signal, (container, abortSignal) =>
+    blobOf(container, name).upload("", 0, { metadata: { tag: etag, size: String(size) }, abortSignal }),
+  );
+}
+
+/** The parts that have been noted, in the order of their numbers. */
+export async function notedParts(
+  service: AzureService,
+  id: string,
+  options: CallOptions,
+): Promise<readonly UploadedPart[]> {
+  const parts: UploadedPart[] = [];
+  for await (const { name, metadata = {} } of partBlobs(service, id, options)) {
+    const { tag = "", size } = metadata;
+    parts.push({ number: Number(name.slice(-5)), etag: tag, size: Number(size) });
+  }
+  return parts;
+}
+
+/** Listed by the service in the order of their names. */
+async function* partBlobs(service: AzureService, id: string, { signal }: CallOptions) {
+  let continuationToken: string | undefined;
+  do {
+    const page = await service.send(signal, async (container, abortSignal) => {
+      const options = { prefix: `${nameOf(id)}/`, includeMetadata: true, abortSignal };
+      const settings = { maxPageSize: 1000, ...(continuationToken !== undefined && { continuationToken }) };
+      const { value } = await container.client.listBlobsFlat(options).byPage(settings).next();
+      return value;
+    });
+    yield* page.segment.blobItems;
+    continuationToken = page.continuationToken || undefined;
+  } while (continuationToken !== undefined);
 }
 
 async function textOf(body: NodeJS.ReadableStream | undefined): Promise<string> {
@@ -66,12 +111,13 @@ async function textOf(body: NodeJS.ReadableStream | undefined): Promise<string> 
 }
 
 function parseRecord(text: string, key: Key): UploadRecord {
-  const { key: named, contentType, filename, metadata, secret } = JSON.parse(text);
+  const { key: named, contentType, filename, metadata, secret, ...fields } = JSON.parse(text);
   if (named !== key) throw noUpload();
   const description = {
     contentType: String(contentType),
     filename: filename?.toString(),
     metadata: parseMetadata(metadata),
+    ...storedContentFields((_header, name) => fields[name]),
   };
   return { description, secret: Buffer.from(String(secret), "base64url") };
 }

@@ -14,7 +14,7 @@ import { BlockUpload, blockIds, newScope } from "./block-upload.js";
 import { combineCrc32 } from "./combine-crc32.js";
 import { type PartFacts, readTag, writeTag } from "./part-tag.js";
 import type { AzureService } from "./service.js";
-import { createRecord, findRecord, removeRecord } from "./upload-record.js";
+import { createRecord, findRecord, notedParts, notePart, removeRecord } from "./upload-record.js";
 import { publishBlocks } from "./write.js";
 
 /**
@@ -45,11 +45,18 @@ export class Uploads {
       // The service takes no empty block, and an empty part adds nothing.
       if (size > 0) await upload.send(last);
       const { length: blocks } = await upload.arrived();
-      return { number, etag: writeTag(secret, number, { scope, blocks, size, crc }), size };
+      const part = { number, etag: writeTag(secret, number, { scope, blocks, size, crc }), size };
+      await notePart(this.#service, id, part, options);
+      return part;
     } catch (error) {
       upload.cancel();
       throw error;
     }
+  }
+
+  async list(key: Key, id: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    await findRecord(this.#service, key, id, options);
+    return notedParts(this.#service, id, options);
   }
 
   async complete(

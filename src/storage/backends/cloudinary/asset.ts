@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { isContentType, unknownContentType } from "../../content/content-type.js";
-import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
+import type { ContentFields, ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import { contentFieldNames, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { type Metadata, storedFilename, storedMetadata } from "../../contract/metadata.js";
 import { CloudinaryError } from "./cloudinary-error.js";
@@ -16,6 +17,14 @@ const own = {
   checksum: "svc.crc32",
   size: "svc.size",
   key: "svc.key",
+};
+
+/** Where the fields of the content are kept, which Cloudinary has no headers for. */
+const ownFields: { readonly [Name in keyof ContentFields]-?: string } = {
+  cacheControl: "svc.cache",
+  contentEncoding: "svc.encoding",
+  contentDisposition: "svc.disposition",
+  contentLanguage: "svc.language",
 };
 
 const assetShape = z.object({
@@ -66,6 +75,7 @@ export function contextOf(asset: NewAsset): Context {
     ...(checksum === undefined ? {} : { [own.checksum]: checksum.slice("crc32:".length) }),
     ...(isEmpty ? { [own.size]: "0" } : {}),
     ...keptKey(longKey),
+    ...keptFields(asset),
     [own.writeId]: newWriteId(),
   };
 }
@@ -97,7 +107,17 @@ export function statOf(key: Key, asset: Asset): ObjectStat {
     filename: storedFilename(filename === undefined ? undefined : decodeValue(filename)),
     metadata: usersPairs(context),
     checksum: checksumOf(context[own.checksum]),
+    ...storedContentFields((_header, name) => decodeValue(context[ownFields[name]] ?? "")),
   };
+}
+
+function keptFields(fields: ContentFields): Context {
+  const kept: Record<string, string> = {};
+  for (const name of contentFieldNames) {
+    const value = fields[name];
+    if (value !== undefined) kept[ownFields[name]] = encodeValue(value);
+  }
+  return kept;
 }
 
 function contentTypeOf({ context, format }: Asset): string {

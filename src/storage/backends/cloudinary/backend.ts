@@ -15,6 +15,7 @@ import type {
   UploadedPart,
   WriteOptions,
 } from "../../contract/backend.js";
+import { descriptionOf } from "../../contract/description.js";
 import { StorageConfigurationError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
 import { type AccountOptions, parseAccount } from "./account.js";
@@ -58,6 +59,7 @@ export const cloudinaryCapabilities = {
   multipart: false,
   conditionalComplete: false,
   exactDelete: false,
+  conditionalRemove: false,
   transform: true,
   maxBytes: Number.MAX_SAFE_INTEGER,
   minPartBytes: 1,
@@ -110,15 +112,17 @@ export class CloudinaryBackend implements StorageBackend<typeof cloudinaryCapabi
   }
 
   async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    const { contentType, filename, metadata, signal, onProgress } = options;
+    const { signal, onProgress } = options;
     signal?.throwIfAborted();
     const place = { ...this.#place, chunkBytes: this.#chunkBytes, signal, onProgress };
-    return new Upload(key, body, { contentType, filename, metadata }, place).run();
+    return new Upload(key, body, descriptionOf(options), place).run();
   }
 
-  async copy(from: Key, to: Key, { signal, onProgress }: CopyOptions): Promise<ObjectStat> {
+  async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    const { sourceIfMatch, signal, onProgress } = options;
     signal?.throwIfAborted();
-    return copyAsset(from, to, { ...this.#place, chunkBytes: this.#chunkBytes, signal, onProgress });
+    const place = { ...this.#place, chunkBytes: this.#chunkBytes };
+    return copyAsset(from, to, { ...place, sourceIfMatch, signal, onProgress });
   }
 
   async remove(key: Key, options: CallOptions): Promise<boolean> {
@@ -150,6 +154,10 @@ export class CloudinaryBackend implements StorageBackend<typeof cloudinaryCapabi
   }
 
   writePart(): Promise<UploadedPart> {
+    return Promise.reject(noMultipart());
+  }
+
+  listParts(): Promise<readonly UploadedPart[]> {
     return Promise.reject(noMultipart());
   }
 

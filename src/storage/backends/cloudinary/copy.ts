@@ -1,5 +1,5 @@
 import { verified } from "../../content/verified.js";
-import type { Body, Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
+import type { Body, Bytes, CopyOptions, ObjectStat, OpenedObject } from "../../contract/backend.js";
 import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import { CorruptObjectError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
@@ -12,9 +12,13 @@ const maxAttempts = 3;
  * A copy, whose bytes pass here. Cloudinary has no call that copies, and could upload from the source's own address;
  * but if the source were replaced meanwhile, the target would already be wrong when that is found out.
  */
-export async function copyAsset(from: Key, to: Key, call: UploadOptions): Promise<ObjectStat> {
+export async function copyAsset(
+  from: Key,
+  to: Key,
+  call: UploadOptions & Pick<CopyOptions, "sourceIfMatch">,
+): Promise<ObjectStat> {
   for (let attempt = 1; ; attempt++) {
-    const source = await readAsset(from, { ...call, range: undefined, ifMatch: undefined });
+    const source = await readAsset(from, { ...call, range: undefined, ifMatch: call.sourceIfMatch });
     try {
       return await new Upload(to, new CopiedBody(source), source.stat, call).run();
     } catch (error) {

@@ -13,9 +13,9 @@ export class BufferedAsset implements OpenedObject {
   readonly stat: ObjectStat;
   readonly start: number;
   readonly end: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 
-  constructor(stat: ObjectStat, { start, end }: Span, bytes: Uint8Array) {
+  constructor(stat: ObjectStat, { start, end }: Span, bytes: Uint8Array<ArrayBuffer>) {
     this.stat = stat;
     this.start = start;
     this.end = end;
@@ -93,6 +93,6 @@ export function release(incoming: Incoming): void {
   incoming.on("error", () => undefined).destroy();
 }
 
-async function* once(bytes: Uint8Array): Bytes {
+async function* once(bytes: Uint8Array<ArrayBuffer>): Bytes {
   if (bytes.byteLength > 0) yield bytes;
 }

@@ -11,6 +11,7 @@ import type {
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  RemoveOptions,
   SignOptions,
   StorageBackend,
   UploadedPart,
@@ -26,7 +27,7 @@ import { GcsError } from "./gcs-error.js";
 import { Identity } from "./identity.js";
 import { Lister } from "./list.js";
 import { statOf } from "./object-resource.js";
-import { Paths } from "./paths.js";
+import { conditionQuery, Paths } from "./paths.js";
 import { Reader } from "./read.js";
 import { rewrite } from "./rewrite.js";
 import { Service } from "./service.js";
@@ -61,6 +62,7 @@ export const gcsCapabilities = {
   conditionalComplete: true,
   // Deletions of one object are in an order, and all but the first are answered 404.
   exactDelete: true,
+  conditionalRemove: true,
   transform: false,
   maxBytes: 5 * 1024 ** 4,
   minPartBytes: 1,
@@ -122,9 +124,10 @@ export class GcsBackend implements StorageBackend<typeof gcsCapabilities> {
     return statOf(to, await rewrite(this.#service, this.#paths, { from, to }, options));
   }
 
-  async remove(key: Key, { signal }: CallOptions): Promise<boolean> {
+  async remove(key: Key, { ifMatch, signal }: RemoveOptions): Promise<boolean> {
+    const query = conditionQuery({ ifAbsent: false, ifMatch });
     try {
-      await this.#service.ask({ method: "DELETE", path: this.#paths.object(key), signal });
+      await this.#service.ask({ method: "DELETE", path: this.#paths.object(key), query, signal });
       return true;
     } catch (error) {
       if (error instanceof GcsError && error.code === "not_found") return false;
@@ -163,6 +166,10 @@ export class GcsBackend implements StorageBackend<typeof gcsCapabilities> {
     options: CallOptions,
   ): Promise<UploadedPart> {
     return this.#uploads.write(key, uploadId, number, body, options);
+  }
+
+  listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    return this.#uploads.list(key, uploadId, options);
   }
 
   async completeUpload(

@@ -1,6 +1,7 @@
-import { contentDisposition } from "../../content/content-disposition.js";
-import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
+import { keptDisposition } from "../../content/content-disposition.js";
+import type { ContentFields, ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import { storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { storedFilename, storedMetadata } from "../../contract/metadata.js";
 import { GcsError } from "./gcs-error.js";
@@ -8,9 +9,12 @@ import { GcsError } from "./gcs-error.js";
 /** Names that no user's pair can have, since those hold no dot. */
 const filenameName = "svc-infra.filename";
 const checksumName = "svc-infra.crc32";
+/** Says that the disposition is the caller's own, and not the one that is made of the file name. */
+const ownDispositionName = "svc-infra.disposition";
 
 /** Members of an object resource that are asked for. */
-export const resourceFields = "name,size,contentType,generation,timeCreated,metadata,md5Hash";
+export const resourceFields =
+  "name,size,contentType,generation,timeCreated,metadata,md5Hash,cacheControl,contentEncoding,contentDisposition,contentLanguage";
 
 /** An object as the service describes it. */
 export interface ObjectResource {
@@ -22,17 +26,22 @@ export interface ObjectResource {
   readonly timeCreated: Date;
   readonly md5Hash: string | undefined;
   readonly metadata: ReadonlyMap<string, string>;
+  readonly fields: ContentFields;
 }
 
 /** What is sent to describe an object. Its metadata is JSON, so any script stays as it is. */
 export function toResource(description: ObjectDescription, checksum?: Checksum): object {
-  const { contentType, filename, metadata } = description;
+  const { contentType, filename, metadata, cacheControl, contentEncoding, contentLanguage } = description;
   return {
     contentType,
-    ...(filename !== undefined && { contentDisposition: contentDisposition("inline", filename) }),
+    cacheControl,
+    contentEncoding,
+    contentLanguage,
+    contentDisposition: keptDisposition(description),
     metadata: {
       ...metadata,
       ...(filename !== undefined && { [filenameName]: filename }),
+      ...(description.contentDisposition !== undefined && { [ownDispositionName]: "1" }),
       ...(checksum !== undefined && { [checksumName]: checksum }),
     },
   };
@@ -40,7 +49,8 @@ export function toResource(description: ObjectDescription, checksum?: Checksum):
 
 /** Reads an object resource (https://cloud.google.com/storage/docs/json_api/v1/objects#resource). */
 export function parseResource(raw: unknown): ObjectResource {
-  const { name, size, generation, contentType, timeCreated, md5Hash, metadata } = membersOf(raw);
+  const members = membersOf(raw);
+  const { name, size, generation, contentType, timeCreated, md5Hash, metadata } = members;
   if (typeof name !== "string" || typeof generation !== "string" || !/^[0-9]+$/.test(String(size))) {
     throw new GcsError("unknown", "the service's answer describes no object");
   }
@@ -52,22 +62,27 @@ export function parseResource(raw: unknown): ObjectResource {
     timeCreated: new Date(typeof timeCreated === "string" ? timeCreated : 0),
     md5Hash: typeof md5Hash === "string" ? md5Hash : undefined,
     metadata: textsOf(metadata),
+    fields: storedContentFields((_header, field) => members[field]),
   };
 }
 
 /** What the contract tells of an object; the generation is its ETag, since every write makes another one. */
 export function statOf(key: Key, resource: ObjectResource): ObjectStat {
-  const { size, contentType, generation, timeCreated, metadata } = resource;
+  const { size, contentType, generation, timeCreated, metadata, fields } = resource;
   const checksum = metadata.get(checksumName);
+  const filename = storedFilename(metadata.get(filenameName));
+  const isMadeOfName = filename !== undefined && !metadata.has(ownDispositionName);
   return {
     key,
     size,
     contentType,
     etag: generation,
     lastModified: timeCreated,
-    filename: storedFilename(metadata.get(filenameName)),
+    filename,
     metadata: storedMetadata(metadata),
     checksum: isChecksum(checksum) ? checksum : undefined,
+    ...fields,
+    ...(isMadeOfName && { contentDisposition: undefined }),
   };
 }
 

@@ -138,9 +138,9 @@ class OpenedAtOnce implements OpenedObject {
   readonly stat: ObjectStat;
   readonly start: number;
   readonly end: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 
-  constructor(stat: ObjectStat, { start, end }: Span, bytes: Uint8Array) {
+  constructor(stat: ObjectStat, { start, end }: Span, bytes: Uint8Array<ArrayBuffer>) {
     this.stat = stat;
     this.start = start;
     this.end = end;

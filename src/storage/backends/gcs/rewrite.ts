@@ -2,7 +2,7 @@ import type { CopyOptions } from "../../contract/backend.js";
 import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { membersOf, type ObjectResource, parseResource, resourceFields } from "./object-resource.js";
-import { conditionQuery, type Paths } from "./paths.js";
+import { checkGeneration, conditionQuery, type Paths } from "./paths.js";
 import type { Service } from "./service.js";
 
 /**
@@ -16,7 +16,9 @@ export async function rewrite(
   options: CopyOptions,
 ): Promise<ObjectResource> {
   const fields = `done,rewriteToken,resource(${resourceFields})`;
-  const query = { ...conditionQuery(options), fields };
+  const { sourceIfMatch } = options;
+  const ifSourceGenerationMatch = sourceIfMatch === undefined ? undefined : checkGeneration(sourceIfMatch);
+  const query = { ...conditionQuery(options), ifSourceGenerationMatch, fields };
   let rewriteToken: string | undefined;
   for (;;) {
     const answer = membersOf(

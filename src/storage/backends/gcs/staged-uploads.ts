@@ -61,6 +61,15 @@ export class StagedUploads {
     return { number, etag: generation, size };
   }
 
+  async list(key: Key, id: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    await this.#find(key, id, options);
+    const folder = partsOf(id);
+    const parts: UploadedPart[] = [];
+    for await (const { name, generation, size } of this.#tools.lister.all(folder, options.signal))
+      parts.push({ number: Number(name.slice(folder.length)), etag: generation, size });
+    return parts;
+  }
+
   async complete(
     key: Key,
     id: string,
@@ -101,8 +110,7 @@ export class StagedUploads {
     signal: AbortSignal | undefined,
   ): Promise<readonly Source[]> {
     const staged = new Map<string, StagedObject>();
-    for await (const each of this.#tools.lister.all(`${folderOf(id)}parts/`, signal))
-      staged.set(each.name, each);
+    for await (const each of this.#tools.lister.all(partsOf(id), signal)) staged.set(each.name, each);
     return parts.map((part, index) => {
       if (part.number <= (parts[index - 1]?.number ?? 0)) throw wrongPart("the parts are not in order");
       const found = staged.get(partOf(id, part.number));
@@ -145,8 +153,12 @@ function recordOf(id: string): string {
   return `${folderOf(id)}record`;
 }
 
+function partsOf(id: string): string {
+  return `${folderOf(id)}parts/`;
+}
+
 function partOf(id: string, number: number): string {
-  return `${folderOf(id)}parts/${String(number).padStart(5, "0")}`;
+  return `${partsOf(id)}${String(number).padStart(5, "0")}`;
 }
 
 function wrongPart(message: string): GcsError {

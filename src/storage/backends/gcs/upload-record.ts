@@ -1,4 +1,5 @@
 import type { ObjectDescription } from "../../contract/backend.js";
+import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
 import { GcsError } from "./gcs-error.js";
@@ -10,8 +11,8 @@ export interface UploadRecord {
   readonly description: ObjectDescription;
 }
 
-export function writeRecord(key: Key, { contentType, filename, metadata }: ObjectDescription): Buffer {
-  return Buffer.from(JSON.stringify({ key, contentType, filename, metadata }));
+export function writeRecord(key: Key, description: ObjectDescription): Buffer {
+  return Buffer.from(JSON.stringify({ key, ...descriptionOf(description) }));
 }
 
 /** @throws GcsError `not_found` where it is another key's, or none. */
@@ -23,6 +24,7 @@ export function parseRecord(text: string, key: Key): UploadRecord {
     contentType,
     filename: typeof filename === "string" ? filename : undefined,
     metadata: parseMetadata(Object.fromEntries(pairs)),
+    ...storedContentFields((_header, name) => rest[name]),
   };
   return { key, description };
 }

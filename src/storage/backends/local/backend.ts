@@ -13,6 +13,7 @@ import type {
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  RemoveOptions,
   SignOptions,
   StorageBackend,
   UploadedPart,
@@ -70,6 +71,7 @@ const capabilities = {
   multipart: true,
   conditionalComplete: true,
   exactDelete: true,
+  conditionalRemove: true,
   transform: false,
   maxBytes: Number.MAX_SAFE_INTEGER,
   minPartBytes: 1,
@@ -146,18 +148,19 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     return this.#writeStream(key, body, incoming, head, options);
   }
 
-  async copy(from: Key, to: Key, { ifAbsent, ifMatch, ...options }: CopyOptions): Promise<ObjectStat> {
+  async copy(from: Key, to: Key, copyOptions: CopyOptions): Promise<ObjectStat> {
+    const { ifAbsent, ifMatch, sourceIfMatch, ...options } = copyOptions;
     checkSegments(from);
     checkSegments(to);
-    const job = { from, to, version: randomToken(), ifAbsent, ifMatch };
+    const job = { from, to, version: randomToken(), ifAbsent, ifMatch, sourceIfMatch };
     const described = await (await this.#open()).commit("copy", to, job, options);
     return toStat(to, this.#recordOf(to, described));
   }
 
-  async remove(key: Key, { signal }: CallOptions): Promise<boolean> {
+  async remove(key: Key, { ifMatch, signal }: RemoveOptions): Promise<boolean> {
     checkSegments(key);
     const open = await this.#open();
-    const wasThere = await open.commit("remove", key, { key, version: randomToken() }, { signal });
+    const wasThere = await open.commit("remove", key, { key, version: randomToken(), ifMatch }, { signal });
     this.#records.delete(key);
     return wasThere;
   }
@@ -166,7 +169,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const failures: RemoveFailure[] = [];
     const signal = options.signal && sharedSignal(options.signal);
     const removals = keys.map((key) =>
-      this.remove(key, { signal }).catch((error) => failures.push({ key, error })),
+      this.remove(key, { ifMatch: undefined, signal }).catch((error) => failures.push({ key, error })),
     );
     await Promise.all(removals);
     return failures;
@@ -215,6 +218,11 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     options: CallOptions,
   ): Promise<UploadedPart> {
     return (await this.#uploads()).writePart(key, uploadId, number, body, options);
+  }
+
+  async listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    options.signal?.throwIfAborted();
+    return (await this.#uploads()).list(key, uploadId);
   }
 
   async completeUpload(
@@ -289,9 +297,8 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   #written(key: Key, draft: RecordDraft, stampUs: number): ObjectStat {
-    const { size, version, contentType, filename, metadata, checksum } = draft;
-    const record = { stampUs, size, version, contentType, filename, metadata, checksum };
-    this.#records.set(key, { size, stampUs, inode: undefined }, record);
+    const record = { ...draft, stampUs };
+    this.#records.set(key, { size: draft.size, stampUs, inode: undefined }, record);
     return toStat(key, record);
   }
 

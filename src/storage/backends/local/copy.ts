@@ -1,7 +1,8 @@
 import { chmodSync, closeSync, copyFileSync, constants as fsConstants, openSync } from "node:fs";
 import type { WriteConditions } from "../../contract/backend.js";
+import { descriptionOf } from "../../contract/description.js";
 import { appendFile } from "./assemble.js";
-import { notFound } from "./disk-error.js";
+import { DiskError, notFound } from "./disk-error.js";
 import { type OpenBody, openObject } from "./find.js";
 import { checkOwnFolders } from "./folders.js";
 import type { JobState, Running } from "./job-state.js";
@@ -23,6 +24,8 @@ export interface CopyJob extends WriteConditions {
   readonly from: string;
   readonly to: string;
   readonly version: string;
+  /** The only version of the source that may be copied. */
+  readonly sourceIfMatch?: string | undefined;
 }
 
 /** Below this it costs more to find out whether blocks can be shared than to copy them. */
@@ -30,12 +33,13 @@ const minCloneBytes = 1024 * 1024;
 
 /** Copies an object with its description, sharing blocks where the file system can. */
 export function copyObject(store: Store, job: Running<CopyJob>): Described {
-  const { from, to: key, version, ifAbsent, ifMatch, state } = job;
+  const { to: key, version, ifAbsent, ifMatch, state } = job;
   checkOwnFolders(store);
   const temp = store.newTemp();
   try {
-    const { contentType, filename, metadata, checksum, size } = copyBody(store, from, temp, state);
-    const draft: RecordDraft = { size, version, contentType, filename, metadata, checksum };
+    const source = copyBody(store, job, temp);
+    const { checksum, size } = source;
+    const draft: RecordDraft = { size, version, ...descriptionOf(source), checksum };
     const write: Running<WriteJob> = { key, ifAbsent, ifMatch, state };
     const stampUs = putFile(store, write, temp, openSync(temp, readFlags), () => {
       chmodSync(temp, fileMode);
@@ -49,12 +53,16 @@ export function copyObject(store: Store, job: Running<CopyJob>): Described {
   }
 }
 
-function copyBody(store: Store, key: string, temp: string, state: JobState): ObjectRecord {
+function copyBody(store: Store, job: Running<CopyJob>, temp: string): ObjectRecord {
+  const { from: key, sourceIfMatch, state } = job;
   const path = store.layout.body(key);
   const opened = openObject(store, key, noFile);
   try {
     const record = recordOf(opened.found);
     if (record === undefined || !store.realFolders.isVisible(folderOf(path))) throw notFound(key);
+    if (sourceIfMatch !== undefined && record.version !== sourceIfMatch) {
+      throw new DiskError("precondition_failed", `'${key}' is not at the version that was asked for`);
+    }
     const isCloned = opened.found.file.size >= minCloneBytes && tryClone(path, temp, opened);
     if (!isCloned) copyPieces(opened.fd, temp, state);
     return record;

@@ -6,6 +6,7 @@ import type {
   UploadedPart,
   WriteConditions,
 } from "../../contract/backend.js";
+import { descriptionOf } from "../../contract/description.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { checkOwnFolder } from "./folders.js";
 import { Incoming } from "./incoming.js";
@@ -19,6 +20,7 @@ import { writeTemp } from "./write-temp.js";
 
 const uploadIdForm = /^[0-9a-f]{48}$/;
 const etagForm = /^[0-9a-f]{24}$/;
+const partForm = /^(\d{1,5})-([0-9a-f]{24})-(\d+)$/;
 const maxPartNumber = 10_000;
 
 interface UploadNote {
@@ -36,9 +38,9 @@ export class Uploads {
     this.#store = open.store;
   }
 
-  async create(key: string, { contentType, filename, metadata }: ObjectDescription): Promise<string> {
+  async create(key: string, description: ObjectDescription): Promise<string> {
     const uploadId = randomToken() + randomToken();
-    const note: UploadNote = { key, description: { contentType, filename, metadata } };
+    const note: UploadNote = { key, description: descriptionOf(description) };
     const { layout } = this.#store;
     await Promise.all([layout.temps, layout.uploads].map((path) => checkOwnFolder(this.#store, path)));
     const temp = this.#store.newTemp();
@@ -74,6 +76,17 @@ export class Uploads {
     const part = { number, etag: randomToken(), size: file.size };
     await this.#keep(uploadId, part, file, signal);
     return part;
+  }
+
+  /** The parts that are there, in the order of their numbers. */
+  async list(key: string, uploadId: string): Promise<readonly UploadedPart[]> {
+    await this.#description(key, uploadId);
+    const parts = new Map<number, UploadedPart>();
+    for (const name of await readdir(this.#folder(uploadId))) {
+      const [, number, etag, size] = partForm.exec(name) ?? [];
+      if (etag !== undefined) parts.set(Number(number), { number: Number(number), etag, size: Number(size) });
+    }
+    return [...parts.values()].sort((one, other) => one.number - other.number);
   }
 
   /** Joins the parts into the object; what is left of an upload that succeeded is swept one day. */

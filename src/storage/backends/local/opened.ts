@@ -14,12 +14,12 @@ export function toOpened(
   return { stat, start, end, bytes: undefined, body, close: async () => body.close() };
 }
 
-function openedBytes(stat: ObjectStat, start: number, bytes: Uint8Array): OpenedObject {
+function openedBytes(stat: ObjectStat, start: number, bytes: Uint8Array<ArrayBuffer>): OpenedObject {
   const body = { [Symbol.asyncIterator]: () => once(bytes) };
   return { stat, start, end: start + bytes.byteLength, bytes, body, close: isClosed };
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array, void, undefined> {
   if (bytes.byteLength > 0) yield bytes;
 }
 

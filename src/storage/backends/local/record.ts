@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import { isKey, type Key } from "../../contract/key.js";
 import { type Metadata, noMetadata } from "../../contract/metadata.js";
 import { DiskError } from "./disk-error.js";
@@ -55,11 +56,11 @@ export interface RecordDraft extends ObjectDescription {
 
 /** What a new object will be known by, under a version of its own. */
 export function draftOf(
-  { contentType, filename, metadata }: ObjectDescription,
+  description: ObjectDescription,
   size: number,
   checksum: Checksum | undefined,
 ): RecordDraft {
-  return { size, version: randomToken(), contentType, filename, metadata, checksum };
+  return { size, version: randomToken(), ...descriptionOf(description), checksum };
 }
 
 /** The text of a lock that is no record, as of a removal. `holder` is JSON. */
@@ -124,6 +125,7 @@ function toRecord(fields: Record<string, unknown>): ObjectRecord | undefined {
     filename: typeof filename === "string" ? filename : undefined,
     metadata: metadataOf(metadata),
     checksum: isChecksum(checksum) ? checksum : undefined,
+    ...storedContentFields((_header, name) => fields[name]),
   };
 }
 
@@ -193,5 +195,9 @@ export function toStat(key: Key, record: ObjectRecord): ObjectStat {
     filename: record.filename,
     metadata: record.metadata,
     checksum: record.checksum,
+    cacheControl: record.cacheControl,
+    contentEncoding: record.contentEncoding,
+    contentDisposition: record.contentDisposition,
+    contentLanguage: record.contentLanguage,
   };
 }

@@ -15,12 +15,14 @@ import type {
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  RemoveOptions,
   SignOptions,
   StorageBackend,
   UploadedPart,
   WriteConditions,
   WriteOptions,
 } from "../../contract/backend.js";
+import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { UrlSigner } from "../../contract/signed-url.js";
 import { ByteBudget } from "./byte-budget.js";
@@ -56,6 +58,7 @@ export const memoryCapabilities = {
   multipart: true,
   conditionalComplete: true,
   exactDelete: true,
+  conditionalRemove: true,
   transform: false,
   maxBytes: constants.MAX_LENGTH,
   minPartBytes: 1,
@@ -99,9 +102,7 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
   async read(key: Key, { range, ifMatch, signal }: ReadOptions): Promise<OpenedObject> {
     this.#enter({ signal });
     const object = this.#objects.get(key);
-    if (ifMatch !== undefined && ifMatch !== this.#objects.etagOf(object)) {
-      throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
-    }
+    this.#objects.checkVersion(object, ifMatch);
     return new OpenedBytes(object.bytes, this.#objects.statOf(key, object), range, signal);
   }
 
@@ -114,14 +115,15 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
   async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
     this.#enter(options);
     const source = this.#objects.get(from);
+    this.#objects.checkVersion(source, options.sourceIfMatch);
     const copied = this.#objects.publish(to, { ...source, reservedBytes: 0 }, options, this.#now());
     this.#clock?.start();
     return this.#objects.statOf(to, copied);
   }
 
-  async remove(key: Key, options: CallOptions): Promise<boolean> {
+  async remove(key: Key, options: RemoveOptions): Promise<boolean> {
     this.#enter(options);
-    return this.#objects.remove(key);
+    return this.#objects.remove(key, options.ifMatch);
   }
 
   async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
@@ -154,8 +156,7 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
   async createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
     this.#enter(options);
     this.#clock?.start();
-    const { contentType, filename, metadata } = options;
-    return this.#uploads.create(key, { contentType, filename, metadata }, this.#now());
+    return this.#uploads.create(key, descriptionOf(options), this.#now());
   }
 
   async writePart(
@@ -172,6 +173,11 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
     );
   }
 
+  async listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    this.#enter(options);
+    return this.#uploads.list(key, uploadId);
+  }
+
   async completeUpload(
     key: Key,
     uploadId: string,
@@ -179,8 +185,7 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
     options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
     this.#enter(options);
-    const { description, ...joined } = this.#uploads.join(key, uploadId, parts);
-    const stored = this.#objects.publish(key, { ...description, ...joined }, options, this.#now());
+    const stored = this.#objects.publish(key, this.#uploads.join(key, uploadId, parts), options, this.#now());
     this.#uploads.forget(uploadId);
     this.#clock?.start();
     return this.#objects.statOf(key, stored);
@@ -222,8 +227,8 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
   }
 
   #publish(key: Key, bytes: Buffer, reservedBytes: number, body: Body, options: WriteOptions): ObjectStat {
-    const { contentType, filename, metadata } = options;
-    const object = { bytes, reservedBytes, checksum: body.checksum(), contentType, filename, metadata };
+    const description = descriptionOf(options);
+    const object = { bytes, reservedBytes, checksum: body.checksum(), description };
     const stored = this.#objects.publish(key, object, options, this.#now());
     this.#clock?.start();
     return this.#objects.statOf(key, stored);

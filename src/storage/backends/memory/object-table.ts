@@ -7,7 +7,8 @@ import { MemoryError } from "./memory-error.js";
 import { SortedNames } from "./sorted-names.js";
 
 /** One version of an object. Its bytes never change, so that readers and copies may share them. */
-export interface StoredObject extends ObjectDescription {
+export interface StoredObject {
+  readonly description: ObjectDescription;
   readonly bytes: Buffer;
   readonly checksum: Checksum;
   /** Another one after every write to any key; the ETag is made of it when it is asked for. */
@@ -17,7 +18,8 @@ export interface StoredObject extends ObjectDescription {
 }
 
 /** What is to be published. */
-export interface NewObject extends ObjectDescription {
+export interface NewObject {
+  readonly description: ObjectDescription;
   readonly bytes: Buffer;
   readonly checksum: Checksum;
   /** Bytes of the budget that are taken for it already. */
@@ -47,18 +49,19 @@ export class ObjectTable {
     const old = this.#objects.get(key);
     this.#checkConditions(old, conditions);
     this.#budget.reserve(object.bytes.length - (old?.bytes.length ?? 0) - object.reservedBytes);
-    const { bytes, checksum, contentType, filename, metadata } = object;
-    const version = this.#version++;
-    const stored = { bytes, checksum, contentType, filename, metadata, version, writtenAt: now };
+    const { bytes, checksum, description } = object;
+    const stored = { bytes, checksum, description, version: this.#version++, writtenAt: now };
     if (old === undefined) this.names.add(key);
     else this.#objects.delete(key);
     this.#objects.set(key, stored);
     return stored;
   }
 
-  remove(key: Key): boolean {
+  /** @param ifMatch - the only version that may be removed. */
+  remove(key: Key, ifMatch?: string): boolean {
     const old = this.#objects.get(key);
     if (old === undefined) return false;
+    this.checkVersion(old, ifMatch);
     this.#objects.delete(key);
     this.names.remove(key);
     this.#budget.release(old.bytes.length);
@@ -74,29 +77,38 @@ export class ObjectTable {
     return undefined;
   }
 
+  /** Refuses an object that is another version than the one that was asked for. */
+  checkVersion(object: StoredObject | undefined, etag: string | undefined): void {
+    if (etag === undefined || (object !== undefined && this.etagOf(object) === etag)) return;
+    throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
+  }
+
   etagOf({ version }: StoredObject): string {
     return this.#origin + version.toString(36);
   }
 
   /** What is told of an object; made anew each time, since dates can be changed. */
   statOf(key: Key, object: StoredObject): ObjectStat {
+    const { description } = object;
     return {
       key,
       size: object.bytes.length,
-      contentType: object.contentType,
+      contentType: description.contentType,
       etag: this.etagOf(object),
       lastModified: new Date(object.writtenAt),
-      filename: object.filename,
-      metadata: object.metadata,
+      filename: description.filename,
+      metadata: description.metadata,
       checksum: object.checksum,
+      cacheControl: description.cacheControl,
+      contentEncoding: description.contentEncoding,
+      contentDisposition: description.contentDisposition,
+      contentLanguage: description.contentLanguage,
     };
   }
 
   #checkConditions(old: StoredObject | undefined, { ifAbsent, ifMatch }: WriteConditions): void {
     if (ifAbsent && old !== undefined)
       throw new MemoryError("precondition_failed", "there is an object already");
-    if (ifMatch !== undefined && (old === undefined || this.etagOf(old) !== ifMatch)) {
-      throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
-    }
+    this.checkVersion(old, ifMatch);
   }
 }

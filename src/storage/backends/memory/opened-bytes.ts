@@ -11,7 +11,7 @@ export class OpenedBytes implements OpenedObject {
   readonly stat: ObjectStat;
   readonly start: number;
   readonly end: number;
-  readonly bytes: Uint8Array | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   readonly #content: Buffer;
   readonly #signal: AbortSignal | undefined;
 
@@ -41,7 +41,7 @@ export class OpenedBytes implements OpenedObject {
   }
 }
 
-function copyOf(content: Buffer, start: number, end: number): Buffer {
+function copyOf(content: Buffer, start: number, end: number): Buffer<ArrayBuffer> {
   return Buffer.from(start === 0 && end === content.length ? content : content.subarray(start, end));
 }
 

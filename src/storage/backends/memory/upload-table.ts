@@ -55,6 +55,16 @@ export class UploadTable {
     return { number, etag, size: bytes.length };
   }
 
+  /** The parts that are kept, in the order of their numbers. */
+  list(key: Key, id: string): readonly UploadedPart[] {
+    const parts = [...this.#get(key, id).parts].map(([number, { bytes, etag }]) => ({
+      number,
+      etag,
+      size: bytes.length,
+    }));
+    return parts.sort((one, other) => one.number - other.number);
+  }
+
   /** Joins the parts that were named; the upload stays until it is {@link forget forgotten}. */
   join(key: Key, id: string, named: readonly UploadedPart[]): JoinedUpload {
     const upload = this.#get(key, id);

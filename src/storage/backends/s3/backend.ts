@@ -12,6 +12,7 @@ import type {
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  RemoveOptions,
   SignOptions,
   StorageBackend,
   UploadedPart,
@@ -24,7 +25,13 @@ import { classifyS3Error } from "./classify.js";
 import { copyObject } from "./copy.js";
 import { maxObjectBytes, minPartBytes } from "./limits.js";
 import { listObjects } from "./list.js";
-import { abortOpenUpload, completeOpenUpload, openUpload, writeUploadPart } from "./open-upload.js";
+import {
+  abortOpenUpload,
+  completeOpenUpload,
+  listUploadParts,
+  openUpload,
+  writeUploadPart,
+} from "./open-upload.js";
 import { openAccess, type S3BackendOptions } from "./options.js";
 import { signUrl } from "./presign.js";
 import { readObject } from "./read.js";
@@ -59,6 +66,7 @@ export class S3Backend implements StorageBackend<S3Capabilities> {
       multipart: true,
       conditionalComplete: traits.conditionalComplete,
       exactDelete: false,
+      conditionalRemove: traits.conditionalRemove,
       transform: false,
       maxBytes: maxObjectBytes,
       minPartBytes,
@@ -85,7 +93,7 @@ export class S3Backend implements StorageBackend<S3Capabilities> {
     return copyObject(this.#access, from, to, options);
   }
 
-  remove(key: Key, options: CallOptions): Promise<boolean> {
+  remove(key: Key, options: RemoveOptions): Promise<boolean> {
     return removeObject(this.#access, key, options);
   }
 
@@ -117,6 +125,10 @@ export class S3Backend implements StorageBackend<S3Capabilities> {
     options: CallOptions,
   ): Promise<UploadedPart> {
     return writeUploadPart(this.#access, key, uploadId, number, body, options);
+  }
+
+  listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> {
+    return listUploadParts(this.#access, key, uploadId, options);
   }
 
   completeUpload(

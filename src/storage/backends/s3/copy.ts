@@ -1,7 +1,8 @@
 import type { CopyOptions, ObjectStat, WriteOptions } from "../../contract/backend.js";
+import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
+import { anotherVersion, checkVersion, conditionHeaders, isConditional } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./kept-headers.js";
 import { checkedXml, partQuery } from "./multipart.js";
 import { objectHeaders, statOf } from "./object-headers.js";
@@ -30,6 +31,8 @@ export async function copyObject(
 ): Promise<ObjectStat> {
   const headers = await headObject(access, from, options);
   const source = { ...statOf(from, headers), keptHeaders: keptHeaders(headers) };
+  const { sourceIfMatch } = options;
+  if (sourceIfMatch !== undefined && source.etag !== sourceIfMatch) throw anotherVersion();
   await checkVersion(access, to, options);
   const { conditionalComplete, copyConditions } = access.traits;
   const conditional = isConditional(options);
@@ -131,10 +134,11 @@ function sourceHeaders(bucket: string, { key, etag }: ObjectStat): Headers {
 }
 
 function writeOptions(
-  { contentType, filename, metadata, keptHeaders }: Source,
+  source: Source,
   { ifAbsent, ifMatch, signal, onProgress }: CopyOptions,
 ): WriteOptions & SentDescription {
-  return { contentType, filename, metadata, keptHeaders, ifAbsent, ifMatch, signal, onProgress };
+  const { keptHeaders } = source;
+  return { ...descriptionOf(source), keptHeaders, ifAbsent, ifMatch, signal, onProgress };
 }
 
 function tooLargeToDecide(): Refusal {

@@ -18,12 +18,16 @@ export interface KeptMetadata {
   readonly mark: WriteMark | undefined;
   /** The file's name, where no other header holds it exactly. */
   readonly filename: string | undefined;
+  /** Whether the `Content-Disposition` is the caller's own, and not made of the file name. */
+  readonly ownDisposition: boolean;
 }
 
 /** What has no plain header of its own. */
 interface Packed {
   readonly m?: Readonly<Record<string, string>>;
   readonly f?: string;
+  /** 1: {@link KeptMetadata.ownDisposition}. */
+  readonly d?: 1;
 }
 
 /**
@@ -39,7 +43,8 @@ export function metadataHeaders(kept: KeptMetadata, traits: ProviderTraits): Hea
     else odd.push([name, value]);
   }
   if (kept.mark !== undefined) headers[start + ownName] = formatMark(kept.mark);
-  if (odd.length > 0 || kept.filename !== undefined) Object.assign(headers, pack(odd, kept.filename));
+  const packed = packedOf(odd, kept);
+  if (Object.keys(packed).length > 0) Object.assign(headers, pack(packed));
   checkSize(headers, traits);
   return headers;
 }
@@ -50,9 +55,9 @@ export function keptMetadata(headers: S3Response["headers"]): KeptMetadata {
   for (const name in headers) {
     if (isOthersMetadata(name)) pairs.push([name.slice(start.length), decodeWords(headers[name] ?? "")]);
   }
-  const { m = {}, f } = unpack(headers);
+  const { m = {}, f, d } = unpack(headers);
   const metadata = storedMetadata([...pairs, ...Object.entries(m)]);
-  return { metadata, mark: parseMark(headers[start + ownName]), filename: f };
+  return { metadata, mark: parseMark(headers[start + ownName]), filename: f, ownDisposition: d === 1 };
 }
 
 /** Whether a header is metadata that is not the backend's own. */
@@ -69,11 +74,18 @@ function keepsName(name: string, { keepsUnderscores }: ProviderTraits): boolean 
   return !name.startsWith(ownName) && (keepsUnderscores || !name.includes("_"));
 }
 
-function pack(pairs: readonly (readonly [string, string])[], filename: string | undefined): Headers {
-  const packed: Packed = {
+function packedOf(
+  pairs: readonly (readonly [string, string])[],
+  { filename, ownDisposition }: KeptMetadata,
+): Packed {
+  return {
     ...(pairs.length === 0 ? {} : { m: Object.fromEntries(pairs) }),
     ...(filename === undefined ? {} : { f: filename }),
+    ...(ownDisposition ? { d: 1 } : {}),
   };
+}
+
+function pack(packed: Packed): Headers {
   const text = Buffer.from(JSON.stringify(packed)).toString("base64url");
   const headers: Headers = {};
   for (let at = 0, index = 0; at < text.length; at += packedPieceBytes, index++) {
@@ -95,8 +107,12 @@ function unpack(headers: S3Response["headers"]): Packed {
 /** Others can write these headers, too. */
 function parsePacked(json: string): Packed {
   try {
-    const { m, f } = JSON.parse(json);
-    return { ...(isPairs(m) ? { m } : {}), ...(typeof f === "string" ? { f } : {}) };
+    const { m, f, d } = JSON.parse(json);
+    return {
+      ...(isPairs(m) ? { m } : {}),
+      ...(typeof f === "string" ? { f } : {}),
+      ...(d === 1 ? { d } : {}),
+    };
   } catch {
     return {};
   }

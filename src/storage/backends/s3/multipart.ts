@@ -9,7 +9,7 @@ import { checksumHeader } from "./put.js";
 import { S3Error } from "./s3-error.js";
 import { bareEtag } from "./version.js";
 import type { WriteMark } from "./write-mark.js";
-import { escapeText, rootOf, textOf } from "./xml.js";
+import { blocksOf, escapeText, rootOf, textOf } from "./xml.js";
 
 /** Begins an upload in parts and resolves to its id. */
 export async function beginUpload(
@@ -95,6 +95,34 @@ export function checkedXml(body: Buffer): string {
   const code = textOf(xml, "Code") ?? "InternalError";
   if (rootOf(xml) === "Error") throw new S3Error({ status: 500, code });
   return xml;
+}
+
+/** The parts that the service has, in the order of their numbers. */
+export async function partsOfUpload(
+  { client }: BucketAccess,
+  key: Key,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly UploadedPart[]> {
+  const parts: UploadedPart[] = [];
+  for (;;) {
+    const after = parts.at(-1)?.number ?? 0;
+    const query = [
+      ["part-number-marker", String(after)],
+      ["uploadId", uploadId],
+    ] as const;
+    const { body } = await client.send({ method: "GET", key, query, signal });
+    const xml = checkedXml(body);
+    for (const block of blocksOf(xml, "Part")) parts.push(partIn(block));
+    if (textOf(xml, "IsTruncated") !== "true") return parts;
+    // The same page again would go on for ever.
+    if ((parts.at(-1)?.number ?? 0) <= after) throw new S3Error({ status: 500, code: "InternalError" });
+  }
+}
+
+function partIn(block: string): UploadedPart {
+  const etag = bareEtag(textOf(block, "ETag"));
+  return { number: Number(textOf(block, "PartNumber")), etag, size: Number(textOf(block, "Size")) };
 }
 
 /** Drops an upload with its parts. One that is not there is dropped already. */

@@ -1,5 +1,6 @@
 import { contentDisposition } from "../../content/content-disposition.js";
-import type { ObjectStat } from "../../contract/backend.js";
+import type { ContentFields, ObjectStat } from "../../contract/backend.js";
+import { contentFieldNames, contentHeaders, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { storedFilename } from "../../contract/metadata.js";
 import { nameInDisposition } from "./disposition-name.js";
@@ -16,15 +17,27 @@ const maxSkewMs = 900_000;
 
 /** The headers that keep a description and a mark. */
 export function objectHeaders(
-  { contentType, filename, metadata, keptHeaders }: SentDescription,
+  description: SentDescription,
   mark: WriteMark,
   traits: ProviderTraits,
 ): Headers {
-  const disposition = filename === undefined ? undefined : contentDisposition("inline", oneLine(filename));
-  const isExact = disposition === undefined || nameInDisposition(disposition) === filename;
-  const headers = metadataHeaders({ metadata, mark, filename: isExact ? undefined : filename }, traits);
+  const { contentType, filename, metadata, keptHeaders } = description;
+  const given = description.contentDisposition;
+  const made = filename === undefined ? undefined : contentDisposition("inline", oneLine(filename));
+  const isExact = given === undefined && (made === undefined || nameInDisposition(made) === filename);
+  const kept = {
+    metadata,
+    mark,
+    filename: isExact ? undefined : filename,
+    ownDisposition: given !== undefined,
+  };
+  const headers = metadataHeaders(kept, traits);
   headers["content-type"] = contentType;
-  if (disposition !== undefined) headers["content-disposition"] = disposition;
+  for (const name of contentFieldNames) {
+    const value = description[name];
+    if (value !== undefined) headers[contentHeaders[name]] = value;
+  }
+  if (given === undefined && made !== undefined) headers["content-disposition"] = made;
   return keptHeaders === undefined ? headers : Object.assign(headers, keptHeaders);
 }
 
@@ -41,7 +54,17 @@ export function statOf(key: Key, headers: S3Response["headers"]): ObjectStat {
     filename: filenameOf(headers, kept),
     metadata,
     checksum: mark?.checksum,
+    ...contentFieldsOf(headers, kept),
   };
+}
+
+/** A disposition that the kit made of the file name is not told; services store the word for the way of sending. */
+function contentFieldsOf(
+  headers: S3Response["headers"],
+  { mark, ownDisposition }: KeptMetadata,
+): ContentFields {
+  const fields = storedContentFields((header) => headers[header]);
+  return mark === undefined || ownDisposition ? fields : { ...fields, contentDisposition: undefined };
 }
 
 /** Signatures count blanks in a row as one. */
@@ -61,7 +84,8 @@ function timeOf(headers: S3Response["headers"], mark: WriteMark | undefined): Da
   return time !== undefined && Math.abs(+time - +modified) <= maxSkewMs ? time : modified;
 }
 
-function filenameOf(headers: S3Response["headers"], { filename }: KeptMetadata): string | undefined {
-  const disposition = headers["content-disposition"];
+function filenameOf(headers: S3Response["headers"], kept: KeptMetadata): string | undefined {
+  const { filename, ownDisposition } = kept;
+  const disposition = ownDisposition ? undefined : headers["content-disposition"];
   return storedFilename(filename ?? (disposition === undefined ? undefined : nameInDisposition(disposition)));
 }

@@ -10,7 +10,7 @@ import { BackendUnavailableError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion } from "./conditions.js";
-import { beginUpload, dropUpload, hasUpload, joinParts, sendPart } from "./multipart.js";
+import { beginUpload, dropUpload, hasUpload, joinParts, partsOfUpload, sendPart } from "./multipart.js";
 import { partPayload } from "./part-payload.js";
 import { Refusal } from "./refusal.js";
 import { S3Error } from "./s3-error.js";
@@ -41,6 +41,22 @@ export async function writeUploadPart(
   if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
   const payload = await partPayload(body, options.signal);
   return sendPart(access, key, id.ofService, number, payload, options);
+}
+
+/** The parts that have been written of it. */
+export async function listUploadParts(
+  access: BucketAccess,
+  key: Key,
+  uploadId: string,
+  options: CallOptions,
+): Promise<readonly UploadedPart[]> {
+  const id = knownId(uploadId);
+  if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
+  try {
+    return await partsOfUpload(access, key, id.ofService, options.signal);
+  } catch (error) {
+    throw error instanceof S3Error && error.status === 404 ? noSuchUpload() : error;
+  }
 }
 
 /** Makes it an object. */

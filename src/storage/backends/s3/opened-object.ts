@@ -19,7 +19,7 @@ export class OpenedS3Object implements OpenedObject {
   readonly stat: ObjectStat;
   readonly start: number;
   readonly end: number;
-  readonly bytes: Uint8Array | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   readonly #reopen: Reopen;
   readonly #signal: AbortSignal | undefined;
   #current: Buffer | BodyStream | undefined;
@@ -31,7 +31,8 @@ export class OpenedS3Object implements OpenedObject {
     this.#current = body;
     this.#reopen = reopen;
     this.#signal = signal;
-    if (!(body instanceof BodyStream)) this.bytes = body;
+    // What a socket gives is never shared memory.
+    if (!(body instanceof BodyStream)) this.bytes = body as Buffer<ArrayBuffer>;
   }
 
   get body(): Bytes {

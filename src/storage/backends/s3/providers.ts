@@ -24,6 +24,8 @@ export interface ProviderTraits {
   readonly quotesIfMatch: boolean;
   /** Honours them of CompleteMultipartUpload, too. */
   readonly conditionalComplete: boolean;
+  /** Honours `If-Match` of DeleteObject atomically. */
+  readonly conditionalRemove: boolean;
   /** Start of the headers that set conditions on the target of CopyObject, where it honours any. */
   readonly copyConditions: "if-" | "cf-copy-destination-if-" | undefined;
   /** Checks `x-amz-checksum-crc32`. */
@@ -48,6 +50,7 @@ const least: ProviderTraits = {
   conditionalPut: false,
   quotesIfMatch: true,
   conditionalComplete: false,
+  conditionalRemove: false,
   copyConditions: undefined,
   checksums: false,
   bulkDelete: false,
@@ -65,6 +68,7 @@ export const providerTraits: { readonly [P in S3Provider]: ProviderTraits } = {
     pathStyle: false,
     conditionalPut: true,
     conditionalComplete: true,
+    conditionalRemove: true,
     copyConditions: "if-",
     checksums: true,
     bulkDelete: true,

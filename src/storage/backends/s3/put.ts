@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { ObjectStat, WriteOptions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
+import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { conditionHeaders, writeFailure } from "./conditions.js";
@@ -23,7 +24,7 @@ export async function putObject(
   const headers = objectHeaders(options, mark, traits);
   Object.assign(headers, conditionHeaders(options, traits), encryption.create);
   if (traits.checksums) Object.assign(headers, checksumHeader(payload));
-  const { signal, onProgress, contentType, filename, metadata } = options;
+  const { signal, onProgress } = options;
   const answer = await client
     .send({ method: "PUT", key, headers, payload, signal, onProgress, commits: true })
     .catch(async (error) => Promise.reject(await writeFailure(access, key, options, mark.id, error)));
@@ -31,12 +32,10 @@ export async function putObject(
   return {
     key,
     size: payload.size,
-    contentType,
     etag,
     lastModified: mark.time,
-    filename,
-    metadata,
     checksum,
+    ...descriptionOf(options),
   };
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import type { CallOptions, RemoveFailure } from "../../contract/backend.js";
+import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
+import { anotherVersion, conditionHeaders } from "./conditions.js";
 import { textPayload } from "./payload.js";
 import { S3Error } from "./s3-error.js";
 import { statObject } from "./stat.js";
@@ -10,10 +11,16 @@ import { blocksOf, escapeText, textOf } from "./xml.js";
 /** Requests at once where a service removes one object at a time. */
 const removalsAtOnce = 16;
 
-/** Removes an object; the service does not say whether there was one, so that is asked before. */
-export async function removeObject(access: BucketAccess, key: Key, options: CallOptions): Promise<boolean> {
+/**
+ * Removes an object; the service does not say whether there was one, so that is asked before. It decides a condition in
+ * one step with the removal, but knows only its own ETag, which two writes of the same bytes share; the id of the write
+ * is looked at here.
+ */
+export async function removeObject(access: BucketAccess, key: Key, options: RemoveOptions): Promise<boolean> {
+  const { ifMatch } = options;
   try {
-    await statObject(access, key, options);
+    const { etag } = await statObject(access, key, options);
+    if (ifMatch !== undefined && etag !== ifMatch) throw anotherVersion();
   } catch (error) {
     if (isMissing(error)) return false;
     throw error;
@@ -75,7 +82,9 @@ async function removeEach(
   const left = keys.values();
   const worker = async () => {
     for (const key of left) {
-      await removeBlindly(access, key, options).catch((error: unknown) => failures.push({ key, error }));
+      await removeBlindly(access, key, { ...options, ifMatch: undefined }).catch((error: unknown) =>
+        failures.push({ key, error }),
+      );
     }
   };
   await Promise.all(Array.from({ length: removalsAtOnce }, worker));
@@ -83,9 +92,14 @@ async function removeEach(
   return failures;
 }
 
-async function removeBlindly({ client }: BucketAccess, key: Key, { signal }: CallOptions): Promise<void> {
+async function removeBlindly(
+  { client, traits }: BucketAccess,
+  key: Key,
+  { ifMatch, signal }: RemoveOptions,
+): Promise<void> {
+  const headers = conditionHeaders({ ifAbsent: false, ifMatch }, traits);
   try {
-    await client.send({ method: "DELETE", key, signal });
+    await client.send({ method: "DELETE", key, headers, signal });
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

@@ -1,5 +1,6 @@
 import type { ObjectStat, UploadedPart, WriteOptions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
+import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
@@ -100,18 +101,15 @@ export class UploadInParts {
 
   /** What was written, where the service does not show it, or has another version already: an ETag of that would let its holder undo it. */
   #made(etag: string): ObjectStat {
-    const { contentType, filename, metadata } = this.#options;
     const size = this.#parts.reduce((sum, part) => sum + part.size, 0);
     const lastModified = new Date(Math.floor(Date.now() / 1000) * 1000);
     return {
       key: this.#key,
       size,
-      contentType,
       etag,
       lastModified,
-      filename,
-      metadata,
       checksum: this.#checksum,
+      ...descriptionOf(this.#options),
     };
   }
 

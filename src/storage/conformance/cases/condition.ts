@@ -128,6 +128,7 @@ export const inabilityCases: readonly ConformanceCase[] = [
       const calls = [
         !capabilities.ifAbsent && storage.put(at("object"), "x", { ifAbsent: true }),
         !capabilities.ifMatch && storage.put(at("object"), "x", { ifMatch: "x" }),
+        !capabilities.conditionalRemove && storage.delete(at("object"), { ifMatch: "x" }),
         !capabilities.multipart && storage.createUpload(at("object")),
         !capabilities.signGet && storage.getUrl(at("object")),
         capabilities.signGet &&

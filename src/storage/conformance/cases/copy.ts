@@ -48,6 +48,38 @@ const conditions: readonly ConformanceCase[] = [
   },
 ];
 
+const versions: readonly ConformanceCase[] = [
+  {
+    name: "a copy with sourceIfMatch copies only that version",
+    async run({ storage, at }) {
+      const { etag } = await storage.put(at("from"), "first");
+      await storage.put(at("from"), "second");
+      await failure(storage.copy(at("from"), at("to"), { sourceIfMatch: etag }), "precondition_failed");
+      assert.equal(await storage.exists(at("to")), false);
+      const second = await storage.getMetadata(at("from"));
+      await storage.copy(at("from"), at("to"), { sourceIfMatch: second.etag });
+      assert.equal(await (await storage.open(at("to"))).body.text(), "second");
+    },
+  },
+  {
+    name: "a move never deletes a put that it races with",
+    needs: ["conditionalRemove"],
+    async run({ storage, at, races }) {
+      for (let race = 0; race < races; race++) {
+        const [from, to] = [at(`from-${race % 8}`), at(`to-${race % 8}`)];
+        await storage.put(from, `old ${race}`);
+        const put = storage.put(from, `new ${race}`);
+        await Promise.all([storage.move(from, to), put]);
+        const { etag } = await put;
+        const isThere = (await storage.getMetadata(from).catch(() => undefined))?.etag === etag;
+        const moved = await (await storage.open(to)).body.text();
+        assert.ok(isThere || moved === `new ${race}`, `race ${race}: the put was lost`);
+        await storage.delete(from);
+      }
+    },
+  },
+];
+
 export const copyCases: readonly ConformanceCase[] = [
   {
     name: "a copy has the content and the whole description, and an ETag of its own",
@@ -108,4 +140,5 @@ export const copyCases: readonly ConformanceCase[] = [
     },
   },
   ...conditions,
+  ...versions,
 ];

@@ -1,9 +1,79 @@
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import type { FileDetails } from "../../options.js";
 import type { ConformanceCase } from "../case.js";
-import { failure } from "../expect.js";
+import { failure, sameBytes } from "../expect.js";
 import { awkwardTexts, oddPieces, sampleBytes } from "../samples.js";
 
+/** Fields of the content, of which a reader that does not know them makes something else. */
+const fields = {
+  cacheControl: "public, max-age=3600, immutable",
+  contentEncoding: "gzip",
+  contentDisposition: 'attachment; filename="given.csv"',
+  contentLanguage: "de-AT, en",
+};
+
+function fieldsOf(file: FileDetails) {
+  const { cacheControl, contentEncoding, contentDisposition, contentLanguage } = file;
+  return { cacheControl, contentEncoding, contentDisposition, contentLanguage };
+}
+
+const contentFields: readonly ConformanceCase[] = [
+  {
+    name: "the fields of the content come back as they were given, with the bytes as they are, and copies keep them",
+    async run({ storage, at }) {
+      const packed = gzipSync(sampleBytes(300_000));
+      const description = { ...fields, contentType: "text/csv", filename: awkwardTexts[0] };
+      assert.deepEqual(fieldsOf(await storage.put(at("object"), packed, description)), fields);
+      assert.deepEqual(fieldsOf(await storage.copy(at("object"), at("copy"))), fields);
+      for (const key of [at("object"), at("copy")]) {
+        const file = await storage.open(key);
+        assert.deepEqual(fieldsOf(file), fields);
+        assert.equal(file.filename, awkwardTexts[0]);
+        sameBytes(await file.body.bytes(), packed);
+        assert.deepEqual(fieldsOf(await storage.getMetadata(key)), fields);
+      }
+    },
+  },
+  {
+    name: "fields of the content that were not given are not told",
+    async run({ storage, at }) {
+      const none = fieldsOf({} as FileDetails);
+      await storage.put(at("object"), "content", { filename: "name.txt" });
+      assert.deepEqual(fieldsOf(await storage.getMetadata(at("object"))), none);
+      await storage.put(at("object"), "content", { contentDisposition: "attachment" });
+      const { filename, contentDisposition } = await storage.getMetadata(at("object"));
+      assert.deepEqual([filename, contentDisposition], [undefined, "attachment"]);
+    },
+  },
+  {
+    name: "an upload in parts keeps the fields of the content",
+    needs: ["multipart"],
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"), fields);
+      await upload.writePart(1, "content");
+      await upload.complete();
+      assert.deepEqual(fieldsOf(await storage.getMetadata(at("object"))), fields);
+    },
+  },
+  {
+    name: "fields of the content that no header can carry are refused before anything is stored",
+    async run({ storage, at }) {
+      const wrong = [
+        { cacheControl: "a\r\nSet-Cookie: x=1" },
+        { contentDisposition: "attachment; filename=ä" },
+        { contentEncoding: "aws-chunked" },
+        { contentLanguage: "two words" },
+        { cacheControl: "x".repeat(1025) },
+      ];
+      for (const each of wrong) await failure(storage.put(at("object"), "x", each), "invalid_argument");
+      assert.equal(await storage.exists(at("object")), false);
+    },
+  },
+];
+
 export const metadataCases: readonly ConformanceCase[] = [
+  ...contentFields,
   {
     name: "metadata comes back as it was given, in any script",
     async run({ storage, at }) {

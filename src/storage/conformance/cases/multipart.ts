@@ -154,6 +154,45 @@ const rules: readonly Omit<ConformanceCase, "needs">[] = [
   },
 ];
 
+const listing: readonly ConformanceCase[] = [
+  {
+    name: "the parts of an upload are listed as they were written last, in the order of their numbers",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      assert.deepEqual(await upload.listParts(), []);
+      const third = await upload.writePart(3, "three");
+      await upload.writePart(1, "old one");
+      const first = await storage.resumeUpload(at("object"), upload.id).writePart(1, "one");
+      const listed = await storage.resumeUpload(at("object"), upload.id).listParts();
+      assert.deepEqual(listed, [first, third]);
+      await upload.abort();
+    },
+  },
+  {
+    name: "an upload is completed with the parts that were listed",
+    async run({ storage, at }) {
+      const { id } = await storage.createUpload(at("object"));
+      await storage.resumeUpload(at("object"), id).writePart(1, "content");
+      const resumed = storage.resumeUpload(at("object"), id);
+      await resumed.complete({ parts: await resumed.listParts() });
+      assert.equal(await (await storage.open(at("object"))).body.text(), "content");
+    },
+  },
+  {
+    name: "the parts of an upload that is not under way, or is another key's, are not_found",
+    async run({ storage, at }) {
+      const upload = await storage.createUpload(at("object"));
+      await upload.writePart(1, "content");
+      for (const id of ["unknown", "", "../../etc", "a/b"]) {
+        await failure(storage.resumeUpload(at("object"), id).listParts(), "not_found");
+      }
+      await failure(storage.resumeUpload(at("other"), upload.id).listParts(), "not_found");
+      await upload.complete();
+      await failure(upload.listParts(), "not_found");
+    },
+  },
+];
+
 const conditional: readonly ConformanceCase[] = [
   {
     name: "of uploads of one key that complete with ifAbsent exactly one wins",
@@ -188,6 +227,6 @@ const conditional: readonly ConformanceCase[] = [
 ];
 
 export const multipartCases: readonly ConformanceCase[] = [
-  ...rules.map((rule): ConformanceCase => ({ ...rule, needs: ["multipart"] })),
+  ...[...rules, ...listing].map((rule): ConformanceCase => ({ ...rule, needs: ["multipart"] })),
   ...conditional,
 ];

@@ -2,6 +2,36 @@ import assert from "node:assert/strict";
 import type { ConformanceCase } from "../case.js";
 import { failure } from "../expect.js";
 
+const conditional: readonly ConformanceCase[] = [
+  {
+    name: "delete with ifMatch deletes only that version",
+    needs: ["conditionalRemove"],
+    async run({ storage, at }) {
+      const first = await storage.put(at("object"), "first");
+      const second = await storage.put(at("object"), "second");
+      await failure(storage.delete(at("object"), { ifMatch: first.etag }), "precondition_failed");
+      await failure(storage.delete(at("object"), { ifMatch: "no such version" }), "precondition_failed");
+      assert.equal((await storage.getMetadata(at("object"))).etag, second.etag);
+      assert.equal(await storage.delete(at("object"), { ifMatch: second.etag }), true);
+      assert.equal(await storage.delete(at("object"), { ifMatch: second.etag }), false);
+      assert.equal(await storage.exists(at("object")), false);
+    },
+  },
+  {
+    name: "a delete with ifMatch never deletes a put that it races with",
+    needs: ["conditionalRemove"],
+    async run({ storage, at, races }) {
+      for (let race = 0; race < races; race++) {
+        const key = at(`object-${race % 8}`);
+        const { etag } = await storage.put(key, "old");
+        const deletion = storage.delete(key, { ifMatch: etag }).catch((error: unknown) => error);
+        const [put] = await Promise.all([storage.put(key, "new"), deletion]);
+        assert.equal((await storage.getMetadata(key)).etag, put.etag, `race ${race}`);
+      }
+    },
+  },
+];
+
 export const removeCases: readonly ConformanceCase[] = [
   {
     name: "delete says whether there was an object, and the second time there was none",
@@ -83,4 +113,5 @@ export const removeCases: readonly ConformanceCase[] = [
       assert.equal(await storage.exists(at("stays")), true);
     },
   },
+  ...conditional,
 ];
