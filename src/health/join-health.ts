@@ -1,5 +1,6 @@
-import type { FastifyInstance } from "fastify";
-import { type HealthCheck, type HealthCheckOptions, HealthRegistry } from "../kernel/index.js";
+import { type AnyApp, fastifyOf } from "../http/index.js";
+import type { HealthCheck, HealthCheckOptions } from "../kernel/index.js";
+import { healthRoute, mountHealthRoutes } from "./health-routes.js";
 import { healthPlugin } from "./plugin.js";
 
 /** How a helper joins the health of its app. */
@@ -17,22 +18,20 @@ export interface JoinHealthOptions extends HealthCheckOptions {
  * @param name - the helper, as in `storage`.
  */
 export async function joinHealth(
-  app: FastifyInstance,
+  anyApp: AnyApp,
   name: string,
   check: HealthCheck,
   { root = "", facts, ...options }: JoinHealthOptions = {},
 ): Promise<void> {
+  const app = fastifyOf(anyApp);
   if (!app.hasDecorator("health")) await app.register(healthPlugin);
-  app.health.add(`${name}${app.prefix}${root}`, check, options);
-  const own = new HealthRegistry();
-  own.add(name, check, options);
-  await app.register(async (scope) => {
-    scope.get(`${root}/_health/${name}`, async (_request, reply) => {
-      const { status, checks } = await own.run();
-      return reply
-        .code(status === "ok" ? 200 : 503)
-        .header("cache-control", "no-store")
-        .send({ status, ...facts?.(), ms: checks[name]?.ms });
-    });
-  });
+  const checkName = `${name}${app.prefix}${root}`;
+  app.health.add(checkName, check, options);
+  const path = `${root}/_health/${name}`;
+  await mountHealthRoutes(app, [
+    healthRoute(path, `Whether ${name} can be used`, async () => {
+      const { status = "failed", ms } = (await app.health.runOne(checkName)) ?? {};
+      return { isUsable: status === "ok", report: { status, ...facts?.(), ms } };
+    }),
+  ]);
 }

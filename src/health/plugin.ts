@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { HealthRegistry } from "../kernel/index.js";
+import { HealthRegistry, type HealthRegistryOptions } from "../kernel/index.js";
+import { healthRoute, mountHealthRoutes } from "./health-routes.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -9,10 +10,8 @@ declare module "fastify" {
   }
 }
 
-export interface HealthOptions {
-  /** Whether `/readyz` says why a check failed; off where strangers can read it. Default: false. */
-  readonly showErrors?: boolean;
-}
+/** Options of {@link healthPlugin}. */
+export type HealthOptions = HealthRegistryOptions;
 
 /**
  * Decorates the app with `app.health` and serves `GET /healthz`, which tells that the process answers and
@@ -26,14 +25,13 @@ export const healthPlugin: FastifyPluginAsync<HealthOptions> = fastifyPlugin(add
 async function addHealthRoutes(app: FastifyInstance, options: HealthOptions): Promise<void> {
   const registry = new HealthRegistry(options);
   app.decorate("health", registry);
-  app.get("/healthz", async (_request, reply) =>
-    reply.header("cache-control", "no-store").send({ status: "ok" }),
-  );
-  app.get("/readyz", async (_request, reply) => {
-    const report = await registry.run();
-    return reply
-      .code(report.status === "failed" ? 503 : 200)
-      .header("cache-control", "no-store")
-      .send(report);
-  });
+  await mountHealthRoutes(app, [
+    healthRoute("/healthz", "Whether the process answers", async () => {
+      return { isUsable: true, report: { status: "ok" } };
+    }),
+    healthRoute("/readyz", "Whether the service is ready: every check", async () => {
+      const report = await registry.run();
+      return { isUsable: report.status !== "failed", report: { ...report } };
+    }),
+  ]);
 }

@@ -12,16 +12,6 @@ export interface Validators {
 /** How the preconditions of a request turned out. */
 export type Verdict = "pass" | "not-modified" | "failed";
 
-/** True when {@link evaluate} could answer anything but `pass`. */
-export function hasPreconditions(headers: IncomingHttpHeaders): boolean {
-  return (
-    headers["if-none-match"] !== undefined ||
-    headers["if-modified-since"] !== undefined ||
-    headers["if-match"] !== undefined ||
-    headers["if-unmodified-since"] !== undefined
-  );
-}
-
 /**
  * Evaluates the preconditions in the order of RFC 9110 §13.2.2. Only for objects that exist: a missing one
  * is 404 whatever the conditions.

@@ -1,3 +1,4 @@
+export { type AnyApp, type AnyRequest, appOf, fastifyOf, requestOf } from "./any-app.js";
 export { bearerCheck } from "./bearer-token.js";
 export { type ByteRange, contentRange, parseRange } from "./byte-range.js";
 export { clientSignal } from "./client-signal.js";
@@ -9,9 +10,12 @@ export * from "./entity-tag.js";
 export { deferContinue } from "./expect-continue.js";
 export * from "./http-date.js";
 export * from "./http-error.js";
+export { readJson } from "./json-body.js";
 export { type LoggedRequest, loggedRequest, withoutSignature } from "./log-redaction.js";
+export { mountRoutes, type RoutesOptions } from "./mount-routes.js";
 export { type Problem, problemContentType, problemOf } from "./problem.js";
 export { type ErrorHandler, problemHandler } from "./problem-handler.js";
 export { readParameters } from "./query-parameters.js";
 export { checkBody, declaredLength, hasBody, RequestBody } from "./request-body.js";
 export { pathOf, queryOf } from "./request-target.js";
+export { type MediaContent, type Route, type RouteCall, type RouteSpec, route } from "./route.js";

@@ -22,7 +22,11 @@ export function problemHandler(tellsInstance: boolean): ErrorHandler {
     // Serialised here: Fastify would add a charset, which this media type does not have.
     return reply
       .code(problem.status)
-      .headers({ "cache-control": "no-store", ...extraHeaders(error) })
+      .headers({
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        ...extraHeaders(error),
+      })
       .type(problemContentType)
       .send(Buffer.from(JSON.stringify(problem)));
   };

@@ -11,7 +11,7 @@ export interface Problem {
   /** For people; absent where it could tell a stranger about the inside. */
   readonly detail?: string;
   /** Stable word for programs, such as `not_found`. */
-  readonly code?: string;
+  readonly code: string;
   /** Path or id of the request. */
   readonly instance?: string;
 }
@@ -19,7 +19,8 @@ export interface Problem {
 /**
  * Describes any thrown value for a client. An error may carry `statusCode` (the word of Fastify's
  * own), `code`, and `expose`. From 500 on the message stays inside unless `expose` is true; of an error that
- * carries no status nothing is told at all.
+ * carries no status nothing is told at all. Codes of other spellings than the kit's, as `FST_ERR_VALIDATION`, are
+ * answered as the code of their status.
  *
  * @param instance - path or id of the request.
  */
@@ -33,9 +34,31 @@ export function problemOf(error: unknown, instance?: string): Problem {
     title: titleOf(status ?? 500),
     status: status ?? 500,
     ...(isExposed && typeof facts.message === "string" ? { detail: facts.message } : {}),
-    ...(isKnown && typeof facts.code === "string" ? { code: facts.code } : {}),
+    code: codeOf(isKnown ? facts.code : undefined, status ?? 500),
     ...(instance === undefined ? {} : { instance }),
   };
+}
+
+/** Codes of failures that carry none of their own, by status. */
+const codeOfStatus: Readonly<Record<number, string>> = {
+  401: "unauthorized",
+  403: "forbidden",
+  404: "no_such_route",
+  405: "method_not_allowed",
+  408: "request_timeout",
+  413: "too_large",
+  414: "uri_too_long",
+  415: "unsupported_type",
+  421: "misdirected",
+  429: "rate_limited",
+  431: "headers_too_large",
+  503: "unavailable",
+  504: "timeout",
+};
+
+function codeOf(code: unknown, status: number): string {
+  if (typeof code === "string" && /^[a-z][a-z0-9_]*$/.test(code)) return code;
+  return codeOfStatus[status] ?? (status < 500 ? "bad_request" : "internal");
 }
 
 interface ErrorFacts {

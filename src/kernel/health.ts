@@ -27,15 +27,19 @@ export interface HealthReport {
 export interface HealthRegistryOptions {
   /** Whether reports say why a check failed; leave it off where strangers can read them. Default: false. */
   readonly showErrors?: boolean;
+  /** Milliseconds for which a result is kept, so that strangers cannot run the checks at will. Default: 3,000. */
+  readonly keepMs?: number;
 }
 
 /** The things a service needs to be ready, each with a check of its own. */
 export class HealthRegistry {
-  readonly #checks = new Map<string, () => Promise<HealthCheckResult>>();
+  readonly #checks = new Map<string, KeptCheck>();
   readonly #showErrors: boolean;
+  readonly #keepMs: number;
 
   constructor(options: HealthRegistryOptions = {}) {
     this.#showErrors = options.showErrors ?? false;
+    this.#keepMs = options.keepMs ?? 3000;
   }
 
   /**
@@ -46,7 +50,8 @@ export class HealthRegistry {
   add(name: string, check: HealthCheck, options: HealthCheckOptions = {}): void {
     if (this.#checks.has(name)) throw new Error(`there is a health check '${name}' already`);
     const { critical = true, timeoutMs = 2000 } = options;
-    this.#checks.set(name, () => this.#runOne(check, critical, timeoutMs));
+    const run = () => this.#runCheck(check, critical, timeoutMs);
+    this.#checks.set(name, new KeptCheck(run, this.#keepMs));
   }
 
   /** Forgets a check, as when the thing it looks at is closed. Returns whether there was one. */
@@ -54,20 +59,50 @@ export class HealthRegistry {
     return this.#checks.delete(name);
   }
 
-  /** Runs all checks at the same time; never throws and takes no longer than the longest timeout. */
+  /**
+   * Runs all checks at the same time; never throws and takes no longer than the longest timeout. Callers at the
+   * same time share one run of each check, and its result holds for `keepMs` after it.
+   */
   async run(): Promise<HealthReport> {
     const names = [...this.#checks.keys()];
-    const results = await Promise.all([...this.#checks.values()].map((runOne) => runOne()));
+    const results = await Promise.all([...this.#checks.values()].map((check) => check.result()));
     const checks = Object.fromEntries(results.map((result, index) => [names[index] ?? "", result]));
     return { status: statusOf(results), checks };
   }
 
-  async #runOne(check: HealthCheck, critical: boolean, timeoutMs: number): Promise<HealthCheckResult> {
+  /** Runs one check as {@link run} does; `undefined` when there is none of that name. */
+  async runOne(name: string): Promise<HealthCheckResult | undefined> {
+    return this.#checks.get(name)?.result();
+  }
+
+  async #runCheck(check: HealthCheck, critical: boolean, timeoutMs: number): Promise<HealthCheckResult> {
     const startedAt = performance.now();
     const failure = await failureOf(check, timeoutMs);
     const ms = Math.round(performance.now() - startedAt);
     if (failure === undefined) return { status: "ok", critical, ms };
     return { status: "failed", critical, ms, ...(this.#showErrors ? { error: failure } : {}) };
+  }
+}
+
+/** A check whose result is shared by all who ask while it runs, and kept for a while. */
+class KeptCheck {
+  readonly #run: () => Promise<HealthCheckResult>;
+  readonly #keepMs: number;
+  #last: Promise<HealthCheckResult> | undefined;
+  #expiresAt = 0;
+
+  constructor(run: () => Promise<HealthCheckResult>, keepMs: number) {
+    this.#run = run;
+    this.#keepMs = keepMs;
+  }
+
+  result(): Promise<HealthCheckResult> {
+    if (this.#last !== undefined && performance.now() < this.#expiresAt) return this.#last;
+    this.#expiresAt = Number.POSITIVE_INFINITY;
+    this.#last = this.#run().finally(() => {
+      this.#expiresAt = performance.now() + this.#keepMs;
+    });
+    return this.#last;
   }
 }
 

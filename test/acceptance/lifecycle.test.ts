@@ -3,6 +3,7 @@ import http from "node:http";
 import net from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
 import { addStorage, getStorage, loggedRequest, storagePlugin } from "svc-infra";
+import { healthPlugin } from "svc-infra/health";
 import { Storage, type StorageBackend } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
@@ -290,6 +291,7 @@ describe("health", () => {
       },
     });
     const app = makeApp();
+    await app.register(healthPlugin, { keepMs: 0 });
     await addStorage(app, backend);
     expect((await app.inject("/_health/storage")).json()).toMatchObject({
       status: "ok",

@@ -38,8 +38,13 @@ describe("problemOf", () => {
     undefined,
     { statusCode: 200, message: "inside", code: "inside" },
     { statusCode: "404", message: "inside", code: "inside" },
-  ])("tells nothing at all of an error that it does not know: %s", (error) => {
-    expect(problemOf(error)).toEqual({ type: "about:blank", title: "Internal Server Error", status: 500 });
+  ])("tells nothing of an error that it does not know: %s", (error) => {
+    expect(problemOf(error)).toEqual({
+      type: "about:blank",
+      title: "Internal Server Error",
+      status: 500,
+      code: "internal",
+    });
   });
 
   it("understands the statusCode of Fastify's errors", () => {
@@ -49,6 +54,7 @@ describe("problemOf", () => {
     });
     expect(problemOf(error)).toMatchObject({
       status: 413,
+      code: "too_large",
       title: "Payload Too Large",
       detail: "Body is too large",
     });

@@ -1,5 +1,5 @@
 import { HealthRegistry } from "svc-infra/kernel";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 function never(): Promise<never> {
   return new Promise(() => {});
@@ -29,6 +29,41 @@ describe("HealthRegistry", () => {
       status: "failed",
       checks: { cache: { status: "failed", critical: false }, disk: { status: "failed", critical: true } },
     });
+  });
+
+  it("shares one run among callers at the same time, and keeps its result for keepMs", async () => {
+    const health = new HealthRegistry({ keepMs: 50 });
+    let runs = 0;
+    health.add("disk", () => {
+      runs += 1;
+    });
+    await Promise.all([health.run(), health.run(), health.runOne("disk")]);
+    await health.run();
+    expect(runs).toBe(1);
+    while (runs === 1) await health.run();
+    expect(runs).toBe(2);
+  });
+
+  it("keeps a result for three seconds and waits for a check for two, unless it is told otherwise", async () => {
+    vi.useFakeTimers();
+    const health = new HealthRegistry();
+    let runs = 0;
+    health.add("hung", () => {
+      runs += 1;
+      return never();
+    });
+    const first = health.run();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect((await first).checks.hung?.status).toBe("failed");
+    await vi.advanceTimersByTimeAsync(2900);
+    await health.run();
+    expect(runs).toBe(1);
+    await vi.advanceTimersByTimeAsync(200);
+    const later = health.run();
+    await vi.advanceTimersByTimeAsync(2000);
+    await later;
+    expect(runs).toBe(2);
+    vi.useRealTimers();
   });
 
   it("runs all checks at the same time", async () => {

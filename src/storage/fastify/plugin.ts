@@ -1,7 +1,15 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../../health/index.js";
-import { Closing, deferContinue, loggedRequest } from "../../http/index.js";
+import {
+  type AnyApp,
+  type AnyRequest,
+  appOf,
+  Closing,
+  deferContinue,
+  fastifyOf,
+  loggedRequest,
+} from "../../http/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import { Storage } from "../storage.js";
 import { withFileUrls } from "./file-signer.js";
@@ -36,20 +44,20 @@ export interface StoragePluginOptions extends AddStorageOptions {
  * @throws ConfigurationError when the settings are wrong, StorageError when the storage cannot be reached.
  */
 export async function addStorage(
-  app: FastifyInstance,
+  app: AnyApp,
   source?: StorageSource,
   options?: AddStorageOptions,
 ): Promise<Storage>;
 /** The same with a storage from the environment. */
-export async function addStorage(app: FastifyInstance, options: AddStorageOptions): Promise<Storage>;
+export async function addStorage(app: AnyApp, options: AddStorageOptions): Promise<Storage>;
 export async function addStorage(
-  app: FastifyInstance,
+  app: AnyApp,
   sourceOrOptions?: StorageSource | AddStorageOptions,
   options: AddStorageOptions = {},
 ): Promise<Storage> {
   return isSource(sourceOrOptions)
-    ? addBelow("", app, sourceOrOptions, options)
-    : addBelow("", app, undefined, sourceOrOptions);
+    ? addBelow("", fastifyOf(app), sourceOrOptions, options)
+    : addBelow("", fastifyOf(app), undefined, sourceOrOptions);
 }
 
 async function addBelow(
@@ -74,9 +82,9 @@ async function addBelow(
 }
 
 /** {@link addStorage} as a plugin: `await app.register(storagePlugin, { serveFiles: true })`. */
-export const storagePlugin: FastifyPluginAsync<StoragePluginOptions> = fastifyPlugin(
-  async (app: FastifyInstance, { storage, prefix = "", ...options }: StoragePluginOptions) => {
-    await addBelow(prefix, app, storage, options);
+export const storagePlugin: (app: AnyApp, options: StoragePluginOptions) => Promise<void> = fastifyPlugin(
+  async (app: AnyApp, { storage, prefix = "", ...options }: StoragePluginOptions) => {
+    await addBelow(prefix, fastifyOf(app), storage, options);
   },
   { name: "svc-infra/storage", fastify: "5.x" },
 );
@@ -87,9 +95,8 @@ export const storagePlugin: FastifyPluginAsync<StoragePluginOptions> = fastifyPl
  * @param decorator - name it was added under.
  * @throws StorageConfigurationError when none was added.
  */
-export function getStorage(from: FastifyInstance | FastifyRequest, decorator = "storage"): Storage {
-  const app = "server" in from && "raw" in from ? from.server : from;
-  const storage = Object(app)[decorator];
+export function getStorage(from: AnyApp | AnyRequest, decorator = "storage"): Storage {
+  const storage = Object(appOf(from))[decorator];
   if (storage instanceof Storage) return storage;
   throw new StorageConfigurationError({
     message: `there is no app.${decorator} here; call 'await addStorage(app)' first`,
@@ -103,7 +110,9 @@ function isSource(given: StorageSource | AddStorageOptions): given is StorageSou
 async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeOptions): Promise<void> {
   const { storage, origin } = chosen;
   const closing = new Closing(options.closeGraceMs);
-  const edge: RouteContext = { storage, origin, closing, ...options };
+  const isServed = options.filesPrefix !== undefined;
+  const signer = isServed ? await storage.backend.signer() : undefined;
+  const context: RouteContext = { storage, origin, closing, ...options, signer };
   app.decorate(options.decorator, storage);
   app.addHook("preClose", async () => closing.begin(app.server));
   app.addHook("onClose", async () => {
@@ -116,13 +125,13 @@ async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeO
       facts: () => ({ backend: storage.backend.name }),
     });
   }
-  if (edge.authorize !== undefined) {
+  if (context.authorize !== undefined) {
     await mountRoutes(app, `${options.root}${options.managementPrefix}`, (scope) =>
-      managementRoutes(scope, edge),
+      managementRoutes(scope, context),
     );
   }
   if (options.filesPrefix !== undefined) {
-    await mountRoutes(app, `${options.root}${options.filesPrefix}`, (scope) => signedRoutes(scope, edge));
+    await mountRoutes(app, `${options.root}${options.filesPrefix}`, (scope) => signedRoutes(scope, context));
   }
   report(app, chosen, options);
 }

@@ -4,12 +4,11 @@ import {
   contentRange,
   evaluate,
   HttpError,
-  hasPreconditions,
   parseRange,
   rangeApplies,
 } from "../../../http/index.js";
 import type { ByteRange } from "../../contract/backend.js";
-import { BackendUnavailableError, InvalidRangeError, PreconditionFailedError } from "../../contract/error.js";
+import { InvalidRangeError } from "../../contract/error.js";
 import type { FileDetails, OpenedFile } from "../../options.js";
 import type { Storage } from "../../storage.js";
 import { contentHeaders, type Presentation, validatorHeaders } from "./response-headers.js";
@@ -29,42 +28,47 @@ interface ServedToClient extends ServedObject {
   readonly signal: AbortSignal;
 }
 
-/** Answers GET or HEAD of a stored object as RFC 9110 §13 and §14 say. */
+/**
+ * Answers GET or HEAD of a stored object as RFC 9110 §13 and §14 say. Conditions cost one call to the backend in
+ * the case that they are sent for: `If-None-Match` and `If-Modified-Since` expect 304 and are decided before the
+ * object is opened; `If-Match`, `If-Unmodified-Since` and `If-Range` expect the bytes and are decided after it.
+ */
 export async function serve(object: ServedObject): Promise<FastifyReply> {
   const { request, storage, key } = object;
-  const signal = clientSignal(object.reply);
-  const served = { ...object, signal };
-  const { headers } = request;
-  if (request.method === "HEAD") return answerHead(served, await storage.getMetadata(key, { signal }));
+  const served = { ...object, signal: clientSignal(object.reply) };
+  const { headers, method } = request;
+  if (method === "HEAD") return answerHead(served, await storage.getMetadata(key, served));
   const range = parseRange(headers.range);
-  if (!hasPreconditions(headers) && (range === undefined || headers["if-range"] === undefined)) {
-    return answerPart(served, range, undefined);
-  }
-  return retryOnce(async () => {
-    const file = await storage.getMetadata(key, { signal });
-    const early = answerCondition(served, file);
-    if (early !== undefined) return early;
-    return answerPart(served, rangeApplies(headers, file) ? range : undefined, file.etag);
-  });
+  const isDecidedFirst = headers["if-none-match"] !== undefined || headers["if-modified-since"] !== undefined;
+  return isDecidedFirst ? decideThenOpen(served, range) : openThenDecide(served, range);
 }
 
-/** Once more from the start when the object was replaced between its conditions and its bytes. */
-async function retryOnce(attempt: () => Promise<FastifyReply>): Promise<FastifyReply> {
+async function decideThenOpen(served: ServedToClient, range: ByteRange | undefined): Promise<FastifyReply> {
+  const { request, storage, key } = served;
+  const file = await storage.getMetadata(key, served);
+  const early = answerCondition(served, file);
+  if (early !== undefined) return early;
+  return openThenDecide(served, rangeApplies(request.headers, file) ? range : undefined);
+}
+
+/** The conditions are compared with the version whose bytes are sent. */
+async function openThenDecide(served: ServedToClient, range: ByteRange | undefined): Promise<FastifyReply> {
+  const file = await openPart(served, range);
   try {
-    return await attempt();
+    const early = answerCondition(served, file);
+    if (early !== undefined) {
+      await file.body.close();
+      return early;
+    }
   } catch (error) {
-    if (!(error instanceof PreconditionFailedError)) throw error;
+    await file.body.close();
+    throw error;
   }
-  try {
-    return await attempt();
-  } catch (error) {
-    if (!(error instanceof PreconditionFailedError)) throw error;
-    throw new BackendUnavailableError({
-      message: "the object keeps changing",
-      retryAfterMs: 1000,
-      cause: error,
-    });
+  if (range === undefined || rangeApplies(served.request.headers, file)) {
+    return answerPart(served, file, range);
   }
+  await file.body.close();
+  return openThenDecide(served, undefined);
 }
 
 /** A range on HEAD is ignored (RFC 9110 §14.2). */
@@ -83,12 +87,10 @@ function answerCondition({ request, reply }: ServedObject, file: FileDetails): F
 }
 
 async function answerPart(
-  served: ServedToClient,
+  { reply, presentation }: ServedToClient,
+  file: OpenedFile,
   range: ByteRange | undefined,
-  ifMatch: string | undefined,
 ): Promise<FastifyReply> {
-  const { reply, presentation } = served;
-  const file = await openPart(served, range, ifMatch);
   if (range !== undefined && file.size > 0) {
     reply.code(206).header("content-range", contentRange(file, file.size));
   }
@@ -96,20 +98,33 @@ async function answerPart(
   return sendBody(reply, file.body);
 }
 
-async function openPart(
-  { storage, key, signal }: ServedToClient,
-  range: ByteRange | undefined,
-  ifMatch: string | undefined,
-): Promise<OpenedFile> {
+async function openPart(served: ServedToClient, range: ByteRange | undefined): Promise<OpenedFile> {
+  const { storage, key, signal } = served;
   try {
     if (range !== undefined && "suffix" in range && range.suffix === 0) {
       throw new InvalidRangeError({ message: "the range holds no byte" });
     }
-    return await storage.open(key, { range, ifMatch, signal });
+    return await storage.open(key, { range, signal });
   } catch (error) {
     if (!(error instanceof InvalidRangeError) || range === undefined) throw error;
-    const { size } = await storage.getMetadata(key, { signal });
-    if (size === 0 && "suffix" in range && range.suffix > 0) return storage.open(key, { ifMatch, signal });
-    throw new HttpError(416, "invalid_range", error.message, { "content-range": `bytes */${size}` });
+    return openAfterInvalidRange(served, range, error);
   }
+}
+
+/**
+ * The conditions come first (RFC 9110 §13.2.2): they can make 412 of it, or the whole object. So does an object
+ * without bytes, which has no range.
+ */
+async function openAfterInvalidRange(
+  { request, storage, key, signal }: ServedToClient,
+  range: ByteRange,
+  { message }: InvalidRangeError,
+): Promise<OpenedFile> {
+  const { headers } = request;
+  const file = await storage.getMetadata(key, { signal });
+  const isEmptySuffix = file.size === 0 && "suffix" in range && range.suffix > 0;
+  if (isEmptySuffix || evaluate(headers, file, true) !== "pass" || !rangeApplies(headers, file)) {
+    return storage.open(key, { signal });
+  }
+  throw new HttpError(416, "invalid_range", message, { "content-range": `bytes */${file.size}` });
 }

@@ -1,93 +1,104 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { badRequest, clientSignal, formatEntityTag, HttpError, readParameters } from "../../../http/index.js";
-import { FileNotFoundError } from "../../contract/error.js";
-import type { FileDetails, SignalOption, StoredFile } from "../../options.js";
-import type { Storage } from "../../storage.js";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import {
+  badRequest,
+  clientSignal,
+  formatEntityTag,
+  HttpError,
+  type Route,
+  type RouteCall,
+  route,
+} from "../../../http/index.js";
+import type { StoredFile } from "../../options.js";
 import { serve } from "../download/serve-object.js";
 import { headerMetadata, isForm, storeBody, storeForm, type Upload } from "../upload/upload.js";
-import { checkedVersion } from "../upload/write-conditions.js";
+import { deleteFile } from "./delete-file.js";
 import { KeyPath } from "./key-path.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
+import { anyBytes, fileQuery, keyText, nothing, storedFile, uploadForm, uploadQuery } from "./schemas.js";
 
 /** Routes that move the bytes of objects: upload, download, write, delete. */
-export function addFileRoutes(scope: FastifyInstance, edge: RouteContext, storageOf: StorageOfCaller): void {
-  const uploadOf = (request: FastifyRequest, reply: FastifyReply): Upload => ({
-    request,
-    storage: storageOf(request),
-    maxBytes: edge.maxUploadBytes,
-    signal: clientSignal(reply),
-  });
-  scope.post("/upload", { config: { storageRoute: "upload" } }, async (request, reply) =>
-    answerStored(request, reply, await storeUpload(uploadOf(request, reply))),
-  );
-  const written = new KeyPath(`${scope.prefix}/files/`);
-  scope.put("/files/*", { config: { storageRoute: "upload" } }, async (request, reply) => {
-    if (isForm(request)) throw new HttpError(415, "unsupported_type", "this path takes the bare content");
-    const key = written.keyOf(request);
-    return answerStored(
-      request,
-      reply,
-      await storeBody(uploadOf(request, reply), key, describeBody(request)),
-    );
-  });
-  scope.delete("/files/*", { config: { storageRoute: "delete" } }, async (request, reply) => {
-    const key = written.keyOf(request);
-    const storage = storageOf(request);
-    const options = { signal: clientSignal(reply) };
-    const file = await find(storage, key, options);
-    checkedVersion(request.headers, file);
-    const isDeleted = await storage.delete(key, options);
-    // Where a deletion cannot tell whether there was an object, what was found before it has to do.
-    if (!isDeleted && storage.capabilities.exactDelete) {
-      throw noSuchObject(key);
-    }
-    request.log.info({ key, size: file.size }, "file deleted");
-    return reply.code(204).send();
-  });
-  const served = new KeyPath(`${scope.prefix}/download/`);
-  scope.route({
-    method: ["GET", "HEAD"],
-    url: "/download/*",
-    config: { storageRoute: "download" },
-    handler: async (request, reply) => {
-      const presentation = { download: false, filename: undefined };
-      return serve({ request, reply, storage: storageOf(request), key: served.keyOf(request), presentation });
-    },
-  });
-}
-
-/** What is to be deleted; that it was looked at first is no business of the client's. */
-async function find(storage: Storage, key: string, options: SignalOption): Promise<FileDetails> {
-  try {
-    return await storage.getMetadata(key, options);
-  } catch (error) {
-    throw error instanceof FileNotFoundError ? noSuchObject(key) : error;
-  }
-}
-
-function noSuchObject(key: string): FileNotFoundError {
-  return new FileNotFoundError({ message: `there is no object '${key}'`, key });
+export function fileRoutes(
+  root: string,
+  { maxUploadBytes: maxBytes }: RouteContext,
+  storageOf: StorageOfCaller,
+): readonly Route[] {
+  const files = new KeyPath(`${root}/files/`);
+  const downloads = new KeyPath(`${root}/download/`);
+  const uploadOf = ({ request, reply }: RouteCall): Upload => {
+    return { request, storage: storageOf(request), maxBytes, signal: clientSignal(reply) };
+  };
+  return [
+    route({
+      method: "POST",
+      path: "/upload",
+      permission: "upload",
+      summary: "Stores the file of a form, or the bare content under `key`",
+      query: uploadQuery,
+      content: uploadForm,
+      answers: { 200: storedFile },
+      handle: async (call) => answerStored(call, await storeUpload(uploadOf(call), call.query)),
+    }),
+    route({
+      method: "PUT",
+      path: "/files/*",
+      permission: "upload",
+      summary: "Stores the bare content under the key",
+      wildcard: keyText,
+      query: fileQuery,
+      content: anyBytes,
+      answers: { 200: storedFile },
+      handle: async (call) => {
+        const { request, query } = call;
+        if (isForm(request)) {
+          throw new HttpError(415, "unsupported_type", "this path takes the bare content");
+        }
+        const description = { metadata: headerMetadata(request), filename: query.filename };
+        return answerStored(call, await storeBody(uploadOf(call), files.keyOf(request), description));
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/files/*",
+      permission: "delete",
+      summary: "Deletes an object",
+      wildcard: keyText,
+      answers: { 204: nothing },
+      handle: async ({ request, reply }) => {
+        await deleteFile(request, reply, storageOf(request), files.keyOf(request));
+        return reply.code(204).send();
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/download/*",
+      permission: "download",
+      summary: "The bytes of an object; conditions and ranges as in RFC 9110",
+      wildcard: keyText,
+      answers: { 200: anyBytes, 206: anyBytes },
+      handle: ({ request, reply }) => {
+        const presentation = { download: false, filename: undefined };
+        const key = downloads.keyOf(request);
+        return serve({ request, reply, storage: storageOf(request), key, presentation });
+      },
+    }),
+  ];
 }
 
 /** A form brings its key inside, a bare body in the query. */
-async function storeUpload(upload: Upload): Promise<StoredFile> {
+async function storeUpload(
+  upload: Upload,
+  { key, filename }: { readonly key?: string | undefined; readonly filename?: string | undefined },
+): Promise<StoredFile> {
   const { request } = upload;
-  const { key } = readParameters(request, ["key"]);
   if (isForm(request)) return storeForm(upload, key);
   if (key === undefined)
     throw badRequest("give the key as '?key=', or send multipart/form-data with a part 'file'");
-  return storeBody(upload, key, describeBody(request));
-}
-
-function describeBody(request: FastifyRequest) {
-  const { filename } = readParameters(request, ["filename"]);
-  return { metadata: headerMetadata(request), filename };
+  return storeBody(upload, key, { metadata: headerMetadata(request), filename });
 }
 
 /** Answers with what was stored, and logs it. */
 export function answerStored(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
   { key, url, size, contentType, etag, checksum }: StoredFile,
 ): FastifyReply {
   request.log.info({ key, size }, "file uploaded");

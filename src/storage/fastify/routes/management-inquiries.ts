@@ -1,85 +1,96 @@
-import type { FastifyInstance } from "fastify";
-import { z } from "zod";
-import { badRequest, clientSignal, formatEntityTag, readParameters } from "../../../http/index.js";
+import type { z } from "zod";
+import { clientSignal, formatEntityTag, type Route, type RouteCall, route } from "../../../http/index.js";
 import { expiry } from "../../arguments.js";
 import { KeyPath } from "./key-path.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
-
-const maxSignBytes = 16 * 1024;
-
-const signRequest = z.strictObject({
-  key: z.string(),
-  expiresIn: z.int().optional(),
-  download: z.boolean().optional(),
-  filename: z.string().optional(),
-});
+import { backendInfo, fileDetails, filePage, keyText, listQuery, signedUrl, signRequest } from "./schemas.js";
 
 /** Routes that tell about objects without their bytes: list, metadata, sign, backend-info. */
-export function addInquiryRoutes(
-  scope: FastifyInstance,
-  edge: RouteContext,
+export function inquiryRoutes(
+  root: string,
+  { storage, origin }: RouteContext,
   storageOf: StorageOfCaller,
-): void {
-  scope.addHook("onSend", async (_request, reply) => {
-    if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
-  });
-  addListRoute(scope, storageOf);
-  addMetadataRoute(scope, storageOf);
-  addSignRoute(scope, storageOf);
-  scope.get("/backend-info", { config: { storageRoute: "backend-info" } }, async () => {
-    const { name, type, capabilities } = edge.storage.backend;
-    const { because, missing } = edge.origin;
-    return { backend: name, type, because, missing, capabilities };
-  });
+): readonly Route[] {
+  const path = new KeyPath(`${root}/metadata/`);
+  return [
+    route({
+      method: "GET",
+      path: "/list",
+      permission: "list",
+      summary: "One page of keys",
+      query: listQuery,
+      answers: { 200: filePage },
+      handle: (call) => answerList(call, storageOf),
+    }),
+    route({
+      method: "GET",
+      path: "/metadata/*",
+      permission: "metadata",
+      summary: "What an object is, without its bytes",
+      wildcard: keyText,
+      answers: { 200: fileDetails },
+      handle: (call) => answerMetadata(call, path, storageOf),
+    }),
+    route({
+      method: "POST",
+      path: "/sign",
+      permission: "sign",
+      summary: "A signed URL",
+      body: signRequest,
+      answers: { 200: signedUrl },
+      handle: (call) => answerSigned(call, storageOf),
+    }),
+    route({
+      method: "GET",
+      path: "/backend-info",
+      permission: "backend-info",
+      summary: "Which backend holds the files, and why",
+      answers: { 200: backendInfo },
+      handle: () => {
+        const { name, type, capabilities } = storage.backend;
+        return { backend: name, type, ...origin, capabilities };
+      },
+    }),
+  ];
 }
 
-function addListRoute(scope: FastifyInstance, storageOf: StorageOfCaller): void {
-  scope.get("/list", { config: { storageRoute: "list" } }, async (request, reply) => {
-    const { prefix, limit, cursor } = readParameters(request, ["prefix", "limit", "cursor"]);
-    const asked = { prefix, cursor, limit: parseLimit(limit), signal: clientSignal(reply) };
-    const page = await storageOf(request).list(asked);
-    const keys = page.items.map(({ key }) => key);
-    return { keys, count: keys.length, cursor: page.cursor ?? null };
-  });
+async function answerList(
+  { request, reply, query }: RouteCall<z.output<typeof listQuery>>,
+  storageOf: StorageOfCaller,
+): Promise<z.input<typeof filePage>> {
+  const { details, ...asked } = query;
+  const page = await storageOf(request).list({ ...asked, signal: clientSignal(reply) });
+  const keys = page.items.map(({ key }) => key);
+  const items = page.items.map((item) => ({ ...item, lastModified: item.lastModified.toISOString() }));
+  return {
+    keys,
+    count: keys.length,
+    cursor: page.cursor ?? null,
+    ...(asked.delimiter === undefined ? {} : { prefixes: [...page.prefixes] }),
+    ...(details ? { items } : {}),
+  };
 }
 
-function addMetadataRoute(scope: FastifyInstance, storageOf: StorageOfCaller): void {
-  const path = new KeyPath(`${scope.prefix}/metadata/`);
-  scope.get("/metadata/*", { config: { storageRoute: "metadata" } }, async (request, reply) => {
-    const file = await storageOf(request).getMetadata(path.keyOf(request), { signal: clientSignal(reply) });
-    const { key, size, contentType, etag, lastModified, metadata, filename, checksum } = file;
-    const tag = formatEntityTag(etag);
-    if (tag !== undefined) reply.header("etag", tag);
-    const known = { key, size, contentType, etag, lastModified: lastModified.toISOString(), metadata };
-    return { ...known, filename: filename ?? null, checksum: checksum ?? null };
-  });
+async function answerMetadata(
+  { request, reply }: RouteCall,
+  path: KeyPath,
+  storageOf: StorageOfCaller,
+): Promise<z.input<typeof fileDetails>> {
+  const file = await storageOf(request).getMetadata(path.keyOf(request), { signal: clientSignal(reply) });
+  const { key, size, contentType, etag, lastModified, metadata, filename, checksum } = file;
+  const tag = formatEntityTag(etag);
+  if (tag !== undefined) reply.header("etag", tag);
+  const known = { key, size, contentType, etag, lastModified: lastModified.toISOString(), metadata };
+  return { ...known, filename: filename ?? null, checksum: checksum ?? null };
 }
 
-function addSignRoute(scope: FastifyInstance, storageOf: StorageOfCaller): void {
-  scope.register(async (signing) => {
-    signing.removeAllContentTypeParsers();
-    const parse = signing.getDefaultJsonParser("error", "error");
-    signing.addContentTypeParser("application/json", { parseAs: "string", bodyLimit: maxSignBytes }, parse);
-    signing.post("/sign", { config: { storageRoute: "sign" } }, async (request) => {
-      const { key, expiresIn, download, filename } = parseSignRequest(request.body);
-      const expiresAt = expiry(expiresIn);
-      const url = await storageOf(request).getUrl(key, { expiresIn, download, filename });
-      request.log.debug({ key, expiresAt }, "URL signed");
-      return { url, expiresAt: expiresAt.toISOString() };
-    });
-  });
-}
-
-function parseSignRequest(body: unknown): z.infer<typeof signRequest> {
-  const parsed = signRequest.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw badRequest(
-    "expected a JSON object with key (text), and optionally expiresIn (whole seconds), download (boolean), filename (text)",
-  );
-}
-
-function parseLimit(raw: string | undefined): number | undefined {
-  if (raw === undefined) return undefined;
-  if (/^[0-9]{1,4}$/.test(raw)) return Number(raw);
-  throw badRequest("limit must be a whole number from 1 to 1000");
+async function answerSigned(
+  { request, body }: RouteCall<unknown, z.output<typeof signRequest>>,
+  storageOf: StorageOfCaller,
+): Promise<z.input<typeof signedUrl>> {
+  const { key, expiresIn, download, filename } = body;
+  const expiresAt = expiry(expiresIn);
+  const url = await storageOf(request).getUrl(key, { expiresIn, download, filename });
+  request.log.debug({ key, expiresAt }, "URL signed");
+  return { url, expiresAt: expiresAt.toISOString() };
 }

@@ -1,41 +1,22 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { mountRoutes } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
 import type { Storage } from "../../storage.js";
 import { permit, type StorageRoute } from "./authorize.js";
-import { addFileRoutes } from "./management-files.js";
-import { addInquiryRoutes } from "./management-inquiries.js";
-import {
-  prepareScope,
-  type RouteContext,
-  refuseOtherMethods,
-  type StorageOfCaller,
-} from "./route-context.js";
-
-declare module "fastify" {
-  interface FastifyContextConfig {
-    /** What a management route of the storage does; its caller must be allowed to. */
-    storageRoute?: StorageRoute;
-  }
-}
-
-/** Verbs of each path, for 405. */
-const verbs: Readonly<Record<string, readonly string[]>> = {
-  "/upload": ["POST"],
-  "/download/*": ["GET", "HEAD"],
-  "/list": ["GET", "HEAD"],
-  "/metadata/*": ["GET", "HEAD"],
-  "/files/*": ["PUT", "DELETE"],
-  "/sign": ["POST"],
-  "/backend-info": ["GET", "HEAD"],
-};
+import { fileRoutes } from "./management-files.js";
+import { inquiryRoutes } from "./management-inquiries.js";
+import { prepareScope, type RouteContext, type StorageOfCaller } from "./route-context.js";
 
 /** The management routes; every one asks `authorize` before it reads a byte of content. */
-export async function managementRoutes(scope: FastifyInstance, edge: RouteContext): Promise<void> {
-  const { authorize, storage } = edge;
+export async function managementRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
+  const { authorize, storage } = context;
   if (authorize === undefined) return;
-  prepareScope(scope, edge, true);
+  prepareScope(scope, context, true);
   scope.setNotFoundHandler(() => {
     throw new FileNotFoundError({ message: "there is no such path" });
+  });
+  scope.addHook("onSend", async (_request, reply) => {
+    if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
   });
   const callers = new WeakMap<FastifyRequest, Storage>();
   const storageOf: StorageOfCaller = (request) => {
@@ -43,15 +24,15 @@ export async function managementRoutes(scope: FastifyInstance, edge: RouteContex
     if (own === undefined) throw new TypeError("this request was not authorized");
     return own;
   };
-  await scope.register(async (routes) => {
-    routes.addHook("onRequest", async (request) => {
-      const route = request.routeOptions.config.storageRoute;
-      if (route === undefined) return;
-      const { tenant } = await permit(authorize, request, route);
+  const routes = [
+    ...fileRoutes(scope.prefix, context, storageOf),
+    ...inquiryRoutes(scope.prefix, context, storageOf),
+  ];
+  mountRoutes(scope, routes, {
+    tag: "storage",
+    authorize: async (request, permission) => {
+      const { tenant } = await permit(authorize, request, permission as StorageRoute);
       callers.set(request, tenant === undefined ? storage : storage.forTenant(tenant));
-    });
-    addFileRoutes(routes, edge, storageOf);
-    addInquiryRoutes(routes, edge, storageOf);
+    },
   });
-  for (const [url, allowed] of Object.entries(verbs)) refuseOtherMethods(scope, url, allowed);
 }

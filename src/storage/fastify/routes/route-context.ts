@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { type Closing, drainAfterError, HttpError, problemHandler } from "../../../http/index.js";
+import { type Closing, drainAfterError, problemHandler } from "../../../http/index.js";
+import type { UrlSigner } from "../../contract/signed-url.js";
 import type { Storage } from "../../storage.js";
 import type { Authorize } from "./authorize.js";
 
@@ -15,6 +16,8 @@ export interface RouteContext {
   readonly storage: Storage;
   readonly origin: Origin;
   readonly authorize: Authorize | "open" | undefined;
+  /** The signer whose URLs the file route honours. */
+  readonly signer: UrlSigner | undefined;
   /** Most bytes of one upload. */
   readonly maxUploadBytes: number;
   readonly closing: Closing;
@@ -37,23 +40,8 @@ export function prepareScope(
   scope.setErrorHandler(problemHandler(tellsInstance));
   scope.addHook("onRequest", (_request, reply, done) => {
     closing.track(reply.raw);
+    reply.header("x-content-type-options", "nosniff");
     done();
   });
   scope.addHook("onSend", drainAfterError);
 }
-
-/** Answers 405 with `Allow` (RFC 9110 §15.5.6) for the verbs that a path does not have. OPTIONS is CORS's. */
-export function refuseOtherMethods(scope: FastifyInstance, url: string, allowed: readonly string[]): void {
-  const method = scope.supportedMethods.filter((name) => !allowed.includes(name) && !unrouted.has(name));
-  const headers = { allow: allowed.join(", ") };
-  scope.route({
-    method,
-    url,
-    exposeHeadRoute: false,
-    handler: async () => {
-      throw new HttpError(405, "method_not_allowed", `this path has only ${headers.allow}`, headers);
-    },
-  });
-}
-
-const unrouted: ReadonlySet<string> = new Set(["OPTIONS", "TRACE"]);

@@ -1,0 +1,31 @@
+import type { IncomingMessage } from "node:http";
+import { badRequest, HttpError } from "./http-error.js";
+import { checkBody, RequestBody } from "./request-body.js";
+
+/** Most bytes of the JSON content of one of the kit's own routes. */
+const maxBytes = 16 * 1024;
+
+/**
+ * The JSON content of a request.
+ *
+ * @throws HttpError (415) for another content type, (413) above 16 KiB, (400) for what is no JSON.
+ */
+export async function readJson(message: IncomingMessage): Promise<unknown> {
+  const [type = ""] = (message.headers["content-type"] ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json") {
+    throw new HttpError(415, "unsupported_type", "this path takes application/json");
+  }
+  const limit = { maxBytes, envelopeBytes: 0 };
+  checkBody(message, limit);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of new RequestBody(message, limit)) pieces.push(piece);
+  return parseJson(Buffer.concat(pieces));
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw badRequest("the content is not JSON in UTF-8");
+  }
+}

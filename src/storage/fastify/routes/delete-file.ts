@@ -1,0 +1,39 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { clientSignal } from "../../../http/index.js";
+import { FileNotFoundError } from "../../contract/error.js";
+import type { FileDetails, SignalOption } from "../../options.js";
+import type { Storage } from "../../storage.js";
+import { checkedVersion } from "../upload/write-conditions.js";
+
+/**
+ * Deletes the object that a request names, if the conditions of the request allow it.
+ *
+ * @throws FileNotFoundError when there is none.
+ */
+export async function deleteFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  storage: Storage,
+  key: string,
+): Promise<void> {
+  const options = { signal: clientSignal(reply) };
+  const file = await find(storage, key, options);
+  checkedVersion(request.headers, file);
+  const isDeleted = await storage.delete(key, options);
+  // Where a deletion cannot tell whether there was an object, what was found before it has to do.
+  if (!isDeleted && storage.capabilities.exactDelete) throw noSuchObject(key);
+  request.log.info({ key, size: file.size }, "file deleted");
+}
+
+/** What is to be deleted. The error does not mention that it was looked up first. */
+async function find(storage: Storage, key: string, options: SignalOption): Promise<FileDetails> {
+  try {
+    return await storage.getMetadata(key, options);
+  } catch (error) {
+    throw error instanceof FileNotFoundError ? noSuchObject(key) : error;
+  }
+}
+
+function noSuchObject(key: string): FileNotFoundError {
+  return new FileNotFoundError({ message: `there is no object '${key}'`, key });
+}

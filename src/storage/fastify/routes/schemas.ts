@@ -1,0 +1,86 @@
+import { z } from "zod";
+
+/** Schemas of what the storage's routes take and answer: checked where it comes in, told to OpenAPI everywhere. */
+
+export const keyText = z.string().meta({ description: "The key, with plain slashes" });
+
+const limit = z
+  .string()
+  .regex(/^[0-9]{1,4}$/, "must be a whole number from 1 to 1000")
+  .meta({ description: "1 to 1000; 100 by default" })
+  .transform(Number);
+
+export const listQuery = z.object({
+  prefix: z.string().optional(),
+  limit: limit.optional(),
+  cursor: z.string().optional().meta({ description: "Of the page before" }),
+  delimiter: z.literal("/", "can only be '/'").optional().meta({
+    description: "Rolls up what lies deeper into `prefixes`",
+  }),
+  details: z
+    .enum(["true", "false"], "must be true or false")
+    .optional()
+    .meta({ description: "Tells size and date of each object in `items`" })
+    .transform((word) => word === "true"),
+});
+
+const date = z.string().meta({ format: "date-time" });
+
+export const filePage = z.object({
+  keys: z.array(z.string()),
+  count: z.int(),
+  cursor: z.string().nullable(),
+  prefixes: z.array(z.string()).optional(),
+  items: z.array(z.object({ key: z.string(), size: z.int(), lastModified: date })).optional(),
+});
+
+const described = { key: z.string(), size: z.int(), contentType: z.string(), etag: z.string() };
+
+export const fileDetails = z.object({
+  ...described,
+  lastModified: date,
+  metadata: z.record(z.string(), z.string()),
+  filename: z.string().nullable(),
+  checksum: z.string().nullable(),
+});
+
+export const storedFile = z.object({
+  ...described,
+  url: z.string().nullable(),
+  checksum: z.string().nullable(),
+});
+
+export const uploadQuery = z.object({ key: z.string().optional(), filename: z.string().optional() });
+
+export const fileQuery = z.object({ filename: z.string().optional() });
+
+const file = z.string().meta({ format: "binary" });
+
+/** A form with a file; fields `meta.*` are the user's own pairs. */
+export const uploadForm = {
+  types: ["multipart/form-data"],
+  schema: z.looseObject({ key: z.string().optional(), file }),
+};
+
+/** The bare bytes of a file. */
+export const anyBytes = { types: ["*/*"], schema: file };
+
+export const signRequest = z.strictObject({
+  key: z.string(),
+  expiresIn: z.int().optional().meta({ description: "Seconds, 3600 by default" }),
+  download: z.boolean().optional(),
+  filename: z.string().optional(),
+});
+
+export const signedUrl = z.object({ url: z.string(), expiresAt: date });
+
+export const backendInfo = z.object({
+  backend: z.string(),
+  type: z.string(),
+  because: z.string(),
+  missing: z.array(z.string()).readonly(),
+  capabilities: z.looseObject({}),
+});
+
+/** 204: there is nothing to tell. */
+export const nothing = z.null();
