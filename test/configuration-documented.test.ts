@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
 import { serveVariables } from "#dist/cli/serve-settings.js";
+import { mailVariables } from "#dist/mail/settings.js";
 import { sqlVariables } from "#dist/sql/settings.js";
 import { backendVariables } from "#dist/storage/backend-variables.js";
 import { storageVariables } from "#dist/storage/settings.js";
@@ -19,6 +20,7 @@ function rowsOf(schema: SettingsSchema): string[] {
 }
 
 const schemas: Record<string, SettingsSchema> = {
+  mail: mailVariables,
   serve: serveVariables,
   sql: sqlVariables,
   storage: storageVariables,

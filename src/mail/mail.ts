@@ -1,0 +1,59 @@
+import type { Logger } from "../kernel/index.js";
+import { checkMessage, type MailMessage } from "./message.js";
+import type { MailTransport, SendableMail } from "./transport.js";
+
+/** Keeps mails until they are sent, as a queue of jobs does. */
+export type MailQueue = (mail: SendableMail) => Promise<void>;
+
+/** What an application sends mail with. */
+export class Mail {
+  readonly #transport: MailTransport;
+  readonly #from: string;
+  readonly #log: Pick<Logger, "info">;
+  #queue: MailQueue | undefined;
+
+  constructor(transport: MailTransport, from: string, log: Pick<Logger, "info">) {
+    this.#transport = transport;
+    this.#from = from;
+    this.#log = log;
+  }
+
+  /** Where mail goes, for people; holds no secret. */
+  get description(): string {
+    return this.#transport.description;
+  }
+
+  /**
+   * Sends one mail. With a queue it resolves when the mail is kept, and a dead server delays it; without one it resolves
+   * when the server has taken it.
+   *
+   * @throws MailError
+   * @example
+   * await mail.send({ to: "ann@example.com", subject: "Welcome", text: "Hello Ann." });
+   */
+  async send(message: MailMessage): Promise<void> {
+    checkMessage(message);
+    const mail = { ...message, from: message.from ?? this.#from };
+    await (this.#queue === undefined ? this.deliver(mail) : this.#queue(mail));
+  }
+
+  /** Hands a mail to the server now: what the queue does with each. @throws MailError */
+  async deliver(mail: SendableMail): Promise<void> {
+    await this.#transport.send(mail);
+    this.#log.info({ receivers: typeof mail.to === "string" ? 1 : mail.to.length }, "mail sent");
+  }
+
+  /** Lets a queue keep each mail from now on. */
+  useQueue(queue: MailQueue): void {
+    this.#queue = queue;
+  }
+
+  /** Looks whether mail would be taken now. @throws MailError */
+  check(): Promise<void> {
+    return this.#transport.check();
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+}

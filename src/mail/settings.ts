@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { Secret, type SettingsOf, text, type Variable, variable, wholeNumber } from "../kernel/index.js";
+
+const smtpUrl: z.ZodType<Secret, Secret | string> = z
+  .union([z.instanceof(Secret), z.string().transform(toSecret)])
+  .refine((secret) => /^smtps?:\/\/[^/?#]+/i.test(secret.reveal()) && URL.canParse(secret.reveal()));
+
+function toSecret(value: string): Secret {
+  return new Secret(value);
+}
+
+/** The settings of {@link addMail}. */
+export const mailVariables = {
+  url: variable({
+    name: "MAIL_URL",
+    aliases: ["SMTP_URL"],
+    type: smtpUrl,
+    expected: "a URL like smtp://user:password@host:587 or smtps://host:465",
+    help: "SMTP server that takes the mail. Unset: mail is written to MAIL_FOLDER.",
+    secret: true,
+  }),
+  from: variable({
+    name: "MAIL_FROM",
+    type: text,
+    expected: "an address like Shop <shop@example.com>",
+    help: "Sender of every mail that names none.",
+    default: "svc-infra <no-reply@localhost>",
+  }),
+  folder: variable({
+    name: "MAIL_FOLDER",
+    type: text,
+    expected: "a path",
+    help: "Folder of .eml files, where no SMTP server is set.",
+    defaultText: "./.data/mail; none in production",
+  }),
+  timeoutMs: variable({
+    name: "MAIL_TIMEOUT_MS",
+    type: wholeNumber({ min: 100, max: 600_000 }),
+    expected: "100 to 600000",
+    help: "Milliseconds until a silent SMTP server counts as failed.",
+    default: 10_000,
+  }),
+} satisfies Record<string, Variable<unknown>>;
+
+/** What {@link mailVariables} read. */
+export type MailSettings = SettingsOf<typeof mailVariables>;
