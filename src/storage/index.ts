@@ -11,10 +11,10 @@ export type {
   CopyOptions,
   Failure,
   Layer,
+  LazyUrl,
   ListedObject,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -43,10 +43,10 @@ export {
 export type { Metadata } from "./contract/metadata.js";
 export { UrlSigner, type UrlSignerOptions, type VerifiedUrl } from "./contract/signed-url.js";
 export type { Transform, TransformFit, TransformFormat } from "./contract/transform.js";
-export { AroundBackend, type BackendCall, type Next, type Verb } from "./layers/around.js";
 export type { RetryOptions } from "./layers/backoff.js";
 export { chaos } from "./layers/chaos.js";
 export type { ChaosOptions, FaultKind } from "./layers/fault-plan.js";
+export { type BackendCall, LayerBackend, type Next, type Verb } from "./layers/layer-backend.js";
 export { type MetricsSink, metrics, type OperationEvent } from "./layers/metrics.js";
 export { prefix } from "./layers/prefix.js";
 export { retry } from "./layers/retry.js";

@@ -15,7 +15,7 @@ import { type Content, letGo, toBody } from "./content/content.js";
 import { checkDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
 import { verify } from "./content/verified.js";
-import type { Capabilities, Layer, MakeUrl, StorageBackend } from "./contract/backend.js";
+import type { Capabilities, Layer, LazyUrl, StorageBackend, WriteOptions } from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";
 import { StorageConfigurationError, type StorageOperation } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
@@ -131,9 +131,21 @@ export class Storage<C extends Capabilities = Capabilities> {
       const given = checkDescription(options, content);
       const { signal } = options;
       const contentType = given.contentType ?? (await sniffedType(body, given.filename ?? parsed, signal));
-      const makeUrl = await this.#urlOf(parsed);
-      const writing = { ...given, contentType, ifAbsent, ifMatch, signal };
-      return new WrittenFile(await this.#backend.write(parsed, body, writing), makeUrl);
+      const lazyUrl = await this.#urlOf(parsed);
+      const writing: WriteOptions = {
+        contentType,
+        filename: given.filename,
+        metadata: given.metadata,
+        cacheControl: given.cacheControl,
+        contentEncoding: given.contentEncoding,
+        contentDisposition: given.contentDisposition,
+        contentLanguage: given.contentLanguage,
+        ifAbsent,
+        ifMatch,
+        signal,
+        onProgress: undefined,
+      };
+      return new WrittenFile(await this.#backend.write(parsed, body, writing), lazyUrl);
     } catch (error) {
       throw await letGo(body, error, call);
     }
@@ -363,9 +375,9 @@ export class Storage<C extends Capabilities = Capabilities> {
       ...toConditions(this.#backend, options),
       sourceIfMatch: checkEtag(options.sourceIfMatch),
     };
-    const makeUrl = await this.#urlOf(target);
+    const lazyUrl = await this.#urlOf(target);
     const stat = await this.#backend.copy(source, target, { ...conditions, signal });
-    return new WrittenFile(stat, makeUrl);
+    return new WrittenFile(stat, lazyUrl);
   }
 
   #listKeys(options: ListPageOptions): Promise<KeyPage> {
@@ -385,12 +397,16 @@ export class Storage<C extends Capabilities = Capabilities> {
     return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
   }
 
-  #sign(method: "get" | "put", key: Key, options: UrlOptions & Partial<UploadUrlOptions>): Promise<MakeUrl> {
+  #sign(
+    method: "get" | "put",
+    key: Key,
+    options: UrlOptions & Partial<UploadUrlOptions>,
+  ): LazyUrl | Promise<LazyUrl> {
     return this.#backend.sign(key, toSignOptions(method, options));
   }
 
   /** Asked for before a write, so that a signer that fails leaves nothing stored. */
-  #urlOf(key: Key): Promise<MakeUrl> | undefined {
+  #urlOf(key: Key): LazyUrl | Promise<LazyUrl> | undefined {
     return this.capabilities.signGet ? this.#backend.sign(key, plainSignOptions()) : undefined;
   }
 }

@@ -1,4 +1,4 @@
-import type { ContentFields, MakeUrl, ObjectStat } from "./contract/backend.js";
+import type { ContentFields, LazyUrl, ObjectStat } from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
 import type { Metadata } from "./contract/metadata.js";
 import type { StoredFile } from "./options.js";
@@ -18,19 +18,19 @@ export class WrittenFile implements StoredFile {
   readonly contentDisposition: ContentFields["contentDisposition"];
   readonly contentLanguage: ContentFields["contentLanguage"];
   declare readonly url: string | undefined;
-  readonly #makeUrl: MakeUrl | undefined;
+  readonly #lazyUrl: LazyUrl | undefined;
   #url: string | undefined;
 
   /** One for all: an accessor of its own for each object costs more than the rest of a small put. */
   static readonly #accessor: PropertyDescriptor & ThisType<WrittenFile> = {
     enumerable: true,
     get() {
-      this.#url ??= this.#makeUrl?.();
+      this.#url ??= this.#lazyUrl?.();
       return this.#url;
     },
   };
 
-  constructor(stat: ObjectStat, makeUrl: MakeUrl | undefined) {
+  constructor(stat: ObjectStat, lazyUrl: LazyUrl | undefined) {
     this.key = stat.key;
     this.size = stat.size;
     this.contentType = stat.contentType;
@@ -43,7 +43,7 @@ export class WrittenFile implements StoredFile {
     this.contentEncoding = stat.contentEncoding;
     this.contentDisposition = stat.contentDisposition;
     this.contentLanguage = stat.contentLanguage;
-    this.#makeUrl = makeUrl;
+    this.#lazyUrl = lazyUrl;
     Object.defineProperty(this, "url", WrittenFile.#accessor);
   }
 }

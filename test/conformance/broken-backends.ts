@@ -1,11 +1,11 @@
 import {
-  AroundBackend,
   type BackendCall,
   type Body,
   type CallOptions,
   type Capabilities,
   type CopyOptions,
   type Key,
+  LayerBackend,
   type ListOptions,
   type ListPage,
   type Next,
@@ -20,12 +20,12 @@ import {
 import { MemoryBackend } from "svc-infra/storage/memory";
 
 /** A sound backend, in which each subclass plants one bug. */
-class Sound extends AroundBackend<Capabilities> {
+class Sound extends LayerBackend<Capabilities> {
   constructor() {
     super(new MemoryBackend());
   }
 
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     return next(call.signal);
   }
 }
@@ -141,7 +141,7 @@ class CursorIsOffset extends Sound {
 
 /** Goes on although nobody waits any more. */
 class DeafToSignals extends Sound {
-  protected override around<T>(_call: BackendCall, next: Next<T>): Promise<T> {
+  protected override intercept<T>(_call: BackendCall, next: Next<T>): Promise<T> {
     return next(undefined);
   }
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import {
-  AroundBackend,
   type BackendCall,
   type Capabilities,
   chaos,
   type Layer,
+  LayerBackend,
   type Next,
   prefix,
   RetryBudget,
@@ -15,8 +15,8 @@ import { runConformance } from "svc-infra/storage/conformance";
 import { afterAll, describe, expect, test } from "vitest";
 
 /** A layer that does nothing, to see that doing nothing changes nothing. */
-class NoopBackend<C extends Capabilities> extends AroundBackend<C> {
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+class NoopBackend<C extends Capabilities> extends LayerBackend<C> {
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     return next(call.signal);
   }
 }

@@ -1,8 +1,8 @@
 import {
-  AroundBackend,
   type BackendCall,
   type Capabilities,
   type Failure,
+  LayerBackend,
   type Next,
   type Verb,
 } from "svc-infra/storage";
@@ -22,7 +22,7 @@ export class ScriptedError extends Error {
 export type Step = { readonly before: Failure } | { readonly after: Failure } | "hang" | "pass";
 
 /** A real backend whose next calls go as a script says; then they pass. */
-export class ScriptedBackend extends AroundBackend<Capabilities> {
+export class ScriptedBackend extends LayerBackend<Capabilities> {
   readonly verbs: Verb[] = [];
   readonly signals: (AbortSignal | undefined)[] = [];
   readonly #script: Step[];
@@ -41,7 +41,7 @@ export class ScriptedBackend extends AroundBackend<Capabilities> {
     return error instanceof ScriptedError ? error.failure : super.classify(error);
   }
 
-  protected override async around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override async intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     this.verbs.push(call.verb);
     this.signals.push(call.signal);
     const step = this.#script.shift() ?? "pass";

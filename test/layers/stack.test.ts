@@ -1,7 +1,7 @@
 import {
-  AroundBackend,
   type BackendCall,
   type Capabilities,
+  LayerBackend,
   type Next,
   type OperationEvent,
   parseKey,
@@ -49,8 +49,8 @@ describe("a layer around every verb", () => {
 
   it("is passed by each of them, but not by close", async () => {
     const passed = new Set<string>();
-    class Passed extends AroundBackend<Capabilities> {
-      protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    class Passed extends LayerBackend<Capabilities> {
+      protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
         passed.add(call.verb);
         return next(call.signal);
       }

@@ -1,7 +1,7 @@
 import { type Key, type OpenedObject, type ReadOptions, Storage, timeout } from "svc-infra/storage";
 import { oddPieces, sampleBytes } from "svc-infra/storage/conformance";
 import { MemoryBackend } from "svc-infra/storage/memory";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ended, pass, useFakeClock } from "./fake-clock.js";
 import { ScriptedBackend } from "./scripted-backend.js";
 
@@ -115,6 +115,30 @@ describe("timeout", () => {
     const call = storage.exists("a", { signal: counting.signal });
     counting.abort();
     await expect(call).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("makes no timer of its own for a call, and none stays when all have ended", async () => {
+    const storage = new Storage(new MemoryBackend()).with(timeout(1000));
+    await Promise.all(Array.from({ length: 50 }, (_, index) => storage.put(`a/${index}`, "content")));
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("never fires a signal of a call that has ended, though its backend still listens", async () => {
+    const backend = new ScriptedBackend();
+    const storage = new Storage(backend).with(timeout(30));
+    await storage.put("a", "content");
+    await storage.exists("a");
+    let fired = 0;
+    backend.signals.at(-1)?.addEventListener("abort", () => {
+      fired++;
+    });
+    for (let turn = 0; turn < 3; turn++) {
+      backend.plan("hang");
+      await expect(ended(storage.exists("a"))).rejects.toMatchObject({ code: "timeout" });
+    }
+    expect(fired).toBe(0);
   });
 
   it.each([0, -1, Number.NaN, 2 ** 31])("%d is no time", (timeoutMs) => {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  AroundBackend,
   type BackendCall,
   type ByteRange,
   type Capabilities,
   type Key,
+  LayerBackend,
   type Next,
   type ObjectStat,
   type OpenedObject,
@@ -18,7 +18,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { FileBody, unreadBodyMs } from "#dist/storage/content/file-body.js";
 
 /** Gives other bytes than it should: what `change` makes of those that were asked for. */
-class Changing extends AroundBackend<Capabilities> {
+class Changing extends LayerBackend<Capabilities> {
   keepsChecksum = false;
   asBytes = false;
   closed = 0;
@@ -29,7 +29,7 @@ class Changing extends AroundBackend<Capabilities> {
     this.#changes = changes;
   }
 
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     return next(call.signal);
   }
 

@@ -1,5 +1,5 @@
 import { ConfigurationError } from "svc-infra/kernel";
-import { AroundBackend, parseKey, retry, Storage } from "svc-infra/storage";
+import { LayerBackend, parseKey, retry, Storage } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
 import { configurationOf, easyStorage } from "#dist/storage/easy-storage.js";
 import { backendFromEnv, detectBackend } from "#dist/storage/from-env.js";
@@ -177,7 +177,7 @@ describe("easyStorage", () => {
   it("tries again what may pass", async () => {
     const { backend } = await easyStorage({}, {});
     const layers: string[] = [];
-    for (let each: unknown = backend; each instanceof AroundBackend; each = Reflect.get(each, "inner")) {
+    for (let each: unknown = backend; each instanceof LayerBackend; each = Reflect.get(each, "inner")) {
       layers.push(each.constructor.name);
     }
     expect(layers).toEqual(["RetryingBackend", "TimedBackend"]);

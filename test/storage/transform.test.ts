@@ -1,8 +1,8 @@
 import {
-  AroundBackend,
   type BackendCall,
   type Capabilities,
   type Key,
+  LayerBackend,
   type Next,
   prefix,
   type SignOptions,
@@ -16,14 +16,14 @@ import { MemoryBackend } from "svc-infra/storage/memory";
 import { describe, expect, it } from "vitest";
 
 /** Memory that could transform: its URLs say what was asked for. */
-class TransformingBackend extends AroundBackend<Capabilities> {
+class TransformingBackend extends LayerBackend<Capabilities> {
   override readonly capabilities = { ...this.inner.capabilities, transform: true };
 
   constructor() {
     super(new MemoryBackend());
   }
 
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     return next(call.signal);
   }
 

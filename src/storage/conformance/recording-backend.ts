@@ -1,11 +1,11 @@
 import type { Capabilities } from "../contract/backend.js";
-import { AroundBackend, type BackendCall, type Next, type Verb } from "../layers/around.js";
+import { type BackendCall, LayerBackend, type Next, type Verb } from "../layers/layer-backend.js";
 
 /** Notes what reaches the backend. */
-export class RecordingBackend<C extends Capabilities> extends AroundBackend<C> {
+export class RecordingBackend<C extends Capabilities> extends LayerBackend<C> {
   readonly verbs: Verb[] = [];
 
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     this.verbs.push(call.verb);
     return next(call.signal);
   }

@@ -15,21 +15,31 @@ export type GivenDescription = Omit<ObjectDescription, "contentType"> & {
 
 /** Checks what the caller says of an object. What is not said, a `File` or `Blob` says itself. */
 export function checkDescription(options: DescribeOptions, content?: Content): GivenDescription {
+  const blob = isBlob(content) ? content : undefined;
+  const fields = parseContentFields(options);
   return {
-    filename: parseFilename(options.filename) ?? nameOf(content),
+    contentType: checkContentType(options.contentType) ?? typeOf(blob),
+    filename: parseFilename(options.filename) ?? nameOf(blob),
     metadata: parseMetadata(options.metadata),
-    contentType: checkContentType(options.contentType) ?? typeOf(content),
-    ...parseContentFields(options),
+    cacheControl: fields.cacheControl,
+    contentEncoding: fields.contentEncoding,
+    contentDisposition: fields.contentDisposition,
+    contentLanguage: fields.contentLanguage,
   };
 }
 
-/** A name that cannot be kept is left out: the caller did not give it. */
-function nameOf(content: Content | undefined): string | undefined {
-  return content instanceof File && content.name !== "" ? storedFilename(content.name) : undefined;
+/** Bytes and text, which come by the thousand, are told apart first. */
+function isBlob(content: Content | undefined): content is Blob {
+  return typeof content === "object" && !(content instanceof Uint8Array) && content instanceof Blob;
 }
 
-function typeOf(content: Content | undefined): string | undefined {
-  return content instanceof Blob && isContentType(content.type) ? content.type : undefined;
+/** A name that cannot be kept is left out: the caller did not give it. */
+function nameOf(blob: Blob | undefined): string | undefined {
+  return blob instanceof File && blob.name !== "" ? storedFilename(blob.name) : undefined;
+}
+
+function typeOf(blob: Blob | undefined): string | undefined {
+  return blob !== undefined && isContentType(blob.type) ? blob.type : undefined;
 }
 
 /** The type that nobody gave, read off the content and its name. */

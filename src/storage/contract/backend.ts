@@ -203,7 +203,7 @@ export interface Failure {
 }
 
 /** Computes a signed URL, without waiting and without failing; a URL that nobody reads costs nothing. */
-export type MakeUrl = () => string;
+export type LazyUrl = () => string;
 
 /**
  * One container on one service: what a provider's author writes, strict and complete.
@@ -239,9 +239,10 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   list(options: ListOptions): Promise<ListPage>;
   /**
    * Called only for methods that `capabilities` names. Does not look whether the key exists. What may fail or has to
-   * be waited for comes before it resolves; what only has to be computed is left to {@link MakeUrl}.
+   * be waited for comes before it resolves; what only has to be computed is left to the {@link LazyUrl}, which is answered at
+   * once where nothing has to be waited for.
    */
-  sign(key: Key, options: SignOptions): Promise<MakeUrl>;
+  sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl>;
   /** The signer whose URLs this service's own file route honours; `undefined` where the provider serves its URLs. */
   signer(): Promise<UrlSigner | undefined>;
   /** Begins a multipart upload and resolves to its id, which nobody can guess. Nothing is visible until it is complete. */

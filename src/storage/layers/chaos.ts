@@ -14,8 +14,8 @@ import type {
 } from "../contract/backend.js";
 import type { StorageErrorCode } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
-import { AroundBackend, type BackendCall, type Next, type Verb } from "./around.js";
 import { type ChaosOptions, type FaultKind, FaultPlan } from "./fault-plan.js";
+import { type BackendCall, LayerBackend, type Next, type Verb } from "./layer-backend.js";
 import { WatchedOpened } from "./watched-opened.js";
 
 /**
@@ -39,7 +39,7 @@ class ChaosError extends Error {
   }
 }
 
-class ChaoticBackend<C extends Capabilities> extends AroundBackend<C> {
+class ChaoticBackend<C extends Capabilities> extends LayerBackend<C> {
   readonly #plan: FaultPlan;
   readonly #code: StorageErrorCode;
 
@@ -55,7 +55,7 @@ class ChaoticBackend<C extends Capabilities> extends AroundBackend<C> {
     return error.kind === "after" ? failure : { ...failure, applied: false };
   }
 
-  protected override async around<T>({ verb, signal }: BackendCall, next: Next<T>): Promise<T> {
+  protected override async intercept<T>({ verb, signal }: BackendCall, next: Next<T>): Promise<T> {
     const fault = this.#plan.next(verb, ["before", "after"]);
     if (fault === "before") throw new ChaosError(fault, verb);
     const result = await next(signal);

@@ -1,49 +1,153 @@
+import { getEventListeners } from "node:events";
 import { TimeoutError } from "../contract/error.js";
 
+/** A deadline is looked at this often while it lasts: it fires late by an eighth of its time at most. */
+const ticksPerTimeout = 8;
+const maxTickMs = 250;
+
+/** Controllers that are kept for the next call, and calls that one may serve. */
+const maxKept = 256;
+const maxUses = 1000;
+
 /**
- * A signal that fires when there is no progress for so long, or when the outer one fires. Between {@link pause}
- * and {@link progress} time does not count. {@link end} lets go of the timer and of the outer signal.
+ * The deadlines of all calls of one layer, on one coarse clock. A call costs neither a timer nor a new signal: the clock
+ * runs while there are calls, and a signal that has not fired, and that nothing listens to any more, serves the next one.
+ */
+export class DeadlineClock {
+  readonly timeoutMs: number;
+  readonly #tickMs: number;
+  /** Ticks after which `timeoutMs` have passed for certain. */
+  readonly #lifetime: number;
+  readonly #running = new Set<Deadline>();
+  readonly #kept: Controller[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #now = 0;
+
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+    this.#tickMs = Math.min(maxTickMs, Math.max(1, Math.ceil(timeoutMs / ticksPerTimeout)));
+    this.#lifetime = Math.ceil(timeoutMs / this.#tickMs) + 1;
+  }
+
+  /** Ticks so far. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** A deadline that begins now, and that fires early when the outer signal does. */
+  start(outer: AbortSignal | undefined): Deadline {
+    const deadline = new Deadline(this, this.#controller(), outer);
+    this.#running.add(deadline);
+    this.#timer ??= setTimeout(() => this.#tick(), this.#tickMs);
+    return deadline;
+  }
+
+  end(deadline: Deadline, controller: Controller): void {
+    this.#running.delete(deadline);
+    if (this.#kept.length < maxKept) this.#kept.push(controller);
+  }
+
+  /** One that has fired, or that something still listens to, is not used again. */
+  #controller(): Controller {
+    const kept = this.#kept.pop();
+    return kept?.isReusable ? kept : new Controller();
+  }
+
+  /** The clock stops at the first tick that finds no call. */
+  #tick(): void {
+    this.#now += 1;
+    for (const deadline of this.#running) {
+      if (this.#now - deadline.movedAt >= this.#lifetime) deadline.expire();
+    }
+    this.#timer = this.#running.size === 0 ? undefined : setTimeout(() => this.#tick(), this.#tickMs);
+  }
+}
+
+/** An `AbortController` that serves one call after the other. */
+class Controller extends AbortController {
+  #uses = 0;
+
+  get isReusable(): boolean {
+    // What derives from a signal stays attached to it for as long as it lives.
+    this.#uses += 1;
+    const { signal } = this;
+    return !signal.aborted && this.#uses < maxUses && getEventListeners(signal, "abort").length === 0;
+  }
+}
+
+/**
+ * Fires when there is no progress for the time of its clock, or when the outer signal fires. Between {@link pause} and
+ * {@link progress} time does not count. {@link end} lets go of the clock and of the outer signal.
  */
 export class Deadline {
-  readonly #controller = new AbortController();
-  readonly #timeoutMs: number;
+  /** Tick of the last progress. */
+  movedAt: number;
+  /** Called once, with the reason, when the deadline fires before it is ended. */
+  whenFired: ((reason: unknown) => void) | undefined;
+  readonly #clock: DeadlineClock;
+  readonly #controller: Controller;
   readonly #outer: AbortSignal | undefined;
-  readonly #onAbort = () => this.#controller.abort(this.#outer?.reason);
-  #timer: NodeJS.Timeout | undefined;
+  #onAbort: (() => void) | undefined;
   #isOver = false;
 
-  constructor(timeoutMs: number, outer: AbortSignal | undefined) {
-    this.#timeoutMs = timeoutMs;
+  constructor(clock: DeadlineClock, controller: Controller, outer: AbortSignal | undefined) {
+    this.#clock = clock;
+    this.#controller = controller;
     this.#outer = outer;
-    if (outer?.aborted) this.#onAbort();
-    else outer?.addEventListener("abort", this.#onAbort, { once: true });
-    this.progress();
+    this.movedAt = clock.now;
+    if (outer !== undefined) this.#follow(outer);
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something happened: the time begins anew, unless it is over. */
+  /** Something happened: the time begins anew. */
   progress(): void {
-    this.pause();
-    if (this.#isOver) return;
-    this.#timer = setTimeout(() => this.#expire(), this.#timeoutMs);
+    this.movedAt = this.#clock.now;
   }
 
   /** Nothing is being waited for. */
   pause(): void {
-    clearTimeout(this.#timer);
+    this.movedAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** The next piece, for which the clock runs, or the reason of the deadline if that fires first. */
+  next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    return new Promise((resolve, reject) => {
+      const { signal } = this.#controller;
+      if (signal.aborted) return reject(signal.reason);
+      this.progress();
+      this.whenFired = reject;
+      iterator.next().then((result) => {
+        this.pause();
+        resolve(result);
+      }, reject);
+    });
+  }
+
+  /** The time is over. */
+  expire(): void {
+    this.pause();
+    this.#fire(new TimeoutError({ message: `no progress for ${this.#clock.timeoutMs} ms` }));
   }
 
   end(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
-    this.pause();
-    this.#outer?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== undefined) this.#outer?.removeEventListener("abort", this.#onAbort);
+    this.#clock.end(this, this.#controller);
   }
 
-  #expire(): void {
-    this.#isOver = true;
-    this.#controller.abort(new TimeoutError({ message: `no progress for ${this.#timeoutMs} ms` }));
+  #fire(reason: unknown): void {
+    if (this.#controller.signal.aborted) return;
+    this.#controller.abort(reason);
+    if (!this.#isOver) this.whenFired?.(reason);
+  }
+
+  #follow(outer: AbortSignal): void {
+    this.#onAbort = () => this.#fire(outer.reason);
+    if (outer.aborted) this.#onAbort();
+    else outer.addEventListener("abort", this.#onAbort, { once: true });
   }
 }

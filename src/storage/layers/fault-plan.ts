@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { StorageErrorCode } from "../contract/error.js";
-import type { Verb } from "./around.js";
+import type { Verb } from "./layer-backend.js";
 
 /** `before`: the backend is not asked. `after`: it did it and the answer is lost. `body`: content breaks half-way. */
 export type FaultKind = "before" | "after" | "body";

@@ -14,7 +14,7 @@ import type {
 } from "../contract/backend.js";
 import type { StorageErrorCode } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
-import { AroundBackend, type BackendCall, type Next, type Verb } from "./around.js";
+import { type BackendCall, LayerBackend, type Next, type Verb } from "./layer-backend.js";
 import { WatchedOpened } from "./watched-opened.js";
 
 /** One call that has ended. Every field but the duration is from a closed set and fit for a label; there is no key. */
@@ -45,7 +45,7 @@ export function metrics(sink: MetricsSink): Layer {
   return (inner) => new MeasuredBackend(inner, sink);
 }
 
-class MeasuredBackend<C extends Capabilities> extends AroundBackend<C> {
+class MeasuredBackend<C extends Capabilities> extends LayerBackend<C> {
   readonly #sink: MetricsSink;
 
   constructor(inner: StorageBackend<C>, sink: MetricsSink) {
@@ -53,7 +53,7 @@ class MeasuredBackend<C extends Capabilities> extends AroundBackend<C> {
     this.#sink = sink;
   }
 
-  protected override async around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override async intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     const end = this.#begin(call);
     try {
       const result = await next(call.signal);

@@ -3,18 +3,20 @@ import type {
   CallOptions,
   Capabilities,
   Layer,
+  LazyUrl,
   ObjectStat,
   OpenedObject,
   ReadOptions,
   RemoveFailure,
+  SignOptions,
   StorageBackend,
   UploadedPart,
   WriteOptions,
 } from "../contract/backend.js";
 import { attemptChannel } from "../contract/channels.js";
 import type { Key } from "../contract/key.js";
-import { AroundBackend, type BackendCall, type Next } from "./around.js";
 import { Backoff, isPassing, type RetryOptions } from "./backoff.js";
+import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 import { ResumedObject } from "./resumed-object.js";
 
 /**
@@ -30,7 +32,7 @@ export function retry(options: RetryOptions = {}): Layer {
   return (inner) => new RetryingBackend(inner, backoff);
 }
 
-class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
+class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
   readonly #backoff: Backoff;
 
   constructor(inner: StorageBackend<C>, backoff: Backoff) {
@@ -38,7 +40,7 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
     this.#backoff = backoff;
   }
 
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     return this.#repeat(call, () => true, next);
   }
 
@@ -67,14 +69,20 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
     );
   }
 
-  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
-    const open = (narrowed: ReadOptions) => super.read(key, narrowed);
-    const opened = await open(options);
-    if (opened.bytes !== undefined) return opened;
-    return new ResumedObject(opened, {
-      reopen: (rest) => open({ ...options, ...rest }),
-      pause: (error, attempt) =>
-        this.#backoff.pause(this.failureOf(error, options.signal), attempt, options.signal),
+  override read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    return super.read(key, options).then((opened) => {
+      return opened.bytes === undefined ? this.#resumed(key, opened, options) : opened;
+    });
+  }
+
+  /** A URL that is there already needs no second attempt. */
+  override sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl> {
+    let url: LazyUrl | Promise<LazyUrl> | undefined = this.inner.sign(key, options);
+    if (typeof url === "function") return url;
+    return this.intercept({ verb: "sign", key, signal: undefined, isRepeatable: true }, async () => {
+      const attempt = url ?? this.inner.sign(key, options);
+      url = undefined;
+      return attempt;
     });
   }
 
@@ -96,23 +104,47 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
     return given;
   }
 
-  async #repeat<T>(
-    { verb, signal, isRepeatable }: Omit<BackendCall, "key">,
-    canRepeat: () => boolean,
-    next: Next<T>,
-  ): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const facts = () => ({ backend: this.type, verb, attempt });
-        const result = await attemptChannel.run(facts, () => next(signal));
+  #resumed(key: Key, opened: OpenedObject, options: ReadOptions): OpenedObject {
+    const { signal } = options;
+    return new ResumedObject(opened, {
+      reopen: (rest) => super.read(key, { ...options, ...rest }),
+      pause: (error, attempt) => this.#backoff.pause(this.failureOf(error, signal), attempt, signal),
+    });
+  }
+
+  /** The first attempt costs one promise; only what fails is looked at more closely. */
+  #repeat<T>(call: Attempted, canRepeat: () => boolean, next: Next<T>): Promise<T> {
+    return this.#attempt(call, 1, next).then(
+      (result) => {
         this.#backoff.succeeded();
         return result;
-      } catch (error) {
-        const failure = this.failureOf(error, signal);
-        const isSafe = canRepeat() && (isRepeatable || failure.applied === false);
-        if (!isSafe || !(await this.#backoff.pause(failure, attempt, signal))) throw error;
+      },
+      (error: unknown) => this.#recover(error, call, canRepeat, next),
+    );
+  }
+
+  async #recover<T>(first: unknown, call: Attempted, canRepeat: () => boolean, next: Next<T>): Promise<T> {
+    const { signal, isRepeatable } = call;
+    let error = first;
+    for (let attempt = 1; ; attempt++) {
+      const failure = this.failureOf(error, signal);
+      const isSafe = canRepeat() && (isRepeatable || failure.applied === false);
+      if (!isSafe || !(await this.#backoff.pause(failure, attempt, signal))) throw error;
+      try {
+        const result = await this.#attempt(call, attempt + 1, next);
+        this.#backoff.succeeded();
+        return result;
+      } catch (again) {
+        error = again;
       }
     }
+  }
+
+  #attempt<T>({ verb, signal }: Attempted, attempt: number, next: Next<T>): Promise<T> {
+    return attemptChannel.run(
+      () => ({ backend: this.type, verb, attempt }),
+      () => next(signal),
+    );
   }
 
   #split(failures: readonly RemoveFailure[]): readonly [RemoveFailure[], RemoveFailure[]] {
@@ -120,6 +152,8 @@ class RetryingBackend<C extends Capabilities> extends AroundBackend<C> {
     return [passing, failures.filter((failure) => !passing.includes(failure))];
   }
 }
+
+type Attempted = Omit<BackendCall, "key">;
 
 /** Knows whether a body could still be read from its start. */
 class Content {

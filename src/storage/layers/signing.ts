@@ -1,7 +1,7 @@
-import type { Capabilities, Layer, MakeUrl, SignOptions, StorageBackend } from "../contract/backend.js";
+import type { Capabilities, Layer, LazyUrl, SignOptions, StorageBackend } from "../contract/backend.js";
 import type { Key } from "../contract/key.js";
 import type { UrlSigner } from "../contract/signed-url.js";
-import { AroundBackend, type BackendCall, type Next } from "./around.js";
+import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
 /**
  * URLs of the kit's own file route instead of the provider's: for files that must pass through this service.
@@ -11,7 +11,7 @@ export function signing(signer: UrlSigner): Layer {
   return (inner) => new SigningBackend(inner, signer);
 }
 
-class SigningBackend<C extends Capabilities> extends AroundBackend<C> {
+class SigningBackend<C extends Capabilities> extends LayerBackend<C> {
   readonly #signer: UrlSigner;
 
   constructor(inner: StorageBackend<C>, signer: UrlSigner) {
@@ -19,11 +19,11 @@ class SigningBackend<C extends Capabilities> extends AroundBackend<C> {
     this.#signer = signer;
   }
 
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     return next(call.signal);
   }
 
-  override async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+  override sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl> {
     if (options.transform !== undefined) return super.sign(key, options);
     return () => this.#signer.sign(key, options);
   }

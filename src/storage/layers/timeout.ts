@@ -1,4 +1,4 @@
-import { abortable, unlessAborted } from "../contract/abortable.js";
+import { abortable } from "../contract/abortable.js";
 import type {
   Body,
   Bytes,
@@ -6,9 +6,11 @@ import type {
   Capabilities,
   CopyOptions,
   Layer,
+  LazyUrl,
   ObjectStat,
   OpenedObject,
   ReadOptions,
+  SignOptions,
   StorageBackend,
   UploadedPart,
   WriteConditions,
@@ -16,10 +18,10 @@ import type {
 } from "../contract/backend.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
-import { AroundBackend, type BackendCall, type Next } from "./around.js";
-import { Deadline } from "./deadline.js";
-import { settled } from "./settled.js";
-import { WatchedOpened } from "./watched-opened.js";
+import { type Deadline, DeadlineClock } from "./deadline.js";
+import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
+import { TimedObject } from "./timed-object.js";
+import { unlessFired, waitForOutcome } from "./wait-for-outcome.js";
 
 /** Content larger than this is given on in pieces, because only pieces show progress. */
 const maxAtOnceBytes = 1_048_576;
@@ -43,30 +45,26 @@ export function timeout(timeoutMs: number): Layer {
   return (inner) => new TimedBackend(inner, timeoutMs);
 }
 
-class TimedBackend<C extends Capabilities> extends AroundBackend<C> {
-  readonly #timeoutMs: number;
+class TimedBackend<C extends Capabilities> extends LayerBackend<C> {
+  readonly #clock: DeadlineClock;
 
   constructor(inner: StorageBackend<C>, timeoutMs: number) {
     super(inner);
-    this.#timeoutMs = timeoutMs;
+    this.#clock = new DeadlineClock(timeoutMs);
   }
 
-  protected override around<T>(call: BackendCall, next: Next<T>): Promise<T> {
-    return this.#within(call.signal, (deadline) =>
-      unlessAborted(() => next(deadline.signal), deadline.signal),
-    );
+  protected override intercept<T>({ signal }: BackendCall, next: Next<T>): Promise<T> {
+    return this.#within(signal, (deadline) => next(deadline.signal));
   }
 
   override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
     return this.#change(options, (deadline) =>
-      this.inner.write(key, inPieces(body, deadline), { ...options, ...watching(deadline, options) }),
+      this.inner.write(key, inPieces(body, deadline), watching(deadline, options)),
     );
   }
 
   override copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
-    return this.#change(options, (deadline) =>
-      this.inner.copy(from, to, { ...options, ...watching(deadline, options) }),
-    );
+    return this.#change(options, (deadline) => this.inner.copy(from, to, watching(deadline, options)));
   }
 
   override writePart(
@@ -77,9 +75,8 @@ class TimedBackend<C extends Capabilities> extends AroundBackend<C> {
     options: CallOptions,
   ): Promise<UploadedPart> {
     return this.#within(options.signal, (deadline) => {
-      const watched = { ...options, ...watching(deadline, options) };
-      const write = () => this.inner.writePart(key, uploadId, number, inPieces(body, deadline), watched);
-      return unlessAborted(write, deadline.signal);
+      const watched = watching(deadline, options);
+      return this.inner.writePart(key, uploadId, number, inPieces(body, deadline), watched);
     });
   }
 
@@ -90,79 +87,52 @@ class TimedBackend<C extends Capabilities> extends AroundBackend<C> {
     options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
     return this.#change(options, (deadline) =>
-      this.inner.completeUpload(key, uploadId, parts, { ...options, ...watching(deadline, options) }),
+      this.inner.completeUpload(key, uploadId, parts, watching(deadline, options)),
     );
   }
 
-  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
-    const deadline = new Deadline(this.#timeoutMs, options.signal);
-    try {
-      const opened = await this.#open(key, options, deadline);
-      if (opened.bytes === undefined) return watched(opened, deadline);
-      deadline.end();
-      return opened;
-    } catch (error) {
-      deadline.end();
-      throw error;
-    }
+  override read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const deadline = this.#clock.start(options.signal);
+    const { signal } = deadline;
+    const read = () =>
+      this.inner.read(key, { ...options, signal }).then((opened) => {
+        // What arrives after the time is closed, or its socket would stay open.
+        if (signal.aborted) return opened.close().then(() => opened);
+        return opened.bytes === undefined ? new TimedObject(opened, deadline) : opened;
+      });
+    return unlessFired(deadline, read, isWhole);
   }
 
-  /** What arrives after the time is closed, or its socket would stay open. */
-  #open(key: Key, options: ReadOptions, { signal }: Deadline): Promise<OpenedObject> {
-    return unlessAborted(async () => {
-      const opened = await this.inner.read(key, { ...options, signal });
-      if (signal.aborted) await opened.close();
-      return opened;
-    }, signal);
+  /** A URL that is there already has no time to take. */
+  override sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl> {
+    const url = this.inner.sign(key, options);
+    return typeof url === "function" ? url : this.#within(undefined, () => url);
   }
 
   /** What is being published when its time is over may be done: the caller is to hear the truth. */
   #change<T>({ signal }: CallOptions, work: (deadline: Deadline) => Promise<T>): Promise<T> {
-    const graceMs = Math.min(this.#timeoutMs, maxGraceMs);
-    return this.#within(signal, (deadline) => settled(() => work(deadline), deadline.signal, graceMs));
+    const deadline = this.#clock.start(signal);
+    return waitForOutcome(deadline, () => work(deadline), Math.min(this.#clock.timeoutMs, maxGraceMs));
   }
 
-  async #within<T>(outer: AbortSignal | undefined, work: (deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = new Deadline(this.#timeoutMs, outer);
-    try {
-      return await work(deadline);
-    } finally {
-      deadline.end();
-    }
+  #within<T>(outer: AbortSignal | undefined, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const deadline = this.#clock.start(outer);
+    return unlessFired(deadline, () => work(deadline));
   }
 }
 
 /** Bytes that move inside the backend are progress, too. */
-function watching(deadline: Deadline, { onProgress }: CallOptions): CallOptions {
-  return {
-    signal: deadline.signal,
-    onProgress: () => {
-      deadline.progress();
-      onProgress?.();
-    },
-  };
-}
-
-function watched(opened: OpenedObject, deadline: Deadline): OpenedObject {
-  deadline.pause();
-  return new WatchedOpened(opened, outgoing(opened.body, deadline), () => {
-    deadline.end();
-    return opened.close();
-  });
-}
-
-/** The clock runs while the reader waits for a piece. */
-async function* outgoing(body: Bytes, deadline: Deadline): Bytes {
-  try {
+function watching<O extends CallOptions>(deadline: Deadline, options: O): O {
+  const { onProgress } = options;
+  const moved = () => {
     deadline.progress();
-    for await (const piece of abortable(body, deadline.signal)) {
-      deadline.pause();
-      yield piece;
-      deadline.progress();
-    }
-  } finally {
-    deadline.end();
-  }
+    onProgress?.();
+  };
+  return { ...options, signal: deadline.signal, onProgress: moved };
+}
+
+function isWhole({ bytes }: OpenedObject): boolean {
+  return bytes !== undefined;
 }
 
 /** Every piece that the source gives or the backend asks for is progress. */

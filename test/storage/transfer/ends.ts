@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import {
-  AroundBackend,
   type BackendCall,
   type Capabilities,
+  LayerBackend,
   type ListOptions,
   type ListPage,
   type Next,
@@ -22,7 +22,7 @@ import { Journal } from "#dist/storage/transfer/journal.js";
 import { Transfer, type TransferOptions } from "#dist/storage/transfer/transfer.js";
 
 /** A memory that remembers what it was asked, and can do wrong. */
-export class WatchedBackend extends AroundBackend<Capabilities> {
+export class WatchedBackend extends LayerBackend<Capabilities> {
   readonly calls: { readonly verb: Verb; readonly key: string | undefined }[] = [];
   /** Called before each call; what it throws is what the call fails with. */
   onCall: (call: BackendCall) => void = () => undefined;
@@ -70,7 +70,7 @@ export class WatchedBackend extends AroundBackend<Capabilities> {
     return this.knowsChecksums ? stat : { ...stat, checksum: undefined };
   }
 
-  protected override async around<T>(call: BackendCall, next: Next<T>): Promise<T> {
+  protected override async intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
     this.calls.push({ verb: call.verb, key: call.key });
     this.onCall(call);
     return next(call.signal);

@@ -5,9 +5,9 @@ import type {
   Capabilities,
   CopyOptions,
   Failure,
+  LazyUrl,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -143,7 +143,7 @@ export class AzureBackend implements StorageBackend<AzureCapabilities> {
     return listBlobs(this.#service, this.#seal, options);
   }
 
-  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+  sign(key: Key, options: SignOptions): Promise<LazyUrl> {
     return signUrl(this.#service, this.#delegationKeys, key, options);
   }
 

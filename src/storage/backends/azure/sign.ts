@@ -1,6 +1,6 @@
 import type { BlobSASSignatureValues } from "@azure/storage-blob";
 import { contentDisposition } from "../../content/content-disposition.js";
-import type { MakeUrl, SignOptions } from "../../contract/backend.js";
+import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { DelegationKeys } from "./delegation-keys.js";
 import { type AzureService, blobOf } from "./service.js";
@@ -14,7 +14,7 @@ export async function signUrl(
   keys: DelegationKeys,
   name: Key,
   options: Pick<SignOptions, "expiresAt" | "download" | "filename">,
-): Promise<MakeUrl> {
+): Promise<LazyUrl> {
   const container = await service.open();
   const { sdk, account, client, sharedKey } = container;
   const { url } = blobOf(container, name);

@@ -3,9 +3,9 @@ import type {
   CallOptions,
   CopyOptions,
   Failure,
+  LazyUrl,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectStat,
   OpenedObject,
   ReadOptions,
@@ -140,7 +140,7 @@ export class CloudinaryBackend implements StorageBackend<typeof cloudinaryCapabi
     return listAssets({ ...this.#place, cursors: this.#cursors }, options);
   }
 
-  async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+  async sign(key: Key, options: SignOptions): Promise<LazyUrl> {
     const url = await signUrl(this.#client, this.#delivery, key, this.#ids.addressOf(key), options);
     return () => url;
   }

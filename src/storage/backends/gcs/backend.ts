@@ -3,9 +3,9 @@ import type {
   CallOptions,
   CopyOptions,
   Failure,
+  LazyUrl,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -146,7 +146,7 @@ export class GcsBackend implements StorageBackend<typeof gcsCapabilities> {
     return this.#lister.list(options);
   }
 
-  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+  sign(key: Key, options: SignOptions): Promise<LazyUrl> {
     return this.#signer.sign(key, options);
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { contentDisposition } from "../../content/content-disposition.js";
-import type { MakeUrl, SignOptions } from "../../contract/backend.js";
+import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
 import { membersOf } from "./object-resource.js";
@@ -28,7 +28,7 @@ export class GcsUrlSigner {
     this.#options = options;
   }
 
-  async sign(key: string, options: SignOptions): Promise<MakeUrl> {
+  async sign(key: string, options: SignOptions): Promise<LazyUrl> {
     const path = `/${this.#options.bucket}/${key.split("/").map(encode).join("/")}`;
     const email = await this.#identity.email();
     // An emulator asks nobody who he is.

@@ -5,9 +5,9 @@ import type {
   CallOptions,
   CopyOptions,
   Failure,
+  LazyUrl,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -190,7 +190,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     };
   }
 
-  async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+  async sign(key: Key, options: SignOptions): Promise<LazyUrl> {
     checkSegments(key);
     const signer = await this.signer();
     return () => signer.sign(key, options);

@@ -6,10 +6,10 @@ import type {
   CallOptions,
   CopyOptions,
   Failure,
+  LazyUrl,
   ListedObject,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -144,7 +144,7 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
     };
   }
 
-  async sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+  sign(key: Key, options: SignOptions): LazyUrl {
     this.#enter(undefined);
     return () => this.#signer.sign(key, options);
   }

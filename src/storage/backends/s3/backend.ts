@@ -4,9 +4,9 @@ import type {
   Capabilities,
   CopyOptions,
   Failure,
+  LazyUrl,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -105,7 +105,7 @@ export class S3Backend implements StorageBackend<S3Capabilities> {
     return listObjects(this.#access, options);
   }
 
-  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
+  sign(key: Key, options: SignOptions): Promise<LazyUrl> {
     return signUrl(this.#access, key, options);
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Dispatcher, Pool } from "undici";
 import { unlessAborted } from "../../contract/abortable.js";
-import type { MakeUrl } from "../../contract/backend.js";
+import type { LazyUrl } from "../../contract/backend.js";
 import { BodyStream } from "./body-stream.js";
 import type { CredentialSource } from "./credentials.js";
 import { Exchange, type OpenResponse, type S3Response } from "./exchange.js";
@@ -80,7 +80,7 @@ export class S3Client {
     query: S3Call["query"],
     headers: Headers,
     expiresAt: Date,
-  ): Promise<MakeUrl> {
+  ): Promise<LazyUrl> {
     const { location, clock } = this.#options;
     const source = this.#options.credentials;
     const credentials = source.current() ?? (await source.get());

@@ -4,9 +4,9 @@ import type {
   Capabilities,
   CopyOptions,
   Failure,
+  LazyUrl,
   ListOptions,
   ListPage,
-  MakeUrl,
   ObjectDescription,
   ObjectStat,
   OpenedObject,
@@ -40,10 +40,10 @@ export interface BackendCall {
 export type Next<T> = (signal: AbortSignal | undefined) => Promise<T>;
 
 /**
- * A backend around a backend: every verb passes {@link around}, so a layer says once what it does to all.
+ * A backend around a backend: every verb passes {@link intercept}, so a layer says once what it does to all.
  * A verb that the contract gets and that is forgotten here does not compile.
  */
-export abstract class AroundBackend<C extends Capabilities> implements StorageBackend<C> {
+export abstract class LayerBackend<C extends Capabilities> implements StorageBackend<C> {
   readonly name: string;
   readonly type: string;
   readonly capabilities: C;
@@ -57,7 +57,7 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   }
 
   /** Does what the layer is for, and calls `next` as often as it takes. */
-  protected abstract around<T>(call: BackendCall, next: Next<T>): Promise<T>;
+  protected abstract intercept<T>(call: BackendCall, next: Next<T>): Promise<T>;
 
   /** What kind of failure it was, for a layer that acts upon it: the caller's own abort counts as that. */
   protected failureOf(error: unknown, signal: AbortSignal | undefined): Failure {
@@ -77,55 +77,59 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   }
 
   stat(key: Key, options: CallOptions): Promise<ObjectStat> {
-    return this.around(plain("stat", key, options), (signal) => this.inner.stat(key, { ...options, signal }));
+    return this.intercept(plain("stat", key, options), (signal) =>
+      this.inner.stat(key, withSignal(options, signal)),
+    );
   }
 
   read(key: Key, options: ReadOptions): Promise<OpenedObject> {
-    return this.around(plain("read", key, options), (signal) => this.inner.read(key, { ...options, signal }));
+    return this.intercept(plain("read", key, options), (signal) =>
+      this.inner.read(key, withSignal(options, signal)),
+    );
   }
 
   write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    return this.around(conditional("write", key, options), (signal) =>
-      this.inner.write(key, body, { ...options, signal }),
+    return this.intercept(conditional("write", key, options), (signal) =>
+      this.inner.write(key, body, withSignal(options, signal)),
     );
   }
 
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
-    return this.around(conditional("copy", from, options), (signal) =>
-      this.inner.copy(from, to, { ...options, signal }),
+    return this.intercept(conditional("copy", from, options), (signal) =>
+      this.inner.copy(from, to, withSignal(options, signal)),
     );
   }
 
   remove(key: Key, options: RemoveOptions): Promise<boolean> {
     const isRepeatable = options.ifMatch === undefined;
-    return this.around({ ...plain("remove", key, options), isRepeatable }, (signal) =>
-      this.inner.remove(key, { ...options, signal }),
+    return this.intercept({ ...plain("remove", key, options), isRepeatable }, (signal) =>
+      this.inner.remove(key, withSignal(options, signal)),
     );
   }
 
   removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
-    return this.around(plain("removeMany", undefined, options), (signal) =>
-      this.inner.removeMany(keys, { ...options, signal }),
+    return this.intercept(plain("removeMany", undefined, options), (signal) =>
+      this.inner.removeMany(keys, withSignal(options, signal)),
     );
   }
 
   list(options: ListOptions): Promise<ListPage> {
-    return this.around(plain("list", undefined, options), (signal) =>
-      this.inner.list({ ...options, signal }),
+    return this.intercept(plain("list", undefined, options), (signal) =>
+      this.inner.list(withSignal(options, signal)),
     );
   }
 
-  sign(key: Key, options: SignOptions): Promise<MakeUrl> {
-    return this.around(plain("sign", key, undefined), () => this.inner.sign(key, options));
+  sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl> {
+    return this.intercept(plain("sign", key, undefined), async () => this.inner.sign(key, options));
   }
 
   signer(): Promise<UrlSigner | undefined> {
-    return this.around(plain("signer", undefined, undefined), () => this.inner.signer());
+    return this.intercept(plain("signer", undefined, undefined), () => this.inner.signer());
   }
 
   createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {
-    return this.around({ ...plain("createUpload", key, options), isRepeatable: false }, (signal) =>
-      this.inner.createUpload(key, { ...options, signal }),
+    return this.intercept({ ...plain("createUpload", key, options), isRepeatable: false }, (signal) =>
+      this.inner.createUpload(key, withSignal(options, signal)),
     );
   }
 
@@ -136,14 +140,14 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
     body: Body,
     options: CallOptions,
   ): Promise<UploadedPart> {
-    return this.around(plain("writePart", key, options), (signal) =>
-      this.inner.writePart(key, uploadId, number, body, { ...options, signal }),
+    return this.intercept(plain("writePart", key, options), (signal) =>
+      this.inner.writePart(key, uploadId, number, body, withSignal(options, signal)),
     );
   }
 
   listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> {
-    return this.around(plain("listParts", key, options), (signal) =>
-      this.inner.listParts(key, uploadId, { ...options, signal }),
+    return this.intercept(plain("listParts", key, options), (signal) =>
+      this.inner.listParts(key, uploadId, withSignal(options, signal)),
     );
   }
 
@@ -153,14 +157,14 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
     parts: readonly UploadedPart[],
     options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
-    return this.around({ ...plain("completeUpload", key, options), isRepeatable: false }, (signal) =>
-      this.inner.completeUpload(key, uploadId, parts, { ...options, signal }),
+    return this.intercept({ ...plain("completeUpload", key, options), isRepeatable: false }, (signal) =>
+      this.inner.completeUpload(key, uploadId, parts, withSignal(options, signal)),
     );
   }
 
   abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void> {
-    return this.around(plain("abortUpload", key, options), (signal) =>
-      this.inner.abortUpload(key, uploadId, { ...options, signal }),
+    return this.intercept(plain("abortUpload", key, options), (signal) =>
+      this.inner.abortUpload(key, uploadId, withSignal(options, signal)),
     );
   }
 
@@ -168,6 +172,11 @@ export abstract class AroundBackend<C extends Capabilities> implements StorageBa
   close(): Promise<void> {
     return this.inner.close();
   }
+}
+
+/** The options with another signal; the same ones where it is theirs. */
+function withSignal<O extends CallOptions>(options: O, signal: AbortSignal | undefined): O {
+  return options.signal === signal ? options : { ...options, signal };
 }
 
 function plain(verb: Verb, key: Key | undefined, options: CallOptions | undefined): BackendCall {
