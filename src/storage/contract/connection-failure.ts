@@ -34,6 +34,8 @@ export function connectionFailure(error: unknown, variables: string): Failure | 
 }
 
 function codeOf(error: unknown): string | undefined {
+  // undici leaves the code of some of these out.
+  if (error instanceof Error && error.name === "HTTPParserError") return "HPE_INVALID";
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }

@@ -135,5 +135,5 @@ it("names in a listing stay the text that they are", () => {
       `<Contents><Key>${key}</Key><LastModified>2024-01-31T23:59:59.000Z</LastModified><Size>5</Size></Contents>`,
   );
   const xml = `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${entries.join("")}</ListBucketResult>`;
-  expect(parseListAnswer(xml).entries.map(({ name }) => name)).toEqual(names);
+  expect(parseListAnswer(Buffer.from(xml)).entries.map(({ name }) => name)).toEqual(names);
 });

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import type { CallOptions } from "../../contract/backend.js";
+import { httpConnector } from "../../contract/http-connector.js";
 import type { CloudinaryAccount } from "./account.js";
 import { answerError } from "./answer-error.js";
 import { CloudinaryError, refusal } from "./cloudinary-error.js";
@@ -41,13 +42,13 @@ const maxRedirects = 3;
 export class CloudinaryClient {
   readonly #account: CloudinaryAccount;
   readonly #agent: Agent;
-  /** Of their own, and as many as there are readers: one who takes his time keeps nobody waiting. */
+  /** A separate pool for reads, so that a slow reader cannot block other requests. */
   readonly #downloads: Agent;
   #isClosed = false;
 
   constructor(account: CloudinaryAccount, maxConnections: number) {
     this.#account = account;
-    const connect = { timeout: connectMs };
+    const connect = httpConnector(connectMs);
     this.#agent = new Agent({ connections: maxConnections, connect });
     this.#downloads = new Agent({ connect });
   }

@@ -1,10 +1,14 @@
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
+import { httpConnector } from "../../contract/http-connector.js";
 import { answerError } from "./answer-error.js";
 import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** Milliseconds in which a connection must be made. */
+const connectMs = 10_000;
 
 /** One request of the JSON API. */
 export interface Ask {
@@ -34,9 +38,9 @@ export interface Answer {
 export class Service {
   readonly endpoint: string;
   readonly #identity: Identity;
-  readonly #agent = new Agent({ connections: 128 });
-  /** Of their own, and as many as there are readers: one who takes his time keeps nobody waiting. */
-  readonly #downloads = new Agent();
+  readonly #agent = new Agent({ connections: 128, connect: httpConnector(connectMs) });
+  /** A separate pool for reads, so that a slow reader cannot block other requests. */
+  readonly #downloads = new Agent({ connect: httpConnector(connectMs) });
   #isClosed = false;
 
   constructor(endpoint: string, identity: Identity) {

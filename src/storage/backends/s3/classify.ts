@@ -61,6 +61,7 @@ const rows: Readonly<Record<string, Row>> = {
   BadDigest: ["unavailable", "the content was damaged on its way"],
   XAmzContentSHA256Mismatch: ["unavailable", "the content was damaged on its way"],
   IncompleteBody: passing,
+  MalformedAnswer: ["unavailable", `the answer is not one of S3; look at ${place}`],
   RequestTimeout: passing,
   InternalError: passing,
   ServiceUnavailable: slowDown,
@@ -93,6 +94,8 @@ const notApplied: ReadonlySet<string> = new Set([
   "RequestTimeTooSkewed",
   "BadDigest",
   "NoSuchBucket",
+  "ConditionalRequestConflict",
+  "OperationAborted",
 ]);
 
 function classifyAnswer({ status, code, retryAfterMs }: S3Error): Failure {

@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import { type Dispatcher, Pool } from "undici";
 import { unlessAborted } from "../../contract/abortable.js";
 import type { LazyUrl } from "../../contract/backend.js";
+import { httpConnector } from "../../contract/http-connector.js";
+import { malformedAnswer } from "./answer-document.js";
 import { BodyStream } from "./body-stream.js";
-import type { CredentialSource } from "./credentials.js";
+import type { CredentialSource, S3Credentials } from "./credentials.js";
 import { Exchange, type OpenResponse, type S3Response } from "./exchange.js";
 import type { BucketLocation, Place } from "./location.js";
 import { isReplayable, Outgoing, type Payload } from "./payload.js";
@@ -70,7 +72,7 @@ export class S3Client {
   }
 
   /**
-   * A URL that may be used without keys.
+   * A URL that may be used without keys. It ends with the keys that sign it, if that is before `expiresAt`.
    *
    * @param headers - must be sent along as they are.
    */
@@ -82,14 +84,20 @@ export class S3Client {
     expiresAt: Date,
   ): Promise<LazyUrl> {
     const { location, clock } = this.#options;
-    const source = this.#options.credentials;
-    const credentials = source.current() ?? (await source.get());
+    const credentials = await this.#options.credentials.until(expiresAt);
+    const end = earlier(expiresAt, credentials.expiration);
     const { origin, host, basePath, region } = location.place;
     const path = `${basePath}/${encodePath(key)}`;
     const request = { method, path, query: encodeQuery(query ?? []), headers: { ...headers, host } };
     const time = clock.read();
     const by = { credentials, region, time };
-    return () => `${origin}${path}?${this.#signer.signQuery(request, secondsUntil(expiresAt, time), by)}`;
+    return () => `${origin}${path}?${this.#signer.signQuery(request, secondsUntil(end, time), by)}`;
+  }
+
+  /** A request that removes something, which is answered without a document. @throws S3Error when it fails. */
+  async remove(call: S3Call): Promise<void> {
+    const { body } = await this.send(call);
+    if (body.byteLength > 0) throw malformedAnswer();
   }
 
   async close(): Promise<void> {
@@ -97,15 +105,18 @@ export class S3Client {
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
   }
 
-  /** A service that knows where the bucket is says so; the call is then made there. */
+  /** The call is made again where the service says that the bucket is, or with other keys when they have expired. */
   async #ask(call: S3Call, streams: boolean): Promise<OpenResponse> {
     const { location } = this.#options;
     const { place } = location;
-    const first = await this.#exchange(call, streams, place);
+    const used = await this.#credentials(call.signal);
+    const first = await this.#exchange(call, streams, place, used);
     if (isYes(first)) return this.#note(first);
     const error = errorOf(whole(first));
-    if (!this.#isMoved(error, place) || !isReplayable(call.payload)) throw error;
-    const second = await this.#exchange(call, streams, location.place);
+    const isOther = this.#isMoved(error, place) || this.#isRenewed(error, used);
+    if (!isOther || !isReplayable(call.payload)) throw error;
+    const again = await this.#credentials(call.signal);
+    const second = await this.#exchange(call, streams, location.place, again);
     if (isYes(second)) return this.#note(second);
     throw errorOf(whole(second));
   }
@@ -123,11 +134,24 @@ export class S3Client {
     return true;
   }
 
-  async #exchange(call: S3Call, streams: boolean, place: Place): Promise<OpenResponse> {
+  #isRenewed({ code }: S3Error, used: S3Credentials): boolean {
+    return code === "ExpiredToken" && this.#options.credentials.expire(used);
+  }
+
+  async #credentials(signal: AbortSignal | undefined): Promise<S3Credentials> {
     if (this.#isClosed) throw new Refusal("unavailable", "the storage has been closed");
-    const { credentials: source, idleMs } = this.#options;
-    const known = source.current();
-    const credentials = known ?? (await unlessAborted(() => source.get(), call.signal));
+    const { credentials } = this.#options;
+    return credentials.current() ?? (await unlessAborted(() => credentials.get(), signal));
+  }
+
+  async #exchange(
+    call: S3Call,
+    streams: boolean,
+    place: Place,
+    credentials: S3Credentials,
+  ): Promise<OpenResponse> {
+    if (this.#isClosed) throw new Refusal("unavailable", "the storage has been closed");
+    const { idleMs } = this.#options;
     const outgoing = new Outgoing(call.payload, call.onProgress);
     const request = this.#sign(call, place, credentials, outgoing);
     const { signal, commits = false } = call;
@@ -137,7 +161,7 @@ export class S3Client {
   #sign(
     call: S3Call,
     { host, basePath, region }: Place,
-    credentials: Awaited<ReturnType<CredentialSource["get"]>>,
+    credentials: S3Credentials,
     outgoing: Outgoing,
   ): Dispatcher.DispatchOptions {
     const path = call.key === undefined ? basePath || "/" : `${basePath}/${encodePath(call.key)}`;
@@ -167,7 +191,7 @@ export class S3Client {
     if (known !== undefined) return known;
     const pool = new Pool(origin, {
       connections: this.#options.maxConnections,
-      connect: { timeout: connectMs },
+      connect: httpConnector(connectMs),
     });
     this.#pools.set(origin, pool);
     return pool;
@@ -190,6 +214,10 @@ function whole(response: OpenResponse): S3Response {
 
 function isWhole(response: OpenResponse): response is S3Response {
   return !(response.body instanceof BodyStream);
+}
+
+function earlier(a: Date, b: Date | undefined): Date {
+  return b !== undefined && b < a ? b : a;
 }
 
 /** S3 counts from the time of the signature, and takes seven days at most. */

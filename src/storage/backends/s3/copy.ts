@@ -2,19 +2,20 @@ import type { CopyOptions, ObjectStat, WriteOptions } from "../../contract/backe
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
+import { documentOf, requiredEtag } from "./answer-document.js";
 import { anotherVersion, checkVersion, conditionHeaders, isConditional } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./kept-headers.js";
-import { checkedXml, partQuery } from "./multipart.js";
-import { objectHeaders, statOf } from "./object-headers.js";
+import { partQuery } from "./multipart.js";
+import { objectHeaders } from "./object-headers.js";
 import { partBytesFor } from "./parts.js";
 import { putObject } from "./put.js";
 import { readObject } from "./read.js";
 import { Refusal } from "./refusal.js";
 import type { Headers } from "./sigv4.js";
-import { headObject } from "./stat.js";
+import { headObject, sizedStat } from "./stat.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
 import { encodePath } from "./uri.js";
-import { bareEtag, formatVersion, parseVersion } from "./version.js";
+import { formatVersion, parseVersion } from "./version.js";
 import { textOf } from "./xml.js";
 
 interface Source extends ObjectStat, SentDescription {}
@@ -30,7 +31,7 @@ export async function copyObject(
   options: CopyOptions,
 ): Promise<ObjectStat> {
   const headers = await headObject(access, from, options);
-  const source = { ...statOf(from, headers), keptHeaders: keptHeaders(headers) };
+  const source = { ...(await sizedStat(access, from, headers, options)), keptHeaders: keptHeaders(headers) };
   const { sourceIfMatch } = options;
   if (sourceIfMatch !== undefined && source.etag !== sourceIfMatch) throw anotherVersion();
   await checkVersion(access, to, options);
@@ -60,7 +61,7 @@ async function copyAtOnce(
   };
   const { signal } = options;
   const { body } = await client.send({ method: "PUT", key: to, headers, signal, commits: true });
-  const etag = bareEtag(textOf(checkedXml(body), "ETag"));
+  const etag = requiredEtag(textOf(documentOf(body, "CopyObjectResult"), "ETag"));
   const { keptHeaders: _, ...stat } = source;
   return {
     ...stat,
@@ -123,7 +124,8 @@ async function copyPart({ bucket, client, encryption }: BucketAccess, part: Part
   };
   const query = partQuery(uploadId, number);
   const { body } = await client.send({ method: "PUT", key: to, query, headers, signal });
-  return { number, etag: bareEtag(textOf(checkedXml(body), "ETag")), size: end - start };
+  const etag = requiredEtag(textOf(documentOf(body, "CopyPartResult"), "ETag"));
+  return { number, etag, size: end - start };
 }
 
 function sourceHeaders(bucket: string, { key, etag }: ObjectStat): Headers {

@@ -11,11 +11,19 @@ export interface S3Credentials {
 /** Gives keys, and others when those have ended: what `@aws-sdk/credential-providers` makes is one. */
 export type S3CredentialProvider = () => Promise<S3Credentials>;
 
-/** Where a client has its keys from. */
+/** Where a client gets its keys from. */
 export interface CredentialSource {
   /** The keys, when there is nothing to wait for. */
   current(): S3Credentials | undefined;
   get(): Promise<S3Credentials>;
+  /** The keys that hold until a time, or else the longest that can be had. */
+  until(time: Date): S3Credentials | Promise<S3Credentials>;
+  /**
+   * Called when the service says that keys have expired.
+   *
+   * @returns whether there may be others to ask for.
+   */
+  expire(credentials: S3Credentials): boolean;
 }
 
 /** Keys that do not change. */
@@ -32,5 +40,13 @@ export class StaticCredentials implements CredentialSource {
 
   get(): Promise<S3Credentials> {
     return Promise.resolve(this.#credentials);
+  }
+
+  until(): S3Credentials {
+    return this.#credentials;
+  }
+
+  expire(): boolean {
+    return false;
   }
 }

@@ -43,6 +43,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isOver = false;
   #status = 0;
   #headers: S3Response["headers"] = {};
+  #mayStream = false;
   #stream: BodyStream | undefined;
   readonly #collected: Buffer[] = [];
   #collectedBytes = 0;
@@ -80,10 +81,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#status = status;
     this.#headers = flat(headers);
-    const size = Number(headers["content-length"] ?? 0);
-    if (!this.#options.streams || status >= 300 || size <= maxWaitingBytes) return;
-    this.#stream = new BodyStream(controller, this.#options.idleMs);
-    this.#resolve({ status, headers: this.#headers, body: this.#stream });
+    this.#mayStream = this.#options.streams && status < 300;
+    if (Number(headers["content-length"] ?? 0) > maxWaitingBytes && this.#mayStream)
+      this.#startStream(controller);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
@@ -94,6 +94,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#collectedBytes += piece.byteLength;
     if (this.#collectedBytes > maxCollectedBytes) controller.abort(new Error("the answer is too long"));
     else this.#collected.push(piece);
+    // The service did not say how long the body is.
+    if (this.#mayStream && this.#collectedBytes > maxWaitingBytes) this.#startStream(controller);
   }
 
   onResponseEnd(): void {
@@ -112,6 +114,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#finish();
     this.#stream?.fail(error);
     this.#reject(error);
+  }
+
+  #startStream(controller: Dispatcher.DispatchController): void {
+    this.#stream = new BodyStream(controller, this.#options.idleMs);
+    for (const piece of this.#collected.splice(0)) this.#stream.push(piece);
+    this.#resolve({ status: this.#status, headers: this.#headers, body: this.#stream });
   }
 
   #abort(): void {

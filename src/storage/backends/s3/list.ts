@@ -1,15 +1,16 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import { type ListAnswer, parseListAnswer } from "./list-answer.js";
+import { malformedAnswer } from "./answer-document.js";
+import { type ListAnswer, type ListedEntry, parseListAnswer } from "./list-answer.js";
 import { readCursor, writeCursor } from "./page-cursor.js";
 
-/** Behind every name that begins like this, as long as nobody uses the last character there is. */
+/** Sorts behind every name that begins alike, as long as no name contains the last code point. */
 const lastCharacter = "\u{10ffff}";
 /** Most names that a service gives at once. */
 const maxNames = 1000;
 
-/** One page. Names that are no keys of ours, which other tools can make, are passed over. */
+/** One page. Names that other tools made and that are no keys are passed over. */
 export async function listObjects(access: BucketAccess, options: ListOptions): Promise<ListPage> {
   const { prefix, cursor, limit } = options;
   const page = new Page(limit, cursor === undefined ? undefined : readCursor(prefix, cursor));
@@ -17,6 +18,7 @@ export async function listObjects(access: BucketAccess, options: ListOptions): P
   let turn = 0;
   do {
     const answer = await ask(access, options, page.last, countOf(page.room, turn++), token);
+    if (answer.token !== undefined && answer.token === token) throw malformedAnswer();
     page.take(answer);
     token = answer.token;
   } while (token !== undefined && page.room > 0);
@@ -25,7 +27,22 @@ export async function listObjects(access: BucketAccess, options: ListOptions): P
   return { items, prefixes, cursor: isMore ? writeCursor(prefix, last ?? prefix) : undefined };
 }
 
-/** What is asked for: what there is room for, and soon more, since behind names that are passed over there may be many. */
+/** The entry of one object, where a listing has it. */
+export async function listEntry(
+  { client }: BucketAccess,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<ListedEntry | undefined> {
+  const query: [string, string][] = [
+    ["list-type", "2"],
+    ["max-keys", "1"],
+    ["prefix", key],
+  ];
+  const { body } = await client.send({ method: "GET", query, signal });
+  return parseListAnswer(body).entries.find(({ name }) => name === key);
+}
+
+/** How many names to ask for: as many as there is room for, and soon more, since many may have to be passed over. */
 function countOf(room: number, turn: number): number {
   return Math.min(maxNames, Math.max(room, 32 ** turn));
 }
@@ -46,10 +63,10 @@ async function ask(
   if (token !== undefined) query.push(["continuation-token", token]);
   else if (last !== undefined) query.push(["start-after", behind(last, delimiter)]);
   const { body } = await client.send({ method: "GET", query, signal });
-  return parseListAnswer(body.toString("utf8"));
+  return parseListAnswer(body);
 }
 
-/** A rolled-up start is behind us with all that begins with it. */
+/** Where to go on behind an entry; a rolled-up start stands for all that begins with it. */
 function behind(last: string, delimiter: string | undefined): string {
   return delimiter !== undefined && last.endsWith(delimiter) ? last + lastCharacter : last;
 }
@@ -64,6 +81,7 @@ class Page {
   isCut = false;
   readonly #limit: number;
   readonly #first: string | undefined;
+  #firstOfAnswer: string | undefined;
 
   /** @param first - the last entry of the page before, which some services begin with again. */
   constructor(limit: number, first: string | undefined) {
@@ -76,7 +94,9 @@ class Page {
     return this.#limit - this.items.length - this.prefixes.length;
   }
 
+  /** @throws S3Error when the answer repeats what came before, so that the listing would not end. */
   take(answer: ListAnswer): void {
+    this.#checkProgress(answer);
     const isFitting = answer.entries.length + answer.prefixes.length <= this.room;
     const { entries, prefixes } = isFitting ? answer : this.#cut(answer);
     for (const { name, size, lastModified } of entries) {
@@ -85,6 +105,18 @@ class Page {
     for (const name of prefixes) if (isStart(name) && name !== this.#first) this.prefixes.push(name);
     const ends = [this.last, entries.at(-1)?.name, prefixes.at(-1)].filter((name) => name !== undefined);
     this.last = ends.length === 0 ? undefined : ends.reduce(laterOf);
+  }
+
+  /** Keys are ASCII, so that every service has them in one order; of other names only a repeated start is told. */
+  #checkProgress({ entries, prefixes }: ListAnswer): void {
+    const names = [...entries.map(({ name }) => name), ...prefixes];
+    const [first] = names;
+    if (first !== undefined && first === this.#firstOfAnswer) throw malformedAnswer();
+    this.#firstOfAnswer = first;
+    const last = this.last;
+    if (last === undefined || !isListed(last)) return;
+    const isBehind = (name: string) => !isListed(name) || name === this.#first || byBytes(name, last) > 0;
+    if (!names.every(isBehind)) throw malformedAnswer();
   }
 
   /** The start of an answer, as far as there is room for what it lists. */
@@ -98,6 +130,10 @@ class Page {
     const entries = answer.entries.filter(({ name }) => isBefore(name));
     return { entries, prefixes: answer.prefixes.filter(isBefore) };
   }
+}
+
+function isListed(name: string): boolean {
+  return isKey(name) || isStart(name);
 }
 
 function isStart(name: string): boolean {

@@ -1,6 +1,7 @@
 import type { CallOptions, UploadedPart, WriteConditions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
+import { documentOf, malformedAnswer, requiredEtag } from "./answer-document.js";
 import { conditionHeaders } from "./conditions.js";
 import type { SentDescription } from "./kept-headers.js";
 import { objectHeaders } from "./object-headers.js";
@@ -9,7 +10,7 @@ import { checksumHeader } from "./put.js";
 import { S3Error } from "./s3-error.js";
 import { bareEtag } from "./version.js";
 import type { WriteMark } from "./write-mark.js";
-import { blocksOf, escapeText, rootOf, textOf } from "./xml.js";
+import { blocksOf, escapeText, textOf } from "./xml.js";
 
 /** Begins an upload in parts and resolves to its id. */
 export async function beginUpload(
@@ -29,8 +30,8 @@ export async function beginUpload(
     signal,
     commits: true,
   });
-  const id = textOf(body.toString("utf8"), "UploadId");
-  if (id === undefined) throw new S3Error({ status: 500, code: "InternalError" });
+  const id = textOf(documentOf(body, "InitiateMultipartUploadResult"), "UploadId") ?? "";
+  if (id === "") throw malformedAnswer();
   return id;
 }
 
@@ -52,7 +53,7 @@ export async function sendPart(
     signal,
     onProgress,
   });
-  return { number, etag: bareEtag(headers.etag), size: payload.size };
+  return { number, etag: requiredEtag(headers.etag), size: payload.size };
 }
 
 /** What names one part in a query. */
@@ -86,15 +87,8 @@ export async function joinParts(
     onProgress,
     commits: true,
   });
-  return bareEtag(textOf(checkedXml(body), "ETag"));
-}
-
-/** The text of an answer. The service may say that all is well before it knows, and that it is not only then. */
-export function checkedXml(body: Buffer): string {
-  const xml = body.toString("utf8");
-  const code = textOf(xml, "Code") ?? "InternalError";
-  if (rootOf(xml) === "Error") throw new S3Error({ status: 500, code });
-  return xml;
+  // Ceph leaves it out.
+  return bareEtag(textOf(documentOf(body, "CompleteMultipartUploadResult"), "ETag"));
 }
 
 /** The parts that the service has, in the order of their numbers. */
@@ -112,17 +106,18 @@ export async function partsOfUpload(
       ["uploadId", uploadId],
     ] as const;
     const { body } = await client.send({ method: "GET", key, query, signal });
-    const xml = checkedXml(body);
+    const xml = documentOf(body, "ListPartsResult");
     for (const block of blocksOf(xml, "Part")) parts.push(partIn(block));
     if (textOf(xml, "IsTruncated") !== "true") return parts;
     // The same page again would go on for ever.
-    if ((parts.at(-1)?.number ?? 0) <= after) throw new S3Error({ status: 500, code: "InternalError" });
+    if ((parts.at(-1)?.number ?? 0) <= after) throw malformedAnswer();
   }
 }
 
 function partIn(block: string): UploadedPart {
-  const etag = bareEtag(textOf(block, "ETag"));
-  return { number: Number(textOf(block, "PartNumber")), etag, size: Number(textOf(block, "Size")) };
+  const [number, size] = [Number(textOf(block, "PartNumber")), Number(textOf(block, "Size") || Number.NaN)];
+  if (!Number.isSafeInteger(number) || !Number.isSafeInteger(size)) throw malformedAnswer();
+  return { number, etag: bareEtag(textOf(block, "ETag")), size };
 }
 
 /** Drops an upload with its parts. One that is not there is dropped already. */
@@ -133,7 +128,7 @@ export async function dropUpload(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    await client.send({ method: "DELETE", key, query: [["uploadId", uploadId]], signal });
+    await client.remove({ method: "DELETE", key, query: [["uploadId", uploadId]], signal });
   } catch (error) {
     if (!(error instanceof S3Error) || error.status !== 404) throw error;
   }
@@ -151,7 +146,7 @@ export async function hasUpload(
       ["max-parts", "1"],
       ["uploadId", uploadId],
     ] as const;
-    await client.send({ method: "GET", key, query, signal });
+    documentOf((await client.send({ method: "GET", key, query, signal })).body, "ListPartsResult");
     return true;
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) return false;

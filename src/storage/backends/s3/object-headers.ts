@@ -3,13 +3,14 @@ import type { ContentFields, ObjectStat } from "../../contract/backend.js";
 import { contentFieldNames, contentHeaders, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { storedFilename } from "../../contract/metadata.js";
+import { requiredEtag } from "./answer-document.js";
 import { nameInDisposition } from "./disposition-name.js";
 import type { S3Response } from "./exchange.js";
 import type { SentDescription } from "./kept-headers.js";
 import { type KeptMetadata, keptMetadata, metadataHeaders } from "./metadata-headers.js";
 import type { ProviderTraits } from "./providers.js";
 import type { Headers } from "./sigv4.js";
-import { bareEtag, formatVersion } from "./version.js";
+import { formatVersion } from "./version.js";
 import type { WriteMark } from "./write-mark.js";
 
 /** Milliseconds that the time of a mark may differ from the service's; further off, the object was copied by others. */
@@ -41,15 +42,18 @@ export function objectHeaders(
   return keptHeaders === undefined ? headers : Object.assign(headers, keptHeaders);
 }
 
-/** What the headers of an answer tell of an object. */
-export function statOf(key: Key, headers: S3Response["headers"]): ObjectStat {
+/** What the headers of an answer tell of an object; a size that they do not tell is unknown. */
+export function statOf(
+  key: Key,
+  headers: S3Response["headers"],
+): Omit<ObjectStat, "size"> & { readonly size: number | undefined } {
   const kept = keptMetadata(headers);
   const { metadata, mark } = kept;
   return {
     key,
     size: sizeOf(headers),
     contentType: headers["content-type"] ?? "application/octet-stream",
-    etag: formatVersion({ etag: bareEtag(headers.etag), writeId: mark?.id }),
+    etag: formatVersion({ etag: requiredEtag(headers.etag), writeId: mark?.id }),
     lastModified: timeOf(headers, mark),
     filename: filenameOf(headers, kept),
     metadata,
@@ -72,9 +76,11 @@ function oneLine(filename: string): string {
   return filename.replace(/\s+/g, " ");
 }
 
-function sizeOf(headers: S3Response["headers"]): number {
-  const total = headers["content-range"]?.split("/").at(-1);
-  return Number(total ?? headers["content-length"] ?? 0);
+/** `undefined` where an answer in chunks tells none, or a range has `*` for its total (RFC 9110 §14.4). */
+function sizeOf(headers: S3Response["headers"]): number | undefined {
+  const range = headers["content-range"];
+  const text = range === undefined ? headers["content-length"] : range.split("/").at(-1);
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** An answer to a write has no time, so that the time of the mark goes before that of the service. */

@@ -1,4 +1,5 @@
 import type { Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
+import { malformedAnswer } from "./answer-document.js";
 import { BodyStream } from "./body-stream.js";
 import { S3Error } from "./s3-error.js";
 
@@ -52,6 +53,7 @@ export class OpenedS3Object implements OpenedObject {
         const piece = await this.#next(at);
         this.#signal?.throwIfAborted();
         at += piece.byteLength;
+        if (at > this.end) throw malformedAnswer();
         yield piece;
       }
     } finally {

@@ -1,5 +1,5 @@
 import type { Bytes } from "../../contract/backend.js";
-import { fadingPayload, type PiecePayload } from "./payload.js";
+import type { PiecePayload } from "./payload.js";
 
 /** A part of a stream. */
 export interface Part {
@@ -22,7 +22,7 @@ export async function* partsOf(source: Bytes, partBytes: number): AsyncGenerator
   for await (const piece of source) {
     for (let at = 0; at < piece.byteLength; ) {
       if (size === partBytes) {
-        yield { payload: fadingPayload(size, pieces), isLast: false };
+        yield { payload: { size, pieces }, isLast: false };
         [pieces, size] = [[], 0];
       }
       const taken = piece.subarray(at, at + partBytes - size);

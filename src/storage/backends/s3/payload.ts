@@ -3,13 +3,11 @@ import type { Bytes } from "../../contract/backend.js";
 /** What a request sends. */
 export type Payload = PiecePayload | StreamPayload;
 
-/** Content in memory, which can be sent again unless it is given up on its way. */
+/** Content in memory, which can be sent again. */
 export interface PiecePayload {
   /** Bytes. */
   readonly size: number;
   readonly pieces: readonly Uint8Array[];
-  /** Lets go of each piece as it leaves; then the list is empty. */
-  readonly letGo?: () => Uint8Array | undefined;
 }
 
 /** Content that streams by once. */
@@ -29,14 +27,9 @@ export function textPayload(text: string): PiecePayload {
   return { size: bytes.byteLength, pieces: [bytes] };
 }
 
-/** What was to be sent again can be. */
+/** Whether the payload can be sent again. */
 export function isReplayable(payload: Payload | undefined): boolean {
-  return payload === undefined || ("pieces" in payload && payload.letGo === undefined);
-}
-
-/** The pieces as a payload that takes less memory with each one that has left. */
-export function fadingPayload(size: number, pieces: Uint8Array[]): PiecePayload {
-  return { size, pieces, letGo: () => pieces.shift() };
+  return payload === undefined || "pieces" in payload;
 }
 
 /** A payload on its way out: knows whether all of it has left. */
@@ -74,9 +67,8 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
   }
 }
 
-function* cutAll({ pieces, letGo }: PiecePayload): Generator<Uint8Array> {
-  if (letGo === undefined) for (const piece of pieces) yield* cut(piece);
-  else for (let piece = letGo(); piece !== undefined; piece = letGo()) yield* cut(piece);
+function* cutAll({ pieces }: PiecePayload): Generator<Uint8Array> {
+  for (const piece of pieces) yield* cut(piece);
 }
 
 function* cut(bytes: Uint8Array): Generator<Uint8Array> {

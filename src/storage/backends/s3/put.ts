@@ -4,12 +4,13 @@ import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
+import { requiredEtag } from "./answer-document.js";
 import { conditionHeaders, writeFailure } from "./conditions.js";
 import type { SentDescription } from "./kept-headers.js";
 import { objectHeaders } from "./object-headers.js";
 import type { Payload } from "./payload.js";
 import type { Headers } from "./sigv4.js";
-import { bareEtag, formatVersion } from "./version.js";
+import { formatVersion } from "./version.js";
 
 /** Writes an object in one request. */
 export async function putObject(
@@ -28,7 +29,7 @@ export async function putObject(
   const answer = await client
     .send({ method: "PUT", key, headers, payload, signal, onProgress, commits: true })
     .catch(async (error) => Promise.reject(await writeFailure(access, key, options, mark.id, error)));
-  const etag = formatVersion({ etag: bareEtag(answer.headers.etag), writeId: mark.id });
+  const etag = formatVersion({ etag: requiredEtag(answer.headers.etag), writeId: mark.id });
   return {
     key,
     size: payload.size,

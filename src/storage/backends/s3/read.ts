@@ -5,11 +5,10 @@ import type { BucketAccess } from "./access.js";
 import { BodyStream } from "./body-stream.js";
 import { anotherVersion } from "./conditions.js";
 import type { OpenResponse } from "./exchange.js";
-import { statOf } from "./object-headers.js";
 import { OpenedS3Object } from "./opened-object.js";
 import { Refusal } from "./refusal.js";
 import type { Headers } from "./sigv4.js";
-import { statObject } from "./stat.js";
+import { sizedStat, statObject } from "./stat.js";
 import { parseVersion } from "./version.js";
 
 /** Opens one version of an object. */
@@ -36,14 +35,15 @@ interface Opened extends Span {
 }
 
 async function open(
-  { client, encryption }: BucketAccess,
+  access: BucketAccess,
   key: Key,
   { range, ifMatch, signal }: ReadOptions,
 ): Promise<Opened> {
+  const { client, encryption } = access;
   const headers = { ...encryption.access, ...rangeHeader(range), ...matchHeader(ifMatch) };
   const response = await client.open({ method: "GET", key, headers, signal });
   try {
-    const stat = statOf(key, sized(response));
+    const stat = await sizedStat(access, key, sized(response), { signal });
     if (ifMatch !== undefined && stat.etag !== ifMatch) throw anotherVersion();
     const { start, end } = spanOf(response, range, stat.size);
     return { stat, body: response.body, start, end };
@@ -69,10 +69,10 @@ function matchHeader(ifMatch: string | undefined): Headers {
   return ifMatch === undefined ? {} : { "if-match": `"${parseVersion(ifMatch).etag}"` };
 }
 
-/** A body that is all here has the length it has, whether or not the service said so. */
+/** A body that is all here has the length it has, although the service did not say so. */
 function sized({ headers, body }: OpenResponse): OpenResponse["headers"] {
-  const isSaid = headers["content-length"] !== undefined || body instanceof BodyStream;
-  return isSaid ? headers : { ...headers, "content-length": String(body.byteLength) };
+  if (headers["content-length"] !== undefined || body instanceof BodyStream) return headers;
+  return { ...headers, "content-length": String(body.byteLength) };
 }
 
 /** A service that ignores a range answers with everything, which may be what was meant. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
+import { documentOf } from "./answer-document.js";
 import { anotherVersion, conditionHeaders } from "./conditions.js";
 import { textPayload } from "./payload.js";
 import { S3Error } from "./s3-error.js";
@@ -56,7 +57,7 @@ async function removeAtOnce(
   };
   const payload = textPayload(xml);
   const { body } = await client.send({ method: "POST", query: [["delete", ""]], headers, payload, signal });
-  return failuresIn(body.toString("utf8"), keys);
+  return failuresIn(documentOf(body, "DeleteResult"), keys);
 }
 
 function failuresIn(xml: string, keys: readonly Key[]): RemoveFailure[] {
@@ -99,7 +100,7 @@ async function removeBlindly(
 ): Promise<void> {
   const headers = conditionHeaders({ ifAbsent: false, ifMatch }, traits);
   try {
-    await client.send({ method: "DELETE", key, headers, signal });
+    await client.remove({ method: "DELETE", key, headers, signal });
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

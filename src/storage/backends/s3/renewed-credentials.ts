@@ -2,13 +2,17 @@ import type { CredentialSource, S3CredentialProvider, S3Credentials } from "./cr
 
 /** Milliseconds before their end from which keys are renewed. */
 const renewalMs = 300_000;
+/** Milliseconds in which a provider that gave keys that end too early is not asked again. */
+const askedMs = 60_000;
 
-/** Keys that end: others are asked for before that, once for all who wait. */
+/** Keys that end: the provider is asked for others before that, once for all callers that wait. */
 export class RenewedCredentials implements CredentialSource {
   readonly #provider: S3CredentialProvider;
   readonly #now: () => number;
   #last: S3Credentials | undefined;
   #renewing: Promise<S3Credentials> | undefined;
+  /** When the provider last gave keys that end too early. */
+  #shortAt = Number.NEGATIVE_INFINITY;
 
   /** @param now - milliseconds since the epoch. */
   constructor(provider: S3CredentialProvider, now: () => number) {
@@ -20,17 +24,34 @@ export class RenewedCredentials implements CredentialSource {
     return this.#lives(renewalMs) ? this.#last : undefined;
   }
 
-  get(): Promise<S3Credentials> {
-    this.#renewing ??= this.#renew().finally(() => {
+  async get(): Promise<S3Credentials> {
+    return this.current() ?? this.#renew();
+  }
+
+  until(time: Date): S3Credentials | Promise<S3Credentials> {
+    const neededMs = time.getTime() - this.#now();
+    const isEnough = this.#lives(neededMs) || this.#now() - this.#shortAt < askedMs;
+    const known = isEnough ? this.current() : undefined;
+    if (known !== undefined) return known;
+    return this.#renew().finally(() => {
+      if (!this.#lives(neededMs)) this.#shortAt = this.#now();
+    });
+  }
+
+  expire(credentials: S3Credentials): boolean {
+    if (this.#last === credentials) this.#last = undefined;
+    return true;
+  }
+
+  #renew(): Promise<S3Credentials> {
+    this.#renewing ??= this.#ask().finally(() => {
       this.#renewing = undefined;
     });
     return this.#renewing;
   }
 
-  /** While the old keys hold, those who give others may fail. */
-  async #renew(): Promise<S3Credentials> {
-    const known = this.current();
-    if (known !== undefined) return known;
+  /** While the old keys hold, the provider may fail. */
+  async #ask(): Promise<S3Credentials> {
     try {
       this.#last = await this.#provider();
       return this.#last;

@@ -2,16 +2,41 @@ import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import type { S3Response } from "./exchange.js";
+import { listEntry } from "./list.js";
 import { statOf } from "./object-headers.js";
+import { Refusal } from "./refusal.js";
 import { S3Error } from "./s3-error.js";
-import { parseVersion } from "./version.js";
+import { bareEtag, parseVersion } from "./version.js";
 
 /** Milliseconds in which what was written must be seen. */
 const lookMs = 10_000;
 
 /** What the service tells of an object. */
 export async function statObject(access: BucketAccess, key: Key, options: CallOptions): Promise<ObjectStat> {
-  return statOf(key, await headObject(access, key, options));
+  return sizedStat(access, key, await headObject(access, key, options), options);
+}
+
+/** The same of headers that may not tell the size, which the listing then does. */
+export async function sizedStat(
+  access: BucketAccess,
+  key: Key,
+  headers: S3Response["headers"],
+  { signal }: CallOptions,
+): Promise<ObjectStat> {
+  const stat = statOf(key, headers);
+  const size = stat.size ?? (await listedSize(access, key, bareEtag(headers.etag), signal));
+  return { ...stat, size };
+}
+
+async function listedSize(
+  access: BucketAccess,
+  key: Key,
+  etag: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const entry = await listEntry(access, key, signal);
+  if (entry !== undefined && (entry.etag === "" || entry.etag === etag)) return entry.size;
+  throw new Refusal("unavailable", "the service does not tell the size of the object");
 }
 
 /** The headers in which it tells that. */

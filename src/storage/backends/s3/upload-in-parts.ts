@@ -6,6 +6,7 @@ import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
 import type { SentDescription } from "./kept-headers.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
+import { sendAgain } from "./send-again.js";
 import { statWritten } from "./stat.js";
 import { formatVersion } from "./version.js";
 
@@ -50,7 +51,8 @@ export class UploadInParts {
   /** @param senders - in the order of the parts; asked for the next one when there is room for it. */
   async run(senders: AsyncIterable<SendPart>): Promise<ObjectStat> {
     const mark = this.#access.marks.later(this.#checksum);
-    const id = await beginUpload(this.#access, this.#key, this.#options, mark);
+    const begin = () => beginUpload(this.#access, this.#key, this.#options, mark);
+    const id = await sendAgain(begin, this.signal);
     try {
       await this.#sendAll(id, senders);
       return await this.#join(id, mark.id);
@@ -73,7 +75,7 @@ export class UploadInParts {
   }
 
   #start(id: string, send: SendPart): void {
-    const sending: Promise<void> = send(id, this.signal)
+    const sending: Promise<void> = sendAgain(() => send(id, this.signal), this.signal)
       .then(
         (part) => void this.#parts.push(part),
         (error: unknown) => this.#failure.abort(error),

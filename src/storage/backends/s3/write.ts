@@ -1,14 +1,16 @@
 import { abortable } from "../../contract/abortable.js";
-import type { Body, ObjectStat, WriteOptions } from "../../contract/backend.js";
+import type { Body, Failure, ObjectStat, WriteOptions } from "../../contract/backend.js";
+import type { Checksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion, isConditional } from "./conditions.js";
 import { maxAtOnceBytes } from "./limits.js";
 import { sendPart } from "./multipart.js";
 import { type Part, partBytesFor, partsOf } from "./parts.js";
-import type { PiecePayload } from "./payload.js";
+import type { Payload, PiecePayload } from "./payload.js";
 import { putObject } from "./put.js";
 import { Refusal } from "./refusal.js";
+import { sendAgain } from "./send-again.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
 
 /**
@@ -64,7 +66,7 @@ async function writeParts(
   const parts = partsOf(abortable(body.open(), upload.signal), partBytes);
   try {
     const { value: first } = await parts.next();
-    if (first?.isLast) return await putObject(access, key, first.payload, body.checksum(), options);
+    if (first?.isLast) return await putAgain(access, key, first.payload, body.checksum(), options);
     if (!canSplit) throw cannotSplit(partBytes);
     // The description leaves before the content does.
     body.forgoChecksum?.();
@@ -72,6 +74,19 @@ async function writeParts(
   } finally {
     await parts.return(undefined);
   }
+}
+
+/** A layer further out cannot read a stream again, but a short one is in memory. */
+function putAgain(
+  access: BucketAccess,
+  key: Key,
+  payload: Payload,
+  checksum: Checksum,
+  options: WriteOptions,
+): Promise<ObjectStat> {
+  const put = () => putObject(access, key, payload, checksum, options);
+  const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional(options);
+  return sendAgain(put, options.signal, isRepeatable);
 }
 
 async function* senders(

@@ -1,0 +1,251 @@
+import { Readable } from "node:stream";
+import { RetryBudget, retry, Storage } from "svc-infra/storage";
+import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { headersOf, listOf, type S3Operation, type S3Quirk, startS3Double } from "../rigs/s3-double.js";
+
+const slowDown = "<Error><Code>SlowDown</Code></Error>";
+const megabyte = 1_048_576;
+
+async function storageWith(quirk?: S3Quirk, options: Partial<S3BackendOptions> = {}) {
+  const double = await startS3Double(quirk);
+  const storage = new Storage(new S3Backend({ ...double.options, ...options }));
+  onTestFinished(() => storage.close());
+  return { ...double, storage };
+}
+
+/** The first requests of an operation are answered with this. */
+function failing(operation: S3Operation, status: number, body: string, times = 1): S3Quirk {
+  let left = times;
+  return (request) => request.operation === operation && left-- > 0 && request.answer(status, {}, body);
+}
+
+function streamOf(bytes: number): Readable {
+  const pieces = function* () {
+    for (let at = 0; at < bytes; at += 100_000) yield Buffer.alloc(Math.min(100_000, bytes - at), 7);
+  };
+  return Readable.from(pieces(), { objectMode: false });
+}
+
+describe("an answer of 200 that is not the document of its operation is a failure", () => {
+  const answers = {
+    "a page": "<html><body>sign in</body></html>",
+    nothing: "",
+    blanks: "  \n",
+    "a cut document": '<?xml version="1.0"?><CopyObjectResult><ETag>"a"</ETag>',
+    "an error": "<Error><Code>InternalError</Code></Error>",
+    "another document": "<SomeResult><ETag>a</ETag></SomeResult>",
+  };
+  const works: Partial<Record<S3Operation, (storage: Storage) => Promise<unknown>>> = {
+    copy: (storage) => storage.copy("a", "b"),
+    list: (storage) => storage.listKeys(),
+    begin: (storage) => storage.put("b", streamOf(9 * megabyte)),
+    complete: (storage) => storage.put("b", Buffer.alloc(9 * megabyte)),
+    removeMany: (storage) => storage.deleteMany(["a"]).then(([failure]) => Promise.reject(failure?.error)),
+    put: (storage) => storage.put("b", "x"),
+    part: (storage) => storage.put("b", streamOf(9 * megabyte)),
+    remove: (storage) => storage.delete("a"),
+    head: (storage) => storage.getMetadata("a"),
+  };
+  for (const [operation, work] of Object.entries(works)) {
+    for (const [name, text] of Object.entries(answers)) {
+      // What removes is answered with nothing, and HEAD never with a body.
+      if (text === "" && operation === "remove") continue;
+      it(`${operation}, answered with ${name}`, async () => {
+        let isOdd = false;
+        const quirk: S3Quirk = (request) =>
+          isOdd && request.operation === operation && request.answer(200, {}, text);
+        const { storage, objects } = await storageWith(quirk);
+        await storage.put("a", "precious");
+        isOdd = true;
+        await expect(work(storage)).rejects.toMatchObject({ code: "unavailable" });
+        expect(objects.get("b")?.body.toString()).not.toBe("precious");
+      });
+    }
+  }
+
+  it("a move keeps its source", async () => {
+    const { storage, objects } = await storageWith(failing("copy", 200, answers["a page"], 9));
+    await storage.put("a", "precious");
+    await expect(storage.move("a", "b")).rejects.toMatchObject({ code: "unavailable" });
+    expect(objects.has("a")).toBe(true);
+  });
+
+  it("a check fails", async () => {
+    const { storage } = await storageWith(failing("list", 200, answers["a page"], 9));
+    await expect(storage.check()).rejects.toMatchObject({ code: "unavailable" });
+  });
+});
+
+describe("a listing that cannot be gone on with is an error after one look", () => {
+  const names = Array.from({ length: 25 }, (_, index) => [`k${String(index).padStart(2, "0")}`, 1] as const);
+  const more = "<IsTruncated>true</IsTruncated>";
+  const tokenOf = (token: string) => `${more}<NextContinuationToken>${token}</NextContinuationToken>`;
+  let count = 0;
+  const quirks: Readonly<Record<string, () => string>> = {
+    "without a token": () => listOf(names.slice(0, 10), more),
+    "with an empty token": () => listOf(names.slice(0, 10), tokenOf("")),
+    "with the same token again": () => listOf([], tokenOf("same")),
+    "with a page that is repeated": () => listOf(names.slice(0, 10), tokenOf(`t${count++}`)),
+    "with a page of names that are no keys, repeated": () => listOf([["a b", 1]], tokenOf(`t${count++}`)),
+    "with an entry without a size": () => listOf(names).replace("<Size>1</Size>", ""),
+    "with an entry whose size is no number": () => listOf(names).replace("<Size>1<", "<Size>x<"),
+    "with an entry without a date": () => listOf(names).replace(/<LastModified>.*?<\/LastModified>/, ""),
+  };
+  for (const [name, answer] of Object.entries(quirks)) {
+    it(name, async () => {
+      const quirk: S3Quirk = (request) => request.operation === "list" && request.answer(200, {}, answer());
+      const { storage, requests } = await storageWith(quirk);
+      const listed = allOf(storage.listAllKeys());
+      await expect(listed).rejects.toMatchObject({ code: "unavailable" });
+      expect(requests.length).toBeLessThan(4);
+    });
+  }
+
+  it("a service that begins with the last name again is understood", async () => {
+    const quirk: S3Quirk = ({ operation, query, answer }) => {
+      if (operation !== "list") return false;
+      const after = query.get("start-after") ?? query.get("continuation-token") ?? "";
+      const rest = names.filter(([each]) => each >= after).slice(0, 10);
+      const isLast = rest.at(-1)?.[0] === "k24";
+      return answer(200, {}, listOf(rest, isLast ? "" : tokenOf(rest.at(-1)?.[0] ?? "")));
+    };
+    const { storage } = await storageWith(quirk);
+    const first = await storage.listKeys({ limit: 10 });
+    expect(first).toHaveLength(10);
+  });
+});
+
+describe("what is still in memory is sent again", () => {
+  const failures = [
+    ["a part", "part", 40_000_000],
+    ["the start of an upload", "begin", 40_000_000],
+    ["a short stream", "put", 1_000_000],
+  ] as const;
+  for (const [name, operation, size] of failures) {
+    it(name, async () => {
+      const { storage, objects } = await storageWith(failing(operation, 503, slowDown, 2));
+      await storage.put("a", streamOf(size));
+      expect(objects.get("a")?.body.length).toBe(size);
+    });
+  }
+
+  it("a short stream under a condition only when nothing was written", async () => {
+    const applied = await storageWith(failing("put", 500, "<Error><Code>InternalError</Code></Error>"));
+    const doubtful = applied.storage.put("a", streamOf(1000), { ifAbsent: true });
+    await expect(doubtful).rejects.toMatchObject({ code: "unavailable" });
+    const refused = await storageWith(failing("put", 503, slowDown));
+    expect(await refused.storage.put("a", streamOf(1000), { ifAbsent: true })).toMatchObject({ size: 1000 });
+  });
+});
+
+describe("a conflict says that nothing was written", () => {
+  for (const code of ["ConditionalRequestConflict", "OperationAborted"]) {
+    it(`${code} is retried under a condition`, async () => {
+      const { storage } = await storageWith(failing("put", 409, `<Error><Code>${code}</Code></Error>`));
+      const patient = storage.with(retry({ baseDelayMs: 1, budget: new RetryBudget(100) }));
+      expect(await patient.put("a", "x", { ifAbsent: true })).toMatchObject({ size: 1 });
+    });
+  }
+});
+
+describe("a service that does not tell the size", () => {
+  const chunked: S3Quirk = ({ operation, answer }, object) =>
+    (operation === "head" || operation === "get") &&
+    object !== undefined &&
+    answer(200, { ...headersOf(object), "transfer-encoding": "chunked" }, object.body);
+
+  it("is asked for it by a listing", async () => {
+    const { storage } = await storageWith(chunked);
+    await storage.put("a", "hello");
+    expect(await storage.getMetadata("a")).toMatchObject({ size: 5 });
+  });
+
+  it("has small and large objects read to their end", async () => {
+    const { storage } = await storageWith(chunked);
+    for (const size of [0, 5, 262_144, 262_145, 18_000_000]) {
+      await storage.put("a", Buffer.alloc(size, 1));
+      expect((await storage.get("a")).length).toBe(size);
+    }
+  });
+
+  it("leaves the size unknown, which is an error, where the listing does not have it either", async () => {
+    const quirk: S3Quirk = (request, object) =>
+      request.operation === "list" ? request.answer(200, {}, listOf([])) : chunked(request, object);
+    const { storage } = await storageWith(quirk);
+    await storage.put("a", "hello");
+    await expect(storage.getMetadata("a")).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  it("may leave the total of a range out", async () => {
+    const quirk: S3Quirk = ({ operation, headers, answer }, object) =>
+      operation === "get" &&
+      headers.range !== undefined &&
+      object !== undefined &&
+      answer(206, { ...headersOf(object), "content-range": "bytes 0-1/*" }, object.body.subarray(0, 2));
+    const { storage } = await storageWith(quirk);
+    await storage.put("a", "hello");
+    const { body } = await storage.open("a", { range: { start: 0, end: 1 } });
+    expect(Buffer.from(await body.bytes()).toString()).toBe("he");
+  });
+});
+
+describe("keys that end", () => {
+  const keys = (accessKeyId: string, endsInMs: number) => ({
+    accessKeyId,
+    secretAccessKey: "secret",
+    sessionToken: "token",
+    expiration: new Date(Date.now() + endsInMs),
+  });
+  const none = { accessKey: undefined, secretKey: undefined };
+
+  it("are asked for once more when the service says that they have expired", async () => {
+    let asked = 0;
+    const expired: S3Quirk = ({ headers, answer }) =>
+      String(headers.authorization).includes("K1/") &&
+      answer(400, {}, "<Error><Code>ExpiredToken</Code></Error>");
+    const credentials = async () => keys(`K${++asked}`, 3_600_000);
+    const { storage } = await storageWith(expired, { ...none, credentials });
+    await storage.put("a", "x");
+    expect(asked).toBe(2);
+    await storage.put("b", "x");
+    expect(asked).toBe(2);
+  });
+
+  it("that are always expired are an error, not a loop", async () => {
+    let asked = 0;
+    const expired: S3Quirk = ({ answer }) => answer(400, {}, "<Error><Code>ExpiredToken</Code></Error>");
+    const credentials = async () => keys(`K${++asked}`, 3_600_000);
+    const { storage } = await storageWith(expired, { ...none, credentials });
+    await expect(storage.put("a", "x")).rejects.toMatchObject({ code: "permission_denied" });
+    expect(asked).toBe(2);
+  });
+
+  it("are renewed for a URL that is to hold longer", async () => {
+    let asked = 0;
+    const credentials = async () => keys(`K${++asked}`, asked === 1 ? 400_000 : 43_200_000);
+    const { storage } = await storageWith(undefined, { ...none, credentials });
+    await storage.getUrl("a", { expiresIn: 60 });
+    const url = new URL(await storage.getUrl("a"));
+    expect(url.searchParams.get("X-Amz-Credential")).toContain("K2/");
+    expect(url.searchParams.get("X-Amz-Expires")).toBe("3600");
+  });
+
+  it("end the URLs that they sign, and are not asked for with each", async () => {
+    let asked = 0;
+    const credentials = async () => keys(`K${++asked}`, 900_000);
+    const { storage } = await storageWith(undefined, { ...none, credentials });
+    for (let turn = 0; turn < 10; turn++) {
+      const seconds = Number(new URL(await storage.getUrl("a")).searchParams.get("X-Amz-Expires"));
+      expect(seconds).toBeGreaterThan(800);
+      expect(seconds).toBeLessThanOrEqual(900);
+    }
+    expect(asked).toBeLessThan(3);
+  });
+});
+
+async function allOf<T>(values: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const value of values) all.push(value);
+  return all;
+}
