@@ -1,0 +1,83 @@
+import { connect, type Socket } from "node:net";
+import { BackendUnavailableError, StorageConfigurationError } from "../contract/error.js";
+import { ClamdSession } from "./clamd-session.js";
+import { Permits } from "./permits.js";
+import type { Scanner } from "./scanner.js";
+
+/** Where clamd listens, and what it is set to. */
+export interface ClamavOptions {
+  /** Path of its Unix socket; either this or `host`. */
+  readonly socket?: string;
+  readonly host?: string;
+  /** Default: 3310. */
+  readonly port?: number;
+  /**
+   * The smallest of `StreamMaxLength`, `MaxFileSize` and `MaxScanSize` in clamd.conf, in bytes. Larger content is
+   * refused. Default: 26,214,400.
+   */
+  readonly maxBytes?: number;
+  /** Scans at the same time; the rest wait. At most `MaxThreads` of clamd.conf. Default: 4. */
+  readonly maxScans?: number;
+  /** Milliseconds for a connection, for a place among the scans, and for each answer. Default: 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Scans with a running clamd, by the command INSTREAM of clamd(8).
+ *
+ * @throws StorageConfigurationError when neither a socket nor a host is given, or both.
+ * @example
+ * const scanner = clamav({ socket: "/run/clamav/clamd.ctl" });
+ */
+export function clamav(options: ClamavOptions): Scanner {
+  const { maxBytes = 26_214_400, maxScans = 4, timeoutMs = 30_000 } = options;
+  const dial = dialer(options);
+  const permits = new Permits(maxScans);
+  const open = async () => new ClamdSession(await connected(dial(), timeoutMs), timeoutMs);
+  return {
+    name: "clamav",
+    maxBytes,
+    async begin() {
+      const release = await permits.take(timeoutMs);
+      if (release === undefined) throw unavailable("clamav is busy");
+      try {
+        const session = await open();
+        session.onClose(release);
+        session.begin();
+        return session;
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+    async check() {
+      const session = await open();
+      await session.ping().finally(() => session.cancel());
+    },
+  };
+}
+
+function dialer({ socket, host, port = 3310 }: ClamavOptions): () => Socket {
+  if ((socket === undefined) === (host === undefined)) {
+    throw new StorageConfigurationError({ message: "clamav: give either 'socket' or 'host'" });
+  }
+  return () => (socket === undefined ? connect({ host: host ?? "", port }) : connect({ path: socket }));
+}
+
+function connected(socket: Socket, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause?: unknown) => {
+      socket.destroy();
+      reject(unavailable("clamav cannot be reached", cause));
+    };
+    socket.setTimeout(timeoutMs, fail);
+    socket.once("error", fail).once("connect", () => {
+      socket.off("error", fail).setTimeout(0, fail);
+      resolve(socket);
+    });
+  });
+}
+
+function unavailable(message: string, cause?: unknown): BackendUnavailableError {
+  return new BackendUnavailableError({ message, retryAfterMs: 10_000, cause });
+}

@@ -1,0 +1,115 @@
+import type { Socket } from "node:net";
+import { BackendUnavailableError } from "../contract/error.js";
+import type { Scan, Verdict } from "./scanner.js";
+
+/** Answers of clamd end with a zero byte when the command began with `z`. */
+const end = 0;
+const maxAnswerBytes = 4096;
+
+/** One command on one connection to clamd, which closes it after the answer. */
+export class ClamdSession implements Scan {
+  readonly #socket: Socket;
+  readonly #timeoutMs: number;
+  readonly #answer: Promise<string>;
+  #failure: Error | undefined;
+  #resume: () => void = () => undefined;
+
+  /** @param timeoutMs - milliseconds that clamd may be silent while it is waited for. */
+  constructor(socket: Socket, timeoutMs: number) {
+    this.#socket = socket;
+    this.#timeoutMs = timeoutMs;
+    this.#answer = readAnswer(socket);
+    // An answer before the content is whole is an error too; `pass` and `end` tell it.
+    this.#answer.catch((error: Error) => {
+      this.#failure = error;
+    });
+    socket.on("drain", () => this.#resume()).on("close", () => this.#resume());
+  }
+
+  /** Runs when the connection is gone, however that came. */
+  onClose(listener: () => void): void {
+    if (this.#socket.closed) listener();
+    else this.#socket.once("close", listener);
+  }
+
+  begin(): void {
+    this.#socket.write("zINSTREAM\0");
+  }
+
+  async ping(): Promise<void> {
+    this.#socket.write("zPING\0");
+    const answer = await this.#waitingFor(this.#answer);
+    if (answer !== "PONG") throw unavailable("clamav gave an unexpected answer");
+  }
+
+  async pass(piece: Uint8Array): Promise<void> {
+    if (piece.byteLength === 0) return;
+    this.#socket.write(lengthOf(piece.byteLength));
+    // A piece belongs to its receiver only until it is written: the caller may fill it again.
+    if (!this.#socket.write(Buffer.from(piece))) await this.#waitingFor(this.#drained());
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async end(): Promise<Verdict> {
+    this.#socket.write(lengthOf(0));
+    const answer = await this.#waitingFor(this.#answer);
+    if (answer === "stream: OK") return { isClean: true };
+    const [, found] = /^stream: (.+) FOUND$/s.exec(answer) ?? [];
+    if (found !== undefined) return { isClean: false, found };
+    throw unavailable(
+      answer.includes("size limit exceeded")
+        ? "clamav did not look at all of the content; its StreamMaxLength is smaller than 'maxBytes'"
+        : "clamav failed to scan the content",
+    );
+  }
+
+  cancel(): void {
+    this.#socket.destroy();
+  }
+
+  /** Resolves when more may be written, or never will be: the next call tells which. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+      if (this.#socket.closed) resolve();
+    });
+  }
+
+  /** The time counts only while clamd is waited for: a slow writer is not its fault. */
+  async #waitingFor<T>(work: Promise<T>): Promise<T> {
+    this.#socket.setTimeout(this.#timeoutMs);
+    try {
+      return await work;
+    } finally {
+      this.#socket.setTimeout(0);
+    }
+  }
+}
+
+function readAnswer(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const fail = (cause?: unknown) => {
+      reject(unavailable("clamav left before it gave a verdict", cause));
+      socket.destroy();
+    };
+    socket.on("timeout", () => fail(new Error("it was silent for too long")));
+    socket.on("error", fail).on("close", () => fail());
+    socket.on("data", (piece: Buffer) => {
+      const stop = piece.indexOf(end);
+      text += piece.toString("utf8", 0, stop < 0 ? piece.byteLength : stop);
+      if (stop >= 0) resolve(text);
+      if (stop >= 0 || text.length > maxAnswerBytes) fail();
+    });
+  });
+}
+
+function lengthOf(bytes: number): Buffer {
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(bytes);
+  return length;
+}
+
+function unavailable(message: string, cause?: unknown): BackendUnavailableError {
+  return new BackendUnavailableError({ message, retryAfterMs: 10_000, cause });
+}

@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BackendUnavailableError, StorageConfigurationError } from "svc-infra/storage";
+import { clamav, type Scanner } from "svc-infra/storage/policy";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { infectedFile, infectedMarker, startClamd } from "../../rigs/clamd.js";
+
+const streamMaxBytes = 8 * 2 ** 20;
+let rig: Awaited<ReturnType<typeof startClamd>>;
+
+beforeAll(async () => {
+  rig = await startClamd({ streamMaxBytes });
+});
+
+afterAll(() => rig?.stop());
+
+async function scan(scanner: Scanner, pieces: Iterable<Uint8Array>) {
+  const running = await scanner.begin();
+  try {
+    for (const piece of pieces) await running.pass(piece);
+    return await running.end();
+  } finally {
+    running.cancel();
+  }
+}
+
+function* zeros(bytes: number, end = ""): Generator<Uint8Array> {
+  const piece = Buffer.alloc(65_536);
+  for (let left = bytes; left > 0; left -= piece.byteLength) yield piece.subarray(0, left);
+  if (end !== "") yield Buffer.from(end);
+}
+
+describe("a running clamd", () => {
+  it("answers", async () => {
+    await expect(clamav({ socket: rig.socket }).check()).resolves.toBeUndefined();
+  });
+
+  it.each<[string, Iterable<Uint8Array>]>([
+    ["empty content", []],
+    ["a small file", [Buffer.from("hello")]],
+    ["random bytes", [randomBytes(100_000)]],
+    ["empty pieces", [Buffer.alloc(0), Buffer.from("a"), Buffer.alloc(0)]],
+  ])("finds nothing in %s", async (_name, pieces) => {
+    expect(await scan(clamav({ socket: rig.socket }), pieces)).toEqual({ isClean: true });
+  });
+
+  it("finds what a signature names, also at the end of a large file and over two pieces", async () => {
+    const scanner = clamav({ socket: rig.socket });
+    const found = { isClean: false, found: expect.stringContaining("Test.") };
+    expect(await scan(scanner, [Buffer.from(infectedFile)])).toEqual(found);
+    expect(await scan(scanner, zeros(5 * 2 ** 20, infectedMarker))).toEqual(found);
+    const half = infectedMarker.length / 2;
+    const halves = [infectedMarker.slice(0, half), infectedMarker.slice(half)].map((each) =>
+      Buffer.from(each),
+    );
+    expect(await scan(scanner, halves)).toEqual(found);
+  });
+
+  it("gives no verdict on content that is larger than it looks at", async () => {
+    const scanning = scan(clamav({ socket: rig.socket }), zeros(2 * streamMaxBytes));
+    await expect(scanning).rejects.toBeInstanceOf(BackendUnavailableError);
+  });
+
+  it("takes as many scans at a time as are allowed, and the rest in line", async () => {
+    const scanner = clamav({ socket: rig.socket, maxScans: 2 });
+    const verdicts = await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        scan(scanner, zeros(200_000, index % 2 === 0 ? infectedMarker : "")),
+      ),
+    );
+    expect(verdicts.map(({ isClean }) => isClean)).toEqual(
+      Array.from({ length: 12 }, (_, index) => index % 2 === 1),
+    );
+  });
+
+  it("a scan that waits too long for its turn is refused, and a given up one makes room", async () => {
+    const scanner = clamav({ socket: rig.socket, maxScans: 1, timeoutMs: 200 });
+    const first = await scanner.begin();
+    await expect(scanner.begin()).rejects.toThrow("busy");
+    first.cancel();
+    expect(await scan(scanner, [Buffer.from("x")])).toEqual({ isClean: true });
+  });
+});
+
+describe("a clamd that fails", () => {
+  let server: Server | undefined;
+
+  afterEach(() => {
+    server?.close();
+  });
+
+  /** Something in the place of clamd that behaves as no clamd should. */
+  async function listen(answer: (socket: Socket) => void): Promise<Scanner> {
+    const path = join(tmpdir(), `clamd-${process.pid}-${randomBytes(4).toString("hex")}.sock`);
+    server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      answer(socket);
+    }).listen(path);
+    await once(server, "listening");
+    return clamav({ socket: path, timeoutMs: 300 });
+  }
+
+  it.each<[string, (socket: Socket) => void]>([
+    ["leaves at once", (socket) => socket.destroy()],
+    ["leaves amid the content", (socket) => socket.once("data", () => socket.destroy())],
+    ["answers nothing", (socket) => socket.resume()],
+    ["answers an error", (socket) => socket.resume().write("stream: Can't allocate memory ERROR\0")],
+    ["answers without end", (socket) => socket.resume().write("x".repeat(100_000))],
+    ["answers another thing", (socket) => socket.resume().write("HTTP/1.1 200 OK\0")],
+    ["cuts its answer", (socket) => socket.resume().end("stream: OK")],
+  ])("and %s gives no verdict", async (_fault, answer) => {
+    const scanner = await listen(answer);
+    await expect(scan(scanner, zeros(1_000_000))).rejects.toMatchObject({
+      code: "unavailable",
+      retryAfterMs: 10_000,
+    });
+  });
+
+  it("and is not there gives no verdict", async () => {
+    const scanner = clamav({ socket: "/nowhere/clamd.sock" });
+    await expect(scanner.begin()).rejects.toMatchObject({ code: "unavailable" });
+    await expect(scanner.check()).rejects.toMatchObject({ code: "unavailable" });
+  });
+});
+
+it.each([{}, { socket: "/a", host: "b" }])(
+  "the options %j are refused, as one place must be given",
+  (options) => {
+    expect(() => clamav(options)).toThrow(StorageConfigurationError);
+  },
+);
