@@ -27,6 +27,11 @@ const rigs = [
     commands: ["/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/initdb"],
     suites: ["test/**/*postgres*.test.ts"],
   },
+  {
+    packages: ["redis-server"],
+    commands: ["redis-server"],
+    suites: ["test/**/*redis*.test.ts"],
+  },
 ];
 
 /**
