@@ -3,6 +3,7 @@ import type { SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
 import { serveVariables } from "#dist/cli/serve-settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
+import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
 import { sqlVariables } from "#dist/sql/settings.js";
 import { backendVariables } from "#dist/storage/backend-variables.js";
 import { storageVariables } from "#dist/storage/settings.js";
@@ -23,6 +24,8 @@ const schemas: Record<string, SettingsSchema> = {
   mail: mailVariables,
   serve: serveVariables,
   sql: sqlVariables,
+  migrations: migrationVariables,
+  schema: schemaVariables,
   storage: storageVariables,
   ...backendVariables,
 };

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../kernel/index.js";
 import { StorageError } from "../storage/index.js";
+import { registerDb } from "./commands/db.js";
 import { registerServe } from "./commands/serve.js";
 import { registerStorageCheck } from "./commands/storage-check.js";
 import { registerStorageCopy } from "./commands/storage-copy.js";
@@ -20,6 +21,7 @@ Examples:
   );
 
 registerServe(program);
+registerDb(program);
 registerStorageCheck(program);
 registerStorageCopy(program);
 

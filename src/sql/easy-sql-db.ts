@@ -4,12 +4,17 @@ import {
   type Logger,
   loadSettings,
   readEnvironment,
+  type SettingOptions,
   silentLogger,
 } from "../kernel/index.js";
+import { migrationVariables } from "./migrations/settings.js";
 import { QueryWatch } from "./query-watch.js";
 import { type SqlOptions, type SqlSettings, sqlVariables } from "./settings.js";
-import type { SqlDb } from "./sql-db.js";
+import type { OpenedSql, SqlDb } from "./sql-db.js";
 import { type SqlTarget, sqlTarget } from "./target.js";
+
+/** Settings of {@link easySqlDb}, each beating its variable. */
+export type EasySqlDbOptions = SqlOptions & SettingOptions<typeof migrationVariables>;
 
 /** What {@link easySqlDb} takes besides settings. */
 export interface EasySqlDbContext {
@@ -31,11 +36,14 @@ export interface EasySqlDbContext {
  * await sql.close();
  * ```
  */
-export async function easySqlDb(options: SqlOptions = {}, context: EasySqlDbContext = {}): Promise<SqlDb> {
+export async function easySqlDb(
+  options: EasySqlDbOptions = {},
+  context: EasySqlDbContext = {},
+): Promise<SqlDb> {
   const { env = readEnvironment(), log = silentLogger } = context;
-  const settings = loadSettings(sqlVariables, env, options);
+  const settings = loadSettings({ ...sqlVariables, ...migrationVariables }, env, options);
   const target = sqlTarget(settings, env);
-  const sql = await open(target, settings, log);
+  const sql = withMigrations(await open(target, settings, log), settings.migrationsDir);
   log.info(
     { kind: sql.kind, place: sql.place, because: target.because },
     `the database is ${sql.place}: ${target.because}`,
@@ -44,7 +52,16 @@ export async function easySqlDb(options: SqlOptions = {}, context: EasySqlDbCont
   return sql;
 }
 
-async function open(target: SqlTarget, settings: SqlSettings, log: Logger): Promise<SqlDb> {
+function withMigrations(sql: OpenedSql, folder: string): SqlDb {
+  return Object.assign(sql, {
+    migrate: async () => {
+      const { migrate } = await import("./migrations/migrate.js");
+      return migrate(sql, folder);
+    },
+  });
+}
+
+async function open(target: SqlTarget, settings: SqlSettings, log: Logger): Promise<OpenedSql> {
   const watch = new QueryWatch({ slowQueryMs: settings.slowQueryMs, log });
   if (target.kind === "embedded") {
     const { openEmbedded } = await import("./embedded/open-embedded.js");

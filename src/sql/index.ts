@@ -1,4 +1,7 @@
-export { type EasySqlDbContext, easySqlDb } from "./easy-sql-db.js";
+export { type EasySqlDbContext, type EasySqlDbOptions, easySqlDb } from "./easy-sql-db.js";
+export { MigrationError } from "./migrations/migration-error.js";
+export type { Seed, Seeds } from "./migrations/seed.js";
 export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./plugin.js";
+export { type FormerNames, renamed } from "./schema/renamed.js";
 export { type SqlOptions, type SqlSettings, type SslMode, sqlVariables } from "./settings.js";
 export type { Database, EmbeddedSql, PoolMetrics, PostgresSql, SqlConnection, SqlDb } from "./sql-db.js";

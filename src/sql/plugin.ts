@@ -1,9 +1,15 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../health/index.js";
-import { ConfigurationError, type Environment } from "../kernel/index.js";
-import { easySqlDb } from "./easy-sql-db.js";
-import type { SqlOptions } from "./settings.js";
+import {
+  appEnvOf,
+  ConfigurationError,
+  type Environment,
+  loadSettings,
+  readEnvironment,
+} from "../kernel/index.js";
+import { type EasySqlDbOptions, easySqlDb } from "./easy-sql-db.js";
+import { migrationVariables } from "./migrations/settings.js";
 import type { Database, SqlDb } from "./sql-db.js";
 
 declare module "fastify" {
@@ -16,7 +22,7 @@ declare module "fastify" {
 }
 
 /** Options of {@link addSqlDb}. Each setting beats its variable. */
-export interface AddSqlDbOptions extends SqlOptions {
+export interface AddSqlDbOptions extends EasySqlDbOptions {
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
   /** Whether `/readyz` and `/_health/sql` look at it. Default: true. */
@@ -26,7 +32,8 @@ export interface AddSqlDbOptions extends SqlOptions {
 /**
  * Gives an app a SQL database: opens the one that the environment names, waits until it answers, decorates the app with
  * `app.db` (Drizzle's query builder) and `app.sql`, adds `GET /_health/sql` and a readiness check, and closes it with the app.
- * With nothing set it is embedded and in memory; in production that is an error.
+ * Before that it applies the migrations that are missing, except in production, where `SQL_AUTO_MIGRATE` asks for it.
+ * With nothing set the database is embedded and in memory; in production that is an error.
  *
  * @throws ConfigurationError when the settings are wrong, and Error when the database does not answer.
  * @example
@@ -36,13 +43,15 @@ export interface AddSqlDbOptions extends SqlOptions {
  * ```
  */
 export async function addSqlDb(app: FastifyInstance, options: AddSqlDbOptions = {}): Promise<SqlDb> {
-  const { env, health = true, ...settings } = options;
+  const { env = readEnvironment(), health = true, ...settings } = options;
   if (app.hasDecorator("sql")) {
     throw new ConfigurationError([{ name: "addSqlDb", message: "was called twice for one app" }]);
   }
-  const sql = await easySqlDb(settings, { log: app.log, ...(env === undefined ? {} : { env }) });
+  const { autoMigrate = appEnvOf(env) !== "prod" } = loadSettings(migrationVariables, env, pick(settings));
+  const sql = await easySqlDb(settings, { log: app.log, env });
   try {
     await greet(sql);
+    if (autoMigrate) await migrateAtStart(app, sql);
     app.decorate<SqlDb>("sql", sql);
     app.decorate<Database>("db", sql.db);
     app.addHook("onClose", () => sql.close());
@@ -56,6 +65,16 @@ export async function addSqlDb(app: FastifyInstance, options: AddSqlDbOptions = 
     await sql.close().catch(() => undefined);
     throw error;
   }
+}
+
+function pick({ autoMigrate, migrationsDir }: EasySqlDbOptions) {
+  return { autoMigrate, migrationsDir };
+}
+
+async function migrateAtStart(app: FastifyInstance, sql: SqlDb): Promise<void> {
+  const applied = await sql.migrate();
+  if (applied.length > 0)
+    app.log.info({ migrations: applied }, `applied ${applied.length} migrations (SQL_AUTO_MIGRATE)`);
 }
 
 /** The first answer; why there is none is told with the place, which the driver leaves out. */

@@ -24,7 +24,8 @@ export interface SqlConnection {
   run(statements: string): Promise<void>;
 }
 
-interface OpenedSql {
+/** What every open database has. */
+interface AnySql {
   readonly db: Database;
   /** Where it is, for people: host and name, or the folder. Holds no secret. */
   readonly place: string;
@@ -42,18 +43,29 @@ interface OpenedSql {
 }
 
 /** A pool of connections to a PostgreSQL server. */
-export interface PostgresSql extends OpenedSql {
+export interface PostgresSql extends AnySql {
   readonly kind: "postgres";
   readonly pool: Pool;
 }
 
 /** PostgreSQL inside this process (PGlite), in a folder or in memory. */
-export interface EmbeddedSql extends OpenedSql {
+export interface EmbeddedSql extends AnySql {
   readonly kind: "embedded";
   readonly pglite: PGlite;
   /** The folder that holds it; `undefined` when it is in memory and ends with the process. */
   readonly folder: string | undefined;
 }
 
+/** A database without migrations. */
+export type OpenedSql = PostgresSql | EmbeddedSql;
+
 /** An open database: the query builder `db`, and what is around it. */
-export type SqlDb = PostgresSql | EmbeddedSql;
+export type SqlDb = OpenedSql & {
+  /**
+   * Applies the migrations that it does not have yet, while other processes wait.
+   *
+   * @returns the names of those that were applied.
+   * @throws Error that names the migration, and says what to do.
+   */
+  migrate(): Promise<readonly string[]>;
+};

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { eq, sql } from "drizzle-orm";
 import { integer, pgTable, text, timestamp } from "drizzle-orm/pg-core";
 import { fastify } from "fastify";
@@ -203,6 +206,35 @@ describe("addSqlDb", () => {
       .toContain("broke while it was not in use");
     await db.ping();
     for (const each of [db, other]) await each.close();
+  });
+});
+
+describe("migrations at start", () => {
+  let migrationsDir: string;
+
+  beforeAll(() => {
+    migrationsDir = mkdtempSync(join(tmpdir(), "svc-infra-at-start-"));
+    const migration = join(migrationsDir, "20260101000000_notes");
+    mkdirSync(migration);
+    writeFileSync(join(migration, "up.sql"), "create table notes (id int);\n");
+    writeFileSync(join(migration, "down.sql"), "drop table notes;\n");
+  });
+  afterAll(() => rmSync(migrationsDir, { recursive: true }));
+
+  it.each([
+    [{}, {}, true],
+    [{ SQL_AUTO_MIGRATE: "false" }, {}, false],
+    [{ APP_ENV: "prod" }, {}, false],
+    [{ APP_ENV: "prod", SQL_AUTO_MIGRATE: "true" }, {}, true],
+    [{ APP_ENV: "prod" }, { autoMigrate: true }, true],
+  ])("with %j and %j they are applied: %s", async (env, options, isApplied) => {
+    const app = fastify();
+    const url = await databases.url("postgres");
+    await addSqlDb(app, { url, env: { ...env, SQL_MIGRATIONS_DIR: migrationsDir }, ...options });
+    const { rows } = Object(await app.db.execute(sql`select to_regclass('notes') is not null as there`));
+    expect(rows).toEqual([{ there: isApplied }]);
+    expect(await app.sql.migrate()).toEqual(isApplied ? [] : ["20260101000000_notes"]);
+    await app.close();
   });
 });
 

@@ -1,0 +1,48 @@
+import { type Environment, readEnvironment } from "../kernel/index.js";
+import { easySqlDb, MigrationError, type SqlDb } from "../sql/index.js";
+
+/** The option of every command that reads or writes migrations. */
+export const migrationsOption = [
+  "--migrations <folder>",
+  "folder of the migrations; beats SQL_MIGRATIONS_DIR",
+] as const;
+
+/** The option of the commands that read tables. */
+export const schemaOption = [
+  "--schema <paths>",
+  "modules of the tables, separated by commas; beats SQL_SCHEMA",
+] as const;
+
+/** Runs a command of `db`. What a person has to put right is told without a stack. */
+export function dbCommand<Options>(
+  command: (env: Environment, options: Options) => Promise<void>,
+): (options: Options) => Promise<void> {
+  return async (options) => {
+    try {
+      await command(readEnvironment(), options);
+    } catch (error) {
+      if (!(error instanceof MigrationError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = 1;
+    }
+  };
+}
+
+/** Runs work on the database that the environment names, and closes it. */
+export async function withDatabase<T>(env: Environment, work: (sql: SqlDb) => Promise<T>): Promise<T> {
+  const sql = await easySqlDb({}, { env });
+  try {
+    await sql.ping().catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message || String(Object(cause).code) : String(cause);
+      throw new MigrationError(`the database ${sql.place} does not answer: ${reason}`, { cause });
+    });
+    return await work(sql);
+  } finally {
+    await sql.close();
+  }
+}
+
+/** Prints a line for people. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

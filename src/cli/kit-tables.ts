@@ -1,0 +1,14 @@
+import type { Environment } from "../kernel/index.js";
+
+/** Tables that a helper of the kit brings along. */
+export interface KitTables {
+  /** The helper, as in `auth`; for people. */
+  readonly group: string;
+  /** Whether a service with this environment uses them. */
+  readonly isOn: (env: Environment) => boolean;
+  /** The module whose exports are the tables. */
+  readonly load: () => Promise<object>;
+}
+
+/** The tables of the kit, which migrations contain beside those of the application. */
+export const kitTables: readonly KitTables[] = [];

@@ -1,0 +1,76 @@
+import type { OpenedSql, SqlConnection } from "../sql-db.js";
+import { type JournalEntry, MigrationJournal } from "./journal.js";
+import { undecidedMessage } from "./migrate.js";
+import { MigrationError } from "./migration-error.js";
+import { type Migration, readMigrations } from "./migration-folder.js";
+import { withMigrationLock } from "./migration-lock.js";
+import { adviceOn, type InterruptedStep, runParts } from "./run-parts.js";
+
+export interface RollbackOptions {
+  /** How many migrations to undo. Default: 1. */
+  readonly steps?: number | undefined;
+  readonly interrupted?: InterruptedStep | undefined;
+}
+
+/**
+ * Undoes the migrations that were applied last.
+ *
+ * @returns the names of those that were undone, the last one first.
+ * @throws MigrationError before anything is undone when one would lose data and nobody has decided that.
+ */
+export function rollback(
+  sql: OpenedSql,
+  folder: string,
+  { steps = 1, interrupted }: RollbackOptions = {},
+): Promise<string[]> {
+  return withMigrationLock(sql, async (connection) => {
+    const files = new Map(readMigrations(folder).map((migration) => [migration.name, migration]));
+    const journal = new MigrationJournal(connection);
+    await journal.prepare();
+    const last = (await journal.entries()).reverse().slice(0, steps);
+    const undoing = last.map((entry) => ({ entry, migration: fileOf(entry, files, folder) }));
+    for (const { entry, migration } of undoing) {
+      await undo(connection, journal, migration, nextPart(migration, entry, interrupted));
+    }
+    return last.map(({ name }) => name);
+  });
+}
+
+async function undo(
+  connection: SqlConnection,
+  journal: MigrationJournal,
+  { name, down }: Migration,
+  from: number,
+) {
+  await runParts({ connection, journal, name, counter: "undone", parts: down.parts, from });
+  await journal.remove(name);
+}
+
+function fileOf(
+  { name, done, parts }: JournalEntry,
+  files: ReadonlyMap<string, Migration>,
+  folder: string,
+): Migration {
+  const migration = files.get(name);
+  if (migration === undefined) {
+    throw new MigrationError(
+      `the database has migration ${name}, and ${folder} does not; bring the file back`,
+    );
+  }
+  if (done < parts)
+    throw new MigrationError(`migration ${name} was interrupted; run 'svc-infra db migrate' first`);
+  const { undecided } = migration.down;
+  if (undecided.length > 0) throw new MigrationError(undecidedMessage(name, "down.sql", undecided));
+  return migration;
+}
+
+function nextPart(
+  { name, down }: Migration,
+  entry: JournalEntry,
+  interrupted: InterruptedStep | undefined,
+): number {
+  if (entry.running === undefined) return entry.undone;
+  if (interrupted === undefined)
+    throw new MigrationError(adviceOn(name, down.parts[entry.running], "undone"));
+  return interrupted === "again" ? entry.running : entry.running + 1;
+}
