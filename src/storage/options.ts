@@ -127,6 +127,8 @@ export interface FilePage {
   readonly items: readonly ListedFile[];
   readonly prefixes: readonly string[];
   readonly cursor: string | undefined;
+  /** Names that other tools made and that are no keys, where the backend tells them. */
+  readonly passedOver?: readonly string[];
 }
 
 export interface DeleteFailure {

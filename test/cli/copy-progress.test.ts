@@ -9,6 +9,7 @@ const nothing: TransferState = {
   copied: { objects: 0, bytes: 0 },
   unchanged: { objects: 0, bytes: 0 },
   failures: [],
+  leftOut: { count: 0, names: [] },
   bytesUnderWay: 0,
   total: undefined,
 };
@@ -17,6 +18,7 @@ const halfWay: TransferState = {
   copied: { objects: 4000, bytes: 400_000_000 },
   unchanged: { objects: 1000, bytes: 50_000_000 },
   failures: [],
+  leftOut: { count: 0, names: [] },
   bytesUnderWay: 50_000_000,
   total: { objects: 10_000, bytes: 1_000_000_000 },
 };

@@ -61,7 +61,7 @@ describe("storage copy", { timeout: 60_000 }, () => {
     await fillSource(40);
     const { code, stdout, stderr } = await copy();
     expect(stdout).toMatch(
-      /^40 copied \(3013209 bytes\), 0 already there \(0 bytes\), 0 failed, in [\d.]+ s$/m,
+      /^40 copied \(3013209 bytes\), 0 already there \(0 bytes\), 0 failed, 0 left out, in [\d.]+ s$/m,
     );
     expect(stdout).toContain("✓ All 40 are at local:to.");
     expect(stdout + stderr).not.toContain("\u001b");
@@ -84,6 +84,20 @@ describe("storage copy", { timeout: 60_000 }, () => {
     writeFileSync(join(cli.folder, ".data/copy", journal), "");
     expect((await copy()).stdout).toMatch(/^0 copied \(0 bytes\), 10 already there \(/m);
     expect(await etags()).toEqual(before);
+  });
+
+  it("names what it leaves out because its name is no key, and does not end with 0", async () => {
+    await fillSource(2);
+    mkdirSync(join(base.from, "old folder"));
+    for (const name of ["two words.txt", "naïve.txt", "old folder/in.txt"])
+      writeFileSync(join(base.from, name), "x");
+    const { code, stdout } = await copy();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^2 copied .* 3 left out/m);
+    for (const name of ["two words.txt", "naïve.txt", "old folder/in.txt"]) expect(stdout).toContain(name);
+    expect(stdout).toContain("3 of the source are not at local:to");
+    expect((await copy("--prefix", "o")).code).toBe(1);
+    expect((await copy("--prefix", "z")).code).toBe(0);
   });
 
   it("in a dry run says what it would copy and makes nothing", async () => {
@@ -162,7 +176,7 @@ describe("failures", { timeout: 60_000 }, () => {
     const { code, stdout } = await copy();
     expect(stdout).toMatch(/^✗ conflict: key_conflict: .*'conflict\/below'/m);
     expect(stdout).toMatch(/^✗ t\/2\/file-2\.bin: corrupt: .*crc32:/m);
-    expect(stdout).toMatch(/^3 copied \(\d+ bytes\), 0 already there \(0 bytes\), 2 failed, in/m);
+    expect(stdout).toMatch(/^3 copied \(\d+ bytes\), 0 already there \(0 bytes\), 2 failed, 0 left out, in/m);
     expect(stdout).toContain("run the same command again");
     expect(code).toBe(1);
     expect((await copy()).stdout).toMatch(/^0 copied .* 3 already there .* 2 failed/m);

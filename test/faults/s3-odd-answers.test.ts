@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { crc32 } from "node:zlib";
 import { RetryBudget, retry, Storage } from "svc-infra/storage";
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -249,3 +250,71 @@ async function allOf<T>(values: AsyncIterable<T>): Promise<readonly T[]> {
   for await (const value of values) all.push(value);
   return all;
 }
+
+describe("what is sent holds what makes it safe", () => {
+  it("the condition of a write in parts is in the request that joins them", async () => {
+    const { storage, requests } = await storageWith();
+    await storage.put("a", Buffer.alloc(9 * megabyte), { ifAbsent: true });
+    const joining = requests.find(({ operation }) => operation === "complete");
+    expect(joining?.headers["if-none-match"]).toBe("*");
+    const { etag } = await storage.getMetadata("a");
+    await storage.put("a", Buffer.alloc(9 * megabyte), { ifMatch: etag });
+    const again = requests.filter(({ operation }) => operation === "complete").at(-1);
+    expect(again?.headers["if-match"]).toMatch(/^"[0-9a-f]{32}"$/);
+  });
+
+  it("the checksum of content goes with it, whole and in parts", async () => {
+    const { storage, requests } = await storageWith();
+    await storage.put("a", "hello");
+    await storage.put("b", Buffer.alloc(9 * megabyte));
+    const sent = requests.filter(({ operation }) => operation === "put" || operation === "part");
+    expect(sent.length).toBeGreaterThan(2);
+    for (const { headers, body } of sent) {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(crc32(body));
+      expect(headers["x-amz-checksum-crc32"]).toBe(bytes.toString("base64"));
+    }
+  });
+
+  it("a signed URL names the file", async () => {
+    const { storage } = await storageWith();
+    const url = new URL(await storage.getUrl("a", { download: true, filename: "Bericht ü.pdf" }));
+    const named = url.searchParams.get("response-content-disposition");
+    expect(named).toContain("filename*=UTF-8''Bericht%20%C3%BC.pdf");
+  });
+
+  it("what a browser would run is stored as an attachment, and not told as the caller's own words", async () => {
+    const { storage, objects } = await storageWith();
+    await storage.put("a", "<script>", { contentType: "text/html" });
+    await storage.put("b", "<svg/>", { contentType: "image/svg+xml", filename: "b.svg" });
+    await storage.put("c", "text", { contentType: "text/plain", filename: "c.txt" });
+    await storage.put("d", "text", { contentType: "text/plain" });
+    const stored = ["a", "b", "c", "d"].map((key) => objects.get(key)?.headers["content-disposition"]);
+    const expected = ["attachment", 'attachment; filename="b.svg"', 'inline; filename="c.txt"', undefined];
+    expect(stored).toEqual(expected);
+    expect((await storage.getMetadata("a")).contentDisposition).toBeUndefined();
+    const url = new URL(await storage.getUrl("a", { filename: "a.png" }));
+    expect(url.searchParams.get("response-content-disposition")).toBe('attachment; filename="a.png"');
+  });
+
+  it("the key of SSE-C is sent over TLS only", async () => {
+    const encryption = { type: "sse-c", key: Buffer.alloc(32) } as const;
+    const options = { bucket: "bucket", accessKey: "key", secretKey: "secret", encryption };
+    expect(() => new S3Backend({ ...options, endpoint: "http://storage.example.org" })).toThrow(/https/);
+    expect(() => new S3Backend({ ...options, endpoint: "http://127.0.0.1:9" })).not.toThrow();
+  });
+});
+
+it("a listing tells the names that are no keys, but for what stands for a folder", async () => {
+  const entries = [
+    ["a b", 1],
+    ["folder/", 0],
+    ["k", 1],
+  ] as const;
+  const quirk: S3Quirk = (request) =>
+    request.operation === "list" && request.answer(200, {}, listOf(entries));
+  const { storage } = await storageWith(quirk);
+  const page = await storage.list();
+  expect(page.items.map(({ key }) => key)).toEqual(["k"]);
+  expect(page.passedOver).toEqual(["a b"]);
+});

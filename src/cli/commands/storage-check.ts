@@ -78,7 +78,17 @@ async function examine(storage: Storage, signal: AbortSignal): Promise<CheckRepo
       cases,
     };
   } finally {
+    await cleanUp(storage, folder);
+  }
+}
+
+/** The verdict holds also when what the check wrote cannot be removed. */
+async function cleanUp(storage: Storage, folder: string): Promise<void> {
+  try {
     await storage.deletePrefix(folder);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`${folder} could not be removed; remove it by hand: ${reason}\n`);
   }
 }
 

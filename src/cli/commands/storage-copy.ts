@@ -15,6 +15,7 @@ import { journalPath, routeOf } from "../copy/journal-path.js";
 import { type End, findOverlap, missingFolder, openEnd } from "../copy/open-end.js";
 import { Progress } from "../copy/progress.js";
 import type { Side } from "../copy/side-environment.js";
+import { strayNames } from "../copy/stray-names.js";
 import { Interrupt } from "../interrupt.js";
 
 interface CopyOptions {
@@ -131,13 +132,14 @@ function transferOptions(
     isDryRun: dryRun === true,
     journal,
     signal,
+    strayNames: from.service === "local" ? strayNames(from.path) : undefined,
     ...(dryRun && !json ? { onCopied: sayWouldCopy } : {}),
   };
 }
 
 function conclude(report: CopyReport, options: CopyOptions, journal: Journal | undefined): void {
   process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : describeReport(report)}\n`);
-  if (report.failed > 0) process.exitCode ??= 1;
+  if (report.failed > 0 || report.leftOut > 0) process.exitCode ??= 1;
   if (journal?.problem === undefined) return;
   process.stderr.write(`The journal ends early (${journal.problem.message}): going on will ask more.\n`);
 }

@@ -1,4 +1,5 @@
 import type { ObjectDescription } from "../contract/backend.js";
+import { isShownType } from "./shown-types.js";
 
 const longestName = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out here
@@ -16,12 +17,43 @@ export function contentDisposition(kind: "inline" | "attachment", filename: stri
   return `${kind}; filename="${asciiName(name)}"; filename*=UTF-8''${encodeExtended(name)}`;
 }
 
-/** The `Content-Disposition` that a provider keeps: the caller's own, else one made of the file name, else none. */
+/**
+ * The `Content-Disposition` that a provider keeps: the caller's own, else one that is made of content type and file
+ * name. A provider serves what it keeps under an origin of its own, where HTML would run: it must be an attachment.
+ */
 export function keptDisposition({
   contentDisposition: given,
+  contentType,
   filename,
-}: Pick<ObjectDescription, "contentDisposition" | "filename">): string | undefined {
-  return given ?? (filename === undefined ? undefined : contentDisposition("inline", filename));
+}: Pick<ObjectDescription, "contentDisposition" | "contentType" | "filename">): string | undefined {
+  return given ?? madeDisposition(contentType, filename);
+}
+
+/** The `Content-Disposition` for a content type and a file name; `undefined` where nothing has to be said. */
+export function madeDisposition(contentType: string, filename: string | undefined): string | undefined {
+  const kind = isShownType(contentType) ? "inline" : "attachment";
+  if (filename !== undefined) return contentDisposition(kind, filename);
+  return kind === "inline" ? undefined : kind;
+}
+
+/** Whether a stored `Content-Disposition` says no more than {@link madeDisposition} without a file name. */
+export function isBareDisposition(disposition: string, contentType: string): boolean {
+  return disposition === "attachment" && !isShownType(contentType);
+}
+
+/**
+ * The `Content-Disposition` that a signed URL asks for; `undefined` leaves the stored one, which is safe for the
+ * stored type. Only `download` may be overridden with a name alone: the type that is stored is not known.
+ */
+export function signedDisposition({
+  download,
+  filename,
+}: {
+  readonly download: boolean;
+  readonly filename: string | undefined;
+}): string | undefined {
+  if (filename !== undefined) return contentDisposition("attachment", filename);
+  return download ? "attachment" : undefined;
 }
 
 function cleanName(filename: string): string {

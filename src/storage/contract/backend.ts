@@ -146,6 +146,8 @@ export interface ListPage {
   readonly prefixes: readonly string[];
   /** Where the next page begins; `undefined` on the last one. */
   readonly cursor: string | undefined;
+  /** Names that other tools made on this page and that are no keys; left out where the backend does not tell them. */
+  readonly passedOver?: readonly string[];
 }
 
 /** A part of a multipart upload that has been written; give it back unchanged to complete the upload. */

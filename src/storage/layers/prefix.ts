@@ -82,6 +82,7 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
       items: page.items.map((item) => this.#shorten(item)),
       prefixes: page.prefixes.map((each) => each.slice(this.#root.length)),
       cursor: page.cursor,
+      ...(page.passedOver && { passedOver: page.passedOver.map((each) => each.slice(this.#root.length)) }),
     };
   }
 

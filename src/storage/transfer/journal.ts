@@ -13,6 +13,8 @@ import {
 import type { FilePair } from "./pair-files.js";
 
 const format = "svc-infra storage copy 1";
+/** The keys of a storage are nobody else's to read. */
+const ownerOnly = 0o600;
 
 export interface JournalOptions {
   /** Says from where to where; a journal of another route is refused. */
@@ -50,8 +52,8 @@ export class Journal {
    */
   static async open(path: string, { route, isReadOnly }: JournalOptions): Promise<Journal> {
     try {
-      if (!isReadOnly) mkdirSync(dirname(path), { recursive: true });
-      const handle = await open(path, isReadOnly ? "r" : "a+");
+      if (!isReadOnly) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      const handle = await open(path, isReadOnly ? "r" : "a+", ownerOnly);
       const entries = await readEntries(handle, path, route).finally(() => handle.close());
       if (isReadOnly) return new Journal(entries ?? new Map(), undefined);
       const file = openSync(path, "a");

@@ -1,6 +1,7 @@
 import { sharedSignal } from "../contract/abortable.js";
 import { ChecksumMismatchError, StorageError, UnknownStorageError } from "../contract/error.js";
 import { Backoff } from "../layers/backoff.js";
+import type { ListedFile } from "../options.js";
 import { copyFile } from "./copy-file.js";
 import type { Journal } from "./journal.js";
 import { type FilePair, pairFiles } from "./pair-files.js";
@@ -18,6 +19,8 @@ export interface TransferOptions extends Ends {
   /** Whether to look only. */
   readonly isDryRun: boolean;
   readonly journal: Journal | undefined;
+  /** Names at the source that are no keys and that its listing does not tell. */
+  readonly strayNames?: AsyncIterable<string> | undefined;
   /** Stops the transfer: what is on its way is given up and leaves nothing behind. */
   readonly signal: AbortSignal;
   /** Told of every object that was copied, or would be. */
@@ -67,16 +70,36 @@ export class Transfer {
    * resolves.
    */
   async run(): Promise<void> {
-    const { source, target, prefix, concurrency } = this.#options;
+    const { target, prefix, concurrency } = this.#options;
     const list = { prefix, signal: this.#signal };
     const counting = this.#count();
-    const pairs = pairFiles(source.listAll(list), target.listAll(list));
+    const pairs = pairFiles(this.#listSource(), target.listAll(list));
     const workers = Array.from({ length: concurrency }, () => this.#work(pairs));
     const ends = await Promise.allSettled(workers);
     this.#stop.abort();
     await counting;
     const failure = ends.find((end) => end.status === "rejected");
+    if (failure === undefined) await this.#addStrayNames();
     if (failure !== undefined && !this.#options.signal.aborted) throw failure.reason;
+  }
+
+  async *#listSource(): AsyncGenerator<ListedFile> {
+    const { source, prefix } = this.#options;
+    let cursor: string | undefined;
+    do {
+      const page = await source.list({ prefix, limit: 1000, cursor, signal: this.#signal });
+      for (const name of page.passedOver ?? []) this.#tally.addLeftOut(name);
+      yield* page.items;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  async #addStrayNames(): Promise<void> {
+    const { strayNames, prefix, signal } = this.#options;
+    for await (const name of strayNames ?? []) {
+      if (signal.aborted) return;
+      if (name.startsWith(prefix)) this.#tally.addLeftOut(name);
+    }
   }
 
   async #work(pairs: AsyncGenerator<FilePair>): Promise<void> {

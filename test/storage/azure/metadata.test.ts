@@ -84,7 +84,7 @@ describe("an object in the container", () => {
       svc_infra_filename: expect.stringMatching(/^=\?UTF-8\?B\?/),
     });
     expect(found.contentType).toBe("application/pdf");
-    expect(found.contentDisposition).toMatch(/^inline; filename="_.pdf"; filename\*=UTF-8''%E8%AB%8B/);
+    expect(found.contentDisposition).toMatch(/^attachment; filename="_.pdf"; filename\*=UTF-8''%E8%AB%8B/);
   });
 
   it("that another program put there has the metadata that could be put, in lower case, its type, and no checksum", async () => {

@@ -25,8 +25,8 @@ export interface KeptMetadata {
   readonly metadata: Metadata;
   readonly filename: string | undefined;
   readonly checksum: Checksum | undefined;
-  /** Whether the `Content-Disposition` is made of the file name. */
-  readonly isDispositionMade: boolean;
+  /** Whether the `Content-Disposition` is the caller's own. */
+  readonly isDispositionOwn: boolean;
 }
 
 /**
@@ -81,6 +81,6 @@ export function keptMetadata(raw: Readonly<Record<string, string>> = {}): KeptMe
     metadata: storedMetadata(pairs),
     filename: storedFilename(filename === undefined ? undefined : decodeValue(filename)),
     checksum: isChecksum(checksum) ? checksum : undefined,
-    isDispositionMade: filename !== undefined && raw[ownDispositionName] === undefined,
+    isDispositionOwn: raw[ownDispositionName] !== undefined,
   };
 }

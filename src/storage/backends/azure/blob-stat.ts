@@ -1,3 +1,4 @@
+import { isBareDisposition } from "../../content/content-disposition.js";
 import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
@@ -20,9 +21,11 @@ export interface BlobAnswer {
 /** @param size - of the whole blob, in bytes. */
 export function statOfAnswer(key: Key, answer: BlobAnswer, size: number): ObjectStat {
   const { contentType = "application/octet-stream" } = answer;
-  const { isDispositionMade, ...kept } = keptMetadata(answer.metadata);
+  const { isDispositionOwn, ...kept } = keptMetadata(answer.metadata);
   const fields = storedContentFields((_header, name) => answer[name]);
-  const told = isDispositionMade ? { ...fields, contentDisposition: undefined } : fields;
+  const isBare = isBareDisposition(fields.contentDisposition ?? "", contentType);
+  const isMade = !isDispositionOwn && (kept.filename !== undefined || isBare);
+  const told = isMade ? { ...fields, contentDisposition: undefined } : fields;
   return { key, size, contentType, ...versionOf(answer), ...kept, ...told };
 }
 

@@ -1,5 +1,5 @@
 import type { BlobSASSignatureValues } from "@azure/storage-blob";
-import { contentDisposition } from "../../content/content-disposition.js";
+import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { DelegationKeys } from "./delegation-keys.js";
@@ -32,10 +32,7 @@ export async function signUrl(
   return () => `${url}?${sdk.generateBlobSASQueryParameters(values, key, account)}`;
 }
 
-function disposition({ download, filename }: Pick<SignOptions, "download" | "filename">): {
-  contentDisposition?: string;
-} {
-  if (!download && filename === undefined) return {};
-  const kind = download ? "attachment" : "inline";
-  return { contentDisposition: filename === undefined ? kind : contentDisposition(kind, filename) };
+function disposition(options: Pick<SignOptions, "download" | "filename">): { contentDisposition?: string } {
+  const value = signedDisposition(options);
+  return value === undefined ? {} : { contentDisposition: value };
 }

@@ -1,4 +1,5 @@
 import { StorageConfigurationError } from "../../contract/error.js";
+import { isProtected } from "../../contract/protected-address.js";
 
 /** How requests are signed; it must be the one that the account is set to. */
 export type SignatureAlgorithm = "sha1" | "sha256";
@@ -43,6 +44,9 @@ export function parseAccount({ url, ...options }: AccountOptions): CloudinaryAcc
   }
   if (!/^[A-Za-z0-9_-]+$/.test(cloudName)) throw wrong(`${variables.cloudName} is not the name of a cloud`);
   if (!/^https?:\/\/[^?#]+$/.test(endpoint)) throw wrong("STORAGE_CLOUDINARY_ENDPOINT is not a URL");
+  if (!isProtected(new URL(endpoint))) {
+    throw wrong("STORAGE_CLOUDINARY_ENDPOINT must be an https URL, or an address of this machine");
+  }
   const { signatureAlgorithm = "sha1" } = merged;
   return { ...account, endpoint: endpoint.replace(/\/+$/, ""), signatureAlgorithm };
 }

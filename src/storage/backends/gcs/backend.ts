@@ -18,7 +18,9 @@ import type {
   WriteConditions,
   WriteOptions,
 } from "../../contract/backend.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
+import { isProtected } from "../../contract/protected-address.js";
 import { BatchRemover } from "./batch.js";
 import { classifyGcsError } from "./classify.js";
 import { Composer } from "./composer.js";
@@ -47,6 +49,8 @@ export interface GcsBackendOptions {
   readonly endpoint?: string | undefined;
   /** Who signs URLs when there is no key; `https://iamcredentials.googleapis.com` by default. */
   readonly iamEndpoint?: string | undefined;
+  /** Send tokens over plain http to another machine than this one, where whoever listens can take them; false by default. */
+  readonly allowPlainHttp?: boolean | undefined;
   /** Milliseconds since the epoch; for tests. */
   readonly now?: (() => number) | undefined;
 }
@@ -68,6 +72,13 @@ export const gcsCapabilities = {
   minPartBytes: 1,
 } as const;
 
+/** Tokens are bearer secrets: whoever reads one on its way can use it. */
+function checkProtected(endpoint: string, name: string, allowPlainHttp = false): void {
+  if (allowPlainHttp || !URL.canParse(endpoint) || isProtected(new URL(endpoint))) return;
+  const message = `${name} must be an https URL or an address of this machine, since tokens are sent; allowPlainHttp lifts this`;
+  throw new StorageConfigurationError({ message });
+}
+
 /** Keeps objects in a bucket of Google Cloud Storage. Nothing is reached, and no SDK loaded, before the first call. */
 export class GcsBackend implements StorageBackend<typeof gcsCapabilities> {
   readonly name = "GcsBackend";
@@ -87,6 +98,8 @@ export class GcsBackend implements StorageBackend<typeof gcsCapabilities> {
     const endpoint = (options.endpoint ?? "https://storage.googleapis.com").replace(/\/+$/, "");
     const iamEndpoint = options.iamEndpoint ?? "https://iamcredentials.googleapis.com";
     const mayBeAnonymous = endpoint.startsWith("http:");
+    checkProtected(endpoint, "STORAGE_GCS_ENDPOINT", options.allowPlainHttp);
+    checkProtected(iamEndpoint, "iamEndpoint", options.allowPlainHttp);
     const identity = new Identity({ project, credentials, credentialsPath, mayBeAnonymous });
     this.#paths = new Paths(bucket);
     this.#service = new Service(endpoint, identity);

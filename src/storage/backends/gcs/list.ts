@@ -16,6 +16,8 @@ type Entry = { readonly name: string; readonly object: ListedObject | undefined 
 /** One answer of the service. */
 interface RawPage {
   readonly entries: readonly Entry[];
+  /** Names that others made and that are no keys. */
+  readonly passedOver: readonly string[];
   /** Where the next one begins; `undefined` behind the last one. */
   readonly next: Start | undefined;
 }
@@ -36,16 +38,22 @@ export class Lister {
   async list(options: ListOptions): Promise<ListPage> {
     const { prefix, cursor, limit } = options;
     const entries: Entry[] = [];
+    const passedOver: string[] = [];
     let start: Start | undefined =
       cursor === undefined ? {} : { startOffset: behind(parseCursor(prefix, cursor)) };
     while (start !== undefined && entries.length < limit) {
       const page: RawPage = await this.#page(options, start, Math.min(limit - entries.length, maxResults));
+      if (page.next?.pageToken !== undefined && page.next.pageToken === start.pageToken) {
+        throw new GcsError("unavailable", "the service's listing goes on where it was");
+      }
       entries.push(...page.entries.filter(({ name }) => isVisible(name)));
+      passedOver.push(...page.passedOver);
       start = page.next;
     }
     const last = entries.at(-1);
     return {
       items: entries.flatMap(({ object }) => object ?? []),
+      passedOver,
       prefixes: entries.flatMap(({ name, object }) => (object === undefined ? [name] : [])),
       cursor: start === undefined || last === undefined ? undefined : writeCursor(prefix, last.name),
     };
@@ -83,6 +91,7 @@ export class Lister {
     const { nextPageToken } = raw;
     return {
       entries,
+      passedOver: listOf(raw.items).flatMap(strayNameOf),
       next: typeof nextPageToken === "string" ? nextStart(entries, nextPageToken) : undefined,
     };
   }
@@ -110,7 +119,18 @@ function toEntry(raw: unknown): readonly Entry[] {
   const { name: key, size, timeCreated } = membersOf(raw);
   if (!isKey(key))
     return typeof key === "string" && key.startsWith(reserved) ? [{ name: key, object: undefined }] : [];
-  return [{ name: key, object: { key, size: Number(size), lastModified: new Date(String(timeCreated)) } }];
+  const lastModified = new Date(String(timeCreated));
+  if (!/^[0-9]{1,15}$/.test(String(size)) || Number.isNaN(lastModified.getTime())) {
+    throw new GcsError("unavailable", "the service's listing has an object without size or date");
+  }
+  return [{ name: key, object: { key, size: Number(size), lastModified } }];
+}
+
+function strayNameOf(raw: unknown): readonly string[] {
+  const { name, size } = membersOf(raw);
+  if (typeof name !== "string" || isKey(name) || name.startsWith(reserved)) return [];
+  // An empty object that stands for a folder is missed by no caller.
+  return name.endsWith("/") && Number(size) === 0 ? [] : [name];
 }
 
 function toStaged(raw: unknown): StagedObject {

@@ -1,4 +1,4 @@
-import { keptDisposition } from "../../content/content-disposition.js";
+import { isBareDisposition, keptDisposition } from "../../content/content-disposition.js";
 import type { ContentFields, ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import { storedContentFields } from "../../contract/description.js";
@@ -71,7 +71,8 @@ export function statOf(key: Key, resource: ObjectResource): ObjectStat {
   const { size, contentType, generation, timeCreated, metadata, fields } = resource;
   const checksum = metadata.get(checksumName);
   const filename = storedFilename(metadata.get(filenameName));
-  const isMadeOfName = filename !== undefined && !metadata.has(ownDispositionName);
+  const isBare = isBareDisposition(fields.contentDisposition ?? "", contentType);
+  const isMade = (filename !== undefined || isBare) && !metadata.has(ownDispositionName);
   return {
     key,
     size,
@@ -82,7 +83,7 @@ export function statOf(key: Key, resource: ObjectResource): ObjectStat {
     metadata: storedMetadata(metadata),
     checksum: isChecksum(checksum) ? checksum : undefined,
     ...fields,
-    ...(isMadeOfName && { contentDisposition: undefined }),
+    ...(isMade && { contentDisposition: undefined }),
   };
 }
 

@@ -9,6 +9,8 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** Milliseconds in which a connection must be made. */
 const connectMs = 10_000;
+/** Bytes of an answer that are read at most; a page of a thousand of the longest names has a few million. */
+const maxAnswerBytes = 33_554_432;
 
 /** One request of the JSON API. */
 export interface Ask {
@@ -51,7 +53,7 @@ export class Service {
   /** The answer as text, for answers that are small. */
   async ask(ask: Ask): Promise<Answer> {
     const { statusCode: status, headers, body } = await this.#send(ask, this.#agent);
-    return { status, headers, text: await body.text() };
+    return { status, headers, text: await textOf(body) };
   }
 
   /** The answer as JSON. */
@@ -110,8 +112,19 @@ function sendable(body: Ask["body"]): string | Uint8Array | Readable | null {
     : Readable.from(body, { objectMode: false });
 }
 
+async function textOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += piece.byteLength;
+    if (bytes > maxAnswerBytes) throw new GcsError("unavailable", "the service's answer does not end");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
 async function refusal({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<GcsError> {
-  const text = await body.text().catch(() => "");
+  const text = await textOf(body).catch(() => "");
   const retryAfter = headers["retry-after"];
   return answerError({ status, retryAfter: typeof retryAfter === "string" ? retryAfter : undefined, text });
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { contentDisposition } from "../../content/content-disposition.js";
+import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
@@ -89,12 +89,9 @@ function iamError(error: unknown): unknown {
 }
 
 /** How the answer is to look (https://cloud.google.com/storage/docs/xml-api/get-object-download). */
-function answerOf({ method, download, filename }: SignOptions): Readonly<Record<string, string>> {
-  if (method !== "get" || !(download || filename !== undefined)) return {};
-  const kind = download ? "attachment" : "inline";
-  return {
-    "response-content-disposition": filename === undefined ? kind : contentDisposition(kind, filename),
-  };
+function answerOf(options: SignOptions): Readonly<Record<string, string>> {
+  const value = options.method === "get" ? signedDisposition(options) : undefined;
+  return value === undefined ? {} : { "response-content-disposition": value };
 }
 
 /** From when and for how many seconds; a URL that is about to expire still lives for one. */

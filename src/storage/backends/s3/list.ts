@@ -1,5 +1,5 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
-import { isKey } from "../../contract/key.js";
+import { isKey, reservedSegment } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { malformedAnswer } from "./answer-document.js";
 import { type ListAnswer, type ListedEntry, parseListAnswer } from "./list-answer.js";
@@ -22,9 +22,9 @@ export async function listObjects(access: BucketAccess, options: ListOptions): P
     page.take(answer);
     token = answer.token;
   } while (token !== undefined && page.room > 0);
-  const { items, prefixes, last } = page;
+  const { items, prefixes, passedOver, last } = page;
   const isMore = token !== undefined || page.isCut;
-  return { items, prefixes, cursor: isMore ? writeCursor(prefix, last ?? prefix) : undefined };
+  return { items, prefixes, passedOver, cursor: isMore ? writeCursor(prefix, last ?? prefix) : undefined };
 }
 
 /** The entry of one object, where a listing has it. */
@@ -75,6 +75,7 @@ function behind(last: string, delimiter: string | undefined): string {
 class Page {
   readonly items: ListedObject[] = [];
   readonly prefixes: string[] = [];
+  readonly passedOver: string[] = [];
   /** The last entry so far, also of those that were passed over. */
   last: string | undefined;
   /** Whether there was no room for all that the service gave. */
@@ -99,12 +100,16 @@ class Page {
     this.#checkProgress(answer);
     const isFitting = answer.entries.length + answer.prefixes.length <= this.room;
     const { entries, prefixes } = isFitting ? answer : this.#cut(answer);
-    for (const { name, size, lastModified } of entries) {
-      if (isKey(name) && name !== this.#first) this.items.push({ key: name, size, lastModified });
-    }
+    for (const entry of entries) this.#add(entry);
     for (const name of prefixes) if (isStart(name) && name !== this.#first) this.prefixes.push(name);
     const ends = [this.last, entries.at(-1)?.name, prefixes.at(-1)].filter((name) => name !== undefined);
     this.last = ends.length === 0 ? undefined : ends.reduce(laterOf);
+  }
+
+  #add({ name, size, lastModified }: ListedEntry): void {
+    if (name === this.#first) return;
+    if (isKey(name)) this.items.push({ key: name, size, lastModified });
+    else if (!isReserved(name) && !(size === 0 && name.endsWith("/"))) this.passedOver.push(name);
   }
 
   /** Keys are ASCII, so that every service has them in one order; of other names only a repeated start is told. */
@@ -130,6 +135,11 @@ class Page {
     const entries = answer.entries.filter(({ name }) => isBefore(name));
     return { entries, prefixes: answer.prefixes.filter(isBefore) };
   }
+}
+
+/** Objects of the kit's own; like the empty objects that stand for folders, no caller misses them. */
+function isReserved(name: string): boolean {
+  return name.startsWith(`${reservedSegment}/`);
 }
 
 function isListed(name: string): boolean {

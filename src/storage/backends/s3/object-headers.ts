@@ -1,4 +1,4 @@
-import { contentDisposition } from "../../content/content-disposition.js";
+import { madeDisposition } from "../../content/content-disposition.js";
 import type { ContentFields, ObjectStat } from "../../contract/backend.js";
 import { contentFieldNames, contentHeaders, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
@@ -24,7 +24,7 @@ export function objectHeaders(
 ): Headers {
   const { contentType, filename, metadata, keptHeaders } = description;
   const given = description.contentDisposition;
-  const made = filename === undefined ? undefined : contentDisposition("inline", oneLine(filename));
+  const made = madeDisposition(contentType, filename === undefined ? undefined : oneLine(filename));
   const isExact = given === undefined && (made === undefined || nameInDisposition(made) === filename);
   const kept = {
     metadata,

@@ -1,4 +1,5 @@
 import { StorageConfigurationError } from "../../contract/error.js";
+import { isProtected as isProtectedAddress } from "../../contract/protected-address.js";
 import type { BucketAccess } from "./access.js";
 import { S3Client } from "./client.js";
 import { credentialChain } from "./credential-chain.js";
@@ -63,6 +64,11 @@ export function openAccess(options: S3BackendOptions): BucketAccess {
     maxConnections: options.maxConnections ?? 64,
     idleMs: options.idleBodyMs ?? 10_000,
   });
+  if (options.encryption?.type === "sse-c" && endpoint !== undefined && !isProtectedAddress(endpoint)) {
+    const message =
+      "with sse-c STORAGE_S3_ENDPOINT must be an https URL, since the key is sent with each request";
+    throw new StorageConfigurationError({ message });
+  }
   const encryption = encryptionHeaders(options.encryption);
   return {
     bucket,

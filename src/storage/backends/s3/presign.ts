@@ -1,4 +1,4 @@
-import { contentDisposition } from "../../content/content-disposition.js";
+import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
@@ -14,10 +14,8 @@ export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions
   return client.presign("PUT", key, [], headers, expiresAt);
 }
 
-/** How the answer shall look. */
-function answerQuery({ download, filename }: SignOptions): readonly (readonly [string, string])[] {
-  if (!download && filename === undefined) return [];
-  const kind = download ? "attachment" : "inline";
-  const value = filename === undefined ? kind : contentDisposition(kind, filename);
-  return [["response-content-disposition", value]];
+/** How the answer is to be presented. */
+function answerQuery(options: SignOptions): readonly (readonly [string, string])[] {
+  const value = signedDisposition(options);
+  return value === undefined ? [] : [["response-content-disposition", value]];
 }

@@ -1,6 +1,7 @@
 import { formatEntityTag } from "../../../http/index.js";
 import { contentDisposition } from "../../content/content-disposition.js";
 import { isContentType, unknownContentType } from "../../content/content-type.js";
+import { isShownType } from "../../content/shown-types.js";
 import type { FileDetails } from "../../options.js";
 
 /** How the one who asks wants the object presented. */
@@ -10,23 +11,6 @@ export interface Presentation {
   /** Name to save it under, instead of its own. */
   readonly filename: string | undefined;
 }
-
-/** Types that a browser may show: none of them runs anything. All others are saved. */
-const shownTypes: ReadonlySet<string> = new Set([
-  "image/png",
-  "image/jpeg",
-  "image/gif",
-  "image/webp",
-  "image/avif",
-  "text/plain",
-  "video/mp4",
-  "video/webm",
-  "video/ogg",
-  "audio/mp4",
-  "audio/webm",
-  "audio/mpeg",
-  "audio/ogg",
-]);
 
 /** Headers that 200, 206 and 304 share (RFC 9110 §15.4.5). */
 export function validatorHeaders(file: FileDetails): Record<string, string> {
@@ -46,7 +30,7 @@ export function validatorHeaders(file: FileDetails): Record<string, string> {
  */
 export function contentHeaders(file: FileDetails, presentation: Presentation): Record<string, string> {
   const contentType = isContentType(file.contentType) ? file.contentType : unknownContentType;
-  const kind = presentation.download || !isShown(contentType) ? "attachment" : "inline";
+  const kind = presentation.download || !isShownType(contentType) ? "attachment" : "inline";
   const headers = validatorHeaders(file);
   headers["content-type"] = contentType;
   headers["content-disposition"] = contentDisposition(kind, nameOf(file, presentation));
@@ -54,12 +38,6 @@ export function contentHeaders(file: FileDetails, presentation: Presentation): R
   headers["content-security-policy"] = "default-src 'none'; sandbox";
   headers["cross-origin-resource-policy"] = "same-site";
   return headers;
-}
-
-function isShown(contentType: string): boolean {
-  const semicolon = contentType.indexOf(";");
-  const essence = semicolon < 0 ? contentType : contentType.slice(0, semicolon);
-  return shownTypes.has(essence.trim().toLowerCase());
 }
 
 function nameOf(file: FileDetails, { filename }: Presentation): string {
