@@ -50,8 +50,8 @@ export function isLimit(bytes: unknown): bytes is number {
 
 /** A tenant's id, which can be a segment of keys. */
 export function checkTenant(id: unknown): string {
-  if (typeof id === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(id) && id !== "public") return id;
-  throw new InvalidArgumentError({ message: "a tenant id is 1 to 64 of A-Z a-z 0-9 _ -, and not 'public'" });
+  if (typeof id === "string" && /^[a-z0-9_-]{1,64}$/.test(id) && id !== "public") return id;
+  throw new InvalidArgumentError({ message: "a tenant id is 1 to 64 of a-z 0-9 _ -, and not 'public'" });
 }
 
 /** What a signed URL shall allow, checked and complete. */

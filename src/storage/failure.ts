@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { checkOptions } from "./arguments.js";
 import type { Failure, StorageBackend } from "./contract/backend.js";
 import { operationChannel } from "./contract/channels.js";
@@ -29,13 +30,24 @@ export interface MadeCall extends Omit<FailedCall, "signal"> {
 export function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
   return told(call, async () => {
     try {
-      checkOptions(call.options);
-      call.options.signal?.throwIfAborted();
+      enter(call.options);
       return await work();
     } catch (error) {
       throw failureOf(error, call);
     }
   });
+}
+
+/**
+ * Refuses options that are none, and a signal that has fired. One signal may serve any number of calls, as that of a
+ * shutdown does: Node would warn of more than ten listeners as of a leak.
+ */
+export function enter(options: SignalOption): void {
+  checkOptions(options);
+  const { signal } = options;
+  if (signal === undefined) return;
+  signal.throwIfAborted();
+  setMaxListeners(0, signal);
 }
 
 /** Does the work of one call and tells the channel of operations, when there is a subscriber. */

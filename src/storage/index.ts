@@ -41,7 +41,13 @@ export {
   safeKey,
 } from "./contract/key.js";
 export type { Metadata } from "./contract/metadata.js";
-export { UrlSigner, type UrlSignerOptions, type VerifiedUrl } from "./contract/signed-url.js";
+export {
+  type UrlRefusal,
+  UrlSigner,
+  type UrlSignerOptions,
+  type UrlVerdict,
+  type VerifiedUrl,
+} from "./contract/signed-url.js";
 export type { Transform, TransformFit, TransformFormat } from "./contract/transform.js";
 export type { RetryOptions } from "./layers/backoff.js";
 export { chaos } from "./layers/chaos.js";
@@ -57,3 +63,5 @@ export { timeout } from "./layers/timeout.js";
 export type { MultipartUpload } from "./multipart-upload.js";
 export type * from "./options.js";
 export { Storage } from "./storage.js";
+export { StorageFiles } from "./storage-files.js";
+export { TenantStorage } from "./tenant-storage.js";

@@ -4,15 +4,26 @@ import { type ContentBody, tooLarge } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
 import type { Capabilities, StorageBackend, UploadedPart } from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
-import { InvalidArgumentError } from "./contract/error.js";
+import { FileNotFoundError, InvalidArgumentError } from "./contract/error.js";
 import type { Key } from "./contract/key.js";
-import { attempt, type MadeCall, told } from "./failure.js";
+import { attempt, enter, type MadeCall, told } from "./failure.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
 
 type PartOptions = SignalOption & { readonly size?: number; readonly checksum?: Checksum };
 
 /** Most parts of one upload. */
 export const maxParts = 10_000;
+
+/** What names an upload, and what it may be. */
+export interface UploadHandle {
+  readonly key: Key;
+  /** As callers know it. */
+  readonly id: string;
+  /** As the backend knows it; `undefined` where the id is not of an upload of this key. */
+  readonly ofBackend: string | undefined;
+  /** Most bytes that a part, and all parts together, may have. */
+  readonly maxBytes: number;
+}
 
 /** An object that arrives in parts, in any order and from any process; nothing of it is visible until it is complete. */
 export class MultipartUpload<C extends Capabilities = Capabilities> {
@@ -21,14 +32,15 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   readonly key: string;
   readonly #backend: StorageBackend<C>;
   readonly #key: Key;
+  readonly #ofBackend: string | undefined;
   readonly #maxBytes: number;
   readonly #parts = new Map<number, UploadedPart>();
 
-  /** @param maxBytes - most that a part, and all parts together, may have. */
-  constructor(backend: StorageBackend<C>, key: Key, id: string, maxBytes: number) {
+  constructor(backend: StorageBackend<C>, { key, id, ofBackend, maxBytes }: UploadHandle) {
     this.#backend = backend;
     this.#maxBytes = maxBytes;
     this.#key = key;
+    this.#ofBackend = ofBackend;
     this.key = key;
     this.id = id;
   }
@@ -55,11 +67,11 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       const { size, checksum, signal } = options;
       body = toBody(content, { size, checksum, maxBytes: this.#maxBytes });
       body.admit();
-      signal?.throwIfAborted();
+      enter(options);
       if (!Number.isInteger(number) || number < 1 || number > maxParts) {
         throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
       }
-      const part = await this.#backend.writePart(this.#key, this.id, number, body, { signal });
+      const part = await this.#backend.writePart(this.#key, this.#knownId(), number, body, { signal });
       this.#parts.set(number, part);
       return part;
     } catch (error) {
@@ -69,8 +81,8 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
 
   /** The parts that have been written, in the order of their numbers: by this handle, another one, or another process. */
   async listParts(options: SignalOption = {}): Promise<readonly UploadedPart[]> {
-    return attempt(this.#call(options), () =>
-      this.#backend.listParts(this.#key, this.id, { signal: options.signal }),
+    return attempt(this.#call(options), async () =>
+      this.#backend.listParts(this.#key, this.#knownId(), { signal: options.signal }),
     );
   }
 
@@ -88,7 +100,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       if (conditions.ifAbsent || conditions.ifMatch !== undefined) {
         requireCapability(this.#backend, "conditionalComplete");
       }
-      return this.#backend.completeUpload(this.#key, this.id, parts, {
+      return this.#backend.completeUpload(this.#key, this.#knownId(), parts, {
         ...conditions,
         signal: options.signal,
       });
@@ -97,9 +109,15 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
 
   /** Drops the upload and its parts. */
   async abort(options: SignalOption = {}): Promise<void> {
-    await attempt(this.#call(options), () =>
-      this.#backend.abortUpload(this.#key, this.id, { signal: options.signal }),
-    );
+    await attempt(this.#call(options), async () => {
+      const id = this.#ofBackend;
+      if (id !== undefined) await this.#backend.abortUpload(this.#key, id, { signal: options.signal });
+    });
+  }
+
+  #knownId(): string {
+    if (this.#ofBackend !== undefined) return this.#ofBackend;
+    throw new FileNotFoundError({ message: "there is no such upload" });
   }
 
   #call(options: SignalOption): MadeCall {

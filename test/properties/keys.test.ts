@@ -11,7 +11,7 @@ function isAllowed(key: string): boolean {
   return (
     key.length <= 1024 &&
     !key.includes("..") &&
-    segments[0] !== ".svc-infra" &&
+    !/^\.svc-infra\.*$/i.test(segments[0] ?? "") &&
     segments.every((segment) => segment !== "." && /^[A-Za-z0-9._-]+$/.test(segment))
   );
 }
@@ -62,7 +62,7 @@ describe("parseKey", () => {
     fc.assert(
       fc.property(validKey, fc.nat(), (key, at) => {
         const start = key.slice(0, at % (key.length + 1));
-        if (/(?:^|\/)\.$|^\.svc-infra$/.test(start)) return;
+        if (/(?:^|\/)\.$|^\.svc-infra\.*$/i.test(start)) return;
         expect(parsePrefix(start)).toBe(start);
       }),
     );

@@ -27,6 +27,12 @@ function partsOf(url: string): { readonly key: string; readonly query: string } 
   return { key: path, query };
 }
 
+function sorted(query: string): string {
+  const parameters = new URLSearchParams(query);
+  parameters.sort();
+  return parameters.toString();
+}
+
 describe("a signed URL", () => {
   it("says what was signed", () => {
     fc.assert(
@@ -45,6 +51,8 @@ describe("a signed URL", () => {
         const at = position % query.length;
         fc.pre(query[at] !== other);
         const changed = query.slice(0, at) + other + query.slice(at + 1);
+        // Escapes of either case are the same parameters.
+        fc.pre(sorted(changed) !== sorted(query));
         expect(signer.verify(signed.method, parseKey(key), changed)).toBeUndefined();
       }),
       { numRuns: 2000 },
@@ -71,7 +79,7 @@ describe("a signed URL", () => {
           query.slice(0, at) + added + query.slice(at),
         ];
         for (const changed of [...changes, query + added]) {
-          if (changed === query) continue;
+          if (sorted(changed) === sorted(query)) continue;
           expect(signer.verify(signed.method, parseKey(key), changed)).toBeUndefined();
         }
       }),

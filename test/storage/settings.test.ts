@@ -1,5 +1,5 @@
 import { ConfigurationError } from "svc-infra/kernel";
-import { LayerBackend, parseKey, retry, Storage } from "svc-infra/storage";
+import { LayerBackend, parseKey, prefix, retry, Storage } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
 import { configurationOf, easyStorage } from "#dist/storage/easy-storage.js";
 import { backendFromEnv, detectBackend } from "#dist/storage/from-env.js";
@@ -167,7 +167,7 @@ describe("in production", () => {
 describe("easyStorage", () => {
   it("is known, with its limit, by what is derived from it", async () => {
     const storage = await easyStorage({ maxUploadBytes: 4 }, {});
-    const derived = storage.forTenant("t-1").with(retry());
+    const derived = storage.with(prefix("t-1/"), retry());
     expect(configurationOf(derived)).toBe(configurationOf(storage));
     expect(configurationOf(derived)?.detection.type).toBe("memory");
     await expect(derived.put("a", "12345")).rejects.toMatchObject({ code: "too_large" });

@@ -75,6 +75,38 @@ describe("a signed URL", () => {
     expect(signer().verify("get", key, change(query))).toBeUndefined();
   });
 
+  it("is the same in another order of its parameters, and with + for a blank", () => {
+    const query = queryOf(signer().sign(key, options({ download: true, filename: "a b.pdf" })));
+    const parts = query.split("&");
+    for (const each of [parts.toSorted(), parts.toReversed()]) {
+      expect(signer().verify("get", key, each.join("&"))).toBeDefined();
+    }
+    expect(signer().verify("get", key, query.replace("%20", "+"))).toBeDefined();
+  });
+
+  it("is for one place: a storage that is mounted elsewhere, or has another audience, refuses it", () => {
+    const query = queryOf(signer().sign(key, options()));
+    const at = (baseUrl: string, audience?: string) =>
+      new UrlSigner({ baseUrl, audience, secrets: [newSecret], now: () => 1_000_000 });
+    expect(at("http://127.0.0.1:8000/files").inspect("get", key, query)).toHaveProperty("allows");
+    const forged = { refusal: "forged" };
+    expect(at("https://files.example/vault").inspect("get", key, query)).toEqual(forged);
+    expect(at("https://files.example/files", "vault").inspect("get", key, query)).toEqual(forged);
+  });
+
+  it("tells why it allows nothing", () => {
+    const query = queryOf(signer().sign(key, options()));
+    expect(signer(2000).inspect("get", key, query)).toEqual({ refusal: "expired" });
+    expect(signer().inspect("put", key, query)).toEqual({ refusal: "forged" });
+    expect(signer().inspect("get", key, `${query}&x=1`)).toEqual({ refusal: "malformed" });
+  });
+
+  it("carries how long caches may keep the answer", () => {
+    const query = queryOf(signer().sign(key, options({ cacheControl: "private, max-age=60" })));
+    expect(signer().verify("get", key, query)?.cacheControl).toBe("private, max-age=60");
+    expect(signer().verify("get", key, query.replace("60", "61"))).toBeUndefined();
+  });
+
   it("outlives a rotation as long as the old secret is listed", () => {
     const query = queryOf(signer(1000, [oldSecret]).sign(key, options()));
     expect(signer(1000, [newSecret, oldSecret]).verify("get", key, query)).toBeDefined();

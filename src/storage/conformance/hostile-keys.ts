@@ -87,6 +87,8 @@ export const hostileKeys: readonly string[] = [
   ".svc-infra",
   ".svc-infra/a",
   ".svc-infra/url-secret",
+  ".SVC-infra/url-secret",
+  ".svc-infra./a",
   "a".repeat(1025),
   `${"a/".repeat(600)}a`,
 ];

@@ -1,3 +1,5 @@
+import { Readable } from "node:stream";
+import { ReadableStream } from "node:stream/web";
 import { InvalidArgumentError, type StorageError } from "../contract/error.js";
 import { failureOf, type MadeCall } from "../failure.js";
 import { BufferedBody, type ContentBody, type ContentRules, StreamBody } from "./body.js";
@@ -12,8 +14,25 @@ export function toBody(content: Content, rules: ContentRules): ContentBody {
   if (content instanceof ArrayBuffer) return new BufferedBody(new Uint8Array(content), rules);
   if (content instanceof Blob)
     return new StreamBody(content.stream(), { ...rules, size: rules.size ?? content.size });
-  if (isAsyncIterable(content)) return new StreamBody(content, rules);
+  if (isAsyncIterable(content)) return new StreamBody(unread(content), rules);
   throw new InvalidArgumentError({ message: "content must be text, bytes, a Blob or a stream" });
+}
+
+/**
+ * A stream of which something was read already has lost that, and would be stored as if it were whole.
+ *
+ * @throws InvalidArgumentError as `fetch` refuses a body that is disturbed or locked (Fetch standard §5.2).
+ */
+function unread<T extends AsyncIterable<unknown>>(source: T): T {
+  const isLocked = source instanceof ReadableStream && source.locked;
+  if (!isLocked && !isDisturbed(source)) return source;
+  throw new InvalidArgumentError({ message: "content is a stream that was read already, or is being read" });
+}
+
+function isDisturbed(source: AsyncIterable<unknown>): boolean {
+  if (source instanceof Readable) return source.readableDidRead;
+  // What Node declares of it knows Node's own streams only.
+  return source instanceof ReadableStream && Readable.isDisturbed(source as unknown as Readable);
 }
 
 /**

@@ -1,6 +1,12 @@
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
-import { AbortedError, InvalidArgumentError, SourceFailedError, StorageError } from "../contract/error.js";
+import {
+  AbortedError,
+  InvalidArgumentError,
+  SourceFailedError,
+  StorageError,
+  TooLargeError,
+} from "../contract/error.js";
 
 /** A stream of bytes whose start can be looked at before it is read. Read it once. */
 export class PeekableSource implements AsyncIterable<Uint8Array> {
@@ -65,10 +71,16 @@ export class PeekableSource implements AsyncIterable<Uint8Array> {
     }
   }
 
+  /** A form parser marks a file that it cut at its limit and then ends it like any other. */
+  #ended(): undefined {
+    if (!("truncated" in this.#source) || this.#source.truncated !== true) return undefined;
+    throw new TooLargeError({ message: "the source of the content was cut off at its limit" });
+  }
+
   async #next(): Promise<Uint8Array | undefined> {
     for (;;) {
       const { done, value } = await this.#ask();
-      if (done) return undefined;
+      if (done) return this.#ended();
       const bytes = toBytes(value);
       if (bytes.byteLength > 0) return bytes;
     }

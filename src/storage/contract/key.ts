@@ -13,7 +13,7 @@ export type Prefix = string & { readonly [checked]: "prefix" };
 /** Longest key, in characters (all ASCII, so also in bytes). */
 export const maxKeyLength = 1024;
 
-/** First segment that belongs to the kit itself, on every backend. */
+/** First segment that belongs to the kit itself, on every backend; compared without case and without dots at its end. */
 export const reservedSegment = ".svc-infra";
 
 const alphabet = /^[A-Za-z0-9._/-]+$/;
@@ -92,10 +92,18 @@ function findFault(raw: unknown, what: "key" | "prefix"): string | undefined {
   if (!alphabet.test(raw)) return `${what} may hold only A-Z a-z 0-9 . _ - /`;
   if (raw.includes("..")) return `${what} holds '..'`;
   if (emptyOrDotSegment.test(raw)) return `${what} has an empty or '.' segment, or starts or ends with '/'`;
-  if (raw === reservedSegment || raw.startsWith(`${reservedSegment}/`)) {
+  if (isReserved(raw)) {
     return `${what} lies in the reserved '${reservedSegment}/'`;
   }
   return undefined;
+}
+
+/** Some file systems ignore case and dots at the end of a name (APFS, NTFS, exFAT, SMB), and no two names may meet there. */
+function isReserved(raw: string): boolean {
+  if (!raw.startsWith(".")) return false;
+  const end = raw.indexOf("/");
+  const first = end < 0 ? raw : raw.slice(0, end);
+  return first.toLowerCase().replace(/\.+$/, "") === reservedSegment;
 }
 
 function describe(raw: unknown): string {

@@ -11,6 +11,11 @@ export interface UrlSignerOptions {
   readonly baseUrl: string;
   /** The first one signs, all of them verify; put a new one in front to rotate. */
   readonly secrets: readonly string[];
+  /**
+   * The one place that its URLs are for: two storages that share a secret refuse each other's URLs when this differs.
+   * Default: the path of `baseUrl`, which is where the file route is mounted.
+   */
+  readonly audience?: string | undefined;
   /** Milliseconds since the epoch; for tests. */
   readonly now?: () => number;
 }
@@ -27,6 +32,8 @@ export interface SignOptions {
   readonly contentType: string | undefined;
   /** `put`: how many bytes must be sent; only with the capability `signSize`. */
   readonly size?: number | undefined;
+  /** `get`: the `Cache-Control` of the answer. */
+  readonly cacheControl?: string | undefined;
   /** `get`: what the provider makes of the content before it sends it; only with the capability `transform`. */
   readonly transform: Transform | undefined;
 }
@@ -40,23 +47,39 @@ export interface VerifiedUrl {
   readonly filename: string | undefined;
   readonly contentType: string | undefined;
   readonly size?: number | undefined;
+  readonly cacheControl?: string | undefined;
 }
+
+/** Why a URL allows nothing: for the log, never for the caller, who would learn from it how to forge one. */
+export type UrlRefusal = "malformed" | "forged" | "expired";
+
+/** What {@link UrlSigner.inspect} finds. */
+export type UrlVerdict = { readonly allows: VerifiedUrl } | { readonly refusal: UrlRefusal };
 
 /**
  * Signs and verifies URLs of the kit's own file route with HMAC-SHA-256 (RFC 2104).
  *
- * The signature covers the method, the whole key, the expiry and every parameter that changes the answer.
- * A URL that was changed, expired, or carries a parameter twice or one that is unknown, is refused; all
- * refusals look the same.
+ * The signature covers the audience, the method, the whole key, the expiry and every parameter that changes the answer.
+ * What is signed are the parameters and not their text: another order, or `+` for `%20`, is the same URL (WHATWG URL
+ * standard, `application/x-www-form-urlencoded`). A URL that was changed, expired, is for another audience, or carries a
+ * parameter twice or one that is unknown, is refused; all refusals look the same to its holder.
+ *
+ * @example
+ * const signer = new UrlSigner({ baseUrl: "https://files.example.com/files", secrets: [secret] });
+ * const verdict = signer.inspect("get", parseKey("a.txt"), query);
+ * if ("refusal" in verdict) log.info({ reason: verdict.refusal }, "a signed URL was refused");
  */
 export class UrlSigner {
   readonly #baseUrl: string;
   readonly #keys: readonly KeyObject[];
   readonly #signingKey: KeyObject;
   readonly #now: () => number;
+  readonly #audience: string;
 
+  /** @throws StorageConfigurationError when there is no secret, or a short one. */
   constructor(options: UrlSignerOptions) {
     this.#baseUrl = options.baseUrl.replace(/\/+$/, "");
+    this.#audience = options.audience ?? this.#baseUrl.replace(/^[a-z]+:\/\/[^/]*/i, "");
     this.#keys = options.secrets.map(toSigningKey);
     const [first] = this.#keys;
     if (first === undefined) throw new StorageConfigurationError({ message: "a URL signer needs a secret" });
@@ -74,70 +97,103 @@ export class UrlSigner {
       throw new UnsupportedOperationError({ message: "the file route does not transform what it sends" });
     }
     const expires = Math.floor(options.expiresAt.getTime() / 1000);
-    const query = queryOf(options, expires);
-    const signature = hmac(this.#signingKey, options.method, key, query).digest("base64url");
-    return `${this.#baseUrl}/${key}?${query}&signature=${signature}`;
+    const pairs = pairsOf(options, expires);
+    const signature = this.#hmac(this.#signingKey, options.method, key, pairs).digest("base64url");
+    return `${this.#baseUrl}/${key}?${textOf(pairs)}&signature=${signature}`;
+  }
+
+  /** What the URL of a request allows, or `undefined` when it allows nothing. As {@link inspect}, without the reason. */
+  verify(method: "get" | "put", key: Key, query: string): VerifiedUrl | undefined {
+    const verdict = this.inspect(method, key, query);
+    return "allows" in verdict ? verdict.allows : undefined;
   }
 
   /**
-   * What the URL of a request allows, or `undefined` when it allows nothing.
+   * What the URL of a request allows, or why it allows nothing.
    *
    * @param method - `get` also for HEAD.
    * @param key - decoded once and checked by `parseKey`.
    * @param query - raw, as it came, without the `?`.
    */
-  verify(method: "get" | "put", key: Key, query: string): VerifiedUrl | undefined {
-    const signed = splitSignature(query);
-    if (signed === undefined) return undefined;
+  inspect(method: "get" | "put", key: Key, query: string): UrlVerdict {
+    const signed = parseSigned(query);
+    if (signed === undefined) return { refusal: "malformed" };
+    const { parameters, signature } = signed;
     const isOurs = this.#keys.some((each) =>
-      timingSafeEqual(hmac(each, method, key, signed.query).digest(), signed.signature),
+      timingSafeEqual(this.#hmac(each, method, key, [...parameters]).digest(), signature),
     );
-    if (!isOurs) return undefined;
-    const parameters = new URLSearchParams(signed.query);
+    if (!isOurs) return { refusal: "forged" };
     const expires = Number(parameters.get("expires"));
-    if (this.#now() >= expires * 1000) return undefined;
-    return {
-      method,
-      key,
-      expiresAt: new Date(expires * 1000),
-      download: parameters.get("download") === "1",
-      filename: parameters.get("filename") ?? undefined,
-      contentType: parameters.get("type") ?? undefined,
-      size: toSize(parameters.get("size")),
-    };
+    if (this.#now() >= expires * 1000) return { refusal: "expired" };
+    return { allows: { method, key, ...allowedBy(parameters, expires) } };
+  }
+
+  /** Neither a path, a key nor an encoded query can hold a line feed, so the joined text has one meaning. */
+  #hmac(secret: KeyObject, method: string, key: Key, pairs: readonly Pair[]): Hmac {
+    const parameters = textOf([...pairs].sort(byName));
+    return createHmac("sha256", secret).update(
+      `svc-infra-url-2\n${encodeURI(this.#audience)}\n${method}\n${key}\n${parameters}`,
+    );
   }
 }
 
-/**
- * The one spelling of the signed parameters, in this order: `expires`, `download`, `filename`, `type`, `size`.
- * As it is signed as text, another order, spelling or repetition is another text and does not verify.
- */
-function queryOf(options: SignOptions, expires: number): string {
-  let query = `expires=${expires}`;
-  if (options.download) query += "&download=1";
-  if (options.filename !== undefined) query += `&filename=${encodeURIComponent(options.filename)}`;
-  if (options.contentType !== undefined) query += `&type=${encodeURIComponent(options.contentType)}`;
-  if (options.size !== undefined) query += `&size=${options.size}`;
-  return query;
+/** A parameter and its value, decoded. */
+type Pair = readonly [name: string, value: string];
+
+/** The parameters of a URL, `expires` first. */
+function pairsOf(options: SignOptions, expires: number): readonly Pair[] {
+  const pairs: Pair[] = [["expires", String(expires)]];
+  if (options.download) pairs.push(["download", "1"]);
+  if (options.filename !== undefined) pairs.push(["filename", options.filename]);
+  if (options.contentType !== undefined) pairs.push(["type", options.contentType]);
+  if (options.size !== undefined) pairs.push(["size", String(options.size)]);
+  if (options.cacheControl !== undefined) pairs.push(["cache", options.cacheControl]);
+  return pairs;
 }
 
-function toSize(text: string | null): number | undefined {
-  return text === null ? undefined : Number(text);
+const knownNames: ReadonlySet<string> = new Set(["expires", "download", "filename", "type", "size", "cache"]);
+
+function textOf(pairs: readonly Pair[]): string {
+  return pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
 }
 
-const signedQuery = /^(expires=[0-9]{1,11}(?:&[a-z]+=[^&]*)*)&signature=([A-Za-z0-9_-]{43})$/;
-
-function splitSignature(query: string): { query: string; signature: Buffer } | undefined {
-  const [, text, signature] = signedQuery.exec(query) ?? [];
-  if (text === undefined || signature === undefined) return undefined;
-  const bytes = Buffer.from(signature, "base64url");
-  // The last of 43 characters has two spare bits: only the spelling that we write counts.
-  return bytes.toString("base64url") === signature ? { query: text, signature: bytes } : undefined;
+function byName([a]: Pair, [b]: Pair): number {
+  return a < b ? -1 : Number(a > b);
 }
 
-/** Neither a key nor an encoded query can hold a line feed, so the joined text has one meaning. */
-function hmac(secret: KeyObject, method: string, key: Key, query: string): Hmac {
-  return createHmac("sha256", secret).update(`svc-infra-url-1\n${method}\n${key}\n${query}`);
+function allowedBy(parameters: ReadonlyMap<string, string>, expires: number) {
+  const size = parameters.get("size");
+  return {
+    expiresAt: new Date(expires * 1000),
+    download: parameters.get("download") === "1",
+    filename: parameters.get("filename"),
+    contentType: parameters.get("type"),
+    size: size === undefined ? undefined : Number(size),
+    cacheControl: parameters.get("cache"),
+  };
+}
+
+/** The parameters of a query, each once and known, with a signature; `undefined` for any other. */
+function parseSigned(
+  query: string,
+): { readonly parameters: ReadonlyMap<string, string>; readonly signature: Buffer } | undefined {
+  const parameters = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (parameters.has(name)) return undefined;
+    parameters.set(name, value);
+  }
+  const signature = decodeSignature(parameters.get("signature"));
+  parameters.delete("signature");
+  const isWhole = /^[0-9]{1,11}$/.test(parameters.get("expires") ?? "");
+  const isKnown = [...parameters.keys()].every((name) => knownNames.has(name));
+  return signature !== undefined && isWhole && isKnown ? { parameters, signature } : undefined;
+}
+
+/** The last of 43 characters has two spare bits: only the spelling that is written counts. */
+function decodeSignature(text: string | undefined): Buffer | undefined {
+  if (text === undefined || !/^[A-Za-z0-9_-]{43}$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, "base64url");
+  return bytes.toString("base64url") === text ? bytes : undefined;
 }
 
 function toSigningKey(secret: string): KeyObject {

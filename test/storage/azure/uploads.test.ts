@@ -57,7 +57,7 @@ describe("an upload in parts", () => {
       Array.from({ length: 20 }, async () => (await storage.createUpload("parts/c")).id),
     );
     expect(new Set(ids).size).toBe(20);
-    for (const id of ids) expect(Buffer.from(id, "base64url")).toHaveLength(24);
+    for (const id of ids) expect(Buffer.from(id.split(".")[1] ?? "", "base64url")).toHaveLength(24);
   });
 
   it("takes no part of another upload of the same key, and none that says another size or number", async () => {

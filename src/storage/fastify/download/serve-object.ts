@@ -10,7 +10,7 @@ import {
 import type { ByteRange } from "../../contract/backend.js";
 import { InvalidRangeError } from "../../contract/error.js";
 import type { FileDetails, OpenedFile } from "../../options.js";
-import type { Storage } from "../../storage.js";
+import type { StorageFiles } from "../../storage-files.js";
 import { contentHeaders, type Presentation, validatorHeaders } from "./response-headers.js";
 import { sendBody } from "./send-body.js";
 
@@ -18,7 +18,7 @@ import { sendBody } from "./send-body.js";
 export interface ServedObject {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly storage: Storage;
+  readonly storage: StorageFiles;
   readonly key: string;
   readonly presentation: Presentation;
 }

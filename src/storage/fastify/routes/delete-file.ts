@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { clientSignal } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
 import type { FileDetails, SignalOption } from "../../options.js";
-import type { Storage } from "../../storage.js";
+import type { StorageFiles } from "../../storage-files.js";
 import { checkedVersion } from "../upload/write-conditions.js";
 
 /**
@@ -13,7 +13,7 @@ import { checkedVersion } from "../upload/write-conditions.js";
 export async function deleteFile(
   request: FastifyRequest,
   reply: FastifyReply,
-  storage: Storage,
+  storage: StorageFiles,
   key: string,
 ): Promise<void> {
   const options = { signal: clientSignal(reply) };
@@ -26,7 +26,7 @@ export async function deleteFile(
 }
 
 /** What is to be deleted. The error does not mention that it was looked up first. */
-async function find(storage: Storage, key: string, options: SignalOption): Promise<FileDetails> {
+async function find(storage: StorageFiles, key: string, options: SignalOption): Promise<FileDetails> {
   try {
     return await storage.getMetadata(key, options);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { mountRoutes } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
-import type { Storage } from "../../storage.js";
+import type { StorageFiles } from "../../storage-files.js";
 import { permit, type StorageRoute } from "./authorize.js";
 import { fileRoutes } from "./management-files.js";
 import { inquiryRoutes } from "./management-inquiries.js";
@@ -18,7 +18,7 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   scope.addHook("onSend", async (_request, reply) => {
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
   });
-  const callers = new WeakMap<FastifyRequest, Storage>();
+  const callers = new WeakMap<FastifyRequest, StorageFiles>();
   const storageOf: StorageOfCaller = (request) => {
     const own = callers.get(request);
     if (own === undefined) throw new TypeError("this request was not authorized");

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Closing, drainAfterError, problemHandler } from "../../../http/index.js";
 import type { UrlSigner } from "../../contract/signed-url.js";
 import type { Storage } from "../../storage.js";
+import type { StorageFiles } from "../../storage-files.js";
 import type { Authorize } from "./authorize.js";
 
 /** How a storage was chosen, for people. */
@@ -24,7 +25,7 @@ export interface RouteContext {
 }
 
 /** The part of the storage that the caller of a request may see. */
-export type StorageOfCaller = (request: FastifyRequest) => Storage;
+export type StorageOfCaller = (request: FastifyRequest) => StorageFiles;
 
 /**
  * Makes a scope take content as a stream and answer failures as problem+json. All of it stays inside the

@@ -13,7 +13,7 @@ import { isContentType } from "../../content/content-type.js";
 import { FileNotFoundError, StorageError } from "../../contract/error.js";
 import { type Key, parseKey, safeKey } from "../../contract/key.js";
 import type { FileDetails, PutOptions, StoredFile } from "../../options.js";
-import type { Storage } from "../../storage.js";
+import type { StorageFiles } from "../../storage-files.js";
 import { decodeBytes } from "./form-parameters.js";
 import { maxEnvelopeBytes, readUploadForm } from "./upload-form.js";
 import { writeConditions } from "./write-conditions.js";
@@ -21,7 +21,7 @@ import { writeConditions } from "./write-conditions.js";
 /** An upload whose caller has been authorized. */
 export interface Upload {
   readonly request: FastifyRequest;
-  readonly storage: Storage;
+  readonly storage: StorageFiles;
   readonly maxBytes: number;
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;

@@ -1,0 +1,388 @@
+import {
+  checkEtag,
+  checkKeys,
+  checkOptionNames,
+  checkOptions,
+  checkRange,
+  plainSignOptions,
+  toSignOptions,
+} from "./arguments.js";
+import { requireCapability, toConditions } from "./capability.js";
+import type { ContentBody, ContentRules } from "./content/body.js";
+import { type Content, letGo, toBody } from "./content/content.js";
+import { checkDescription, sniffedType } from "./content/description.js";
+import { FileBody, readAll } from "./content/file-body.js";
+import { verify } from "./content/verified.js";
+import type { Capabilities, LazyUrl, StorageBackend, WriteOptions } from "./contract/backend.js";
+import { watchedBody } from "./contract/channels.js";
+import type { StorageOperation } from "./contract/error.js";
+import { type Key, parseKey, parsePrefix } from "./contract/key.js";
+import { attempt, enter, type MadeCall, told, toStorageError } from "./failure.js";
+import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
+import { type Ends, moveObject, toEnds } from "./move.js";
+import { MultipartUpload } from "./multipart-upload.js";
+import type {
+  CopyMoveOptions,
+  DeleteFailure,
+  DeleteOptions,
+  DescribeOptions,
+  FileDetails,
+  FilePage,
+  ListAllOptions,
+  ListedFile,
+  ListKeysOptions,
+  ListPageOptions,
+  OpenedFile,
+  OpenOptions,
+  PutOptions,
+  SignalOption,
+  StorageOptions,
+  StoredFile,
+  UploadUrlOptions,
+  UrlOptions,
+} from "./options.js";
+import { removeInBatches } from "./removal.js";
+import { tieUploadId, untieUploadId } from "./upload-id.js";
+import { WrittenFile } from "./written-file.js";
+
+/** Every option that `put` has. */
+const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
+  "contentType",
+  "filename",
+  "metadata",
+  "cacheControl",
+  "contentEncoding",
+  "contentDisposition",
+  "contentLanguage",
+  "size",
+  "maxBytes",
+  "checksum",
+  "ifAbsent",
+  "ifMatch",
+  "signal",
+]);
+
+/** What the files of a storage are reached with; {@link Storage} and {@link TenantStorage} make one. */
+export interface FilesAccess<C extends Capabilities> {
+  readonly backend: StorageBackend<C>;
+  readonly options: StorageOptions;
+  /** What the keys begin with at the backend of the whole storage: empty, or `acme/`. */
+  readonly scope: string;
+}
+
+/**
+ * The files of a storage, or of one tenant of it: all that an application does with them.
+ *
+ * Every method rejects with a {@link StorageError} and nothing else. A call that needs a capability which the
+ * backend's type denies does not compile; where the type does not say, it is refused before any byte moves.
+ */
+export abstract class StorageFiles<C extends Capabilities = Capabilities> {
+  readonly #backend: StorageBackend<C>;
+  readonly #options: StorageOptions;
+  readonly #scope: string;
+
+  protected constructor({ backend, options, scope }: FilesAccess<C>) {
+    this.#backend = backend;
+    this.#options = options;
+    this.#scope = scope;
+  }
+
+  /** What the service can do. */
+  get capabilities(): C {
+    return this.#backend.capabilities;
+  }
+
+  /** Stores content under a key: all of it or nothing, replacing what was there. */
+  put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
+    const call = this.#call("put", key, options);
+    return told(call, () => this.#put(call, key, content, options));
+  }
+
+  async #put(call: MadeCall, key: string, content: Content, options: PutOptions<C>): Promise<StoredFile> {
+    let body: ContentBody | undefined;
+    try {
+      checkOptions(options);
+      checkOptionNames("put", options, putOptionNames);
+      body = toBody(content, this.#rules(options));
+      body.admit();
+      enter(options);
+      const parsed = parseKey(key);
+      const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
+      const given = checkDescription(options, content);
+      const { signal } = options;
+      const contentType = given.contentType ?? (await sniffedType(body, given.filename ?? parsed, signal));
+      const lazyUrl = await this.#urlOf(parsed);
+      const writing: WriteOptions = {
+        contentType,
+        filename: given.filename,
+        metadata: given.metadata,
+        cacheControl: given.cacheControl,
+        contentEncoding: given.contentEncoding,
+        contentDisposition: given.contentDisposition,
+        contentLanguage: given.contentLanguage,
+        ifAbsent,
+        ifMatch,
+        signal,
+        onProgress: undefined,
+      };
+      return new WrittenFile(await this.#backend.write(parsed, body, writing), lazyUrl);
+    } catch (error) {
+      throw await letGo(body, error, call);
+    }
+  }
+
+  /** The whole content, in memory, checked against its checksum. */
+  get(key: string, options: SignalOption = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#run("get", key, options, async () => {
+      const whole = { range: undefined, ifMatch: undefined, signal: options.signal };
+      const opened = await this.#backend.read(parseKey(key), whole);
+      return opened.bytes === undefined ? readAll(opened) : verify(opened, opened.bytes);
+    });
+  }
+
+  /** Details and a stream of the content or a range of it. Read or close the body. */
+  open(key: string, options: OpenOptions = {}): Promise<OpenedFile> {
+    return this.#run("open", key, options, () => this.#open("open", parseKey(key), options));
+  }
+
+  exists(key: string, options: SignalOption = {}): Promise<boolean> {
+    return this.#run("exists", key, options, async () => {
+      const parsed = parseKey(key);
+      try {
+        await this.#backend.stat(parsed, { signal: options.signal });
+        return true;
+      } catch (error) {
+        if (this.#backend.classify(error).code === "not_found") return false;
+        throw error;
+      }
+    });
+  }
+
+  /** Size, content type, ETag, last modification, and the user's metadata. */
+  getMetadata(key: string, options: SignalOption = {}): Promise<FileDetails> {
+    return this.#run("getMetadata", key, options, () =>
+      this.#backend.stat(parseKey(key), { signal: options.signal }),
+    );
+  }
+
+  /** `true` if there was an object, `false` if there was none; exact while others change it only with `exactDelete`. */
+  delete(key: string, options: DeleteOptions<C> = {}): Promise<boolean> {
+    return this.#run("delete", key, options, async () => {
+      const parsed = parseKey(key);
+      const ifMatch = checkEtag(options.ifMatch);
+      if (ifMatch !== undefined) requireCapability(this.#backend, "conditionalRemove");
+      return this.#backend.remove(parsed, { ifMatch, signal: options.signal });
+    });
+  }
+
+  /** Deletes every key it can and says which failed; missing ones count as deleted. */
+  deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
+    return this.#run("deleteMany", undefined, options, async () => {
+      const { signal } = options;
+      const failures = await removeInBatches(this.#backend, checkKeys(keys), { signal });
+      const call = { backend: this.#backend, operation: "deleteMany", signal } as const;
+      return failures.map(({ key, error }) => ({ key, error: toStorageError(error, { ...call, key }) }));
+    });
+  }
+
+  /**
+   * Deletes everything below a path: `t/1` means `t/1/…`, never `t/10`.
+   *
+   * @returns how many objects were deleted.
+   * @throws the first failure, after all pages were tried; InvalidKeyError for an empty path.
+   */
+  deletePrefix(path: string, options: SignalOption = {}): Promise<number> {
+    return this.#run("deletePrefix", path, options, async () => {
+      const folder = `${parseKey(parsePrefix(path).replace(/\/$/, ""))}/`;
+      let deleted = 0;
+      let firstFailure: DeleteFailure | undefined;
+      for await (const { items } of this.#keyPages({ prefix: folder, signal: options.signal })) {
+        const failures = await this.deleteMany(items, options);
+        deleted += items.length - failures.length;
+        firstFailure ??= failures[0];
+      }
+      if (firstFailure !== undefined) throw firstFailure.error;
+      return deleted;
+    });
+  }
+
+  /** Copies an object with its description; the bytes stay with the provider where it can copy. */
+  copy(from: string, to: string, options: CopyMoveOptions<C> = {}): Promise<StoredFile> {
+    return this.#run("copy", from, options, async () => this.#copy(toEnds(from, to), options));
+  }
+
+  /**
+   * Copies, then deletes the source. Not atomic: if the deletion fails both are there.
+   *
+   * Only the version that was copied is deleted: content that is put under the source's key meanwhile stays there. Where
+   * the backend lacks `conditionalRemove`, the source is looked at right before it is deleted, and a put that falls
+   * between the two is lost.
+   */
+  move(from: string, to: string, options: CopyMoveOptions<C> = {}): Promise<StoredFile> {
+    return this.#run("move", from, options, async () => {
+      const ends = toEnds(from, to);
+      const copy = (sourceIfMatch: string) => this.#copy(ends, { ...options, sourceIfMatch });
+      return moveObject(this.#backend, ends.source, options, copy);
+    });
+  }
+
+  /**
+   * A URL that reads this object until it expires, as it is or transformed. Does not look whether the object
+   * exists.
+   */
+  getUrl(
+    this: C["signGet"] extends false ? never : this,
+    key: string,
+    options: UrlOptions<C> = {},
+  ): Promise<string> {
+    return this.#run("getUrl", key, {}, async () => {
+      requireCapability(this.#backend, "signGet");
+      if (options?.transform !== undefined) requireCapability(this.#backend, "transform");
+      return (await this.#sign("get", parseKey(key), options))();
+    });
+  }
+
+  /** A URL to which a client may PUT this object's content until it expires. */
+  getUploadUrl(
+    this: C["signPut"] extends false ? never : this,
+    key: string,
+    options: UploadUrlOptions,
+  ): Promise<string> {
+    return this.#run("getUploadUrl", key, {}, async () => {
+      requireCapability(this.#backend, "signPut");
+      if (options?.size !== undefined) requireCapability(this.#backend, "signSize");
+      return (await this.#sign("put", parseKey(key), options))();
+    });
+  }
+
+  /** The first keys that begin with a prefix (a plain string), in byte order. */
+  async listKeys(options: ListKeysOptions = {}): Promise<readonly string[]> {
+    return (await this.#listKeys(options)).items;
+  }
+
+  /** One page of objects, in byte order of their keys; give `cursor` back for the next. */
+  list(options: ListPageOptions = {}): Promise<FilePage> {
+    return this.#run("list", options?.prefix, options, () => listFiles(this.#backend, options));
+  }
+
+  /** Every object with a prefix, page by page. */
+  async *listAll(options: ListAllOptions = {}): AsyncGenerator<ListedFile> {
+    const pageAt = (cursor: string | undefined) => this.list({ ...options, limit: 1000, cursor });
+    for await (const { items } of pages(pageAt)) yield* items;
+  }
+
+  /** Every key with a prefix, page by page; faster than {@link listAll} where size and date cost extra. */
+  async *listAllKeys(options: ListAllOptions = {}): AsyncGenerator<string> {
+    for await (const { items } of this.#keyPages(options)) yield* items;
+  }
+
+  /** Begins an upload in parts; nothing is visible until it is completed. */
+  createUpload(
+    this: C["multipart"] extends false ? never : this,
+    key: string,
+    options: DescribeOptions & SignalOption = {},
+  ): Promise<MultipartUpload<C>> {
+    return this.#run("multipart", key, options, async () => {
+      requireCapability(this.#backend, "multipart");
+      const parsed = parseKey(key);
+      const given = checkDescription(options);
+      const { signal } = options;
+      const contentType =
+        given.contentType ?? (await sniffedType(undefined, given.filename ?? parsed, signal));
+      const id = await this.#backend.createUpload(parsed, { ...given, contentType, signal });
+      return this.#upload(parsed, tieUploadId(this.#scope + parsed, id));
+    });
+  }
+
+  /** Goes on with an upload that {@link createUpload} began, here or in another process. */
+  resumeUpload(
+    this: C["multipart"] extends false ? never : this,
+    key: string,
+    id: string,
+  ): MultipartUpload<C> {
+    requireCapability(this.#backend, "multipart");
+    return this.#upload(parseKey(key), id);
+  }
+
+  /** Reaches the backend once, as at start and for health. */
+  async check(options: SignalOption = {}): Promise<void> {
+    await this.#run("check", undefined, options, () =>
+      listKeys(this.#backend, { limit: 1, signal: options.signal }),
+    );
+  }
+
+  #run<T>(
+    operation: StorageOperation,
+    key: string | undefined,
+    options: SignalOption,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    return attempt(this.#call(operation, key, options), work);
+  }
+
+  #call(operation: StorageOperation, key: string | undefined, options: SignalOption): MadeCall {
+    const given = typeof key === "string" ? key : undefined;
+    return { backend: this.#backend, operation, key: given, options };
+  }
+
+  async #open(operation: StorageOperation, key: Key, options: OpenOptions): Promise<OpenedFile> {
+    const opened = await this.#backend.read(key, {
+      range: options.range === undefined ? undefined : checkRange(options.range),
+      ifMatch: checkEtag(options.ifMatch),
+      signal: options.signal,
+    });
+    const call = { backend: this.#backend, operation, key, signal: options.signal };
+    return {
+      ...opened.stat,
+      start: opened.start,
+      end: opened.end,
+      body: new FileBody(watchedBody(opened, this.#backend.type), (error) => toStorageError(error, call)),
+    };
+  }
+
+  async #copy({ source, target }: Ends, options: CopyMoveOptions<C>): Promise<StoredFile> {
+    const { signal } = options;
+    const conditions = {
+      ...toConditions(this.#backend, options),
+      sourceIfMatch: checkEtag(options.sourceIfMatch),
+    };
+    const lazyUrl = await this.#urlOf(target);
+    const stat = await this.#backend.copy(source, target, { ...conditions, signal });
+    return new WrittenFile(stat, lazyUrl);
+  }
+
+  #listKeys(options: ListPageOptions): Promise<KeyPage> {
+    return this.#run("listKeys", options?.prefix, options, () => listKeys(this.#backend, options));
+  }
+
+  #keyPages(options: ListAllOptions): AsyncGenerator<KeyPage> {
+    return pages((cursor) => this.#listKeys({ ...options, limit: 1000, cursor }));
+  }
+
+  #upload(key: Key, id: string): MultipartUpload<C> {
+    const ofBackend = untieUploadId(this.#scope + key, id);
+    return new MultipartUpload(this.#backend, { key, id, ofBackend, maxBytes: this.#limit() });
+  }
+
+  #rules({ size, checksum, maxBytes }: PutOptions<C>): ContentRules {
+    return { size, checksum, maxBytes: this.#limit(maxBytes) };
+  }
+
+  /** What is no number stays none, and is refused with the content. */
+  #limit(maxBytes = this.#options.maxBytes ?? Number.POSITIVE_INFINITY): number {
+    return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
+  }
+
+  #sign(
+    method: "get" | "put",
+    key: Key,
+    options: UrlOptions & Partial<UploadUrlOptions>,
+  ): LazyUrl | Promise<LazyUrl> {
+    return this.#backend.sign(key, toSignOptions(method, options));
+  }
+
+  /** Asked for before a write, so that a signer that fails leaves nothing stored. */
+  #urlOf(key: Key): LazyUrl | Promise<LazyUrl> | undefined {
+    return this.capabilities.signGet ? this.#backend.sign(key, plainSignOptions()) : undefined;
+  }
+}
