@@ -13,6 +13,11 @@ const rigs = [
   { packages: ["clamav-daemon"], commands: ["clamd"], suites: ["test/**/*clam*.test.ts"] },
   { packages: ["openssl"], commands: ["openssl"], suites: ["test/storage/azure/tokens.test.ts"] },
   {
+    packages: ["prometheus"],
+    commands: ["promtool", "prometheus"],
+    suites: ["test/observability/metrics.test.ts"],
+  },
+  {
     packages: ["radosgw", "ceph-mon", "ceph-osd", "ceph-common"],
     commands: ["radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool"],
     suites: ["test/**/*ceph*.test.ts"],

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { serveVariables } from "#dist/cli/serve-settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
 import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
+import { observabilityVariables } from "#dist/observability/settings.js";
 import { sqlVariables } from "#dist/sql/settings.js";
 import { backendVariables } from "#dist/storage/backend-variables.js";
 import { storageVariables } from "#dist/storage/settings.js";
@@ -27,6 +28,7 @@ const schemas: Record<string, SettingsSchema> = {
   migrations: migrationVariables,
   schema: schemaVariables,
   storage: storageVariables,
+  observability: observabilityVariables,
   ...backendVariables,
 };
 

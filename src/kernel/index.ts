@@ -15,6 +15,7 @@ export { type Logger, type LogMethod, silentLogger } from "./logger.js";
 export { Secret } from "./secret.js";
 export { loadSettings, parseSettings } from "./settings.js";
 export {
+  flag,
   httpUrl,
   type OptionOf,
   oneOf,

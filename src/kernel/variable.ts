@@ -74,6 +74,12 @@ export function wholeNumber(
   return z.union([z.number(), digits.transform(Number)]).pipe(z.int().min(min).max(max));
 }
 
+/** A switch: `true`, `false`, and the words `1 0 yes no on off` in any case. */
+export const flag: z.ZodType<boolean> = z.union([
+  z.boolean(),
+  z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }),
+]);
+
 /** An http or https URL without a query or fragment, spelled as WHATWG URL has it; a trailing slash is dropped. */
 export const httpUrl: z.ZodType<string> = z
   .url({ protocol: /^https?$/ })

@@ -1,0 +1,9 @@
+export type { MetricsClient, MetricsRegistry } from "./metrics/metrics-client.js";
+export type { Observability } from "./observability.js";
+export {
+  addObservability,
+  getObservability,
+  type ObservabilityOptions,
+  observabilityPlugin,
+} from "./plugin.js";
+export { observabilityVariables } from "./settings.js";

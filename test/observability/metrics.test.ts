@@ -1,0 +1,172 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import * as successor from "@prometheus-io/client";
+import Fastify, { type FastifyInstance } from "fastify";
+import * as promClient from "prom-client";
+import { addObservability, getObservability, type ObservabilityOptions } from "svc-infra/observability";
+import { Storage } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
+import { afterEach, describe, expect, it } from "vitest";
+
+const apps: FastifyInstance[] = [];
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+});
+
+/** An app that is measured, with some routes. */
+async function measured(options: ObservabilityOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify();
+  apps.push(app);
+  await addObservability(app, { env: {}, ...options });
+  app.get("/notes/:id", async () => "ok");
+  app.get("/broken", async () => Promise.reject(new Error("broken")));
+  await app.ready();
+  return app;
+}
+
+async function read(app: FastifyInstance): Promise<string> {
+  return (await app.inject("/metrics")).body;
+}
+
+function seriesOf(text: string): string[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => line.replace(/ [^ ]+$/, ""));
+}
+
+/** Every kind of work that is measured, once. */
+async function doEverything(app: FastifyInstance): Promise<void> {
+  await app.inject("/notes/1");
+  await app.inject("/broken");
+  await app.inject("/nowhere");
+  const storage = new Storage(new MemoryBackend());
+  await storage.put("a.txt", "hello");
+  await storage.get("a.txt");
+  await storage.get("missing").catch(() => undefined);
+}
+
+describe.each([
+  ["prom-client", promClient],
+  ["@prometheus-io/client", successor],
+])("on %s", (_name, client) => {
+  it("requests are counted by method, route template and class of the status", async () => {
+    const app = await measured({ client });
+    await doEverything(app);
+    const text = await read(app);
+    expect(text).toContain('http_server_requests_total{method="GET",route="/notes/:id",status="2xx"} 1');
+    expect(text).toContain('http_server_requests_total{method="GET",route="/broken",status="5xx"} 1');
+    expect(text).toContain('http_server_requests_total{method="GET",route="unmatched",status="4xx"} 1');
+    expect(text).toContain('http_server_requests_in_flight{method="GET",route="/notes/:id"} 0');
+  });
+
+  it("the storage's four series have the names and labels that were promised", async () => {
+    const app = await measured({ client });
+    await doEverything(app);
+    const text = await read(app);
+    const lines = [
+      'storage_operations_total{backend="memory",operation="put",status="success"} 1',
+      'storage_operations_total{backend="memory",operation="get",status="error"} 1',
+      'storage_operation_duration_seconds_count{backend="memory",operation="put"} 1',
+      'storage_file_size_bytes_sum{backend="memory"} 5',
+      'storage_errors_total{backend="memory",error_type="not_found"} 1',
+    ];
+    for (const line of lines) expect(text).toContain(line);
+  });
+});
+
+it("promtool finds nothing to say", async () => {
+  const app = await measured();
+  await doEverything(app);
+  const { status, stderr, stdout } = spawnSync("promtool", ["check", "metrics"], {
+    input: await read(app),
+    encoding: "utf8",
+  });
+  expect(stdout + stderr).toBe("");
+  expect(status).toBe(0);
+});
+
+it("every series is documented, and no other", async () => {
+  const app = await measured();
+  await doEverything(app);
+  const exposed = [...(await read(app)).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  const guide = readFileSync("docs/guide/observability.md", "utf8");
+  const documented = [...guide.matchAll(/^\| `([a-z0-9_]+)` \|/gm)].map(([, name]) => name);
+  expect(exposed.sort()).toEqual(documented.sort());
+});
+
+it("random keys, paths and agents leave the number of series unchanged", { timeout: 120_000 }, async () => {
+  const rounds = Number(process.env.SERIES_ROUNDS ?? 1000);
+  const app = await measured();
+  const storage = new Storage(new MemoryBackend());
+  const round = async (name: string) => {
+    const headers = { "user-agent": name, "x-tenant-id": name };
+    await app.inject({ url: `/notes/${name}`, headers });
+    await app.inject({ url: `/${name}`, headers });
+    await storage.forTenant(name).put(name, name);
+    await storage.forTenant(name).delete(name);
+  };
+  await round("first");
+  await read(app);
+  // The kinds of garbage collection come when they come.
+  const count = async () => seriesOf(await read(app)).filter((line) => !line.includes("gc_duration")).length;
+  const before = await count();
+  for (let number = 0; number < rounds; number++) await round(Math.random().toString(36).slice(2) || "0");
+  expect(await count()).toBe(before);
+});
+
+describe("the route", () => {
+  it("is open without a token", async () => {
+    const app = await measured({ metricsPath: "/internal/metrics" });
+    const answer = await app.inject("/internal/metrics");
+    expect(answer.statusCode).toBe(200);
+    expect(answer.headers["content-type"]).toContain("text/plain");
+  });
+
+  it("refuses those who do not have the token, as problem details", async () => {
+    const app = await measured({ env: { METRICS_TOKEN: "s3cret" } });
+    expect((await app.inject("/metrics")).statusCode).toBe(401);
+    const wrong = await app.inject({ url: "/metrics", headers: { authorization: "Bearer other" } });
+    expect(wrong.statusCode).toBe(401);
+    expect(wrong.headers["content-type"]).toBe("application/problem+json");
+    const right = await app.inject({ url: "/metrics", headers: { authorization: "Bearer s3cret" } });
+    expect(right.statusCode).toBe(200);
+  });
+});
+
+it("one error names everything that is set to nonsense, without the values of secrets", async () => {
+  const env = { ENABLE_OBS: "perhaps", METRICS_PATH: "metrics/", LOAD_SHED_HEAP_BYTES: "much" };
+  await expect(addObservability(Fastify(), { env })).rejects.toMatchObject({
+    variables: ["ENABLE_OBS", "METRICS_PATH", "LOAD_SHED_HEAP_BYTES"],
+  });
+});
+
+it("ENABLE_OBS=false measures nothing and has no route", async () => {
+  const app = Fastify();
+  apps.push(app);
+  await addObservability(app, { env: { ENABLE_OBS: "false" } });
+  expect((await app.inject("/metrics")).statusCode).toBe(404);
+  expect(getObservability(app).registry).toBeUndefined();
+});
+
+it("a registry of the app's own gets the metrics, and is as it was when the app has closed", async () => {
+  const registry = new promClient.Registry();
+  const app = await measured({ client: promClient, registry });
+  expect(await registry.metrics()).toContain("process_resident_memory_bytes");
+  await app.close();
+  expect(await registry.metrics()).toBe("\n");
+});
+
+it("works under a prefix of a version", async () => {
+  const app = Fastify();
+  apps.push(app);
+  await app.register(
+    async (scope) => {
+      await addObservability(scope, { env: {} });
+      scope.get("/ping", async () => "pong");
+    },
+    { prefix: "/v1" },
+  );
+  await app.inject("/v1/ping");
+  expect((await app.inject("/v1/metrics")).body).toContain('route="/v1/ping"');
+});
