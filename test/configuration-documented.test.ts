@@ -1,13 +1,16 @@
 import { readFileSync } from "node:fs";
 import type { SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
+import { cacheVariables } from "#dist/cache/settings.js";
 import { serveVariables } from "#dist/cli/serve-settings.js";
+import { idempotencyVariables } from "#dist/idempotency/settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
-import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
 import { observabilityVariables } from "#dist/observability/settings.js";
+import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
 import { sqlVariables } from "#dist/sql/settings.js";
 import { backendVariables } from "#dist/storage/backend-variables.js";
 import { storageVariables } from "#dist/storage/settings.js";
+import { tenancyVariables } from "#dist/tenancy/settings.js";
 
 const text = readFileSync("docs/configuration.md", "utf8");
 const documented = new Set(text.split("\n").filter((line) => line.startsWith("| `")));
@@ -29,6 +32,9 @@ const schemas: Record<string, SettingsSchema> = {
   schema: schemaVariables,
   storage: storageVariables,
   observability: observabilityVariables,
+  cache: cacheVariables,
+  idempotency: idempotencyVariables,
+  tenancy: tenancyVariables,
   ...backendVariables,
 };
 

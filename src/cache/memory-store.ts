@@ -1,0 +1,79 @@
+import type { CacheStore } from "./cache-store.js";
+
+interface Entry {
+  readonly value: unknown;
+  expiresAt: number;
+  wasRead: boolean;
+}
+
+/** Entries in this process. When there are too many, the oldest one that was not read since the last look goes. */
+export class MemoryStore implements CacheStore {
+  readonly type = "memory";
+  readonly #entries = new Map<string, Entry>();
+  readonly #maxEntries: number;
+
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries;
+  }
+
+  /** The value, at once. */
+  peek(key: string): unknown {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (entry.expiresAt <= Date.now()) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    entry.wasRead = true;
+    return entry.value;
+  }
+
+  async read(keys: readonly string[]): Promise<readonly unknown[]> {
+    return keys.map((key) => this.peek(key));
+  }
+
+  /** The clone refuses on a laptop what Redis could not keep in production. */
+  async write(key: string, value: unknown, ttlMs: number): Promise<void> {
+    this.#keep(key, structuredClone(value), ttlMs);
+  }
+
+  async add(key: string, value: string, ttlMs: number): Promise<boolean> {
+    if (this.peek(key) !== undefined) return false;
+    this.#keep(key, value, ttlMs);
+    return true;
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#entries.delete(key);
+  }
+
+  async removeIf(key: string, value: string): Promise<void> {
+    if (this.peek(key) === value) this.#entries.delete(key);
+  }
+
+  async renewIf(key: string, value: string, ttlMs: number): Promise<void> {
+    const entry = this.#entries.get(key);
+    if (entry?.value === value) entry.expiresAt = Date.now() + ttlMs;
+  }
+
+  async check(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#entries.clear();
+  }
+
+  #keep(key: string, value: unknown, ttlMs: number): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, expiresAt: Date.now() + ttlMs, wasRead: false });
+    while (this.#entries.size > this.#maxEntries) this.#evictOne();
+  }
+
+  #evictOne(): void {
+    for (const [key, entry] of this.#entries) {
+      this.#entries.delete(key);
+      if (!entry.wasRead) return;
+      entry.wasRead = false;
+      this.#entries.set(key, entry);
+    }
+  }
+}

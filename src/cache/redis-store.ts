@@ -1,0 +1,110 @@
+import { deserialize, serialize } from "node:v8";
+import type { Redis } from "ioredis";
+import { type Logger, loadPeer } from "../kernel/index.js";
+import type { CacheStore } from "./cache-store.js";
+
+/** What a {@link RedisStore} is made of. */
+export interface RedisStoreOptions {
+  readonly url: string;
+  readonly prefix: string;
+  readonly timeoutMs: number;
+  readonly log: Logger;
+}
+
+const removeIf = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1]) or 0";
+const renewIf =
+  "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('pexpire', KEYS[1], ARGV[2]) or 0";
+
+/** Milliseconds in which a Redis that failed is not asked again, so that not every request waits for it. */
+const restMs = 1000;
+
+/** Entries in a Redis that all processes share. Values are kept as V8 serialises them. */
+export class RedisStore implements CacheStore {
+  readonly type = "redis";
+  readonly #redis: Redis;
+  readonly #prefix: string;
+  #restsUntil = 0;
+
+  private constructor(redis: Redis, prefix: string) {
+    this.#redis = redis;
+    this.#prefix = prefix;
+  }
+
+  /** Connects in the background: a Redis that is away costs misses and no start. */
+  static async open({ url, prefix, timeoutMs, log }: RedisStoreOptions): Promise<RedisStore> {
+    const { Redis: Client } = await loadPeer("ioredis", "addCache on Redis", () => import("ioredis"));
+    const redis = new Client(url, {
+      commandTimeout: timeoutMs,
+      connectTimeout: timeoutMs,
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: true,
+      retryStrategy: (attempt) => Math.min(attempt * 100, 2000),
+    });
+    let isTold = false;
+    redis.on("ready", () => {
+      isTold = false;
+    });
+    redis.on("error", (error: Error) => {
+      if (!isTold)
+        log.warn({ code: Object(error).code }, "the cache's Redis cannot be reached: every read is a miss");
+      isTold = true;
+    });
+    return new RedisStore(redis, prefix);
+  }
+
+  async read(keys: readonly string[]): Promise<readonly unknown[]> {
+    const found = await this.#ask(() => this.#redis.mgetBuffer(keys.map((key) => this.#prefix + key)));
+    return found.map(decode);
+  }
+
+  async write(key: string, value: unknown, ttlMs: number): Promise<void> {
+    const bytes = serialize(value);
+    await this.#ask(() => this.#redis.set(this.#prefix + key, bytes, "PX", ttlMs));
+  }
+
+  async add(key: string, value: string, ttlMs: number): Promise<boolean> {
+    const bytes = serialize(value);
+    const answer = await this.#ask(() => this.#redis.set(this.#prefix + key, bytes, "PX", ttlMs, "NX"));
+    return answer === "OK";
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    await this.#ask(() => this.#redis.del(keys.map((key) => this.#prefix + key)));
+  }
+
+  async removeIf(key: string, value: string): Promise<void> {
+    await this.#ask(() => this.#redis.eval(removeIf, 1, this.#prefix + key, serialize(value)));
+  }
+
+  async renewIf(key: string, value: string, ttlMs: number): Promise<void> {
+    await this.#ask(() => this.#redis.eval(renewIf, 1, this.#prefix + key, serialize(value), ttlMs));
+  }
+
+  async check(): Promise<void> {
+    await this.#redis.ping();
+  }
+
+  async close(): Promise<void> {
+    this.#redis.disconnect();
+  }
+
+  async #ask<T>(command: () => Promise<T>): Promise<T> {
+    if (Date.now() < this.#restsUntil) throw new Error("the cache's Redis failed a moment ago");
+    try {
+      return await command();
+    } catch (error) {
+      this.#restsUntil = Date.now() + restMs;
+      throw error;
+    }
+  }
+}
+
+/** What another version of V8 wrote and this one cannot read counts as absent. */
+function decode(bytes: Buffer | null): unknown {
+  if (bytes === null) return undefined;
+  try {
+    return deserialize(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,2 @@
+export { type AddIdempotencyOptions, addIdempotency, idempotencyPlugin } from "./plugin.js";
+export { idempotencyVariables } from "./settings.js";

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import type { CacheStore } from "../cache/index.js";
+
+/** An answer as it was sent first. */
+export interface RecordedAnswer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** What is known of a key when a request brings it. */
+export type KeyState =
+  | { readonly is: "new"; readonly claim: Claim }
+  | { readonly is: "running" }
+  | { readonly is: "other" }
+  | { readonly is: "answered"; readonly answer: RecordedAnswer };
+
+interface KeyRecord {
+  readonly fingerprint: string;
+  readonly answer: RecordedAnswer;
+}
+
+/** Free again this long after the process that had it died. */
+const claimMs = 30_000;
+
+/** What became of each key, in a store that all processes share. */
+export class KeyRecords {
+  readonly #store: CacheStore;
+  readonly #ttlMs: number;
+
+  constructor(store: CacheStore, ttlMs: number) {
+    this.#store = store;
+    this.#ttlMs = ttlMs;
+  }
+
+  /** Claims the key, or says why not: of many requests at once exactly one gets it. */
+  async begin(key: string, fingerprint: string): Promise<KeyState> {
+    const mark = `${fingerprint} ${randomUUID()}`;
+    for (;;) {
+      if (await this.#store.add(key, mark, claimMs)) {
+        return { is: "new", claim: new Claim(this.#store, key, mark, this.#ttlMs) };
+      }
+      const [found] = await this.#store.read([key]);
+      if (found !== undefined) return stateOf(found, fingerprint);
+    }
+  }
+}
+
+/** The right to answer a key; renewed until it is settled. */
+export class Claim {
+  readonly #store: CacheStore;
+  readonly #key: string;
+  readonly #mark: string;
+  readonly #ttlMs: number;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(store: CacheStore, key: string, mark: string, ttlMs: number) {
+    this.#store = store;
+    this.#key = key;
+    this.#mark = mark;
+    this.#ttlMs = ttlMs;
+    const renew = () => void store.renewIf(key, mark, claimMs).catch(() => undefined);
+    this.#timer = setInterval(renew, claimMs / 3).unref();
+  }
+
+  /** Keeps the answer for all who bring the key again. */
+  async keep(answer: RecordedAnswer): Promise<void> {
+    clearInterval(this.#timer);
+    const [fingerprint = ""] = this.#mark.split(" ");
+    await this.#store.write(this.#key, { fingerprint, answer } satisfies KeyRecord, this.#ttlMs);
+  }
+
+  /** Lets the next request with the key do the work. */
+  async release(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#store.removeIf(this.#key, this.#mark);
+  }
+}
+
+function stateOf(found: unknown, fingerprint: string): KeyState {
+  if (typeof found === "string") return { is: found.startsWith(`${fingerprint} `) ? "running" : "other" };
+  const record = found as KeyRecord;
+  return record.fingerprint === fingerprint ? { is: "answered", answer: record.answer } : { is: "other" };
+}

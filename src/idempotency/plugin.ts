@@ -1,0 +1,232 @@
+import { createHash } from "node:crypto";
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  RouteOptions,
+} from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { type CacheStore, cacheVariables, openStore } from "../cache/index.js";
+import { type AnyApp, fastifyOf, HttpError, pathOf } from "../http/index.js";
+import {
+  appEnvOf,
+  ConfigurationError,
+  type Environment,
+  loadSettings,
+  readEnvironment,
+} from "../kernel/index.js";
+import { readIdempotencyKey } from "./idempotency-key.js";
+import { type Claim, KeyRecords, type RecordedAnswer } from "./key-records.js";
+import { type IdempotencySettingOptions, idempotencyVariables } from "./settings.js";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Of a route of POST or PATCH: `required` refuses requests without a key, `false` ignores keys. */
+    idempotency?: "required" | false | undefined;
+  }
+}
+
+/** Options of {@link addIdempotency}. */
+export interface AddIdempotencyOptions extends IdempotencySettingOptions {
+  /**
+   * Who brings a key: the keys of one caller mean nothing to another. Default: `request.user.id` where a helper for users
+   * sets it, else the credentials that the request carries, else its address.
+   */
+  readonly caller?: ((request: FastifyRequest) => string) | undefined;
+  /**
+   * Where answers are kept. Default: the store of `addCache`, else what `CACHE_URL` or `REDIS_URL` names. The word
+   * `memory` allows the memory of one process in production.
+   */
+  readonly store?: CacheStore | "memory" | undefined;
+  /** Default: `process.env` and the `.env` file. */
+  readonly env?: Environment | undefined;
+}
+
+/**
+ * Lets clients repeat POST and PATCH without harm: the header `Idempotency-Key`
+ * (draft-ietf-httpapi-idempotency-key-header) makes a repetition get the first answer again. A key belongs to one
+ * caller, tenant, method and path. While the first request runs a repetition gets 409; with other content 422.
+ * Answers from 500 on, and streams, are not kept: a repetition does the work again.
+ *
+ * It holds for routes that are added after it, behind all their other hooks.
+ *
+ * @throws ConfigurationError when the settings are wrong, or production has no store that processes share.
+ * @example
+ * await addIdempotency(app);
+ * app.post("/payments", { config: { idempotency: "required" } }, pay);
+ */
+export async function addIdempotency(app: AnyApp, options: AddIdempotencyOptions = {}): Promise<void> {
+  await fastifyOf(app).register(idempotencyPlugin, options);
+}
+
+/** {@link addIdempotency} as a plugin. */
+export const idempotencyPlugin: FastifyPluginAsync<AddIdempotencyOptions> = fastifyPlugin(mount, {
+  name: "svc-infra/idempotency",
+  fastify: "5.x",
+});
+
+async function mount(app: FastifyInstance, options: AddIdempotencyOptions): Promise<void> {
+  const { caller = callerOf, env = readEnvironment(), ttlSeconds } = options;
+  const settings = loadSettings(idempotencyVariables, env, { ttlSeconds });
+  const store = await chooseStore(app, options.store, env);
+  const records = new KeyRecords(store, settings.ttlSeconds * 1000);
+  const guard = new IdempotencyGuard(records, caller);
+  app.addHook("onRoute", (route) => guard.watch(route));
+  app.log.info({ store: store.type }, `idempotency keys are kept in ${store.type}`);
+}
+
+async function chooseStore(
+  app: FastifyInstance,
+  given: CacheStore | "memory" | undefined,
+  env: Environment,
+): Promise<CacheStore> {
+  if (typeof given === "object") return given;
+  if (given === undefined && app.hasDecorator("cache")) return refuseMemoryInProduction(app.cache.store, env);
+  const url = given === "memory" ? "memory://" : undefined;
+  const settings = loadSettings(cacheVariables, env, { url, prefix: "idempotency:" });
+  const store = await openStore(settings, app.log);
+  app.addHook("onClose", () => store.close());
+  return given === "memory" ? store : refuseMemoryInProduction(store, env);
+}
+
+/** Two processes with memories of their own would each do the work once. */
+function refuseMemoryInProduction(store: CacheStore, env: Environment): CacheStore {
+  if (store.type !== "memory" || appEnvOf(env) !== "prod") return store;
+  const message =
+    "is not set, and idempotency keys need a store that all processes share in production; or say store: 'memory'";
+  throw new ConfigurationError([{ name: "REDIS_URL", message }]);
+}
+
+class IdempotencyGuard {
+  readonly #records: KeyRecords;
+  readonly #caller: (request: FastifyRequest) => string;
+  readonly #claims = new WeakMap<FastifyRequest, Claim>();
+
+  constructor(records: KeyRecords, caller: (request: FastifyRequest) => string) {
+    this.#records = records;
+    this.#caller = caller;
+  }
+
+  /** Puts itself behind a route's own hooks, so that nothing is repeated to a caller whom they refuse. */
+  watch(route: RouteOptions): void {
+    const methods = [route.method].flat();
+    if (route.config?.idempotency === false || !methods.some((method) => guarded.has(method))) return;
+    const begin = (request: FastifyRequest, reply: FastifyReply) => this.#begin(request, reply);
+    const end = (request: FastifyRequest, reply: FastifyReply, payload: unknown) =>
+      this.#end(request, reply, payload);
+    route.preHandler = [...[route.preHandler ?? []].flat(), begin];
+    route.onSend = [...[route.onSend ?? []].flat(), end];
+  }
+
+  async #begin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+    if (!guarded.has(request.method)) return undefined;
+    const key = readIdempotencyKey(request.headers["idempotency-key"]);
+    if (key === undefined) {
+      if (request.routeOptions.config.idempotency !== "required") return undefined;
+      throw new HttpError(400, "idempotency_key_required", "this needs the header Idempotency-Key");
+    }
+    const state = await this.#records
+      .begin(this.#scopeOf(request, key), fingerprintOf(request))
+      .catch(unavailable);
+    if (state.is === "answered") return repeat(reply, state.answer);
+    if (state.is === "running") {
+      throw new HttpError(409, "idempotency_key_in_use", "the first request with this key is still running", {
+        "retry-after": "1",
+      });
+    }
+    if (state.is === "other") {
+      throw new HttpError(422, "idempotency_key_reused", "this key came with other content before");
+    }
+    this.#claims.set(request, state.claim);
+    reply.raw.once(
+      "close",
+      () =>
+        void this.#take(request)
+          ?.release()
+          .catch(() => undefined),
+    );
+    return undefined;
+  }
+
+  async #end(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    const claim = this.#take(request);
+    if (claim === undefined) return payload;
+    const body = bytesOf(payload);
+    const settled =
+      reply.statusCode >= 500 || body === undefined ? claim.release() : claim.keep(answerOf(reply, body));
+    await settled.catch((error: unknown) =>
+      request.log.error({ err: error }, "an answer could not be kept for its key"),
+    );
+    return payload;
+  }
+
+  #take(request: FastifyRequest): Claim | undefined {
+    const claim = this.#claims.get(request);
+    this.#claims.delete(request);
+    return claim;
+  }
+
+  #scopeOf(request: FastifyRequest, key: string): string {
+    const { tenant }: { tenant?: unknown } = request as object;
+    return `i:${hash([this.#caller(request), tenant ?? null, request.method, pathOf(request), key])}`;
+  }
+}
+
+const guarded: ReadonlySet<string> = new Set(["POST", "PATCH"]);
+
+function callerOf(request: FastifyRequest): string {
+  const { user }: { user?: { id?: unknown } | null } = request as object;
+  if (typeof user?.id === "string" || typeof user?.id === "number") return `user ${user.id}`;
+  const { authorization, cookie, "x-api-key": apiKey } = request.headers;
+  const credentials = authorization ?? apiKey ?? cookie;
+  return credentials === undefined ? `address ${request.ip}` : `credentials ${credentials}`;
+}
+
+/** What the request asks for, besides its path: a repetition must ask for the same. */
+function fingerprintOf({ body, headers, url }: FastifyRequest): string {
+  const content = Buffer.isBuffer(body)
+    ? body.toString("base64")
+    : (body ?? headers["content-length"] ?? null);
+  return hash([url, headers["content-type"] ?? null, content]);
+}
+
+function hash(parts: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
+}
+
+function unavailable(error: unknown): never {
+  const message = "idempotency keys cannot be looked up now";
+  throw new HttpError(503, "idempotency_unavailable", message, { "retry-after": "1" }, { cause: error });
+}
+
+/** `undefined` for a stream. */
+function bytesOf(payload: unknown): Uint8Array | undefined {
+  if (payload === undefined || payload === null) return new Uint8Array();
+  if (typeof payload === "string") return Buffer.from(payload);
+  return payload instanceof Uint8Array ? payload : undefined;
+}
+
+/** Headers of the one message, and what another answer must not hand out again. */
+const unkept: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "date",
+  "set-cookie",
+  "transfer-encoding",
+]);
+
+function answerOf(reply: FastifyReply, body: Uint8Array): RecordedAnswer {
+  const headers = Object.entries(reply.getHeaders())
+    .filter(([name, value]) => value !== undefined && !unkept.has(name))
+    .map(([name, value]) => [name, String(value)]);
+  return { statusCode: reply.statusCode, headers: Object.fromEntries(headers), body: new Uint8Array(body) };
+}
+
+function repeat(reply: FastifyReply, { statusCode, headers, body }: RecordedAnswer): FastifyReply {
+  return reply
+    .code(statusCode)
+    .headers(headers)
+    .header("idempotency-replayed", "true")
+    .send(Buffer.from(body));
+}
