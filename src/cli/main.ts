@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { ConfigurationError } from "../kernel/index.js";
 import { StorageError } from "../storage/index.js";
@@ -7,7 +8,19 @@ import { registerServe } from "./commands/serve.js";
 import { registerStorageCheck } from "./commands/storage-check.js";
 import { registerStorageCopy } from "./commands/storage-copy.js";
 
+/** Exit code of a command line that is wrong, as shells and other tools have it. */
+const usageCode = 2;
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+// A reader such as `head` closes the pipe when it has enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 const program = new Command("svc-infra")
+  .version(version)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : usageCode))
   .description("Service infrastructure for TypeScript: file storage over HTTP, and checks of its set-up.")
   .showHelpAfterError("(see --help)")
   .addHelpText(

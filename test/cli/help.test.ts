@@ -21,10 +21,15 @@ it("serve --help names every variable that it reads", async () => {
 });
 
 it.each([[["--nope"]], [["serve", "--nope"]], [["sevre"]], [["serve", "extra"]]])(
-  "%j is refused with 1 and a hint",
+  "%j is refused with 2 and a hint",
   async (args) => {
     const { code, stderr } = await cli.run(args);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain("--help");
   },
 );
+
+it("tells its version", async () => {
+  const { code, stdout } = await cli.run(["--version"]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+});

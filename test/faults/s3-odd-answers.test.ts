@@ -1,5 +1,7 @@
 import { Readable } from "node:stream";
-import { crc32 } from "node:zlib";
+import { crc32, gunzipSync, gzipSync } from "node:zlib";
+import Fastify from "fastify";
+import { addStorage } from "svc-infra";
 import { RetryBudget, retry, Storage } from "svc-infra/storage";
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -317,4 +319,22 @@ it("a listing tells the names that are no keys, but for what stands for a folder
   const page = await storage.list();
   expect(page.items.map(({ key }) => key)).toEqual(["k"]);
   expect(page.passedOver).toEqual(["a b"]);
+});
+
+it("an object that another tool stored packed is served with its coding", async () => {
+  const packed = gzipSync("body { color: red }");
+  const { storage, objects } = await storageWith();
+  objects.set("app.css", {
+    body: packed,
+    headers: { "content-type": "text/css", "content-encoding": "gzip" },
+  });
+  const app = Fastify();
+  onTestFinished(() => app.close());
+  await addStorage(app, storage, { authorize: "open" });
+  const { headers, rawPayload } = await app.inject({
+    url: "/_storage/download/app.css",
+    headers: { host: "localhost" },
+  });
+  expect(headers["content-encoding"]).toBe("gzip");
+  expect(gunzipSync(rawPayload).toString()).toBe("body { color: red }");
 });

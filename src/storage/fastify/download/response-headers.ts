@@ -34,6 +34,7 @@ export function contentHeaders(file: FileDetails, presentation: Presentation): R
   const headers = validatorHeaders(file);
   headers["content-type"] = contentType;
   headers["content-disposition"] = contentDisposition(kind, nameOf(file, presentation));
+  if (file.contentEncoding !== undefined) headers["content-encoding"] = file.contentEncoding;
   headers["x-content-type-options"] = "nosniff";
   headers["content-security-policy"] = "default-src 'none'; sandbox";
   headers["cross-origin-resource-policy"] = "same-site";
