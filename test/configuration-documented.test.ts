@@ -11,6 +11,7 @@ import { sqlVariables } from "#dist/sql/settings.js";
 import { backendVariables } from "#dist/storage/backend-variables.js";
 import { storageVariables } from "#dist/storage/settings.js";
 import { tenancyVariables } from "#dist/tenancy/settings.js";
+import { webhookVariables } from "#dist/webhooks/settings.js";
 
 const text = readFileSync("docs/configuration.md", "utf8");
 const documented = new Set(text.split("\n").filter((line) => line.startsWith("| `")));
@@ -35,6 +36,7 @@ const schemas: Record<string, SettingsSchema> = {
   cache: cacheVariables,
   idempotency: idempotencyVariables,
   tenancy: tenancyVariables,
+  webhooks: webhookVariables,
   ...backendVariables,
 };
 

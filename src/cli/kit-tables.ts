@@ -1,4 +1,4 @@
-import type { Environment } from "../kernel/index.js";
+import { type Environment, isVariableSet } from "../kernel/index.js";
 
 /** Tables that a helper of the kit brings along. */
 export interface KitTables {
@@ -11,4 +11,10 @@ export interface KitTables {
 }
 
 /** The tables of the kit, which migrations contain beside those of the application. */
-export const kitTables: readonly KitTables[] = [];
+export const kitTables: readonly KitTables[] = [
+  {
+    group: "webhooks",
+    isOn: (env) => isVariableSet(env, "WEBHOOKS_ENCRYPT_KEY"),
+    load: () => import("../webhooks/schema.js"),
+  },
+];

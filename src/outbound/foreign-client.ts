@@ -74,6 +74,15 @@ export class ForeignClient {
   }
 
   /**
+   * Checks what can be told of a URL without resolving its name.
+   *
+   * @throws ForeignError (`url_refused`, `address_refused`)
+   */
+  checkUrl(target: string | URL): void {
+    this.#parse(target);
+  }
+
+  /**
    * Sends one request.
    *
    * @throws ForeignError; its message may be shown to the one who chose the URL.

@@ -1,11 +1,11 @@
+export type { Delivery, DeliveryAttempt, WebhookEvent } from "./deliveries/delivery.js";
+export { isEventPattern, matchesEvent } from "./event-pattern.js";
+export { type AddWebhooksOptions, addWebhooks, getWebhooks, webhooksPlugin } from "./plugin.js";
 export { MemoryReceivedIds, type ReceivedIds } from "./received-ids.js";
 export { type RequireSignatureOptions, requireSignature } from "./routes/require-signature.js";
-export {
-  githubSignature,
-  plainSignature,
-  slackSignature,
-  stripeSignature,
-} from "./signature/providers.js";
+export type { AuthorizeWebhooks, WebhookPermission } from "./routes/webhook-routes.js";
+export { type WebhookOptions, type WebhookSettings, webhookVariables } from "./settings.js";
+export { githubSignature, plainSignature, slackSignature, stripeSignature } from "./signature/providers.js";
 export {
   type SecretSource,
   SignatureError,
@@ -20,3 +20,9 @@ export {
   standardWebhooks,
   type ToleranceOptions,
 } from "./signature/standard.js";
+export type {
+  Subscription,
+  SubscriptionInput,
+  SubscriptionWithSecret,
+} from "./subscriptions/subscription.js";
+export type { Webhooks } from "./webhooks.js";

@@ -1,0 +1,263 @@
+import { randomUUID } from "node:crypto";
+import {
+  and,
+  asc,
+  count,
+  desc,
+  eq,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  notInArray,
+  or,
+} from "drizzle-orm";
+import { HttpError } from "../../http/index.js";
+import type { Database } from "../../sql/index.js";
+import { matchesEvent } from "../event-pattern.js";
+import { webhookAttempts, webhookDeliveries, webhookSubscriptions } from "../schema.js";
+import type { SubscriptionRow } from "../subscriptions/subscriptions.js";
+import type { Delivery, DeliveryAttempt, WebhookEvent } from "./delivery.js";
+import type { EndpointAnswer } from "./post-signed.js";
+
+/** A row of the table of deliveries. */
+export type DeliveryRow = typeof webhookDeliveries.$inferSelect;
+
+/** A delivery that this process is to attempt now. */
+export interface ClaimedDelivery {
+  readonly delivery: DeliveryRow;
+  readonly subscription: SubscriptionRow;
+}
+
+/** What becomes of a delivery after an attempt. */
+export type Outcome =
+  | { readonly state: "delivered" | "failed" }
+  | { readonly state: "pending"; readonly nextAttemptAt: Date };
+
+/** The table of deliveries: what is due, what was tried, what came of it. */
+export class Deliveries {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Makes a delivery for each subscription that hears of the event, in one statement. Dispatching it again adds nothing.
+   *
+   * @returns how many were made.
+   */
+  async dispatch(event: WebhookEvent): Promise<number> {
+    const { id: eventId, type, tenant, occurredAt, data } = event;
+    const rows = await this.#db
+      .select({ id: webhookSubscriptions.id, events: webhookSubscriptions.events })
+      .from(webhookSubscriptions)
+      .where(and(eq(webhookSubscriptions.tenant, tenant), isActive()));
+    const hearing = rows.filter(({ events }) => events.some((pattern) => matchesEvent(pattern, type)));
+    if (hearing.length === 0) return 0;
+    const body = JSON.stringify({ type, timestamp: occurredAt.toISOString(), data });
+    const made = await this.#db
+      .insert(webhookDeliveries)
+      .values(
+        hearing.map(({ id: subscription }) => ({
+          id: `whdel_${randomUUID()}`,
+          subscription,
+          tenant,
+          eventId,
+          eventType: type,
+          body,
+        })),
+      )
+      .onConflictDoNothing()
+      .returning({ id: webhookDeliveries.id });
+    return made.length;
+  }
+
+  /** Makes one delivery for one subscription, whatever it subscribed to. */
+  async test(subscription: SubscriptionRow): Promise<Delivery> {
+    const body = JSON.stringify({ type: "webhook.test", timestamp: new Date().toISOString(), data: {} });
+    const [row] = await this.#db
+      .insert(webhookDeliveries)
+      .values({
+        id: `whdel_${randomUUID()}`,
+        subscription: subscription.id,
+        tenant: subscription.tenant,
+        eventId: `test_${randomUUID()}`,
+        eventType: "webhook.test",
+        body,
+      })
+      .returning();
+    return shown(existing(row));
+  }
+
+  /**
+   * Takes deliveries that are due; no other process takes them until the claim ends.
+   *
+   * @param limit - most deliveries to take.
+   * @param claimMs - milliseconds until another process takes over what this one did not finish.
+   * @param busy - subscriptions that have enough attempts under way.
+   */
+  async claim(limit: number, claimMs: number, busy: readonly string[]): Promise<readonly ClaimedDelivery[]> {
+    const now = new Date();
+    return this.#db.transaction(async (tx) => {
+      const due = await tx
+        .select({ delivery: webhookDeliveries, subscription: webhookSubscriptions })
+        .from(webhookDeliveries)
+        .innerJoin(webhookSubscriptions, eq(webhookSubscriptions.id, webhookDeliveries.subscription))
+        .where(
+          and(
+            eq(webhookDeliveries.state, "pending"),
+            lte(webhookDeliveries.nextAttemptAt, now),
+            or(isNull(webhookDeliveries.claimedUntil), lt(webhookDeliveries.claimedUntil, now)),
+            eq(webhookSubscriptions.isPaused, false),
+            isActive(),
+            ...(busy.length === 0 ? [] : [notInArray(webhookDeliveries.subscription, [...busy])]),
+          ),
+        )
+        .orderBy(asc(webhookDeliveries.nextAttemptAt))
+        .limit(limit)
+        .for("update", { of: webhookDeliveries, skipLocked: true });
+      const ids = due.map(({ delivery }) => delivery.id);
+      if (ids.length > 0) {
+        const claimedUntil = new Date(now.getTime() + claimMs);
+        await tx.update(webhookDeliveries).set({ claimedUntil }).where(inArray(webhookDeliveries.id, ids));
+      }
+      return due;
+    });
+  }
+
+  /** Gives claimed deliveries back untried. */
+  async release(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#db
+      .update(webhookDeliveries)
+      .set({ claimedUntil: null })
+      .where(inArray(webhookDeliveries.id, [...ids]));
+  }
+
+  /** Writes down one attempt and what becomes of its delivery and its subscription. */
+  async settle({ delivery }: ClaimedDelivery, answer: EndpointAnswer, outcome: Outcome): Promise<void> {
+    const now = new Date();
+    const { id, subscription } = delivery;
+    await this.#db.transaction(async (tx) => {
+      const [made] = await tx
+        .select({ attempts: count() })
+        .from(webhookAttempts)
+        .where(eq(webhookAttempts.delivery, id));
+      await tx.insert(webhookAttempts).values({
+        delivery: id,
+        number: (made?.attempts ?? 0) + 1,
+        at: now,
+        status: answer.status ?? null,
+        milliseconds: answer.milliseconds,
+        detail: answer.detail,
+      });
+      await tx
+        .update(webhookDeliveries)
+        .set({
+          state: outcome.state,
+          tries: delivery.tries + 1,
+          claimedUntil: null,
+          ...(outcome.state === "pending" ? { nextAttemptAt: outcome.nextAttemptAt } : { finishedAt: now }),
+        })
+        .where(eq(webhookDeliveries.id, id));
+      const isSuccess = outcome.state === "delivered";
+      await tx
+        .update(webhookSubscriptions)
+        .set({ failingSince: isSuccess ? null : now })
+        .where(
+          and(
+            eq(webhookSubscriptions.id, subscription),
+            isSuccess
+              ? isNotNull(webhookSubscriptions.failingSince)
+              : isNull(webhookSubscriptions.failingSince),
+          ),
+        );
+    });
+  }
+
+  /** The newest deliveries of a tenant. */
+  async list(tenant: string, filter: { readonly subscription?: string | undefined; readonly limit: number }) {
+    const rows = await this.#db
+      .select()
+      .from(webhookDeliveries)
+      .where(
+        and(
+          eq(webhookDeliveries.tenant, tenant),
+          ...(filter.subscription === undefined
+            ? []
+            : [eq(webhookDeliveries.subscription, filter.subscription)]),
+        ),
+      )
+      .orderBy(desc(webhookDeliveries.createdAt))
+      .limit(filter.limit);
+    return rows.map(shown);
+  }
+
+  /** A delivery and its attempts. @throws HttpError (404), also for the delivery of another tenant. */
+  async get(
+    tenant: string,
+    id: string,
+  ): Promise<Delivery & { readonly attempts: readonly DeliveryAttempt[] }> {
+    const [row] = await this.#db.select().from(webhookDeliveries).where(whereIs(tenant, id));
+    const delivery = shown(existing(row));
+    const attempts = await this.#db
+      .select()
+      .from(webhookAttempts)
+      .where(eq(webhookAttempts.delivery, id))
+      .orderBy(asc(webhookAttempts.number));
+    return { ...delivery, attempts: attempts.map(({ delivery: _, ...attempt }) => attempt) };
+  }
+
+  /** Delivers one again, with the same `webhook-id`. @throws HttpError (404) */
+  async redeliver(tenant: string, id: string): Promise<Delivery> {
+    const rows = await this.#db.update(webhookDeliveries).set(again()).where(whereIs(tenant, id)).returning();
+    return shown(existing(rows[0]));
+  }
+
+  /** Delivers all of a subscription again that were made since a time, delivered ones too. Resolves to how many. */
+  async redeliverSince(tenant: string, subscription: string, since: Date): Promise<number> {
+    const rows = await this.#db
+      .update(webhookDeliveries)
+      .set(again())
+      .where(
+        and(
+          eq(webhookDeliveries.tenant, tenant),
+          eq(webhookDeliveries.subscription, subscription),
+          gte(webhookDeliveries.createdAt, since),
+        ),
+      )
+      .returning({ id: webhookDeliveries.id });
+    return rows.length;
+  }
+
+  /** Removes what finished before a time, with its attempts. */
+  async removeFinished(before: Date): Promise<void> {
+    await this.#db.delete(webhookDeliveries).where(lt(webhookDeliveries.finishedAt, before));
+  }
+}
+
+function isActive() {
+  return and(isNotNull(webhookSubscriptions.provedAt), isNull(webhookSubscriptions.disabledAt));
+}
+
+function whereIs(tenant: string, id: string) {
+  return and(eq(webhookDeliveries.tenant, tenant), eq(webhookDeliveries.id, id));
+}
+
+function again() {
+  return { state: "pending" as const, tries: 0, nextAttemptAt: new Date(), finishedAt: null };
+}
+
+function existing(row: DeliveryRow | undefined): DeliveryRow {
+  if (row === undefined) throw new HttpError(404, "not_found", "there is no such delivery");
+  return row;
+}
+
+function shown(row: DeliveryRow): Delivery {
+  const { id, subscription, eventId, eventType, state, tries, createdAt, finishedAt } = row;
+  const nextAttemptAt = state === "pending" ? row.nextAttemptAt : null;
+  return { id, subscription, eventId, eventType, state, tries, nextAttemptAt, createdAt, finishedAt };
+}

@@ -1,0 +1,176 @@
+import type { Logger } from "../../kernel/index.js";
+import type { ForeignClient } from "../../outbound/index.js";
+import type { Subscriptions } from "../subscriptions/subscriptions.js";
+import type { ClaimedDelivery, Deliveries, Outcome } from "./deliveries.js";
+import { type EndpointAnswer, postSigned } from "./post-signed.js";
+import { nextWaitMs, retryAfterMs } from "./retry-schedule.js";
+
+const failingLimitMs = 5 * 24 * 60 * 60 * 1000;
+const cleaningMs = 60 * 60 * 1000;
+
+/** What a {@link DeliveryPump} is made of. */
+export interface PumpOptions {
+  readonly deliveries: Deliveries;
+  readonly subscriptions: Subscriptions;
+  readonly client: ForeignClient;
+  readonly log: Logger;
+  /** Deliveries at the same time; one endpoint has at most a quarter of them. */
+  readonly concurrency: number;
+  /** Milliseconds that one attempt can take; three times that, another process takes over. */
+  readonly timeoutMs: number;
+  /** Milliseconds between looks at the table when nothing is told. */
+  readonly pollMs: number;
+  readonly retentionMs: number;
+  /** Tells the owner of a subscription that it was disabled. */
+  readonly onDisabled: (subscription: {
+    readonly id: string;
+    readonly tenant: string;
+    readonly reason: string;
+  }) => unknown;
+}
+
+/**
+ * Attempts what is due. Any number of processes share the table; each takes rows that no other has. A process that dies
+ * holds its rows until their claim ends.
+ */
+export class DeliveryPump {
+  readonly #options: PumpOptions;
+  readonly #running = new Map<string, { readonly subscription: string; readonly work: Promise<void> }>();
+  #timer: NodeJS.Timeout | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #cleanedAt = 0;
+  #isOpen = true;
+
+  constructor(options: PumpOptions) {
+    this.#options = options;
+  }
+
+  /** Looks for deliveries that are due, now and from time to time. */
+  start(): void {
+    this.wake();
+  }
+
+  /** Looks now: something was dispatched. */
+  wake(): void {
+    if (!this.#isOpen) return;
+    clearTimeout(this.#timer);
+    this.#turn = this.#turn.then(() => this.#look());
+  }
+
+  /** Ends the attempts that are under way, and takes no others. */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+    await this.#turn;
+    clearTimeout(this.#timer);
+    await Promise.all([...this.#running.values()].map(({ work }) => work));
+  }
+
+  async #look(): Promise<void> {
+    if (!this.#isOpen) return;
+    try {
+      await this.#take();
+      await this.#clean();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "webhooks: the deliveries could not be read");
+    }
+    if (this.#isOpen) this.#timer = setTimeout(() => this.wake(), this.#options.pollMs).unref();
+  }
+
+  /** Takes until the limit is reached or nothing is left; endpoints that have their share are passed over. */
+  async #take(): Promise<void> {
+    const { deliveries, concurrency, timeoutMs } = this.#options;
+    const share = Math.max(1, Math.floor(concurrency / 4));
+    for (let isMore = true; isMore; ) {
+      const free = concurrency - this.#running.size;
+      if (free <= 0) return;
+      const claimed = await deliveries.claim(free, timeoutMs * 3, this.#busy(share));
+      const [now, tooMany] = this.#fairly(claimed, share);
+      for (const each of now) this.#run(each);
+      await deliveries.release(tooMany.map(({ delivery }) => delivery.id));
+      isMore = tooMany.length > 0;
+    }
+  }
+
+  #busy(share: number): readonly string[] {
+    return [...this.#perSubscription()].filter(([, attempts]) => attempts >= share).map(([id]) => id);
+  }
+
+  #perSubscription(): Map<string, number> {
+    const attempts = new Map<string, number>();
+    for (const { subscription } of this.#running.values()) {
+      attempts.set(subscription, (attempts.get(subscription) ?? 0) + 1);
+    }
+    return attempts;
+  }
+
+  /** One endpoint gets no more than its share, so that a slow one delays no other. */
+  #fairly(claimed: readonly ClaimedDelivery[], share: number): [ClaimedDelivery[], ClaimedDelivery[]] {
+    const attempts = this.#perSubscription();
+    const [now, tooMany]: [ClaimedDelivery[], ClaimedDelivery[]] = [[], []];
+    for (const each of claimed) {
+      const own = (attempts.get(each.subscription.id) ?? 0) + 1;
+      attempts.set(each.subscription.id, own);
+      (own <= share ? now : tooMany).push(each);
+    }
+    return [now, tooMany];
+  }
+
+  #run(claimed: ClaimedDelivery): void {
+    const { id } = claimed.delivery;
+    const work = this.#attempt(claimed)
+      .catch((error: unknown) =>
+        this.#options.log.error({ err: error, delivery: id }, "webhooks: an attempt failed"),
+      )
+      .finally(() => {
+        this.#running.delete(id);
+        this.wake();
+      });
+    this.#running.set(id, { subscription: claimed.subscription.id, work });
+  }
+
+  async #attempt(claimed: ClaimedDelivery): Promise<void> {
+    const { client, subscriptions, deliveries } = this.#options;
+    const { delivery, subscription } = claimed;
+    const answer = await postSigned(client, {
+      id: delivery.eventId,
+      url: subscription.url,
+      body: delivery.body,
+      secrets: subscriptions.secretsOf(subscription),
+    });
+    await deliveries.settle(claimed, answer, outcomeOf(answer, delivery.tries + 1));
+    const reason = disablingReason(answer, subscription.failingSince);
+    if (reason !== undefined) await this.#disable(claimed, reason);
+  }
+
+  async #disable({ subscription: { id, tenant } }: ClaimedDelivery, reason: string): Promise<void> {
+    const { subscriptions, onDisabled, log } = this.#options;
+    if (!(await subscriptions.disable(id, reason))) return;
+    log.warn({ subscription: id, tenant, reason }, "webhooks: a subscription was disabled");
+    await onDisabled({ id, tenant, reason });
+  }
+
+  async #clean(): Promise<void> {
+    const now = Date.now();
+    if (now - this.#cleanedAt < cleaningMs) return;
+    this.#cleanedAt = now;
+    await this.#options.deliveries.removeFinished(new Date(now - this.#options.retentionMs));
+  }
+}
+
+function outcomeOf({ status, isRefused, retryAfter }: EndpointAnswer, tries: number): Outcome {
+  if (status !== undefined && status >= 200 && status < 300) return { state: "delivered" };
+  if (isRefused || status === 410) return { state: "failed" };
+  const now = Date.now();
+  const waitMs = nextWaitMs(tries, retryAfterMs(retryAfter, now), Math.random());
+  return waitMs === undefined
+    ? { state: "failed" }
+    : { state: "pending", nextAttemptAt: new Date(now + waitMs) };
+}
+
+function disablingReason({ status }: EndpointAnswer, failingSince: Date | null): string | undefined {
+  if (status === 410) return "the endpoint answered 410 Gone";
+  const isSuccess = status !== undefined && status >= 200 && status < 300;
+  const hasFailedForLong = failingSince !== null && Date.now() - failingSince.getTime() > failingLimitMs;
+  return !isSuccess && hasFailedForLong ? "the endpoint has failed for five days" : undefined;
+}

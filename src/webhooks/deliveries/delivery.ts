@@ -1,0 +1,33 @@
+/** An event as it is handed to webhooks. */
+export interface WebhookEvent {
+  /** The same for ever: an event that is dispatched again is delivered once. Holds no dot. */
+  readonly id: string;
+  readonly type: string;
+  /** The tenant whose subscriptions hear of it. */
+  readonly tenant: string;
+  readonly occurredAt: Date;
+  readonly data: unknown;
+}
+
+/** One event for one subscription, as its tenant sees it. */
+export interface Delivery {
+  readonly id: string;
+  readonly subscription: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly state: "pending" | "delivered" | "failed";
+  readonly tries: number;
+  readonly nextAttemptAt: Date | null;
+  readonly createdAt: Date;
+  readonly finishedAt: Date | null;
+}
+
+/** One attempt of a delivery. */
+export interface DeliveryAttempt {
+  readonly number: number;
+  readonly at: Date;
+  readonly status: number | null;
+  readonly milliseconds: number;
+  /** The first KiB of the answer, or why there was none. */
+  readonly detail: string;
+}

@@ -1,0 +1,116 @@
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
+import {
+  appEnvOf,
+  ConfigurationError,
+  type Environment,
+  loadPeer,
+  parseSettings,
+  readEnvironment,
+  Secret,
+} from "../kernel/index.js";
+import { getSqlDb } from "../sql/index.js";
+import type { PumpOptions } from "./deliveries/delivery-pump.js";
+import { type AuthorizeWebhooks, webhookRoutes } from "./routes/webhook-routes.js";
+import { type WebhookOptions, type WebhookSettings, webhookVariables } from "./settings.js";
+import type { Webhooks } from "./webhooks.js";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The webhooks that `addWebhooks` added. */
+    webhooks: Webhooks;
+  }
+}
+
+/** Options of {@link addWebhooks}. Each setting beats its variable. */
+export interface AddWebhooksOptions extends WebhookOptions {
+  /** Mounts the routes for those whom it lets in; without it there are none, and the app manages subscriptions itself. */
+  readonly authorize?: AuthorizeWebhooks | undefined;
+  /** Path of the routes. Default: `/_webhooks`. */
+  readonly routesPrefix?: string | undefined;
+  /** Whether this process delivers; off where another one does. Default: true. */
+  readonly deliver?: boolean | undefined;
+  /** Tells the owner of a subscription that it was disabled, by mail for one. */
+  readonly onDisabled?: PumpOptions["onDisabled"] | undefined;
+  /** Lets endpoints be on private addresses and speak http: for development and tests only. Default: false. */
+  readonly allowPrivateAddresses?: boolean | undefined;
+  /** Ports of endpoints. Default: 443 and 8443. */
+  readonly ports?: readonly number[] | undefined;
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment | undefined;
+}
+
+/**
+ * Gives an app webhooks: subscriptions of its tenants in its database, and deliveries to them by Standard Webhooks.
+ * Decorates the app with `app.webhooks`. Needs `addSqlDb` before it, and the tables of its migration group.
+ *
+ * @throws ConfigurationError that names each variable at fault, or what is missing.
+ * @example
+ * await addSqlDb(app);
+ * const webhooks = await addWebhooks(app, { authorize: async () => ({ tenant: "acme" }) });
+ */
+export async function addWebhooks(app: AnyApp, options: AddWebhooksOptions = {}): Promise<Webhooks> {
+  const fastify = fastifyOf(app);
+  await fastify.register(webhooksPlugin, options);
+  return fastify.webhooks;
+}
+
+/** {@link addWebhooks} as a plugin. */
+export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlugin(
+  async (app: FastifyInstance, options: AddWebhooksOptions) => {
+    const {
+      authorize,
+      routesPrefix = "/_webhooks",
+      deliver = true,
+      onDisabled,
+      env = readEnvironment(),
+    } = options;
+    const { allowPrivateAddresses = false, ports, ...rest } = withoutOwn(options);
+    const settings = withKey(parseSettings(webhookVariables, env, rest), env);
+    const { db } = getSqlDb(app);
+    const opened = await loadPeer("drizzle-orm", "addWebhooks", () => import("./webhooks.js"));
+    const webhooks = new opened.Webhooks(settings, {
+      db,
+      log: app.log,
+      onDisabled: onDisabled ?? (() => undefined),
+      allowPrivateAddresses,
+      ports,
+    });
+    app.decorate("webhooks", webhooks);
+    if (authorize !== undefined) {
+      await app.register((scope) => webhookRoutes(scope, webhooks, authorize), { prefix: routesPrefix });
+    }
+    if (deliver) app.addHook("onReady", async () => webhooks.start());
+    app.addHook("preClose", () => webhooks.close());
+  },
+  { name: "svc-infra/webhooks", fastify: "5.x" },
+);
+
+/**
+ * The webhooks of an app, or of the app that a request came to.
+ *
+ * @throws ConfigurationError when none were added.
+ */
+export function getWebhooks(from: AnyApp | AnyRequest): Webhooks {
+  const app = appOf(from);
+  if (app.hasDecorator("webhooks")) return app.webhooks;
+  const message = "there are no webhooks here; call 'await addWebhooks(app)' first";
+  throw new ConfigurationError([{ name: "app.webhooks", message }]);
+}
+
+/** What belongs to the plugin is no setting. */
+function withoutOwn(options: AddWebhooksOptions) {
+  const { authorize: _a, routesPrefix: _r, deliver: _d, onDisabled: _o, env: _e, ...rest } = options;
+  return rest;
+}
+
+function withKey(settings: WebhookSettings, env: Environment) {
+  const { encryptKey } = settings;
+  if (encryptKey !== undefined) return { ...settings, encryptKey };
+  if (appEnvOf(env) === "prod") {
+    const message = "is not set; make one with 'openssl rand -hex 32', so that secrets are encrypted at rest";
+    throw new ConfigurationError([{ name: "WEBHOOKS_ENCRYPT_KEY", message }]);
+  }
+  return { ...settings, encryptKey: [new Secret("a key for development that protects nothing")] };
+}

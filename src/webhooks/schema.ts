@@ -1,0 +1,89 @@
+import {
+  boolean,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
+
+/** A time in UTC, to the microsecond. */
+const time = (name: string) => timestamp(name, { withTimezone: true });
+
+/** Where a tenant wants to hear of events. */
+export const webhookSubscriptions = pgTable(
+  "svc_infra_webhook_subscriptions",
+  {
+    id: text("id").primaryKey(),
+    tenant: text("tenant").notNull(),
+    url: text("url").notNull(),
+    /** Types or patterns such as `invoice.*`. */
+    events: text("events").array().notNull(),
+    description: text("description").notNull().default(""),
+    isPaused: boolean("is_paused").notNull().default(false),
+    /** When the URL answered the challenge; nothing is delivered before. */
+    provedAt: time("proved_at"),
+    disabledAt: time("disabled_at"),
+    disabledReason: text("disabled_reason"),
+    /** The first failure since the last success. */
+    failingSince: time("failing_since"),
+    /** Encrypted. */
+    secret: text("secret").notNull(),
+    /** Encrypted; signs beside `secret` until `previousUntil`. */
+    previousSecret: text("previous_secret"),
+    previousUntil: time("previous_until"),
+    createdAt: time("created_at").notNull().defaultNow(),
+  },
+  (table) => [index("svc_infra_webhook_subscriptions_tenant").on(table.tenant)],
+);
+
+/** One event for one subscription, until its retention ends. */
+export const webhookDeliveries = pgTable(
+  "svc_infra_webhook_deliveries",
+  {
+    id: text("id").primaryKey(),
+    subscription: text("subscription")
+      .notNull()
+      .references(() => webhookSubscriptions.id, { onDelete: "cascade" }),
+    tenant: text("tenant").notNull(),
+    /** The `webhook-id`: the same at each attempt and at each redelivery. */
+    eventId: text("event_id").notNull(),
+    eventType: text("event_type").notNull(),
+    body: text("body").notNull(),
+    state: text("state", { enum: ["pending", "delivered", "failed"] })
+      .notNull()
+      .default("pending"),
+    /** Attempts since the event or the last redelivery; the place in the schedule. */
+    tries: integer("tries").notNull().default(0),
+    nextAttemptAt: time("next_attempt_at").notNull().defaultNow(),
+    /** While a process attempts it; one that died is taken over after this time. */
+    claimedUntil: time("claimed_until"),
+    createdAt: time("created_at").notNull().defaultNow(),
+    finishedAt: time("finished_at"),
+  },
+  (table) => [
+    uniqueIndex("svc_infra_webhook_deliveries_once").on(table.subscription, table.eventId),
+    index("svc_infra_webhook_deliveries_due").on(table.state, table.nextAttemptAt),
+    index("svc_infra_webhook_deliveries_tenant").on(table.tenant, table.createdAt),
+  ],
+);
+
+/** One attempt of a delivery. */
+export const webhookAttempts = pgTable(
+  "svc_infra_webhook_attempts",
+  {
+    delivery: text("delivery")
+      .notNull()
+      .references(() => webhookDeliveries.id, { onDelete: "cascade" }),
+    number: integer("number").notNull(),
+    at: time("at").notNull(),
+    /** HTTP status; none when no answer came. */
+    status: integer("status"),
+    milliseconds: integer("milliseconds").notNull(),
+    /** The first KiB of the answer, or why there was none. */
+    detail: text("detail").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.delivery, table.number] })],
+);

@@ -1,0 +1,33 @@
+/** A subscription as its tenant sees it: without its secret. */
+export interface Subscription {
+  readonly id: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly description: string;
+  readonly isPaused: boolean;
+  /** When the URL answered the challenge; nothing is delivered before. */
+  readonly provedAt: Date | null;
+  readonly disabledAt: Date | null;
+  readonly disabledReason: string | null;
+  readonly createdAt: Date;
+}
+
+/** What a tenant says of a subscription. */
+export interface SubscriptionInput {
+  readonly url: string;
+  /** Types or patterns such as `invoice.*`. */
+  readonly events: readonly string[];
+  readonly description?: string | undefined;
+  readonly isPaused?: boolean | undefined;
+}
+
+/** What a tenant changes of a subscription; what is not given stays. */
+export type SubscriptionChanges = {
+  readonly [Name in keyof SubscriptionInput]?: SubscriptionInput[Name] | undefined;
+};
+
+/** A subscription and its secret, which is shown once. */
+export interface SubscriptionWithSecret {
+  readonly subscription: Subscription;
+  readonly secret: string;
+}

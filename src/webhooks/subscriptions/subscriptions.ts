@@ -1,0 +1,182 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { and, desc, eq, isNull } from "drizzle-orm";
+import { HttpError } from "../../http/index.js";
+import type { ForeignClient } from "../../outbound/index.js";
+import type { Database } from "../../sql/index.js";
+import { isEventPattern } from "../event-pattern.js";
+import { webhookSubscriptions } from "../schema.js";
+import type { SecretBox } from "../secret-box.js";
+import type {
+  Subscription,
+  SubscriptionChanges,
+  SubscriptionInput,
+  SubscriptionWithSecret,
+} from "./subscription.js";
+
+const overlapMs = 24 * 60 * 60 * 1000;
+const maxPerTenant = 50;
+
+/** A row of the table of subscriptions. */
+export type SubscriptionRow = typeof webhookSubscriptions.$inferSelect;
+
+/** The subscriptions of all tenants; every call names the tenant whose they are. */
+export class Subscriptions {
+  readonly #db: Database;
+  readonly #box: SecretBox;
+  readonly #client: ForeignClient;
+
+  constructor(db: Database, box: SecretBox, client: ForeignClient) {
+    this.#db = db;
+    this.#box = box;
+    this.#client = client;
+  }
+
+  /**
+   * Adds a subscription, which is to be proved before anything is delivered.
+   *
+   * @throws ForeignError for a URL that may not be dialled, HttpError for another field.
+   */
+  async add(tenant: string, input: SubscriptionInput): Promise<SubscriptionWithSecret> {
+    this.#check(input);
+    if ((await this.list(tenant)).length >= maxPerTenant) {
+      throw new HttpError(409, "too_many_subscriptions", `there can be ${maxPerTenant} subscriptions`);
+    }
+    const id = `whsub_${randomUUID()}`;
+    const secret = newSecret();
+    const { url, events, description = "", isPaused = false } = input;
+    const [row] = await this.#db
+      .insert(webhookSubscriptions)
+      .values({
+        id,
+        tenant,
+        url,
+        events: [...events],
+        description,
+        isPaused,
+        secret: this.#box.seal(secret, id),
+      })
+      .returning();
+    return { subscription: shown(existing(row)), secret };
+  }
+
+  async list(tenant: string): Promise<readonly Subscription[]> {
+    const rows = await this.#db
+      .select()
+      .from(webhookSubscriptions)
+      .where(eq(webhookSubscriptions.tenant, tenant))
+      .orderBy(desc(webhookSubscriptions.createdAt));
+    return rows.map(shown);
+  }
+
+  /** @throws HttpError (404), also for the subscription of another tenant. */
+  async get(tenant: string, id: string): Promise<Subscription> {
+    return shown(await this.row(tenant, id));
+  }
+
+  /** Changes what is given; another URL is to be proved anew, and a disabled subscription is taken up again by a proof. */
+  async change(tenant: string, id: string, input: SubscriptionChanges): Promise<Subscription> {
+    const { url, events, description, isPaused } = input;
+    const before = await this.row(tenant, id);
+    this.#check({ url: url ?? before.url, events: events ?? before.events });
+    const isMoved = url !== undefined && url !== before.url;
+    const changes = {
+      url: url ?? before.url,
+      events: [...(events ?? before.events)],
+      description: description ?? before.description,
+      isPaused: isPaused ?? before.isPaused,
+      provedAt: isMoved ? null : before.provedAt,
+    };
+    return shown(await this.#update(tenant, id, changes));
+  }
+
+  /** @throws HttpError (404), also for the subscription of another tenant. */
+  async remove(tenant: string, id: string): Promise<void> {
+    const rows = await this.#db.delete(webhookSubscriptions).where(whereIs(tenant, id)).returning();
+    existing(rows[0]);
+  }
+
+  /** Makes another secret; for a day both sign, so that the receiver can take its time. */
+  async rotate(tenant: string, id: string): Promise<SubscriptionWithSecret> {
+    const before = await this.row(tenant, id);
+    const secret = newSecret();
+    const row = await this.#update(tenant, id, {
+      secret: this.#box.seal(secret, id),
+      previousSecret: before.secret,
+      previousUntil: new Date(Date.now() + overlapMs),
+    });
+    return { subscription: shown(row), secret };
+  }
+
+  /** Marks the URL as proved, and takes a disabled subscription up again. */
+  async markProved(tenant: string, id: string, url: string): Promise<Subscription> {
+    const rows = await this.#db
+      .update(webhookSubscriptions)
+      .set({ provedAt: new Date(), disabledAt: null, disabledReason: null, failingSince: null })
+      .where(and(whereIs(tenant, id), eq(webhookSubscriptions.url, url)))
+      .returning();
+    return shown(existing(rows[0]));
+  }
+
+  /** Stops deliveries until the URL is proved again. Resolves to whether this call did it. */
+  async disable(id: string, reason: string): Promise<boolean> {
+    const rows = await this.#db
+      .update(webhookSubscriptions)
+      .set({ disabledAt: new Date(), disabledReason: reason })
+      .where(and(eq(webhookSubscriptions.id, id), isNull(webhookSubscriptions.disabledAt)))
+      .returning();
+    return rows.length > 0;
+  }
+
+  /** The secrets that sign now: two during a rotation. */
+  secretsOf({ id, secret, previousSecret, previousUntil }: SubscriptionRow): readonly string[] {
+    const isOverlap =
+      previousSecret !== null && previousUntil !== null && previousUntil.getTime() > Date.now();
+    return [secret, ...(isOverlap ? [previousSecret] : [])].map((sealed) => this.#box.open(sealed, id));
+  }
+
+  /** @throws HttpError (404), also for the subscription of another tenant. */
+  async row(tenant: string, id: string): Promise<SubscriptionRow> {
+    const [row] = await this.#db.select().from(webhookSubscriptions).where(whereIs(tenant, id));
+    return existing(row);
+  }
+
+  async #update(tenant: string, id: string, changes: Partial<SubscriptionRow>): Promise<SubscriptionRow> {
+    const rows = await this.#db
+      .update(webhookSubscriptions)
+      .set(changes)
+      .where(whereIs(tenant, id))
+      .returning();
+    return existing(rows[0]);
+  }
+
+  #check({ url, events }: SubscriptionInput): void {
+    this.#client.checkUrl(url);
+    const wrong = events.find((pattern) => !isEventPattern(pattern));
+    if (events.length === 0 || events.length > 100) {
+      throw new HttpError(400, "bad_request", "events: expected 1 to 100 types");
+    }
+    if (wrong !== undefined) {
+      const expected = "expected types like invoice.paid, or patterns like invoice.* and *";
+      throw new HttpError(400, "bad_request", `events: ${expected}, not '${wrong.slice(0, 128)}'`);
+    }
+  }
+}
+
+/** Of another tenant or of none: both are told alike. */
+function existing(row: SubscriptionRow | undefined): SubscriptionRow {
+  if (row === undefined) throw new HttpError(404, "not_found", "there is no such subscription");
+  return row;
+}
+
+function whereIs(tenant: string, id: string) {
+  return and(eq(webhookSubscriptions.tenant, tenant), eq(webhookSubscriptions.id, id));
+}
+
+function newSecret(): string {
+  return `whsec_${randomBytes(32).toString("base64")}`;
+}
+
+function shown(row: SubscriptionRow): Subscription {
+  const { id, url, events, description, isPaused, provedAt, disabledAt, disabledReason, createdAt } = row;
+  return { id, url, events, description, isPaused, provedAt, disabledAt, disabledReason, createdAt };
+}

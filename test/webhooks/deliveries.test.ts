@@ -1,0 +1,384 @@
+import { eq } from "drizzle-orm";
+import Fastify, { type FastifyInstance } from "fastify";
+import { addSqlDb, type SqlDb } from "svc-infra/sql";
+import { addWebhooks, type Subscription, type WebhookEvent, type Webhooks } from "svc-infra/webhooks";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import * as schema from "#dist/webhooks/schema.js";
+import { createTables } from "./create-tables.js";
+import { Endpoint } from "./endpoint.js";
+
+let sql: SqlDb;
+let app: FastifyInstance;
+let webhooks: Webhooks;
+let endpoint: Endpoint;
+let disabled: string[];
+const shared = Fastify();
+
+beforeAll(async () => {
+  sql = await addSqlDb(shared, { url: "pglite:memory", env: {} });
+  await createTables(sql, schema);
+});
+
+afterAll(() => shared.close());
+
+beforeEach(async () => {
+  endpoint = await Endpoint.start();
+  disabled = [];
+  await sql.db.delete(schema.webhookSubscriptions);
+  app = Fastify();
+  // The tables outlive each app, as they outlive each process.
+  app.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+  await startApp();
+});
+
+afterEach(async () => {
+  await app.close();
+  endpoint.stop();
+});
+
+async function startApp(): Promise<void> {
+  webhooks = await addWebhooks(app, {
+    authorize: async ({ headers }) =>
+      headers.authorization ? { tenant: String(headers.authorization) } : false,
+    allowPrivateAddresses: true,
+    ports: [endpoint.port],
+    timeoutMs: 1000,
+    onDisabled: ({ id, reason }) => disabled.push(`${id}: ${reason}`),
+    env: {},
+  });
+  await app.ready();
+}
+
+async function subscribe(events = ["invoice.*"], tenant = "acme"): Promise<Subscription> {
+  const { subscription, secret } = await webhooks.subscriptions.add(tenant, { url: endpoint.url, events });
+  endpoint.secrets.push(secret);
+  return webhooks.prove(tenant, subscription.id);
+}
+
+let made = 0;
+
+function event(changes: Partial<WebhookEvent> = {}): WebhookEvent {
+  const id = `evt_${made++}`;
+  return {
+    id,
+    type: "invoice.paid",
+    tenant: "acme",
+    occurredAt: new Date(),
+    data: { amount: 1 },
+    ...changes,
+  };
+}
+
+async function finished(count = 1): Promise<void> {
+  await expect
+    .poll(
+      async () =>
+        (await webhooks.deliveries.list("acme", { limit: 100 })).filter((each) => each.finishedAt).length,
+    )
+    .toBe(count);
+}
+
+/** Lets the time until the next attempt pass. */
+async function skipWaiting(): Promise<void> {
+  await sql.db.update(schema.webhookDeliveries).set({ nextAttemptAt: new Date(0) });
+  webhooks.wake();
+}
+
+describe("an event", () => {
+  it("reaches a subscription that names its type, signed, with its id", async () => {
+    await subscribe();
+    const sent = event();
+    expect(await webhooks.dispatch(sent)).toBe(1);
+    await finished();
+    expect(endpoint.received).toMatchObject([{ id: sent.id, type: "invoice.paid", data: { amount: 1 } }]);
+    expect(endpoint.unverified).toEqual([]);
+  });
+
+  it("that is dispatched again is delivered once", async () => {
+    await subscribe();
+    const sent = event();
+    await webhooks.dispatch(sent);
+    expect(await webhooks.dispatch(sent)).toBe(0);
+    await finished();
+    expect(endpoint.received).toHaveLength(1);
+  });
+
+  it.each<[string, Partial<WebhookEvent>]>([
+    ["of another type", { type: "user.created" }],
+    ["whose type only begins alike", { type: "invoices.paid" }],
+    ["of another tenant", { tenant: "other" }],
+  ])("%s makes no delivery", async (_name, changes) => {
+    await subscribe();
+    expect(await webhooks.dispatch(event(changes))).toBe(0);
+  });
+
+  it("reaches nothing before the URL was proved, and nothing while it is disabled", async () => {
+    const { subscription } = await webhooks.subscriptions.add("acme", { url: endpoint.url, events: ["*"] });
+    expect(await webhooks.dispatch(event())).toBe(0);
+    await webhooks.prove("acme", subscription.id);
+    await webhooks.subscriptions.disable(subscription.id, "by hand");
+    expect(await webhooks.dispatch(event())).toBe(0);
+  });
+
+  it("waits while its subscription is paused", async () => {
+    const { id } = await subscribe();
+    await webhooks.subscriptions.change("acme", id, { isPaused: true });
+    await webhooks.dispatch(event());
+    await expect
+      .poll(() => webhooks.deliveries.list("acme", { limit: 1 }))
+      .toMatchObject([{ state: "pending" }]);
+    await webhooks.subscriptions.change("acme", id, { isPaused: false });
+    webhooks.wake();
+    await finished();
+    expect(endpoint.received).toHaveLength(1);
+  });
+});
+
+describe("a URL", () => {
+  it("that does not answer the challenge is not proved", async () => {
+    endpoint.answersChallenges = false;
+    const { subscription } = await webhooks.subscriptions.add("acme", { url: endpoint.url, events: ["*"] });
+    await expect(webhooks.prove("acme", subscription.id)).rejects.toMatchObject({ code: "challenge_failed" });
+    expect((await webhooks.subscriptions.get("acme", subscription.id)).provedAt).toBeNull();
+  });
+
+  it("that is changed is to be proved anew", async () => {
+    const { id } = await subscribe();
+    const changed = await webhooks.subscriptions.change("acme", id, { url: `${endpoint.url}/other` });
+    expect(changed.provedAt).toBeNull();
+  });
+
+  it.each(["http://127.0.0.1:1/", "https://user@example.com/", "file:///etc/passwd", "hook"])(
+    "%s is refused",
+    async (url) => {
+      const adding = webhooks.subscriptions.add("acme", { url, events: ["*"] });
+      await expect(adding).rejects.toMatchObject({ code: "url_refused" });
+    },
+  );
+});
+
+describe("a delivery that failed", () => {
+  it("is tried again, with the same id and a new time", async () => {
+    await subscribe();
+    let answers = 0;
+    endpoint.answer = (response) => response.writeHead(answers++ < 2 ? 503 : 204).end("down");
+    await webhooks.dispatch(event());
+    for (const attempts of [1, 2]) {
+      await expect.poll(() => endpoint.received.length).toBe(attempts);
+      await expect
+        .poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries)
+        .toBe(attempts);
+      await skipWaiting();
+    }
+    await finished();
+    expect(new Set(endpoint.received.map(({ id }) => id)).size).toBe(1);
+    const [delivery] = await webhooks.deliveries.list("acme", { limit: 1 });
+    const { attempts } = await webhooks.deliveries.get("acme", delivery?.id ?? "");
+    expect(attempts.map(({ status, detail }) => [status, detail])).toEqual([
+      [503, "down"],
+      [503, "down"],
+      [204, ""],
+    ]);
+  });
+
+  it("waits as long as the endpoint asks", async () => {
+    await subscribe();
+    endpoint.answer = (response) => response.writeHead(429, { "retry-after": "3600" }).end();
+    await webhooks.dispatch(event());
+    await expect.poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries).toBe(1);
+    const [delivery] = await webhooks.deliveries.list("acme", { limit: 1 });
+    expect((delivery?.nextAttemptAt?.getTime() ?? 0) - Date.now()).toBeGreaterThan(3_500_000);
+  });
+
+  it("fails for good when the schedule has ended", async () => {
+    await subscribe();
+    endpoint.answer = (response) => response.writeHead(500).end();
+    await webhooks.dispatch(event());
+    await expect.poll(() => endpoint.received.length).toBe(1);
+    for (let tries = 1; tries < 10; tries += 1) {
+      await expect
+        .poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries)
+        .toBe(tries);
+      await skipWaiting();
+    }
+    await finished();
+    expect(await webhooks.deliveries.list("acme", { limit: 1 })).toMatchObject([
+      { state: "failed", tries: 10 },
+    ]);
+  });
+
+  it("of an endpoint that is gone disables the subscription, and its owner is told", async () => {
+    const { id } = await subscribe();
+    endpoint.answer = (response) => response.writeHead(410).end();
+    await webhooks.dispatch(event());
+    await expect.poll(() => disabled).toEqual([`${id}: the endpoint answered 410 Gone`]);
+    expect(await webhooks.subscriptions.get("acme", id)).toMatchObject({ disabledReason: /410/ });
+  });
+
+  it("for five days disables the subscription", async () => {
+    const { id } = await subscribe();
+    const longAgo = new Date(Date.now() - 6 * 24 * 3600 * 1000);
+    await sql.db
+      .update(schema.webhookSubscriptions)
+      .set({ failingSince: longAgo })
+      .where(eq(schema.webhookSubscriptions.id, id));
+    endpoint.answer = (response) => response.writeHead(500).end();
+    await webhooks.dispatch(event());
+    await expect.poll(() => disabled).toHaveLength(1);
+  });
+
+  it("is taken over when the process that claimed it is gone", async () => {
+    await subscribe();
+    await webhooks.dispatch(event());
+    await finished();
+    await sql.db.update(schema.webhookDeliveries).set({
+      state: "pending",
+      finishedAt: null,
+      nextAttemptAt: new Date(0),
+      claimedUntil: new Date(Date.now() + 300),
+    });
+    webhooks.wake();
+    await expect.poll(() => endpoint.received.length, { timeout: 5000 }).toBe(2);
+  });
+});
+
+it("a slow endpoint delays no other", async () => {
+  const slow = await subscribe(["slow.*"]);
+  await subscribe(["fast.*"]);
+  endpoint.answer = (response, { type }) => {
+    if (type.startsWith("fast")) response.writeHead(204).end();
+  };
+  for (let index = 0; index < 40; index += 1) await webhooks.dispatch(event({ type: "slow.a" }));
+  for (let index = 0; index < 40; index += 1) await webhooks.dispatch(event({ type: "fast.a" }));
+  const isFastDone = () => endpoint.received.filter(({ type }) => type === "fast.a").length;
+  await expect.poll(isFastDone, { timeout: 5000 }).toBe(40);
+  const states = await webhooks.deliveries.list("acme", { subscription: slow.id, limit: 100 });
+  expect(states.every(({ state }) => state === "pending")).toBe(true);
+});
+
+describe("a secret", () => {
+  it("that is rotated signs beside the new one, and is encrypted at rest", async () => {
+    const { id } = await subscribe();
+    const [old = ""] = endpoint.secrets;
+    const { secret } = await webhooks.subscriptions.rotate("acme", id);
+    for (const known of [old, secret]) {
+      endpoint.secrets = [known];
+      const before = endpoint.received.length;
+      await webhooks.dispatch(event());
+      await expect.poll(() => endpoint.received.length).toBe(before + 1);
+    }
+    expect(endpoint.unverified).toEqual([]);
+    await sql.db.update(schema.webhookSubscriptions).set({ previousUntil: new Date(0) });
+    endpoint.secrets = [old];
+    await webhooks.dispatch(event());
+    await expect.poll(() => endpoint.unverified.length).toBe(1);
+    const [row] = await sql.db.select().from(schema.webhookSubscriptions);
+    expect(JSON.stringify(row)).not.toContain("whsec_");
+  });
+
+  it("that was moved to another subscription does not decrypt", async () => {
+    const { id } = await subscribe();
+    const other = await subscribe();
+    const row = await webhooks.subscriptions.row("acme", id);
+    expect(() => webhooks.subscriptions.secretsOf({ ...row, id: other.id })).toThrow();
+  });
+});
+
+describe("redelivery", () => {
+  it("of one, and of all since a time, sends the same ids again", async () => {
+    const { id } = await subscribe();
+    await webhooks.dispatch(event());
+    await webhooks.dispatch(event());
+    await finished(2);
+    const [newest] = await webhooks.deliveries.list("acme", { limit: 1 });
+    await webhooks.deliveries.redeliver("acme", newest?.id ?? "");
+    webhooks.wake();
+    await expect.poll(() => endpoint.received.length).toBe(3);
+    await finished(2);
+    expect(await webhooks.deliveries.redeliverSince("acme", id, new Date(0))).toBe(2);
+    webhooks.wake();
+    await expect.poll(() => endpoint.received.length).toBe(5);
+    expect(new Set(endpoint.received.map((each) => each.id)).size).toBe(2);
+  });
+});
+
+describe("the routes", () => {
+  const inject = (
+    method: "GET" | "POST" | "PATCH" | "DELETE",
+    url: string,
+    tenant?: string,
+    payload?: object,
+  ) =>
+    app.inject({
+      method,
+      url: `/_webhooks${url}`,
+      headers: tenant === undefined ? {} : { authorization: tenant },
+      ...(payload === undefined ? {} : { payload }),
+    });
+
+  it("lead from a subscription to its deliveries, and show the secret once", async () => {
+    const added = await inject("POST", "/subscriptions", "acme", { url: endpoint.url, events: ["*"] });
+    expect(added.statusCode).toBe(201);
+    const { subscription, secret } = added.json();
+    expect(secret).toMatch(/^whsec_/);
+    endpoint.secrets = [secret];
+    expect((await inject("POST", `/subscriptions/${subscription.id}/prove`, "acme")).statusCode).toBe(200);
+    expect((await inject("GET", "/subscriptions", "acme")).body).not.toContain("whsec_");
+    expect((await inject("POST", `/subscriptions/${subscription.id}/test`, "acme")).statusCode).toBe(202);
+    await expect.poll(() => endpoint.received.length).toBe(1);
+    await finished();
+    const { deliveries } = (await inject("GET", "/deliveries", "acme")).json();
+    const { attempts } = (await inject("GET", `/deliveries/${deliveries[0].id}`, "acme")).json();
+    expect(attempts).toMatchObject([{ number: 1, status: 204 }]);
+    expect((await inject("DELETE", `/subscriptions/${subscription.id}`, "acme")).statusCode).toBe(204);
+    expect((await inject("GET", `/subscriptions/${subscription.id}`, "acme")).statusCode).toBe(404);
+  });
+
+  it("refuse callers without credentials, unknown fields and wrong patterns", async () => {
+    expect((await inject("GET", "/subscriptions")).statusCode).toBe(401);
+    const wrong = [
+      { url: endpoint.url, events: ["*"], tenant: "other" },
+      { url: endpoint.url, events: [] },
+      { url: endpoint.url, events: ["a.*.b"] },
+      { url: endpoint.url, events: ["Invoice"] },
+      { url: ["a"], events: ["*"] },
+    ];
+    for (const payload of wrong) {
+      const response = await inject("POST", "/subscriptions", "acme", payload);
+      expect(response.statusCode).toBe(400);
+      expect(response.headers["content-type"]).toBe("application/problem+json");
+    }
+  });
+
+  it("show nothing of another tenant", async () => {
+    const { id } = await subscribe();
+    await webhooks.dispatch(event());
+    await finished();
+    const [delivery] = await webhooks.deliveries.list("acme", { limit: 1 });
+    const paths: ["GET" | "POST" | "PATCH" | "DELETE", string, object?][] = [
+      ["GET", `/subscriptions/${id}`],
+      ["PATCH", `/subscriptions/${id}`, { isPaused: true }],
+      ["DELETE", `/subscriptions/${id}`],
+      ["POST", `/subscriptions/${id}/prove`],
+      ["POST", `/subscriptions/${id}/rotate`],
+      ["POST", `/subscriptions/${id}/test`],
+      ["POST", `/subscriptions/${id}/redeliver`, { since: "2020-01-01T00:00:00Z" }],
+      ["GET", `/deliveries/${delivery?.id}`],
+      ["POST", `/deliveries/${delivery?.id}/redeliver`],
+    ];
+    for (const [method, path, payload] of paths) {
+      expect((await inject(method, path, "other", payload)).statusCode, `${method} ${path}`).toBe(404);
+    }
+    expect((await inject("GET", "/subscriptions", "other")).json()).toEqual({ subscriptions: [] });
+    expect((await inject("GET", `/deliveries?subscription=${id}`, "other")).json()).toEqual({
+      deliveries: [],
+    });
+  });
+});
+
+it("production needs a key for the secrets", async () => {
+  const other = Fastify();
+  other.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+  await expect(addWebhooks(other, { env: { APP_ENV: "prod" } })).rejects.toThrow(/WEBHOOKS_ENCRYPT_KEY/);
+  await other.close();
+});
