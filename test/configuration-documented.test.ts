@@ -3,6 +3,7 @@ import type { SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
 import { cacheVariables } from "#dist/cache/settings.js";
 import { serveVariables } from "#dist/cli/serve-settings.js";
+import { httpVariables } from "#dist/http/settings.js";
 import { idempotencyVariables } from "#dist/idempotency/settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
 import { observabilityVariables } from "#dist/observability/settings.js";
@@ -28,6 +29,7 @@ function rowsOf(schema: SettingsSchema): string[] {
 const schemas: Record<string, SettingsSchema> = {
   mail: mailVariables,
   serve: serveVariables,
+  http: httpVariables,
   sql: sqlVariables,
   migrations: migrationVariables,
   schema: schemaVariables,

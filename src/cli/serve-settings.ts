@@ -1,4 +1,3 @@
-import { isIPv4 } from "node:net";
 import { oneOf, type SettingsOf, text, variable, wholeNumber } from "../kernel/index.js";
 
 /** Settings of `svc-infra serve` beside those of the storage. */
@@ -7,7 +6,7 @@ export const serveVariables = {
     name: "HOST",
     type: text.refine(isHost),
     expected: "an address or a host name",
-    help: "Address to listen on. Other than loopback needs STORAGE_API_TOKEN.",
+    help: "Address to listen on. Other than loopback means production, unless APP_ENV says else, and needs STORAGE_API_TOKEN.",
     default: "127.0.0.1",
   }),
   port: variable({
@@ -35,11 +34,6 @@ export const serveVariables = {
 
 /** Values of {@link serveVariables}. */
 export type ServeSettings = SettingsOf<typeof serveVariables>;
-
-/** True for an address that only this machine can reach. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
-}
 
 function isHost(host: string): boolean {
   return URL.canParse(urlOf({ host, port: 1 }));

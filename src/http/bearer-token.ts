@@ -3,22 +3,28 @@ import type { FastifyRequest } from "fastify";
 import { unauthorized } from "./http-error.js";
 
 /**
- * Checks `Authorization: Bearer` (RFC 6750) against one token, in constant time.
+ * Checks `Authorization: Bearer` (RFC 6750) against a token, or any of several (while
+ * one replaces the other), in constant time.
  *
- * @returns a check that passes when the request carries the token.
- * @throws TypeError for an empty token; the check throws an HttpError (401) for any other credentials.
+ * @returns a check that passes when the request carries a token.
+ * @throws TypeError for an empty token or none; the check throws an HttpError (401) for any other credentials.
  */
-export function bearerCheck(token: string): (request: Pick<FastifyRequest, "headers">) => void {
-  if (token === "") throw new TypeError("a bearer token must not be empty");
-  const expected = digest(token);
+export function bearerCheck(
+  tokens: string | readonly string[],
+): (request: Pick<FastifyRequest, "headers">) => void {
+  const expected = [tokens].flat().map(digest);
+  if (expected.length === 0) throw new TypeError("a bearer check needs a token");
   return ({ headers }) => {
     const [, given] = /^bearer +([^\s]+)$/i.exec(headers.authorization ?? "") ?? [];
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
+    // Every one is compared, so that the time does not tell which one it is.
+    if (given !== undefined && expected.filter((each) => timingSafeEqual(digest(given), each)).length > 0)
+      return;
     throw unauthorized(headers.authorization !== undefined);
   };
 }
 
 /** Equal lengths, whatever was sent: the comparison can neither throw nor tell the length. */
 function digest(token: string): Buffer {
+  if (token === "") throw new TypeError("a bearer token must not be empty");
   return createHash("sha256").update(token, "utf8").digest();
 }

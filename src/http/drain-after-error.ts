@@ -5,7 +5,7 @@ import { isWaiting } from "./expect-continue.js";
 import { hasBody } from "./request-body.js";
 
 /** How much of a refused upload is read and dropped, so that its client gets to see the answer. */
-const limits = { maxBytes: 64 * 1024 * 1024, totalMs: 10_000, idleMs: 500 };
+const limits = { maxBytes: 1024 * 1024, totalMs: 10_000, idleMs: 500 };
 
 /**
  * An `onSend` hook for routes that take content. When the answer is there before the content was read, the

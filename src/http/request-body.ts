@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { continueRequest } from "./expect-continue.js";
 import { type BodyLimit, badRequest, contentTooLarge, HttpError } from "./http-error.js";
+import { LeastRate, leastRate, type Rate } from "./least-rate.js";
 
 /** True when the message brings content (RFC 9112 §6). */
 export function hasBody({ headers }: IncomingMessage): boolean {
@@ -37,16 +38,22 @@ export function checkBody(message: IncomingMessage, limit: BodyLimit): void {
 
 /**
  * The content of a request, once. Ending the iteration early leaves the connection alone, so that the
- * client can still be told why; a client that leaves makes it throw an HttpError with the code `aborted` (499).
+ * client can still be told why; a client that leaves makes it throw an HttpError with the code `aborted` (499), one
+ * that sends too slowly one with the code `request_timeout` (408).
  */
 export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #message: IncomingMessage;
   readonly #limit: BodyLimit;
+  readonly #rate: Rate;
 
-  /** @param limit - most bytes to let through. */
-  constructor(message: IncomingMessage, limit: BodyLimit) {
+  /**
+   * @param limit - most bytes to let through.
+   * @param rate - the slowest that they may come.
+   */
+  constructor(message: IncomingMessage, limit: BodyLimit, rate: Rate = leastRate) {
     this.#message = message;
     this.#limit = limit;
+    this.#rate = rate;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
@@ -60,16 +67,19 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   }
 
   async *#pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+    const pieces = this.#message.iterator({ destroyOnReturn: false });
+    const pace = new LeastRate(this.#rate);
     try {
-      yield* this.#message.iterator({ destroyOnReturn: false });
+      for (let next = await pace.next(pieces); next.done !== true; next = await pace.next(pieces)) {
+        yield next.value;
+      }
     } catch (error) {
-      throw new HttpError(
-        499,
-        "aborted",
-        "the client left before all of its content had come",
-        {},
-        { cause: error },
-      );
+      if (error instanceof HttpError) throw error;
+      const message = "the client left before all of its content had come";
+      throw new HttpError(499, "aborted", message, {}, { cause: error });
+    } finally {
+      pace.stop();
+      void pieces.return?.();
     }
   }
 }

@@ -1,4 +1,4 @@
-export { type AppEnv, appEnvOf } from "./app-env.js";
+export { type AppEnv, type AppEnvFinding, appEnvOf, findAppEnv } from "./app-env.js";
 export { ConfigurationError, type ConfigurationProblem, collectProblems } from "./configuration-error.js";
 export { readEnvironment } from "./env-file.js";
 export { type Environment, isVariableSet, readVariable, withDefaults } from "./environment.js";
@@ -12,6 +12,7 @@ export {
 } from "./health.js";
 export { loadPeer } from "./load-peer.js";
 export { type Logger, type LogMethod, silentLogger } from "./logger.js";
+export { isLoopback } from "./loopback.js";
 export { Secret } from "./secret.js";
 export { loadSettings, parseSettings } from "./settings.js";
 export {

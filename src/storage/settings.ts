@@ -4,7 +4,6 @@ import {
   type SettingOptions,
   type SettingsOf,
   secretList,
-  secretText,
   variable,
   wholeNumber,
 } from "../kernel/index.js";
@@ -16,7 +15,8 @@ export const backendTypes = ["local", "s3", "gcs", "cloudinary", "azure", "memor
 /** A backend, as `STORAGE_BACKEND` names it. */
 export type BackendType = (typeof backendTypes)[number];
 
-const secretMinLength = 32;
+/** Fewest characters of a secret, and in production of a token. */
+export const secretMinLength = 32;
 
 /** Settings that hold whatever the backend. */
 export const storageVariables = {
@@ -51,9 +51,9 @@ export const storageVariables = {
   }),
   apiToken: variable({
     name: "STORAGE_API_TOKEN",
-    type: secretText(),
-    expected: "a token that is not empty",
-    help: "Bearer token of the management routes that `svc-infra serve` mounts.",
+    type: secretList(),
+    expected: "tokens, separated by commas or spaces; in production of at least 32 characters each",
+    help: "Bearer tokens of the management routes that `svc-infra serve` mounts; any of them is taken.",
     secret: true,
   }),
   timeoutMs: variable({

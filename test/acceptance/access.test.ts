@@ -75,7 +75,7 @@ describe("a bearer token", () => {
   });
 
   test("is asked for before a byte of content was read", async () => {
-    const head = "PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n";
+    const head = "PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n";
     const text = await sendRaw(service.port, head);
     expect(statusOf(text)).toBe(401);
   });

@@ -73,10 +73,10 @@ async function cutUpload(index: number): Promise<void> {
 function headOf(way: number, key: string, bytes: number): string {
   const form = `--b\r\nContent-Disposition: form-data; name="file"; filename="${key}"\r\n\r\n`;
   const heads = [
-    `PUT /_storage/files/${key} HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`,
-    `PUT /_storage/files/${key} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${bytes.toString(16)}\r\n`,
-    `POST /_storage/upload?key=${key} HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`,
-    `POST /_storage/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${bytes}\r\n\r\n${form}`,
+    `PUT /_storage/files/${key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${bytes}\r\n\r\n`,
+    `PUT /_storage/files/${key} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${bytes.toString(16)}\r\n`,
+    `POST /_storage/upload?key=${key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${bytes}\r\n\r\n`,
+    `POST /_storage/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${bytes}\r\n\r\n${form}`,
   ];
   return heads[way % heads.length] ?? "";
 }

@@ -62,7 +62,7 @@ test.each([
   const target = line.replace("{read}", readUrl).replace("{write}", writeUrl);
   const body = header.startsWith("Content-Length") ? "x" : "";
   const socket = net.connect(service.port, "127.0.0.1");
-  socket.write(`${target} HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n${body}`);
+  socket.write(`${target} HTTP/1.1\r\nHost: localhost\r\n${header}\r\n\r\n${body}`);
   const [signal] = await called;
   expect(signal).toMatchObject({ aborted: false });
   socket.destroy();

@@ -40,7 +40,7 @@ describe.each(kinds)("%s", (kind) => {
       calls.length = 0;
       const body = method === "PUT" || method === "POST" ? "x" : "";
       for (const key of hostileTargets) {
-        const request = `${method} ${before}${key}${after} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+        const request = `${method} ${before}${key}${after} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
         const answer = await sendRaw(service.port, Buffer.from(request, "latin1"));
         expect([key, statusOf(answer)]).toEqual([key, 400]);
       }

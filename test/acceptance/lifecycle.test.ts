@@ -120,7 +120,7 @@ describe("adding", () => {
     await service.storage.put("a", "1");
     const text = await sendRaw(
       service.port,
-      "GET http://example.com/_storage/download/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+      "GET http://example.com/_storage/download/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
     expect(statusOf(text)).toBe(200);
     await service.close();
@@ -398,8 +398,8 @@ describe("closing", () => {
     socket.on("error", () => undefined);
     socket.write(
       what === "download"
-        ? "GET /_storage/download/big HTTP/1.1\r\nHost: x\r\n\r\n"
-        : "PUT /_storage/files/half HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf",
+        ? "GET /_storage/download/big HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        : "PUT /_storage/files/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf",
     );
     socket.pause();
     await once(service.app.server, "request");

@@ -54,7 +54,7 @@ const abuse: readonly (readonly [name: string, body: string, status?: number, co
   ["field name of 100,000", form(field("n".repeat(100_000), ""), file()), 413],
   ["40 headers in a part", form(`${"X-A: b\r\n".repeat(40)}${file()}`), 413],
   ["10,000 headers in a part", form(`${"X-A: b\r\n".repeat(10_000)}${file()}`), 413],
-  ["a header without an end", `--b\r\nX-A: ${"b".repeat(100_000)}`],
+  ["a header without an end", `--b\r\nX-A: ${"b".repeat(1000)}`],
   ["a header without a colon", form(`nonsense\r\n${file()}`)],
   ["no header", form("\r\nx")],
   ["no blank line behind the header", form('Content-Disposition: form-data; name="file"; filename="f"')],
@@ -182,7 +182,7 @@ describe.each(kinds)("%s", (kind) => {
   );
 
   test("a declared length over the limit is refused before the body is sent, and the connection ends", async () => {
-    const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: ${maxUploadBytes + 1}\r\n\r\n`;
+    const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${maxUploadBytes + 1}\r\n\r\n`;
     // Nothing but the server can end this connection before the test is over.
     const text = await sendRaw(service.port, head, 60_000);
     expect(statusOf(text)).toBe(413);
@@ -190,9 +190,9 @@ describe.each(kinds)("%s", (kind) => {
   });
 
   test.each(["declared", "chunked"])(
-    "whoever sends %s content whole before reading still sees the refusal",
+    "a client that sends %s content of up to 1 MiB before it reads still sees the refusal",
     async (how) => {
-      const body = Buffer.alloc(20 * 1024 * 1024);
+      const body = Buffer.alloc(900 * 1024);
       const hex = body.length.toString(16);
       const framing =
         how === "declared"
@@ -202,7 +202,7 @@ describe.each(kinds)("%s", (kind) => {
         const socket = net.connect(service.port, "127.0.0.1");
         socket.pause();
         socket.on("error", reject);
-        socket.write(`PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\n${framing}`);
+        socket.write(`PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\n${framing}`);
         socket.write(body, () => {
           let answer = "";
           socket.on("data", (piece) => {
@@ -216,9 +216,30 @@ describe.each(kinds)("%s", (kind) => {
     },
   );
 
+  test("of refused content no more than 1 MiB is read", async () => {
+    const head = "PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n";
+    const sent = await new Promise<number>((resolve) => {
+      const socket = net.connect(service.port, "127.0.0.1", () => {
+        socket.write(head);
+        fill();
+      });
+      const piece = Buffer.alloc(64 * 1024);
+      const fill = () => {
+        while (!socket.destroyed && socket.write(piece));
+      };
+      socket
+        .resume()
+        .on("drain", fill)
+        .on("error", () => undefined);
+      socket.on("close", () => resolve(socket.bytesWritten));
+    });
+    // What the kernel buffers on both sides comes on top.
+    expect(sent).toBeLessThan(32 * 1024 * 1024);
+  });
+
   test("Expect: 100-continue is answered by the refusal, or by 100 and then the result", async () => {
     const head = (length: number) =>
-      `PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
+      `PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
     const refused = await sendRaw(service.port, head(maxUploadBytes + 1));
     expect(statusOf(refused)).toBe(413);
     const taken = await sendRaw(service.port, `${head(3)}abc`);
@@ -230,7 +251,7 @@ describe.each(kinds)("%s", (kind) => {
     await made.close();
     const text = await sendRaw(
       service.port,
-      "POST /elsewhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+      "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
     );
     expect(text).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 404/);
   });
@@ -270,7 +291,7 @@ describe.each(kinds)("%s", (kind) => {
   test.each(["gzip, chunked", "identity, chunked", "Gzip, Chunked"])(
     "the transfer coding %s is refused before the content is read",
     async (coding) => {
-      const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ${coding}\r\n\r\n`;
+      const head = `PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: ${coding}\r\n\r\n`;
       expect(statusOf(await sendRaw(service.port, head))).toBe(400);
       expect(await keys()).toEqual([]);
     },
@@ -278,7 +299,7 @@ describe.each(kinds)("%s", (kind) => {
 
   test("the transfer coding chunked has no upper and lower case", async () => {
     const head =
-      "PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n";
+      "PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n";
     expect(statusOf(await sendRaw(service.port, `${head}1\r\nx\r\n0\r\n\r\n`))).toBe(200);
   });
 
@@ -324,7 +345,7 @@ describe.each(kinds)("%s", (kind) => {
   ])("a form that is whole stores nothing while its request's %s", async (_, rest) => {
     const before = await leftovers();
     const head =
-      "POST /_storage/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n";
+      "POST /_storage/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n";
     expect(await sendRaw(service.port, `${head}${rest}`, 300)).toBe("");
     await expect.poll(() => connections(service), { timeout: 10_000 }).toBe(0);
     expect(await keys()).toEqual([]);
@@ -340,10 +361,10 @@ describe.each(kinds)("%s", (kind) => {
     await service.storage.put("old", "old");
     const before = await leftovers();
     const heads = [
-      "PUT /_storage/files/old HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n",
-      "PUT /_storage/files/new HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n384\r\n",
-      "POST /_storage/upload?key=new HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n",
-      `POST /_storage/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 900\r\n\r\n--b\r\n${file("")}`,
+      "PUT /_storage/files/old HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n",
+      "PUT /_storage/files/new HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n384\r\n",
+      "POST /_storage/upload?key=new HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n",
+      `POST /_storage/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 900\r\n\r\n--b\r\n${file("")}`,
     ];
     await Promise.all(
       many(rounds, String).map((_, index) =>
@@ -386,7 +407,7 @@ function dribble(port: number, body: Buffer): Promise<string> {
     const socket = net.connect(port, "127.0.0.1", async () => {
       socket.setNoDelay(true);
       socket.write(
-        `POST /_storage/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${body.length}\r\n\r\n`,
+        `POST /_storage/upload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${body.length}\r\n\r\n`,
       );
       for (const byte of body) {
         if (socket.destroyed) return;

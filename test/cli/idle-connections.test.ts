@@ -35,13 +35,13 @@ const form = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1
 const field = '--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nhal';
 
 test.each([
-  ["bare content", "PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"],
-  ["a field of a form", `POST /_storage/upload HTTP/1.1\r\nHost: x\r\n${form}${field}`],
+  ["bare content", "PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"],
+  ["a field of a form", `POST /_storage/upload HTTP/1.1\r\nHost: localhost\r\n${form}${field}`],
   [
     "a request to sign",
-    'POST /_storage/sign HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"ke',
+    'POST /_storage/sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"ke',
   ],
-  ["a download that nobody reads", "GET /_storage/download/big HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["a download that nobody reads", "GET /_storage/download/big HTTP/1.1\r\nHost: localhost\r\n\r\n"],
 ])("a connection that stalls amid %s is closed", async (_, start) => {
   const socket = connect().pause();
   socket.write(start);
@@ -56,7 +56,7 @@ test("an upload that is slow but moves is taken, however long it takes", async (
   socket.on("data", (piece) => {
     answer += piece;
   });
-  socket.write("PUT /_storage/files/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n");
+  socket.write("PUT /_storage/files/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n");
   for (let sent = 0; sent < 12; sent += 1) {
     await after(idleTimeoutMs / 4);
     socket.write("x");
@@ -68,7 +68,7 @@ test("an upload that is slow but moves is taken, however long it takes", async (
 test("a download that is read slowly is sent whole, however long it takes", async () => {
   const socket = connect();
   let received = 0;
-  socket.write("GET /_storage/download/big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  socket.write("GET /_storage/download/big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   for await (const piece of socket) {
     const before = Math.floor(received / (4 * 1024 * 1024));
     received += piece.length;

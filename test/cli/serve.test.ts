@@ -99,7 +99,7 @@ describe("STORAGE_API_TOKEN", () => {
   );
 
   it("allows to listen for everybody", async () => {
-    await start({ HOST: "0.0.0.0", STORAGE_API_TOKEN: "let-me-in" });
+    await start({ APP_ENV: "dev", HOST: "0.0.0.0", STORAGE_API_TOKEN: "let-me-in" });
     expect((await upload()).status).toBe(401);
   });
 });
@@ -139,7 +139,7 @@ describe("settings", () => {
   it.each(["192.0.2.1", "nowhere.invalid"])(
     "of the address %s, which is not here, name the host",
     async (HOST) => {
-      const env = { HOST, PORT: String(port), STORAGE_API_TOKEN: "let-me-in" };
+      const env = { APP_ENV: "dev", HOST, PORT: String(port), STORAGE_API_TOKEN: "let-me-in" };
       const { code, stderr } = await cli.run(["serve"], env);
       expect([code, stderr]).toEqual([1, expect.stringContaining("HOST: cannot listen")]);
       expect(stderr).not.toContain("PORT");
@@ -151,6 +151,44 @@ describe("settings", () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining("HOST: expected an address or a host name")]);
     expect(stderr).toContain("PORT: expected");
     expect(stderr).not.toContain("STORAGE_BASE_URL");
+  });
+
+  it.each([{ RENDER: "true" }, { HOST: "0.0.0.0" }])(
+    "of production, as %j says, must have a token, secrets and a base URL that others can open",
+    async (env) => {
+      const some = {
+        PORT: String(port),
+        STORAGE_BACKEND: "local",
+        STORAGE_SIGNING_SECRET: "s".repeat(32),
+        ...env,
+      };
+      const nothing = await cli.run(["serve"], some as Record<string, string>);
+      expect([nothing.code, nothing.stderr]).toEqual([
+        1,
+        expect.stringContaining("STORAGE_API_TOKEN: is not set"),
+      ]);
+      expect(nothing.stderr).toContain("STORAGE_BASE_URL: is 'http://");
+      const short = { ...some, STORAGE_API_TOKEN: `${"t".repeat(32)},short` };
+      const { stderr } = await cli.run(["serve"], short as Record<string, string>);
+      expect(stderr).toContain("STORAGE_API_TOKEN: has fewer than 32 characters in production");
+    },
+  );
+
+  it("of production are complete with two tokens, a secret and a base URL", async () => {
+    const tokens = ["n".repeat(32), "o".repeat(32)];
+    await start({
+      APP_ENV: "prod",
+      STORAGE_BACKEND: "local",
+      STORAGE_BASE_PATH: "files",
+      STORAGE_API_TOKEN: tokens.join(","),
+      STORAGE_SIGNING_SECRET: "s".repeat(32),
+      STORAGE_BASE_URL: "https://files.example.com/files",
+    });
+    for (const token of tokens) {
+      const answer = await upload({ authorization: `Bearer ${token}` });
+      expect((await jsonOf(answer)).url).toMatch(/^https:\/\/files\.example\.com\/files\/a\.txt\?/);
+    }
+    expect((await upload({ authorization: `Bearer ${"s".repeat(32)}` })).status).toBe(401);
   });
 
   it("of a folder that cannot be one are told without a stack", async () => {
@@ -176,11 +214,37 @@ describe("settings", () => {
 it("closes a connection that stalls for HTTP_IDLE_TIMEOUT_MS", async () => {
   await start({ HTTP_IDLE_TIMEOUT_MS: "200" });
   const socket = connect(port, "127.0.0.1").resume();
-  socket.write("PUT /_storage/files/k HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+  socket.write("PUT /_storage/files/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf");
   await once(socket, "close");
 });
 
 describe("failures over HTTP", () => {
+  it("have a code and forbid guessing, also those that Node's parser and Fastify find", async () => {
+    await start();
+    const table = [
+      ["nonsense\r\n\r\n", 400, "bad_request"],
+      ["GET / HTTP/1.1\r\nHost: localhost\r\nA: \0\r\n\r\n", 400, "bad_request"],
+      [`GET / HTTP/1.1\r\nHost: localhost\r\nA: ${"a".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
+      ["GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404, "no_such_route"],
+      ["PATCH /files/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405, "method_not_allowed"],
+      ["GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421, "misdirected"],
+    ] as const;
+    for (const [text, status, code] of table) {
+      const socket = connect(port, "127.0.0.1");
+      let answer = "";
+      socket.on("data", (piece) => {
+        answer += piece.toString("latin1");
+      });
+      socket.write(text);
+      await once(socket, "close");
+      const [head = "", body = ""] = answer.split("\r\n\r\n");
+      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(head.toLowerCase()).toContain("content-type: application/problem+json");
+      expect(head.toLowerCase()).toContain("x-content-type-options: nosniff");
+      expect(JSON.parse(body)).toMatchObject({ status, code });
+    }
+  });
+
   it.each([
     ["/nowhere", 404],
     ["/%zz", 400],

@@ -207,7 +207,7 @@ it("when the server answers before it has read the request, the client has the a
 it("requests that wait behind another on a connection are over when it is", async () => {
   proxy.plan.next({ kind: "delay", ms: 50 }, { kind: "refuse" });
   const socket = connect(Number(new URL(proxy.endpoint).port), "127.0.0.1").on("error", () => undefined);
-  socket.write("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  socket.write("GET /a HTTP/1.1\r\nHost: localhost\r\n\r\nGET /b HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await new Promise((resolve) => socket.on("close", resolve));
   expect(proxy.counts).toEqual({ delay: 1, refuse: 1 });
   await expect.poll(() => proxy.busy).toEqual([]);

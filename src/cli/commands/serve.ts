@@ -8,10 +8,8 @@ import {
   type ConfigurationProblem,
   collectProblems,
   type Environment,
-  isVariableSet,
   loadSettings,
   readEnvironment,
-  type Secret,
   withDefaults,
 } from "../../kernel/index.js";
 import { backendVariables } from "../../storage/backend-variables.js";
@@ -19,8 +17,9 @@ import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
 import { storageVariables } from "../../storage/settings.js";
 import { describeVariables } from "../describe-variables.js";
+import { findExposure, findLocalUrl } from "../find-unsafe.js";
 import { defaultFolder, localFallback } from "../local-fallback.js";
-import { isLoopback, type ServeSettings, serveVariables, urlOf } from "../serve-settings.js";
+import { type ServeSettings, serveVariables, urlOf } from "../serve-settings.js";
 import { createService } from "../service.js";
 
 /** Milliseconds that transfers have to end after the signal to stop. */
@@ -43,54 +42,49 @@ export function registerServe(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const env = readEnvironment();
-  const { settings, storage } = await configure(env, options);
-  const token = configurationOf(storage)?.settings.apiToken;
-  const app = await createService({ ...settings, appEnv: appEnvOf(env) });
+  const env = environmentOf(options);
+  const { settings, storage } = await configure(env);
+  const { apiToken: tokens, baseUrl } = configurationOf(storage)?.settings ?? {};
+  const openAt = tokens === undefined && baseUrl !== undefined ? [baseUrl] : undefined;
+  const app = await createService({ ...settings, appEnv: appEnvOf(env), openAt });
   closeWithGrace({ delay: shutdownMs, logger: app.log }, async ({ err }) => {
     if (err !== undefined) app.log.error({ err }, "the service stops because of an error");
     await app.close();
   });
   await addStorage(app, storage, {
-    authorize: token === undefined ? "open" : bearerToken(token.reveal()),
+    authorize: tokens === undefined ? "open" : bearerToken(tokens.map((token) => token.reveal())),
     serveFiles: true,
   });
   await listen(app, settings);
-  announce(app, settings, token);
+  announce(app, settings, tokens === undefined);
+}
+
+/** The environment, over which the command line has the last word. */
+function environmentOf({ host, port }: ServeOptions): Environment {
+  const env = readEnvironment();
+  return Object.freeze({
+    ...env,
+    ...(host === undefined ? {} : { [serveVariables.host.name]: host }),
+    ...(port === undefined ? {} : { [serveVariables.port.name]: port }),
+  });
 }
 
 /** Everything that can be wrong is found before anything starts, and told at once. */
-async function configure(env: Environment, options: ServeOptions) {
+async function configure(env: Environment) {
   const problems: ConfigurationProblem[] = [];
-  const settings = collectProblems(problems, () => loadServeSettings(env, options));
-  problems.push(...(collectProblems([], () => findExposure(env, options)) ?? []));
+  const settings = collectProblems(problems, () => loadSettings(serveVariables, env));
+  problems.push(...(collectProblems([], () => findExposure(env)) ?? []));
   const storage = await openStorage(env, settings).catch((error: unknown) =>
     collectProblems<undefined>(problems, () => {
       throw error;
     }),
   );
+  if (storage !== undefined) problems.push(...(await findLocalUrl(env, storage)));
   if (settings === undefined || storage === undefined || problems.length > 0) {
+    await storage?.close();
     throw new ConfigurationError(problems);
   }
   return { settings, storage };
-}
-
-function loadServeSettings(env: Environment, { host, port }: ServeOptions): ServeSettings {
-  return loadSettings(serveVariables, env, { host, port: port === undefined ? undefined : toNumber(port) });
-}
-
-/** What is no number stays wrong: the settings refuse it by name. */
-function toNumber(digits: string): number {
-  return /^[0-9]+$/.test(digits) ? Number(digits) : Number.NaN;
-}
-
-function findExposure(env: Environment, options: ServeOptions): ConfigurationProblem[] {
-  const { name } = storageVariables.apiToken;
-  const { host } = loadSettings({ host: serveVariables.host }, env, { host: options.host });
-  if (isLoopback(host) || isVariableSet(env, name)) return [];
-  return [
-    { name, message: `is not set, and HOST '${host}' can be reached from elsewhere; expected a token` },
-  ];
 }
 
 function openStorage(env: Environment, settings: ServeSettings | undefined): Promise<Storage> {
@@ -116,9 +110,9 @@ function isAboutPort(error: unknown): boolean {
 
 const portErrors: ReadonlySet<unknown> = new Set(["EADDRINUSE", "EACCES"]);
 
-function announce(app: FastifyInstance, settings: ServeSettings, token: Secret | undefined): void {
-  if (token === undefined) {
-    app.log.warn("STORAGE_API_TOKEN is not set: whoever reaches this machine's loopback may read and write");
+function announce(app: FastifyInstance, settings: ServeSettings, isOpen: boolean): void {
+  if (isOpen) {
+    app.log.warn("STORAGE_API_TOKEN is not set: every program on this machine may read and write");
   }
   app.log.info(`Upload a file: curl -F file=@README.md ${urlOf(settings)}/_storage/upload`);
 }

@@ -87,6 +87,11 @@ export class UrlSigner {
     this.#now = options.now ?? Date.now;
   }
 
+  /** Where the file route answers, without a trailing slash. */
+  get baseUrl(): string {
+    return this.#baseUrl;
+  }
+
   /**
    * The URL with its signature. The key's alphabet needs no escaping.
    *

@@ -1,7 +1,9 @@
+import { httpVariables } from "../../http/index.js";
 import { loadSettings, readEnvironment } from "../../kernel/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { UrlSigner } from "../contract/signed-url.js";
 import { storageVariables } from "../settings.js";
+import type { ResourcePolicy } from "./download/response-headers.js";
 import type { Authorize } from "./routes/authorize.js";
 
 /** What `addStorage` does besides decorating the app. */
@@ -22,6 +24,13 @@ export interface AddStorageOptions {
   readonly signer?: UrlSigner | undefined;
   /** Most bytes of one upload. Default: `STORAGE_MAX_UPLOAD_BYTES`, else 10 MiB. */
   readonly maxUploadBytes?: number | undefined;
+  /** Whose pages may show the files of the file route. Default: `cross-origin`, as the URL carries the right. */
+  readonly resourcePolicy?: ResourcePolicy | undefined;
+  /**
+   * Origins whose pages may call the management routes, beside the service's own. Default: `CORS_ALLOW_ORIGINS`.
+   * The word `*` lets no page change anything.
+   */
+  readonly allowOrigins?: readonly string[] | undefined;
   /** Adds `GET /_health/storage` and a readiness check. Default: true. */
   readonly health?: boolean | undefined;
   /** Name on the app, for a second storage. Default: `storage`. */
@@ -41,6 +50,8 @@ export interface EdgeOptions {
   readonly filesPrefix: string | undefined;
   readonly signer: UrlSigner | undefined;
   readonly maxUploadBytes: number;
+  readonly resourcePolicy: ResourcePolicy;
+  readonly allowOrigins: readonly string[];
   readonly health: boolean;
   readonly decorator: string;
   readonly startTimeoutMs: number;
@@ -72,6 +83,8 @@ export function readOptions(
     filesPrefix: serveFiles === false ? undefined : checkPrefix("serveFiles.prefix", filesPrefix),
     signer: options.signer,
     maxUploadBytes: maxUploadBytes(options.maxUploadBytes, knownMaxBytes),
+    resourcePolicy: options.resourcePolicy ?? "cross-origin",
+    allowOrigins: allowOrigins(options.allowOrigins),
     health: options.health ?? true,
     decorator: options.decorator ?? "storage",
     startTimeoutMs: options.startTimeoutMs ?? 5000,
@@ -85,6 +98,8 @@ const optionNames: ReadonlySet<string> = new Set([
   "serveFiles",
   "signer",
   "maxUploadBytes",
+  "resourcePolicy",
+  "allowOrigins",
   "health",
   "decorator",
   "startTimeoutMs",
@@ -106,6 +121,10 @@ function maxUploadBytes(option: number | undefined, known: number | undefined): 
   if (option === undefined && known !== undefined) return known;
   const schema = { maxUploadBytes: storageVariables.maxUploadBytes };
   return loadSettings(schema, readEnvironment(), { maxUploadBytes: option }).maxUploadBytes;
+}
+
+function allowOrigins(option: readonly string[] | undefined): readonly string[] {
+  return loadSettings(httpVariables, readEnvironment(), { corsAllowOrigins: option }).corsAllowOrigins ?? [];
 }
 
 function checkPrefix(name: string, prefix: string): string {

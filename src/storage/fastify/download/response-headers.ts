@@ -10,7 +10,12 @@ export interface Presentation {
   readonly download: boolean;
   /** Name to save it under, instead of its own. */
   readonly filename: string | undefined;
+  /** Whose pages may show it (`Cross-Origin-Resource-Policy`). */
+  readonly resourcePolicy: ResourcePolicy;
 }
+
+/** Whose pages may show a file. */
+export type ResourcePolicy = "same-origin" | "same-site" | "cross-origin";
 
 /** Headers that 200, 206 and 304 share (RFC 9110 §15.4.5). */
 export function validatorHeaders(file: FileDetails): Record<string, string> {
@@ -35,9 +40,9 @@ export function contentHeaders(file: FileDetails, presentation: Presentation): R
   headers["content-type"] = contentType;
   headers["content-disposition"] = contentDisposition(kind, nameOf(file, presentation));
   if (file.contentEncoding !== undefined) headers["content-encoding"] = file.contentEncoding;
-  headers["x-content-type-options"] = "nosniff";
-  headers["content-security-policy"] = "default-src 'none'; sandbox";
-  headers["cross-origin-resource-policy"] = "same-site";
+  headers["content-security-policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'";
+  headers["referrer-policy"] = "no-referrer";
+  headers["cross-origin-resource-policy"] = presentation.resourcePolicy;
   return headers;
 }
 

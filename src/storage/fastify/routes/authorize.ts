@@ -14,12 +14,13 @@ export type Permission = boolean | { readonly tenant: string };
 export type Authorize = (request: FastifyRequest, route: StorageRoute) => Permission | Promise<Permission>;
 
 /**
- * Lets in every request that sends `Authorization: Bearer` with this token (RFC 6750); all others get 401.
+ * Lets in every request that sends `Authorization: Bearer` with this token, or with any of several
+ * (RFC 6750); all others get 401.
  *
  * @param permission - what the token allows; everything by default.
  */
-export function bearerToken(token: string, permission: Permission = true): Authorize {
-  const check = bearerCheck(token);
+export function bearerToken(tokens: string | readonly string[], permission: Permission = true): Authorize {
+  const check = bearerCheck(tokens);
   return (request) => {
     check(request);
     return permission;

@@ -22,6 +22,8 @@ export function fileRoutes(
   { maxUploadBytes: maxBytes }: RouteContext,
   storageOf: StorageOfCaller,
 ): readonly Route[] {
+  // Credentials of a browser let its user in, not the page that shows the file.
+  const resourcePolicy = "same-origin";
   const files = new KeyPath(`${root}/files/`);
   const downloads = new KeyPath(`${root}/download/`);
   const uploadOf = ({ request, reply }: RouteCall): Upload => {
@@ -76,7 +78,7 @@ export function fileRoutes(
       wildcard: keyText,
       answers: { 200: anyBytes, 206: anyBytes },
       handle: ({ request, reply }) => {
-        const presentation = { download: false, filename: undefined };
+        const presentation = { download: false, filename: undefined, resourcePolicy } as const;
         const key = downloads.keyOf(request);
         return serve({ request, reply, storage: storageOf(request), key, presentation });
       },

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { mountRoutes } from "../../../http/index.js";
+import { mountRoutes, pageBoundary } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
 import type { StorageFiles } from "../../storage-files.js";
 import { permit, type StorageRoute } from "./authorize.js";
@@ -12,6 +12,9 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   const { authorize, storage } = context;
   if (authorize === undefined) return;
   prepareScope(scope, context, true);
+  const { allowOrigins, signer } = context;
+  const ownUrls = signer === undefined ? [] : [signer.baseUrl];
+  scope.addHook("onRequest", pageBoundary({ isOpen: authorize === "open", ownUrls, allowOrigins }));
   scope.setNotFoundHandler(() => {
     throw new FileNotFoundError({ message: "there is no such path" });
   });

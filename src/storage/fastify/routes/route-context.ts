@@ -3,6 +3,7 @@ import { type Closing, drainAfterError, problemHandler } from "../../../http/ind
 import type { UrlSigner } from "../../contract/signed-url.js";
 import type { Storage } from "../../storage.js";
 import type { StorageFiles } from "../../storage-files.js";
+import type { ResourcePolicy } from "../download/response-headers.js";
 import type { Authorize } from "./authorize.js";
 
 /** How a storage was chosen, for people. */
@@ -22,6 +23,10 @@ export interface RouteContext {
   /** Most bytes of one upload. */
   readonly maxUploadBytes: number;
   readonly closing: Closing;
+  /** Whose pages may show the files of the file route. */
+  readonly resourcePolicy: ResourcePolicy;
+  /** Origins whose pages may do on the management routes what their users may. */
+  readonly allowOrigins: readonly string[];
 }
 
 /** The part of the storage that the caller of a request may see. */

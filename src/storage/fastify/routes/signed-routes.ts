@@ -30,7 +30,8 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
       answers: { 200: anyBytes, 206: anyBytes },
       handle: ({ request, reply }) => {
         const key = path.keyOf(request);
-        const presentation = verify(context, request, "get", key);
+        const { download, filename } = verify(context, request, "get", key);
+        const presentation = { download, filename, resourcePolicy: context.resourcePolicy };
         return serve({ request, reply, storage, key, presentation });
       },
     }),

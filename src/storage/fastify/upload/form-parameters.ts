@@ -37,10 +37,15 @@ export function decodeExtended(value: string): string {
   throw badRequest("an extended parameter is not well-formed");
 }
 
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Text of a header that was read byte by byte: UTF-8, as browsers send it, else ISO 8859-1. */
 export function decodeBytes(latin1: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII needs no decoding
   if (/^[\x00-\x7f]*$/.test(latin1)) return latin1;
-  const text = Buffer.from(latin1, "latin1").toString("utf8");
-  return text.includes("\ufffd") ? latin1 : text;
+  try {
+    return strictUtf8.decode(Buffer.from(latin1, "latin1"));
+  } catch {
+    return latin1;
+  }
 }

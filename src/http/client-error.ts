@@ -1,0 +1,36 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { HttpError } from "./http-error.js";
+import { problemContentType, problemOf } from "./problem.js";
+
+/**
+ * Answers what Node's parser refuses, before there is a request, with problem+json like every other failure. For
+ * Fastify's option `clientErrorHandler`.
+ */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy(error);
+    return;
+  }
+  const { status, ...problem } = problemOf(refusalOf(error.code));
+  const body = JSON.stringify({ ...problem, status });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `Content-Type: ${problemContentType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Cache-Control: no-store",
+    "X-Content-Type-Options: nosniff",
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function refusalOf(code: string | undefined): HttpError {
+  if (code === "HPE_HEADER_OVERFLOW") {
+    return new HttpError(431, "headers_too_large", "the header section is too long");
+  }
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return new HttpError(408, "request_timeout", "the request came too slowly");
+  }
+  return new HttpError(400, "bad_request", "this is not HTTP as RFC 9112 has it");
+}
