@@ -1,4 +1,7 @@
 export { type LoggedRequest, loggedRequest, withoutSignature } from "./http/index.js";
+export { defineJob } from "./jobs/define-job.js";
+export { easyJobs } from "./jobs/easy-jobs.js";
+export { type AddJobsOptions, addJobs, getJobs, jobsPlugin } from "./jobs/plugin.js";
 export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./sql/plugin.js";
 export { easyStorage } from "./storage/easy-storage.js";
 export {

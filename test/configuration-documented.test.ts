@@ -5,6 +5,7 @@ import { cacheVariables } from "#dist/cache/settings.js";
 import { serveVariables } from "#dist/cli/serve-settings.js";
 import { httpVariables } from "#dist/http/settings.js";
 import { idempotencyVariables } from "#dist/idempotency/settings.js";
+import { jobsVariables } from "#dist/jobs/settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
 import { observabilityVariables } from "#dist/observability/settings.js";
 import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
@@ -30,6 +31,7 @@ const schemas: Record<string, SettingsSchema> = {
   mail: mailVariables,
   serve: serveVariables,
   http: httpVariables,
+  jobs: jobsVariables,
   sql: sqlVariables,
   migrations: migrationVariables,
   schema: schemaVariables,

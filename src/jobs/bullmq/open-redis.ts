@@ -1,0 +1,68 @@
+import { Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
+import type { Logger } from "../../kernel/index.js";
+import { BullDriver, repeatSettings } from "./bull-driver.js";
+import { lockSettings } from "./bull-worker.js";
+
+const prefix = "jobs";
+
+/** Keeps jobs in Redis. Producers fail when it is away; the worker waits until it is back. */
+export async function openRedis(
+  url: string,
+  queueName: string,
+  timeoutMs: number,
+  log: Logger,
+): Promise<BullDriver> {
+  const producer = new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+  });
+  producer.on("error", (error) => log.debug({ err: error }, "the jobs have no connection to Redis"));
+  try {
+    await producer.connect();
+  } catch (error) {
+    producer.disconnect();
+    throw new Error(`Redis does not answer (REDIS_URL): ${reasonOf(error)}`, { cause: error });
+  }
+  const consumer = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null });
+  consumer.on("error", (error) => log.debug({ err: error }, "the worker has no connection to Redis"));
+  const queue = new Queue(queueName, {
+    connection: producer,
+    prefix,
+    skipWaitingForReady: true,
+    settings: repeatSettings,
+  });
+  return new BullDriver(
+    {
+      name: "redis",
+      queueName,
+      queue,
+      openWorker: (processor, concurrency) => {
+        const worker = new Worker(queueName, (job, token, signal) => processor(job, token, signal), {
+          connection: consumer,
+          prefix,
+          concurrency,
+          settings: repeatSettings,
+          ...lockSettings,
+        });
+        worker.on("error", (error) => log.warn({ err: error }, "the worker of the jobs met an error"));
+        return worker;
+      },
+      ping: async () => void (await producer.ping()),
+      close: async () => {
+        await queue.close().catch(() => undefined);
+        producer.disconnect();
+        consumer.disconnect();
+      },
+    },
+    timeoutMs,
+    log,
+  );
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import type { Logger } from "../kernel/index.js";
+import { JobError } from "./job-error.js";
+
+/** How long to wait before the next attempt. */
+export interface Backoff {
+  /** `exponential` doubles the delay with each attempt. */
+  readonly type: "fixed" | "exponential";
+  /** Milliseconds before the second attempt. */
+  readonly delayMs: number;
+  /** Part of the delay that is random, from 0 to 1, so that what failed together is not retried together. Default: 0.5. */
+  readonly jitter?: number;
+}
+
+/** How often a job is tried. */
+export interface AttemptOptions {
+  /** Attempts in total; one that a killed worker began counts, too. Default: 5. */
+  readonly attempts?: number;
+  /** Default: exponential from 1,000 ms with a jitter of 0.5. */
+  readonly backoff?: Backoff;
+}
+
+/** What a handler gets besides the payload. */
+export interface JobContext {
+  /** The job's id: the same for every attempt, so that a handler can recognize what it did before. */
+  readonly id: string;
+  readonly name: string;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** Fires when the job is cancelled or the service closes. A handler that goes on is not waited for. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Tells how far the job is: a number of per cent, or an object. */
+  progress(value: number | object): Promise<void>;
+}
+
+/** Does a job. It can run more than once for the same job. A rejection means that the job is tried again later. */
+export type JobHandler<Payload> = (payload: Payload, context: JobContext) => unknown;
+
+/** A kind of job; made by {@link defineJob}. */
+export interface JobDefinition<Input = unknown> extends AttemptOptions {
+  readonly kind: "svc-infra/job";
+  readonly name: string;
+  /** Throws JobError when the payload breaks the schema; returns it as the caller gave it. */
+  check(payload: Input): unknown;
+  /** Parses the payload and runs the handler. */
+  handle(payload: unknown, context: JobContext): Promise<unknown>;
+}
+
+/**
+ * Describes a kind of job: its name, what its payload must be, and who does it.
+ *
+ * @param name - stays the same as long as jobs of this kind wait anywhere.
+ * @param schema - checks the payload when it is enqueued and again before it is handled. Payloads are kept as JSON.
+ * @example
+ * ```ts
+ * const sendWelcome = defineJob("send-welcome", z.object({ to: z.email() }), async ({ to }, { signal }) => {
+ *   await mailer.send(to, { signal });
+ * });
+ * await queue.enqueue(sendWelcome, { to: "ada@example.org" });
+ * ```
+ */
+export function defineJob<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  handler: JobHandler<z.output<Schema>>,
+  options: AttemptOptions = {},
+): JobDefinition<z.input<Schema>> {
+  if (!/^[A-Za-z0-9._-]{1,100}$/.test(name)) {
+    throw new JobError(
+      "job_options_invalid",
+      `the job name '${name}' must be 1 to 100 letters, digits, . - and _`,
+    );
+  }
+  const parse = (payload: unknown): z.output<Schema> => {
+    const parsed = schema.safeParse(payload);
+    if (parsed.success) return parsed.data;
+    const message = `the payload of job '${name}' breaks its schema: ${z.prettifyError(parsed.error)}`;
+    throw new JobError("job_payload_invalid", message, { cause: parsed.error });
+  };
+  return Object.freeze({
+    ...options,
+    kind: "svc-infra/job" as const,
+    name,
+    check: (payload: z.input<Schema>) => {
+      parse(payload);
+      return payload;
+    },
+    handle: async (payload: unknown, context: JobContext) => handler(parse(payload), context),
+  });
+}
+
+/** Whether a value is what {@link defineJob} makes, for modules whose exports are looked through. */
+export function isJobDefinition(value: unknown): value is JobDefinition<never> {
+  return typeof value === "object" && value !== null && Object(value).kind === "svc-infra/job";
+}

@@ -1,0 +1,167 @@
+import {
+  ConfigurationError,
+  type Environment,
+  type Logger,
+  loadPeer,
+  loadSettings,
+  readEnvironment,
+  silentLogger,
+} from "../kernel/index.js";
+import type { SqlDb } from "../sql/index.js";
+import type { JobDefinition } from "./define-job.js";
+import type { JobDriver, Worker } from "./job-driver.js";
+import { JobQueue } from "./job-queue.js";
+import { JobRunner } from "./job-runner.js";
+import { JobScheduler } from "./job-scheduler.js";
+import type { Outbox } from "./outbox/outbox.js";
+import { type JobsOptions, type JobsSettings, jobsVariables } from "./settings.js";
+
+/** Options of {@link easyJobs}. Each setting beats its variable. */
+export interface EasyJobsOptions extends JobsOptions {
+  /** The kinds of jobs that this process handles; without one it only enqueues. */
+  readonly jobs?: readonly JobDefinition<never>[] | undefined;
+  /** The database of the outbox, and of the driver `postgres`. The caller closes it, after the jobs. */
+  readonly sql?: SqlDb | undefined;
+}
+
+/** What {@link easyJobs} takes besides settings. */
+export interface EasyJobsContext {
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment | undefined;
+  /** Hears which driver was chosen, and failed attempts. Default: nobody. */
+  readonly log?: Logger;
+}
+
+/** The jobs of a service. */
+export interface Jobs {
+  readonly queue: JobQueue;
+  readonly scheduler: JobScheduler;
+  /** Asks the server of the queue for an answer. */
+  ping(): Promise<void>;
+  /** Takes no more jobs, waits for running ones up to `JOBS_SHUTDOWN_TIMEOUT`, gives back the others, and disconnects. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the queue that the environment names and handles the jobs that are given, without an app; `addJobs` is this with one.
+ *
+ * @throws ConfigurationError when the settings are wrong or a package is missing, Error when the server does not answer.
+ * @example
+ * ```ts
+ * const { queue, scheduler } = await easyJobs({ jobs: [sendWelcome, cleanUp] });
+ * await queue.enqueue(sendWelcome, { to: "ada@example.org" }, { delayMs: 60_000 });
+ * await scheduler.cron("0 3 * * *", cleanUp, {}, { timeZone: "Europe/Berlin" });
+ * ```
+ */
+export async function easyJobs(options: EasyJobsOptions = {}, context: EasyJobsContext = {}): Promise<Jobs> {
+  const { jobs = [], sql, ...given } = options;
+  const { env = readEnvironment(), log = silentLogger } = context;
+  const settings = loadSettings(jobsVariables, env, given);
+  const { name, because } = choose(settings, sql);
+  const driver = await open(name, settings, sql, log);
+  try {
+    const runner = new JobRunner(jobs, name, log);
+    const outbox = sql && (await openOutbox(sql, driver, settings, log));
+    log.info({ driver: name, because }, `jobs are kept in ${name}: ${because}`);
+    const worker =
+      jobs.length === 0 ? undefined : driver.work((job) => runner.run(job), settings.concurrency);
+    outbox?.start();
+    return new OpenJobs(driver, worker, outbox, settings.shutdownTimeoutMs);
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+}
+
+class OpenJobs implements Jobs {
+  readonly queue: JobQueue;
+  readonly scheduler: JobScheduler;
+  readonly #driver: JobDriver;
+  readonly #worker: Worker | undefined;
+  readonly #outbox: Outbox | undefined;
+  readonly #shutdownTimeoutMs: number;
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    driver: JobDriver,
+    worker: Worker | undefined,
+    outbox: Outbox | undefined,
+    shutdownTimeoutMs: number,
+  ) {
+    this.#driver = driver;
+    this.#worker = worker;
+    this.#outbox = outbox;
+    this.#shutdownTimeoutMs = shutdownTimeoutMs;
+    this.queue = new JobQueue(driver, outbox);
+    this.scheduler = new JobScheduler(driver);
+  }
+
+  ping(): Promise<void> {
+    return this.#driver.ping();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#outbox?.stop();
+    await this.#worker?.close(this.#shutdownTimeoutMs);
+    await this.#driver.close();
+  }
+}
+
+function choose(
+  settings: JobsSettings,
+  sql: SqlDb | undefined,
+): { name: JobDriver["name"]; because: string } {
+  if (settings.driver !== undefined) return { name: settings.driver, because: "JOBS_DRIVER is set" };
+  if (settings.redisUrl !== undefined) return { name: "redis", because: "REDIS_URL is set" };
+  if (sql?.kind === "postgres") return { name: "postgres", because: "the database is PostgreSQL" };
+  return { name: "memory", because: "no server is named" };
+}
+
+async function open(
+  name: JobDriver["name"],
+  { redisUrl, queue, enqueueTimeoutMs }: JobsSettings,
+  sql: SqlDb | undefined,
+  log: Logger,
+): Promise<JobDriver> {
+  if (name === "memory") {
+    const { MemoryDriver } = await import("./memory/memory-driver.js");
+    return new MemoryDriver();
+  }
+  if (name === "redis") {
+    if (redisUrl === undefined) throw misses("REDIS_URL", "is not set, and JOBS_DRIVER is redis");
+    await loadPeer("bullmq", "jobs in redis", () => import("bullmq"));
+    const { openRedis } = await loadPeer("ioredis", "jobs in redis", () => import("./bullmq/open-redis.js"));
+    return openRedis(redisUrl.reveal(), queue, enqueueTimeoutMs, log);
+  }
+  if (sql?.kind !== "postgres") {
+    throw misses(
+      "JOBS_DRIVER",
+      "is postgres, and the database is not PostgreSQL; set SQL_URL and call addSqlDb first",
+    );
+  }
+  const { openPostgres } = await loadPeer(
+    "bullmq",
+    "jobs in postgres",
+    () => import("./bullmq/open-postgres.js"),
+  );
+  return openPostgres(sql.pool, queue, enqueueTimeoutMs, log);
+}
+
+async function openOutbox(
+  sql: SqlDb,
+  driver: JobDriver,
+  settings: JobsSettings,
+  log: Logger,
+): Promise<Outbox> {
+  const { Outbox } = await import("./outbox/outbox.js");
+  return new Outbox(sql, driver, settings.outboxPollMs, log);
+}
+
+function misses(name: string, message: string): ConfigurationError {
+  return new ConfigurationError([{ name, message }]);
+}

@@ -1,0 +1,17 @@
+export {
+  type AttemptOptions,
+  type Backoff,
+  defineJob,
+  isJobDefinition,
+  type JobContext,
+  type JobDefinition,
+  type JobHandler,
+} from "./define-job.js";
+export { type EasyJobsContext, type EasyJobsOptions, easyJobs, type Jobs } from "./easy-jobs.js";
+export { type JobInfo, type JobState, jobStates, type ScheduleInfo } from "./job-driver.js";
+export { JobError, type JobErrorCode } from "./job-error.js";
+export type { EnqueueInOptions, EnqueueOptions, JobQueue } from "./job-queue.js";
+export type { JobRunFacts } from "./job-runner.js";
+export type { CronOptions, JobScheduler } from "./job-scheduler.js";
+export { type AddJobsOptions, addJobs, getJobs, jobsPlugin } from "./plugin.js";
+export { type JobsOptions, type JobsSettings, jobsVariables } from "./settings.js";

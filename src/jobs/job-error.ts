@@ -1,0 +1,23 @@
+/** Why a call to the jobs failed. */
+export type JobErrorCode = "job_payload_invalid" | "job_unknown" | "job_options_invalid" | "jobs_unavailable";
+
+const statusOfCode: Readonly<Record<JobErrorCode, number>> = Object.freeze({
+  job_payload_invalid: 400,
+  job_unknown: 500,
+  job_options_invalid: 500,
+  jobs_unavailable: 503,
+});
+
+/** A call to the jobs failed; `code` tells why and stays the same between versions. */
+export class JobError extends Error {
+  readonly code: JobErrorCode;
+  /** The HTTP status that fits, when a route lets the error through. */
+  readonly statusCode: number;
+
+  constructor(code: JobErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "JobError";
+    this.code = code;
+    this.statusCode = statusOfCode[code];
+  }
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from "node:crypto";
+import type { Database } from "../sql/index.js";
+import type { AttemptOptions, Backoff, JobDefinition } from "./define-job.js";
+import type { JobDriver, JobInfo, JobState, NewJob } from "./job-driver.js";
+import { JobError } from "./job-error.js";
+import type { Outbox } from "./outbox/outbox.js";
+
+/** How a job is enqueued; each beats what its definition says. */
+export interface EnqueueOptions extends AttemptOptions {
+  /** Milliseconds before the job may run. Default: 0. */
+  readonly delayMs?: number;
+  /** From 0, which runs first, to 2,000,000. Default: 0. */
+  readonly priority?: number;
+  /** While a job with this key is unfinished, no other one is added, and its id is returned. */
+  readonly dedupKey?: string;
+}
+
+/** How a job is enqueued by a transaction. */
+export interface EnqueueInOptions extends Omit<EnqueueOptions, "dedupKey"> {
+  /** Jobs with the same key reach the queue in the order of their rows. Default: in any order. */
+  readonly key?: string;
+}
+
+const defaultBackoff = { type: "exponential", delayMs: 1_000, jitter: 0.5 } as const;
+
+/** Puts jobs into the queue and looks after those that are in it. */
+export class JobQueue {
+  readonly #driver: JobDriver;
+  readonly #outbox: Outbox | undefined;
+
+  /** @internal made by `easyJobs`. */
+  constructor(driver: JobDriver, outbox?: Outbox) {
+    this.#driver = driver;
+    this.#outbox = outbox;
+  }
+
+  /** Where jobs are kept. */
+  get driver(): JobDriver["name"] {
+    return this.#driver.name;
+  }
+
+  /**
+   * Adds a job.
+   *
+   * @returns its id, or that of the unfinished job with the same `dedupKey`.
+   * @throws JobError when the payload breaks the schema, or the server does not answer within
+   * `JOBS_ENQUEUE_TIMEOUT_MS`; it may have taken the job all the same then.
+   */
+  async enqueue<Input>(
+    job: JobDefinition<Input>,
+    payload: NoInfer<Input>,
+    options: EnqueueOptions = {},
+  ): Promise<string> {
+    return this.#driver.add(newJob(randomUUID(), job, payload, options));
+  }
+
+  /**
+   * Adds a job when the caller's transaction is committed, and never when it is rolled back: the job is a row of the
+   * outbox until then. It reaches the queue at least once, also when the process dies right after the commit.
+   *
+   * @param tx - a transaction of `app.db`.
+   * @returns its id, which is the id of the row.
+   */
+  async enqueueIn<Input>(
+    tx: Database,
+    job: JobDefinition<Input>,
+    payload: NoInfer<Input>,
+    options: EnqueueInOptions = {},
+  ): Promise<string> {
+    if (this.#outbox === undefined) {
+      throw new JobError(
+        "job_options_invalid",
+        "enqueueIn needs a database; call 'await addSqlDb(app)' first",
+      );
+    }
+    const { key, ...rest } = options;
+    return this.#outbox.write(tx, newJob(randomUUID(), job, payload, rest), key);
+  }
+
+  /** A job that is in the queue; `undefined` when there is none, or it has ended well. */
+  find(id: string): Promise<JobInfo | undefined> {
+    return this.#driver.find(id);
+  }
+
+  /** Jobs in one state, the oldest first. */
+  list(state: JobState, { limit = 100 }: { readonly limit?: number } = {}): Promise<readonly JobInfo[]> {
+    return this.#driver.list(state, limit);
+  }
+
+  /** Removes a job that waits; fires the signal of one that this process runs. Returns whether it did one of the two. */
+  cancel(id: string): Promise<boolean> {
+    return this.#driver.cancel(id);
+  }
+
+  /** Lets dead jobs start over: one, or all. Returns how many. */
+  retry(id?: string): Promise<number> {
+    return this.#forDead(id, (each) => this.#driver.retry(each));
+  }
+
+  /** Forgets dead jobs: one, or all. Returns how many. */
+  purge(id?: string): Promise<number> {
+    return this.#forDead(id, (each) => this.#driver.purge(each));
+  }
+
+  async #forDead(id: string | undefined, act: (id: string) => Promise<boolean>): Promise<number> {
+    if (id !== undefined) return (await act(id)) ? 1 : 0;
+    let done = 0;
+    for (;;) {
+      const dead = await this.#driver.list("dead", 500);
+      const acted = await Promise.all(dead.map((job) => act(job.id)));
+      const count = acted.filter(Boolean).length;
+      done += count;
+      if (count === 0) return done;
+    }
+  }
+}
+
+/** Checks the payload and fills in what the caller and the definition leave open. */
+export function newJob<Input>(
+  id: string,
+  job: JobDefinition<Input>,
+  payload: Input,
+  options: EnqueueOptions,
+): NewJob {
+  const { delayMs = 0, priority = 0, dedupKey } = options;
+  const attempts = options.attempts ?? job.attempts ?? 5;
+  checkRange("delayMs", delayMs, Number.MAX_SAFE_INTEGER);
+  checkRange("priority", priority, 2_000_000);
+  checkRange("attempts", attempts, 1_000, 1);
+  const backoff: Required<Backoff> = { jitter: 0.5, ...(options.backoff ?? job.backoff ?? defaultBackoff) };
+  return { id, name: job.name, payload: job.check(payload), attempts, backoff, delayMs, priority, dedupKey };
+}
+
+function checkRange(name: string, value: number, max: number, min = 0): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new JobError(
+    "job_options_invalid",
+    `${name} must be a whole number from ${min} to ${max}, not ${value}`,
+  );
+}

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { eq, inArray, notInArray, sql as statement } from "drizzle-orm";
+import type { Logger } from "../../kernel/index.js";
+import type { Database, SqlDb } from "../../sql/index.js";
+import type { JobDriver, NewJob } from "../job-driver.js";
+import { outbox } from "./outbox-table.js";
+
+/** "outb" in ASCII: the advisory lock of the one process that relays. */
+const relayLock = 0x6f757462;
+const batchSize = 200;
+/** Milliseconds after which a row that was just written is looked for, as most transactions are short. */
+const soonMs = 15;
+
+/** Rows that transactions write, and the relay that brings them into the queue in their order. */
+export class Outbox {
+  readonly #sql: SqlDb;
+  readonly #driver: JobDriver;
+  readonly #pollMs: number;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  /** Rows that the memory driver has and whose handler has not ended. */
+  readonly #unfinished = new Set<string>();
+  #wake = new AbortController();
+  #relaying: Promise<void> = Promise.resolve();
+
+  constructor(sql: SqlDb, driver: JobDriver, pollMs: number, log: Logger) {
+    this.#sql = sql;
+    this.#driver = driver;
+    this.#pollMs = pollMs;
+    this.#log = log;
+  }
+
+  /** Writes a row within the caller's transaction. */
+  async write(tx: Database, { id, ...job }: NewJob, key?: string): Promise<string> {
+    await tx.insert(outbox).values({ id, job, key });
+    setTimeout(() => this.#wake.abort(), soonMs).unref();
+    return id;
+  }
+
+  /** Begins to relay, until `stop`. */
+  start(): void {
+    this.#relaying = this.#relay();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#relaying;
+  }
+
+  async #relay(): Promise<void> {
+    let hasFailed = false;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        if ((await this.#relayBatch()) === batchSize) continue;
+        hasFailed = false;
+      } catch (error) {
+        if (!hasFailed) this.#log.warn({ err: error }, "the outbox cannot be relayed; it is tried again");
+        hasFailed = true;
+      }
+      this.#wake = new AbortController();
+      const signal = AbortSignal.any([this.#wake.signal, this.#stopping.signal]);
+      await sleep(this.#pollMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** A row is removed after its job was added, so that a crash in between adds the job again under the same id. */
+  async #relayBatch(): Promise<number> {
+    return this.#sql.db.transaction(async (tx) => {
+      const lock = await tx.execute(statement`select pg_try_advisory_xact_lock(${relayLock}) as held`);
+      if (Object(lock).rows[0]?.held !== true) return 0;
+      const skipped = [...this.#unfinished];
+      const rows = await tx
+        .select()
+        .from(outbox)
+        .where(skipped.length === 0 ? undefined : notInArray(outbox.id, skipped))
+        .orderBy(outbox.position)
+        .limit(batchSize);
+      for (const { id, job } of rows) {
+        await this.#driver.add({ id, ...job });
+        if (this.#driver.whenDone !== undefined) this.#removeWhenDone(id);
+      }
+      if (this.#driver.whenDone === undefined && rows.length > 0) {
+        await tx.delete(outbox).where(
+          inArray(
+            outbox.id,
+            rows.map(({ id }) => id),
+          ),
+        );
+      }
+      return rows.length;
+    });
+  }
+
+  #removeWhenDone(id: string): void {
+    this.#unfinished.add(id);
+    const remove = async () => {
+      await this.#driver.whenDone?.(id);
+      await this.#sql.db.delete(outbox).where(eq(outbox.id, id));
+      this.#unfinished.delete(id);
+    };
+    remove().catch((error: unknown) =>
+      this.#log.warn({ err: error, job: id }, "a finished job stays in the outbox and will run again"),
+    );
+  }
+}

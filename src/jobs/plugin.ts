@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { joinHealth } from "../health/index.js";
+import { ConfigurationError, type Environment } from "../kernel/index.js";
+import { type EasyJobsOptions, easyJobs, type Jobs } from "./easy-jobs.js";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The jobs that `addJobs` added. */
+    jobs: Jobs;
+  }
+}
+
+/** Options of {@link addJobs}. Each setting beats its variable. */
+export interface AddJobsOptions extends EasyJobsOptions {
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment | undefined;
+  /** Whether `/readyz` and `/_health/jobs` look at it. Default: true. */
+  readonly health?: boolean | undefined;
+}
+
+/**
+ * Gives an app jobs: opens the queue that the environment names, handles the jobs that are given, decorates the app with
+ * `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. The database of `addSqlDb`, when it
+ * was added before, keeps the outbox.
+ *
+ * @throws ConfigurationError when the settings are wrong, and Error when the server does not answer.
+ * @example
+ * ```ts
+ * const { queue } = await addJobs(app, { jobs: [sendWelcome] });
+ * app.post("/users", async () => queue.enqueue(sendWelcome, { to: "ada@example.org" }));
+ * ```
+ */
+export async function addJobs(app: FastifyInstance, options: AddJobsOptions = {}): Promise<Jobs> {
+  const { env, health = true, ...given } = options;
+  if (app.hasDecorator("jobs")) {
+    throw new ConfigurationError([{ name: "addJobs", message: "was called twice for one app" }]);
+  }
+  const sql = given.sql ?? (app.hasDecorator("sql") ? app.sql : undefined);
+  const jobs = await easyJobs({ ...given, sql }, { env, log: app.log });
+  app.decorate<Jobs>("jobs", jobs);
+  // Hooks of closing run last first, so the jobs end before the database that was added earlier.
+  app.addHook("onClose", () => jobs.close());
+  if (health) {
+    await joinHealth(app, "jobs", () => jobs.ping(), { facts: () => ({ driver: jobs.queue.driver }) });
+  }
+  return jobs;
+}
+
+/** {@link addJobs} as a plugin: `await app.register(jobsPlugin, { jobs: [sendWelcome] })`. */
+export const jobsPlugin: FastifyPluginAsync<AddJobsOptions> = fastifyPlugin(
+  async (app: FastifyInstance, options: AddJobsOptions) => {
+    await addJobs(app, options);
+  },
+  { name: "svc-infra/jobs", fastify: "5.x" },
+);
+
+/**
+ * The jobs of an app, or of the app that a request came to.
+ *
+ * @throws ConfigurationError when none were added.
+ */
+export function getJobs(from: FastifyInstance | FastifyRequest): Jobs {
+  const app = "server" in from && "raw" in from ? from.server : from;
+  if (app.hasDecorator("jobs")) return app.jobs;
+  const message = "there are no jobs here; call 'await addJobs(app)' first";
+  throw new ConfigurationError([{ name: "app.jobs", message }]);
+}

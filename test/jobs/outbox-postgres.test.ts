@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { defineJob, easyJobs, type Jobs } from "svc-infra/jobs";
+import { easySqlDb, type SqlDb } from "svc-infra/sql";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
+
+const soon = { timeout: 20_000, interval: 10 };
+const table = `create table svc_infra_outbox (id uuid primary key, position bigserial not null, key text,
+  job jsonb not null, created_at timestamptz not null default now())`;
+
+describe.each(["memory", "postgres"] as const)("the outbox before jobs in %s", (driver) => {
+  let rig: PostgresRig;
+  let sql: SqlDb;
+  let jobs: Jobs;
+  let seen: number[] = [];
+  let isBroken = false;
+  const job = defineJob("noted", z.number(), (payload) => {
+    if (isBroken) throw new Error("not now");
+    seen.push(payload);
+  });
+
+  const open = async () => {
+    jobs = await easyJobs(
+      { driver, sql, jobs: [job], concurrency: 1, outboxPollMs: 20, queue: `q-${randomUUID()}` },
+      { env: {} },
+    );
+  };
+  const rows = async () => Object((await sql.db.execute("select id from svc_infra_outbox")) ?? {}).rows;
+
+  beforeAll(async () => {
+    rig = await startPostgres();
+    sql = await easySqlDb({ url: rig.url }, { env: {} });
+    await sql.db.execute(table);
+  });
+  beforeEach(async () => {
+    seen = [];
+    isBroken = false;
+    await open();
+  });
+  afterEach(() => jobs.close());
+  afterAll(async () => {
+    await sql.close();
+    await rig.stop();
+  });
+
+  it("brings the jobs of committed transactions into the queue, those of one key in their order", async () => {
+    const numbers = [...Array(50).keys()];
+    for (const number of numbers) {
+      await sql.db.transaction(
+        async (tx) => void (await jobs.queue.enqueueIn(tx, job, number, { key: "k" })),
+      );
+    }
+    await expect.poll(() => seen, soon).toEqual(numbers);
+    await expect.poll(rows, soon).toEqual([]);
+  });
+
+  it("never runs the job of a transaction that was rolled back", async () => {
+    const rolledBack = sql.db.transaction(async (tx) => {
+      await jobs.queue.enqueueIn(tx, job, 1);
+      await sleep(100);
+      throw new Error("rolled back");
+    });
+    await expect(rolledBack).rejects.toThrow("rolled back");
+    await sql.db.transaction(async (tx) => void (await jobs.queue.enqueueIn(tx, job, 2)));
+    await expect.poll(() => seen, soon).toEqual([2]);
+  });
+
+  it("refuses a payload that breaks its schema, before a row is written", async () => {
+    const bad: unknown = "1";
+    const enqueued = sql.db.transaction((tx) => jobs.queue.enqueueIn(tx, job, bad as number));
+    await expect(enqueued).rejects.toMatchObject({ code: "job_payload_invalid" });
+    expect(await rows()).toEqual([]);
+  });
+
+  it("keeps the row until a queue has the job that outlives the process", async () => {
+    isBroken = true;
+    const backoff = { type: "fixed", delayMs: 600_000 } as const;
+    await sql.db.transaction(async (tx) => void (await jobs.queue.enqueueIn(tx, job, 7, { backoff })));
+    await expect.poll(async () => (await jobs.queue.list("delayed")).length, soon).toBe(1);
+    if (driver === "postgres") return expect.poll(rows, soon).toEqual([]);
+    expect(await rows()).toHaveLength(1);
+    await jobs.close();
+    isBroken = false;
+    await open();
+    await expect.poll(() => seen, soon).toEqual([7]);
+    await expect.poll(rows, soon).toEqual([]);
+    return undefined;
+  });
+});
