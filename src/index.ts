@@ -3,6 +3,7 @@ export { defineJob } from "./jobs/define-job.js";
 export { easyJobs } from "./jobs/easy-jobs.js";
 export { type AddJobsOptions, addJobs, getJobs, jobsPlugin } from "./jobs/plugin.js";
 export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./sql/plugin.js";
+export { addCrud, type CrudOptions } from "./sql/routes/add-crud.js";
 export { easyStorage } from "./storage/easy-storage.js";
 export {
   type AddStorageOptions,

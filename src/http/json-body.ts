@@ -2,15 +2,15 @@ import type { IncomingMessage } from "node:http";
 import { badRequest, HttpError } from "./http-error.js";
 import { checkBody, RequestBody } from "./request-body.js";
 
-/** Most bytes of the JSON content of one of the kit's own routes. */
-const maxBytes = 16 * 1024;
+/** Most bytes of the JSON content of one of the kit's own routes, unless it says otherwise. */
+const defaultMaxBytes = 16 * 1024;
 
 /**
  * The JSON content of a request.
  *
- * @throws HttpError (415) for another content type, (413) above 16 KiB, (400) for what is no JSON.
+ * @throws HttpError (415) for another content type, (413) above `maxBytes` (16 KiB), (400) for what is no JSON.
  */
-export async function readJson(message: IncomingMessage): Promise<unknown> {
+export async function readJson(message: IncomingMessage, maxBytes = defaultMaxBytes): Promise<unknown> {
   const [type = ""] = (message.headers["content-type"] ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json") {
     throw new HttpError(415, "unsupported_type", "this path takes application/json");

@@ -11,6 +11,8 @@ export interface RoutesOptions {
   readonly authorize?: (request: FastifyRequest, permission: string) => Promise<void>;
   /** Heading of the routes in OpenAPI documents; without it they are not in any. */
   readonly tag?: string;
+  /** Most bytes of JSON content. Default: 16 KiB. */
+  readonly maxBodyBytes?: number;
 }
 
 /**
@@ -28,7 +30,7 @@ export function mountRoutes(
   for (const [path, verbs] of verbsByPath(routes)) refuseOtherMethods(scope, path, verbs);
 }
 
-function optionsOf(spec: Route, { authorize, tag }: RoutesOptions): RouteOptions {
+function optionsOf(spec: Route, { authorize, tag, maxBodyBytes }: RoutesOptions): RouteOptions {
   const { permission } = spec;
   return {
     method: verbsOf(spec),
@@ -43,7 +45,7 @@ function optionsOf(spec: Route, { authorize, tag }: RoutesOptions): RouteOptions
         request,
         reply,
         query: readQuery(request, spec.query),
-        body: await readBody(request, spec.body),
+        body: await readBody(request, spec.body, maxBodyBytes),
       }),
   };
 }
@@ -55,9 +57,13 @@ function readQuery(request: FastifyRequest, query: z.ZodObject | undefined): Rec
   throw badRequest(describeIssue(parsed.error));
 }
 
-async function readBody(request: FastifyRequest, body: z.ZodType | undefined): Promise<unknown> {
+async function readBody(
+  request: FastifyRequest,
+  body: z.ZodType | undefined,
+  maxBytes: number | undefined,
+): Promise<unknown> {
   if (body === undefined) return undefined;
-  const parsed = body.safeParse(await readJson(request.raw));
+  const parsed = body.safeParse(await readJson(request.raw, maxBytes));
   if (parsed.success) return parsed.data;
   throw badRequest(`the JSON is not what this route takes: ${describeIssue(parsed.error)}`);
 }

@@ -30,7 +30,7 @@ export interface RouteSpec<Query extends z.ZodObject, Body extends z.ZodType> {
   readonly wildcard?: z.ZodType;
   /** Parameters that are read; others are ignored. */
   readonly query?: Query;
-  /** JSON content, of at most 16 KiB. */
+  /** JSON content, of at most 16 KiB unless the scope says otherwise. */
   readonly body?: Body;
   /** Content that the handler reads itself. */
   readonly content?: MediaContent;

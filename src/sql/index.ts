@@ -2,6 +2,14 @@ export { type EasySqlDbContext, type EasySqlDbOptions, easySqlDb } from "./easy-
 export { MigrationError } from "./migrations/migration-error.js";
 export type { Seed, Seeds } from "./migrations/seed.js";
 export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./plugin.js";
+export {
+  addCrud,
+  type ColumnName,
+  type CrudAction,
+  type CrudHookContext,
+  type CrudHooks,
+  type CrudOptions,
+} from "./routes/add-crud.js";
 export { type FormerNames, renamed } from "./schema/renamed.js";
 export { type SqlOptions, type SqlSettings, type SslMode, sqlVariables } from "./settings.js";
 export type { Database, EmbeddedSql, PoolMetrics, PostgresSql, SqlConnection, SqlDb } from "./sql-db.js";
