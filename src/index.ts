@@ -1,3 +1,4 @@
+export { easyServiceApp, type ServiceApp, type ServiceAppOptions, startService } from "./app/index.js";
 export { type LoggedRequest, loggedRequest, withoutSignature } from "./http/index.js";
 export { defineJob } from "./jobs/define-job.js";
 export { easyJobs } from "./jobs/easy-jobs.js";
@@ -19,3 +20,4 @@ export {
 } from "./storage/fastify/index.js";
 export { type Detection, detectBackend } from "./storage/from-env.js";
 export type { EasyStorageOptions } from "./storage/settings.js";
+export { type VersionOptions, version } from "./versioning/index.js";

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
+import { appVariables } from "#dist/app/settings.js";
 import { cacheVariables } from "#dist/cache/settings.js";
-import { serveVariables } from "#dist/cli/serve-settings.js";
-import { httpVariables } from "#dist/http/settings.js";
 import { idempotencyVariables } from "#dist/idempotency/settings.js";
 import { jobsVariables } from "#dist/jobs/settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
@@ -29,9 +28,8 @@ function rowsOf(schema: SettingsSchema): string[] {
 
 const schemas: Record<string, SettingsSchema> = {
   mail: mailVariables,
-  serve: serveVariables,
-  http: httpVariables,
   jobs: jobsVariables,
+  app: appVariables,
   sql: sqlVariables,
   migrations: migrationVariables,
   schema: schemaVariables,

@@ -21,6 +21,7 @@ export const httpVariables = {
   }),
 };
 
+/** Browsers send a whole origin, so that a pattern in place of one would match nothing. */
 function isOrigin(text: string): boolean {
-  return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
+  return /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }

@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FastifyInstance, RouteOptions } from "fastify";
+import { Closing, HttpError } from "../http/index.js";
+
+/**
+ * The time between the signal to stop and the close: `/readyz` fails, so that the load balancer sends no new requests, while
+ * those that come are answered, each as the last one of its connection (RFC 9112 §9.6).
+ */
+export class Draining {
+  readonly #app: FastifyInstance;
+  #hasBegun = false;
+
+  /** @param graceMs - milliseconds that transfers have left once the app closes. */
+  constructor(app: FastifyInstance, graceMs: number) {
+    this.#app = app;
+    const closing = new Closing(graceMs);
+    app.addHook("onRoute", (route) => this.#watchReadiness(route));
+    app.addHook("preClose", async () => {
+      this.begin();
+      closing.begin(app.server);
+    });
+    app.addHook("onClose", async () => closing.end());
+  }
+
+  /** From now on the service is not ready. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#app.server.prependListener("request", (_message: IncomingMessage, response: ServerResponse) => {
+      response.setHeader("connection", "close");
+    });
+  }
+
+  #watchReadiness(route: RouteOptions): void {
+    if (route.url !== "/readyz") return;
+    route.onRequest = async () => {
+      if (this.#hasBegun) throw new HttpError(503, "stopping", "the service is stopping");
+    };
+  }
+}

@@ -1,0 +1,19 @@
+import type { AddMailOptions } from "../mail/index.js";
+import type { AddSqlDbOptions } from "../sql/index.js";
+import type { AddStorageOptions, StorageSource } from "../storage/fastify/index.js";
+
+/** Options of the storage of a service. */
+export interface ServiceStorageOptions extends AddStorageOptions {
+  /** A storage or a backend. Default: the environment decides. */
+  readonly source?: StorageSource;
+}
+
+/**
+ * The helpers of a service: `true` adds one with its defaults, options add it with them, `false` leaves it out
+ * whatever the environment says. When nothing is said, the environment decides.
+ */
+export interface HelperOptions {
+  readonly sql?: boolean | AddSqlDbOptions | undefined;
+  readonly mail?: boolean | AddMailOptions | undefined;
+  readonly storage?: boolean | ServiceStorageOptions | undefined;
+}

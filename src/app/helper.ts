@@ -1,0 +1,50 @@
+import type { FastifyInstance } from "fastify";
+import { type AppEnv, type Environment, isVariableSet, type SettingsSchema } from "../kernel/index.js";
+import type { HelperOptions } from "./helper-options.js";
+import type { AppSettings } from "./settings.js";
+
+/** What a helper is added with. */
+export interface HelperContext {
+  readonly env: Environment;
+  readonly appEnv: AppEnv;
+  readonly settings: AppSettings;
+  readonly options: HelperOptions;
+}
+
+/** One helper of the kit, as the whole service, `svc-infra env` and `svc-infra doctor` know it. */
+export interface Helper {
+  readonly name: keyof HelperOptions;
+  /** Every variable that it may read. */
+  readonly variables: readonly SettingsSchema[];
+  /** Variables of which any one asks for it. */
+  readonly askedBy: readonly string[];
+  /** Finds what is wrong with its variables; opens and reaches nothing. Default: parses `variables`. */
+  readonly check?: (context: HelperContext) => Promise<unknown>;
+  /** Adds it and says what it chose. Its libraries are loaded here. */
+  readonly add: (app: FastifyInstance, context: HelperContext) => Promise<string>;
+}
+
+/** Whether the service gets a helper, and why. */
+export interface HelperChoice {
+  readonly isOn: boolean;
+  readonly because: string;
+}
+
+/** What code says beats the environment; without both a helper is left out. */
+export function chooseHelper(
+  { name, askedBy }: Helper,
+  env: Environment,
+  options: HelperOptions,
+): HelperChoice {
+  const option = options[name];
+  if (option === false) return { isOn: false, because: `option '${name}' is false` };
+  const variable = askedBy.find((each) => isVariableSet(env, each));
+  if (variable !== undefined) return { isOn: true, because: `${variable} is set` };
+  if (option !== undefined) return { isOn: true, because: `option '${name}' asks for it` };
+  return { isOn: false, because: `none of ${askedBy.join(", ")} is set` };
+}
+
+/** The options of a helper that code gave; none when it only said yes or no. */
+export function optionsOf<T extends object>(given: boolean | T | undefined): Partial<T> {
+  return typeof given === "object" ? given : {};
+}

@@ -1,0 +1,10 @@
+import type { Helper } from "../helper.js";
+import { mail } from "./mail.js";
+import { sql } from "./sql.js";
+import { storage } from "./storage.js";
+
+/**
+ * Every helper that a whole service may have. They are added in this order and closed in the other one, so each may use
+ * those above it. A new helper adds its row here; `svc-infra env` and `svc-infra doctor` read the same list.
+ */
+export const helpers: readonly Helper[] = [sql, mail, storage];

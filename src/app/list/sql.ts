@@ -1,0 +1,13 @@
+import { sqlVariables } from "../../sql/settings.js";
+import { type Helper, optionsOf } from "../helper.js";
+
+export const sql: Helper = {
+  name: "sql",
+  variables: [sqlVariables],
+  askedBy: ["SQL_URL", "DATABASE_URL", "DB_HOST"],
+  add: async (app, { env, options }) => {
+    const { addSqlDb } = await import("../../sql/index.js");
+    const { place } = await addSqlDb(app, { env, ...optionsOf(options.sql) });
+    return place;
+  },
+};

@@ -1,0 +1,46 @@
+import type { SettingsSchema } from "../../kernel/index.js";
+import { backendVariables } from "../../storage/backend-variables.js";
+import { storageVariables } from "../../storage/settings.js";
+import { type Helper, type HelperContext, optionsOf } from "../helper.js";
+
+const backends: readonly SettingsSchema[] = Object.values(backendVariables);
+
+export const storage: Helper = {
+  name: "storage",
+  variables: [storageVariables, ...backends],
+  askedBy: [
+    "STORAGE_BACKEND",
+    "RAILWAY_VOLUME_MOUNT_PATH",
+    "STORAGE_S3_BUCKET",
+    "AWS_ACCESS_KEY_ID",
+    "STORAGE_GCS_BUCKET",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "CLOUDINARY_URL",
+    "STORAGE_AZURE_CONTAINER",
+    "STORAGE_BASE_PATH",
+  ],
+  check: openStorage,
+  add: async (app, context) => {
+    const { addStorage, bearerToken } = await import("../../storage/fastify/index.js");
+    const { source: _, ...given } = optionsOf(context.options.storage);
+    const { storage: opened, tokens } = await openStorage(context);
+    const added = await addStorage(app, opened, {
+      serveFiles: true,
+      allowOrigins: context.settings.corsAllowOrigins ?? [],
+      closeGraceMs: context.settings.shutdownTimeoutMs,
+      ...(tokens === undefined ? {} : { authorize: bearerToken(tokens) }),
+      ...given,
+    });
+    return added.backend.name;
+  },
+};
+
+/** Makes it and reaches nothing; what is wrong with its variables is told by that. */
+async function openStorage({ env, options }: HelperContext) {
+  const { easyStorage, configurationOf } = await import("../../storage/easy-storage.js");
+  const { source } = optionsOf(options.storage);
+  if (source !== undefined) return { storage: source, tokens: undefined };
+  const opened = await easyStorage({}, env);
+  const tokens = configurationOf(opened)?.settings.apiToken;
+  return { storage: opened, tokens: tokens?.map((token) => token.reveal()) };
+}

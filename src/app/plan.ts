@@ -1,0 +1,64 @@
+import {
+  type AppEnv,
+  appEnvOf,
+  ConfigurationError,
+  type ConfigurationProblem,
+  collectProblems,
+  type Environment,
+  loadSettings,
+} from "../kernel/index.js";
+import { findCorsProblem } from "./cors.js";
+import { chooseHelper, type Helper, type HelperChoice, type HelperContext } from "./helper.js";
+import type { HelperOptions } from "./helper-options.js";
+import { helpers } from "./list/index.js";
+import { type AppSettingOptions, type AppSettings, appVariables } from "./settings.js";
+
+/** What a service will be made of. */
+export interface ServicePlan {
+  readonly env: Environment;
+  readonly appEnv: AppEnv;
+  readonly settings: AppSettings;
+  readonly helpers: readonly (HelperChoice & { readonly helper: Helper })[];
+}
+
+/** What code says of a service: settings and helpers. */
+export interface PlanOptions extends AppSettingOptions, HelperOptions {}
+
+/**
+ * Reads the whole environment before anything is opened.
+ *
+ * @throws ConfigurationError that names every variable and option at fault.
+ */
+export async function planService(options: PlanOptions, env: Environment): Promise<ServicePlan> {
+  const problems: ConfigurationProblem[] = [];
+  const appEnv = collectProblems(problems, () => appEnvOf(env)) ?? "prod";
+  const settings = collectProblems(problems, () => loadSettings(appVariables, env, settingsIn(options)));
+  problems.push(...(settings === undefined ? [] : findCorsProblem(settings)));
+  const chosen = helpers.map((helper) => ({ helper, ...chooseHelper(helper, env, options) }));
+  const context = { env, appEnv, settings: settings ?? defaultSettings(), options };
+  for (const { helper } of chosen.filter(({ isOn }) => isOn)) {
+    problems.push(...(await problemsOf(helper, context)));
+  }
+  if (settings === undefined || problems.length > 0) throw new ConfigurationError(problems);
+  return { env, appEnv, settings, helpers: chosen };
+}
+
+/** What the checks of helpers see where the real settings are at fault, which has been noted already. */
+function defaultSettings(): AppSettings {
+  return loadSettings(appVariables, {});
+}
+
+function settingsIn(options: PlanOptions): AppSettingOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(appVariables, name)));
+}
+
+async function problemsOf(helper: Helper, context: HelperContext): Promise<readonly ConfigurationProblem[]> {
+  try {
+    if (helper.check !== undefined) await helper.check(context);
+    else for (const schema of helper.variables) loadSettings(schema, context.env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    throw error;
+  }
+}

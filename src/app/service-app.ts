@@ -1,0 +1,150 @@
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { healthPlugin } from "../health/index.js";
+import { answerClientError, HttpError, pageBoundary, problemHandler } from "../http/index.js";
+import { type AppEnv, type Environment, readEnvironment } from "../kernel/index.js";
+import { addApiDocs } from "../versioning/index.js";
+import { type Choice, choiceTable, describeSettings, hasDocs } from "./choices.js";
+import { addCors } from "./cors.js";
+import { Draining } from "./draining.js";
+import { answerRequestIds, logOptions } from "./logging.js";
+import { type PlanOptions, planService, type ServicePlan } from "./plan.js";
+import { addRateLimit } from "./rate-limit.js";
+import { addSecurityHeaders } from "./security-headers.js";
+import type { AppSettings } from "./settings.js";
+import { startupRoute } from "./startup-route.js";
+
+/** What is known of a whole service. */
+export interface ServiceFacts {
+  readonly name: string;
+  readonly release: string | undefined;
+  readonly appEnv: AppEnv;
+  readonly settings: AppSettings;
+  /** What was decided at the start, and because of which variable. */
+  readonly choices: readonly Choice[];
+  readonly draining: Draining;
+}
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The service that `easyServiceApp` made. */
+    service: ServiceFacts;
+  }
+}
+
+/** Options of {@link easyServiceApp}: settings that beat their variables, and helpers. */
+export interface ServiceAppOptions extends PlanOptions {
+  /** Name of the service, in the log, the documents and shared stores. */
+  readonly name: string;
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment | undefined;
+}
+
+/** The app of a whole service; the zod schemas of a route type its handler. */
+export type ServiceApp = ReturnType<typeof withZod>;
+
+/**
+ * A Fastify app with all that a service needs, wired by the environment: logs with request ids, problem details for every
+ * failure, CORS, security headers, limits of size, time and rate, `/ping`, `/healthz`, `/readyz`, `/startupz`, `/docs`, and the
+ * helpers that are configured. It does not listen yet: `startService(app)` does.
+ *
+ * @throws ConfigurationError that names every variable and option at fault, before anything is opened.
+ * @example
+ * ```ts
+ * const app = await easyServiceApp({ name: "shop", storage: true });
+ * app.get("/hello", async () => ({ hello: "world" }));
+ * await startService(app);
+ * ```
+ */
+export async function easyServiceApp(options: ServiceAppOptions): Promise<ServiceApp> {
+  const { name, env = readEnvironment(), ...planOptions } = options;
+  const plan = await planService(planOptions, env);
+  const { release } = plan.settings;
+  const app = await createApp(name, plan);
+  try {
+    const draining = new Draining(app, plan.settings.shutdownTimeoutMs);
+    await addEdge(app, name, plan);
+    const choices = [...describeSettings(plan), ...(await addHelpers(app, plan, planOptions))];
+    const { appEnv, settings } = plan;
+    app.decorate("service", { name, release, appEnv, settings, choices, draining });
+    app.log.info({ choices }, `${name} chose\n${choiceTable(choices)}`);
+    return withZod(app);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+function withZod(app: FastifyInstance) {
+  return app.withTypeProvider<ZodTypeProvider>();
+}
+
+const answerError = problemHandler(true);
+
+async function createApp(service: string, { settings }: ServicePlan): Promise<FastifyInstance> {
+  const [{ fastify }, { takeZodSchemas }] = await Promise.all([
+    import("fastify"),
+    import("./zod-schemas.js"),
+  ]);
+  const { logLevel, release, idleTimeoutMs, keepAliveTimeoutMs, maxBodyBytes, trustProxy } = settings;
+  const app = fastify({
+    ...logOptions(logLevel, { service, release }),
+    frameworkErrors: answerError,
+    clientErrorHandler: answerClientError,
+    // What still comes while the service closes is served; Fastify's own answer would be no problem details.
+    return503OnClosing: false,
+    connectionTimeout: idleTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    bodyLimit: maxBodyBytes,
+    trustProxy: trustProxy === undefined ? false : [...trustProxy],
+  });
+  app.setErrorHandler(answerError);
+  takeZodSchemas(app);
+  return app;
+}
+
+/** What stands before every route. The order matters: a route has the hooks and limits of what was added before it. */
+async function addEdge(app: FastifyInstance, name: string, plan: ServicePlan): Promise<void> {
+  const { appEnv, settings } = plan;
+  answerRequestIds(app);
+  await addSecurityHeaders(app);
+  await addCors(app, settings);
+  const allowOrigins = settings.corsAllowOrigins ?? [];
+  app.addHook("onRequest", pageBoundary({ isOpen: false, ownUrls: [], allowOrigins }));
+  await app.register(healthPlugin, { showErrors: appEnv !== "prod" });
+  startupRoute(app);
+  await addRateLimit(app, name, settings);
+  if (hasDocs(plan)) await addApiDocs(app, { title: name, version: settings.release ?? "0" });
+  app.setNotFoundHandler(limited(app), (request, reply) =>
+    answerError(new HttpError(404, "no_such_route", "there is no such route"), request, reply),
+  );
+  pingRoute(app, name, settings.release);
+}
+
+/** Paths that do not exist count as well, or a scanner would go unnoticed. */
+function limited(app: FastifyInstance): { preHandler?: ReturnType<FastifyInstance["rateLimit"]> } {
+  return app.hasDecorator("rateLimit") ? { preHandler: app.rateLimit() } : {};
+}
+
+function pingRoute(app: FastifyInstance, service: string, release: string | undefined): void {
+  const schema = {
+    summary: "Whether the service answers, and which release of it",
+    response: { 200: z.object({ service: z.string(), release: z.string().optional() }) },
+  };
+  const answer = { service, release };
+  app.get("/ping", { schema }, async () => answer);
+}
+
+async function addHelpers(
+  app: FastifyInstance,
+  { helpers, ...context }: ServicePlan,
+  options: PlanOptions,
+): Promise<readonly Choice[]> {
+  const choices: Choice[] = [];
+  for (const { helper, isOn, because } of helpers) {
+    const chosen = isOn ? await helper.add(app, { ...context, options }) : "off";
+    choices.push({ what: helper.name, chosen, because });
+  }
+  return choices;
+}

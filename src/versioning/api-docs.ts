@@ -1,0 +1,47 @@
+import type { FastifyInstance } from "fastify";
+
+/** What an OpenAPI document says of its API. */
+export interface ApiInfo {
+  readonly title: string;
+  readonly version: string;
+  readonly description?: string | undefined;
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The API version that a route belongs to; it is then in that version's document and in no other. */
+    apiVersion?: string;
+  }
+}
+
+/** Inline styles come with the page of Swagger UI; all else is its own. */
+const pagePolicy =
+  "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:; " +
+  "object-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'";
+
+/**
+ * Describes the routes that are registered after it as an OpenAPI 3.1 document at `/docs/json` (and `/docs/yaml`), with
+ * a page to read and try it at `/docs`.
+ *
+ * @param apiVersion - the version whose routes are meant; without it those that belong to none.
+ */
+export async function addApiDocs(app: FastifyInstance, info: ApiInfo, apiVersion?: string): Promise<void> {
+  const [{ default: swagger }, { default: swaggerUi }, { jsonSchemaTransform }] = await Promise.all([
+    import("@fastify/swagger"),
+    import("@fastify/swagger-ui"),
+    import("fastify-type-provider-zod"),
+  ]);
+  await app.register(swagger, {
+    openapi: { openapi: "3.1.0", info: { title: info.title, version: info.version, ...descriptionOf(info) } },
+    stripBasePath: false,
+    transform: (document) => {
+      const isMeant = document.route.config?.apiVersion === apiVersion;
+      return isMeant ? jsonSchemaTransform(document) : { schema: { hide: true }, url: document.url };
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: pagePolicy, logLevel: "warn" });
+}
+
+function descriptionOf({ description }: ApiInfo): { readonly description?: string } {
+  return description === undefined ? {} : { description };
+}

@@ -1,0 +1,221 @@
+import type { ServiceApp } from "svc-infra/app";
+import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { makeService } from "./service.js";
+
+let app: ServiceApp;
+afterEach(() => app.close());
+
+describe("a service with nothing set", () => {
+  it("answers /ping with its name and release", async () => {
+    app = await makeService({ RELEASE: "1.4.0" });
+    expect((await app.inject("/ping")).json()).toEqual({ service: "shop", release: "1.4.0" });
+  });
+
+  it.each(["/healthz", "/readyz", "/startupz"])(
+    "answers %s with 200, which nothing may cache",
+    async (path) => {
+      app = await makeService();
+      const response = await app.inject(path);
+      expect([response.statusCode, response.headers["cache-control"]]).toEqual([200, "no-store"]);
+      expect(response.json().status).toBe("ok");
+    },
+  );
+
+  it("answers what is not there with problem details", async () => {
+    app = await makeService();
+    const response = await app.inject("/nowhere");
+    expect(response.headers["content-type"]).toBe("application/problem+json");
+    expect(response.json()).toMatchObject({ status: 404, code: "no_such_route", instance: "/nowhere" });
+  });
+
+  it("says of each thing what was chosen and because of which variable", async () => {
+    app = await makeService({ SQL_URL: "" });
+    const rows = Object.fromEntries(app.service.choices.map(({ what, ...rest }) => [what, rest]));
+    expect(rows.origins).toEqual({ chosen: "none but its own", because: "CORS_ALLOW_ORIGINS is not set" });
+    expect(rows.sql).toEqual({ chosen: "off", because: "none of SQL_URL, DATABASE_URL, DB_HOST is set" });
+  });
+});
+
+describe("request ids", () => {
+  it("are the caller's where they are fit for a log, else new", async () => {
+    app = await makeService();
+    const idOf = async (given: string) =>
+      (await app.inject({ url: "/ping", headers: { "x-request-id": given } })).headers["x-request-id"];
+    expect(await idOf("b7e1f0aa-7")).toBe("b7e1f0aa-7");
+    for (const bad of ["short", 'a"b"c"d"e"f', "a".repeat(129), "line\\nline\\n"]) {
+      expect(await idOf(bad)).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  });
+});
+
+describe("security headers", () => {
+  it("allow nothing by default", async () => {
+    app = await makeService();
+    const { headers } = await app.inject("/ping");
+    expect(headers).toMatchObject({
+      "content-security-policy": expect.stringContaining("default-src 'none'"),
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      "strict-transport-security": expect.stringContaining("max-age="),
+      "referrer-policy": "no-referrer",
+    });
+    expect(headers).not.toHaveProperty("x-powered-by");
+  });
+
+  it("let the page of the documentation run its own scripts and nothing else", async () => {
+    app = await makeService();
+    const { headers, statusCode, body } = await app.inject("/docs/");
+    expect(statusCode).toBe(200);
+    expect(headers["content-security-policy"]).toContain("script-src 'self';");
+    expect(body).not.toMatch(/<script>[^<]/);
+  });
+});
+
+describe("CORS_ALLOW_ORIGINS", () => {
+  const preflight = (origin: string) =>
+    app.inject({
+      method: "OPTIONS",
+      url: "/ping",
+      headers: { origin, "access-control-request-method": "POST" },
+    });
+
+  it("lets exactly its origins in", async () => {
+    app = await makeService({ CORS_ALLOW_ORIGINS: "https://app.example.com, https://admin.example.com" });
+    const { headers } = await preflight("https://app.example.com");
+    expect(headers["access-control-allow-origin"]).toBe("https://app.example.com");
+    expect(headers).not.toHaveProperty("access-control-allow-credentials");
+    expect(
+      (await app.inject({ url: "/ping", headers: { origin: "https://app.example.com" } })).headers.vary,
+    ).toContain("Origin");
+  });
+
+  it.each([
+    "null",
+    "https://app.example.com.evil.test",
+    "https://evilapp.example.com",
+    "http://app.example.com",
+    "https://app.example.com:444",
+  ])("tells nothing to %s", async (origin) => {
+    app = await makeService({
+      CORS_ALLOW_ORIGINS: "https://app.example.com",
+      CORS_ALLOW_CREDENTIALS: "true",
+    });
+    for (const response of [
+      await preflight(origin),
+      await app.inject({ url: "/ping", headers: { origin } }),
+    ]) {
+      expect(response.headers).not.toHaveProperty("access-control-allow-origin");
+    }
+  });
+
+  it("lets nobody in when it is not set", async () => {
+    app = await makeService();
+    const { headers } = await app.inject({ url: "/ping", headers: { origin: "https://app.example.com" } });
+    expect(headers).not.toHaveProperty("access-control-allow-origin");
+  });
+
+  it("may be *, and never sends cookies then", async () => {
+    app = await makeService({ CORS_ALLOW_ORIGINS: "*" });
+    const { headers } = await preflight("https://anybody.test");
+    expect(headers["access-control-allow-origin"]).toBe("*");
+    expect(headers).not.toHaveProperty("access-control-allow-credentials");
+    const both = makeService({ CORS_ALLOW_ORIGINS: "*", CORS_ALLOW_CREDENTIALS: "true" });
+    await expect(both).rejects.toThrow("CORS_ALLOW_ORIGINS: is *, and CORS_ALLOW_CREDENTIALS is true");
+  });
+
+  it.each(["null", "https://*.example.com", "https://app.example.com/", "app.example.com"])(
+    "refuses %s at the start",
+    async (value) => {
+      app = await makeService();
+      await expect(makeService({ CORS_ALLOW_ORIGINS: value })).rejects.toThrow(
+        "CORS_ALLOW_ORIGINS: expected origins",
+      );
+    },
+  );
+});
+
+describe("limits", () => {
+  it("refuse a body over HTTP_MAX_BODY_BYTES", async () => {
+    app = await makeService({ HTTP_MAX_BODY_BYTES: "100" });
+    app.post("/notes", async () => "ok");
+    const response = await app.inject({ method: "POST", url: "/notes", payload: { text: "a".repeat(100) } });
+    expect([response.statusCode, response.json().code]).toEqual([413, "too_large"]);
+  });
+
+  it("refuse a client after RATE_LIMIT_MAX requests and say when to come back, and count what is not there", async () => {
+    app = await makeService({ RATE_LIMIT_MAX: "2" });
+    await app.inject("/nowhere");
+    await app.inject("/ping");
+    const response = await app.inject("/ping");
+    expect([response.statusCode, response.json().code]).toEqual([429, "rate_limited"]);
+    expect(Number(response.headers["retry-after"])).toBeGreaterThan(0);
+    expect((await app.inject({ url: "/ping", remoteAddress: "192.0.2.7" })).statusCode).toBe(200);
+  });
+
+  it("never refuse a probe", async () => {
+    app = await makeService({ RATE_LIMIT_MAX: "1" });
+    for (const path of ["/healthz", "/healthz", "/readyz", "/readyz", "/startupz", "/startupz"]) {
+      expect((await app.inject(path)).statusCode).toBe(200);
+    }
+  });
+
+  it("believe X-Forwarded-For from no client", async () => {
+    app = await makeService({ RATE_LIMIT_MAX: "2" });
+    const statuses = [];
+    for (const address of ["198.51.100.1", "198.51.100.2", "198.51.100.3"]) {
+      const headers = {
+        "x-forwarded-for": address,
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": "evil.test",
+      };
+      statuses.push((await app.inject({ url: "/ping", headers })).statusCode);
+    }
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+
+  it("count each client behind a proxy that TRUST_PROXY names, by what that proxy says", async () => {
+    app = await makeService({ RATE_LIMIT_MAX: "1", TRUST_PROXY: "127.0.0.1" });
+    const statusFor = async (forwarded: string) =>
+      (await app.inject({ url: "/ping", headers: { "x-forwarded-for": forwarded } })).statusCode;
+    expect(await statusFor("198.51.100.1")).toBe(200);
+    expect(await statusFor("198.51.100.2")).toBe(200);
+    expect(await statusFor("203.0.113.9, 198.51.100.2")).toBe(429);
+  });
+
+  it.each(["true", "0.0.0.0/0", "::/0", "example.com", "10.0.0.0/33"])(
+    "refuse to trust %s as a proxy",
+    async (value) => {
+      app = await makeService();
+      await expect(makeService({ TRUST_PROXY: value })).rejects.toThrow("TRUST_PROXY: expected");
+    },
+  );
+});
+
+describe("the schemas of routes", () => {
+  it("are zod: they check, and a failure names the place", async () => {
+    app = await makeService();
+    app.post("/notes", { schema: { body: z.object({ text: z.string() }) } }, async ({ body }) => body.text);
+    const response = await app.inject({ method: "POST", url: "/notes", payload: { text: 1 } });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({ code: "bad_request", detail: expect.stringContaining("text") });
+  });
+
+  it("of another kind are refused at the start", async () => {
+    app = await makeService();
+    app.post("/notes", { schema: { body: { type: "object" } } }, async () => "ok");
+    await expect(app.ready()).rejects.toThrow("the schema of POST /notes (body) is no zod schema");
+  });
+});
+
+describe("failures", () => {
+  it("inside the service tell the client nothing", async () => {
+    app = await makeService();
+    app.get("/fails", async () => {
+      throw new Error("password is hunter2");
+    });
+    const response = await app.inject("/fails");
+    expect(response.statusCode).toBe(500);
+    expect(response.body).not.toContain("hunter2");
+  });
+});

@@ -1,0 +1,103 @@
+import { fastify } from "fastify";
+import { easyServiceApp, type ServiceApp } from "svc-infra/app";
+import { version } from "svc-infra/versioning";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+
+const user = z.object({ id: z.int(), name: z.string() });
+const end = "2027-01-31T00:00:00.000Z";
+let clock: number;
+let app: ServiceApp;
+
+beforeEach(async () => {
+  clock = Date.parse("2026-06-01");
+  app = await easyServiceApp({ name: "shop", env: { LOG_LEVEL: "silent" } });
+  await version(
+    app,
+    "v1",
+    (v1) =>
+      v1.get("/users/:id", { schema: { response: { 200: user } } }, async () => ({ id: 1, name: "Ann" })),
+    { deprecated: "2026-01-01", sunset: end, successor: "/v2", now: () => clock },
+  );
+  await version(app, "v2", (v2) => {
+    const params = z.object({ id: z.coerce.number() });
+    v2.get("/people/:id", { schema: { params, response: { 200: user } } }, async ({ params: { id } }) => {
+      return { id, name: "Ann" };
+    });
+  });
+  app.get("/unversioned", async () => "ok");
+});
+afterEach(() => app.close());
+
+describe("a deprecated version", () => {
+  it("says so, when it ends, and what to use instead", async () => {
+    const { headers, statusCode } = await app.inject("/v1/users/1");
+    expect(statusCode).toBe(200);
+    expect(headers).toMatchObject({
+      deprecation: "@1767225600",
+      sunset: "Sun, 31 Jan 2027 00:00:00 GMT",
+      link: '</v2>; rel="successor-version"',
+    });
+  });
+
+  it("is 410 from its sunset on, and not a millisecond before", async () => {
+    clock = Date.parse(end) - 1;
+    expect((await app.inject("/v1/users/1")).statusCode).toBe(200);
+    clock = Date.parse(end);
+    const response = await app.inject("/v1/users/1");
+    expect([response.statusCode, response.json().code]).toEqual([410, "gone"]);
+    expect(response.json().detail).toBe("v1 ended on 2027-01-31; use /v2");
+    expect(response.headers.link).toContain("successor-version");
+  });
+
+  it("keeps its document, for those who have to move", async () => {
+    clock = Date.parse(end);
+    expect((await app.inject("/v1/docs/json")).statusCode).toBe(200);
+  });
+});
+
+describe("a version that lives", () => {
+  it("says nothing of an end", async () => {
+    const { headers } = await app.inject("/v2/people/7");
+    for (const name of ["deprecation", "sunset", "link"]) expect(headers).not.toHaveProperty(name);
+  });
+});
+
+describe("the documents", () => {
+  const pathsOf = async (url: string) => Object.keys((await app.inject(url)).json().paths);
+
+  it("have the routes of their version and of no other", async () => {
+    expect(await pathsOf("/v1/docs/json")).toEqual(["/v1/users/{id}"]);
+    expect(await pathsOf("/v2/docs/json")).toEqual(["/v2/people/{id}"]);
+    expect(await pathsOf("/docs/json")).toEqual(["/ping", "/unversioned"]);
+  });
+
+  it("are OpenAPI 3.1", async () => {
+    for (const name of ["v1", "v2"]) {
+      const { openapi, info } = (await app.inject(`/${name}/docs/json`)).json();
+      expect([openapi, info.version]).toEqual(["3.1.0", name]);
+    }
+  });
+});
+
+describe("any Fastify app", () => {
+  it("can have versions, and what one adds is not seen by another", async () => {
+    const plain = fastify();
+    await version(plain, "v1", (v1) =>
+      v1.decorate("limit", 1).get("/limit", async () => v1.getDecorator("limit")),
+    );
+    await version(plain, "v2", (v2) => v2.get("/limit", async () => v2.hasDecorator("limit")));
+    expect((await plain.inject("/v1/limit")).json()).toBe(1);
+    expect((await plain.inject("/v2/limit")).json()).toBe(false);
+  });
+});
+
+describe("what cannot be", () => {
+  it.each([
+    ["V1/..", {}, "expected a name like v1"],
+    ["v3", { sunset: "soon" }, "sunset is no date"],
+    ["v3", { deprecated: "2027-01-02", sunset: "2027-01-01" }, "sunset is before deprecated"],
+  ])("is refused: %s %j", async (name, options, message) => {
+    await expect(version(app, name, () => undefined, options)).rejects.toThrow(message);
+  });
+});
