@@ -13,6 +13,7 @@ import type {
 import { JobError } from "../job-error.js";
 import { nextRun } from "../next-run.js";
 import { BullWorker } from "./bull-worker.js";
+import { within } from "./within.js";
 
 /** What BullMQ needs to reach its server. */
 export interface BullServer {
@@ -23,7 +24,8 @@ export interface BullServer {
   /** Makes the worker of this process, with a connection that waits for the server to come back. */
   readonly openWorker: ConstructorParameters<typeof BullWorker>[0];
   ping(): Promise<void>;
-  close(): Promise<void>;
+  /** Called after the queue was closed. */
+  disconnect(): void;
 }
 
 /** Finished jobs are kept so that a redelivered row of the outbox finds the id it had. */
@@ -120,7 +122,8 @@ export class BullDriver implements JobDriver {
   }
 
   async close(): Promise<void> {
-    await this.#server.close();
+    await within(this.#timeoutMs, this.#queue.close());
+    this.#server.disconnect();
   }
 
   get #queue(): Queue {

@@ -7,6 +7,7 @@ import {
 } from "bullmq";
 import { FinalJobFailure, type TakenJobHandler, type Worker } from "../job-driver.js";
 import { untilAborted } from "../until-aborted.js";
+import { within } from "./within.js";
 
 /** Limits of the locks, the same for every server: a job of a killed worker is taken over within two intervals. */
 export const lockSettings = {
@@ -16,6 +17,8 @@ export const lockSettings = {
   maxStalledCount: 1_000_000,
 };
 
+/** Milliseconds in which the server must have taken jobs back. */
+const giveBackMs = 1_000;
 const closing = "the service is closing";
 
 /** Handles the jobs that BullMQ hands to this process. */
@@ -36,14 +39,14 @@ export class BullWorker implements Worker {
     return this.#worker.cancelJob(id, "the job was cancelled");
   }
 
-  /** Lets running jobs end; those that do not are given back to other workers. */
+  /**
+   * Lets running jobs end; those that do not are given back to other workers. When the server is away, nothing can be
+   * given back and the locks of the jobs run out.
+   */
   async close(timeoutMs: number): Promise<void> {
     const timer = setTimeout(() => this.#worker.cancelAllJobs(closing), timeoutMs);
-    try {
-      await this.#worker.close();
-    } finally {
-      clearTimeout(timer);
-    }
+    await within(timeoutMs + giveBackMs, this.#worker.close());
+    clearTimeout(timer);
   }
 
   async #process(job: Job, token: string | undefined, signal = new AbortController().signal): Promise<void> {

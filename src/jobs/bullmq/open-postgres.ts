@@ -66,7 +66,7 @@ export async function openPostgres(
         return worker as unknown as Worker;
       },
       ping: async () => void (await pool.query("select 1")),
-      close: () => queue.close(),
+      disconnect: () => undefined,
     },
     timeoutMs,
     log,

@@ -52,8 +52,7 @@ export async function openRedis(
         return worker;
       },
       ping: async () => void (await producer.ping()),
-      close: async () => {
-        await queue.close().catch(() => undefined);
+      disconnect: () => {
         producer.disconnect();
         consumer.disconnect();
       },
