@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { defineJob, type JobDefinition, type JobQueue } from "../jobs/index.js";
+import type { Database } from "../sql/index.js";
+import type { WebhookEvent } from "../webhooks/index.js";
+import { type EventDefinition, type EventEnvelope, EventError } from "./define-event.js";
+
+/** Handles events of some kinds, as a job of its own, so that a consumer that fails holds up no other. */
+export interface EventConsumer {
+  /** Types that it hears of. */
+  readonly types: readonly string[];
+  readonly job: JobDefinition<EventEnvelope>;
+}
+
+/** Where published events go on to. */
+export interface EventTargets {
+  readonly queue: () => JobQueue;
+  /** Hands an event to webhooks; none where there are no webhooks. */
+  readonly webhooks: () => ((event: WebhookEvent) => Promise<unknown>) | undefined;
+}
+
+/** To whom an event belongs, and what it is about. */
+export interface PublishOptions {
+  readonly tenant: string;
+  /** Events of one subject reach the queue in the order in which they were published. */
+  readonly subject: string;
+}
+
+const envelope = z.object({
+  id: z.string(),
+  type: z.string(),
+  version: z.int(),
+  tenant: z.string(),
+  subject: z.string(),
+  occurredAt: z.iso.datetime(),
+  data: z.json(),
+});
+
+/** The events of one service: what kinds there are, who hears of them, and how they are published. */
+export class Events {
+  readonly #definitions: ReadonlyMap<string, EventDefinition<never>>;
+  readonly #consumers: readonly EventConsumer[];
+  readonly #targets: EventTargets;
+  readonly #relay: JobDefinition<EventEnvelope>;
+
+  constructor(
+    definitions: readonly EventDefinition<never>[],
+    consumers: readonly EventConsumer[],
+    targets: EventTargets,
+  ) {
+    this.#definitions = new Map(definitions.map((each) => [each.type, each]));
+    if (this.#definitions.size < definitions.length) throw new TypeError("an event type is defined twice");
+    this.#consumers = consumers;
+    this.#targets = targets;
+    this.#relay = defineJob("svc-infra.event", envelope, (event) => this.#fanOut(event), { attempts: 20 });
+  }
+
+  /** The jobs that relay events and handle them: give them to `addJobs`. */
+  get jobs(): readonly JobDefinition<never>[] {
+    return [this.#relay, ...this.#consumers.map(({ job }) => job)];
+  }
+
+  /** The kinds of events, in the order of their types. */
+  get definitions(): readonly EventDefinition<never>[] {
+    return [...this.#definitions.values()].sort((a, b) => (a.type < b.type ? -1 : 1));
+  }
+
+  /**
+   * Publishes an event with the caller's transaction: it is a row of the outbox, and is relayed at least once when the
+   * transaction commits, and never when it is rolled back.
+   *
+   * @returns the id of the event.
+   * @throws EventError when the data breaks the schema or the kind is unknown here.
+   * @example
+   * await db.transaction(async (tx) => {
+   *   await tx.update(invoices).set({ paid: true });
+   *   await events.publish(tx, invoicePaid, { amount: 12 }, { tenant: "acme", subject: "invoice/17" });
+   * });
+   */
+  async publish<Input>(
+    tx: Database,
+    definition: EventDefinition<Input>,
+    data: NoInfer<Input>,
+    { tenant, subject }: PublishOptions,
+  ): Promise<string> {
+    const { type, version } = definition;
+    if (this.#definitions.get(type) !== (definition as EventDefinition<never>)) {
+      throw new EventError(
+        "event_unknown",
+        `the event '${type}' is not among those that addEvents was given`,
+      );
+    }
+    const event = {
+      id: `evt_${randomUUID()}`,
+      type,
+      version,
+      tenant,
+      subject,
+      occurredAt: new Date().toISOString(),
+      data: definition.check(data),
+    };
+    await this.#targets.queue().enqueueIn(tx, this.#relay, event, { key: `${tenant}/${subject}` });
+    return event.id;
+  }
+
+  /** Adds the work of each consumer; one that was added before a failure is added again, with the same event. */
+  async #fanOut(event: EventEnvelope): Promise<void> {
+    const queue = this.#targets.queue();
+    for (const { types, job } of this.#consumers) {
+      if (types.includes(event.type))
+        await queue.enqueue(job, event, { dedupKey: `${job.name}:${event.id}` });
+    }
+    const { id, type, tenant, occurredAt, data } = event;
+    if (this.#definitions.get(type)?.isPublic !== true) return;
+    await this.#targets.webhooks()?.({ id, type, tenant, occurredAt: new Date(occurredAt), data });
+  }
+}
+
+/**
+ * A consumer of one kind of event.
+ *
+ * @param name - of its job; stays the same as long as events wait for it.
+ * @param handler - can run more than once for one event.
+ */
+export function onEvent<Input>(
+  definition: EventDefinition<Input>,
+  name: string,
+  handler: (event: EventEnvelope<Input>) => unknown,
+): EventConsumer {
+  const job = defineJob(name, envelope, (event) => handler(event as unknown as EventEnvelope<Input>));
+  return { types: [definition.type], job: job as JobDefinition<EventEnvelope> };
+}

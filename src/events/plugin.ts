@@ -1,0 +1,65 @@
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
+import { getJobs } from "../jobs/index.js";
+import { ConfigurationError } from "../kernel/index.js";
+import type { EventDefinition } from "./define-event.js";
+import { type EventConsumer, Events } from "./events.js";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The events that `addEvents` added. */
+    events: Events;
+  }
+}
+
+/** Options of {@link addEvents}. */
+export interface AddEventsOptions {
+  /** The kinds of events that this service publishes. */
+  readonly events: readonly EventDefinition<never>[];
+  /** Who hears of them besides webhooks. */
+  readonly consumers?: readonly EventConsumer[] | undefined;
+}
+
+/**
+ * Gives an app events: typed, published with a transaction, relayed to jobs and webhooks. Decorates the app with
+ * `app.events`. Its jobs are given to `addJobs`, which comes after it.
+ *
+ * @example
+ * await addSqlDb(app);
+ * const events = await addEvents(app, { events: [invoicePaid] });
+ * await addJobs(app, { jobs: [...events.jobs] });
+ */
+export async function addEvents(app: AnyApp, options: AddEventsOptions): Promise<Events> {
+  const fastify = fastifyOf(app);
+  await fastify.register(eventsPlugin, options);
+  return fastify.events;
+}
+
+/** {@link addEvents} as a plugin. */
+export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
+  async (app: FastifyInstance, { events, consumers = [] }: AddEventsOptions) => {
+    const added = new Events(events, consumers, {
+      queue: () => getJobs(app).queue,
+      webhooks: () => {
+        if (!app.hasDecorator("webhooks")) return undefined;
+        const { webhooks } = app;
+        return (event) => webhooks.dispatch(event);
+      },
+    });
+    app.decorate("events", added);
+  },
+  { name: "svc-infra/events", fastify: "5.x" },
+);
+
+/**
+ * The events of an app, or of the app that a request came to.
+ *
+ * @throws ConfigurationError when none were added.
+ */
+export function getEvents(from: AnyApp | AnyRequest): Events {
+  const app = appOf(from);
+  if (app.hasDecorator("events")) return app.events;
+  const message = "there are no events here; call 'await addEvents(app, { events })' first";
+  throw new ConfigurationError([{ name: "app.events", message }]);
+}

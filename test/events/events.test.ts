@@ -1,0 +1,129 @@
+import Fastify, { type FastifyInstance } from "fastify";
+import {
+  addEvents,
+  defineEvent,
+  type EventEnvelope,
+  type Events,
+  onEvent,
+  openApiWebhooks,
+} from "svc-infra/events";
+import { addJobs } from "svc-infra/jobs";
+import { addSqlDb } from "svc-infra/sql";
+import { addWebhooks } from "svc-infra/webhooks";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import * as outboxSchema from "#dist/jobs/outbox/outbox-table.js";
+import * as webhookSchema from "#dist/webhooks/schema.js";
+import { createTables } from "../webhooks/create-tables.js";
+import { Endpoint } from "../webhooks/endpoint.js";
+
+const invoicePaid = defineEvent("invoice.paid", z.object({ amount: z.int() }), { version: 2 });
+const auditDone = defineEvent("audit.done", z.object({ by: z.string() }), { isPublic: false });
+
+let app: FastifyInstance;
+let events: Events;
+let endpoint: Endpoint;
+let heard: EventEnvelope[] = [];
+let failures = 0;
+
+beforeAll(async () => {
+  app = Fastify();
+  endpoint = await Endpoint.start();
+  const sql = await addSqlDb(app, { url: "pglite:memory", env: {} });
+  await createTables(sql, { ...outboxSchema, ...webhookSchema });
+  events = await addEvents(app, {
+    events: [invoicePaid, auditDone],
+    consumers: [
+      onEvent(invoicePaid, "count-invoices", (event) => {
+        if (failures-- > 0) throw new Error("not yet");
+        heard.push(event);
+      }),
+      onEvent(auditDone, "audit", (event) => heard.push(event)),
+    ],
+  });
+  await addJobs(app, { jobs: [...events.jobs], env: {} });
+  await addWebhooks(app, { allowPrivateAddresses: true, ports: [endpoint.port], env: {} });
+  await app.ready();
+  const { subscription, secret } = await app.webhooks.subscriptions.add("acme", {
+    url: endpoint.url,
+    events: ["*"],
+  });
+  endpoint.secrets = [secret];
+  await app.webhooks.prove("acme", subscription.id);
+}, 120_000);
+
+afterAll(async () => {
+  await app.close();
+  endpoint.stop();
+});
+
+beforeEach(() => {
+  heard = [];
+  failures = 0;
+  endpoint.received.splice(0);
+});
+
+const about = { tenant: "acme", subject: "invoice/17" };
+
+describe("an event", () => {
+  it("of a transaction that commits reaches its consumer and the webhooks, with one id", async () => {
+    const id = await app.db.transaction((tx) => events.publish(tx, invoicePaid, { amount: 1 }, about));
+    await expect.poll(() => heard.length).toBe(1);
+    await expect.poll(() => endpoint.received.length).toBe(1);
+    expect(heard[0]).toMatchObject({
+      id,
+      type: "invoice.paid",
+      version: 2,
+      tenant: "acme",
+      data: { amount: 1 },
+    });
+    expect(endpoint.received[0]).toMatchObject({ id, type: "invoice.paid", data: { amount: 1 } });
+  });
+
+  it("of a transaction that is rolled back reaches nothing", async () => {
+    const failing = app.db.transaction(async (tx) => {
+      await events.publish(tx, invoicePaid, { amount: 2 }, about);
+      throw new Error("no");
+    });
+    await expect(failing).rejects.toThrow("no");
+    await app.db.transaction((tx) => events.publish(tx, invoicePaid, { amount: 3 }, about));
+    await expect.poll(() => heard.length).toBe(1);
+    expect(heard[0]?.data).toEqual({ amount: 3 });
+  });
+
+  it("that is not public reaches its consumer and no webhook", async () => {
+    await app.db.transaction((tx) => events.publish(tx, auditDone, { by: "ann" }, about));
+    await app.db.transaction((tx) => events.publish(tx, invoicePaid, { amount: 4 }, about));
+    await expect.poll(() => heard.length).toBe(2);
+    await expect.poll(() => endpoint.received.length).toBe(1);
+    expect(endpoint.received[0]?.type).toBe("invoice.paid");
+  });
+
+  it("whose consumer fails is handled at another attempt", async () => {
+    failures = 1;
+    await app.db.transaction((tx) => events.publish(tx, invoicePaid, { amount: 5 }, about));
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(1);
+  });
+
+  it("whose data breaks the schema, or that nothing defines, is refused", async () => {
+    const wrong = { amount: "much" } as unknown as { amount: number };
+    await expect(events.publish(app.db, invoicePaid, wrong, about)).rejects.toMatchObject({
+      code: "event_invalid",
+    });
+    const unknown = defineEvent("invoice.lost", z.object({}));
+    await expect(events.publish(app.db, unknown, {}, about)).rejects.toMatchObject({ code: "event_unknown" });
+  });
+});
+
+it.each(["Invoice.paid", "paid", "invoice.", ".paid", "invoice paid.x", "a..b"])(
+  "the type %s is refused when it is defined",
+  (type) => {
+    expect(() => defineEvent(type, z.object({}))).toThrow(TypeError);
+  },
+);
+
+it("an OpenAPI document names each public event and its data", () => {
+  const webhooks = openApiWebhooks(events.definitions);
+  expect(Object.keys(webhooks)).toEqual(["invoice.paid"]);
+  expect(JSON.stringify(webhooks)).toContain('"amount":{"type":"integer"');
+});
