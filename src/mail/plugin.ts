@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../health/index.js";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
 import {
   appEnvOf,
   ConfigurationError,
@@ -37,9 +38,10 @@ export interface AddMailOptions extends SettingOptions<typeof mailVariables> {
  * const mail = await addMail(app);
  * await mail.send({ to: "ann@example.com", subject: "Welcome", text: "Hello Ann." });
  */
-export async function addMail(app: FastifyInstance, options: AddMailOptions = {}): Promise<Mail> {
-  await app.register(mailPlugin, options);
-  return app.mail;
+export async function addMail(app: AnyApp, options: AddMailOptions = {}): Promise<Mail> {
+  const fastify = fastifyOf(app);
+  await fastify.register(mailPlugin, options);
+  return fastify.mail;
 }
 
 /** {@link addMail} as a plugin. */
@@ -63,8 +65,8 @@ export const mailPlugin: FastifyPluginAsync<AddMailOptions> = fastifyPlugin(
  *
  * @throws ConfigurationError when none was added.
  */
-export function getMail(from: FastifyInstance | FastifyRequest): Mail {
-  const app = "server" in from && "raw" in from ? from.server : from;
+export function getMail(from: AnyApp | AnyRequest): Mail {
+  const app = appOf(from);
   if (app.hasDecorator("mail")) return app.mail;
   throw new ConfigurationError([
     { name: "app.mail", message: "is not there; call 'await addMail(app)' first" },

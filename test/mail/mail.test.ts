@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
 import { SMTPServer } from "smtp-server";
-import { addMail, getMail, html, linkMail, MailError, type MailMessage } from "svc-infra/mail";
+import { addJobs } from "svc-infra/jobs";
+import { addMail, getMail, html, linkMail, MailError, type MailMessage, mailJobs } from "svc-infra/mail";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 let folder: string;
@@ -150,6 +151,18 @@ describe("an SMTP server", () => {
     await app.ready();
     expect((await app.inject("/_health/mail")).statusCode).toBe(503);
     expect((await app.inject("/readyz")).statusCode).toBe(200);
+  });
+
+  it("that is away delays mail that jobs send, and loses none", async () => {
+    const mail = await addMail(app, { url: urlOf(), env: {} });
+    const { queue } = await addJobs(app, { jobs: [...mailJobs(app)], env: {} });
+    answer = Object.assign(new Error("down"), { responseCode: 451 });
+    await mail.send(welcome);
+    const waiting = async () => (await queue.list("delayed"))[0];
+    await expect.poll(waiting).toBeDefined();
+    expect(received).toEqual([]);
+    answer = undefined;
+    await expect.poll(() => received.length, { timeout: 15_000 }).toBe(1);
   });
 
   it("is never told to the log with its password", async () => {
