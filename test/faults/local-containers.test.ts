@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { thisHolder } from "#dist/storage/backends/local/holder.js";
+import { thisOwner } from "#dist/storage/backends/local/record/lock-owner.js";
 import { freshStorage } from "../storage/local/fresh-store.js";
 
 const run = promisify(execFile);
@@ -23,7 +23,7 @@ describe("two containers with one host name on one folder", () => {
     const lock = {
       format: 1,
       key: "locked",
-      holder: thisHolder(await realpath(base)),
+      holder: thisOwner(await realpath(base)),
       version: "0".repeat(24),
     };
     await writeFile(join(base, ".svc-infra/pending/locked"), JSON.stringify(lock));

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StorageError } from "svc-infra/storage";
 import { expect } from "vitest";
-import { parsePending } from "#dist/storage/backends/local/record.js";
+import { parseLock } from "#dist/storage/backends/local/record/record.js";
 import { storageOn } from "../storage/local/fresh-store.js";
 
 const nothing = "nothing";
@@ -52,7 +52,7 @@ export async function verify(base: string, expected: Expected): Promise<void> {
 async function namedLocks(folder: string): Promise<string[]> {
   const names = await readdir(folder);
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
-  return names.filter((_, index) => parsePending(texts[index] ?? "") !== undefined);
+  return names.filter((_, index) => parseLock(texts[index] ?? "") !== undefined);
 }
 
 async function stateOf(storage: ReturnType<typeof storageOn>, key: string): Promise<string> {

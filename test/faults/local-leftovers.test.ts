@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { thisHost } from "#dist/storage/backends/local/holder.js";
+import { thisHost } from "#dist/storage/backends/local/record/lock-owner.js";
 import { freshStorage, outcomeOf, storageOn, textOf } from "../storage/local/fresh-store.js";
 
 /** A process that is certainly gone. */

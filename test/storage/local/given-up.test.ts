@@ -2,17 +2,10 @@ import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { checksumOf } from "svc-infra/storage";
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { copyObject } from "#dist/storage/backends/local/copy.js";
-import { thisHolder } from "#dist/storage/backends/local/holder.js";
-import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
-import { publishAll } from "#dist/storage/backends/local/publish.js";
-import { draftOf, recordText } from "#dist/storage/backends/local/record.js";
-import { removeObject } from "#dist/storage/backends/local/remove.js";
-import { Store } from "#dist/storage/backends/local/store.js";
-import { WaitingJob } from "#dist/storage/backends/local/waiting-job.js";
-import { freshStorage, outcomeOf } from "./fresh-store.js";
+import { parseKey, Storage } from "svc-infra/storage";
+import { LocalBackend } from "svc-infra/storage/local";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { freshFolder, freshStorage, outcomeOf } from "./fresh-store.js";
 
 const part = randomBytes(16 * 1024 * 1024);
 const parts = 12;
@@ -85,80 +78,17 @@ describe("a change that is given up", () => {
   });
 });
 
-describe("a running job that is called off", () => {
-  const state = new JobState(newJobStates(), 0);
-  const conditions = { ifAbsent: false, ifMatch: undefined };
-
-  async function freshStore() {
-    const { base, storage } = await freshStorage();
-    await storage.put("old", "x");
-    state.reset();
-    state.begin();
-    state.callOff();
-    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
-    return { base, storage, store };
-  }
-
-  it.each([true, false])("does not become visible, and leaves nothing behind", async (ifAbsent) => {
-    const { base, storage, store } = await freshStore();
-    const description = { contentType: "text/plain", filename: undefined, metadata: {} };
-    const draft = draftOf(description, 3, checksumOf(Buffer.from("new")));
-    const record = Buffer.from(recordText("new", store.holderText, draft));
-    const publication = { ...conditions, ifAbsent, key: "new", state, content: Buffer.from("new"), record };
-    expect(await publishAll(store, [publication])).toMatchObject([{ error: { kind: "aborted" } }]);
-    expect(() => copyObject(store, { ...conditions, from: "old", to: "new", version: "1", state })).toThrow(
-      "given up",
-    );
-    expect(await storage.listKeys()).toEqual(["old"]);
-    for (const folder of ["tmp", "pending"])
-      expect(await readdir(join(base, ".svc-infra", folder))).toEqual([]);
-  });
-
-  it("removes nothing", async () => {
-    const { base, storage, store } = await freshStore();
-    expect(() => removeObject(store, { key: "old", version: "1", state })).toThrow("given up");
-    expect(await storage.exists("old")).toBe(true);
-    expect(await readdir(join(base, ".svc-infra/pending"))).toEqual([]);
-  });
-});
-
 describe("progress", () => {
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
-  it("of a running job is told once a second while bytes move, and not after its end", () => {
-    vi.useFakeTimers();
-    const states = newJobStates();
+  it("of parts that are joined is told while bytes move", async () => {
+    const backend = new LocalBackend({ basePath: await freshFolder(), durability: "fast" });
+    onTestFinished(() => backend.close());
+    const storage = new Storage(backend);
+    const key = parseKey("large");
+    const upload = await storage.createUpload(key);
+    const parts = [await upload.writePart(1, part), await upload.writePart(2, part)];
+    const options = { ifAbsent: false, ifMatch: undefined, signal: undefined };
     const onProgress = vi.fn();
-    const job = new WaitingJob({
-      store: {
-        base: "",
-        holder: { host: "", pid: 1, startedAt: "", user: "" },
-        isDurable: false,
-        id: "",
-      },
-      kind: "copy",
-      job: {},
-      payload: undefined,
-      text: undefined,
-      room: 0,
-      signal: undefined,
-      onProgress,
-      settle: () => undefined,
-    });
-    const [ours, theirs] = [new JobState(states, 3), new JobState(states, 3)];
-    job.join(ours);
-    expect(theirs.begin()).toBe(true);
-    vi.advanceTimersByTime(3000);
-    expect(onProgress).toHaveBeenCalledTimes(0);
-    theirs.step();
-    theirs.step();
-    vi.advanceTimersByTime(5000);
-    expect(onProgress).toHaveBeenCalledTimes(1);
-    theirs.step();
-    job.settle({ value: true }, new Uint8Array(0));
-    vi.advanceTimersByTime(5000);
-    expect(onProgress).toHaveBeenCalledTimes(1);
+    await backend.completeUpload(key, upload.id, parts, { ...options, onProgress });
+    expect(onProgress.mock.calls.length).toBeGreaterThan(8);
   });
 });

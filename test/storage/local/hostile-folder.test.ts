@@ -5,15 +5,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MultipartUpload, Storage, type UploadedPart } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { assemble } from "#dist/storage/backends/local/assemble.js";
-import { thisHolder } from "#dist/storage/backends/local/holder.js";
-import { JobState, newJobStates } from "#dist/storage/backends/local/job-state.js";
-import { Uploads } from "#dist/storage/backends/local/multipart.js";
-import type { OpenStore } from "#dist/storage/backends/local/open-store.js";
-import { draftOf } from "#dist/storage/backends/local/record.js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { thisOwner } from "#dist/storage/backends/local/record/lock-owner.js";
 import { Store } from "#dist/storage/backends/local/store.js";
+import { TempFile } from "#dist/storage/backends/local/upload/temp-file.js";
+import { Uploads } from "#dist/storage/backends/local/upload/uploads.js";
 import { outcomeOf } from "./fresh-store.js";
+
+function storeOn(folder: string): Store {
+  return new Store({ id: 0, base: folder, owner: thisOwner(folder), isDurable: false, foldsCase: false });
+}
 
 /** More than is written in one piece. */
 const large = Buffer.alloc(300_000);
@@ -73,7 +74,6 @@ describe.each([
   ".svc-infra/meta",
   ".svc-infra/pending",
   ".svc-infra/tmp",
-  ".svc-infra/journal",
   ".svc-infra/multipart",
 ])("'%s', when it becomes a link to the outside under a store at work", (name) => {
   const refused = { code: "permission_denied", message: expect.stringContaining(`'${name}'`) };
@@ -140,7 +140,7 @@ it("folders of the store's own that are cleared away while they are empty are ma
       () => storage.delete("a"),
     ]) {
       await storage.check();
-      for (const name of ["meta", "pending", "tmp", "journal", "multipart"])
+      for (const name of ["meta", "pending", "tmp", "multipart"])
         await rm(join(base, ".svc-infra", name), { recursive: true, force: true });
       await work();
     }
@@ -185,14 +185,12 @@ describe("the folder of an upload that becomes a link to the outside", () => {
 
   it("is not cleared away when all uploads lie behind one at the very end", async () => {
     const parts = [await upload.writePart(1, "data")];
-    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
-    const commit = async () => {
-      await rename(store.layout.uploads, join(outside, "moved"));
-      await symlink(join(outside, "moved"), store.layout.uploads);
-    };
-    const open = { store, commit } as unknown as OpenStore;
-    const options = { ifAbsent: false, ifMatch: undefined, signal: undefined };
-    await new Uploads(open).complete("a/uploaded", upload.id, parts, options);
+    const uploads = new Uploads(storeOn(base));
+    const joined = await uploads.join("a/uploaded", upload.id, parts, { signal: undefined });
+    await joined.temp.discard();
+    await rename(join(base, ".svc-infra/multipart"), join(outside, "moved"));
+    await symlink(join(outside, "moved"), join(base, ".svc-infra/multipart"));
+    await expect(uploads.drop(upload.id)).rejects.toThrow("symbolic link");
     expect(await readdir(join(outside, "moved"))).toEqual([upload.id]);
   });
 
@@ -203,15 +201,15 @@ describe("the folder of an upload that becomes a link to the outside", () => {
     await expect(upload.writePart(2, "other")).rejects.toMatchObject({ code: "not_found" });
   });
 
-  it("gives no part to what has waited for its turn", async () => {
-    const folder = await becomeLink();
-    const [part = ""] = await readdir(folder);
-    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
-    const described = { contentType: "text/plain", filename: undefined, metadata: {} };
-    const job = { key: "a/uploaded", draft: draftOf(described, 0, undefined), parts: [join(folder, part)] };
-    const state = new JobState(newJobStates(), 0);
-    const joined = () => assemble(store, { ...job, ifAbsent: false, ifMatch: undefined, state });
-    expect(joined).toThrow("symbolic link");
+  it("gives no part to a completion that looked before", async () => {
+    const parts = [await upload.writePart(1, "data")];
+    const uploads = new Uploads(storeOn(base));
+    vi.spyOn(TempFile, "create").mockImplementationOnce(async (path, at) => {
+      await becomeLink();
+      return TempFile.create(path, at);
+    });
+    const joined = uploads.join("a/uploaded", upload.id, parts, { signal: undefined });
+    await expect(joined).rejects.toThrow("symbolic link");
     expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);
   });
 });

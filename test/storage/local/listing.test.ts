@@ -2,9 +2,13 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { writeCursor } from "#dist/storage/backends/local/cursor.js";
-import { FolderCache } from "#dist/storage/backends/local/folder-cache.js";
-import { type FolderLook, lookMark, lookOf } from "#dist/storage/backends/local/folder-look.js";
+import { writeCursor } from "#dist/storage/backends/local/read/cursor.js";
+import { FolderCache } from "#dist/storage/backends/local/read/folder-cache.js";
+import {
+  type FolderIdentity,
+  identityMark,
+  identityOf,
+} from "#dist/storage/backends/local/read/folder-identity.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const keys = [
@@ -73,11 +77,15 @@ describe("listing", () => {
   it("does not read a folder again that the page before ended with", async () => {
     const { storage, base } = await freshStorage();
     for (const key of ["a/1", "a/2", "b/1"]) await storage.put(key, "");
-    const look = lookOf(await stat(join(base, "a")));
-    const cursor = (changed: Partial<FolderLook>) =>
-      writeCursor("", { last: "a/1", mark: lookMark({ ...look, ...changed }) });
+    const identity = identityOf(await stat(join(base, "a")));
+    const cursor = (changed: Partial<FolderIdentity>) =>
+      writeCursor("", { last: "a/1", mark: identityMark({ ...identity, ...changed }) });
     expect(await keysOf(storage, cursor({}))).toEqual(["b/1"]);
-    for (const changed of [{ ctimeMs: look.ctimeMs - 1 }, { ino: look.ino + 1 }, { dev: look.dev + 1 }])
+    for (const changed of [
+      { ctimeMs: identity.ctimeMs - 1 },
+      { ino: identity.ino + 1 },
+      { dev: identity.dev + 1 },
+    ])
       expect(await keysOf(storage, cursor(changed))).toEqual(["a/2", "b/1"]);
   });
 
@@ -85,7 +93,7 @@ describe("listing", () => {
     const { base } = await freshStorage();
     const cache = new FolderCache();
     await mkdir(join(base, "a"));
-    const read = () => cache.folderAt(join(base, "a")).look;
+    const read = () => cache.folderAt(join(base, "a"), join(base, "a")).identity;
     vi.useFakeTimers({ toFake: ["performance", "Date"], now: Date.now() + 60_000 });
     onTestFinished(() => void vi.useRealTimers());
     expect([read(), read()]).toEqual([undefined, undefined]);

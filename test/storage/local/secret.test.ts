@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { parseKey } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { describe, expect, it } from "vitest";
-import { thisHolder } from "#dist/storage/backends/local/holder.js";
+import { thisOwner } from "#dist/storage/backends/local/record/lock-owner.js";
 import { keptSecret } from "#dist/storage/backends/local/secret.js";
 import { Store } from "#dist/storage/backends/local/store.js";
 import { freshFolder, freshStorage } from "./fresh-store.js";
@@ -60,15 +60,14 @@ describe("a kept secret", () => {
   it("that appears while another is being made is not overwritten", async () => {
     const { base, storage } = await freshStorage();
     await storage.check();
-    const holder = thisHolder(base);
     class Late extends Store {
-      /** Somebody else is faster by this much. */
+      /** Another process is faster by this much. */
       override newTemp(): string {
         writeFileSync(this.layout.secret, `${planted}\n`);
         return super.newTemp();
       }
     }
-    const late = new Late({ base, holder, isDurable: false, id: base });
+    const late = new Late({ id: 0, base, owner: thisOwner(base), isDurable: false, foldsCase: false });
     expect(await keptSecret(late)).toBe(planted);
     expect(await readFile(join(base, ".svc-infra/secret"), "utf8")).toBe(`${planted}\n`);
     expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);

@@ -1,9 +1,9 @@
 import { mkdir, readdir, realpath } from "node:fs/promises";
 import { describe, expect, it, vi } from "vitest";
-import { thisHolder } from "#dist/storage/backends/local/holder.js";
-import { Incoming } from "#dist/storage/backends/local/incoming.js";
+import { thisOwner } from "#dist/storage/backends/local/record/lock-owner.js";
 import { Store } from "#dist/storage/backends/local/store.js";
-import { writeTemp } from "#dist/storage/backends/local/write-temp.js";
+import { BodyReader } from "#dist/storage/backends/local/upload/body-reader.js";
+import { writeTemp } from "#dist/storage/backends/local/upload/write-temp.js";
 import { StreamBody } from "#dist/storage/content/body.js";
 import { freshFolder, outcomeOf } from "./fresh-store.js";
 
@@ -13,7 +13,7 @@ const piece = Buffer.alloc(512 * 1024);
 /** Begins to write pieces of a source; `events` says in which order things happen. */
 async function beginWriting(source: () => AsyncGenerator<Uint8Array>) {
   const base = await realpath(await freshFolder());
-  const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
+  const store = new Store({ id: 0, base, owner: thisOwner(base), isDurable: false, foldsCase: false });
   await mkdir(store.layout.temps, { recursive: true });
   const events: string[] = [];
   async function* watched() {
@@ -23,8 +23,8 @@ async function beginWriting(source: () => AsyncGenerator<Uint8Array>) {
     }
     events.push("ended");
   }
-  const incoming = new Incoming(new StreamBody(watched(), rules), undefined);
-  const writing = writeTemp(store, incoming, { onProgress: () => events.push("written") });
+  const reader = new BodyReader(new StreamBody(watched(), rules).open(), undefined);
+  const writing = writeTemp(store, reader, { onProgress: () => events.push("written") });
   return { store, events, writing };
 }
 
@@ -54,7 +54,7 @@ describe("content on its way into a temporary file", () => {
   it("lets go of its source when there is nowhere to write it", async () => {
     let isLetGo = false;
     const base = await freshFolder();
-    const store = new Store({ base, holder: thisHolder(base), isDurable: false, id: base });
+    const store = new Store({ id: 0, base, owner: thisOwner(base), isDurable: false, foldsCase: false });
     const source = async function* () {
       try {
         for (;;) yield piece;
@@ -62,9 +62,9 @@ describe("content on its way into a temporary file", () => {
         isLetGo = true;
       }
     };
-    const incoming = new Incoming(new StreamBody(source(), rules), undefined);
-    const first = await incoming.next(1);
-    await expect(writeTemp(store, incoming, { first })).rejects.toThrow("the base folder is gone");
+    const reader = new BodyReader(new StreamBody(source(), rules).open(), undefined);
+    const first = await reader.next(1);
+    await expect(writeTemp(store, reader, { first })).rejects.toThrow("the base folder is gone");
     await vi.waitFor(() => expect(isLetGo).toBe(true));
   });
 });

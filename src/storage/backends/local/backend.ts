@@ -1,3 +1,4 @@
+import { closeSync } from "node:fs";
 import { resolve } from "node:path";
 import { sharedSignal } from "../../contract/abortable.js";
 import type {
@@ -23,29 +24,30 @@ import type {
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { UrlSigner } from "../../contract/signed-url.js";
-import { classifyDiskError } from "./classify.js";
-import { parseCursor, writeCursor } from "./cursor.js";
-import { DiskError } from "./disk-error.js";
-import type { Answer } from "./disk-threads.js";
-import { Incoming, maxSmallBytes } from "./incoming.js";
-import { checkSegments } from "./layout.js";
-import { Uploads } from "./multipart.js";
+import { classifyDiskError } from "./disk/classify.js";
+import { DiskError } from "./disk/disk-error.js";
+import { checkSegments } from "./disk/layout.js";
 import type { OpenStore } from "./open-store.js";
-import { toOpened } from "./opened.js";
 import { type Durability, openStore } from "./opening.js";
+import { parseCursor, writeCursor } from "./read/cursor.js";
+import { OpenFile } from "./read/open-file.js";
+import { maxSmallBytes, type ReadReply } from "./read/read.js";
 import {
-  type Described,
+  type DescribedFile,
   draftOf,
   type ObjectRecord,
   type RecordDraft,
   recordOf,
-  recordText,
   toStat,
-} from "./record.js";
-import { RecordCache } from "./record-cache.js";
+} from "./record/record.js";
+import { RecordCache } from "./record/record-cache.js";
+import { randomToken } from "./record/temp-name.js";
 import { keptSecret } from "./secret.js";
-import { randomToken } from "./temp-name.js";
-import { writeTemp } from "./write-temp.js";
+import { BodyReader } from "./upload/body-reader.js";
+import { copyToTemp } from "./upload/copy.js";
+import type { TempFile } from "./upload/temp-file.js";
+import { Uploads } from "./upload/uploads.js";
+import { writeTemp } from "./upload/write-temp.js";
 
 /** How a local backend is set up. */
 export interface LocalBackendOptions {
@@ -58,9 +60,6 @@ export interface LocalBackendOptions {
   /** `full` (default) syncs files and folders before a write is acknowledged; `fast` keeps only the order. */
   readonly durability?: Durability;
 }
-
-/** Bytes that the text of an ordinary record takes. */
-const recordRoom = 2 * 1024;
 
 const capabilities = {
   signGet: true,
@@ -110,57 +109,55 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   async stat(key: Key, { signal }: CallOptions): Promise<ObjectStat> {
     checkSegments(key);
     const known = this.#records.get(key);
-    const open = await this.#open();
-    const { found } = await open.ask("stat", { key, known: known.file }, { signal, room: recordRoom });
-    return toStat(key, this.#recordOf(key, found, known.record));
+    const open = this.#store ?? (await this.#open());
+    const found = await open.ask("stat", { key, known: known?.file }, signal);
+    return toStat(key, this.#recordOf(key, found, known?.record));
   }
 
-  async read(key: Key, { range, ifMatch, signal }: ReadOptions): Promise<OpenedObject> {
-    checkSegments(key);
-    signal?.throwIfAborted();
-    const known = this.#records.get(key);
-    const knownVersion = ifMatch === undefined ? undefined : known.record?.version;
-    const job = { key, known: known.file, knownVersion, range, ifMatch };
-    const { threads } = this.#store ?? (await this.#open());
-    const use = ({ reply, bytes }: Answer<"read">) =>
-      toOpened(toStat(key, this.#recordOf(key, reply.found, known.record)), reply, bytes, signal);
-    const opened = await threads.run("read", job, use, { signal, room: known.room });
+  async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const { signal } = options;
+    const { record, reply, bytes } = await this.#read(key, options);
+    const opened = toOpened(toStat(key, record), reply, bytes, signal);
     if (!signal?.aborted) return opened;
     await opened.close();
     throw signal.reason;
   }
 
-  write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    const { bytes } = body;
-    const isSmall = bytes !== undefined && bytes.byteLength <= maxSmallBytes;
-    return isSmall ? this.#writeSmall(key, bytes, undefined, options) : this.#writeLarge(key, body, options);
-  }
-
-  async #writeLarge(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+  async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
     checkSegments(key);
     options.signal?.throwIfAborted();
-    const incoming = new Incoming(body, options.signal);
-    const head = await this.#readHead(incoming);
-    const whole = incoming.isDone ? Buffer.concat(head) : undefined;
-    if (whole !== undefined && whole.byteLength <= maxSmallBytes) {
+    const { bytes } = body;
+    if (bytes !== undefined && bytes.byteLength <= maxSmallBytes)
+      return this.#writeSmall(key, bytes, checksumOf(bytes), options);
+    const reader = new BodyReader(body.open(), options.signal);
+    const head = await readHead(reader);
+    const whole = reader.isDone ? Buffer.concat(head) : undefined;
+    if (whole !== undefined && whole.byteLength <= maxSmallBytes)
       return this.#writeSmall(key, whole, body.checksum(), options);
-    }
-    return this.#writeStream(key, body, incoming, head, options);
+    const { store } = await this.#open();
+    const temp = await writeTemp(store, reader, { first: head, onProgress: options.onProgress });
+    return this.#commitTemp(key, temp, () => draftOf(options, temp.size, body.checksum()), options);
   }
 
-  async copy(from: Key, to: Key, copyOptions: CopyOptions): Promise<ObjectStat> {
-    const { ifAbsent, ifMatch, sourceIfMatch, ...options } = copyOptions;
-    checkSegments(from);
+  async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
     checkSegments(to);
-    const job = { from, to, version: randomToken(), ifAbsent, ifMatch, sourceIfMatch };
-    const described = await (await this.#open()).commit("copy", to, job, options);
-    return toStat(to, this.#recordOf(to, described));
+    const { record, reply } = await this.#read(from, {
+      range: undefined,
+      ifMatch: options.sourceIfMatch,
+      signal: options.signal,
+      keepOpen: true,
+    });
+    if (reply.fd === undefined) throw new DiskError("unavailable", "a disk thread gave no descriptor");
+    const { store } = await this.#open();
+    const temp = await copyToTemp(store, reply.fd, reply.end, options);
+    return this.#commitTemp(to, temp, () => draftOf(record, record.size, record.checksum), options);
   }
 
   async remove(key: Key, { ifMatch, signal }: RemoveOptions): Promise<boolean> {
     checkSegments(key);
     const open = await this.#open();
-    const wasThere = await open.commit("remove", key, { key, version: randomToken(), ifMatch }, { signal });
+    const job = { key, version: randomToken(), ifMatch };
+    const wasThere = await open.change("remove", key, job, { signal });
     this.#records.delete(key);
     return wasThere;
   }
@@ -178,7 +175,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   async list({ prefix, delimiter, cursor, limit, details, signal }: ListOptions): Promise<ListPage> {
     const after = parseCursor(prefix, cursor);
     const open = await this.#open();
-    const page = await open.ask("list", { prefix, delimiter, after, limit, details }, { signal });
+    const page = await open.ask("list", { prefix, delimiter, after, limit, details }, signal);
     return {
       items: page.files.map(([key, size, ms]) => ({
         key: key as Key,
@@ -231,8 +228,11 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     parts: readonly UploadedPart[],
     options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
-    const described = await (await this.#uploads()).complete(key, uploadId, parts, options);
-    return toStat(key, this.#recordOf(key, described));
+    const uploads = await this.#uploads();
+    const { temp, draft } = await uploads.join(key, uploadId, parts, options);
+    const stat = await this.#commitTemp(key, temp, () => draft, options);
+    await uploads.drop(uploadId).catch(() => undefined);
+    return stat;
   }
 
   async abortUpload(key: Key, uploadId: string, _options: CallOptions): Promise<void> {
@@ -246,48 +246,49 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     await open?.close();
   }
 
-  async #readHead(incoming: Incoming): Promise<Uint8Array[]> {
+  async #read(key: Key, options: ReadOptions & { readonly keepOpen?: boolean }): Promise<ReadAnswer> {
+    const { range, ifMatch, signal, keepOpen } = options;
+    checkSegments(key);
+    signal?.throwIfAborted();
+    const known = this.#records.get(key);
+    const open = this.#store ?? (await this.#open());
+    const knownVersion = ifMatch === undefined ? undefined : known?.record.version;
+    const job = { key, known: known?.file, knownVersion, range, ifMatch, keepOpen };
+    const { reply, bytes } = await open.call("read", job, { signal });
     try {
-      return await incoming.next(maxSmallBytes + 1);
+      return { record: this.#recordOf(key, reply.found, known?.record), reply, bytes };
     } catch (error) {
-      incoming.stop();
+      if (reply.fd !== undefined) closeSync(reply.fd);
       throw error;
     }
   }
 
   async #writeSmall(
     key: Key,
-    payload: Uint8Array,
-    checksum: Checksum | undefined,
+    bytes: Uint8Array,
+    checksum: Checksum,
     options: WriteOptions,
   ): Promise<ObjectStat> {
     const { ifAbsent, ifMatch, signal } = options;
-    checkSegments(key);
-    signal?.throwIfAborted();
-    const known = checksum ?? checksumOf(payload);
-    const draft = draftOf(options, payload.byteLength, known);
+    const draft = draftOf(options, bytes.byteLength, checksum);
     const open = this.#store ?? (await this.#open());
-    const text = recordText(key, open.store.holderText, draft);
-    const job = { key, ifAbsent, ifMatch };
-    return this.#written(key, draft, await open.commit("putBytes", key, job, { signal, payload, text }));
+    const job = { key, draft, ifAbsent, ifMatch };
+    return this.#written(key, draft, await open.change("commit", key, job, { bytes, signal }));
   }
 
-  async #writeStream(
+  /** Commits a complete temporary file, or discards it. */
+  async #commitTemp(
     key: Key,
-    body: Body,
-    incoming: Incoming,
-    head: readonly Uint8Array[],
-    options: WriteOptions,
+    temp: TempFile,
+    describe: () => RecordDraft,
+    { ifAbsent, ifMatch, signal }: WriteConditions & CallOptions,
   ): Promise<ObjectStat> {
-    const { ifAbsent, ifMatch, signal, onProgress } = options;
-    const open = await this.#open();
-    const temp = await writeTemp(open.store, incoming, { first: head, onProgress });
-    const draft = draftOf(options, temp.size, body.checksum());
-    const text = recordText(key, open.store.holderText, draft);
-    const job = { key, ifAbsent, ifMatch, temp: temp.path, fd: temp.fd };
     try {
+      const open = await this.#open();
       if (this.#options.durability === "full") await temp.sync();
-      return this.#written(key, draft, await open.commit("putStreamed", key, job, { signal, text }));
+      const draft = describe();
+      const job = { key, draft, ifAbsent, ifMatch, streamed: { temp: temp.path, fd: temp.fd } };
+      return this.#written(key, draft, await open.change("commit", key, job, { signal }));
     } catch (error) {
       await temp.discard();
       throw error;
@@ -296,19 +297,19 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     }
   }
 
-  #written(key: Key, draft: RecordDraft, stampUs: number): ObjectStat {
-    const record = { ...draft, stampUs };
-    this.#records.set(key, { size: draft.size, stampUs, inode: undefined }, record);
+  #written(key: Key, draft: RecordDraft, mtimeUs: number): ObjectStat {
+    const record = { ...draft, mtimeUs };
+    this.#records.set(key, { size: draft.size, mtimeUs, inode: undefined }, record);
     return toStat(key, record);
   }
 
-  /** No record in the answer means: the one that was known when the question was sent, whatever is known by now. */
-  #recordOf(key: Key, described: Described, known?: ObjectRecord): ObjectRecord {
-    const record = recordOf(described);
-    if (record !== undefined) this.#records.set(key, described.file, record);
-    const found = record ?? known;
-    if (found === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
-    return found;
+  /** An answer without a record means the one that was known when the question was sent. */
+  #recordOf(key: Key, found: DescribedFile | null, known: ObjectRecord | undefined): ObjectRecord {
+    const record = found === null ? undefined : recordOf(key, found);
+    if (found !== null && record !== undefined) this.#records.set(key, found.file, record);
+    const described = record ?? known;
+    if (described === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
+    return described;
   }
 
   #open(): Promise<OpenStore> {
@@ -325,7 +326,7 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   }
 
   async #uploads(): Promise<Uploads> {
-    return new Uploads(await this.#open());
+    return new Uploads((await this.#open()).store);
   }
 
   async #makeSigner(): Promise<UrlSigner> {
@@ -333,4 +334,38 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
     const signing = secrets.length > 0 ? secrets : [await keptSecret((await this.#open()).store)];
     return new UrlSigner({ baseUrl, secrets: signing });
   }
+}
+
+interface ReadAnswer {
+  readonly record: ObjectRecord;
+  readonly reply: ReadReply;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+async function readHead(reader: BodyReader): Promise<Uint8Array[]> {
+  try {
+    return await reader.next(maxSmallBytes + 1);
+  } catch (error) {
+    reader.stop();
+    throw error;
+  }
+}
+
+/** An object of which a thread has read the bytes, or opened the body. */
+function toOpened(
+  stat: ObjectStat,
+  { start, end, fd }: ReadReply,
+  bytes: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal | undefined,
+): OpenedObject {
+  if (fd !== undefined) {
+    const body = new OpenFile(fd, start, end, signal);
+    return { stat, start, end, bytes: undefined, body, close: async () => body.close() };
+  }
+  const body = { [Symbol.asyncIterator]: () => once(bytes) };
+  return { stat, start, end, bytes, body, close: async () => undefined };
+}
+
+async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bytes.byteLength > 0) yield bytes;
 }

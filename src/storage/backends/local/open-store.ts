@@ -1,10 +1,9 @@
 import { unlessAborted } from "../../contract/abortable.js";
-import type { CheckpointSchedule } from "./checkpoint-schedule.js";
-import { isBusy } from "./disk-error.js";
-import type { Answer, DiskThreads, JobOptions } from "./disk-threads.js";
-import type { JobKind, JobKinds } from "./jobs.js";
-import { KeyQueue } from "./key-queue.js";
-import type { Store } from "./store.js";
+import { KeyQueue } from "./commit/key-queue.js";
+import { DiskError, isBusy } from "./disk/disk-error.js";
+import { Store, type StoreSettings } from "./store.js";
+import { type Answer, type CallExtras, Channel, DirectWork, hasProgram } from "./threads/channel.js";
+import type { JobKind, JobKinds } from "./threads/jobs.js";
 
 /** How long a write waits for writers of other processes, in milliseconds. */
 const maxBusyMs = 40_000;
@@ -13,77 +12,106 @@ const maxBusyPauseMs = 16;
 /** By path of the body, so all stores of a process that lie in one folder share it. */
 const writers = new KeyQueue();
 
-/** Jobs that change a key. */
-type Change = "putBytes" | "putStreamed" | "copy" | "assemble" | "remove";
+/**
+ * The threads of the process, shared by all its stores: reads do not wait for writes, and neither waits for a folder of a
+ * million names.
+ */
+const channels = { reads: new Channel("reads"), writes: new Channel("writes"), lists: new Channel("lists") };
+const direct = hasProgram ? undefined : new DirectWork();
+
+function channelOf(kind: JobKind): Channel | DirectWork {
+  if (direct !== undefined) return direct;
+  if (kind === "read" || kind === "stat") return channels.reads;
+  return kind === "commit" || kind === "remove" ? channels.writes : channels.lists;
+}
 
 /** A base folder that is open for work. */
 export class OpenStore {
+  /** For the work that is done on the thread pool of Node: bodies of more than 64 KiB and uploads. */
   readonly store: Store;
-  readonly threads: DiskThreads;
-  readonly #checkpoints: CheckpointSchedule | undefined;
-  #closing: Promise<void> | undefined;
+  readonly #settings: StoreSettings;
+  #running = 0;
+  #isClosed = false;
+  #whenIdle: (() => void) | undefined;
 
-  constructor(store: Store, threads: DiskThreads, checkpoints: CheckpointSchedule | undefined) {
-    this.store = store;
-    this.threads = threads;
-    this.#checkpoints = checkpoints;
+  constructor(settings: StoreSettings) {
+    this.#settings = settings;
+    this.store = new Store(settings);
+    if (direct === undefined) for (const channel of Object.values(channels)) channel.retain();
   }
 
-  /** Runs a job that changes a key; one at a time, and again while another process is at it. */
-  async commit<Kind extends Change>(
+  /** Runs a job that changes a key; one at a time, and again while another process holds the key. */
+  async change<Kind extends "commit" | "remove">(
     kind: Kind,
     key: string,
     job: JobKinds[Kind]["job"],
-    options: JobOptions,
+    extras: CallExtras,
   ): Promise<JobKinds[Kind]["reply"]> {
-    const path = this.store.layout.body(key);
-    const turn = writers.enter(path, options.signal);
+    const path = this.#placeOf(key);
+    const turn = writers.enter(path, extras.signal);
     if (turn !== undefined) await turn;
     try {
-      return await this.#untilIdle(kind, job, options);
+      return await this.#untilFree(kind, job, extras);
     } finally {
       writers.leave(path);
     }
   }
 
-  /** Asks what changes nothing, so nobody waits for the answer once the signal has fired. */
-  ask<Kind extends "stat" | "list">(
+  /** Asks for something that changes nothing, so the caller waits no longer once the signal has fired. */
+  async ask<Kind extends "stat" | "list">(
     kind: Kind,
     job: JobKinds[Kind]["job"],
-    options: Pick<JobOptions, "signal" | "room">,
+    signal: AbortSignal | undefined,
   ): Promise<JobKinds[Kind]["reply"]> {
-    return unlessAborted(() => this.threads.run(kind, job, replyOf, options), options.signal);
+    return (await unlessAborted(() => this.call(kind, job), signal)).reply;
   }
 
-  /** Lets running jobs end. However often it is called, it is done once. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    await this.threads.close();
-    await this.#checkpoints?.close();
-  }
-
-  async #untilIdle<Kind extends Change>(
+  /** Runs one job in its thread. */
+  async call<Kind extends JobKind>(
     kind: Kind,
     job: JobKinds[Kind]["job"],
-    options: JobOptions,
+    extras: CallExtras = {},
+  ): Promise<Answer<Kind>> {
+    if (this.#isClosed) throw new DiskError("unavailable", "the storage is closed");
+    this.#running++;
+    try {
+      return await channelOf(kind).call(this.#settings, kind, job, extras);
+    } finally {
+      this.#running--;
+      if (this.#running === 0) this.#whenIdle?.();
+    }
+  }
+
+  /** Lets running jobs end. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    if (direct !== undefined) await direct.call(this.#settings, "close", {});
+    else for (const channel of Object.values(channels)) channel.release(this.#settings);
+    this.store.guard.close();
+  }
+
+  /** Keys that the file system takes for one wait for each other. */
+  #placeOf(key: string): string {
+    const path = this.store.layout.body(key);
+    return this.#settings.foldsCase ? path.toLowerCase() : path;
+  }
+
+  async #untilFree<Kind extends "commit" | "remove">(
+    kind: Kind,
+    job: JobKinds[Kind]["job"],
+    extras: CallExtras,
   ): Promise<JobKinds[Kind]["reply"]> {
     const startMs = performance.now();
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, maxBusyPauseMs)) {
-      options.signal?.throwIfAborted();
+      extras.signal?.throwIfAborted();
       try {
-        return await this.threads.run(kind, job, replyOf, options);
+        return (await this.call(kind, job, extras)).reply;
       } catch (error) {
         if (!isBusy(error) || performance.now() - startMs > maxBusyMs) throw error;
         await new Promise((done) => setTimeout(done, pauseMs * Math.random()));
       }
     }
   }
-}
-
-function replyOf<Kind extends JobKind>({ reply }: Answer<Kind>): JobKinds[Kind]["reply"] {
-  return reply;
 }

@@ -1,19 +1,26 @@
+import { lstatSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { makeBaseFolder, makeOwnFolder } from "./base-folder.js";
-import { CheckpointSchedule } from "./checkpoint-schedule.js";
-import { DiskThreads } from "./disk-threads.js";
-import { thisHolder } from "./holder.js";
+import { makeBaseFolder, makeOwnFolder, refuseUnsafeBase } from "./disk/base-folder.js";
+import { Layout } from "./disk/layout.js";
 import { OpenStore } from "./open-store.js";
-import { Store, type StoreSettings } from "./store.js";
+import { thisOwner } from "./record/lock-owner.js";
 
 /** How safe an acknowledged write is: `full` survives loss of power, `fast` survives the end of the process. */
 export type Durability = "full" | "fast";
 
+/** Pause between two rounds of clearing away, so that callers are not held up. */
+const sweepPauseMs = 50;
 /** Longer than any lock is respected that a loss of power left. */
 const maxLockedMs = 35_000;
-const pauseMs = 500;
+const lockedPauseMs = 500;
+let opened = 0;
 
-/** Makes the folders, clears away what dead processes left, and gets the threads ready. */
+/**
+ * Makes the folders, and clears away what dead processes left for as long as one round takes; the rest is done later. An
+ * old folder whose records lie in journals is not open before each object has its record.
+ *
+ * @throws DiskError `configuration` for a base folder that must not hold uploads, or that cannot be used.
+ */
 export async function openStore(
   basePath: string,
   durability: Durability,
@@ -21,27 +28,42 @@ export async function openStore(
 ): Promise<OpenStore> {
   const isDurable = durability === "full";
   const base = await makeBaseFolder(basePath, isDurable);
-  const settings: StoreSettings = { base, holder: thisHolder(base), isDurable, id: `${base} ${durability}` };
-  const store = new Store(settings);
-  for (const folder of store.layout.folders()) await makeOwnFolder(store.layout, folder, isDurable);
-  const threads = new DiskThreads(settings);
+  refuseUnsafeBase(base);
+  const layout = new Layout(base);
+  for (const folder of layout.folders()) await makeOwnFolder(layout, folder, isDurable);
+  const foldsCase = isSameEntry(layout.own, `${layout.base}/${layout.nameOf(layout.own).toUpperCase()}`);
+  const open = new OpenStore({ id: opened++, base, owner: thisOwner(base), isDurable, foldsCase });
   try {
-    threads.prepare();
-    await sweep(threads, signal);
+    await migrate(open, layout, signal);
+    if (!(await sweep(open))) void sweepRest(open, signal);
+    return open;
   } catch (error) {
-    await threads.close();
+    await open.close();
     throw error;
   }
-  const checkpoints = isDurable ? new CheckpointSchedule(store, settings) : undefined;
-  return new OpenStore(store, threads, checkpoints);
 }
 
-/** Until every object that has lost its record has it back, so that nobody is told a guess instead. */
-async function sweep(threads: DiskThreads, signal: AbortSignal): Promise<void> {
+/** Whether the file system finds an entry also under another name. */
+function isSameEntry(path: string, other: string): boolean {
+  const found = lstatSync(other, { throwIfNoEntry: false });
+  return found !== undefined && found.ino === lstatSync(path).ino;
+}
+
+async function sweep(open: OpenStore): Promise<boolean> {
+  return (await open.call("sweep", {})).reply;
+}
+
+/** A closed store leaves the rest to the next process. */
+async function sweepRest(open: OpenStore, signal: AbortSignal): Promise<void> {
+  try {
+    do await setTimeout(sweepPauseMs, undefined, { signal, ref: false });
+    while (!(await sweep(open)));
+  } catch {}
+}
+
+async function migrate(open: OpenStore, layout: Layout, signal: AbortSignal): Promise<void> {
+  if (lstatSync(layout.oldJournals, { throwIfNoEntry: false }) === undefined) return;
   const deadlineMs = performance.now() + maxLockedMs;
-  for (;;) {
-    const isDone = await threads.run("sweep", {}, ({ reply }) => reply, { signal });
-    if (isDone || performance.now() > deadlineMs) return;
-    await setTimeout(pauseMs);
-  }
+  while (!(await open.call("migrate", {})).reply && performance.now() < deadlineMs)
+    await setTimeout(lockedPauseMs, undefined, { signal });
 }

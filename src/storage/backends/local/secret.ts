@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, open, unlink } from "node:fs/promises";
-import { DiskError, errnoOf } from "./disk-error.js";
-import { checkOwnFolder } from "./folders.js";
+import { DiskError, errnoOf } from "./disk/disk-error.js";
+import { createFlags, fileMode, readFlags } from "./disk/files.js";
+import { checkOwnFolders } from "./disk/folders.js";
 import type { Store } from "./store.js";
-import { createFlags, fileMode, readFlags } from "./whole-file.js";
 
 /**
- * The signing secret kept beside the data, made by whoever comes first: sibling processes and restarts agree.
- * It appears by link(2), so nobody ever reads half of it.
+ * The signing secret kept beside the data, made by the first process that needs it: sibling processes and restarts agree.
+ * It appears by link(2), or by rename(2) where there are no hard links, so that no process reads half of it.
  */
 export async function keptSecret(store: Store): Promise<string> {
-  await checkOwnFolder(store, store.layout.temps);
+  checkOwnFolders(store, [store.layout.temps]);
   const path = store.layout.secret;
   const secret = (await readSecret(path)) ?? (await makeSecret(store)) ?? (await readSecret(path));
   if (secret === undefined) throw new DiskError("unavailable", "the kept signing secret cannot be read");

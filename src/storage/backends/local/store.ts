@@ -1,53 +1,46 @@
-import type { Holder } from "./holder.js";
-import { JournalWriter } from "./journal-writer.js";
-import { Layout } from "./layout.js";
-import { RealFolders } from "./real-folders.js";
-import { Stamps } from "./stamps.js";
-import { Stopwatch } from "./stopwatch.js";
-import { Sync } from "./sync.js";
-import { randomToken, tempPrefix } from "./temp-name.js";
+import { Layout } from "./disk/layout.js";
+import { SymlinkGuard } from "./disk/symlink-guard.js";
+import { Sync } from "./disk/sync.js";
+import { BodyDates } from "./record/body-date.js";
+import type { LockOwner } from "./record/lock-owner.js";
+import { randomToken, tempPrefix } from "./record/temp-name.js";
 
-/** What every job of a thread needs. */
+/** What each thread needs to work on a folder. */
 export interface StoreSettings {
+  /** Tells the open stores of a process apart. */
+  readonly id: number;
   /** Real path of the base folder. */
   readonly base: string;
-  readonly holder: Holder;
+  readonly owner: LockOwner;
   readonly isDurable: boolean;
-  /** Tells the stores of a process apart. */
-  readonly id: string;
+  /** Whether the file system takes names that differ by case for one. */
+  readonly foldsCase: boolean;
 }
 
 /** One base folder as a thread sees it. */
 export class Store {
   readonly layout: Layout;
-  readonly realFolders: RealFolders;
-  readonly holder: Holder;
-  /** Runs while a thread waits for the disk. */
-  readonly stopwatch: Stopwatch = new Stopwatch();
+  readonly guard: SymlinkGuard;
+  readonly owner: LockOwner;
   readonly sync: Sync;
-  readonly journal: JournalWriter;
-  readonly stamps: Stamps = new Stamps();
-  /** JSON of the holder, as every record has it. */
-  readonly holderText: string;
-  /** How the names of its temporary files and journals begin. */
-  readonly namePrefix: string;
+  readonly dates: BodyDates = new BodyDates();
+  readonly foldsCase: boolean;
+  /** JSON of the owner, as every record has it. */
+  readonly ownerText: string;
+  readonly #tempPrefix: string;
 
-  constructor(settings: StoreSettings) {
-    this.layout = new Layout(settings.base);
-    this.realFolders = new RealFolders(this.layout);
-    this.holder = settings.holder;
-    this.holderText = JSON.stringify(settings.holder);
-    this.sync = new Sync(settings.isDurable, this.stopwatch);
-    this.namePrefix = tempPrefix(settings.holder);
-    this.journal = new JournalWriter(this.layout, this.sync, () => this.#newName());
+  constructor({ base, owner, isDurable, foldsCase }: StoreSettings) {
+    this.layout = new Layout(base);
+    this.guard = new SymlinkGuard(this.layout);
+    this.owner = owner;
+    this.ownerText = JSON.stringify(owner);
+    this.sync = new Sync(isDurable);
+    this.foldsCase = foldsCase;
+    this.#tempPrefix = tempPrefix(owner);
   }
 
-  /** Path of a temporary file that nobody else uses. Who writes there has to have checked that no link leads to it. */
+  /** Path of a temporary file that no other writer uses. */
   newTemp(): string {
-    return this.layout.temp(this.#newName());
-  }
-
-  #newName(): string {
-    return this.namePrefix + randomToken();
+    return this.layout.temp(this.#tempPrefix + randomToken());
   }
 }

@@ -1,0 +1,215 @@
+import { closeSync, linkSync, openSync, renameSync, type Stats } from "node:fs";
+import type { WriteConditions } from "../../../contract/backend.js";
+import { DiskError, errnoOf, keyConflict, wrongVersion } from "../disk/disk-error.js";
+import { createFlags, discardQuietly, fileMode, lstatIfThere, writeAll } from "../disk/files.js";
+import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "../disk/folders.js";
+import { folderOf } from "../disk/layout.js";
+import { findOtherKey, statIfThere } from "../read/find.js";
+import { type RecordDraft, recordOf, recordText } from "../record/record.js";
+import type { Store } from "../store.js";
+import { Lock, releaseAsSidecar } from "./lock.js";
+
+const maxAttempts = 8;
+
+/** A body that is to become the object of its key. */
+export interface CommitJob extends WriteConditions {
+  readonly key: string;
+  readonly draft: RecordDraft;
+  /** An open temporary file that is complete and stays the caller's; absent where the bytes come along. */
+  readonly streamed?: { readonly temp: string; readonly fd: number } | undefined;
+}
+
+/**
+ * Makes a body the object of its key. The rename of the body is the only instant that counts: before it the old object
+ * stands, after it the new one with its record. The record is durable before, so after a crash it is certain on which
+ * side of that instant it happened. The steps are listed in README.md of this backend.
+ *
+ * @returns the modification time of the body in microseconds.
+ */
+export async function commit(store: Store, job: CommitJob, bytes: Uint8Array): Promise<number> {
+  const running = new Commit(store, job);
+  try {
+    running.begin(bytes);
+    await running.syncRecord();
+    running.place();
+  } catch (error) {
+    try {
+      running.undo();
+    } finally {
+      running.close();
+    }
+    throw error;
+  }
+  try {
+    // Before the lock file goes: else a power cut could leave the old body beside the new record.
+    await store.sync.folder(running.folder);
+    running.settle();
+    return running.mtimeUs;
+  } finally {
+    running.close();
+  }
+}
+
+/** One write on its way. */
+class Commit {
+  readonly folder: string;
+  mtimeUs = 0;
+  readonly #store: Store;
+  readonly #job: CommitJob;
+  readonly #body: string;
+  #temp: string;
+  #fd: number;
+  #isTempOurs = false;
+  #lock: Lock | undefined;
+
+  constructor(store: Store, job: CommitJob) {
+    this.#store = store;
+    this.#job = job;
+    this.#body = store.layout.body(job.key);
+    this.folder = folderOf(this.#body);
+    this.#temp = job.streamed?.temp ?? "";
+    this.#fd = job.streamed?.fd ?? -1;
+  }
+
+  /** Writes the temporary file and takes the lock. */
+  begin(bytes: Uint8Array): void {
+    checkOwnFolders(this.#store);
+    if (this.#job.streamed === undefined) this.#write(bytes);
+    this.#makeFolders();
+    this.#takeLock();
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#temp = this.#store.newTemp();
+    this.#fd = openSync(this.#store.guard.at(this.#temp), createFlags, fileMode);
+    this.#isTempOurs = true;
+    writeAll(this.#fd, bytes);
+  }
+
+  /** That of the sidecar is only checked for links; it is made when it is needed. */
+  #makeFolders(): void {
+    const { guard, layout } = this.#store;
+    guard.isReal(folderOf(layout.sidecar(this.#job.key)));
+    if (!guard.isReal(this.folder)) makeFolder(this.#store, this.folder, this.#job.key);
+  }
+
+  /** Under the lock no other writer dates a body of the key, so the record, which is the lock's content, can name the date. */
+  #takeLock(): void {
+    const { key, draft } = this.#job;
+    const lock = new Lock(this.#store, key);
+    this.#lock = lock;
+    const old = lstatIfThere(this.#body);
+    this.#checkConditions(old);
+    this.mtimeUs = this.#store.dates.date(this.#fd, old);
+    lock.write(recordText(key, this.mtimeUs, draft, this.#store.ownerText));
+  }
+
+  #checkConditions(old: Stats | undefined): void {
+    const { key, ifAbsent, ifMatch } = this.#job;
+    if (old?.isFile()) this.#refuseOtherKey(old);
+    if (old?.isDirectory()) clearEmptyFolder(this.#store, this.#body);
+    else if (ifAbsent && old !== undefined) throw existsAlready(key);
+    if (ifMatch === undefined) return;
+    const described = statIfThere(this.#store, key);
+    if (described === undefined || recordOf(key, described)?.version !== ifMatch) throw wrongVersion(key);
+  }
+
+  #refuseOtherKey(old: Stats): void {
+    const { key } = this.#job;
+    const other = this.#store.foldsCase ? findOtherKey(this.#store, key, old) : undefined;
+    if (other !== undefined) throw keyConflict(key, other);
+  }
+
+  /** Makes body and record durable. Folders above the body may have been made by this write or by one before. */
+  async syncRecord(): Promise<void> {
+    const { sync, layout } = this.#store;
+    if (!sync.isDurable || this.#lock === undefined) return;
+    await Promise.all([
+      sync.file(this.#fd),
+      sync.content(this.#lock.fd),
+      sync.folder(layout.locks),
+      sync.above(this.folder),
+    ]);
+  }
+
+  /** Other writers may remove the empty folder, or put a file where it was, until the very last moment. */
+  place(): void {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const errno = this.#tryPlace();
+      if (errno === undefined) return;
+      if (errno === "EISDIR") clearEmptyFolder(this.#store, this.#body);
+      else makeFolder(this.#store, this.folder, this.#job.key);
+    }
+    throw new DiskError("busy", "the folder of the key changes too fast");
+  }
+
+  /** The errno of a failure that can be mended. */
+  #tryPlace(): string | undefined {
+    const { key, ifAbsent } = this.#job;
+    try {
+      // The temporary file is asked for first: its folder is never closed to make room for another.
+      const temp = this.#store.guard.at(this.#temp);
+      const body = this.#store.guard.at(this.#body);
+      if (ifAbsent) moveIfAbsent(temp, body);
+      else renameSync(temp, body);
+      // From here on there is nothing to undo.
+      this.#isTempOurs = false;
+      return undefined;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EEXIST" && ifAbsent) throw existsAlready(key);
+      if (errno === "EISDIR" || errno === "ENOENT" || errno === "ENOTDIR") return errno;
+      throw error;
+    }
+  }
+
+  /** The body is visible, so the write happened: readers find its record in the lock file, too. */
+  settle(): void {
+    try {
+      releaseAsSidecar(this.#store, this.#job.key);
+    } catch {
+      // No room for a folder, say: the next writer of the key, or the next process, puts the record away.
+    }
+  }
+
+  undo(): void {
+    const temp = this.#isTempOurs ? this.#store.guard.atIfVisible(this.#temp) : undefined;
+    if (temp !== undefined) discardQuietly(temp);
+    if (this.#lock !== undefined) this.#lock.release();
+    prune(this.#store, this.#store.layout.base, this.folder);
+  }
+
+  close(): void {
+    this.#lock?.close();
+    if (this.#job.streamed === undefined && this.#fd !== -1) closeSync(this.#fd);
+  }
+}
+
+/** File systems without hard links refuse with one of these. */
+const noLinks: ReadonlySet<string | undefined> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+]);
+
+/**
+ * Unlike rename(2), link(2) never replaces, not even a file that another program put there. Without hard links the
+ * lock of the key keeps other writers away.
+ */
+function moveIfAbsent(temp: string, body: string): void {
+  try {
+    linkSync(temp, body);
+    discardQuietly(temp);
+  } catch (error) {
+    if (!noLinks.has(errnoOf(error))) throw error;
+    if (lstatIfThere(body) !== undefined)
+      throw Object.assign(new Error("the body exists"), { code: "EEXIST" });
+    renameSync(temp, body);
+  }
+}
+
+function existsAlready(key: string): DiskError {
+  return new DiskError("precondition_failed", `there is an object '${key}' already`);
+}

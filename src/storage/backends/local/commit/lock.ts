@@ -1,0 +1,168 @@
+import { closeSync, fstatSync, openSync, renameSync, type Stats } from "node:fs";
+import { DiskError, errnoOf } from "../disk/disk-error.js";
+import {
+  createFlags,
+  discard,
+  discardQuietly,
+  fileMode,
+  lstatIfThere,
+  readSmall,
+  writeAll,
+} from "../disk/files.js";
+import { makeFolder } from "../disk/folders.js";
+import { folderOf } from "../disk/layout.js";
+import { isGone } from "../record/lock-owner.js";
+import { belongsTogether, fingerprintOf, type LockContent, parseLock } from "../record/record.js";
+import type { Store } from "../store.js";
+
+/** A lock file without a whole record is being written, or its writer died in that instant. */
+const unwrittenStaleMs = 2000;
+/** Age at which a lock from another host counts as left behind; that host cannot be asked. */
+const foreignStaleMs = 30_000;
+/** A claim is held for a few system calls; one of this age was left behind. */
+const claimStaleMs = 10_000;
+const maxAttempts = 8;
+
+/** The lock of a key: a file that is made exclusively. It names its owner once it is written. */
+export class Lock {
+  readonly fd: number;
+  readonly #store: Store;
+  readonly #path: string;
+  readonly #startMs = performance.now();
+  #isNamed = false;
+
+  /** @throws DiskError `busy` while another writer holds the key; `permission_denied` where a link leads to the locks. */
+  constructor(store: Store, key: string) {
+    this.#store = store;
+    this.#path = store.layout.lock(key);
+    this.fd = create(store, this.#path);
+  }
+
+  /** Writes the owner and, in a record, what is being written. */
+  write(text: string): void {
+    writeAll(this.fd, Buffer.from(text));
+    if (!this.#isOurs()) throw new DiskError("busy", "the lock was taken over");
+    this.#isNamed = true;
+  }
+
+  /** Removes the lock file where nothing came of the write. A lock that names no owner yet must be open still. */
+  release(): void {
+    if (!this.#isNamed && !this.#isOurs()) return;
+    const at = this.#store.guard.atIfVisible(this.#path);
+    if (at !== undefined) discardQuietly(at);
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+
+  /** A writer that stood still before the lock had a name may have been taken for dead. */
+  #isOurs(): boolean {
+    if (performance.now() - this.#startMs < unwrittenStaleMs / 2) return true;
+    const at = this.#store.guard.atIfVisible(this.#path);
+    return at !== undefined && lstatIfThere(at)?.ino === fstatSync(this.fd).ino;
+  }
+}
+
+function create(store: Store, path: string): number {
+  const fd =
+    tryCreate(store, path) ?? (recoverIfStale(store, path, true) ? tryCreate(store, path) : undefined);
+  if (fd !== undefined) return fd;
+  throw new DiskError("busy", "another writer holds the key");
+}
+
+function tryCreate({ guard }: Store, path: string): number | undefined {
+  try {
+    return openSync(guard.at(path), createFlags, fileMode);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Completes or undoes the write of an owner that is gone.
+ *
+ * @param isQueued - the caller has its turn in the queue of the key, which lets one writer of a process at a key: a lock
+ * file of this process is then left over.
+ * @returns `false` while the owner lives.
+ */
+export function recoverIfStale(store: Store, path: string, isQueued: boolean): boolean {
+  const at = store.guard.at(path);
+  const text = readSmall(at);
+  const stats = lstatIfThere(at);
+  if (stats !== undefined && !stats.isFile())
+    throw new DiskError("unavailable", "what stands where the lock of the key should be is not a file");
+  if (text === undefined || stats === undefined) return true;
+  const content = parseLock(text);
+  return isStale(store, content, stats, isQueued) && settle(store, path, text, content);
+}
+
+function isStale(
+  { owner }: Store,
+  content: LockContent | undefined,
+  stats: Stats,
+  isQueued: boolean,
+): boolean {
+  const ageMs = Date.now() - stats.mtimeMs;
+  if (content === undefined) return ageMs > unwrittenStaleMs;
+  const { user, pid } = content.owner;
+  if (isQueued && user === owner.user && pid === owner.pid) return true;
+  return isGone(content.owner, ageMs, foreignStaleMs);
+}
+
+/**
+ * Two writers may find the same dead owner; when the slower one acts, the path may already be the lock of a living
+ * writer. So a writer claims the very record that it judged first, by a file that only one can make.
+ */
+function settle(store: Store, path: string, text: string, content: LockContent | undefined): boolean {
+  const claim = `${path}!${content?.version ?? "unwritten"}`;
+  if (!tryClaim(store, claim)) return false;
+  try {
+    if (readSmall(store.guard.at(path)) === text) completeOrUndo(store, path, content);
+  } finally {
+    discard(store.guard.at(claim));
+  }
+  return true;
+}
+
+function tryClaim(store: Store, claim: string): boolean {
+  const fd = tryCreate(store, claim);
+  if (fd !== undefined) {
+    closeSync(fd);
+    return true;
+  }
+  const at = store.guard.at(claim);
+  const stats = lstatIfThere(at);
+  if (stats !== undefined && Date.now() - stats.ctimeMs > claimStaleMs) discard(at);
+  return false;
+}
+
+/** The body decides: it became visible with the date of this record, or it did not. */
+function completeOrUndo(store: Store, path: string, content: LockContent | undefined): void {
+  // A body behind a link counts: it has not been replaced, and the link may be removed.
+  const body = content && lstatIfThere(store.layout.body(content.key));
+  const isVisible = content?.record && body?.isFile() && belongsTogether(content.record, fingerprintOf(body));
+  if (content !== undefined && isVisible) releaseAsSidecar(store, content.key);
+  else discard(store.guard.at(path));
+}
+
+/** Ends a write that happened: the lock file becomes the sidecar. Other writers may remove its folder meanwhile. */
+export function releaseAsSidecar(store: Store, key: string): void {
+  for (let attempt = 0; !tryRelease(store, key); attempt++) {
+    if (attempt === maxAttempts) throw new DiskError("unavailable", "the metadata folder changes too fast");
+    makeFolder(store, folderOf(store.layout.sidecar(key)), key);
+  }
+}
+
+function tryRelease({ guard, layout }: Store, key: string): boolean {
+  try {
+    // The lock file is asked for first: its folder is never closed to make room for another.
+    const lock = guard.at(layout.lock(key));
+    renameSync(lock, guard.at(layout.sidecar(key)));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+import { DiskError, errnoOf, wrongVersion } from "../disk/disk-error.js";
+import { discard, lstatIfThere } from "../disk/files.js";
+import { checkOwnFolders, prune } from "../disk/folders.js";
+import { folderOf } from "../disk/layout.js";
+import { findOtherKey, statIfThere } from "../read/find.js";
+import { lockText, recordOf } from "../record/record.js";
+import type { Store } from "../store.js";
+import { Lock } from "./lock.js";
+
+export interface RemoveJob {
+  readonly key: string;
+  /** Random; tells this removal from others. */
+  readonly version: string;
+  /** The only version of the object that may be removed, decided under the lock of the key. */
+  readonly ifMatch?: string | undefined;
+}
+
+/** Removes an object; resolves to whether this call did it. Folders that became empty are removed, too. */
+export async function removeObject(store: Store, job: RemoveJob): Promise<boolean> {
+  if (!isObject(store, job.key)) return false;
+  const lock = tryLock(store, job);
+  if (lock === undefined) return removeWithoutLock(store, job);
+  try {
+    const { sync, layout } = store;
+    if (sync.isDurable) await Promise.all([sync.content(lock.fd), sync.folder(layout.locks)]);
+    return await removeLocked(store, job);
+  } finally {
+    lock.release();
+    lock.close();
+    pruneAll(store, job.key);
+  }
+}
+
+async function removeLocked(store: Store, { key, ifMatch }: RemoveJob): Promise<boolean> {
+  // Where the metadata cannot be looked at nothing is removed.
+  const isSidecarVisible = store.guard.isVisible(folderOf(store.layout.sidecar(key)));
+  if (ifMatch !== undefined) checkVersion(store, key, ifMatch);
+  if (!(await removeBody(store, key))) return false;
+  if (isSidecarVisible) removeSidecar(store, key);
+  return true;
+}
+
+async function removeBody(store: Store, key: string): Promise<boolean> {
+  const body = store.layout.body(key);
+  if (!isObject(store, key) || !discard(store.guard.at(body))) return false;
+  await store.sync.folder(folderOf(body));
+  return true;
+}
+
+/** A disk may be too full even for a lock. To remove the body needs none, and the sidecar without a body may stay. */
+async function removeWithoutLock(store: Store, job: RemoveJob): Promise<boolean> {
+  if (job.ifMatch !== undefined)
+    throw new DiskError("quota_exceeded", "the disk has no room for the lock of the key");
+  if (!(await removeBody(store, job.key))) return false;
+  const lock = tryLock(store, job);
+  if (lock !== undefined) {
+    removeSidecar(store, job.key);
+    lock.release();
+    lock.close();
+  }
+  pruneAll(store, job.key);
+  return true;
+}
+
+function checkVersion(store: Store, key: string, ifMatch: string): void {
+  const described = statIfThere(store, key);
+  if (described !== undefined && recordOf(key, described)?.version !== ifMatch) throw wrongVersion(key);
+}
+
+/** The removal has happened: a sidecar without a body may stay where it cannot be removed. */
+function removeSidecar({ layout, guard }: Store, key: string): void {
+  try {
+    const body = guard.atIfVisible(layout.body(key));
+    if (body === undefined || lstatIfThere(body) === undefined) discard(guard.at(layout.sidecar(key)));
+  } catch {}
+}
+
+function pruneAll(store: Store, key: string): void {
+  const { layout } = store;
+  prune(store, layout.base, folderOf(layout.body(key)));
+  prune(store, layout.meta, folderOf(layout.sidecar(key)));
+}
+
+function tryLock(store: Store, { key, version }: RemoveJob): Lock | undefined {
+  checkOwnFolders(store);
+  let lock: Lock | undefined;
+  try {
+    lock = new Lock(store, key);
+    lock.write(lockText(key, version, store.ownerText));
+    return lock;
+  } catch (error) {
+    lock?.release();
+    lock?.close();
+    const errno = errnoOf(error);
+    if (errno === "ENOSPC" || errno === "EDQUOT") return undefined;
+    throw error;
+  }
+}
+
+function isObject(store: Store, key: string): boolean {
+  const at = store.guard.atIfVisible(store.layout.body(key));
+  const stats = at === undefined ? undefined : lstatIfThere(at);
+  if (!stats?.isFile()) return false;
+  return !store.foldsCase || findOtherKey(store, key, stats) === undefined;
+}

@@ -1,0 +1,100 @@
+import { existsSync, realpathSync } from "node:fs";
+import { lstat, mkdir, open, realpath, stat } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DiskError, errnoOf } from "./disk-error.js";
+import { folderMode } from "./files.js";
+import type { Layout } from "./layout.js";
+
+/**
+ * Makes the base folder and those above it, and resolves to its real path; it may itself be a link.
+ *
+ * @throws DiskError `configuration` or `permission_denied`, naming the variable.
+ */
+export async function makeBaseFolder(basePath: string, isDurable: boolean): Promise<string> {
+  try {
+    await makeWithParents(basePath, isDurable);
+    if ((await stat(basePath)).isDirectory()) return await realpath(basePath);
+  } catch (error) {
+    throw unusable(basePath, error);
+  }
+  throw unusable(basePath, undefined);
+}
+
+/**
+ * Refuses a base folder in which an upload could become configuration or code: one that is or holds the working
+ * directory or this package, or that holds a `.env`.
+ *
+ * @throws DiskError `configuration`, naming the variable.
+ */
+export function refuseUnsafeBase(base: string): void {
+  const isHeld = (path: string) => path === base || path.startsWith(base === "/" ? base : base + sep);
+  const dotEnv = join(base, ".env");
+  const unsafe = [process.cwd(), ...thisPackage()].map((path) => realpathSync(path)).find(isHeld);
+  const found = unsafe ?? (existsSync(dotEnv) ? dotEnv : undefined);
+  if (found === undefined) return;
+  throw new DiskError(
+    "configuration",
+    `the base path '${base}' (STORAGE_BASE_PATH, basePath) holds '${found}': uploads need a folder of their own`,
+  );
+}
+
+/** The file of this module, where a bundler has left it its address. */
+function thisPackage(): string[] {
+  const file = import.meta.url?.startsWith("file:") ? fileURLToPath(import.meta.url) : "";
+  return existsSync(file) ? [file] : [];
+}
+
+/** Makes an own folder of the store, which must not be a link. */
+export async function makeOwnFolder(layout: Layout, path: string, isDurable: boolean): Promise<void> {
+  await makeWithParents(path, isDurable);
+  if (!(await lstat(path)).isDirectory()) throw notAFolder(layout, path);
+}
+
+export function notAFolder(layout: Layout, path: string): DiskError {
+  return new DiskError("permission_denied", `'${layout.nameOf(path)}' in the base path is not a folder`);
+}
+
+/** Not `recursive: true`, which never returns where a file system refuses to make a folder with ENOENT, as /proc does. */
+async function makeWithParents(path: string, isDurable: boolean): Promise<void> {
+  const made = await tryMake(path);
+  if (made === "no parent") {
+    await makeWithParents(dirname(path), isDurable);
+    await mkdir(path, folderMode).catch(ignoreExisting);
+  }
+  if (made !== "was there" && isDurable) await syncFolder(dirname(path));
+}
+
+async function tryMake(path: string): Promise<"made" | "was there" | "no parent"> {
+  try {
+    await mkdir(path, folderMode);
+    return "made";
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" && dirname(path) !== path) return "no parent";
+    ignoreExisting(error);
+    return "was there";
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function ignoreExisting(error: unknown): void {
+  if (errnoOf(error) !== "EEXIST") throw error;
+}
+
+function unusable(basePath: string, error: unknown): Error {
+  const errno = errnoOf(error);
+  const isForbidden = errno === "EACCES" || errno === "EPERM" || errno === "EROFS";
+  const reason = error === undefined ? "it is not a folder" : `${errno ?? error}`;
+  const message = `the base path '${basePath}' (STORAGE_BASE_PATH) cannot be used: ${reason}`;
+  return Object.assign(new DiskError(isForbidden ? "permission_denied" : "configuration", message), {
+    cause: error,
+  });
+}

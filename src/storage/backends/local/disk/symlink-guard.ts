@@ -1,0 +1,209 @@
+import { closeSync, constants, existsSync, openSync, readlinkSync } from "node:fs";
+import { DiskError, errnoOf } from "./disk-error.js";
+import { lstatIfThere, readSmall } from "./files.js";
+import { folderOf, type Layout } from "./layout.js";
+
+/** Open folders besides the own ones of the store. A process may often have only 1,024 descriptors. */
+const maxOpen = 128;
+/** Time in milliseconds after which no call that was given an old descriptor still uses it. */
+const closeDelayMs = 30_000;
+const folderFlags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | (constants.O_NOFOLLOW ?? 0);
+
+/** A folder by which its entries can be named. */
+interface OpenFolder {
+  readonly fd: number;
+  /** `/proc/self/fd/N`: names the open folder itself, also after something else took its place. */
+  readonly name: string;
+  turn: number;
+}
+
+/**
+ * Reaches files only through folders that are no symbolic links.
+ *
+ * On Linux a folder is opened once and its entries are named below its descriptor, which is the `openat(2)` that Node
+ * lacks: a link that takes the place of the folder is never followed. `readlink(2)` of the descriptor tells where the
+ * folder is now, so one call shows that no link leads to it and that it was not moved. It is asked once for all
+ * that is done without waiting in between. Elsewhere each folder on the way is looked at by `lstat(2)`.
+ */
+export class SymlinkGuard {
+  readonly #layout: Layout;
+  readonly #own: ReadonlySet<string>;
+  readonly #pinned = new Map<string, OpenFolder>();
+  /** The least recently used first. */
+  readonly #open = new Map<string, OpenFolder>();
+  readonly #hasDescriptors: boolean;
+  #turn = 0;
+  #isTurnEnding = false;
+
+  /** @param hasDescriptors - whether descriptors have names, as on Linux. */
+  constructor(layout: Layout, hasDescriptors: boolean = existsSync("/proc/self/fd")) {
+    this.#layout = layout;
+    this.#own = new Set([layout.base, ...layout.folders()]);
+    this.#hasDescriptors = hasDescriptors;
+  }
+
+  /**
+   * A name of the folder for the calls that follow at once; `undefined` when it is not there.
+   *
+   * @throws DiskError `permission_denied` when a symbolic link is in the way.
+   */
+  folder(path: string): string | undefined {
+    return this.#hasDescriptors ? this.#openFolder(path) : this.#lookAt(path);
+  }
+
+  /**
+   * A name of a file whose folder is no link, for the call that follows at once.
+   *
+   * @throws DiskError `permission_denied` when a symbolic link is in the way; an error with `ENOENT` when the folder is gone.
+   */
+  at(path: string): string {
+    const folder = this.folder(folderOf(path));
+    if (folder === undefined) throw noFolder();
+    return folder + path.slice(path.lastIndexOf("/"));
+  }
+
+  /** As {@link at}, for readers: `undefined` when the folder is gone or a link is in the way. */
+  atIfVisible(path: string): string | undefined {
+    try {
+      return this.at(path);
+    } catch (error) {
+      if (error instanceof DiskError || errnoOf(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws DiskError `permission_denied` when a symbolic link is in the way of the folder, which need not be there. */
+  isReal(path: string): boolean {
+    return this.folder(path) !== undefined;
+  }
+
+  /** As {@link isReal}, for readers: a folder behind a link is not there. */
+  isVisible(path: string): boolean {
+    return this.visibleFolder(path) !== undefined;
+  }
+
+  /** As {@link folder}, for readers: `undefined` also when a link is in the way. */
+  visibleFolder(path: string): string | undefined {
+    return this.atIfVisible(`${path}/`);
+  }
+
+  /**
+   * Whether an open file was reached without a link. A file that was removed or replaced meanwhile is still that file.
+   *
+   * @param path - the path by which it was opened.
+   */
+  isReached(fd: number, path: string): boolean {
+    if (!this.#hasDescriptors) return this.isVisible(folderOf(path));
+    const where = whereIs(fd);
+    return where === path || where === `${path} (deleted)`;
+  }
+
+  /** The text of a small file; `undefined` when there is none, or a link on the way to it. */
+  readSmall(path: string): string | undefined {
+    return readSmall(path, (fd) => this.isReached(fd, path));
+  }
+
+  /** Closes all descriptors. */
+  close(): void {
+    for (const { fd } of [...this.#pinned.values(), ...this.#open.values()]) closeSync(fd);
+    this.#pinned.clear();
+    this.#open.clear();
+  }
+
+  #openFolder(path: string): string | undefined {
+    const folders = this.#own.has(path) ? this.#pinned : this.#open;
+    const known = folders.get(path);
+    if (known === undefined) return this.#openAnew(path, folders);
+    if (known.turn === this.#turn) return known.name;
+    if (folders === this.#open) {
+      folders.delete(path);
+      folders.set(path, known);
+    }
+    if (whereIs(known.fd) === (path || "/")) return this.#use(known);
+    folders.delete(path);
+    setTimeout(closeSync, closeDelayMs, known.fd).unref();
+    return this.#openAnew(path, folders);
+  }
+
+  #openAnew(path: string, folders: Map<string, OpenFolder>): string | undefined {
+    const fd = this.#tryOpen(path);
+    if (fd === undefined) return undefined;
+    const where = whereIs(fd);
+    if (where !== (path || "/")) {
+      closeSync(fd);
+      if (where === undefined || where.endsWith(" (deleted)")) return undefined;
+      this.#lookAt(path);
+      throw linkInTheWay(this.#layout, path);
+    }
+    if (folders === this.#open) this.#makeRoom();
+    const folder = { fd, name: `/proc/self/fd/${fd}`, turn: this.#turn };
+    folders.set(path, folder);
+    return this.#use(folder);
+  }
+
+  #tryOpen(path: string): number | undefined {
+    try {
+      return openSync(path || "/", folderFlags);
+    } catch (error) {
+      const errno = errnoOf(error);
+      // What is in the way, and whether a link is above what is missing, only the look at each folder tells.
+      if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP") return void this.#lookAt(path);
+      throw error;
+    }
+  }
+
+  /** What was looked at holds for the calls that follow without waiting, and no longer. */
+  #use(folder: OpenFolder): string {
+    folder.turn = this.#turn;
+    if (!this.#isTurnEnding) {
+      this.#isTurnEnding = true;
+      queueMicrotask(() => {
+        this.#turn++;
+        this.#isTurnEnding = false;
+      });
+    }
+    return folder.name;
+  }
+
+  #makeRoom(): void {
+    if (this.#open.size < maxOpen) return;
+    for (const [path, { fd }] of this.#open) {
+      this.#open.delete(path);
+      closeSync(fd);
+      return;
+    }
+  }
+
+  #lookAt(path: string): string | undefined {
+    for (let end = this.#layout.base.length; end !== -1; end = path.indexOf("/", end + 1)) {
+      if (end !== this.#layout.base.length && !this.#isFolder(path.slice(0, end))) return undefined;
+    }
+    return this.#isFolder(path) ? path : undefined;
+  }
+
+  #isFolder(path: string): boolean {
+    const stats = lstatIfThere(path || "/");
+    if (stats?.isSymbolicLink()) throw linkInTheWay(this.#layout, path);
+    return stats?.isDirectory() === true;
+  }
+}
+
+function whereIs(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined;
+  }
+}
+
+function noFolder(): Error {
+  return Object.assign(new Error("the folder is gone"), { code: "ENOENT" });
+}
+
+/** Names only the own folders of the store: other paths may hold the name of a tenant, which a caller must not learn. */
+export function linkInTheWay(layout: Layout, path: string): DiskError {
+  const where = layout.folders().includes(path)
+    ? `where '${layout.nameOf(path)}' should be`
+    : "in the way of the key";
+  return new DiskError("permission_denied", `a symbolic link stands ${where}`);
+}

@@ -1,0 +1,109 @@
+import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
+import { reservedSegment } from "../../../contract/key.js";
+import { errnoOf } from "../disk/disk-error.js";
+import {
+  type FolderIdentity,
+  identityMark,
+  identityOf,
+  isSameFolder,
+  isSettled,
+  type SeenFolder,
+  seeAgain,
+} from "./folder-identity.js";
+
+/** Names kept over all folders; about 100 bytes each. */
+const maxNames = 500_000;
+const nameOfKey = /^[A-Za-z0-9._-]+$/;
+
+/** What a folder held when it was read. */
+export interface Folder {
+  /**
+   * Names that can be part of keys, in the order of the keys they lead to: subfolders end with `/`, which is why
+   * `a.b` comes before `a/`. Links are not names.
+   */
+  readonly names: readonly string[];
+  /** As long as it has this identity it holds these names; `undefined` where that cannot be told. */
+  readonly identity: FolderIdentity | undefined;
+}
+
+interface CachedFolder extends Folder {
+  readonly seen: SeenFolder;
+}
+
+export const noFolder: Folder = { names: [], identity: undefined };
+
+/** Sorted names of folders, the least recently used dropped first. */
+export class FolderCache {
+  readonly #folders = new Map<string, CachedFolder>();
+  #names = 0;
+
+  /**
+   * The folder at `path`, which need not be there.
+   *
+   * @param at - a name by which no link is followed.
+   * @param unlessMarked - mark of an identity: as long as the folder has that one nothing in it is of interest, and it is not read.
+   */
+  folderAt(path: string, at: string, unlessMarked?: string): Folder {
+    const stats = statFolder(at);
+    if (!stats?.isDirectory()) return noFolder;
+    const identity = identityOf(stats);
+    if (unlessMarked !== undefined && unlessMarked === identityMark(identity)) return noFolder;
+    const cached = this.#folders.get(path);
+    if (cached !== undefined) this.#drop(path, cached);
+    const isFresh = cached !== undefined && isSameFolder(cached.identity, identity);
+    const folder = isFresh ? cached : readFolder(at, seeAgain(cached?.seen, identity));
+    this.#keep(path, folder);
+    return folder;
+  }
+
+  #keep(path: string, folder: CachedFolder): void {
+    this.#folders.set(path, folder);
+    this.#names += folder.names.length;
+    for (const [oldest, dropped] of this.#folders) {
+      if (this.#names <= maxNames) return;
+      this.#drop(oldest, dropped);
+    }
+  }
+
+  #drop(path: string, folder: CachedFolder): void {
+    this.#folders.delete(path);
+    this.#names -= folder.names.length;
+  }
+}
+
+function readFolder(at: string, seen: SeenFolder): CachedFolder {
+  const identity = isSettled(seen, performance.now()) ? seen.identity : undefined;
+  return { names: readNames(at), identity, seen };
+}
+
+function readNames(at: string): readonly string[] {
+  const names: string[] = [];
+  for (const entry of entriesAt(at)) {
+    const name = nameOf(entry);
+    if (name !== undefined) names.push(name);
+  }
+  // Names are ASCII here, so this is the order of their bytes.
+  return names.sort();
+}
+
+function nameOf(entry: Dirent): string | undefined {
+  const { name } = entry;
+  if (!nameOfKey.test(name) || name === "." || name.includes("..") || name.toLowerCase() === reservedSegment)
+    return undefined;
+  if (entry.isFile()) return name;
+  return entry.isDirectory() ? `${name}/` : undefined;
+}
+
+/** `at` may be `/proc/self/fd/N`, which is itself a link. */
+function statFolder(at: string): Stats | undefined {
+  return statSync(at || "/", { throwIfNoEntry: false });
+}
+
+function entriesAt(at: string): Dirent[] {
+  try {
+    return readdirSync(at || "/", { withFileTypes: true });
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
+
+/** Longer than a tick of any file system's clock, but for those that count whole seconds. */
+const tickMs = 50;
+const coarseTickMs = 2000;
+const markForm = /^[A-Za-z0-9_-]{16}$/;
+
+/**
+ * What a folder was when it was looked at: the same only while nothing in it has come, gone or been replaced. The time of
+ * modification can be set by hand, that of change cannot; another folder may have the same one.
+ */
+export type FolderIdentity = Pick<Stats, "dev" | "ino" | "ctimeMs">;
+
+/** The identity of a folder, and since when it is known to have it, by `performance.now()`. */
+export interface SeenFolder {
+  readonly identity: FolderIdentity;
+  readonly sinceMs: number;
+}
+
+export function identityOf({ dev, ino, ctimeMs }: Stats): FolderIdentity {
+  return { dev, ino, ctimeMs };
+}
+
+export function isSameFolder(one: FolderIdentity | undefined, other: FolderIdentity): boolean {
+  return one?.ctimeMs === other.ctimeMs && one.ino === other.ino && one.dev === other.dev;
+}
+
+/** An identity in few characters that do not tell what it was. */
+export function identityMark({ dev, ino, ctimeMs }: FolderIdentity): string {
+  return createHash("sha256").update(`${dev}:${ino}:${ctimeMs}`).digest("base64url").slice(0, 16);
+}
+
+export function isIdentityMark(text: string): boolean {
+  return markForm.test(text);
+}
+
+/** `before` itself where the folder still has that identity. */
+export function seeAgain(before: SeenFolder | undefined, identity: FolderIdentity): SeenFolder {
+  return before !== undefined && isSameFolder(before.identity, identity)
+    ? before
+    : { identity, sinceMs: performance.now() };
+}
+
+/**
+ * Whether what changed in the folder after `atMs` got another time: the tick of the change before was over. By the
+ * clock of this process, as that of the file system may be another machine's.
+ */
+export function isSettled({ identity, sinceMs }: SeenFolder, atMs: number): boolean {
+  return atMs - sinceMs > (identity.ctimeMs % 1000 === 0 ? coarseTickMs : tickMs);
+}

@@ -1,0 +1,191 @@
+import { maxKeyLength } from "../../../contract/key.js";
+import { baseIsGone } from "../disk/disk-error.js";
+import { lstatIfThere } from "../disk/files.js";
+import { fingerprintOf } from "../record/record.js";
+import type { Store } from "../store.js";
+import type { PageEnd } from "./cursor.js";
+import { findOtherKey } from "./find.js";
+import { type Folder, FolderCache, noFolder } from "./folder-cache.js";
+import { type FolderIdentity, identityMark } from "./folder-identity.js";
+
+export interface ListJob {
+  readonly prefix: string;
+  readonly delimiter: "/" | undefined;
+  /** Where the page before ended. */
+  readonly after: PageEnd;
+  readonly limit: number;
+  readonly details: boolean;
+}
+
+/** Key; with details also the size in bytes and the modification time in milliseconds since the epoch. */
+export type ListedFile = readonly [key: string, size?: number, modifiedMs?: number];
+
+export interface ListReply {
+  readonly files: readonly ListedFile[];
+  readonly prefixes: readonly string[];
+  readonly next: PageEnd | undefined;
+}
+
+/** Walks a tree in the order of its keys, one page at a time, and reads no folder that the page does not touch. */
+export class Lister {
+  readonly #store: Store;
+  readonly #cache = new FolderCache();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  list(job: ListJob): ListReply {
+    const page = new Page(job);
+    const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
+    this.#walk(folder, page);
+    this.#checkBase();
+    return { files: page.files, prefixes: page.prefixes, next: page.next };
+  }
+
+  /** Afterwards, as folders that go in the middle of a walk seem to be empty. */
+  #checkBase(): void {
+    const { guard, layout } = this.#store;
+    if (!guard.isVisible(layout.base)) throw baseIsGone();
+  }
+
+  /** @param folder - empty, or a key's start that ends with `/`. */
+  #walk(folder: string, page: Page): void {
+    const { names, identity } = this.#folderAt(folder, page.unlessMarked(folder));
+    for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
+      const key = folder + names[index];
+      if (page.isBeyond(key)) return;
+      if (!key.endsWith("/")) this.#visitFile(key, page);
+      else if (page.wants(key)) this.#visitFolder(key, page);
+    }
+    page.endFolder(folder + (names.at(-1) ?? ""), identity);
+  }
+
+  #folderAt(folder: string, unlessMarked?: string): Folder {
+    const { guard, layout } = this.#store;
+    const path = layout.body(folder).slice(0, -1);
+    const at = guard.visibleFolder(path);
+    return at === undefined ? noFolder : this.#cache.folderAt(path, at, unlessMarked);
+  }
+
+  #visitFile(key: string, page: Page): void {
+    if (!page.isDue(key) || key.length > maxKeyLength) return;
+    if (!page.hasRoom) page.overflow();
+    else if (!page.hasDetails && !this.#store.foldsCase) page.addFile([key]);
+    else this.#addWithDetails(key, page);
+  }
+
+  #addWithDetails(key: string, page: Page): void {
+    const { guard, layout, foldsCase } = this.#store;
+    const at = guard.atIfVisible(layout.body(key));
+    const stats = at === undefined ? undefined : lstatIfThere(at);
+    if (!stats?.isFile()) return;
+    if (foldsCase && findOtherKey(this.#store, key, stats) !== undefined) return;
+    page.addFile([key, stats.size, Math.floor(fingerprintOf(stats).mtimeUs / 1000)]);
+  }
+
+  #visitFolder(key: string, page: Page): void {
+    if (!page.rollsUp(key)) this.#walk(key, page);
+    else if (page.isDue(key) && this.#holdsObject(key)) page.addPrefix(key);
+  }
+
+  #holdsObject(folder: string): boolean {
+    return this.#folderAt(folder).names.some(
+      (name) => !name.endsWith("/") || this.#holdsObject(folder + name),
+    );
+  }
+}
+
+/** One page in the making, and what it asks for. */
+class Page {
+  readonly files: ListedFile[] = [];
+  readonly prefixes: string[] = [];
+  next: PageEnd | undefined;
+  isFull = false;
+  readonly #job: ListJob;
+  #end: PageEnd = { last: "" };
+
+  constructor(job: ListJob) {
+    this.#job = job;
+  }
+
+  get hasDetails(): boolean {
+    return this.#job.details;
+  }
+
+  get hasRoom(): boolean {
+    return this.files.length + this.prefixes.length < this.#job.limit;
+  }
+
+  /** The name in `folder` where this page may begin at the earliest. */
+  from(folder: string): string {
+    const { prefix, after } = this.#job;
+    const [, earliest = ""] = [after.last, prefix].sort();
+    if (!earliest.startsWith(folder)) return "";
+    const rest = earliest.slice(folder.length);
+    const slash = rest.indexOf("/");
+    return slash === -1 ? rest : rest.slice(0, slash + 1);
+  }
+
+  isBeyond(key: string): boolean {
+    const { prefix } = this.#job;
+    return key > prefix && !key.startsWith(prefix);
+  }
+
+  /** Whether a folder can hold keys of this page. */
+  wants(folder: string): boolean {
+    const { prefix, after } = this.#job;
+    if (!folder.startsWith(prefix) && !prefix.startsWith(folder)) return false;
+    return folder > after.last || after.last.startsWith(folder);
+  }
+
+  isDue(key: string): boolean {
+    return key > this.#job.after.last && key.startsWith(this.#job.prefix);
+  }
+
+  rollsUp(folder: string): boolean {
+    const { prefix, delimiter } = this.#job;
+    return delimiter !== undefined && folder.length > prefix.length && folder.startsWith(prefix);
+  }
+
+  /** Mark of a folder of which the pages before held everything, as long as it has that identity. */
+  unlessMarked(folder: string): string | undefined {
+    const { last, mark } = this.#job.after;
+    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? mark : undefined;
+  }
+
+  addFile(file: ListedFile): void {
+    this.files.push(file);
+    this.#end = { last: file[0] };
+  }
+
+  addPrefix(folder: string): void {
+    if (!this.hasRoom) {
+      this.overflow();
+      return;
+    }
+    this.prefixes.push(folder);
+    this.#end = { last: folder };
+  }
+
+  /** Everything in a folder has been seen. Its mark spares the next page, should it begin here, to read it again. */
+  endFolder(lastKey: string, identity: FolderIdentity | undefined): void {
+    if (lastKey === this.#end.last) this.#end = { last: lastKey, mark: identity && identityMark(identity) };
+  }
+
+  /** There is more than fits: the next page begins behind the last entry of this one. */
+  overflow(): void {
+    this.isFull = true;
+    this.next = this.#end;
+  }
+}
+
+function firstFrom(names: readonly string[], from: string): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((names[middle] ?? "") < from) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,193 @@
+import type { Stats } from "node:fs";
+import type { ObjectDescription, ObjectStat } from "../../../contract/backend.js";
+import { type Checksum, isChecksum } from "../../../contract/checksum.js";
+import { descriptionOf, storedContentFields } from "../../../contract/description.js";
+import { isKey, type Key } from "../../../contract/key.js";
+import { type Metadata, noMetadata } from "../../../contract/metadata.js";
+import { damaged } from "../disk/disk-error.js";
+import type { LockOwner } from "./lock-owner.js";
+import { randomToken } from "./temp-name.js";
+
+/** What a record and a body must share to belong together. */
+export interface Fingerprint {
+  readonly size: number;
+  /** Modification time of the body, in microseconds since the epoch; later than that of the body it replaced. */
+  readonly mtimeUs: number;
+}
+
+/** A fingerprint of a file that was looked at; the inode guards what is kept in memory, where it is known. */
+export interface FileFingerprint extends Fingerprint {
+  readonly inode?: number | undefined;
+}
+
+/** What is known of an object besides its bytes. */
+export interface ObjectRecord extends Fingerprint, ObjectDescription {
+  /** Random for each write: the strong ETag. */
+  readonly version: string;
+  readonly checksum: Checksum | undefined;
+}
+
+/** A body, and its record unless it is the one that the caller knows already. */
+export interface DescribedFile {
+  readonly file: FileFingerprint;
+  /** The text of the record, which the thread of the caller parses. */
+  readonly text?: string | undefined;
+  readonly record?: ObjectRecord | undefined;
+}
+
+/** The content of a sidecar, and of the lock file that becomes it. */
+export interface LockContent {
+  readonly key: string;
+  readonly owner: LockOwner;
+  readonly version: string;
+  /** Absent while an object is being removed. */
+  readonly record: ObjectRecord | undefined;
+}
+
+/** What is known of a record before its body has a date. */
+export interface RecordDraft extends ObjectDescription {
+  readonly version: string;
+  readonly size: number;
+  readonly checksum: Checksum | undefined;
+}
+
+/** What a new object will be known by, under a new version. */
+export function draftOf(
+  description: ObjectDescription,
+  size: number,
+  checksum: Checksum | undefined,
+): RecordDraft {
+  return { size, version: randomToken(), ...descriptionOf(description), checksum };
+}
+
+/** The text of a lock without a record, as of a removal. `owner` is JSON. */
+export function lockText(key: string, version: string, owner: string): string {
+  return `{"format":1,"key":"${key}","holder":${owner},"version":"${version}"}`;
+}
+
+/**
+ * The text of a record. Date, size and key come first, so that {@link recordHead} tells without parsing whose record it
+ * is. Keys need no escapes. `owner` is JSON.
+ */
+export function recordText(key: string, mtimeUs: number, draft: RecordDraft, owner: string): string {
+  const { size, ...described } = draft;
+  return `${recordHead(key, { mtimeUs, size })}"format":1,"holder":${owner},${JSON.stringify(described).slice(1)}`;
+}
+
+/** How the text of the record begins that belongs to a file, if {@link recordText} made it. */
+export function recordHead(key: string, { mtimeUs, size }: Fingerprint): string {
+  return `{"stampUs":${mtimeUs},"size":${size},"key":"${key}",`;
+}
+
+/** Reads what {@link lockText} or {@link recordText} made; `undefined` when it is damaged. */
+export function parseLock(text: string): LockContent | undefined {
+  const fields = parseObject(text);
+  if (fields === undefined || !isKey(fields.key) || !isVersion(fields.version)) return undefined;
+  const owner = parseOwner(fields.holder);
+  if (owner === undefined) return undefined;
+  const record = fields.stampUs === undefined ? undefined : toRecord(fields);
+  if (fields.stampUs !== undefined && record === undefined) return undefined;
+  return { key: fields.key, owner, version: fields.version, record };
+}
+
+/** It becomes part of the name of a file. */
+function isVersion(version: unknown): version is string {
+  return typeof version === "string" && /^[0-9a-f]{1,64}$/.test(version);
+}
+
+function toRecord(fields: Record<string, unknown>): ObjectRecord | undefined {
+  const { version, size, stampUs, contentType, filename, checksum } = fields;
+  const metadata = metadataOf(fields.metadata);
+  if (typeof version !== "string" || typeof contentType !== "string" || metadata === undefined)
+    return undefined;
+  if (!isWhole(size) || !isWhole(stampUs) || !isTextOrNothing(filename)) return undefined;
+  if (checksum !== undefined && checksum !== null && !isChecksum(checksum)) return undefined;
+  return {
+    version,
+    size,
+    mtimeUs: stampUs,
+    contentType,
+    filename: filename ?? undefined,
+    metadata,
+    checksum: checksum ?? undefined,
+    ...storedContentFields((_header, name) => fields[name]),
+  };
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isTextOrNothing(value: unknown): value is string | null | undefined {
+  return value === undefined || value === null || typeof value === "string";
+}
+
+function metadataOf(raw: unknown): Metadata | undefined {
+  if (raw === undefined) return noMetadata;
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) return undefined;
+  const pairs = Object.entries(raw);
+  const isText = pairs.every((pair): pair is [string, string] => typeof pair[1] === "string");
+  return isText ? Object.freeze(Object.fromEntries(pairs)) : undefined;
+}
+
+function parseOwner(raw: unknown): LockOwner | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  const { host, pid, startedAt, user } = raw as Record<string, unknown>;
+  if (typeof host !== "string" || !isWhole(pid) || pid === 0 || typeof startedAt !== "string")
+    return undefined;
+  return typeof user === "string" ? { host, pid, startedAt, user } : undefined;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The fingerprint of a file on disk. */
+export function fingerprintOf(stats: Stats): FileFingerprint {
+  return { size: stats.size, mtimeUs: toMicroseconds(stats.mtimeMs), inode: stats.ino };
+}
+
+/** Cut, since Node 24 keeps nanoseconds. Milliseconds as a number are right to a quarter of a microsecond. */
+function toMicroseconds(mtimeMs: number): number {
+  return Math.floor(mtimeMs * 1000 + 0.25);
+}
+
+/**
+ * The record of a body, parsed if need be; `undefined` where it is the one that the caller knows.
+ *
+ * @throws DiskError `corrupt` when its text is damaged.
+ */
+export function recordOf(key: string, { record, text }: DescribedFile): ObjectRecord | undefined {
+  if (text === undefined) return record;
+  const parsed = parseLock(text)?.record;
+  if (parsed === undefined) throw damaged(key);
+  return parsed;
+}
+
+/** True when the record was written together with the body that has this fingerprint. */
+export function belongsTogether(record: Fingerprint, file: Fingerprint): boolean {
+  return record.size === file.size && record.mtimeUs === file.mtimeUs;
+}
+
+/** Whether a file is, by all that is known, the one that was looked at before. */
+export function isSameFile(file: FileFingerprint, before: FileFingerprint | undefined): boolean {
+  if (before === undefined || !belongsTogether(file, before)) return false;
+  return before.inode === undefined || before.inode === file.inode;
+}
+
+/** The contract's view of a record. */
+export function toStat(key: Key, record: ObjectRecord): ObjectStat {
+  return {
+    key,
+    size: record.size,
+    etag: record.version,
+    lastModified: new Date(Math.floor(record.mtimeUs / 1000)),
+    ...descriptionOf(record),
+    checksum: record.checksum,
+  };
+}

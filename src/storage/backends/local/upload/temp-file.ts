@@ -1,0 +1,83 @@
+import { close, fchmodSync, fdatasync, open, unlink, writev } from "node:fs";
+import { promisify } from "node:util";
+import { createFlags, fileMode } from "../disk/files.js";
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const syncFile = promisify(fdatasync);
+const unlinkFile = promisify(unlink);
+
+/** A body on its way in: written piece by piece, then committed or discarded. */
+export class TempFile {
+  readonly path: string;
+  readonly fd: number;
+  #size = 0;
+  #isClosed = false;
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+  }
+
+  /** @param at - a name of `path` that follows no link. */
+  static async create(path: string, at: string): Promise<TempFile> {
+    return new TempFile(path, await openFile(at, createFlags, fileMode));
+  }
+
+  /** A complete file, which gets the mode of every other file. */
+  static ofClone(path: string, fd: number, mode: number): TempFile {
+    fchmodSync(fd, mode);
+    return new TempFile(path, fd);
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  async write(pieces: readonly Uint8Array[], onProgress?: () => void): Promise<void> {
+    let rest = pieces;
+    while (rest.length > 0) {
+      const written = await writeSome(this.fd, rest);
+      this.#size += written;
+      onProgress?.();
+      rest = behind(rest, written);
+    }
+  }
+
+  /** Makes the bytes durable. A large body takes long, so no disk thread may wait for it. */
+  async sync(): Promise<void> {
+    await syncFile(this.fd);
+  }
+
+  /** Closes once: by the second time the number may be another file's. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await closeFile(this.fd);
+  }
+
+  /** Never fails: it is called where there is an error to report already. */
+  async discard(): Promise<void> {
+    await Promise.allSettled([this.close(), unlinkFile(this.path)]);
+  }
+}
+
+function writeSome(fd: number, pieces: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, pieces, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}
+
+/** writev(2) may stop early when the disk is nearly full. */
+function behind(pieces: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+  let skip = written;
+  let index = 0;
+  for (const piece of pieces) {
+    if (skip < piece.byteLength) break;
+    skip -= piece.byteLength;
+    index++;
+  }
+  const [first, ...others] = pieces.slice(index);
+  return first === undefined ? [] : [first.subarray(skip), ...others];
+}

@@ -1,0 +1,216 @@
+import { open } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import type { Body, Bytes, CallOptions, ObjectDescription, UploadedPart } from "../../../contract/backend.js";
+import { ChecksumBuilder } from "../../../contract/checksum.js";
+import { descriptionOf } from "../../../contract/description.js";
+import { DiskError, errnoOf } from "../disk/disk-error.js";
+import { fileMode, folderMode, readFlags } from "../disk/files.js";
+import { checkOwnFolders } from "../disk/folders.js";
+import { OpenFile } from "../read/open-file.js";
+import type { RecordDraft } from "../record/record.js";
+import { randomToken } from "../record/temp-name.js";
+import type { Store } from "../store.js";
+import { BodyReader } from "./body-reader.js";
+import type { TempFile } from "./temp-file.js";
+import { writeTemp } from "./write-temp.js";
+
+const openFile = promisify(open);
+const uploadIdForm = /^[0-9a-f]{48}$/;
+const etagForm = /^[0-9a-f]{24}$/;
+const partForm = /^(\d{1,5})-([0-9a-f]{24})-(\d+)$/;
+const maxPartNumber = 10_000;
+
+interface UploadNote {
+  readonly key: string;
+  readonly description: ObjectDescription;
+}
+
+/** The parts of an upload in one temporary file, and what the object will be known by. */
+export interface JoinedUpload {
+  readonly temp: TempFile;
+  readonly draft: RecordDraft;
+}
+
+/** Uploads in parts: a folder for each upload, and a file for each part whose name says its number, ETag and size. */
+export class Uploads {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async create(key: string, description: ObjectDescription): Promise<string> {
+    const uploadId = randomToken() + randomToken();
+    const note: UploadNote = { key, description: descriptionOf(description) };
+    const { temps, uploads } = this.#store.layout;
+    checkOwnFolders(this.#store, [temps, uploads]);
+    const temp = this.#at(this.#store.newTemp());
+    await mkdir(temp, { mode: folderMode });
+    await writeFile(`${temp}/upload.json`, JSON.stringify(note), { flag: "wx", mode: fileMode });
+    await rename(temp, this.#at(this.#folder(uploadId)));
+    return uploadId;
+  }
+
+  /** Ends an upload to this key, if there is one of this id. */
+  async abort(key: string, uploadId: string): Promise<void> {
+    if ((await this.#note(uploadId))?.key === key) await this.drop(uploadId);
+  }
+
+  async writePart(
+    key: string,
+    uploadId: string,
+    number: number,
+    body: Body,
+    { signal, onProgress }: CallOptions,
+  ): Promise<UploadedPart> {
+    if (!Number.isInteger(number) || number < 1 || number > maxPartNumber) {
+      throw new DiskError("invalid_argument", `part numbers are 1 to ${maxPartNumber}`);
+    }
+    await this.#description(key, uploadId);
+    const file = await writeTemp(this.#store, new BodyReader(body.open(), signal), { onProgress });
+    const part = { number, etag: randomToken(), size: file.size };
+    await this.#keep(uploadId, part, file, signal);
+    return part;
+  }
+
+  /** The parts that are there, in the order of their numbers. */
+  async list(key: string, uploadId: string): Promise<readonly UploadedPart[]> {
+    await this.#description(key, uploadId);
+    const parts = new Map<number, UploadedPart>();
+    for (const name of await readdir(this.#contentOf(uploadId))) {
+      const [, number, etag, size] = partForm.exec(name) ?? [];
+      if (etag !== undefined) parts.set(Number(number), { number: Number(number), etag, size: Number(size) });
+    }
+    return [...parts.values()].sort((one, other) => one.number - other.number);
+  }
+
+  /** Joins the parts in the order of their numbers. The caller commits the file, and then {@link drop}s the upload. */
+  async join(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    { signal, onProgress }: CallOptions,
+  ): Promise<JoinedUpload> {
+    const description = await this.#description(key, uploadId);
+    const sorted = await this.#sort(uploadId, parts);
+    const checksum = new ChecksumBuilder("crc32");
+    const reader = new BodyReader(this.#contentOfParts(uploadId, sorted, checksum, signal), signal);
+    const temp = await writeTemp(this.#store, reader, { onProgress });
+    const draft = { ...description, version: randomToken(), size: temp.size, checksum: checksum.digest() };
+    return { temp, draft };
+  }
+
+  /** Removes what is kept of an upload; what stays of one that succeeded is swept later. */
+  async drop(uploadId: string): Promise<void> {
+    const folder = this.#folder(uploadId);
+    if (this.#store.guard.isReal(folder)) await rm(this.#at(folder), { recursive: true, force: true });
+  }
+
+  async *#contentOfParts(
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    checksum: ChecksumBuilder,
+    signal: AbortSignal | undefined,
+  ): Bytes {
+    for (const part of parts) {
+      const fd = await openFile(this.#contentOf(uploadId) + nameOf(part), readFlags);
+      for await (const piece of new OpenFile(fd, 0, part.size, signal)) {
+        checksum.update(piece);
+        yield piece;
+      }
+    }
+  }
+
+  async #sort(uploadId: string, parts: readonly UploadedPart[]): Promise<UploadedPart[]> {
+    const names = new Set(await readdir(this.#contentOf(uploadId)));
+    const sorted = [...parts].sort((one, other) => one.number - other.number);
+    for (const [index, part] of sorted.entries()) {
+      const isKnown = etagForm.test(part.etag) && names.has(nameOf(part));
+      if (!isKnown || sorted[index - 1]?.number === part.number) {
+        throw new DiskError("invalid_argument", `part ${part.number} is not as it was uploaded`);
+      }
+    }
+    return sorted;
+  }
+
+  async #keep(
+    uploadId: string,
+    part: UploadedPart,
+    file: TempFile,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    await file.close();
+    try {
+      signal?.throwIfAborted();
+      await rename(this.#at(file.path), this.#contentOf(uploadId) + nameOf(part));
+    } catch (error) {
+      await unlink(file.path).catch(() => undefined);
+      throw errnoOf(error) === "ENOENT" ? uploadEnded() : error;
+    }
+    const old = (await readdir(this.#contentOf(uploadId))).filter(
+      (name) => name.startsWith(`${part.number}-`) && name !== nameOf(part),
+    );
+    const folder = this.#contentOf(uploadId);
+    await Promise.all(old.map((name) => rm(folder + name, { force: true })));
+  }
+
+  async #description(key: string, uploadId: string): Promise<ObjectDescription> {
+    const note = await this.#note(uploadId);
+    if (note?.key === key) return note.description;
+    throw new DiskError("not_found", "there is no upload of this id to this key");
+  }
+
+  async #note(uploadId: string): Promise<UploadNote | undefined> {
+    if (!uploadIdForm.test(uploadId)) return undefined;
+    if (!this.#store.guard.isReal(this.#folder(uploadId))) return undefined;
+    const path = `${this.#contentOf(uploadId)}upload.json`;
+    try {
+      return parseNote(await readFile(path, { encoding: "utf8", flag: readFlags }));
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "ENOENT" || errno === "ELOOP") return undefined;
+      throw error;
+    }
+  }
+
+  #folder(uploadId: string): string {
+    return `${this.#store.layout.uploads}/${uploadId}`;
+  }
+
+  /**
+   * A name of the folder of an upload that ends with `/`. It is named below the folder of all uploads, which stays open
+   * while the thread pool works.
+   */
+  #contentOf(uploadId: string): string {
+    const folder = this.#folder(uploadId);
+    if (!this.#store.guard.isReal(folder)) throw uploadEnded();
+    return `${this.#at(folder)}/`;
+  }
+
+  #at(path: string): string {
+    return this.#store.guard.at(path);
+  }
+}
+
+function parseNote(text: string): UploadNote {
+  try {
+    const note: unknown = JSON.parse(text);
+    if (isNote(note)) return note;
+  } catch {}
+  throw new DiskError("corrupt", "the note of the upload is damaged");
+}
+
+function isNote(note: unknown): note is UploadNote {
+  if (typeof note !== "object" || note === null || !("key" in note) || !("description" in note)) return false;
+  const { key, description } = note;
+  return typeof key === "string" && typeof description === "object" && description !== null;
+}
+
+function uploadEnded(): DiskError {
+  return new DiskError("not_found", "the upload was ended meanwhile");
+}
+
+function nameOf({ number, etag, size }: UploadedPart): string {
+  return `${number}-${etag}-${size}`;
+}
