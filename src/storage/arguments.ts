@@ -1,16 +1,9 @@
 import { isContentType } from "./content/content-type.js";
-import type { ByteRange, ListOptions, SignOptions } from "./contract/backend.js";
+import type { ByteRange, ListOptions } from "./contract/backend.js";
 import { InvalidArgumentError } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
-import { parseFilename } from "./contract/metadata.js";
 import { quote } from "./contract/quote.js";
-import { parseTransform } from "./contract/transform.js";
-import type { ListPageOptions, UploadUrlOptions, UrlOptions } from "./options.js";
-
-/** Seconds a signed URL lives unless said otherwise. */
-export const defaultUrlSeconds = 3600;
-/** Longest life of a signed URL, in seconds: seven days, as with AWS Signature Version 4. */
-export const maxUrlSeconds = 604_800;
+import type { ListPageOptions } from "./options.js";
 
 /** A media type, or nothing. */
 export function checkContentType<T extends string | undefined>(raw: T): T {
@@ -54,40 +47,6 @@ export function checkTenant(id: unknown): string {
   throw new InvalidArgumentError({ message: "a tenant id is 1 to 64 of a-z 0-9 _ -, and not 'public'" });
 }
 
-/** What a signed URL shall allow, checked and complete. */
-export function toSignOptions(
-  method: "get" | "put",
-  options: UrlOptions & Partial<UploadUrlOptions>,
-): SignOptions {
-  checkOptions(options);
-  return {
-    method,
-    expiresAt: expiry(options.expiresIn),
-    download: options.download ?? false,
-    filename: parseFilename(options.filename),
-    contentType: checkContentType(options.contentType),
-    size: checkUploadSize(options.size),
-    transform: options.transform === undefined ? undefined : parseTransform(options.transform),
-  };
-}
-
-let plain = toSignOptions("get", {});
-
-/** What the URL of an object allows when nobody asked for more. It expires on a whole second, so it is made once in each. */
-export function plainSignOptions(): SignOptions {
-  const left = plain.expiresAt.getTime() - Date.now();
-  if (left <= (defaultUrlSeconds - 1) * 1000 || left > defaultUrlSeconds * 1000)
-    plain = toSignOptions("get", {});
-  return plain;
-}
-
-/** The size of an upload that is announced, or none. */
-function checkUploadSize(size: unknown): number | undefined {
-  if (size === undefined || (typeof size === "number" && Number.isSafeInteger(size) && size >= 0))
-    return size;
-  throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
-}
-
 /** What page is asked for, checked and complete. */
 export function toListOptions(options: ListPageOptions, details: boolean): ListOptions {
   return {
@@ -98,14 +57,6 @@ export function toListOptions(options: ListPageOptions, details: boolean): ListO
     details,
     signal: options.signal,
   };
-}
-
-/** When a URL that lives so many seconds from now expires. */
-export function expiry(seconds: number = defaultUrlSeconds): Date {
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxUrlSeconds) {
-    throw new InvalidArgumentError({ message: `expiresIn must be whole seconds from 1 to ${maxUrlSeconds}` });
-  }
-  return new Date((Math.floor(Date.now() / 1000) + seconds) * 1000);
 }
 
 /** Whole numbers in the right order. */

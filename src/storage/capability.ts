@@ -6,14 +6,20 @@ type Able = Pick<StorageBackend, "name" | "capabilities">;
 
 /** Capabilities that a call can need. */
 export type Need = {
-  [Name in keyof Capabilities]: Capabilities[Name] extends boolean ? Name : never;
+  [Name in keyof Capabilities]-?: Capabilities[Name] extends boolean | undefined ? Name : never;
 }[keyof Capabilities];
 
 /** Refuses a call that the backend cannot serve, before any byte moves. */
 export function requireCapability({ name, capabilities }: Able, need: Need): void {
   if (capabilities[need]) return;
-  throw new UnsupportedOperationError({ message: `${name} does not have the capability '${need}'` });
+  const hint = hints[need] ?? "";
+  throw new UnsupportedOperationError({ message: `${name} does not have the capability '${need}'${hint}` });
 }
+
+/** What to set, where a setting gives the capability. */
+const hints: Partial<Record<Need, string>> = {
+  publicUrls: "; set STORAGE_PUBLIC_URL, the option publicUrl of easyStorage, or add the layer publicFiles",
+};
 
 /** Fills in the conditions of a write and refuses those that the backend cannot decide atomically. */
 export function toConditions(

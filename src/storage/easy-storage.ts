@@ -27,7 +27,9 @@ export async function easyStorage(
   fallback?: Fallback,
 ): Promise<Storage> {
   const { backend, settings, detection } = await backendFromEnv(env, options, fallback);
-  const layers = stack({ retry: {}, timeoutMs: settings.timeoutMs });
+  const { publicUrl, publicPrefixes: prefixes, timeoutMs } = settings;
+  const publicFiles = publicUrl === undefined ? undefined : { url: publicUrl, prefixes };
+  const layers = stack({ retry: {}, timeoutMs, publicFiles });
   const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes }).with(...layers);
   configurations.set(storage.options, { detection, settings });
   return storage;

@@ -41,6 +41,7 @@ export {
   safeKey,
 } from "./contract/key.js";
 export type { Metadata } from "./contract/metadata.js";
+export type { PublicFilesOptions } from "./contract/public-files.js";
 export {
   type UrlRefusal,
   UrlSigner,
@@ -55,6 +56,7 @@ export type { ChaosOptions, FaultKind } from "./layers/fault-plan.js";
 export { type BackendCall, LayerBackend, type Next, type Verb } from "./layers/layer-backend.js";
 export { type MetricsSink, metrics, type OperationEvent } from "./layers/metrics.js";
 export { prefix } from "./layers/prefix.js";
+export { publicFiles } from "./layers/public-files.js";
 export { retry } from "./layers/retry.js";
 export { RetryBudget } from "./layers/retry-budget.js";
 export { signing } from "./layers/signing.js";

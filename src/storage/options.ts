@@ -83,12 +83,25 @@ export interface OpenOptions extends SignalOption {
 }
 
 export interface UrlOptions<C extends Capabilities = Capabilities> {
-  /** Seconds, 1 to 604,800. */
+  /** Seconds until the URL expires, 1 to 604,800. Default: 3,600. */
   readonly expiresIn?: number | undefined;
-  /** Force an attachment. */
+  /**
+   * Seconds for which the same call gives the same URL, so that browsers and CDNs keep what they fetched by it. Windows of
+   * this length follow the clock, alike in all processes; a URL lives for `expiresIn` to `expiresIn + stableFor` seconds,
+   * together 604,800 at most. Default: every second another URL.
+   */
+  readonly stableFor?: number | undefined;
+  /** Force an attachment. Default: false. */
   readonly download?: boolean | undefined;
-  /** Name to save it under. */
+  /** Name to save it under. Default: that of the object. */
   readonly filename?: string | undefined;
+  /** `Cache-Control` of the answer, signed into the URL (RFC 9111 §5.2). Default: that of the object. */
+  readonly cacheControl?: string | undefined;
+  /**
+   * The permanent URL of a file that is public: its key is under a declared public prefix. Takes no other option. Needs
+   * `STORAGE_PUBLIC_URL` or the layer `publicFiles`. Default: false.
+   */
+  readonly public?: boolean | undefined;
   /** The image or video, made anew by the provider; the object itself stays as it is. */
   readonly transform?: IfCapable<C["transform"], Transform> | undefined;
 }

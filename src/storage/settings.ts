@@ -1,3 +1,4 @@
+import { z } from "zod";
 import {
   httpUrl,
   oneOf,
@@ -8,6 +9,8 @@ import {
   wholeNumber,
 } from "../kernel/index.js";
 import type { backendVariables } from "./backend-variables.js";
+import { isKey } from "./contract/key.js";
+import { defaultPublicPrefixes } from "./contract/public-files.js";
 
 /** Backends that `STORAGE_BACKEND` can name, in the order in which they are detected. */
 export const backendTypes = ["local", "s3", "gcs", "cloudinary", "azure", "memory"] as const;
@@ -17,6 +20,15 @@ export type BackendType = (typeof backendTypes)[number];
 
 /** Fewest characters of a secret, and in production of a token. */
 export const secretMinLength = 32;
+
+/** Paths of keys; an empty one would make every file public and is refused. */
+const publicPrefixes = z
+  .union([
+    z.string().transform((value) => value.split(/[\s,]+/).filter((each) => each !== "")),
+    z.array(z.string()),
+  ])
+  .pipe(z.array(z.string().refine((each) => each.endsWith("/") && isKey(each.slice(0, -1)))))
+  .transform((prefixes): readonly string[] => Object.freeze(prefixes));
 
 /** Settings that hold whatever the backend. */
 export const storageVariables = {
@@ -41,6 +53,20 @@ export const storageVariables = {
     help: "Signs URLs of local and memory. In a list the first one signs and all of them verify.",
     secret: true,
     defaultText: "local: made once and kept beside the data; an error in production",
+  }),
+  publicUrl: variable({
+    name: "STORAGE_PUBLIC_URL",
+    type: httpUrl,
+    expected: "an http or https URL without a query",
+    help: "Where public files are served without a signature: a CDN, a custom domain, a public bucket.",
+    defaultText: "the file route, where it is mounted",
+  }),
+  publicPrefixes: variable({
+    name: "STORAGE_PUBLIC_PREFIXES",
+    type: publicPrefixes,
+    expected: "paths of keys that end in /, separated by commas or spaces",
+    help: "Files under these are public: their URLs are permanent and need no signature.",
+    default: defaultPublicPrefixes,
   }),
   maxUploadBytes: variable({
     name: "STORAGE_MAX_UPLOAD_BYTES",

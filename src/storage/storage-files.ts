@@ -1,19 +1,11 @@
-import {
-  checkEtag,
-  checkKeys,
-  checkOptionNames,
-  checkOptions,
-  checkRange,
-  plainSignOptions,
-  toSignOptions,
-} from "./arguments.js";
+import { checkEtag, checkKeys, checkOptionNames, checkOptions, checkRange } from "./arguments.js";
 import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody, ContentRules } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
 import { checkDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
 import { verify } from "./content/verified.js";
-import type { Capabilities, LazyUrl, StorageBackend, WriteOptions } from "./contract/backend.js";
+import type { Capabilities, LazyUrl, SignOptions, StorageBackend, WriteOptions } from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";
 import type { StorageOperation } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
@@ -43,6 +35,7 @@ import type {
 } from "./options.js";
 import { removeInBatches } from "./removal.js";
 import { tieUploadId, untieUploadId } from "./upload-id.js";
+import { plainSignOptions, toReadUrlOptions, toUploadUrlOptions } from "./url-options.js";
 import { WrittenFile } from "./written-file.js";
 
 /** Every option that `put` has. */
@@ -61,6 +54,9 @@ const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
   "ifMatch",
   "signal",
 ]);
+
+/** URLs that are signed at once: more would only wait for a service that signs each. */
+const signedAtOnce = 32;
 
 /** What the files of a storage are reached with; {@link Storage} and {@link TenantStorage} make one. */
 export interface FilesAccess<C extends Capabilities> {
@@ -236,9 +232,34 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     options: UrlOptions<C> = {},
   ): Promise<string> {
     return this.#run("getUrl", key, {}, async () => {
-      requireCapability(this.#backend, "signGet");
-      if (options?.transform !== undefined) requireCapability(this.#backend, "transform");
-      return (await this.#sign("get", parseKey(key), options))();
+      const signing = this.#readUrl(options);
+      return (await this.#backend.sign(parseKey(key), signing))();
+    });
+  }
+
+  /**
+   * The URLs of many objects, in the order of their keys: for lists and galleries. Each is as {@link getUrl} makes it.
+   *
+   * @throws StorageError as {@link getUrl}, for the first key at fault; then there is no URL at all.
+   *
+   * @example
+   * const urls = await storage.getUrls(["a.png", "b.png"], { expiresIn: 600, stableFor: 3600 });
+   */
+  getUrls(
+    this: C["signGet"] extends false ? never : this,
+    keys: readonly string[],
+    options: UrlOptions<C> = {},
+  ): Promise<readonly string[]> {
+    return this.#run("getUrls", undefined, {}, async () => {
+      const signing = this.#readUrl(options);
+      const parsed = checkKeys(keys);
+      const urls: string[] = [];
+      for (let at = 0; at < parsed.length; at += signedAtOnce) {
+        const batch = parsed.slice(at, at + signedAtOnce);
+        const lazyUrls = await Promise.all(batch.map((key) => this.#backend.sign(key, signing)));
+        for (const lazyUrl of lazyUrls) urls.push(lazyUrl());
+      }
+      return urls;
     });
   }
 
@@ -251,7 +272,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return this.#run("getUploadUrl", key, {}, async () => {
       requireCapability(this.#backend, "signPut");
       if (options?.size !== undefined) requireCapability(this.#backend, "signSize");
-      return (await this.#sign("put", parseKey(key), options))();
+      return (await this.#backend.sign(parseKey(key), toUploadUrlOptions(options)))();
     });
   }
 
@@ -373,12 +394,12 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
   }
 
-  #sign(
-    method: "get" | "put",
-    key: Key,
-    options: UrlOptions & Partial<UploadUrlOptions>,
-  ): LazyUrl | Promise<LazyUrl> {
-    return this.#backend.sign(key, toSignOptions(method, options));
+  /** Refuses what the backend cannot sign, and completes the rest. */
+  #readUrl(options: UrlOptions<C>): SignOptions {
+    if (options?.public === true) requireCapability(this.#backend, "publicUrls");
+    else requireCapability(this.#backend, "signGet");
+    if (options?.transform !== undefined) requireCapability(this.#backend, "transform");
+    return toReadUrlOptions(options);
   }
 
   /** Asked for before a write, so that a signer that fails leaves nothing stored. */

@@ -22,13 +22,23 @@ export async function isHonoured(
 
 /** Where the route's own path ends is not known here, so every end of the path is tried as the key. */
 function verifies(signer: UrlSigner, method: "get" | "put", url: string, contentType?: string): boolean {
+  return allowances(signer, method, url).some((allowed) => isAsSigned(allowed, contentType));
+}
+
+function allowances(signer: UrlSigner, method: "get" | "put", url: string): readonly VerifiedUrl[] {
   const [, path = "", query = ""] = /^[^:]+:\/\/[^/]+\/([^?]*)\??(.*)$/.exec(url) ?? [];
   const segments = path.split("/");
-  return segments.some((_, index) => {
-    const key = segments.slice(index).join("/");
-    const verified = isKey(key) ? signer.verify(method, key, query) : undefined;
-    return verified !== undefined && isAsSigned(verified, contentType);
-  });
+  const keys = segments.map((_, index) => segments.slice(index).join("/")).filter(isKey);
+  return keys.map((key) => signer.verify(method, key, query)).filter((allowed) => allowed !== undefined);
+}
+
+/** The `Cache-Control` with which a URL that reads is answered. */
+export async function cacheControlOf(backend: StorageBackend, url: string): Promise<string | undefined> {
+  const signer = await backend.signer();
+  if (signer !== undefined) return allowances(signer, "get", url)[0]?.cacheControl;
+  const response = await fetch(url);
+  await response.arrayBuffer();
+  return response.headers.get("cache-control") ?? undefined;
 }
 
 /** Of what {@link isHonoured} sends. */

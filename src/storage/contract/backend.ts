@@ -188,6 +188,8 @@ export interface Capabilities {
   readonly conditionalRemove: boolean;
   /** Signed URLs of an image or video made anew: another size, format or quality. */
   readonly transform: boolean;
+  /** Permanent URLs of public objects; the layer `publicFiles` adds it, no backend has it of its own. */
+  readonly publicUrls?: boolean;
   /** Largest object, in bytes. */
   readonly maxBytes: number;
   /** Smallest part of a multipart upload but for the last, in bytes. */

@@ -13,6 +13,7 @@ export type StorageOperation =
   | "copy"
   | "move"
   | "getUrl"
+  | "getUrls"
   | "getUploadUrl"
   | "listKeys"
   | "list"

@@ -23,7 +23,14 @@ export interface UrlSignerOptions {
 /** What a signed URL allows, and how the answer looks; all of it is covered by the signature. */
 export interface SignOptions {
   readonly method: "get" | "put";
+  /**
+   * The time of signing that a signature tells, before now and at most seven days before `expiresAt`: with it the same
+   * options give the same URL. Default: the time of the call.
+   */
+  readonly signedAt?: Date | undefined;
   readonly expiresAt: Date;
+  /** `get`: the permanent URL of a public object instead; only with the capability `publicUrls`. */
+  readonly isPublic?: boolean | undefined;
   /** `get`: answer as an attachment. */
   readonly download: boolean;
   /** `get`: the name to save it under. */

@@ -24,7 +24,7 @@ class SigningBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 
   override sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl> {
-    if (options.transform !== undefined) return super.sign(key, options);
+    if (options.transform !== undefined || options.isPublic) return super.sign(key, options);
     return () => this.#signer.sign(key, options);
   }
 

@@ -1,7 +1,9 @@
 import type { Layer } from "../contract/backend.js";
+import type { PublicFilesOptions } from "../contract/public-files.js";
 import type { RetryOptions } from "./backoff.js";
 import { type MetricsSink, metrics } from "./metrics.js";
 import { prefix } from "./prefix.js";
+import { publicFiles } from "./public-files.js";
 import { retry } from "./retry.js";
 import { timeout } from "./timeout.js";
 
@@ -12,14 +14,16 @@ export interface StackOptions {
   readonly metrics?: MetricsSink | undefined;
   readonly retry?: RetryOptions | undefined;
   readonly timeoutMs?: number | undefined;
+  readonly publicFiles?: PublicFilesOptions | undefined;
 }
 
 /**
- * The layers in the one order that is right, outermost first: prefix, metrics, retry, timeout, backend.
+ * The layers in the one order that is right, outermost first: prefix, metrics, retry, timeout, public files, backend.
  *
  * The timeout is inside the retry, so that each attempt has its own time and one that hangs is tried again.
  * Metrics are outside both and count what the application saw: one call, however many attempts, with all its
- * waiting. The prefix is outermost, so that every other layer sees the key that the service sees.
+ * waiting. The prefix is outermost, so that every other layer sees the key that the
+ * service sees: public URLs name that key.
  */
 export function stack(options: StackOptions): readonly Layer[] {
   return [
@@ -27,5 +31,6 @@ export function stack(options: StackOptions): readonly Layer[] {
     options.metrics !== undefined && metrics(options.metrics),
     options.retry !== undefined && retry(options.retry),
     options.timeoutMs !== undefined && timeout(options.timeoutMs),
+    options.publicFiles !== undefined && publicFiles(options.publicFiles),
   ].filter((layer) => layer !== false);
 }

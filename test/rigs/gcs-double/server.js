@@ -269,8 +269,12 @@ export class GcsDouble {
     if (method === "PUT") return this.#uploads.putXml(request, response, name);
     if (method !== "GET" && method !== "HEAD")
       throw new Refusal(405, "MethodNotAllowed", "Method not allowed");
-    const disposition = new URLSearchParams(query).get("response-content-disposition");
-    const more = disposition === null ? {} : { "content-disposition": disposition };
+    /** @type {Record<string, string>} */
+    const more = {};
+    for (const [parameter, value] of new URLSearchParams(query)) {
+      const header = /^response-(content-disposition|cache-control)$/.exec(parameter)?.[1];
+      if (header !== undefined) more[header] = value;
+    }
     return sendMedia(table.get(name), request, response, more);
   }
 

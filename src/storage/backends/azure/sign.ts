@@ -8,12 +8,14 @@ import { type AzureService, blobOf } from "./service.js";
 /** How signatures are made; the newest one that servers behind the service itself know, too. */
 const signatureVersion = "2023-11-03";
 
+type AzureSignOptions = Pick<SignOptions, "expiresAt" | "download" | "filename" | "cacheControl">;
+
 /** A URL with which anyone may read one object until it expires ("Create a service SAS", "Create a user delegation SAS"). */
 export async function signUrl(
   service: AzureService,
   keys: DelegationKeys,
   name: Key,
-  options: Pick<SignOptions, "expiresAt" | "download" | "filename">,
+  options: AzureSignOptions,
 ): Promise<LazyUrl> {
   const container = await service.open();
   const { sdk, account, client, sharedKey } = container;
@@ -25,14 +27,20 @@ export async function signUrl(
     permissions: sdk.BlobSASPermissions.parse("r"),
     expiresOn: options.expiresAt,
     protocol: url.startsWith("https:") ? sdk.SASProtocol.Https : sdk.SASProtocol.HttpsAndHttp,
-    ...disposition(options),
+    ...answerHeaders(options),
   };
   if (sharedKey !== undefined) return () => `${url}?${sdk.generateBlobSASQueryParameters(values, sharedKey)}`;
   const key = await keys.until(options.expiresAt);
   return () => `${url}?${sdk.generateBlobSASQueryParameters(values, key, account)}`;
 }
 
-function disposition(options: Pick<SignOptions, "download" | "filename">): { contentDisposition?: string } {
-  const value = signedDisposition(options);
-  return value === undefined ? {} : { contentDisposition: value };
+/** How the answer is to look. */
+function answerHeaders(
+  options: AzureSignOptions,
+): Pick<BlobSASSignatureValues, "contentDisposition" | "cacheControl"> {
+  const disposition = signedDisposition(options);
+  return {
+    ...(options.cacheControl !== undefined && { cacheControl: options.cacheControl }),
+    ...(disposition !== undefined && { contentDisposition: disposition }),
+  };
 }

@@ -111,16 +111,20 @@ export class CloudinaryClient {
   }
 
   /** The address of a call of the Upload API that a GET can make. */
-  async signedUrl(path: `${ResourceType}/download`, parameters: Parameters): Promise<string> {
-    return `${this.#base}/${path}?${encode(Object.entries(await this.signed(parameters)))}`;
+  async signedUrl(
+    path: `${ResourceType}/download`,
+    parameters: Parameters,
+    signedAt: Date | undefined,
+  ): Promise<string> {
+    return `${this.#base}/${path}?${encode(Object.entries(await this.signed(parameters, signedAt)))}`;
   }
 
   /** The parameters with time, key and signature. The SDK signs: it knows what is escaped and what is left out. */
-  async signed(parameters: Parameters): Promise<Parameters> {
+  async signed(parameters: Parameters, signedAt = new Date()): Promise<Parameters> {
     const { apiKey, apiSecret, signatureAlgorithm } = this.#account;
     const { utils } = await loadSdk();
     const sign: Sign = utils.api_sign_request;
-    const timed = { ...parameters, timestamp: String(Math.floor(Date.now() / 1000)) };
+    const timed = { ...parameters, timestamp: String(Math.floor(signedAt.getTime() / 1000)) };
     const signature = sign({ ...timed }, apiSecret, signatureAlgorithm, 2);
     return { ...timed, signature, api_key: apiKey };
   }

@@ -12,7 +12,7 @@ export function originalUrl(
   address: AssetAddress,
   expiresAt: Date,
 ): Promise<string> {
-  return downloadUrl(client, address, expiresAt, {});
+  return downloadUrl(client, address, { signedAt: undefined, expiresAt }, {});
 }
 
 /** The URL that reads an object, or what Cloudinary makes of it. */
@@ -24,25 +24,31 @@ export async function signUrl(
   options: SignOptions,
 ): Promise<string> {
   const { transform, expiresAt } = options;
-  if (transform === undefined) return downloadUrl(client, address, expiresAt, savingParameters(key, options));
+  if (options.cacheControl !== undefined) {
+    throw refusal(
+      "unsupported",
+      "Cloudinary decides on Cache-Control itself; sign the URL without cacheControl",
+    );
+  }
+  if (transform === undefined) return downloadUrl(client, address, options, savingParameters(key, options));
   if (address.resourceType === "raw") {
     throw refusal("unsupported", "Cloudinary transforms images and videos, by the extension of the key");
   }
   const transformation = transformationOf(address.resourceType, transform);
   const isSaved = options.download || options.filename !== undefined;
   if (delivery.isByCdn && !isSaved) return delivery.url(address, transformation, expiresAt);
-  return downloadUrl(client, address, expiresAt, { transformation, ...savingParameters(key, options) });
+  return downloadUrl(client, address, options, { transformation, ...savingParameters(key, options) });
 }
 
 function downloadUrl(
   client: CloudinaryClient,
   { resourceType, publicId }: AssetAddress,
-  expiresAt: Date,
+  { signedAt, expiresAt }: Pick<SignOptions, "signedAt" | "expiresAt">,
   more: Parameters,
 ): Promise<string> {
   const expires_at = String(Math.floor(expiresAt.getTime() / 1000));
   const parameters = { public_id: publicId, type: "authenticated", expires_at, ...more };
-  return client.signedUrl(`${resourceType}/download`, parameters);
+  return client.signedUrl(`${resourceType}/download`, parameters, signedAt);
 }
 
 function savingParameters(key: Key, { download, filename }: SignOptions): Parameters {

@@ -34,7 +34,7 @@ export class GcsUrlSigner {
     // An emulator asks nobody who he is.
     if (email === undefined) return () => this.#service.endpoint + path;
     const headers = this.#headersOf(options);
-    const time = timeOf(this.#options.now(), options.expiresAt);
+    const time = timeOf(options.signedAt?.getTime() ?? this.#options.now(), options.expiresAt);
     const scope = `${time.stamp.slice(0, 8)}/auto/storage/goog4_request`;
     const query = canonicalQuery({
       "X-Goog-Algorithm": algorithm,
@@ -90,8 +90,12 @@ function iamError(error: unknown): unknown {
 
 /** How the answer is to look (https://cloud.google.com/storage/docs/xml-api/get-object-download). */
 function answerOf(options: SignOptions): Readonly<Record<string, string>> {
-  const value = options.method === "get" ? signedDisposition(options) : undefined;
-  return value === undefined ? {} : { "response-content-disposition": value };
+  if (options.method !== "get") return {};
+  const disposition = signedDisposition(options);
+  return {
+    ...(options.cacheControl !== undefined && { "response-cache-control": options.cacheControl }),
+    ...(disposition !== undefined && { "response-content-disposition": disposition }),
+  };
 }
 
 /** From when and for how many seconds; a URL that is about to expire still lives for one. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Dispatcher, Pool } from "undici";
 import { unlessAborted } from "../../contract/abortable.js";
-import type { LazyUrl } from "../../contract/backend.js";
+import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import { httpConnector } from "../../contract/http-connector.js";
 import { malformedAnswer } from "./answer-document.js";
 import { BodyStream } from "./body-stream.js";
@@ -11,7 +11,7 @@ import type { BucketLocation, Place } from "./location.js";
 import { isReplayable, Outgoing, type Payload } from "./payload.js";
 import { Refusal } from "./refusal.js";
 import { errorOf, type S3Error } from "./s3-error.js";
-import type { SigningClock, SigningTime } from "./signing-time.js";
+import { type SigningClock, type SigningTime, signingTime } from "./signing-time.js";
 import { type Headers, RequestSigner, unsignedPayload } from "./sigv4.js";
 import { encodePath, encodeQuery } from "./uri.js";
 
@@ -81,7 +81,7 @@ export class S3Client {
     key: string,
     query: S3Call["query"],
     headers: Headers,
-    expiresAt: Date,
+    { signedAt, expiresAt }: Pick<SignOptions, "signedAt" | "expiresAt">,
   ): Promise<LazyUrl> {
     const { location, clock } = this.#options;
     const credentials = await this.#options.credentials.until(expiresAt);
@@ -89,7 +89,7 @@ export class S3Client {
     const { origin, host, basePath, region } = location.place;
     const path = `${basePath}/${encodePath(key)}`;
     const request = { method, path, query: encodeQuery(query ?? []), headers: { ...headers, host } };
-    const time = clock.read();
+    const time = signedAt === undefined ? clock.read() : signingTime(signedAt.getTime());
     const by = { credentials, region, time };
     return () => `${origin}${path}?${this.#signer.signQuery(request, secondsUntil(end, time), by)}`;
   }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { UnsupportedOperationError } from "../../contract/error.js";
 import type { ConformanceCase } from "../case.js";
 import { failure } from "../expect.js";
-import { isHonoured, tampered } from "../url-probe.js";
+import { cacheControlOf, isHonoured, tampered } from "../url-probe.js";
 
 export const signCases: readonly ConformanceCase[] = [
   {
@@ -77,6 +78,48 @@ export const signCases: readonly ConformanceCase[] = [
         await failure(storage.getUrl(at("object"), { expiresIn }), "invalid_argument");
       }
       await storage.getUrl(at("object"), { expiresIn: 604_800 });
+    },
+  },
+  {
+    name: "a URL that is stable for a window is the same text in all of it",
+    needs: ["signGet"],
+    async run({ backend, storage, at }) {
+      await storage.put(at("object"), "content");
+      const options = { expiresIn: 60, stableFor: 500_000 };
+      const url = await storage.getUrl(at("object"), options);
+      await sleep(1100);
+      assert.equal(await storage.getUrl(at("object"), options), url);
+      assert.ok(await isHonoured(backend, "get", url));
+      await failure(storage.getUrl(at("object"), { expiresIn: 604_800, stableFor: 1 }), "invalid_argument");
+      await failure(storage.getUrl(at("object"), { stableFor: 0.5 }), "invalid_argument");
+    },
+  },
+  {
+    name: "the URLs of many objects come in the order of their keys, or not at all",
+    needs: ["signGet"],
+    async run({ backend, storage, at }) {
+      const keys = Array.from({ length: 40 }, (_, index) => at(`object-${index}`));
+      await storage.put(at("object-39"), "content");
+      const urls = await storage.getUrls(keys, { stableFor: 500_000 });
+      assert.equal(urls.length, keys.length);
+      for (const [index, key] of keys.entries()) {
+        assert.equal(urls[index], await storage.getUrl(key, { stableFor: 500_000 }));
+      }
+      assert.ok(await isHonoured(backend, "get", urls[39] ?? ""));
+      await failure(storage.getUrls([at("object-1"), "../no-key"]), "invalid_key");
+    },
+  },
+  {
+    name: "the cache control that is signed into a URL is that of its answer, or the URL is refused as unsupported",
+    needs: ["signGet"],
+    async run({ backend, storage, at }) {
+      const cacheControl = "private, max-age=1234";
+      await storage.put(at("object"), "content");
+      const url = await storage.getUrl(at("object"), { cacheControl }).catch((error: unknown) => {
+        assert.ok(error instanceof UnsupportedOperationError);
+      });
+      if (url !== undefined) assert.equal(await cacheControlOf(backend, url), cacheControl);
+      await failure(storage.getUrl(at("object"), { cacheControl: "a\nb" }), "invalid_argument");
     },
   },
   {

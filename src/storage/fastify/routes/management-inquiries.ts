@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { clientSignal, formatEntityTag, type Route, type RouteCall, route } from "../../../http/index.js";
-import { expiry } from "../../arguments.js";
+import { expiry } from "../../url-options.js";
 import { KeyPath } from "./key-path.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
 import { backendInfo, fileDetails, filePage, keyText, listQuery, signedUrl, signRequest } from "./schemas.js";
