@@ -24,7 +24,7 @@ export const backendVariables = {
       name: "STORAGE_MEMORY_MAX_BYTES",
       type: wholeNumber({ min: 1 }),
       expected: "a whole number of bytes above 0",
-      help: "Bytes that all objects together may have.",
+      help: "Bytes that all objects together may take, with their keys, metadata and 512 bytes each.",
       default: 100_000_000,
     }),
     ttlMs: variable({

@@ -44,7 +44,7 @@ describe("a URL that is stable for a day", () => {
 
 describe("an option of getUrl", () => {
   it("that is unknown is refused, with those that there are", async () => {
-    const unknown = { expires: 60 };
+    const unknown = { expires: 60, expiresIn: undefined };
     await expect(memory().getUrl("a", unknown)).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("expiresIn, stableFor"),

@@ -6,64 +6,78 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 const type = { contentType: "text/plain" };
 
 describe("the quota of memory", () => {
-  const of = (maxBytes: number) => new Storage(new MemoryBackend({ maxBytes }));
+  /** Room for so many kilobytes of content and a few entries. */
+  const of = (kilobytes: number) => new Storage(new MemoryBackend({ maxBytes: kilobytes * 1000 + 5000 }));
+  const content = (kilobytes: number) => sampleBytes(kilobytes * 1000);
   const full = { code: "quota_exceeded", statusCode: 507 };
 
   it("is 100,000,000 bytes unless said otherwise", async () => {
     const storage = new Storage(new MemoryBackend());
-    await storage.put("a", Buffer.alloc(100_000_000), type);
+    await storage.put("a", Buffer.alloc(99_999_000), type);
     await expect(storage.put("b", "x")).rejects.toMatchObject(full);
   });
 
   it("refuses bytes and streams that do not fit, and leaves the old object", async () => {
     const storage = of(1000);
-    await storage.put("a", sampleBytes(600));
-    await expect(storage.put("b", sampleBytes(401))).rejects.toMatchObject(full);
-    await expect(storage.put("b", oddPieces(sampleBytes(401)))).rejects.toMatchObject(full);
-    await expect(storage.put("a", sampleBytes(1001))).rejects.toMatchObject(full);
+    await storage.put("a", content(600));
+    await expect(storage.put("b", content(410))).rejects.toMatchObject(full);
+    await expect(storage.put("b", oddPieces(content(410)))).rejects.toMatchObject(full);
+    await expect(storage.put("a", content(1010))).rejects.toMatchObject(full);
     await expect(storage.copy("a", "b")).rejects.toMatchObject(full);
     expect(await storage.listKeys()).toEqual(["a"]);
-    await storage.put("b", sampleBytes(400));
+    await storage.put("b", content(400));
+  });
+
+  it("counts keys, metadata and the entry itself, of objects without content too", async () => {
+    const storage = of(1);
+    const metadata = { note: "n".repeat(1500) };
+    await storage.put("plain-1", "");
+    await storage.put("described", "", { metadata });
+    await expect(storage.put("more", "", { metadata })).rejects.toMatchObject(full);
+    await expect(storage.createUpload("more", { metadata })).rejects.toMatchObject(full);
+    await expect(storage.put("k".repeat(1000), "", { metadata })).rejects.toMatchObject(full);
+    await storage.delete("described");
+    await storage.put("more", "", { metadata });
   });
 
   it("counts the difference when bytes replace an object", async () => {
     const storage = of(1000);
-    await storage.put("a", sampleBytes(900));
-    await storage.put("a", sampleBytes(1000));
-    await storage.put("a", sampleBytes(10));
-    await storage.put("b", sampleBytes(990));
+    await storage.put("a", content(900));
+    await storage.put("a", content(1000));
+    await storage.put("a", content(10));
+    await storage.put("b", content(990));
   });
 
   it("gets everything back from what was deleted, replaced, refused, failed or aborted", async () => {
     const storage = of(1000);
     for (let turn = 0; turn < 50; turn++) {
-      await storage.put("a", sampleBytes(500));
-      await storage.put("a", oddPieces(sampleBytes(500)));
-      await storage.put("a", sampleBytes(300), { ifAbsent: true }).catch(() => undefined);
-      await storage.put("c", failing(400)).catch(() => undefined);
-      await storage.put("c", hanging(400), { signal: AbortSignal.timeout(1) }).catch(() => undefined);
-      await storage.put("c", oddPieces(sampleBytes(900))).catch(() => undefined);
+      await storage.put("a", content(500));
+      await storage.put("a", oddPieces(content(500)));
+      await storage.put("a", content(300), { ifAbsent: true }).catch(() => undefined);
+      await storage.put("c", failing(400_000)).catch(() => undefined);
+      await storage.put("c", hanging(400_000), { signal: AbortSignal.timeout(1) }).catch(() => undefined);
+      await storage.put("c", oddPieces(content(900))).catch(() => undefined);
       await storage.copy("a", "b");
       await storage.deleteMany(["a", "b", "missing"]);
     }
-    await storage.put("all", sampleBytes(1000));
+    await storage.put("all", content(1000));
   });
 
   it("holds the parts of uploads, and gets them back from what was aborted, replaced or left out", async () => {
     const storage = of(1000);
     for (let turn = 0; turn < 5; turn++) {
       const upload = await storage.createUpload("a");
-      await upload.writePart(1, sampleBytes(400));
-      await upload.writePart(1, sampleBytes(500));
-      const kept = await upload.writePart(2, sampleBytes(100));
-      await upload.writePart(3, failing(100)).catch(() => undefined);
-      await expect(storage.put("b", sampleBytes(401))).rejects.toMatchObject(full);
+      await upload.writePart(1, content(400));
+      await upload.writePart(1, content(500));
+      const kept = await upload.writePart(2, content(100));
+      await upload.writePart(3, failing(100_000)).catch(() => undefined);
+      await expect(storage.put("b", content(410))).rejects.toMatchObject(full);
       if (turn % 2 === 0) await upload.abort();
       else await upload.complete({ parts: [kept] });
       await storage.deletePrefix("none");
       await storage.delete("a");
     }
-    await storage.put("all", sampleBytes(1000));
+    await storage.put("all", content(1000));
   });
 });
 
@@ -76,11 +90,11 @@ describe("time to live", () => {
   });
 
   it("ends each object by itself, without anyone looking, and gives its bytes back", async () => {
-    const backend = new MemoryBackend({ ttlMs: 1000, maxBytes: 100 });
+    const backend = new MemoryBackend({ ttlMs: 1000, maxBytes: 103_000 });
     const storage = new Storage(backend);
-    await storage.put("a", sampleBytes(50));
+    await storage.put("a", sampleBytes(50_000));
     vi.advanceTimersByTime(600);
-    await storage.put("b", sampleBytes(50));
+    await storage.put("b", sampleBytes(50_000));
     vi.advanceTimersByTime(399);
     expect(await storage.listKeys()).toEqual(["a", "b"]);
     vi.advanceTimersByTime(1);
@@ -88,7 +102,7 @@ describe("time to live", () => {
     expect(await storage.listKeys()).toEqual(["b"]);
     vi.advanceTimersByTime(600);
     expect(vi.getTimerCount()).toBe(0);
-    await storage.put("c", sampleBytes(100));
+    await storage.put("c", sampleBytes(100_000));
   });
 
   it("begins anew with each write", async () => {
@@ -112,12 +126,12 @@ describe("time to live", () => {
   });
 
   it("ends uploads that were not completed, with their bytes", async () => {
-    const storage = new Storage(new MemoryBackend({ ttlMs: 1000, maxBytes: 100 }));
+    const storage = new Storage(new MemoryBackend({ ttlMs: 1000, maxBytes: 103_000 }));
     const upload = await storage.createUpload("a");
-    await upload.writePart(1, sampleBytes(100));
+    await upload.writePart(1, sampleBytes(100_000));
     vi.advanceTimersByTime(1000);
     await expect(upload.complete()).rejects.toMatchObject({ code: "not_found" });
-    await storage.put("b", sampleBytes(100));
+    await storage.put("b", sampleBytes(100_000));
   });
 
   it("leaves no timer behind when the storage is closed", async () => {

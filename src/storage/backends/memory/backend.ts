@@ -36,7 +36,7 @@ import { PageCursor } from "./page-cursor.js";
 import { UploadTable } from "./upload-table.js";
 
 export interface MemoryBackendOptions {
-  /** Bytes that all objects and uploads together may have; 100,000,000 by default. */
+  /** Bytes that all objects and uploads together may take, with keys, metadata and 512 an entry. Default: 100,000,000. */
   readonly maxBytes?: number | undefined;
   /** Milliseconds after which objects, and uploads that were not completed, are gone; never by default. */
   readonly ttlMs?: number | undefined;

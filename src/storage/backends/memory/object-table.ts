@@ -3,6 +3,7 @@ import type { ObjectDescription, ObjectStat, WriteConditions } from "../../contr
 import type { Checksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import type { ByteBudget } from "./byte-budget.js";
+import { entryBytes } from "./entry-bytes.js";
 import { MemoryError } from "./memory-error.js";
 import { SortedNames } from "./sorted-names.js";
 
@@ -15,6 +16,8 @@ export interface StoredObject {
   readonly version: number;
   /** Milliseconds since the epoch. */
   readonly writtenAt: number;
+  /** Bytes of the budget that it takes: content, key, description and overhead. */
+  readonly heldBytes: number;
 }
 
 /** What is to be published. */
@@ -48,9 +51,10 @@ export class ObjectTable {
   publish(key: Key, object: NewObject, conditions: WriteConditions, now: number): StoredObject {
     const old = this.#objects.get(key);
     this.#checkConditions(old, conditions);
-    this.#budget.reserve(object.bytes.length - (old?.bytes.length ?? 0) - object.reservedBytes);
     const { bytes, checksum, description } = object;
-    const stored = { bytes, checksum, description, version: this.#version++, writtenAt: now };
+    const heldBytes = bytes.length + entryBytes(key, description);
+    this.#budget.reserve(heldBytes - (old?.heldBytes ?? 0) - object.reservedBytes);
+    const stored = { bytes, checksum, description, version: this.#version++, writtenAt: now, heldBytes };
     if (old === undefined) this.names.add(key);
     else this.#objects.delete(key);
     this.#objects.set(key, stored);
@@ -64,7 +68,7 @@ export class ObjectTable {
     this.checkVersion(old, ifMatch);
     this.#objects.delete(key);
     this.names.remove(key);
-    this.#budget.release(old.bytes.length);
+    this.#budget.release(old.heldBytes);
     return true;
   }
 

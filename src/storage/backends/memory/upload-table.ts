@@ -3,6 +3,7 @@ import type { ObjectDescription, UploadedPart } from "../../contract/backend.js"
 import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import type { ByteBudget } from "./byte-budget.js";
+import { entryBytes, overheadBytes } from "./entry-bytes.js";
 import { MemoryError } from "./memory-error.js";
 
 interface StoredPart {
@@ -22,7 +23,7 @@ export interface JoinedUpload {
   readonly bytes: Buffer;
   readonly checksum: Checksum;
   readonly description: ObjectDescription;
-  /** Bytes of all its parts, those that were not asked for too. */
+  /** Bytes of the budget that the upload takes, with the parts that were not named. */
   readonly reservedBytes: number;
 }
 
@@ -36,6 +37,7 @@ export class UploadTable {
   }
 
   create(key: Key, description: ObjectDescription, now: number): string {
+    this.#budget.reserve(entryBytes(key, description));
     const id = randomBytes(18).toString("base64url");
     this.#uploads.set(id, { key, description, parts: new Map(), begunAt: now });
     return id;
@@ -49,7 +51,9 @@ export class UploadTable {
   /** Keeps a part whose bytes have been reserved. */
   put(key: Key, id: string, number: number, bytes: Buffer, checksum: Checksum): UploadedPart {
     const { parts } = this.#get(key, id);
-    this.#budget.release(parts.get(number)?.bytes.length ?? 0);
+    const old = parts.get(number);
+    if (old === undefined) this.#budget.reserve(overheadBytes);
+    else this.#budget.release(old.bytes.length);
     const etag = `${number}-${bytes.length}-${checksum.slice("crc32:".length)}`;
     parts.set(number, { bytes, etag });
     return { number, etag, size: bytes.length };
@@ -114,9 +118,9 @@ export class UploadTable {
   }
 }
 
-function heldBytes({ parts }: Upload): number {
-  let sum = 0;
-  for (const { bytes } of parts.values()) sum += bytes.length;
+function heldBytes({ key, description, parts }: Upload): number {
+  let sum = entryBytes(key, description);
+  for (const { bytes } of parts.values()) sum += overheadBytes + bytes.length;
   return sum;
 }
 
