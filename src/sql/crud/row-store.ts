@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, isNull, Param, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Database } from "../sql-db.js";
 import { formatCursor, parseCursor } from "./page-cursor.js";
@@ -16,16 +16,30 @@ export interface ListQuery {
   readonly cursor: string | undefined;
 }
 
+/** A statement that was built once and runs with the values of each call. */
+interface Prepared {
+  execute(values: Record<string, unknown>): Promise<Record<string, unknown>[]>;
+}
+
+/** Statements by what they are made of, for one database; building one takes as long as running it. */
+export type PreparedStatements = Map<string, Prepared>;
+
+/** Callers choose which columns they send, so there must be a limit. */
+const maxPrepared = 256;
+
 /** The rows of a table that one tenant has, or all of them where there are no tenants. */
 export class RowStore {
   readonly #shape: TableShape;
   readonly #db: Database;
   readonly #tenant: unknown;
+  readonly #statements: PreparedStatements;
 
-  constructor(shape: TableShape, db: Database, tenant: unknown) {
+  /** @param statements - of this very database; each transaction has its own. */
+  constructor(shape: TableShape, db: Database, tenant: unknown, statements: PreparedStatements = new Map()) {
     this.#shape = shape;
     this.#db = db;
     this.#tenant = tenant;
+    this.#statements = statements;
   }
 
   /** The same on a transaction. */
@@ -33,65 +47,93 @@ export class RowStore {
     return new RowStore(this.#shape, db, this.#tenant);
   }
 
+  /** A page of what callers see of the rows. */
   async list({
     filters,
     limit,
     sort,
     cursor,
   }: ListQuery): Promise<{ items: Row[]; nextCursor: string | null }> {
-    const { table, columns, key } = this.#shape;
+    const place = cursor === undefined ? undefined : parseCursor(cursor, sort);
+    const name = `list ${sort} ${place === undefined ? "" : "behind"} ${Object.keys(filters).sort().join()}`;
+    const statement = this.#prepared(name, () =>
+      this.#listStatement(sort, Object.keys(filters), place !== undefined),
+    );
+    const given = { ...filters, [ownTenant]: this.#tenant, [pageLimit]: limit + 1 };
+    const rows = await statement.execute({ ...given, [placeValue]: place?.value, [placeKey]: place?.key });
+    const items = rows.slice(0, limit);
+    const nextCursor = rows.length > limit ? this.#cursorAt(items.at(-1) ?? {}, sort) : null;
+    for (const row of items) forgetPlace(row);
+    return { items, nextCursor };
+  }
+
+  #cursorAt(row: Row, sort: string): string {
+    const sorted = sort.startsWith("-") ? sort.slice(1) : sort;
+    const value = row[placeValue] ?? row[sorted];
+    const key = row[placeKey] ?? row[this.#shape.key];
+    return formatCursor({ sort, value: String(value), key: String(key) });
+  }
+
+  #listStatement(sort: string, filters: readonly string[], isBehind: boolean): Prepared {
+    const { table, columns, key, visible } = this.#shape;
     const isDescending = sort.startsWith("-");
     const column = columnOf(columns, isDescending ? sort.slice(1) : sort);
     const keyColumn = columnOf(columns, key);
     const order = isDescending ? desc : asc;
-    const place = { [placeValue]: sql<string>`${column}::text`, [placeKey]: sql<string>`${keyColumn}::text` };
-    const rows: Record<string, unknown>[] = await this.#db
-      .select({ ...columns, ...place })
+    const sign = sql.raw(isDescending ? "<" : ">");
+    const [value, last] = [sql.placeholder(placeValue), sql.placeholder(placeKey)];
+    const behind = sql`(${column}, ${keyColumn}) ${sign} (${value}::${typeOf(column)}, ${last}::${typeOf(keyColumn)})`;
+    const matching = filters.map((name) => eq(columnOf(columns, name), given(name, columnOf(columns, name))));
+    return this.#db
+      .select({
+        ...Object.fromEntries(visible.map((name) => [name, columnOf(columns, name)])),
+        // A Date is coarser than the time that PostgreSQL has.
+        ...(column.dataType === "date" ? { [placeValue]: sql<string>`${column}::text` } : {}),
+        ...(keyColumn.dataType === "date" ? { [placeKey]: sql<string>`${keyColumn}::text` } : {}),
+      })
       .from(table)
-      .where(and(this.#own(), ...this.#matching(filters), cursor === undefined ? undefined : behind()))
-      .orderBy(order(column), order(keyColumn))
-      .limit(limit + 1);
-    const items = rows.slice(0, limit);
-    const last = items.at(-1);
-    const hasMore = rows.length > limit && last !== undefined;
-    const next = hasMore
-      ? formatCursor({ sort, value: String(last[placeValue]), key: String(last[placeKey]) })
-      : null;
-    return { items, nextCursor: next };
-
-    function behind(): SQL {
-      const { value, key: last } = parseCursor(cursor ?? "", sort);
-      const sign = sql.raw(isDescending ? "<" : ">");
-      return sql`(${column}, ${keyColumn}) ${sign} (${value}::${typeOf(column)}, ${last}::${typeOf(keyColumn)})`;
-    }
+      .where(and(this.#own(), ...matching, isBehind ? behind : undefined))
+      .orderBy(...(column === keyColumn ? [order(column)] : [order(column), order(keyColumn)]))
+      .limit(sql.placeholder(pageLimit))
+      .prepare("");
   }
 
   async get(id: unknown): Promise<Row | undefined> {
     const { table, columns } = this.#shape;
-    const [row] = await this.#db.select(columns).from(table).where(this.#one(id));
+    const statement = this.#prepared("get", () =>
+      this.#db.select(columns).from(table).where(this.#one()).prepare(""),
+    );
+    const [row] = await statement.execute(this.#values(id));
     return row;
   }
 
   /** The row, which nobody else changes before the transaction ends. */
   async lock(id: unknown): Promise<Row | undefined> {
     const { table, columns } = this.#shape;
-    const [row] = await this.#db.select(columns).from(table).where(this.#one(id)).for("update");
+    const query = this.#db.select(columns).from(table).where(this.#one()).for("update");
+    const [row] = await query.prepare("").execute(this.#values(id));
     return row;
   }
 
   async create(values: Row): Promise<Row> {
-    const { table, columns } = this.#shape;
-    const tenant = this.#tenantValue();
-    const [row] = await this.#db
-      .insert(table)
-      .values({ ...values, ...tenant })
-      .returning(columns);
+    const { table, columns, tenant } = this.#shape;
+    const own = tenant === undefined ? {} : { [nameOf(columns, tenant)]: this.#tenant };
+    const all: Record<string, unknown> = { ...values, ...own };
+    const names = Object.keys(all).filter((name) => all[name] !== undefined);
+    const statement = this.#prepared(`create ${names.sort().join()}`, () =>
+      this.#db.insert(table).values(placeholders(names)).returning(columns).prepare(""),
+    );
+    const [row] = await statement.execute(all);
     return row ?? {};
   }
 
   async patch(id: unknown, values: Row): Promise<Row | undefined> {
     const { table, columns } = this.#shape;
-    const [row] = await this.#db.update(table).set(values).where(this.#one(id)).returning(columns);
+    const names = Object.keys(values).filter((name) => values[name] !== undefined);
+    const statement = this.#prepared(`patch ${names.sort().join()}`, () =>
+      this.#db.update(table).set(placeholders(names)).where(this.#one()).returning(columns).prepare(""),
+    );
+    const [row] = await statement.execute({ ...values, ...this.#values(id) });
     return row;
   }
 
@@ -99,15 +141,17 @@ export class RowStore {
   async delete(id: unknown): Promise<boolean> {
     const { table, columns, key, softDelete } = this.#shape;
     const returned = { key: columnOf(columns, key) };
-    const rows =
+    const statement = this.#prepared("delete", () =>
       softDelete === undefined
-        ? await this.#db.delete(table).where(this.#one(id)).returning(returned)
-        : await this.#db
+        ? this.#db.delete(table).where(this.#one()).returning(returned).prepare("")
+        : this.#db
             .update(table)
             .set({ [nameOf(columns, softDelete)]: sql`now()` })
-            .where(this.#one(id))
-            .returning(returned);
-    return rows.length > 0;
+            .where(this.#one())
+            .returning(returned)
+            .prepare(""),
+    );
+    return (await statement.execute(this.#values(id))).length > 0;
   }
 
   /** Names in code of columns whose values point at a row that the tenant does not have. */
@@ -125,30 +169,51 @@ export class RowStore {
     return found.flat();
   }
 
-  #tenantValue(): Row {
-    const { tenant, columns } = this.#shape;
-    return tenant === undefined ? {} : { [nameOf(columns, tenant)]: this.#tenant };
+  #prepared(name: string, build: () => Prepared): Prepared {
+    const known = this.#statements.get(name);
+    if (known !== undefined) return known;
+    if (this.#statements.size >= maxPrepared) this.#statements.clear();
+    const built = build();
+    this.#statements.set(name, built);
+    return built;
   }
 
   #own(): SQL | undefined {
     const { tenant, softDelete } = this.#shape;
     return and(
-      tenant === undefined ? undefined : eq(tenant, this.#tenant),
+      tenant === undefined ? undefined : eq(tenant, given(ownTenant, tenant)),
       softDelete === undefined ? undefined : isNull(softDelete),
     );
   }
 
-  #one(id: unknown): SQL | undefined {
+  #one(): SQL | undefined {
     const { columns, key } = this.#shape;
-    return and(eq(columnOf(columns, key), id), this.#own());
+    return and(eq(columnOf(columns, key), given(rowId, columnOf(columns, key))), this.#own());
   }
 
-  #matching(filters: Row): SQL[] {
-    return Object.entries(filters).map(([name, value]) => eq(columnOf(this.#shape.columns, name), value));
+  #values(id: unknown): Record<string, unknown> {
+    return { [rowId]: id, [ownTenant]: this.#tenant };
   }
 }
 
-/** Beside the columns of a row of a list; no column that callers see has such a name. */
+/** Names of values that no column can have. */
+const [ownTenant, rowId, pageLimit] = ["tenant:own", "row:id", "page:limit"];
+
+function forgetPlace(row: Record<string, unknown>): void {
+  if (placeValue in row) delete row[placeValue];
+  if (placeKey in row) delete row[placeKey];
+}
+
+/** A value that is given when the statement runs, converted as its column does. */
+function given(name: string, column: PgColumn): Param {
+  return new Param(sql.placeholder(name), column);
+}
+
+function placeholders(names: readonly string[]): Record<string, SQL> {
+  return Object.fromEntries(names.map((name) => [name, sql.placeholder(name)])) as never;
+}
+
+/** Beside the columns of a row of a list, and in the statement; likewise. */
 const placeValue = "cursor:value";
 const placeKey = "cursor:key";
 

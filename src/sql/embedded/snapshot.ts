@@ -6,6 +6,11 @@ import { dirname, join } from "node:path";
 import type { PGlite } from "@electric-sql/pglite";
 import type { Logger } from "../../kernel/index.js";
 
+/** Its own cache of pages is in memory beside that of the system; 128 MB, the default, are too many for a laptop. */
+const settings = ["shared_buffers=32MB"];
+/** Of what is above, so that an archive made with other settings is not taken for this one. */
+const revision = 1;
+
 /**
  * An empty database as an archive, from which another one starts in a tenth of the time that making it takes. It is
  * made once for each version of PGlite and kept in the cache folder. A cache that cannot be written costs only time.
@@ -15,11 +20,11 @@ export async function emptyDatabase(
   folder: string | undefined,
   log: Logger,
 ): Promise<Blob> {
-  const file = join(folder ?? cacheFolder(), `pglite-${pgliteVersion()}.tar.gz`);
+  const file = join(folder ?? cacheFolder(), `pglite-${pgliteVersion()}-${revision}.tar.gz`);
   const cached = readArchive(file);
   if (cached !== undefined) return cached;
   log.info({ file }, "the embedded database is prepared once, which takes some seconds");
-  const database = await driver.create();
+  const database = await driver.create({ postgresqlconf: [...settings] });
   try {
     const archive = await database.dumpDataDir("gzip");
     await keep(file, archive).catch((error: unknown) =>

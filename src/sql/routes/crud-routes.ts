@@ -14,7 +14,7 @@ import {
 } from "../../http/index.js";
 import { Changes, type RowHooks } from "../crud/changes.js";
 import { type RowSchemas, rowSchemas } from "../crud/row-schemas.js";
-import { type Row, RowStore } from "../crud/row-store.js";
+import { type PreparedStatements, type Row, RowStore } from "../crud/row-store.js";
 import { rowTag } from "../crud/row-tag.js";
 import { httpErrorOf } from "../crud/sql-failure.js";
 import { shapeOf, type TableShape } from "../crud/table-shape.js";
@@ -74,6 +74,7 @@ class Crud {
   readonly #context: CrudContext;
   readonly #parameters: ReadonlySet<string>;
   readonly #changes: Changes;
+  readonly #statements: PreparedStatements = new Map();
 
   constructor(shape: TableShape, schemas: RowSchemas, context: CrudContext) {
     this.#shape = shape;
@@ -157,7 +158,7 @@ class Crud {
       sort: typeof sort === "string" ? sort : this.#shape.key,
       cursor: typeof cursor === "string" ? cursor : undefined,
     });
-    return { items: items.map((row) => this.#shown(row)), nextCursor };
+    return { items, nextCursor };
   }
 
   async #create(request: FastifyRequest, reply: FastifyReply, values: Row) {
@@ -191,7 +192,7 @@ class Crud {
     if (tenantOf !== undefined && (tenant === undefined || tenant === null)) {
       throw forbidden("the request belongs to no tenant");
     }
-    return new RowStore(this.#shape, getSqlDb(request).db, tenant);
+    return new RowStore(this.#shape, getSqlDb(request).db, tenant, this.#statements);
   }
 
   /** An id that no row can have is one that no row has. */
