@@ -28,9 +28,6 @@ export function checkBody(message: IncomingMessage, limit: BodyLimit): void {
     throw new HttpError(415, "unsupported_type", "content must come without a content encoding");
   }
   if (headers["content-range"] !== undefined) throw badRequest("a part of an object cannot be written");
-  if (headers["content-md5"] !== undefined) {
-    throw badRequest("Content-MD5 is not verified here; send Content-Digest with sha-256");
-  }
   // Requests of `app.inject` have no such lists.
   if ((headersDistinct?.["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
   if ((declaredLength(message) ?? 0) > most(limit)) throw contentTooLarge(limit);

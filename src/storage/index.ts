@@ -1,4 +1,5 @@
 export type { Content } from "./content/content.js";
+export type { Digest } from "./content/digest-check.js";
 export type { FileBody } from "./content/file-body.js";
 export { abortable } from "./contract/abortable.js";
 export type {

@@ -1,7 +1,8 @@
 import { checkOptions } from "./arguments.js";
 import { requireCapability, toConditions } from "./capability.js";
-import { type ContentBody, tooLarge } from "./content/body.js";
+import type { ContentBody } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
+import { tooLarge } from "./content/size-check.js";
 import type { Capabilities, StorageBackend, UploadedPart } from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
 import { FileNotFoundError, InvalidArgumentError } from "./contract/error.js";

@@ -1,3 +1,4 @@
+import type { Digest } from "./content/digest-check.js";
 import type { FileBody } from "./content/file-body.js";
 import type { ByteRange, Capabilities, ContentFields, ObjectStat } from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
@@ -55,6 +56,8 @@ export interface PutOptions<C extends Capabilities = Capabilities>
   readonly maxBytes?: number | undefined;
   /** Refuse content with another checksum. */
   readonly checksum?: Checksum | undefined;
+  /** Refuse content that lacks one of these, as senders state them: `sha512:…`, `md5:…`. */
+  readonly digests?: readonly Digest[] | undefined;
 }
 
 /** A stored object, as applications see it. */

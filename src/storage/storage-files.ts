@@ -50,6 +50,7 @@ const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
   "size",
   "maxBytes",
   "checksum",
+  "digests",
   "ifAbsent",
   "ifMatch",
   "signal",
@@ -385,8 +386,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return new MultipartUpload(this.#backend, { key, id, ofBackend, maxBytes: this.#limit() });
   }
 
-  #rules({ size, checksum, maxBytes }: PutOptions<C>): ContentRules {
-    return { size, checksum, maxBytes: this.#limit(maxBytes) };
+  #rules({ size, checksum, digests, maxBytes }: PutOptions<C>): ContentRules {
+    return { size, checksum, digests, maxBytes: this.#limit(maxBytes) };
   }
 
   /** What is no number stays none, and is refused with the content. */

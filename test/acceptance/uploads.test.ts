@@ -269,7 +269,11 @@ describe.each(kinds)("%s", (kind) => {
     [{ "repr-digest": "sha-256=:AAAA:" }, 400],
     [{ "content-digest": `sha-256=:${"A".repeat(43)}=:` }, 400],
     [{ "content-digest": "md5=:AAAA:" }, 200],
-    [{ "content-md5": createHash("md5").update("body").digest("base64") }, 400],
+    [{ "content-md5": createHash("md5").update("body").digest("base64") }, 200],
+    [{ "content-md5": createHash("md5").update("other").digest("base64") }, 400],
+    [{ "content-md5": "AAAA" }, 400],
+    [{ "repr-digest": `sha-512=:${createHash("sha512").update("body").digest("base64")}:` }, 200],
+    [{ "repr-digest": `sha-512=:${createHash("sha512").update("other").digest("base64")}:` }, 400],
     [{ "if-none-match": '"x"' }, 400],
   ])("a bare body with %j: %i", async (headers, status) => {
     const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
@@ -278,13 +282,20 @@ describe.each(kinds)("%s", (kind) => {
     expect(await keys()).toEqual(status === 200 ? ["k"] : []);
   });
 
-  test.each(["content-md5", "content-digest", "repr-digest"])(
-    "a form with %s, which nobody would verify, is refused",
-    async (name) => {
-      const digest = `sha-256=:${createHash("sha256").update("x").digest("base64")}:`;
-      const answer = await upload(form(file()), { [name]: digest });
-      expect([answer.status, answer.json().code]).toEqual([400, "bad_request"]);
+  test.each([
+    ["content-md5", "md5", (digest: string) => digest],
+    ["content-digest", "sha256", (digest: string) => `sha-256=:${digest}:`],
+    ["repr-digest", "sha512", (digest: string) => `sha-512=:${digest}:`],
+  ])(
+    "%s of a form is of all of it, and verified before its file is there",
+    async (name, algorithm, field) => {
+      const whole = form(file());
+      const digestOf = (content: string | Buffer) =>
+        field(createHash(algorithm).update(content).digest("base64"));
+      const wrong = await upload(whole, { [name]: digestOf("x") });
+      expect([wrong.status, wrong.json().code]).toEqual([400, "checksum_mismatch"]);
       expect(await keys()).toEqual([]);
+      expect((await upload(whole, { [name]: digestOf(whole) })).status).toBe(200);
     },
   );
 

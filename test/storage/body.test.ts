@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { checksumOf, StorageError } from "svc-infra/storage";
+import { checksumOf, type Digest, InfectedError, StorageError } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
 import { BufferedBody, StreamBody } from "#dist/storage/content/body.js";
+import type { Check } from "#dist/storage/content/check.js";
 
 const noRules = { maxBytes: Number.POSITIVE_INFINITY, size: undefined, checksum: undefined };
 const text = (bytes: Iterable<Uint8Array>) => Buffer.concat([...bytes]).toString();
@@ -60,6 +62,31 @@ describe("content that streams by", () => {
   it("passes with exactly the bytes and the checksum that were announced", async () => {
     const rules = { maxBytes: 4, size: 4, checksum: checksumOf(Buffer.from("abcd"), "sha256") };
     expect((await drain(new StreamBody(pieces("ab", "cd"), rules))).code).toBeUndefined();
+  });
+
+  it.each([
+    ["sha512", createHash("sha512")],
+    ["md5", createHash("md5")],
+  ])("and by its %s", async (name, hash) => {
+    const digests = [`${name}:${hash.update("abcd").digest("hex")}` as Digest];
+    expect((await drain(new StreamBody(pieces("ab", "cd"), { ...noRules, digests }))).code).toBeUndefined();
+    const other = await drain(new StreamBody(pieces("ab", "ce"), { ...noRules, digests }));
+    expect([text(other.seen), other.code]).toEqual(["ab", "checksum_mismatch"]);
+  });
+
+  it("withholds its last piece until a further check has passed, however long that takes", async () => {
+    const body = new StreamBody(pieces("ab", "cd"), noRules);
+    const claim = { key: "k", contentType: "a/b", filename: undefined, metadata: {}, size: undefined };
+    const heard: string[] = [];
+    const slow: Check = {
+      begin: (head) => `seen/${Buffer.from(head)}`,
+      pass: async (piece) => void heard.push(String(Buffer.from(piece))),
+      end: () => Promise.reject(new InfectedError({ message: "found" })),
+      cancel: () => void heard.push("cancelled"),
+    };
+    expect(await body.begin([slow], claim)).toBe("seen/abcd");
+    const { seen, code } = await drain(body);
+    expect([text(seen), code, heard]).toEqual(["ab", "infected", ["ab", "cd", "cancelled"]]);
   });
 
   it("is read once", async () => {

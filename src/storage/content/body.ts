@@ -1,18 +1,20 @@
 import { isLimit } from "../arguments.js";
 import type { Body, Bytes } from "../contract/backend.js";
-import { algorithmOf, type Checksum, ChecksumBuilder, checksumOf, isChecksum } from "../contract/checksum.js";
-import { ChecksumMismatchError, InvalidArgumentError, TooLargeError } from "../contract/error.js";
+import { type Checksum, ChecksumBuilder, checksumOf, isChecksum } from "../contract/checksum.js";
+import { InvalidArgumentError } from "../contract/error.js";
+import { type Check, Checks, type ContentClaim, headBytes } from "./check.js";
+import { type Digest, DigestCheck, isDigest } from "./digest-check.js";
 import { PeekableSource } from "./peekable-source.js";
+import { SizeCheck, type SizeRules } from "./size-check.js";
 
 /** What content must satisfy before its last piece is let go. */
-export interface ContentRules {
-  readonly maxBytes: number;
-  /** Bytes that were announced; any other number is refused. */
-  readonly size: number | undefined;
+export interface ContentRules extends SizeRules {
   readonly checksum: Checksum | undefined;
+  /** Further digests that it must have. */
+  readonly digests?: readonly Digest[] | undefined;
 }
 
-/** Content that is in memory; its rules are checked before anything is written. */
+/** Content that is in memory; all of it is checked before anything is written. */
 export class BufferedBody implements Body {
   readonly bytes: Uint8Array;
   readonly replayable = true;
@@ -27,10 +29,10 @@ export class BufferedBody implements Body {
   /** Refuses content that breaks a rule. */
   admit(): void {
     checkRules(this.#rules);
-    const { maxBytes, checksum } = this.#rules;
-    if (this.size > maxBytes) throw tooLarge(maxBytes);
-    checkSize(this.size, this.#rules);
-    if (checksum !== undefined) checkChecksum(checksumOf(this.bytes, algorithmOf(checksum)), this.#rules);
+    for (const check of checksOf(this.#rules)) {
+      check.pass(this.bytes);
+      check.end();
+    }
   }
 
   get size(): number {
@@ -44,6 +46,19 @@ export class BufferedBody implements Body {
   /** The first bytes. */
   head(length: number): Promise<Uint8Array> {
     return Promise.resolve(this.bytes.subarray(0, length));
+  }
+
+  /** Puts all of the content through further checks. @returns the content type to store. */
+  async begin(checks: readonly Check[], claim: ContentClaim): Promise<string | undefined> {
+    const run = new Checks(checks);
+    try {
+      const contentType = await run.begin(this.bytes.subarray(0, headBytes), claim);
+      if (this.size > 0) await run.pass(this.bytes);
+      await run.end();
+      return contentType;
+    } finally {
+      run.cancel();
+    }
   }
 
   async *open(): Bytes {
@@ -60,7 +75,7 @@ export class BufferedBody implements Body {
   }
 }
 
-/** Content that streams by, once. Its last piece is withheld until every rule has been checked. */
+/** Content that streams by, once. Its last piece is withheld until every check has passed. */
 export class StreamBody implements Body {
   readonly bytes = undefined;
   readonly replayable = false;
@@ -68,6 +83,7 @@ export class StreamBody implements Body {
   readonly #rules: ContentRules;
   readonly #crc = new ChecksumBuilder("crc32");
   #isCrcWanted = true;
+  #further: Checks | undefined;
 
   constructor(source: AsyncIterable<unknown>, rules: ContentRules) {
     this.#source = new PeekableSource(source);
@@ -77,8 +93,7 @@ export class StreamBody implements Body {
   /** Refuses content of which it is known before reading that it breaks a rule. */
   admit(): void {
     checkRules(this.#rules);
-    const { size, maxBytes } = this.#rules;
-    if (size !== undefined && size > maxBytes) throw tooLarge(maxBytes);
+    new SizeCheck(this.#rules).begin();
   }
 
   get size(): number | undefined {
@@ -94,17 +109,30 @@ export class StreamBody implements Body {
     return this.#source.head(length);
   }
 
+  /** Puts the content, as it streams by, through further checks. @returns the content type to store. */
+  async begin(checks: readonly Check[], claim: ContentClaim): Promise<string | undefined> {
+    this.#further = new Checks(checks);
+    return this.#further.begin(await this.head(headBytes), claim);
+  }
+
   async *open(): Bytes {
-    const guard = new RuleGuard(this.#rules);
+    const own = checksOf(this.#rules);
+    const further = this.#further;
     let withheld: Uint8Array | undefined;
-    for await (const piece of this.#source) {
-      guard.pass(piece);
-      if (this.#isCrcWanted) this.#crc.update(piece);
+    try {
+      for await (const piece of this.#source) {
+        for (const check of own) check.pass(piece);
+        if (further !== undefined) await further.pass(piece);
+        if (this.#isCrcWanted) this.#crc.update(piece);
+        if (withheld !== undefined) yield withheld;
+        withheld = piece;
+      }
+      for (const check of own) check.end();
+      await further?.end();
       if (withheld !== undefined) yield withheld;
-      withheld = piece;
+    } finally {
+      further?.cancel();
     }
-    guard.end();
-    if (withheld !== undefined) yield withheld;
   }
 
   checksum(): Checksum {
@@ -118,6 +146,7 @@ export class StreamBody implements Body {
 
   /** Lets go of the source when nobody is going to read it. */
   discard(): Promise<void> {
+    this.#further?.cancel();
     return this.#source.discard();
   }
 }
@@ -125,30 +154,16 @@ export class StreamBody implements Body {
 /** What content that was given becomes. */
 export type ContentBody = BufferedBody | StreamBody;
 
-/** Counts and hashes what passes, and refuses what breaks the rules. */
-class RuleGuard {
-  readonly #rules: ContentRules;
-  readonly #expected: ChecksumBuilder | undefined;
-  #size = 0;
+/** Checks that answer at once, as those of every content do. */
+type PromptCheck = SizeCheck | DigestCheck;
 
-  constructor(rules: ContentRules) {
-    this.#rules = rules;
-    this.#expected = rules.checksum && new ChecksumBuilder(algorithmOf(rules.checksum));
-  }
-
-  pass(bytes: Uint8Array): void {
-    this.#size += bytes.byteLength;
-    if (this.#size > this.#rules.maxBytes) throw tooLarge(this.#rules.maxBytes);
-    this.#expected?.update(bytes);
-  }
-
-  end(): void {
-    checkSize(this.#size, this.#rules);
-    if (this.#expected !== undefined) checkChecksum(this.#expected.digest(), this.#rules);
-  }
+function checksOf(rules: ContentRules): readonly PromptCheck[] {
+  const { checksum, digests = [] } = rules;
+  const expected = checksum === undefined ? digests : [checksum, ...digests];
+  return [new SizeCheck(rules), ...expected.map((digest) => new DigestCheck(digest))];
 }
 
-function checkRules({ size, maxBytes, checksum }: ContentRules): void {
+function checkRules({ size, maxBytes, checksum, digests = [] }: ContentRules): void {
   if (!isLimit(maxBytes)) throw new InvalidArgumentError({ message: "maxBytes must be a number of bytes" });
   if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
     throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
@@ -156,19 +171,9 @@ function checkRules({ size, maxBytes, checksum }: ContentRules): void {
   if (checksum !== undefined && !isChecksum(checksum)) {
     throw new InvalidArgumentError({ message: "a checksum is crc32: or sha256: and lower-case hex" });
   }
-}
-
-function checkSize(size: number, rules: ContentRules): void {
-  if (rules.size === undefined || rules.size === size) return;
-  throw new InvalidArgumentError({ message: `content has ${size} bytes, ${rules.size} were announced` });
-}
-
-function checkChecksum(actual: Checksum, rules: ContentRules): void {
-  if (actual === rules.checksum) return;
-  throw new ChecksumMismatchError({ message: `content has ${actual}, expected ${rules.checksum}` });
-}
-
-/** The refusal of content over a limit. */
-export function tooLarge(maxBytes: number): TooLargeError {
-  return new TooLargeError({ message: `content is larger than ${maxBytes} bytes` });
+  if (!Array.isArray(digests) || !digests.every(isDigest)) {
+    throw new InvalidArgumentError({
+      message: "digests is an array of crc32:, sha256:, sha512: or md5: and lower-case hex",
+    });
+  }
 }

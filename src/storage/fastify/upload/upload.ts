@@ -5,11 +5,13 @@ import {
   declaredLength,
   HttpError,
   RequestBody,
-  refuseDigest,
-  requiredChecksum,
+  statedDigests,
+  withDigests,
 } from "../../../http/index.js";
 import type { Content } from "../../content/content.js";
 import { isContentType } from "../../content/content-type.js";
+import type { Digest } from "../../content/digest-check.js";
+import { isChecksum } from "../../contract/checksum.js";
 import { FileNotFoundError, StorageError } from "../../contract/error.js";
 import { type Key, parseKey, safeKey } from "../../contract/key.js";
 import type { FileDetails, PutOptions, StoredFile } from "../../options.js";
@@ -57,7 +59,7 @@ export async function storeBody(
   return put(upload, checked, new RequestBody(request.raw, limit), {
     ...conditions,
     size: declaredLength(request.raw),
-    checksum: requiredChecksum(request.headers),
+    ...checksumsOf(statedDigests(request.headers)),
     contentType: checkType(description.contentType ?? declaredType(request)),
     metadata: toRecord(description.metadata ?? []),
     filename: description.filename,
@@ -73,8 +75,8 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
   const { request, maxBytes } = upload;
   const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes };
   checkBody(request.raw, limit);
-  refuseDigest(request.headers);
-  const body = new RequestBody(request.raw, limit);
+  // The digests of a form are of all of it (RFC 9530 §2): its end comes only when they are right, and so does the file's.
+  const body = withDigests(new RequestBody(request.raw, limit), statedDigests(request.headers));
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
     const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
@@ -122,6 +124,12 @@ function toRecord(pairs: Pairs): Record<string, string> {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw badRequest(`the metadata '${twice.slice(0, 64)}' is there twice`);
   return Object.fromEntries(pairs);
+}
+
+/** One checksum that the backend may know of too, and the rest. */
+function checksumsOf(stated: readonly Digest[]): Pick<PutOptions, "checksum" | "digests"> {
+  const checksum = stated.find(isChecksum);
+  return { checksum, digests: stated.filter((digest) => digest !== checksum) };
 }
 
 function keyFrom(filename: string | undefined): string {

@@ -1,0 +1,68 @@
+import type { Metadata } from "../contract/metadata.js";
+
+/** What is said of content before it is read. */
+export interface ContentClaim {
+  /** Where it shall be stored, as the whole storage names it. */
+  readonly key: string;
+  readonly contentType: string | undefined;
+  readonly filename: string | undefined;
+  readonly metadata: Metadata;
+  /** Bytes, when they are known. */
+  readonly size: number | undefined;
+}
+
+/**
+ * One requirement of one piece of content, in the order `begin`, `pass` for each piece, `end`. Each of them throws a
+ * StorageError when the content does not meet it. The last piece is withheld until `end` of every check has passed.
+ */
+export interface Check {
+  /**
+   * Looks at what is said and at the first bytes, at most {@link headBytes} of them.
+   *
+   * @returns the content type to store instead of the claimed one, or nothing.
+   */
+  begin?(head: Uint8Array, claim: ContentClaim): Promise<string | undefined> | string | undefined;
+  /** Takes the next piece, which it must not keep. */
+  pass?(piece: Uint8Array): Promise<void> | void;
+  /** Says that the content is whole. */
+  end?(): Promise<void> | void;
+  /** Gives up; safe at any time and more than once. */
+  cancel?(): void;
+}
+
+/** Most leading bytes that a check looks at before the rest comes. */
+export const headBytes = 16_384;
+
+/** Runs the checks of one piece of content one after the other. */
+export class Checks {
+  readonly #checks: readonly Check[];
+
+  constructor(checks: readonly Check[]) {
+    this.#checks = checks;
+  }
+
+  /** @returns the content type to store: the claimed one, unless a check knows better. */
+  async begin(head: Uint8Array, claim: ContentClaim): Promise<string | undefined> {
+    let { contentType } = claim;
+    for (const check of this.#checks) {
+      contentType = (await check.begin?.(head, { ...claim, contentType })) ?? contentType;
+    }
+    return contentType;
+  }
+
+  /** Waits only where a check does: most of them answer at once. */
+  async pass(piece: Uint8Array): Promise<void> {
+    for (const check of this.#checks) {
+      const passing = check.pass?.(piece);
+      if (passing !== undefined) await passing;
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const check of this.#checks) await check.end?.();
+  }
+
+  cancel(): void {
+    for (const check of this.#checks) check.cancel?.();
+  }
+}
