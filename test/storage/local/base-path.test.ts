@@ -41,6 +41,18 @@ describe("the base path of the local backend", () => {
     });
   });
 
+  it.each([
+    ["is the working directory", () => process.cwd()],
+    ["holds the working directory", () => join(process.cwd(), "..")],
+    ["holds a .env", () => folder],
+  ])("that %s is a configuration error naming the variable", async (_what, pathOf) => {
+    await writeFile(join(folder, ".env"), "A=1");
+    await expect(check(pathOf())).rejects.toMatchObject({
+      code: "configuration",
+      message: expect.stringContaining("STORAGE_BASE_PATH"),
+    });
+  });
+
   it.runIf(process.platform === "linux")("where no folder can be made fails at once", async () => {
     await expect(check("/proc/nowhere/below")).rejects.toMatchObject({ code: "configuration" });
   });

@@ -1,9 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, open, unlink } from "node:fs/promises";
+import { type FileHandle, link, open, rename, unlink } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
+import { isWithoutLinks } from "./commit/commit.js";
 import { DiskError, errnoOf } from "./disk/disk-error.js";
 import { createFlags, fileMode, readFlags } from "./disk/files.js";
 import { checkOwnFolders } from "./disk/folders.js";
 import type { Store } from "./store.js";
+
+const maxTurns = 60;
+const turnPauseMs = 50;
 
 /**
  * The signing secret kept beside the data, made by the first process that needs it: sibling processes and restarts agree.
@@ -43,11 +48,41 @@ async function makeSecret(store: Store): Promise<undefined> {
   try {
     await file.writeFile(`${randomBytes(32).toString("hex")}\n`);
     await file.sync();
-    await link(temp, store.layout.secret);
+    await moveIfAbsent(temp, store.layout.secret);
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error;
   } finally {
     await file.close();
-    await unlink(temp);
+    await unlink(temp).catch(() => undefined);
   }
+}
+
+/** Without hard links an exclusive file lets one process at a time look and rename. */
+async function moveIfAbsent(temp: string, path: string): Promise<void> {
+  try {
+    return await link(temp, path);
+  } catch (error) {
+    if (!isWithoutLinks(error)) throw error;
+  }
+  const turn = await openTurn(`${path}.lock`);
+  try {
+    if ((await readSecret(path)) === undefined) await rename(temp, path);
+  } finally {
+    await turn.close();
+    await unlink(`${path}.lock`);
+  }
+}
+
+/** A turn that was left by a killed process is over after some seconds. */
+async function openTurn(path: string): Promise<FileHandle> {
+  for (let attempt = 0; attempt < maxTurns; attempt++) {
+    try {
+      return await open(path, createFlags, fileMode);
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST") throw error;
+      await setTimeout(turnPauseMs);
+    }
+  }
+  await unlink(path).catch(() => undefined);
+  throw new DiskError("busy", "another process makes the signing secret");
 }

@@ -194,6 +194,11 @@ const noLinks: ReadonlySet<string | undefined> = new Set([
   "EMLINK",
 ]);
 
+/** Whether a hard link could not be made because the file system has none. */
+export function isWithoutLinks(error: unknown): boolean {
+  return noLinks.has(errnoOf(error));
+}
+
 /**
  * Unlike rename(2), link(2) never replaces, not even a file that another program put there. Without hard links the
  * lock of the key keeps other writers away.
@@ -203,7 +208,7 @@ function moveIfAbsent(temp: string, body: string): void {
     linkSync(temp, body);
     discardQuietly(temp);
   } catch (error) {
-    if (!noLinks.has(errnoOf(error))) throw error;
+    if (!isWithoutLinks(error)) throw error;
     if (lstatIfThere(body) !== undefined)
       throw Object.assign(new Error("the body exists"), { code: "EEXIST" });
     renameSync(temp, body);
