@@ -11,6 +11,7 @@ const rigs = [
   { packages: ["strace"], commands: ["strace"], suites: ["test/faults/local-sync-order.test.ts"] },
   { packages: ["e2fsprogs"], commands: ["mkfs.ext4"], suites: ["test/faults/local-power-cut.test.ts"] },
   { packages: ["clamav-daemon"], commands: ["clamd"], suites: ["test/**/*clam*.test.ts"] },
+  { packages: ["haproxy"], commands: ["haproxy"], suites: ["test/faults/rolling.test.ts"] },
   { packages: ["openssl"], commands: ["openssl"], suites: ["test/storage/azure/tokens.test.ts"] },
   {
     packages: ["prometheus"],

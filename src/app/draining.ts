@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, RouteOptions } from "fastify";
-import { Closing, HttpError } from "../http/index.js";
+import { Closing } from "../http/index.js";
 
 /**
  * The time between the signal to stop and the close: `/readyz` fails, so that the load balancer sends no new requests, while
@@ -33,8 +33,9 @@ export class Draining {
 
   #watchReadiness(route: RouteOptions): void {
     if (route.url !== "/readyz") return;
-    route.onRequest = async () => {
-      if (this.#hasBegun) throw new HttpError(503, "stopping", "the service is stopping");
+    route.onRequest = async (_request, reply) => {
+      if (!this.#hasBegun) return;
+      await reply.code(503).header("cache-control", "no-store").send({ status: "stopping" });
     };
   }
 }

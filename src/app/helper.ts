@@ -18,6 +18,10 @@ export interface Helper {
   readonly variables: readonly SettingsSchema[];
   /** Variables of which any one asks for it. */
   readonly askedBy: readonly string[];
+  /** Whether its routes are for machines of the operator, which no rate limit counts. */
+  readonly isBeforeLimits?: boolean;
+  /** The package whose presence asks for it when nothing else decides. */
+  readonly onByDefault?: () => string | undefined;
   /** Finds what is wrong with its variables; opens and reaches nothing. Default: parses `variables`. */
   readonly check?: (context: HelperContext) => Promise<unknown>;
   /** Adds it and says what it chose. Its libraries are loaded here. */
@@ -32,7 +36,7 @@ export interface HelperChoice {
 
 /** What code says beats the environment; without both a helper is left out. */
 export function chooseHelper(
-  { name, askedBy }: Helper,
+  { name, askedBy, onByDefault }: Helper,
   env: Environment,
   options: HelperOptions,
 ): HelperChoice {
@@ -41,6 +45,8 @@ export function chooseHelper(
   const variable = askedBy.find((each) => isVariableSet(env, each));
   if (variable !== undefined) return { isOn: true, because: `${variable} is set` };
   if (option !== undefined) return { isOn: true, because: `option '${name}' asks for it` };
+  const found = onByDefault?.();
+  if (found !== undefined) return { isOn: true, because: `${found} is installed` };
   return { isOn: false, because: `none of ${askedBy.join(", ")} is set` };
 }
 

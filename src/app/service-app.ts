@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { healthPlugin } from "../health/index.js";
@@ -33,10 +33,15 @@ declare module "fastify" {
   }
 }
 
+/** An `onRequest` hook. */
+type Guard = (request: FastifyRequest) => Promise<void>;
+
 /** Options of {@link easyServiceApp}: settings that beat their variables, and helpers. */
 export interface ServiceAppOptions extends PlanOptions {
   /** Name of the service, in the log, the documents and shared stores. */
   readonly name: string;
+  /** Looks at every request first, and throws to refuse it. */
+  readonly guard?: Guard | undefined;
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
 }
@@ -58,14 +63,17 @@ export type ServiceApp = ReturnType<typeof withZod>;
  * ```
  */
 export async function easyServiceApp(options: ServiceAppOptions): Promise<ServiceApp> {
-  const { name, env = readEnvironment(), ...planOptions } = options;
+  const { name, env = readEnvironment(), guard, ...planOptions } = options;
   const plan = await planService(planOptions, env);
   const { release } = plan.settings;
   const app = await createApp(name, plan);
   try {
     const draining = new Draining(app, plan.settings.shutdownTimeoutMs);
-    await addEdge(app, name, plan);
-    const choices = [...describeSettings(plan), ...(await addHelpers(app, plan, planOptions))];
+    await addProbes(app, plan, guard);
+    const early = await addHelpers(app, plan, planOptions, true);
+    await addLimits(app, name, plan);
+    const late = await addHelpers(app, plan, planOptions, false);
+    const choices = [...describeSettings(plan), ...early, ...late];
     const { appEnv, settings } = plan;
     app.decorate("service", { name, release, appEnv, settings, choices, draining });
     app.log.info({ choices }, `${name} chose\n${choiceTable(choices)}`);
@@ -104,16 +112,22 @@ async function createApp(service: string, { settings }: ServicePlan): Promise<Fa
   return app;
 }
 
-/** What stands before every route. The order matters: a route has the hooks and limits of what was added before it. */
-async function addEdge(app: FastifyInstance, name: string, plan: ServicePlan): Promise<void> {
+/** What stands before every route, and the probes. A route has the hooks and limits of what was added before it. */
+async function addProbes(app: FastifyInstance, plan: ServicePlan, guard: Guard | undefined): Promise<void> {
   const { appEnv, settings } = plan;
   answerRequestIds(app);
+  if (guard !== undefined) app.addHook("onRequest", guard);
   await addSecurityHeaders(app);
   await addCors(app, settings);
   const allowOrigins = settings.corsAllowOrigins ?? [];
   app.addHook("onRequest", pageBoundary({ isOpen: false, ownUrls: [], allowOrigins }));
   await app.register(healthPlugin, { showErrors: appEnv !== "prod" });
   startupRoute(app);
+}
+
+/** Limits for all that comes after them, the document of it, and the answer to all else. */
+async function addLimits(app: FastifyInstance, name: string, plan: ServicePlan): Promise<void> {
+  const { settings } = plan;
   await addRateLimit(app, name, settings);
   if (hasDocs(plan)) await addApiDocs(app, { title: name, version: settings.release ?? "0" });
   app.setNotFoundHandler(limited(app), (request, reply) =>
@@ -140,9 +154,11 @@ async function addHelpers(
   app: FastifyInstance,
   { helpers, ...context }: ServicePlan,
   options: PlanOptions,
+  isBeforeLimits: boolean,
 ): Promise<readonly Choice[]> {
   const choices: Choice[] = [];
-  for (const { helper, isOn, because } of helpers) {
+  const those = helpers.filter(({ helper }) => (helper.isBeforeLimits ?? false) === isBeforeLimits);
+  for (const { helper, isOn, because } of those) {
     const chosen = isOn ? await helper.add(app, { ...context, options }) : "off";
     choices.push({ what: helper.name, chosen, because });
   }

@@ -4,6 +4,9 @@ import { Command } from "commander";
 import { ConfigurationError } from "../kernel/index.js";
 import { StorageError } from "../storage/index.js";
 import { registerDb } from "./commands/db.js";
+import { registerDoctor } from "./commands/doctor.js";
+import { registerEnv } from "./commands/env.js";
+import { registerInit } from "./commands/init.js";
 import { registerServe } from "./commands/serve.js";
 import { registerStorageCheck } from "./commands/storage-check.js";
 import { registerStorageCopy } from "./commands/storage-copy.js";
@@ -21,19 +24,27 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 const program = new Command("svc-infra")
   .version(version)
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : usageCode))
-  .description("Service infrastructure for TypeScript: file storage over HTTP, and checks of its set-up.")
+  .description(
+    "Service infrastructure for TypeScript: new projects, a service to run, and checks of its set-up.",
+  )
   .showHelpAfterError("(see --help)")
   .addHelpText(
     "after",
     `
 Examples:
+  $ svc-infra init shop                              a new project that runs at once
+  $ svc-infra env                                    what is set, and what is wrong with it
+  $ svc-infra doctor                                 what keeps the service from running here
   $ svc-infra serve                                  files in ./.data/storage, on http://localhost:8000
   $ STORAGE_BASE_PATH=/srv/files svc-infra serve     files in another folder
   $ svc-infra serve --help                           every variable of the service
   $ svc-infra storage copy --help                    how to move files to another storage`,
   );
 
+registerInit(program);
 registerServe(program);
+registerEnv(program);
+registerDoctor(program);
 registerDb(program);
 registerStorageCheck(program);
 registerStorageCopy(program);

@@ -1,18 +1,16 @@
 import net from "node:net";
 import { setTimeout as after } from "node:timers/promises";
-import type { FastifyInstance } from "fastify";
-import { addStorage } from "svc-infra";
+import { addStorage, easyServiceApp, type ServiceApp } from "svc-infra";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createService } from "#dist/cli/service.js";
 
 const idleTimeoutMs = 400;
 const bigBytes = 32 * 1024 * 1024;
-let app: FastifyInstance;
+let app: ServiceApp;
 let port: number;
 
 beforeEach(async () => {
-  app = await createService({ logLevel: "silent", appEnv: "test", idleTimeoutMs });
+  app = await easyServiceApp({ name: "idle", env: {}, logLevel: "silent", idleTimeoutMs });
   const storage = await addStorage(app, new MemoryBackend(), { authorize: "open" });
   await storage.put("big", Buffer.alloc(bigBytes), { maxBytes: bigBytes });
   await app.listen({ port: 0, host: "127.0.0.1" });

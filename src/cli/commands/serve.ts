@@ -1,9 +1,7 @@
-import closeWithGrace from "close-with-grace";
 import type { Command } from "commander";
-import type { FastifyInstance } from "fastify";
-import { addStorage, bearerToken } from "../../index.js";
+import { hostBoundary } from "../../http/index.js";
+import { bearerToken, easyServiceApp, type ServiceApp, startService } from "../../index.js";
 import {
-  appEnvOf,
   ConfigurationError,
   type ConfigurationProblem,
   collectProblems,
@@ -20,10 +18,6 @@ import { describeVariables } from "../describe-variables.js";
 import { findExposure, findLocalUrl } from "../find-unsafe.js";
 import { defaultFolder, localFallback } from "../local-fallback.js";
 import { type ServeSettings, serveVariables, urlOf } from "../serve-settings.js";
-import { createService } from "../service.js";
-
-/** Milliseconds that transfers have to end after the signal to stop. */
-const shutdownMs = 10_000;
 
 interface ServeOptions {
   readonly host?: string;
@@ -45,17 +39,17 @@ async function serve(options: ServeOptions): Promise<void> {
   const env = environmentOf(options);
   const { settings, storage } = await configure(env);
   const { apiToken: tokens, baseUrl } = configurationOf(storage)?.settings ?? {};
-  const openAt = tokens === undefined && baseUrl !== undefined ? [baseUrl] : undefined;
-  const app = await createService({ ...settings, appEnv: appEnvOf(env), openAt });
-  closeWithGrace({ delay: shutdownMs, logger: app.log }, async ({ err }) => {
-    if (err !== undefined) app.log.error({ err }, "the service stops because of an error");
-    await app.close();
+  const isOpen = tokens === undefined && baseUrl !== undefined;
+  const app = await easyServiceApp({
+    name: "svc-infra",
+    env,
+    ...(isOpen ? { guard: hostBoundary([baseUrl]) } : {}),
+    storage: {
+      source: storage,
+      authorize: tokens === undefined ? "open" : bearerToken(tokens.map((token) => token.reveal())),
+    },
   });
-  await addStorage(app, storage, {
-    authorize: tokens === undefined ? "open" : bearerToken(tokens.map((token) => token.reveal())),
-    serveFiles: true,
-  });
-  await listen(app, settings);
+  await startService(app);
   announce(app, settings, tokens === undefined);
 }
 
@@ -92,29 +86,11 @@ function openStorage(env: Environment, settings: ServeSettings | undefined): Pro
   return easyStorage({}, withDefaults(env, known), localFallback);
 }
 
-async function listen(app: FastifyInstance, { host, port }: ServeSettings): Promise<void> {
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    await app.close();
-    const reason = error instanceof Error ? error.message : String(error);
-    const name = isAboutPort(error) ? serveVariables.port.name : serveVariables.host.name;
-    throw new ConfigurationError([{ name, message: `cannot listen: ${reason}` }], { cause: error });
-  }
-}
-
-/** A port is taken or needs rights; all else says that there is no such address here. */
-function isAboutPort(error: unknown): boolean {
-  return error instanceof Error && "code" in error && portErrors.has(error.code);
-}
-
-const portErrors: ReadonlySet<unknown> = new Set(["EADDRINUSE", "EACCES"]);
-
-function announce(app: FastifyInstance, settings: ServeSettings, isOpen: boolean): void {
+function announce({ log }: ServiceApp, settings: ServeSettings, isOpen: boolean): void {
   if (isOpen) {
-    app.log.warn("STORAGE_API_TOKEN is not set: every program on this machine may read and write");
+    log.warn("STORAGE_API_TOKEN is not set: every program on this machine may read and write");
   }
-  app.log.info(`Upload a file: curl -F file=@README.md ${urlOf(settings)}/_storage/upload`);
+  log.info(`Upload a file: curl -F file=@README.md ${urlOf(settings)}/_storage/upload`);
 }
 
 function help(): string {

@@ -1,0 +1,13 @@
+import { jobsVariables } from "../../jobs/settings.js";
+import { type Helper, optionsOf } from "../helper.js";
+
+export const jobs: Helper = {
+  name: "jobs",
+  variables: [jobsVariables],
+  askedBy: ["JOBS_DRIVER"],
+  add: async (app, { env, options }) => {
+    const { addJobs } = await import("../../jobs/index.js");
+    const { queue } = await addJobs(app, { env, ...optionsOf(options.jobs) });
+    return queue.driver;
+  },
+};

@@ -1,0 +1,52 @@
+import { easyServiceApp } from "../../app/index.js";
+import { ConfigurationError, type Environment, type HealthReport } from "../../kernel/index.js";
+import { type Finding, ok, problem } from "./finding.js";
+
+/** Makes the service as it would start, and runs every check of its health. */
+export async function checkConnections(env: Environment): Promise<readonly Finding[]> {
+  const silent = { ...env, LOG_LEVEL: "silent" };
+  try {
+    const app = await easyServiceApp({ name: "doctor", env: silent });
+    try {
+      await app.ready();
+      return findingsOf(await app.health.run());
+    } finally {
+      await app.close();
+    }
+  } catch (error) {
+    return failuresOf(error);
+  }
+}
+
+function findingsOf({ checks }: HealthReport): readonly Finding[] {
+  const findings = Object.entries(checks).map(([name, { status, ms, error }]) =>
+    status === "ok"
+      ? ok("connections", `${name} answers (${ms} ms)`)
+      : problem(
+          "connections",
+          `${name} does not answer${error === undefined ? "" : `: ${error}`}`,
+          cure(name),
+        ),
+  );
+  return findings.length > 0 ? findings : [ok("connections", "no helper is on, so nothing is connected to")];
+}
+
+function failuresOf(error: unknown): readonly Finding[] {
+  if (error instanceof ConfigurationError) {
+    return error.problems.map(({ name, message }) =>
+      problem("connections", `${name}: ${message}`, `set ${name} as the message says`),
+    );
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return [
+    problem(
+      "connections",
+      message,
+      "look at the variables that the message names, and whether the server runs",
+    ),
+  ];
+}
+
+function cure(name: string): string {
+  return `look whether its server runs and can be reached from here; \`svc-infra env\` shows the variables of ${name}`;
+}

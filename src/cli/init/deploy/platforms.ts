@@ -1,0 +1,59 @@
+import { has, type Project } from "../project.js";
+import { dataFolder } from "./docker.js";
+
+/** Config as code of Railway. A volume is attached in its dashboard; its mount path is then the storage's folder. */
+export function railwayFile(): string {
+  const file = {
+    $schema: "https://railway.com/railway.schema.json",
+    build: { builder: "DOCKERFILE", dockerfilePath: "Dockerfile" },
+    deploy: {
+      healthcheckPath: "/readyz",
+      healthcheckTimeout: 60,
+      overlapSeconds: 10,
+      drainingSeconds: 20,
+      restartPolicyType: "ON_FAILURE",
+      restartPolicyMaxRetries: 10,
+    },
+  };
+  return `${JSON.stringify(file, null, 2)}\n`;
+}
+
+/** Blueprint of Render. */
+export function renderFile(project: Project): string {
+  const { name } = project;
+  const disk = `    disk:
+      name: data
+      mountPath: ${dataFolder}
+      sizeGB: 1
+`;
+  const storageVariables = `      - key: STORAGE_BACKEND
+        value: local
+      - key: STORAGE_BASE_PATH
+        value: ${dataFolder}/files
+      - key: STORAGE_BASE_URL
+        sync: false
+      - key: STORAGE_SIGNING_SECRET
+        generateValue: true
+`;
+  const sqlVariables = `      - key: SQL_URL
+        fromDatabase:
+          name: ${name}-db
+          property: connectionString
+`;
+  const mailVariables = "      - key: MAIL_URL\n        sync: false\n";
+  const database = `databases:
+  - name: ${name}-db
+    plan: basic-256mb
+`;
+  return `services:
+  - type: web
+    name: ${name}
+    runtime: docker
+    plan: starter
+    healthCheckPath: /readyz
+    maxShutdownDelaySeconds: 30
+${has(project, "storage") ? disk : ""}    envVars:
+      - key: NODE_ENV
+        value: production
+${has(project, "storage") ? storageVariables : ""}${has(project, "sql") ? sqlVariables : ""}${has(project, "mail") ? mailVariables : ""}${has(project, "sql") ? database : ""}`;
+}

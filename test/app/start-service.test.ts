@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { freePort } from "../cli/command-line.js";
+
+let child: ChildProcess | undefined;
+let port: number;
+let url: string;
+let output = "";
+
+beforeEach(async () => {
+  port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  output = "";
+});
+afterEach(() => child?.kill("SIGKILL"));
+
+/** Starts the service in a process of its own. */
+function spawnService(env: Record<string, string>): Promise<[code: number | null, signal: string | null]> {
+  const all = {
+    PATH: process.env.PATH ?? "",
+    APP_ENV: "local",
+    LOG_LEVEL: "warn",
+    PORT: String(port),
+    ...env,
+  };
+  const started = spawn(process.execPath, [resolve("test/app/stopping-service.js")], { env: all });
+  for (const stream of [started.stdout, started.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  child = started;
+  return once(started, "close") as Promise<[number | null, string | null]>;
+}
+
+async function ready(): Promise<void> {
+  while (
+    !(await fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    ))
+  )
+    await after(20);
+}
+
+it("SIGTERM makes it unready first, goes on answering, and ends with 0 after requests in flight", async () => {
+  const ended = spawnService({ SHUTDOWN_DELAY_MS: "700", SLOW_MS: "1500" });
+  await ready();
+  const slow = fetch(`${url}/slow`);
+  await after(100);
+  child?.kill("SIGTERM");
+  await after(200);
+  expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const ping = await fetch(`${url}/ping`);
+  expect([ping.status, ping.headers.get("connection")]).toEqual([200, "close"]);
+  expect(await (await slow).json()).toEqual({ isWhole: true });
+  expect(await ended).toEqual([0, null]);
+  expect(output).toContain("helpers close");
+});
+
+it("a second signal ends it at once", async () => {
+  const ended = spawnService({ SHUTDOWN_DELAY_MS: "60000" });
+  await ready();
+  child?.kill("SIGTERM");
+  await after(200);
+  child?.kill("SIGTERM");
+  expect(await ended).toEqual([1, null]);
+  expect(output).not.toContain("helpers close");
+});
+
+it("what does not end within SHUTDOWN_TIMEOUT_MS is cut, and the exit code tells it", async () => {
+  const ended = spawnService({ SHUTDOWN_TIMEOUT_MS: "300", SLOW_MS: "60000" });
+  await ready();
+  const slow = fetch(`${url}/slow`).catch(() => "cut");
+  await after(100);
+  child?.kill("SIGTERM");
+  expect(await ended).toEqual([1, null]);
+  expect(await slow).toBe("cut");
+});
+
+it("an idle connection that is kept alive does not hold it", async () => {
+  const ended = spawnService({});
+  await ready();
+  await (await fetch(`${url}/ping`)).text();
+  const startedAt = performance.now();
+  child?.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+});
+
+it("a port that is taken is named", async () => {
+  const squatter = createServer().listen(port, "127.0.0.1");
+  await once(squatter, "listening");
+  const [code] = await spawnService({});
+  squatter.close();
+  expect(code).toBe(1);
+  expect(output).toContain("PORT: cannot listen");
+});

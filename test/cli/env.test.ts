@@ -1,0 +1,42 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { CommandLine } from "./command-line.js";
+
+let cli: CommandLine;
+beforeEach(() => {
+  cli = new CommandLine();
+});
+afterEach(() => cli.dispose());
+
+it("tells of each variable where it is set, and masks secrets", async () => {
+  writeFileSync(join(cli.folder, ".env"), "PORT=9000\nSQL_URL=postgresql://shop:hunter2@localhost/shop\n");
+  const { code, stdout } = await cli.run(["env"], { LOG_LEVEL: "warn" });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/PORT +9000 +\(\.env\)/);
+  expect(stdout).toMatch(/LOG_LEVEL +warn +\(environment\)/);
+  expect(stdout).toMatch(/SQL_URL +\*\*\* +\(\.env\)/);
+  expect(stdout).not.toContain("hunter2");
+});
+
+it("shows a name that nothing reads with the nearest one, and never its value", async () => {
+  const { code, stdout } = await cli.run(["env"], { STORAGE_SIGNING_SECERT: "hunter2" });
+  expect(code).toBe(0);
+  expect(stdout).toContain("STORAGE_SIGNING_SECERT  (environment)  did you mean STORAGE_SIGNING_SECRET?");
+  expect(stdout).not.toContain("hunter2");
+});
+
+it("ends with 1 when a value cannot be used, and says what can", async () => {
+  const { code, stdout } = await cli.run(["env"], { PORT: "eighty" });
+  expect(code).toBe(1);
+  expect(stdout).toContain("expected a port from 1 to 65535");
+});
+
+it("--json has every variable with its source", async () => {
+  const { stdout } = await cli.run(["env", "--json"], { PORT: "9000" });
+  const { variables } = JSON.parse(stdout);
+  expect(variables).toContainEqual({ of: "service", name: "PORT", source: "environment", value: "9000" });
+  expect(variables).toContainEqual(
+    expect.objectContaining({ name: "SQL_POOL_SIZE", source: "default", value: "10" }),
+  );
+});

@@ -1,0 +1,24 @@
+import { Readable } from "node:stream";
+import { setTimeout as after } from "node:timers/promises";
+import { easyServiceApp, startService } from "svc-infra";
+
+const app = await easyServiceApp({ name: "rolling" });
+app.addContentTypeParser("application/octet-stream", (_request, _payload, done) => done(null));
+
+app.put("/upload/:name", async (request) => {
+  const { size, checksum } = await app.storage.put(`rolling/${request.params.name}`, request.raw);
+  return { size, checksum };
+});
+
+app.get("/slow", async (_request, reply) =>
+  reply.type("application/octet-stream").send(Readable.from(slowly())),
+);
+
+async function* slowly() {
+  for (let part = 0; part < 10; part++) {
+    yield Buffer.alloc(10_000, part);
+    await after(100);
+  }
+}
+
+await startService(app);

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { freePorts } from "../rigs/free-ports.js";
+import { type HaproxyRig, startHaproxy } from "../rigs/haproxy.js";
+import { RollingLoad } from "./rolling-load.js";
+
+/** How often each process is restarted; `ROLLING_ROUNDS=10` for the long run. */
+const rounds = Number(process.env.ROLLING_ROUNDS ?? 1);
+
+const folder = mkdtempSync(join(tmpdir(), "rolling-"));
+const processes = new Map<number, ChildProcess>();
+let proxy: HaproxyRig;
+
+async function start(port: number): Promise<void> {
+  const child = spawn(process.execPath, [resolve("test/faults/rolling-service.js")], {
+    env: {
+      PATH: process.env.PATH ?? "",
+      APP_ENV: "local",
+      PORT: String(port),
+      LOG_LEVEL: "warn",
+      RATE_LIMIT_MAX: "0",
+      SHUTDOWN_DELAY_MS: "1000",
+      STORAGE_BASE_PATH: folder,
+    },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  processes.set(port, child);
+  while (child.exitCode === null) {
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+    if (answer?.ok === true) return;
+    await after(50);
+  }
+  throw new Error(`the service on port ${port} ended with ${child.exitCode}`);
+}
+
+async function restart(port: number): Promise<void> {
+  const child = processes.get(port);
+  if (child === undefined) throw new Error(`nothing runs on port ${port}`);
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  const [code] = await ended;
+  expect(code).toBe(0);
+  await start(port);
+  // HAProxy has to see it before the next one goes.
+  await after(400);
+}
+
+beforeAll(async () => {
+  const ports = await freePorts(3);
+  await Promise.all(ports.map(start));
+  proxy = await startHaproxy({ ports });
+});
+
+afterAll(async () => {
+  await proxy?.stop();
+  for (const child of processes.values()) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it("no request is lost or cut while each of three processes is restarted behind a load balancer", {
+  timeout: 60_000 + rounds * 60_000,
+}, async () => {
+  await after(400);
+  const load = new RollingLoad(proxy.url);
+  load.start();
+  for (let round = 0; round < rounds; round++) for (const port of [...processes.keys()]) await restart(port);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  for (const count of Object.values(load.counts)) expect(count).toBeGreaterThan(10);
+});
