@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { type Environment, loadSettings } from "../kernel/index.js";
+import { type Environment, loadPeer, loadSettings } from "../kernel/index.js";
 import { findModules, withModules } from "../sql/migrations/load-module.js";
 import { MigrationError } from "../sql/migrations/migration-error.js";
 import type { Seed } from "../sql/migrations/seed.js";
 import { migrationVariables, schemaVariables } from "../sql/migrations/settings.js";
-import { type Collected, collectTables, type ModuleNote } from "../sql/schema/collect-tables.js";
+import type { Collected, ModuleNote } from "../sql/schema/collect-tables.js";
 import { kitTables } from "./kit-tables.js";
 
 const usualSchemas = ["src/schema.ts", "src/schema", "schema.ts", "schema.js", "dist/schema.js"];
@@ -35,6 +35,11 @@ export async function collect(env: Environment, { schema }: DbOptions): Promise<
       `no module of tables was found; set SQL_SCHEMA, or have one of ${usualSchemas.join(", ")}`,
     );
   }
+  const { collectTables } = await loadPeer(
+    "drizzle-orm",
+    "db",
+    () => import("../sql/schema/collect-tables.js"),
+  );
   return withModules(own, (load) =>
     collectTables([...own.map((path) => ({ name: path, load: () => load(path) })), ...kit]),
   );

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { Environment } from "../../kernel/index.js";
-import { compareSchema } from "../../sql/migrations/generate.js";
 import { readMigrations } from "../../sql/migrations/migration-folder.js";
 import { dbCommand, migrationsOption, say, schemaOption } from "../db-command.js";
 import { collect, type DbOptions, describeNotes, migrationsFolder } from "../db-modules.js";
@@ -20,6 +19,7 @@ async function check(env: Environment, options: DbOptions): Promise<void> {
   const folder = migrationsFolder(env, options);
   const collected = await collect(env, options);
   say(describeNotes(collected.notes));
+  const { compareSchema } = await import("../../sql/migrations/generate.js");
   const change = await compareSchema(folder, collected);
   const undecided = readMigrations(folder).flatMap(({ name, up }) =>
     up.undecided.map((loss) => `${name}/up.sql waits for a decision: it would lose the ${loss}`),

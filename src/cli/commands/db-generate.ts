@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { Environment } from "../../kernel/index.js";
-import { generateMigrationFiles } from "../../sql/migrations/generate.js";
 import { dbCommand, migrationsOption, say, schemaOption } from "../db-command.js";
 import { collect, type DbOptions, describeNotes, migrationsFolder } from "../db-modules.js";
 
@@ -32,6 +31,7 @@ async function generate(env: Environment, options: GenerateOptions): Promise<voi
   const folder = migrationsFolder(env, options);
   const collected = await collect(env, options);
   say(describeNotes(collected.notes));
+  const { generateMigrationFiles } = await import("../../sql/migrations/generate.js");
   const { name: title, acceptLoss = false, empty = false } = options;
   const written = await generateMigrationFiles(folder, collected, { title, acceptLoss, empty });
   if (written === undefined) return say("The migrations have everything that the tables ask for.");
