@@ -33,7 +33,20 @@ describe("exports of package.json", () => {
 it("the main entry has the one-line helpers", async () => {
   const module = await import("svc-infra");
   expect(Object.keys(module)).toEqual(
-    expect.arrayContaining(["addStorage", "storagePlugin", "getStorage", "easyStorage"]),
+    expect.arrayContaining(
+      [
+        "Cache",
+        "Events",
+        "Idempotency",
+        "Jobs",
+        "Mail",
+        "Observability",
+        "SqlDb",
+        "Storage",
+        "Tenancy",
+        "Webhooks",
+      ].map((helper) => `add${helper}`),
+    ),
   );
 });
 
