@@ -20,6 +20,7 @@ export {
   type ObservabilityOptions,
   observabilityPlugin,
 } from "./observability/index.js";
+export { type AddPaymentsOptions, addPayments, getPayments } from "./payments/index.js";
 export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./sql/plugin.js";
 export { addCrud, type CrudOptions } from "./sql/routes/add-crud.js";
 export { easyStorage } from "./storage/easy-storage.js";

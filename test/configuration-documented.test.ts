@@ -7,6 +7,7 @@ import { idempotencyVariables } from "#dist/idempotency/settings.js";
 import { jobsVariables } from "#dist/jobs/settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
 import { observabilityVariables } from "#dist/observability/settings.js";
+import { paymentVariables } from "#dist/payments/settings.js";
 import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
 import { sqlVariables } from "#dist/sql/settings.js";
 import { backendVariables } from "#dist/storage/backend-variables.js";
@@ -33,6 +34,7 @@ const schemas: Record<string, SettingsSchema> = {
   sql: sqlVariables,
   migrations: migrationVariables,
   schema: schemaVariables,
+  payments: paymentVariables,
   storage: storageVariables,
   observability: observabilityVariables,
   cache: cacheVariables,

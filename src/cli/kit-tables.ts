@@ -17,4 +17,9 @@ export const kitTables: readonly KitTables[] = [
     isOn: (env) => isVariableSet(env, "WEBHOOKS_ENCRYPT_KEY"),
     load: () => import("../webhooks/schema.js"),
   },
+  {
+    group: "payments",
+    isOn: (env) => isVariableSet(env, "STRIPE_SECRET_KEY"),
+    load: () => import("../payments/schema.js"),
+  },
 ];

@@ -1,0 +1,61 @@
+/** One subscription of a customer, as it is now. */
+export interface ProviderSubscription {
+  readonly prices: readonly string[];
+  /** Whether what it stands for is paid, or on trial. */
+  readonly isPaid: boolean;
+  readonly paidUntil: Date | undefined;
+  /** Whether it ends with the time that is paid. */
+  readonly isEnding: boolean;
+}
+
+/** One call to the provider is done once for one key, however often it is sent. */
+export interface IdempotentCall {
+  /** At most 255 characters; the same for the same purpose. */
+  readonly idempotencyKey: string;
+}
+
+/** What a customer is to pay. */
+export interface CheckoutRequest {
+  readonly customer: string;
+  readonly price: string;
+  readonly quantity: number;
+  readonly successUrl: string;
+  readonly cancelUrl: string;
+}
+
+/** A payment service: what {@link Payments} needs of it. Failures are {@link PaymentError}s. */
+export interface PaymentProvider {
+  createCustomer(tenant: string, email: string | undefined, call: IdempotentCall): Promise<string>;
+  checkout(
+    request: CheckoutRequest,
+    call: IdempotentCall,
+  ): Promise<{ readonly id: string; readonly url: string }>;
+  portal(customer: string, returnUrl: string): Promise<{ readonly url: string }>;
+  /** All subscriptions of a customer that have not ended. */
+  subscriptions(customer: string): Promise<readonly ProviderSubscription[]>;
+  /** Gives money back; all of the payment without an amount, which is in the smallest unit of the currency. */
+  refund(payment: string, amount: number | undefined, call: IdempotentCall): Promise<{ readonly id: string }>;
+}
+
+/** Kinds of failure of a payment. */
+export type PaymentErrorCode = "payment_refused" | "payment_unavailable" | "payment_conflict" | "no_customer";
+
+const statusOfCode = {
+  payment_refused: 402,
+  payment_conflict: 409,
+  no_customer: 404,
+  payment_unavailable: 503,
+} as const;
+
+/** A call to the provider that failed; its own error is the `cause`. */
+export class PaymentError extends Error {
+  override readonly name = "PaymentError";
+  readonly code: PaymentErrorCode;
+  readonly statusCode: number;
+
+  constructor(code: PaymentErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.statusCode = statusOfCode[code];
+  }
+}

@@ -1,0 +1,119 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
+import { defineJob, getJobs, type JobDefinition } from "../jobs/index.js";
+import {
+  ConfigurationError,
+  type Environment,
+  loadPeer,
+  parseSettings,
+  readEnvironment,
+} from "../kernel/index.js";
+import { getSqlDb } from "../sql/index.js";
+import type { Payments, ProviderEvent } from "./payments.js";
+import { stripeEvents } from "./routes/stripe-events.js";
+import { type PaymentOptions, type PaymentSettings, paymentVariables } from "./settings.js";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The payments that `addPayments` added. */
+    payments: Payments;
+  }
+}
+
+/** Options of {@link addPayments}. Each setting beats its variable. */
+export interface AddPaymentsOptions<Plan extends string> extends PaymentOptions {
+  /** The price of each plan at the provider: `{ pro: "price_1234" }`. */
+  readonly plans: Readonly<Record<Plan, string>>;
+  /** Path of the route that takes events. Default: `/_webhooks`, so that Stripe posts to `/_webhooks/stripe`. */
+  readonly routesPrefix?: string | undefined;
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment | undefined;
+}
+
+/** Payments of an app, and the jobs that handle events of the provider. */
+export interface AddedPayments<Plan extends string> {
+  readonly payments: Payments<Plan>;
+  /** Give them to `addJobs`, which comes after it. */
+  readonly jobs: readonly JobDefinition<never>[];
+}
+
+/**
+ * Gives an app payments by Stripe: customers, checkouts, portal and refunds for its tenants, and what each tenant has paid
+ * for. Decorates the app with `app.payments` and takes events at `/_webhooks/stripe`. Needs `addSqlDb` before it, the
+ * tables of its migration group, and `addJobs` with its jobs after it.
+ *
+ * @throws ConfigurationError that names each variable at fault, or what is missing.
+ * @example
+ * const { payments, jobs } = await addPayments(app, { plans: { pro: "price_1234" } });
+ * await addJobs(app, { jobs: [...jobs] });
+ */
+export async function addPayments<Plan extends string>(
+  app: AnyApp,
+  options: AddPaymentsOptions<Plan>,
+): Promise<AddedPayments<Plan>> {
+  const fastify = fastifyOf(app);
+  const { plans, routesPrefix = "/_webhooks", env = readEnvironment(), ...rest } = options;
+  const settings = parseSettings(paymentVariables, env, rest);
+  const { secretKey, webhookSecret } = settings;
+  if (secretKey === undefined || webhookSecret === undefined) throw missing(settings);
+  const { db } = getSqlDb(fastify);
+  const payments = await openPayments(db, secretKey.reveal(), settings, plans);
+  const job = defineJob("svc-infra.payment-event", z.object({ customer: z.string() }), ({ customer }) =>
+    payments.synchronize(customer),
+  );
+  const take = async (event: ProviderEvent) => {
+    await db.transaction(async (tx) => {
+      const isNew = await payments.keep(tx, event);
+      if (!isNew || event.customer === undefined) return;
+      await getJobs(fastify).queue.enqueueIn(tx, job, { customer: event.customer }, { key: event.customer });
+    });
+  };
+  fastify.decorate("payments", payments as unknown as Payments);
+  await fastify.register((scope: FastifyInstance) => stripeEvents(scope, webhookSecret, take), {
+    prefix: routesPrefix,
+  });
+  return { payments, jobs: [job] };
+}
+
+/**
+ * The payments of an app, or of the app that a request came to.
+ *
+ * @throws ConfigurationError when none were added.
+ */
+export function getPayments(from: AnyApp | AnyRequest): Payments {
+  const app = appOf(from);
+  if (app.hasDecorator("payments")) return app.payments;
+  const message = "there are no payments here; call 'await addPayments(app, { plans })' first";
+  throw new ConfigurationError([{ name: "app.payments", message }]);
+}
+
+async function openPayments<Plan extends string>(
+  db: ReturnType<typeof getSqlDb>["db"],
+  key: string,
+  { apiUrl, timeoutMs }: PaymentSettings,
+  plans: Readonly<Record<Plan, string>>,
+): Promise<Payments<Plan>> {
+  const { Stripe } = await loadPeer("stripe", "addPayments", () => import("stripe"));
+  const { Payments } = await loadPeer("drizzle-orm", "addPayments", () => import("./payments.js"));
+  const { stripeProvider } = await import("./stripe-provider.js");
+  const { hostname, port, protocol } = new URL(apiUrl);
+  const isSecure = protocol === "https:";
+  const stripe = new Stripe(key, {
+    host: hostname,
+    port: port === "" ? (isSecure ? 443 : 80) : Number(port),
+    protocol: isSecure ? "https" : "http",
+    timeout: timeoutMs,
+    maxNetworkRetries: 2,
+    telemetry: false,
+  });
+  return new Payments(db, stripeProvider(stripe), plans);
+}
+
+function missing({ secretKey, webhookSecret }: PaymentSettings): ConfigurationError {
+  const names = [
+    ...(secretKey === undefined ? [paymentVariables.secretKey.name] : []),
+    ...(webhookSecret === undefined ? [paymentVariables.webhookSecret.name] : []),
+  ];
+  return new ConfigurationError(names.map((name) => ({ name, message: "is not set; addPayments needs it" })));
+}

@@ -1,0 +1,46 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { badRequest, problemHandler } from "../../http/index.js";
+import type { Secret } from "../../kernel/index.js";
+import { requireSignature, stripeSignature } from "../../webhooks/index.js";
+import type { ProviderEvent } from "../payments.js";
+
+const stripeEvent = z.object({
+  id: z.string(),
+  type: z.string(),
+  data: z.object({
+    object: z.object({ id: z.string(), object: z.string(), customer: z.unknown().optional() }),
+  }),
+});
+
+/** Takes events of Stripe: verified, then handed on. Nothing of their content is believed but whom they are about. */
+export async function stripeEvents(
+  scope: FastifyInstance,
+  secrets: readonly Secret[],
+  take: (event: ProviderEvent) => Promise<void>,
+): Promise<void> {
+  scope.setErrorHandler(problemHandler(true));
+  scope.post(
+    "/stripe",
+    { preParsing: requireSignature(stripeSignature(secrets)) },
+    async (request, reply) => {
+      const parsed = stripeEvent.safeParse(request.body);
+      if (!parsed.success) throw badRequest("this is no event of Stripe");
+      const { id, type, data } = parsed.data;
+      await take({ id, type, customer: customerOf(data.object) });
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** The customer that an object belongs to; a customer is an object itself, and an expanded one stands in its place. */
+function customerOf({
+  id,
+  object,
+  customer,
+}: z.output<typeof stripeEvent>["data"]["object"]): string | undefined {
+  if (object === "customer") return id;
+  if (typeof customer === "string") return customer;
+  const expanded = Object(customer).id;
+  return typeof expanded === "string" ? expanded : undefined;
+}

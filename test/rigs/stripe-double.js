@@ -1,0 +1,233 @@
+// @ts-check
+import { createHmac, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import http from "node:http";
+
+/** The only version that the SDK of this project sends. */
+const apiVersion = "2026-10-28.endive";
+
+/**
+ * @typedef {object} Subscription
+ * @property {string} id
+ * @property {string} customer
+ * @property {string} price
+ * @property {string} status
+ * @property {number} current_period_end - seconds since the epoch.
+ * @property {boolean} cancel_at_period_end
+ */
+
+/**
+ * Stands in for Stripe, which cannot be installed: the few resources that the kit uses, written from the documentation.
+ * It checks key, version, form encoding, required parameters and idempotency keys, refuses what Stripe refuses, and signs
+ * its events. Money is only counted.
+ */
+export class StripeDouble {
+  /** @type {Map<string, { id: string, tenant: string }>} */
+  customers = new Map();
+  /** @type {Map<string, Subscription>} */
+  subscriptions = new Map();
+  /** Checkout sessions that were made. @type {{ id: string, customer: string, price: string }[]} */
+  sessions = [];
+  /** @type {{ id: string, payment: string, amount: string | undefined }[]} */
+  refunds = [];
+  /** Decides what becomes of an answer: `lose` does the work and cuts the connection. @type {() => "give" | "lose" | "fail"} */
+  fate = () => "give";
+  /** @type {Map<string, { request: string, status: number, answer: unknown }>} */
+  #answers = new Map();
+  #server = http.createServer((request, response) => {
+    this.#answer(request, response).catch(() => response.destroy());
+  });
+
+  /** @param {{ key: string, webhookSecret: string }} account */
+  constructor({ key, webhookSecret }) {
+    this.key = key;
+    this.webhookSecret = webhookSecret;
+  }
+
+  async start() {
+    await once(this.#server.listen(0, "127.0.0.1"), "listening");
+    return this;
+  }
+
+  get url() {
+    const address = this.#server.address();
+    return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  }
+
+  stop() {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  /** The customer pays: a subscription begins. @param {string} customer @param {string} price */
+  subscribe(customer, price) {
+    const id = `sub_${randomUUID()}`;
+    const end = Math.floor(Date.now() / 1000) + 30 * 86_400;
+    /** @type {Subscription} */
+    const subscription = {
+      id,
+      customer,
+      price,
+      status: "active",
+      current_period_end: end,
+      cancel_at_period_end: false,
+    };
+    this.subscriptions.set(id, subscription);
+    return subscription;
+  }
+
+  /** An event about a subscription as it was, signed (https://docs.stripe.com/webhooks). @param {Subscription} subscription @param {string} type */
+  event(subscription, type = "customer.subscription.updated") {
+    const body = JSON.stringify({
+      id: `evt_${randomUUID()}`,
+      object: "event",
+      api_version: apiVersion,
+      type,
+      data: { object: described(subscription) },
+    });
+    return { body, headers: this.sign(body) };
+  }
+
+  /** @param {string} body */
+  sign(body, seconds = Math.floor(Date.now() / 1000)) {
+    const signature = createHmac("sha256", this.webhookSecret).update(`${seconds}.${body}`).digest("hex");
+    return { "content-type": "application/json", "stripe-signature": `t=${seconds},v1=${signature}` };
+  }
+
+  /** @param {http.IncomingMessage} request @param {http.ServerResponse} response */
+  async #answer(request, response) {
+    const pieces = [];
+    for await (const piece of request) pieces.push(piece);
+    const body = Buffer.concat(pieces).toString();
+    const fate = this.fate();
+    const { status, answer } = fate === "fail" ? failed : this.#once(request, body);
+    if (fate === "lose") {
+      response.destroy();
+      return;
+    }
+    response.writeHead(status, { "content-type": "application/json", "request-id": `req_${randomUUID()}` });
+    response.end(JSON.stringify(answer));
+  }
+
+  /** The same key with the same request gives the same answer (https://docs.stripe.com/api/idempotent_requests). @param {http.IncomingMessage} request @param {string} body */
+  #once(request, body) {
+    const key = request.headers["idempotency-key"];
+    const about = `${request.method} ${request.url} ${body}`;
+    const known = typeof key === "string" ? this.#answers.get(key) : undefined;
+    if (known !== undefined && known.request !== about) {
+      return refusal(
+        400,
+        "idempotency_error",
+        "Keys for idempotent requests can only be used with the same parameters",
+      );
+    }
+    if (known !== undefined) return known;
+    const made = this.#refuse(request) ?? this.#route(request, new URLSearchParams(body));
+    // Refusals of the request itself are kept too; those before it began are not.
+    if (typeof key === "string" && made.status !== 401) this.#answers.set(key, { request: about, ...made });
+    return made;
+  }
+
+  /** @param {http.IncomingMessage} request */
+  #refuse({ method, headers }) {
+    if (headers.authorization !== `Bearer ${this.key}`) {
+      return refusal(401, "invalid_request_error", "Invalid API Key provided");
+    }
+    if (headers["stripe-version"] !== apiVersion) {
+      return refusal(400, "invalid_request_error", "Invalid Stripe API version");
+    }
+    if (method === "POST" && headers["content-type"] !== "application/x-www-form-urlencoded") {
+      return refusal(400, "invalid_request_error", "Invalid content type");
+    }
+    return undefined;
+  }
+
+  /** @param {http.IncomingMessage} request @param {URLSearchParams} form */
+  #route({ method, url = "" }, form) {
+    const { pathname, searchParams } = new URL(url, this.url);
+    switch (`${method} ${pathname}`) {
+      case "POST /v1/customers":
+        return this.#createCustomer(form);
+      case "POST /v1/checkout/sessions":
+        return this.#createSession(form);
+      case "POST /v1/billing_portal/sessions":
+        return this.#withCustomer(form, () =>
+          ok({ id: `bps_${randomUUID()}`, url: "https://billing.stripe.com/p/1" }),
+        );
+      case "POST /v1/refunds":
+        return this.#refund(form);
+      case "GET /v1/subscriptions":
+        return this.#withCustomer(searchParams, (customer) => ok(this.#list(customer)));
+      default:
+        return refusal(404, "invalid_request_error", "Unrecognized request URL");
+    }
+  }
+
+  /** @param {URLSearchParams} form */
+  #createCustomer(form) {
+    const id = `cus_${randomUUID()}`;
+    this.customers.set(id, { id, tenant: form.get("metadata[tenant]") ?? "" });
+    return ok({ id, object: "customer" });
+  }
+
+  /** @param {URLSearchParams} form */
+  #createSession(form) {
+    const missing = ["mode", "success_url", "line_items[0][price]", "line_items[0][quantity]"].find(
+      (name) => !form.get(name),
+    );
+    if (missing !== undefined)
+      return refusal(400, "invalid_request_error", `Missing required param: ${missing}`);
+    return this.#withCustomer(form, (customer) => {
+      const session = { id: `cs_${randomUUID()}`, customer, price: form.get("line_items[0][price]") ?? "" };
+      this.sessions.push(session);
+      return ok({
+        ...session,
+        object: "checkout.session",
+        url: `https://checkout.stripe.com/c/${session.id}`,
+      });
+    });
+  }
+
+  /** @param {URLSearchParams} form */
+  #refund(form) {
+    const payment = form.get("payment_intent");
+    if (payment === null)
+      return refusal(400, "invalid_request_error", "Missing required param: payment_intent");
+    const refund = { id: `re_${randomUUID()}`, payment, amount: form.get("amount") ?? undefined };
+    this.refunds.push(refund);
+    return ok({ ...refund, object: "refund" });
+  }
+
+  /** @param {string} customer */
+  #list(customer) {
+    const found = [...this.subscriptions.values()].filter(
+      (each) => each.customer === customer && each.status !== "canceled",
+    );
+    return { object: "list", url: "/v1/subscriptions", has_more: false, data: found.map(described) };
+  }
+
+  /** @param {URLSearchParams} form @param {(customer: string) => { status: number, answer: unknown }} work */
+  #withCustomer(form, work) {
+    const customer = form.get("customer") ?? "";
+    if (this.customers.has(customer)) return work(customer);
+    return refusal(400, "invalid_request_error", `No such customer: '${customer}'`);
+  }
+}
+
+/** @param {Subscription} subscription */
+function described({ current_period_end, price, ...subscription }) {
+  const item = { id: `si_${subscription.id}`, price: { id: price, object: "price" }, current_period_end };
+  return { ...subscription, object: "subscription", items: { object: "list", data: [item] } };
+}
+
+/** @param {unknown} answer */
+function ok(answer) {
+  return { status: 200, answer };
+}
+
+/** @param {number} status @param {string} type @param {string} message */
+function refusal(status, type, message) {
+  return { status, answer: { error: { type, message } } };
+}
+
+const failed = refusal(500, "api_error", "An unknown error occurred");
