@@ -16,8 +16,13 @@ export function requireCapability({ name, capabilities }: Able, need: Need): voi
   throw new UnsupportedOperationError({ message: `${name} does not have the capability '${need}'${hint}` });
 }
 
+const urlHint =
+  "; serve its URLs by addStorage's option serveFiles, or set STORAGE_BASE_URL where another service does";
+
 /** What to set, where a setting gives the capability. */
 const hints: Partial<Record<Need, string>> = {
+  signGet: urlHint,
+  signPut: urlHint,
   publicUrls: "; set STORAGE_PUBLIC_URL, the option publicUrl of easyStorage, or add the layer publicFiles",
 };
 

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
 import { call, kinds, makeBackend, pathOf, type Service, startService } from "./service.js";
+
+/** What the parameters of a URL say, whatever their order and spelling. */
+function parametersOf(url: string): string {
+  return [...new URLSearchParams(url.slice(url.indexOf("?") + 1))].map(String).sort().join("\n");
+}
 
 describe.each(kinds)("%s", (kind) => {
   let service: Service;
@@ -38,14 +44,15 @@ describe.each(kinds)("%s", (kind) => {
     expect(override.status).toBe(405);
   });
 
-  test("no character of the query can be changed, dropped or doubled", async () => {
+  test("no character of the query can be changed, dropped or doubled so that another parameter is read", async () => {
     const path = await signed();
     const start = path.indexOf("?") + 1;
     for (let at = start; at < path.length; at += 1) {
       const swapped = path[at] === "A" ? "B" : "A";
       for (const middle of [swapped, "", `${path[at]}${path[at]}`]) {
         const changed = path.slice(0, at) + middle + path.slice(at + 1);
-        expect([changed, (await get(changed)).status]).toEqual([changed, 403]);
+        const expected = parametersOf(changed) === parametersOf(path) ? 200 : 403;
+        expect([changed, (await get(changed)).status]).toEqual([changed, expected]);
       }
     }
   });
@@ -60,7 +67,7 @@ describe.each(kinds)("%s", (kind) => {
     expect((await get(path.replace("a.txt", "b.txt"))).status).toBe(403);
   });
 
-  test("parameters cannot be removed, added, doubled, reordered or spelled otherwise", async () => {
+  test("parameters cannot be removed, added, doubled or changed; their order and spelling mean nothing", async () => {
     const path = await signed();
     const [file = "", query = ""] = path.split("?");
     const parameters = query.split("&");
@@ -101,7 +108,8 @@ describe.each(kinds)("%s", (kind) => {
     ];
     for (const variant of new Set(variants)) {
       const answer = await get(encodeURI(`${file}?`) + variant.replace("é", "%C3%A9"));
-      expect([variant, answer.status]).toEqual([variant, 403]);
+      const expected = parametersOf(`?${variant}`) === parametersOf(`?${query}`) ? 200 : 403;
+      expect([variant, answer.status]).toEqual([variant, expected]);
     }
   });
 

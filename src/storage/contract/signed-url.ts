@@ -7,13 +7,16 @@ import type { Transform } from "./transform.js";
 export const minSecretBytes = 32;
 
 export interface UrlSignerOptions {
-  /** Where the file route answers, without a trailing slash: `https://files.example.com/files`. */
-  readonly baseUrl: string;
+  /**
+   * Where the file route answers, without a trailing slash: `https://files.example.com/files`. A function is asked for
+   * each URL: a port may be known only when the service listens.
+   */
+  readonly baseUrl: string | (() => string);
   /** The first one signs, all of them verify; put a new one in front to rotate. */
   readonly secrets: readonly string[];
   /**
    * The one place that its URLs are for: two storages that share a secret refuse each other's URLs when this differs.
-   * Default: the path of `baseUrl`, which is where the file route is mounted.
+   * Default: the path of `baseUrl` when the signer is made, which is where the file route is mounted.
    */
   readonly audience?: string | undefined;
   /** Milliseconds since the epoch; for tests. */
@@ -77,7 +80,7 @@ export type UrlVerdict = { readonly allows: VerifiedUrl } | { readonly refusal: 
  * if ("refusal" in verdict) log.info({ reason: verdict.refusal }, "a signed URL was refused");
  */
 export class UrlSigner {
-  readonly #baseUrl: string;
+  readonly #options: UrlSignerOptions;
   readonly #keys: readonly KeyObject[];
   readonly #signingKey: KeyObject;
   readonly #now: () => number;
@@ -85,8 +88,8 @@ export class UrlSigner {
 
   /** @throws StorageConfigurationError when there is no secret, or a short one. */
   constructor(options: UrlSignerOptions) {
-    this.#baseUrl = options.baseUrl.replace(/\/+$/, "");
-    this.#audience = options.audience ?? this.#baseUrl.replace(/^[a-z]+:\/\/[^/]*/i, "");
+    this.#options = options;
+    this.#audience = options.audience ?? this.baseUrl.replace(/^[a-z]+:\/\/[^/]*/i, "");
     this.#keys = options.secrets.map(toSigningKey);
     const [first] = this.#keys;
     if (first === undefined) throw new StorageConfigurationError({ message: "a URL signer needs a secret" });
@@ -96,7 +99,13 @@ export class UrlSigner {
 
   /** Where the file route answers, without a trailing slash. */
   get baseUrl(): string {
-    return this.#baseUrl;
+    const { baseUrl } = this.#options;
+    return (typeof baseUrl === "string" ? baseUrl : baseUrl()).replace(/\/+$/, "");
+  }
+
+  /** A signer with the same secrets for the file route at another place. */
+  at(baseUrl: () => string): UrlSigner {
+    return new UrlSigner({ ...this.#options, baseUrl, audience: undefined });
   }
 
   /**
@@ -111,7 +120,7 @@ export class UrlSigner {
     const expires = Math.floor(options.expiresAt.getTime() / 1000);
     const pairs = pairsOf(options, expires);
     const signature = this.#hmac(this.#signingKey, options.method, key, pairs).digest("base64url");
-    return `${this.#baseUrl}/${key}?${textOf(pairs)}&signature=${signature}`;
+    return `${this.baseUrl}/${key}?${textOf(pairs)}&signature=${signature}`;
   }
 
   /** What the URL of a request allows, or `undefined` when it allows nothing. As {@link inspect}, without the reason. */

@@ -15,8 +15,11 @@ export interface AddStorageOptions {
   readonly authorize?: Authorize | "open" | undefined;
   /** Path of the management routes. Default: `/_storage`. */
   readonly managementPrefix?: string | undefined;
-  /** Mounts the file route for signed URLs, under `/files` or a prefix. Default: false. */
-  readonly serveFiles?: boolean | { readonly prefix: string } | undefined;
+  /**
+   * Mounts the file route for signed URLs, under `/files` or a prefix. Default: `auto`, which mounts it where the
+   * backend cannot sign URLs that its provider serves.
+   */
+  readonly serveFiles?: boolean | "auto" | { readonly prefix: string } | undefined;
   /**
    * Signs the URLs of the file route. Default: the backend's own, else `STORAGE_BASE_URL` and
    * `STORAGE_SIGNING_SECRET`.
@@ -47,9 +50,12 @@ export interface EdgeOptions {
   readonly root: string;
   readonly authorize: Authorize | "open" | undefined;
   readonly managementPrefix: string;
-  readonly filesPrefix: string | undefined;
+  /** Path of the file route, where it is mounted. */
+  readonly filesPrefix: string;
+  readonly serveFiles: boolean | "auto";
   readonly signer: UrlSigner | undefined;
-  readonly maxUploadBytes: number;
+  /** As the option says; else the environment decides. */
+  readonly maxUploadBytes: number | undefined;
   readonly resourcePolicy: ResourcePolicy;
   readonly allowOrigins: readonly string[];
   readonly health: boolean;
@@ -62,16 +68,11 @@ export interface EdgeOptions {
  * Checks the options and fills in the rest.
  *
  * @param root - what stands before the path of every route.
- * @param knownMaxBytes - the limit of uploads, when the environment has been read already.
  * @throws StorageConfigurationError or ConfigurationError naming the option.
  */
-export function readOptions(
-  options: AddStorageOptions,
-  root: string,
-  knownMaxBytes: number | undefined,
-): EdgeOptions {
+export function readOptions(options: AddStorageOptions, root: string): EdgeOptions {
   checkNames(options);
-  const { authorize, serveFiles = false, managementPrefix = "/_storage" } = options;
+  const { authorize, serveFiles = "auto", managementPrefix = "/_storage" } = options;
   if (authorize !== undefined && authorize !== "open" && typeof authorize !== "function") {
     throw wrong("authorize must be a function or the word 'open'");
   }
@@ -80,9 +81,10 @@ export function readOptions(
     root: root === "" ? root : checkPrefix("prefix", root),
     authorize,
     managementPrefix: checkPrefix("managementPrefix", managementPrefix),
-    filesPrefix: serveFiles === false ? undefined : checkPrefix("serveFiles.prefix", filesPrefix),
+    filesPrefix: checkPrefix("serveFiles.prefix", filesPrefix),
+    serveFiles: typeof serveFiles === "object" ? true : serveFiles,
     signer: options.signer,
-    maxUploadBytes: maxUploadBytes(options.maxUploadBytes, knownMaxBytes),
+    maxUploadBytes: checkMaxBytes(options.maxUploadBytes),
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
     allowOrigins: allowOrigins(options.allowOrigins),
     health: options.health ?? true,
@@ -111,16 +113,29 @@ const fastifyNames: ReadonlySet<string> = new Set(["logLevel", "logSerializers"]
 
 /** A name that is misspelled must not pass for one that was left out. */
 function checkNames(options: AddStorageOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw wrong(
+      `it takes a storage, a backend or options, not ${JSON.stringify(options)}; to name a backend write addStorage(app, easyStorage({ backend: "s3" }))`,
+    );
+  }
   const unknown = Object.keys(options).find((name) => !optionNames.has(name) && !fastifyNames.has(name));
   if (unknown !== undefined) {
-    throw wrong(`there is no option '${unknown}'; known are ${[...optionNames].join(", ")}`);
+    throw wrong(
+      `there is no option '${unknown}'; known are ${[...optionNames].join(", ")}. Settings of a backend belong to easyStorage: addStorage(app, easyStorage({ backend: "s3", bucket: "..." }))`,
+    );
   }
 }
 
-function maxUploadBytes(option: number | undefined, known: number | undefined): number {
-  if (option === undefined && known !== undefined) return known;
-  const schema = { maxUploadBytes: storageVariables.maxUploadBytes };
-  return loadSettings(schema, readEnvironment(), { maxUploadBytes: option }).maxUploadBytes;
+const limitSchema = { maxUploadBytes: storageVariables.maxUploadBytes };
+
+function checkMaxBytes(option: number | undefined): number | undefined {
+  if (option === undefined) return undefined;
+  return loadSettings(limitSchema, {}, { maxUploadBytes: option }).maxUploadBytes;
+}
+
+/** The limit of uploads that the environment sets. */
+export function defaultMaxUploadBytes(): number {
+  return loadSettings(limitSchema, readEnvironment()).maxUploadBytes;
 }
 
 function allowOrigins(option: readonly string[] | undefined): readonly string[] {
@@ -132,6 +147,7 @@ function checkPrefix(name: string, prefix: string): string {
   throw wrong(`${name} must be a path like /files, with no slash at its end`);
 }
 
-function wrong(message: string): StorageConfigurationError {
+/** A wrong call of `addStorage`. */
+export function wrong(message: string): StorageConfigurationError {
   return new StorageConfigurationError({ message: `addStorage: ${message}` });
 }

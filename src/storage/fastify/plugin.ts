@@ -12,12 +12,18 @@ import {
 } from "../../http/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import { Storage } from "../storage.js";
-import { withFileUrls } from "./file-signer.js";
-import { type AddStorageOptions, type EdgeOptions, readOptions } from "./plugin-options.js";
+import { needsFileRoute, withFileUrls, withoutDeadUrls } from "./file-signer.js";
+import {
+  type AddStorageOptions,
+  defaultMaxUploadBytes,
+  type EdgeOptions,
+  readOptions,
+  wrong,
+} from "./plugin-options.js";
 import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
 import { signedRoutes } from "./routes/signed-routes.js";
-import { type ChosenStorage, chooseStorage, isBackend, type StorageSource } from "./source.js";
+import { type ChosenStorage, chooseStorage, isSource, type StorageSource } from "./source.js";
 import { testConnection } from "./test-connection.js";
 
 declare module "fastify" {
@@ -66,19 +72,53 @@ async function addBelow(
   source: StorageSource,
   options: AddStorageOptions,
 ): Promise<Storage> {
-  const chosen = await chooseStorage(source);
+  const settings = readOptions(options, root);
+  refuseSecond(app, settings);
+  const chosen = await chooseStorage(source, options);
   const { storage } = chosen;
   try {
-    const settled = readOptions(options, root, chosen.maxUploadBytes);
-    await testConnection(storage, settled.startTimeoutMs);
-    const isServed = settled.filesPrefix !== undefined;
-    const added = isServed ? await withFileUrls(storage, settled.signer, app.log) : storage;
-    await mount(app, { ...chosen, storage: added }, settled);
+    await testConnection(storage, settings.startTimeoutMs);
+    const isServed = await isToBeServed(storage, settings);
+    const added = isServed
+      ? await withFileUrls(storage, app, pathOf(app, settings, settings.filesPrefix), settings.signer)
+      : await withoutDeadUrls(storage);
+    await mount(app, { ...chosen, storage: added }, settings, isServed);
     return added;
   } catch (error) {
     if (chosen.isOwn) await storage.close().catch(() => undefined);
     throw error;
   }
+}
+
+function isToBeServed(storage: Storage, { serveFiles, signer }: EdgeOptions): Promise<boolean> | boolean {
+  if (serveFiles !== "auto") return serveFiles;
+  return signer !== undefined || needsFileRoute(storage);
+}
+
+/** Where something of the app stands already, Fastify would say so in words of its own. */
+function refuseSecond(app: FastifyInstance, options: EdgeOptions): void {
+  const { decorator, managementPrefix, filesPrefix, authorize, serveFiles } = options;
+  if (app.hasDecorator(decorator)) {
+    throw wrong(
+      `app.${decorator} is there already; give a second storage its own name and paths: { decorator: "archive", serveFiles: { prefix: "/archive" }, managementPrefix: "/_archive" }`,
+    );
+  }
+  const taken = (prefix: string, path: string) =>
+    app.hasRoute({ method: "GET", url: `${options.root}${prefix}${path}` });
+  if (serveFiles !== false && taken(filesPrefix, "/*")) {
+    throw wrong(
+      `the path ${filesPrefix} is taken; give this storage its own: { serveFiles: { prefix: "/archive" } }`,
+    );
+  }
+  if (authorize !== undefined && taken(managementPrefix, "/list")) {
+    throw wrong(
+      `the path ${managementPrefix} is taken; give this storage its own: { managementPrefix: "/_archive" }`,
+    );
+  }
+}
+
+function pathOf(app: FastifyInstance, { root }: EdgeOptions, prefix: string): string {
+  return `${app.prefix}${root}${prefix}`;
 }
 
 /** {@link addStorage} as a plugin: `await app.register(storagePlugin, { serveFiles: true })`. */
@@ -103,16 +143,17 @@ export function getStorage(from: AnyApp | AnyRequest, decorator = "storage"): St
   });
 }
 
-function isSource(given: StorageSource | AddStorageOptions): given is StorageSource {
-  return given === undefined || given instanceof Storage || given instanceof Promise || isBackend(given);
-}
-
-async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeOptions): Promise<void> {
+async function mount(
+  app: FastifyInstance,
+  chosen: ChosenStorage,
+  options: EdgeOptions,
+  isServed: boolean,
+): Promise<void> {
   const { storage, origin } = chosen;
   const closing = new Closing(options.closeGraceMs);
-  const isServed = options.filesPrefix !== undefined;
   const signer = isServed ? await storage.backend.signer() : undefined;
-  const context: RouteContext = { storage, origin, closing, ...options, signer };
+  const maxUploadBytes = options.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
+  const context: RouteContext = { storage, origin, closing, ...options, maxUploadBytes, signer };
   app.decorate(options.decorator, storage);
   app.addHook("preClose", async () => closing.begin(app.server));
   app.addHook("onClose", async () => {
@@ -130,7 +171,7 @@ async function mount(app: FastifyInstance, chosen: ChosenStorage, options: EdgeO
       managementRoutes(scope, context),
     );
   }
-  if (options.filesPrefix !== undefined) {
+  if (isServed) {
     await mountRoutes(app, `${options.root}${options.filesPrefix}`, (scope) => signedRoutes(scope, context));
   }
   report(app, chosen, options);

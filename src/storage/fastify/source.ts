@@ -19,9 +19,15 @@ export interface ChosenStorage {
 }
 
 /** Makes or takes the storage and says why it is this one. */
-export async function chooseStorage(source: StorageSource): Promise<ChosenStorage> {
+export async function chooseStorage(
+  source: StorageSource,
+  options: { readonly maxUploadBytes?: number | undefined },
+): Promise<ChosenStorage> {
   const isOwn = source === undefined;
-  const storage = isBackend(source) ? new Storage(source) : await (source ?? easyStorage());
+  const { maxUploadBytes: maxBytes } = options;
+  const storage = isBackend(source)
+    ? new Storage(source, { maxBytes })
+    : await (source ?? easyStorage({ maxUploadBytes: maxBytes }));
   const configuration = configurationOf(storage);
   if (configuration === undefined) {
     const origin = { because: "given in code", missing: [] };
@@ -32,6 +38,11 @@ export async function chooseStorage(source: StorageSource): Promise<ChosenStorag
   const isLossy = type === "memory" && settings.backend === undefined;
   const { maxUploadBytes } = settings;
   return { storage, origin: { because, missing }, isOwn, isLossy, maxUploadBytes };
+}
+
+/** Whether `addStorage` was given a source rather than its options. */
+export function isSource(given: object | undefined): given is StorageSource {
+  return given === undefined || given instanceof Storage || given instanceof Promise || isBackend(given);
 }
 
 /** Backends are known by their shape: there is nothing to inherit from. */

@@ -12,15 +12,20 @@ export interface Presentation {
   readonly filename: string | undefined;
   /** Whose pages may show it (`Cross-Origin-Resource-Policy`). */
   readonly resourcePolicy: ResourcePolicy;
+  /** How long caches may keep it, as the URL was signed; without it the object says. */
+  readonly cacheControl?: string | undefined;
 }
 
 /** Whose pages may show a file. */
 export type ResourcePolicy = "same-origin" | "same-site" | "cross-origin";
 
 /** Headers that 200, 206 and 304 share (RFC 9110 §15.4.5). */
-export function validatorHeaders(file: FileDetails): Record<string, string> {
+export function validatorHeaders(
+  file: FileDetails,
+  cacheControl: string | undefined = file.cacheControl,
+): Record<string, string> {
   const headers: Record<string, string> = {
-    "cache-control": "private, no-cache",
+    "cache-control": cacheControl ?? "private, no-cache",
     "last-modified": file.lastModified.toUTCString(),
     "accept-ranges": "bytes",
   };
@@ -35,11 +40,13 @@ export function validatorHeaders(file: FileDetails): Record<string, string> {
  */
 export function contentHeaders(file: FileDetails, presentation: Presentation): Record<string, string> {
   const contentType = isContentType(file.contentType) ? file.contentType : unknownContentType;
-  const kind = presentation.download || !isShownType(contentType) ? "attachment" : "inline";
-  const headers = validatorHeaders(file);
+  const isSaved = presentation.download || /^attachment/i.test(file.contentDisposition ?? "");
+  const kind = isSaved || !isShownType(contentType) ? "attachment" : "inline";
+  const headers = validatorHeaders(file, presentation.cacheControl);
   headers["content-type"] = contentType;
   headers["content-disposition"] = contentDisposition(kind, nameOf(file, presentation));
   if (file.contentEncoding !== undefined) headers["content-encoding"] = file.contentEncoding;
+  if (file.contentLanguage !== undefined) headers["content-language"] = file.contentLanguage;
   headers["content-security-policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'";
   headers["referrer-policy"] = "no-referrer";
   headers["cross-origin-resource-policy"] = presentation.resourcePolicy;

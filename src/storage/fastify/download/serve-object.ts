@@ -79,10 +79,14 @@ function answerHead(served: ServedObject, file: FileDetails): FastifyReply {
   return reply.headers(contentHeaders(file, presentation)).header("content-length", file.size).send();
 }
 
-function answerCondition({ request, reply }: ServedObject, file: FileDetails): FastifyReply | undefined {
+function answerCondition(
+  { request, reply, presentation }: ServedObject,
+  file: FileDetails,
+): FastifyReply | undefined {
   const verdict = evaluate(request.headers, file, true);
   if (verdict === "pass") return undefined;
-  if (verdict === "not-modified") return reply.code(304).headers(validatorHeaders(file)).send();
+  if (verdict === "not-modified")
+    return reply.code(304).headers(validatorHeaders(file, presentation.cacheControl)).send();
   throw new HttpError(412, "precondition_failed", "the object is not in the state that was asked for");
 }
 

@@ -18,11 +18,16 @@ export async function deleteFile(
 ): Promise<void> {
   const options = { signal: clientSignal(reply) };
   const file = await find(storage, key, options);
-  checkedVersion(request.headers, file);
-  const isDeleted = await storage.delete(key, options);
+  const version = checkedVersion(request.headers, file);
+  const isConditional = hasChangeConditions(request) && storage.capabilities.conditionalRemove;
+  const isDeleted = await storage.delete(key, { ...options, ...(isConditional ? { ifMatch: version } : {}) });
   // Where a deletion cannot tell whether there was an object, what was found before it has to do.
   if (!isDeleted && storage.capabilities.exactDelete) throw noSuchObject(key);
   request.log.info({ key, size: file.size }, "file deleted");
+}
+
+function hasChangeConditions({ headers }: Pick<FastifyRequest, "headers">): boolean {
+  return headers["if-match"] !== undefined || headers["if-unmodified-since"] !== undefined;
 }
 
 /** What is to be deleted. The error does not mention that it was looked up first. */

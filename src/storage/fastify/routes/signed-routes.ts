@@ -30,8 +30,9 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
       answers: { 200: anyBytes, 206: anyBytes },
       handle: ({ request, reply }) => {
         const key = path.keyOf(request);
-        const { download, filename } = verify(context, request, "get", key);
-        const presentation = { download, filename, resourcePolicy: context.resourcePolicy };
+        const { download, filename, cacheControl } = verify(context, request, "get", key);
+        const { resourcePolicy } = context;
+        const presentation = { download, filename, cacheControl, resourcePolicy };
         return serve({ request, reply, storage, key, presentation });
       },
     }),
