@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
 import { appVariables } from "#dist/app/settings.js";
+import { authVariables } from "#dist/auth/settings.js";
 import { cacheVariables } from "#dist/cache/settings.js";
 import { idempotencyVariables } from "#dist/idempotency/settings.js";
 import { jobsVariables } from "#dist/jobs/settings.js";
@@ -41,6 +42,7 @@ const schemas: Record<string, SettingsSchema> = {
   idempotency: idempotencyVariables,
   tenancy: tenancyVariables,
   webhooks: webhookVariables,
+  auth: authVariables,
   ...backendVariables,
 };
 

@@ -13,6 +13,12 @@ export interface KitTables {
 /** The tables of the kit, which migrations contain beside those of the application. */
 export const kitTables: readonly KitTables[] = [
   {
+    group: "auth",
+    isOn: (env) =>
+      ["AUTH_SECRET", "AUTH_SECRET_FILE", "AUTH_BASE_URL"].some((each) => isVariableSet(env, each)),
+    load: () => import("../auth/schema.js"),
+  },
+  {
     group: "webhooks",
     isOn: (env) => isVariableSet(env, "WEBHOOKS_ENCRYPT_KEY"),
     load: () => import("../webhooks/schema.js"),

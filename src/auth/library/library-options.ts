@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import type { BetterAuthOptions } from "better-auth";
+import { drizzleAdapter } from "better-auth/adapters/drizzle";
+import { organization, twoFactor } from "better-auth/plugins";
+import type { Logger } from "../../kernel/index.js";
+import type { Database } from "../../sql/index.js";
+import type { AuthConfig } from "../auth-config.js";
+import type { AuthMail } from "../auth-mail.js";
+import { addressHeader } from "../client-address.js";
+import { cookiePrefix } from "../cookies.js";
+import { passwordMaxLength } from "../passwords/password-rules.js";
+import {
+  authAccounts,
+  authInvitations,
+  authMembers,
+  authOrganizations,
+  authRateLimits,
+  authSessions,
+  authTwoFactors,
+  authUsers,
+  authVerifications,
+} from "../schema.js";
+import { Sessions } from "../sessions.js";
+import { recoveryCodes } from "./recovery-codes.js";
+
+/** What the library works with. */
+export interface LibraryParts {
+  readonly db: Database;
+  readonly mail: AuthMail;
+  readonly log: Logger;
+}
+
+const tables = {
+  user: authUsers,
+  session: authSessions,
+  account: authAccounts,
+  verification: authVerifications,
+  rateLimit: authRateLimits,
+  twoFactor: authTwoFactors,
+  organization: authOrganizations,
+  member: authMembers,
+  invitation: authInvitations,
+};
+
+/** Everything that the library would take from its environment is said here, so that no variable weakens it. */
+export function libraryOptions(config: AuthConfig, { db, mail, log }: LibraryParts) {
+  return {
+    appName: config.issuer,
+    baseURL: config.origin,
+    basePath: config.basePath,
+    secrets: config.secrets.map((value) => ({ version: versionOf(value), value })),
+    trustedOrigins: [...config.trustedOrigins],
+    database: drizzleAdapter(db, { provider: "pg", schema: tables, transaction: true }),
+    telemetry: { enabled: false },
+    // Below 'error' its lines name addresses of people; at other levels it writes to the console itself.
+    logger: { level: "info", log: (level, message) => level === "error" && log.warn({ level }, message) },
+    ...accountOptions(config, mail),
+    session: {
+      expiresIn: config.sessionIdleMinutes * 60,
+      updateAge: Sessions.renewAfterSeconds(config),
+      cookieCache: { enabled: false },
+      additionalFields: { factor: { type: "number", input: false, required: false } },
+    },
+    rateLimit: {
+      enabled: true,
+      storage: "database",
+      window: 60,
+      max: 300,
+      customRules: { "/get-session": false, "/sign-in/email": { window: 60, max: 30 } },
+    },
+    advanced: {
+      disableCSRFCheck: false,
+      disableOriginCheck: false,
+      ipAddress: { ipAddressHeaders: [addressHeader] },
+      // The prefix of the library is __Secure-; the stricter one is part of the name here.
+      useSecureCookies: false,
+      cookiePrefix: cookiePrefix(config.isSecure),
+      defaultCookieAttributes: { secure: config.isSecure, httpOnly: true, sameSite: "lax", path: "/" },
+    },
+    plugins: [
+      twoFactor({ issuer: config.issuer, backupCodeOptions: { storeBackupCodes: recoveryCodes } }),
+      organization({
+        sendInvitationEmail: ({ email, id, organization: { name } }) =>
+          mail.invite({ to: email, organization: name, url: `${config.origin}/invitations/${id}` }),
+      }),
+    ],
+  } satisfies BetterAuthOptions;
+}
+
+function accountOptions({ passwordMinLength, origin }: AuthConfig, mail: AuthMail) {
+  return {
+    emailAndPassword: {
+      enabled: true,
+      requireEmailVerification: true,
+      autoSignIn: false,
+      minPasswordLength: passwordMinLength,
+      maxPasswordLength: passwordMaxLength,
+      revokeSessionsOnPasswordReset: true,
+      sendResetPassword: ({ user, url }) => mail.resetPassword({ to: user.email, url }),
+      onExistingUserSignUp: ({ user }) => mail.accountExists({ to: user.email, url: origin }),
+    },
+    emailVerification: {
+      sendOnSignUp: true,
+      sendOnSignIn: true,
+      autoSignInAfterVerification: false,
+      sendVerificationEmail: ({ user, url }) => mail.confirmAddress({ to: user.email, url }),
+    },
+    account: { encryptOAuthTokens: true },
+  } satisfies BetterAuthOptions;
+}
+
+/** The same for a secret wherever it stands in the list, as it is written beside what the secret encrypted. */
+function versionOf(secret: string): number {
+  return createHash("sha256").update(secret, "utf8").digest().readUInt32BE(0);
+}

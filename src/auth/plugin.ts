@@ -1,0 +1,76 @@
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { type AnyApp, type AnyRequest, fastifyOf } from "../http/index.js";
+import { type Environment, loadPeer, loadSettings, readEnvironment } from "../kernel/index.js";
+import { getMail } from "../mail/index.js";
+import { getSqlDb } from "../sql/index.js";
+import { getTenancy } from "../tenancy/index.js";
+import { authConfig } from "./auth-config.js";
+import type { AuthUsers } from "./auth-users.js";
+import { authUsersOf, getCurrentUser } from "./routes/current-user.js";
+import { libraryRoutes } from "./routes/library-routes.js";
+import { type AuthOptions, authInputs } from "./settings.js";
+
+/** Options of {@link addAuthUsers}. Each setting beats its variable. */
+export interface AddAuthUsersOptions extends AuthOptions {
+  /** Path of the routes, below the prefix of the app. Default: `/auth`. */
+  readonly routesPrefix?: string | undefined;
+  /** Default: the process environment over the `.env` file. */
+  readonly env?: Environment | undefined;
+}
+
+/**
+ * Gives an app users: sign-up with a confirmed address, sign-in with a lock against guessing, sessions, a second factor
+ * and organisations, over Better Auth. Decorates the app with `app.authUsers`. Needs `addSqlDb` and `addMail` before it, and
+ * the tables of its migration group. With `addTenancy` before it, the active organisation is the tenant.
+ *
+ * @throws ConfigurationError that names each variable at fault, or what is missing.
+ * @example
+ * await addSqlDb(app);
+ * await addMail(app);
+ * await addAuthUsers(app);
+ * app.get("/me", { preHandler: requireUser() }, async ({ user }) => ({ id: user?.id }));
+ */
+export async function addAuthUsers(app: AnyApp, options: AddAuthUsersOptions = {}): Promise<AuthUsers> {
+  const fastify = fastifyOf(app);
+  await fastify.register(authUsersPlugin, options);
+  return fastify.authUsers;
+}
+
+/** {@link addAuthUsers} as a plugin. */
+export const authUsersPlugin: FastifyPluginAsync<AddAuthUsersOptions> = fastifyPlugin(mount, {
+  name: "svc-infra/auth",
+  fastify: "5.x",
+});
+
+/**
+ * The users of an app, or of the app that a request came to.
+ *
+ * @throws ConfigurationError when none were added.
+ */
+export function getAuthUsers(from: AnyApp | AnyRequest): AuthUsers {
+  return authUsersOf(from);
+}
+
+async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promise<void> {
+  const { env = readEnvironment(), routesPrefix = "/auth", ...given } = options;
+  const settings = loadSettings(authInputs, env, given);
+  const config = authConfig(settings, env, app.prefix + routesPrefix);
+  const parts = { db: getSqlDb(app).db, mail: getMail(app), log: app.log };
+  const opened = await loadPeer("better-auth", "addAuthUsers", () => import("./auth-users.js"));
+  const users = new opened.AuthUsers(config, parts);
+  app.decorate("authUsers", users);
+  app.decorateRequest("user", undefined);
+  if (app.hasDecorator("tenancy")) {
+    getTenancy(app).identify(async (request) => (await getCurrentUser(request))?.tenant);
+  }
+  await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
+  app.addHook("onClose", () => users.close());
+  const because = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
+  app.log.info(
+    { origin: config.origin, because },
+    `users sign in at ${config.origin}${config.basePath}: ${because}`,
+  );
+  if (settings.secret === undefined)
+    app.log.warn("AUTH_SECRET is not set: all users are signed out by a restart");
+}

@@ -1,0 +1,81 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { forbidden, HttpError, pageBoundary, unauthorized } from "../../http/index.js";
+import type { AuthUser } from "../auth-user.js";
+import { authUsersOf, renewedUser } from "./current-user.js";
+
+/** A hook of a route: `onRequest`, `preValidation` or `preHandler`. */
+export type UserHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+/** How a user must have proved who they are. */
+export interface RequireUserOptions {
+  /** The longest time since the user proved it: `"10m"`, `"2h"`, `"30s"` or `"1d"`. */
+  readonly fresh?: `${number}${"s" | "m" | "h" | "d"}` | undefined;
+  /** Factors that were proved. Default: 1. */
+  readonly factor?: 1 | 2 | undefined;
+}
+
+/**
+ * Lets only users on, and puts who it is into `request.user`. A page of another origin cannot use their cookies to
+ * change something.
+ *
+ * @returns a hook that throws HttpError: 401 `unauthorized`, 401 `stale_session`, 403 `second_factor_required`, 403 `cross_site`.
+ * @throws TypeError for a time that is none.
+ * @example
+ * app.get("/me", { preHandler: requireUser() }, async ({ user }) => ({ id: user?.id }));
+ * app.delete("/account", { preHandler: requireUser({ fresh: "10m", factor: 2 }) }, eraseAccount);
+ */
+export function requireUser(options: RequireUserOptions = {}): UserHook {
+  const freshMs = options.fresh === undefined ? undefined : millisecondsOf(options.fresh);
+  const { factor = 1 } = options;
+  return async (request, reply) => {
+    const user = await userOf(request, reply);
+    checkProof(user, freshMs, factor);
+  };
+}
+
+/**
+ * Lets only members of the active organisation on that have one of some roles.
+ *
+ * @returns a hook that throws HttpError: those of {@link requireUser}, and 403 `forbidden`.
+ * @example
+ * app.delete("/projects/:id", { preHandler: requireRole("owner", "admin") }, deleteProject);
+ */
+export function requireRole(...roles: readonly [string, ...string[]]): UserHook {
+  return async (request, reply) => {
+    const user = await userOf(request, reply);
+    if (user.tenant !== undefined && user.roles.some((role) => roles.includes(role))) return;
+    throw forbidden(`this needs the role ${roles.join(" or ")} in the active organisation`);
+  };
+}
+
+async function userOf(request: FastifyRequest, reply: FastifyReply): Promise<AuthUser> {
+  const user = await renewedUser(request, reply);
+  if (user === undefined) throw unauthorized(request.headers.cookie !== undefined);
+  const { origin, trustedOrigins } = authUsersOf(request).config;
+  await pageBoundary({ isOpen: false, ownUrls: [origin], allowOrigins: trustedOrigins })(request);
+  request.user = user;
+  return user;
+}
+
+function checkProof({ session }: AuthUser, freshMs: number | undefined, factor: number): void {
+  if (session.factor < factor) {
+    throw new HttpError(403, "second_factor_required", "this needs a second factor");
+  }
+  if (freshMs !== undefined && Date.now() - session.createdAt.getTime() > freshMs) {
+    throw new HttpError(401, "stale_session", "this needs a new sign-in");
+  }
+}
+
+const unitsMs = new Map([
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+
+function millisecondsOf(time: string): number {
+  const [, count = "", unit = ""] = /^(\d{1,6})([smhd])$/.exec(time) ?? [];
+  const unitMs = unitsMs.get(unit);
+  if (unitMs === undefined) throw new TypeError(`'fresh' is a time like 10m or 2h, not '${time}'`);
+  return Number(count) * unitMs;
+}

@@ -1,0 +1,62 @@
+import type { AddressInfo } from "node:net";
+import { SMTPServer } from "smtp-server";
+
+/** An SMTP server that keeps what it takes. */
+export class Inbox {
+  readonly #server: SMTPServer;
+  readonly #mails: string[] = [];
+
+  private constructor() {
+    this.#server = new SMTPServer({
+      authOptional: true,
+      disabledCommands: ["STARTTLS"],
+      onData: (stream, _session, callback) => {
+        const pieces: Buffer[] = [];
+        stream.on("data", (piece) => pieces.push(piece));
+        stream.on("end", () => {
+          this.#mails.push(Buffer.concat(pieces).toString());
+          callback(null);
+        });
+      },
+    });
+  }
+
+  static async start(): Promise<Inbox> {
+    const inbox = new Inbox();
+    await new Promise<void>((resolve) => inbox.#server.listen(0, "127.0.0.1", resolve));
+    return inbox;
+  }
+
+  get url(): string {
+    return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`;
+  }
+
+  /** How many mails went to an address. */
+  countOf(address: string): number {
+    return this.#mailsTo(address).length;
+  }
+
+  /** The newest mail to an address, as text. */
+  async mailTo(address: string): Promise<string> {
+    for (let tries = 0; tries < 200; tries++) {
+      const mail = this.#mailsTo(address).at(-1);
+      if (mail !== undefined) return mail.replaceAll("=\r\n", "").replaceAll("=3D", "=");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`no mail to ${address}`);
+  }
+
+  /** The link of the newest mail to an address. */
+  async linkTo(address: string): Promise<URL> {
+    const [link = ""] = /https?:\/\/[^\s"<]+/.exec(await this.mailTo(address)) ?? [];
+    return new URL(link);
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #mailsTo(address: string): string[] {
+    return this.#mails.filter((mail) => mail.includes(`To: ${address}`));
+  }
+}
