@@ -1,12 +1,15 @@
 import type { Logger } from "../kernel/index.js";
 import type { Mail } from "../mail/index.js";
 import type { Database } from "../sql/index.js";
+import { ApiKeys, apiKeyPrefix } from "./api-keys/api-keys.js";
 import type { AuthConfig } from "./auth-config.js";
 import { AuthMail } from "./auth-mail.js";
+import type { FoundUser } from "./auth-user.js";
 import { cookiePrefix, resignCookies } from "./cookies.js";
 import { type AuthLibrary, openLibrary } from "./library/open-library.js";
 import { Sessions } from "./sessions.js";
 import { SignedValues } from "./signed-values.js";
+import { accessTokenPrefix, TokenFamilies } from "./tokens/token-families.js";
 
 /** What the users of an app are kept with. */
 export interface AuthUsersParts {
@@ -15,10 +18,19 @@ export interface AuthUsersParts {
   readonly log: Logger;
 }
 
+/** The headers that credentials come in. */
+export interface CredentialHeaders {
+  readonly authorization?: string | undefined;
+  readonly cookie?: string | undefined;
+  readonly "x-api-key"?: string | readonly string[] | undefined;
+}
+
 /** The users of an app: what `app.authUsers` is. */
 export class AuthUsers {
   readonly config: AuthConfig;
   readonly sessions: Sessions;
+  readonly apiKeys: ApiKeys;
+  readonly tokens: TokenFamilies;
   readonly library: AuthLibrary;
   readonly #mail: AuthMail;
   readonly #values: SignedValues;
@@ -26,9 +38,22 @@ export class AuthUsers {
   constructor(config: AuthConfig, { db, mail, log }: AuthUsersParts) {
     this.config = config;
     this.sessions = new Sessions(db, config);
+    this.apiKeys = new ApiKeys(db);
+    this.tokens = new TokenFamilies(db, config);
     this.#values = new SignedValues(config.secrets);
     this.#mail = new AuthMail(mail, config.issuer, log);
-    this.library = openLibrary(config, { db, mail: this.#mail, log });
+    this.library = openLibrary(config, { db, mail: this.#mail, log, tokens: this.tokens });
+  }
+
+  /**
+   * Whom the credentials of a request stand for: an API key (`X-Api-Key` or `Authorization: Bearer`) or an access token,
+   * else the cookie. One that does not work is not made up for by the others.
+   */
+  find(headers: CredentialHeaders): Promise<FoundUser | undefined> {
+    const credential = credentialOf(headers);
+    if (credential === undefined) return this.sessions.find(headers.cookie);
+    if (credential.startsWith(accessTokenPrefix)) return this.tokens.find(credential);
+    return this.apiKeys.find(credential);
   }
 
   /** Extends the session of a cookie; returns the cookies to send. */
@@ -43,4 +68,15 @@ export class AuthUsers {
   close(): Promise<void> {
     return this.#mail.close();
   }
+}
+
+/** What a request shows beside its cookies; other bearer tokens are not of the kit. */
+function credentialOf({ authorization, "x-api-key": key }: CredentialHeaders): string | undefined {
+  if (typeof key === "string") return key;
+  const [, bearer] = /^bearer +([^\s]+)$/i.exec(authorization ?? "") ?? [];
+  return bearer !== undefined && isOfKit(bearer) ? bearer : undefined;
+}
+
+function isOfKit(credential: string): boolean {
+  return credential.startsWith(apiKeyPrefix) || credential.startsWith(accessTokenPrefix);
 }

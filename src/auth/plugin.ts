@@ -8,6 +8,7 @@ import { getTenancy } from "../tenancy/index.js";
 import { authConfig } from "./auth-config.js";
 import type { AuthUsers } from "./auth-users.js";
 import { authUsersOf, getCurrentUser } from "./routes/current-user.js";
+import { keyRoutes } from "./routes/key-routes.js";
 import { libraryRoutes } from "./routes/library-routes.js";
 import { type AuthOptions, authInputs } from "./settings.js";
 
@@ -65,6 +66,7 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
     getTenancy(app).identify(async (request) => (await getCurrentUser(request))?.tenant);
   }
   await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
+  await app.register((scope) => keyRoutes(scope, users), { prefix: routesPrefix });
   app.addHook("onClose", () => users.close());
   const because = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
   app.log.info(

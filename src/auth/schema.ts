@@ -164,3 +164,48 @@ export const authInvitations = pgTable(
     index("svc_infra_auth_invitations_email").on(table.email),
   ],
 );
+
+/** Keys of programs that act for a user. */
+export const authApiKeys = pgTable(
+  "svc_infra_auth_api_keys",
+  {
+    id: id(),
+    userId: userId(),
+    /** The organisation that it is for; it reaches no other. */
+    tenant: text("tenant").references(() => authOrganizations.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    /** How it begins, to tell keys apart. */
+    prefix: text("prefix").notNull(),
+    hash: text("hash").notNull().unique(),
+    scopes: text("scopes").array().notNull(),
+    expiresAt: time("expires_at"),
+    lastUsedAt: time("last_used_at"),
+    createdAt: createdAt(),
+  },
+  (table) => [index("svc_infra_auth_api_keys_user").on(table.userId)],
+);
+
+/** Pairs of an access token and the refresh token that replaces it; those of one sign-in are a family. */
+export const authTokens = pgTable(
+  "svc_infra_auth_tokens",
+  {
+    id: id(),
+    family: text("family").notNull(),
+    userId: userId(),
+    tenant: text("tenant"),
+    factor: integer("factor").notNull(),
+    /** When the user proved who they are. */
+    startedAt: time("started_at").notNull(),
+    accessHash: text("access_hash").notNull().unique(),
+    accessExpiresAt: time("access_expires_at").notNull(),
+    refreshHash: text("refresh_hash").notNull().unique(),
+    /** Of the whole family. */
+    expiresAt: time("expires_at").notNull(),
+    /** When it was replaced; it is kept to notice a second use. */
+    usedAt: time("used_at"),
+  },
+  (table) => [
+    index("svc_infra_auth_tokens_family").on(table.family),
+    index("svc_infra_auth_tokens_user").on(table.userId),
+  ],
+);

@@ -1,7 +1,7 @@
 import { and, eq } from "drizzle-orm";
 import type { Database } from "../sql/index.js";
 import type { AuthConfig } from "./auth-config.js";
-import type { AuthUser } from "./auth-user.js";
+import { type FoundUser, rolesOf } from "./auth-user.js";
 import { cookiePrefix, signedCookie } from "./cookies.js";
 import { authMembers, authSessions, authUsers } from "./schema.js";
 import { SignedValues } from "./signed-values.js";
@@ -11,13 +11,6 @@ const dayMs = 24 * 60 * minuteMs;
 
 /** A part of the idle time after which a session is renewed: each request would cost a write otherwise. */
 const renewAfterPart = 0.1;
-
-/** What a cookie stands for. */
-export interface FoundSession {
-  readonly user: AuthUser;
-  /** Whether its time is to be extended, and its cookie sent again. */
-  readonly isDue: boolean;
-}
 
 /** Finds the session of a request: the signature of its cookie, and one look into the database. */
 export class Sessions {
@@ -43,7 +36,7 @@ export class Sessions {
   }
 
   /** The session that a `Cookie` header names; none when it ended, was revoked, or nobody signed it. */
-  async find(cookieHeader: string | undefined): Promise<FoundSession | undefined> {
+  async find(cookieHeader: string | undefined): Promise<FoundUser | undefined> {
     const token = signedCookie(cookieHeader, this.#cookie, this.#values);
     if (token === undefined) return undefined;
     const row = await this.#read(token);
@@ -60,7 +53,8 @@ export class Sessions {
     const isDue = isOld && cookieHeader?.includes(this.#unremembered) !== true;
     const tenant = role === null ? undefined : (session.tenant ?? undefined);
     const { tenant: _, ...known } = session;
-    return { user: { ...user, session: known, tenant, roles: role?.split(",") ?? [] }, isDue };
+    const found = { ...user, session: known, apiKey: undefined, tenant, roles: rolesOf(role) };
+    return { user: found, isByCookie: true, isDue };
   }
 
   async #read(token: string) {

@@ -85,6 +85,13 @@ export const authVariables = {
     help: "Days after which a session ends, whatever was done with it.",
     default: 30,
   }),
+  accessTokenMinutes: variable({
+    name: "AUTH_ACCESS_TOKEN_MINUTES",
+    type: wholeNumber({ min: 1, max: 1440 }),
+    expected: "1 to 1440",
+    help: "Minutes that an access token works until it is refreshed.",
+    default: 10,
+  }),
   issuer: variable({
     name: "AUTH_MFA_ISSUER",
     type: z.string().min(1).max(64),

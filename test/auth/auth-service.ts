@@ -4,6 +4,7 @@ import {
   addAuthUsers,
   getCurrentUser,
   requireRole,
+  requireScope,
   requireUser,
 } from "svc-infra/auth";
 import { addMail } from "svc-infra/mail";
@@ -94,5 +95,6 @@ function addRoutes(app: FastifyInstance): void {
   app.post("/me", { preHandler: requireUser() }, tell);
   app.get("/fresh", { preHandler: requireUser({ fresh: "1s" }) }, tell);
   app.get("/step-up", { preHandler: requireUser({ fresh: "10m", factor: 2 }) }, tell);
+  app.get("/reports", { preHandler: requireScope("reports:read") }, tell);
   app.get("/owners", { preHandler: requireRole("owner") }, tell);
 }

@@ -21,6 +21,7 @@ import {
   authVerifications,
 } from "../schema.js";
 import { Sessions } from "../sessions.js";
+import type { TokenFamilies } from "../tokens/token-families.js";
 import { recoveryCodes } from "./recovery-codes.js";
 
 /** What the library works with. */
@@ -28,6 +29,7 @@ export interface LibraryParts {
   readonly db: Database;
   readonly mail: AuthMail;
   readonly log: Logger;
+  readonly tokens: Pick<TokenFamilies, "revokeAll">;
 }
 
 const tables = {
@@ -43,7 +45,7 @@ const tables = {
 };
 
 /** Everything that the library would take from its environment is said here, so that no variable weakens it. */
-export function libraryOptions(config: AuthConfig, { db, mail, log }: LibraryParts) {
+export function libraryOptions(config: AuthConfig, { db, mail, log, tokens }: LibraryParts) {
   return {
     appName: config.issuer,
     baseURL: config.origin,
@@ -54,7 +56,7 @@ export function libraryOptions(config: AuthConfig, { db, mail, log }: LibraryPar
     telemetry: { enabled: false },
     // Below 'error' its lines name addresses of people; at other levels it writes to the console itself.
     logger: { level: "info", log: (level, message) => level === "error" && log.warn({ level }, message) },
-    ...accountOptions(config, mail),
+    ...accountOptions(config, mail, tokens),
     session: {
       expiresIn: config.sessionIdleMinutes * 60,
       updateAge: Sessions.renewAfterSeconds(config),
@@ -87,7 +89,11 @@ export function libraryOptions(config: AuthConfig, { db, mail, log }: LibraryPar
   } satisfies BetterAuthOptions;
 }
 
-function accountOptions({ passwordMinLength, origin }: AuthConfig, mail: AuthMail) {
+function accountOptions(
+  { passwordMinLength, origin }: AuthConfig,
+  mail: AuthMail,
+  tokens: LibraryParts["tokens"],
+) {
   return {
     emailAndPassword: {
       enabled: true,
@@ -96,6 +102,7 @@ function accountOptions({ passwordMinLength, origin }: AuthConfig, mail: AuthMai
       minPasswordLength: passwordMinLength,
       maxPasswordLength: passwordMaxLength,
       revokeSessionsOnPasswordReset: true,
+      onPasswordReset: ({ user }) => tokens.revokeAll(user.id),
       sendResetPassword: ({ user, url }) => mail.resetPassword({ to: user.email, url }),
       onExistingUserSignUp: ({ user }) => mail.accountExists({ to: user.email, url: origin }),
     },

@@ -19,6 +19,13 @@ type Context = Parameters<Parameters<typeof createAuthMiddleware>[0]>[0];
 
 const deviceMaxAgeSeconds = 365 * 24 * 60 * 60;
 
+/** Routes after which nothing else of the user is signed in. */
+const endsOthers: ReadonlySet<string> = new Set([
+  "/change-password",
+  "/revoke-sessions",
+  "/revoke-other-sessions",
+]);
+
 /** Opens the library with the rules of the kit around it. */
 export function openLibrary(config: AuthConfig, parts: LibraryParts): AuthLibrary {
   const hooks = new LibraryHooks(config, parts);
@@ -44,9 +51,11 @@ class LibraryHooks {
   readonly #guards: Guards;
   readonly #sessions: Sessions;
   readonly #values: SignedValues;
+  readonly #tokens: LibraryParts["tokens"];
   readonly #deviceCookie: string;
 
-  constructor(config: AuthConfig, { db }: LibraryParts) {
+  constructor(config: AuthConfig, { db, tokens }: LibraryParts) {
+    this.#tokens = tokens;
     this.#guards = new Guards(new Attempts(db), config);
     this.#sessions = new Sessions(db, config);
     this.#values = new SignedValues(config.secrets);
@@ -69,6 +78,8 @@ class LibraryHooks {
     const call = await this.#callOf(context);
     if (call.path === "/sign-in/email" && newSession) await this.#afterSignIn(context, call);
     if (call.path === "/change-password") await this.#guards.proved(call);
+    const { session } = context.context;
+    if (session && endsOthers.has(call.path)) await this.#tokens.revokeAll(session.user.id);
     if (isFactorPath(call.path)) await this.#afterFactor(context, call);
   }
 
@@ -106,7 +117,7 @@ class LibraryHooks {
     const proved = newSession ?? session;
     if (!proved) return;
     if (call.path === "/two-factor/verify-totp") await this.#refuseReplay(context, call, proved);
-    await this.#guards.proved(call);
+    await this.#guards.proved({ ...call, userId: proved.user.id });
     if (newSession || !session) return;
     // A rise of privilege has a new id (OWASP ASVS 7.2.4).
     const risen = await context.context.internalAdapter.createSession(

@@ -1,9 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type AnyRequest, appOf, requestOf } from "../../http/index.js";
 import { ConfigurationError } from "../../kernel/index.js";
-import type { AuthUser } from "../auth-user.js";
+import type { AuthUser, FoundUser } from "../auth-user.js";
 import type { AuthUsers } from "../auth-users.js";
-import type { FoundSession } from "../sessions.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -16,7 +15,7 @@ declare module "fastify" {
   }
 }
 
-const found = new WeakMap<object, Promise<FoundSession | undefined>>();
+const found = new WeakMap<object, Promise<FoundUser | undefined>>();
 
 /**
  * The users of an app, or of the app that a request came to.
@@ -38,28 +37,21 @@ export function authUsersOf(from: Parameters<typeof appOf>[0]): AuthUsers {
  * const user = await getCurrentUser(request);
  */
 export async function getCurrentUser(request: AnyRequest): Promise<AuthUser | undefined> {
-  return (await findOnce(requestOf(request)))?.user;
+  return (await findUser(requestOf(request)))?.user;
 }
 
-/** As {@link getCurrentUser}; a session that is due is extended, and its cookie sent again. */
-export async function renewedUser(
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<AuthUser | undefined> {
-  const session = await findOnce(request);
-  if (session?.isDue === true) await renew(request, reply);
-  return session?.user;
-}
-
-function findOnce(request: FastifyRequest): Promise<FoundSession | undefined> {
+/** Whom the credentials of a request stand for; looked up once. */
+export function findUser(request: FastifyRequest): Promise<FoundUser | undefined> {
   const known = found.get(request.raw);
   if (known !== undefined) return known;
-  const finding = authUsersOf(request).sessions.find(request.headers.cookie);
+  const finding = authUsersOf(request).find(request.headers);
   found.set(request.raw, finding);
   return finding;
 }
 
-async function renew(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+/** Extends a session that is due, and sends its cookie again. */
+export async function renewSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if ((await findUser(request))?.isDue !== true) return;
   const cookies = await authUsersOf(request).renew(request.headers.cookie ?? "");
   if (cookies.length > 0)
     reply.header("set-cookie", [reply.getHeader("set-cookie") ?? [], cookies].flat(2).map(String));

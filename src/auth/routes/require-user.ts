@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { forbidden, HttpError, pageBoundary, unauthorized } from "../../http/index.js";
 import type { AuthUser } from "../auth-user.js";
-import { authUsersOf, renewedUser } from "./current-user.js";
+import { authUsersOf, findUser, renewSession } from "./current-user.js";
 
 /** A hook of a route: `onRequest`, `preValidation` or `preHandler`. */
 export type UserHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
@@ -28,8 +28,7 @@ export function requireUser(options: RequireUserOptions = {}): UserHook {
   const freshMs = options.fresh === undefined ? undefined : millisecondsOf(options.fresh);
   const { factor = 1 } = options;
   return async (request, reply) => {
-    const user = await userOf(request, reply);
-    checkProof(user, freshMs, factor);
+    checkProof(await userOf(request, reply), freshMs, factor);
   };
 }
 
@@ -48,20 +47,54 @@ export function requireRole(...roles: readonly [string, ...string[]]): UserHook 
   };
 }
 
+/**
+ * Lets only users on, and of API keys only those that have all of some scopes. A user who is signed in needs none.
+ *
+ * @returns a hook that throws HttpError: those of {@link requireUser}, and 403 `missing_scope`.
+ * @example
+ * app.get("/reports", { preHandler: requireScope("reports:read") }, listReports);
+ */
+export function requireScope(...scopes: readonly [string, ...string[]]): UserHook {
+  return async (request, reply) => {
+    const { apiKey } = await userOf(request, reply);
+    const missing = scopes.find((scope) => apiKey?.scopes.includes(scope) === false);
+    if (missing === undefined) return;
+    throw new HttpError(403, "missing_scope", `this needs an API key with the scope ${missing}`);
+  };
+}
+
 async function userOf(request: FastifyRequest, reply: FastifyReply): Promise<AuthUser> {
-  const user = await renewedUser(request, reply);
-  if (user === undefined) throw unauthorized(request.headers.cookie !== undefined);
-  const { origin, trustedOrigins } = authUsersOf(request).config;
-  await pageBoundary({ isOpen: false, ownUrls: [origin], allowOrigins: trustedOrigins })(request);
+  const user = await knownUser(request);
+  await renewSession(request, reply);
   request.user = user;
   return user;
 }
 
+/**
+ * Who made a request.
+ *
+ * @throws HttpError (401) for nobody known, (403) when a page of another origin uses a cookie.
+ */
+export async function knownUser(request: FastifyRequest): Promise<AuthUser> {
+  const found = await findUser(request);
+  if (found === undefined) throw unauthorized(hasCredentials(request));
+  if (found.isByCookie) {
+    const { origin, trustedOrigins } = authUsersOf(request).config;
+    await pageBoundary({ isOpen: false, ownUrls: [origin], allowOrigins: trustedOrigins })(request);
+  }
+  return found.user;
+}
+
+function hasCredentials({ headers }: FastifyRequest): boolean {
+  return [headers.cookie, headers.authorization, headers["x-api-key"]].some((each) => each !== undefined);
+}
+
 function checkProof({ session }: AuthUser, freshMs: number | undefined, factor: number): void {
-  if (session.factor < factor) {
+  if (factor > 1 && (session?.factor ?? 0) < factor) {
     throw new HttpError(403, "second_factor_required", "this needs a second factor");
   }
-  if (freshMs !== undefined && Date.now() - session.createdAt.getTime() > freshMs) {
+  if (freshMs === undefined) return;
+  if (session === undefined || Date.now() - session.createdAt.getTime() > freshMs) {
     throw new HttpError(401, "stale_session", "this needs a new sign-in");
   }
 }

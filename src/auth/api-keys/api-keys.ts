@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import { and, desc, eq, gt, isNull, or, sql } from "drizzle-orm";
+import type { Database } from "../../sql/index.js";
+import { type FoundUser, rolesOf } from "../auth-user.js";
+import { credentialHash, newCredential } from "../credentials.js";
+import { authApiKeys, authMembers, authUsers } from "../schema.js";
+
+/** How every API key begins: scanners of sources know it by that. */
+export const apiKeyPrefix = "svck_";
+
+const shownLength = apiKeyPrefix.length + 8;
+const lastUseEveryMs = 60_000;
+
+/** An API key without its secret. */
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  /** How it begins. */
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly tenant: string | null;
+  readonly expiresAt: Date | null;
+  /** To the minute. */
+  readonly lastUsedAt: Date | null;
+  readonly createdAt: Date;
+}
+
+/** What a new key is to be. */
+export interface NewApiKey {
+  readonly userId: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly tenant?: string | undefined;
+  readonly expiresAt?: Date | undefined;
+}
+
+/** A new key: `key` is told once. */
+export interface CreatedApiKey extends ApiKey {
+  readonly key: string;
+}
+
+const shown = {
+  id: authApiKeys.id,
+  name: authApiKeys.name,
+  prefix: authApiKeys.prefix,
+  scopes: authApiKeys.scopes,
+  tenant: authApiKeys.tenant,
+  expiresAt: authApiKeys.expiresAt,
+  lastUsedAt: authApiKeys.lastUsedAt,
+  createdAt: authApiKeys.createdAt,
+};
+
+/** The keys of programs that act for users. The database has only their hashes. */
+export class ApiKeys {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Makes a key of a user, for one tenant or for none. */
+  async create({ userId, name, scopes, tenant, expiresAt }: NewApiKey): Promise<CreatedApiKey> {
+    const key = newCredential(apiKeyPrefix);
+    const row = {
+      id: randomUUID(),
+      userId,
+      name,
+      scopes: [...scopes],
+      tenant: tenant ?? null,
+      expiresAt: expiresAt ?? null,
+      prefix: key.slice(0, shownLength),
+      hash: credentialHash(key),
+    };
+    const [created] = await this.#db.insert(authApiKeys).values(row).returning(shown);
+    if (created === undefined) throw new Error("the database returned no row for the new API key");
+    return { ...created, key };
+  }
+
+  /** The keys of a user, the newest first. */
+  list(userId: string): Promise<readonly ApiKey[]> {
+    return this.#db
+      .select(shown)
+      .from(authApiKeys)
+      .where(eq(authApiKeys.userId, userId))
+      .orderBy(desc(authApiKeys.createdAt));
+  }
+
+  /** Ends a key at once. @returns whether the user had it. */
+  async revoke(userId: string, id: string): Promise<boolean> {
+    const ended = await this.#db
+      .delete(authApiKeys)
+      .where(isOf(userId, id))
+      .returning({ id: authApiKeys.id });
+    return ended.length > 0;
+  }
+
+  /**
+   * Makes a key that replaces another: both work until `overlapMs` have passed.
+   *
+   * @returns the new one; `undefined` when the user has no such key, or it has ended.
+   */
+  async rotate(userId: string, id: string, overlapMs: number): Promise<CreatedApiKey | undefined> {
+    const end = sql`now() + make_interval(secs => ${overlapMs / 1000})`;
+    const [old] = await this.#db
+      .select({ ...shown, end: authApiKeys.expiresAt })
+      .from(authApiKeys)
+      .where(and(isOf(userId, id), isValid()));
+    if (old === undefined) return undefined;
+    const created = await this.create({
+      userId,
+      name: old.name,
+      scopes: old.scopes,
+      tenant: old.tenant ?? undefined,
+      expiresAt: old.expiresAt ?? undefined,
+    });
+    await this.#db
+      .update(authApiKeys)
+      .set({ expiresAt: sql`least(${authApiKeys.expiresAt}, ${end})` })
+      .where(isOf(userId, id));
+    return created;
+  }
+
+  /** Whom a key stands for; nobody when it ended, or its user left the tenant. */
+  async find(key: string): Promise<FoundUser | undefined> {
+    const [row] = await this.#db
+      .select({
+        key: shown,
+        user: { id: authUsers.id, email: authUsers.email, name: authUsers.name },
+        role: authMembers.role,
+      })
+      .from(authApiKeys)
+      .innerJoin(authUsers, eq(authUsers.id, authApiKeys.userId))
+      .leftJoin(
+        authMembers,
+        and(eq(authMembers.userId, authApiKeys.userId), eq(authMembers.organizationId, authApiKeys.tenant)),
+      )
+      .where(and(eq(authApiKeys.hash, credentialHash(key)), isValid()))
+      .limit(1);
+    if (row === undefined || (row.key.tenant !== null && row.role === null)) return undefined;
+    await this.#noteUse(row.key);
+    const { id, scopes, tenant } = row.key;
+    const user = {
+      ...row.user,
+      session: undefined,
+      apiKey: { id, scopes },
+      tenant: tenant ?? undefined,
+      roles: rolesOf(row.role),
+    };
+    return { user, isByCookie: false, isDue: false };
+  }
+
+  async #noteUse({ id, lastUsedAt }: ApiKey): Promise<void> {
+    if (lastUsedAt !== null && Date.now() - lastUsedAt.getTime() < lastUseEveryMs) return;
+    await this.#db.update(authApiKeys).set({ lastUsedAt: sql`now()` }).where(eq(authApiKeys.id, id));
+  }
+}
+
+function isOf(userId: string, id: string) {
+  return and(eq(authApiKeys.userId, userId), eq(authApiKeys.id, id));
+}
+
+function isValid() {
+  return or(isNull(authApiKeys.expiresAt), gt(authApiKeys.expiresAt, sql`now()`));
+}

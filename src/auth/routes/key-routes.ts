@@ -1,0 +1,171 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { HttpError, mountRoutes, problemHandler, type Route, route } from "../../http/index.js";
+import type { AuthUsers } from "../auth-users.js";
+import { knownUser } from "./require-user.js";
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+const date = z.date().meta({ type: "string", format: "date-time" });
+const scope = z.string().regex(/^[a-z][a-z0-9_.:-]{0,63}$/);
+const apiKey = z.object({
+  id: z.string(),
+  name: z.string(),
+  prefix: z.string(),
+  scopes: z.array(z.string()),
+  tenant: z.string().nullable(),
+  expiresAt: date.nullable(),
+  lastUsedAt: date.nullable(),
+  createdAt: date,
+});
+const withKey = apiKey.extend({ key: z.string() });
+const newKey = z.strictObject({
+  name: z.string().min(1).max(100),
+  scopes: z.array(scope).max(50),
+  expiresInDays: z.int().min(1).max(3650).optional(),
+});
+const tokenPair = z.object({ accessToken: z.string(), refreshToken: z.string(), expiresIn: z.int() });
+const session = z.strictObject({ session: z.string().min(1).max(200) });
+const refresh = z.strictObject({ refreshToken: z.string().min(1).max(200) });
+
+/** The routes of API keys, and of tokens for clients without cookies. */
+export async function keyRoutes(scope: FastifyInstance, users: AuthUsers): Promise<void> {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  scope.setErrorHandler(problemHandler(false));
+  const authorize = async (request: FastifyRequest) => {
+    const user = await knownUser(request);
+    if (user.session === undefined) {
+      throw new HttpError(403, "needs_session", "API keys are made by users who are signed in");
+    }
+    request.user = user;
+  };
+  mountRoutes(scope, [...apiKeyRoutes(users), ...tokenRoutes(users)], { authorize, tag: "Users" });
+}
+
+function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: "/api-keys",
+      summary: "List the API keys of the user",
+      permission: "user",
+      answers: { 200: z.array(apiKey) },
+      handle: ({ request }) => apiKeys.list(idOf(request)),
+    }),
+    route({
+      method: "POST",
+      path: "/api-keys",
+      summary: "Make an API key; it is told once",
+      permission: "user",
+      body: newKey,
+      answers: { 201: withKey },
+      handle: async ({ request, reply, body: { name, scopes, expiresInDays } }) => {
+        const expiresAt =
+          expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * dayMs);
+        const tenant = request.user?.tenant;
+        const created = await apiKeys.create({ userId: idOf(request), name, scopes, tenant, expiresAt });
+        logKey(request, "api-key/create", created.id);
+        return secret(reply).code(201).send(created);
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/api-keys/:id",
+      summary: "End an API key",
+      permission: "user",
+      answers: { 204: z.undefined() },
+      handle: async ({ request, reply }) => {
+        const id = parameterOf(request);
+        if (!(await apiKeys.revoke(idOf(request), id))) throw noSuchKey();
+        logKey(request, "api-key/revoke", id);
+        return reply.code(204).send();
+      },
+    }),
+    route({
+      method: "POST",
+      path: "/api-keys/:id/rotate",
+      summary: "Make a key that replaces another; both work for a while",
+      permission: "user",
+      body: z.strictObject({ overlapMinutes: z.int().min(0).max(43_200).default(60) }),
+      answers: { 201: withKey },
+      handle: async ({ request, reply, body: { overlapMinutes } }) => {
+        const id = parameterOf(request);
+        const created = await apiKeys.rotate(idOf(request), id, overlapMinutes * minuteMs);
+        if (created === undefined) throw noSuchKey();
+        logKey(request, "api-key/rotate", id);
+        return secret(reply).code(201).send(created);
+      },
+    }),
+  ];
+}
+
+function tokenRoutes({ tokens }: AuthUsers): Route[] {
+  return [
+    route({
+      method: "POST",
+      path: "/tokens",
+      summary: "Turn the session of a sign-in into an access and a refresh token",
+      body: session,
+      answers: { 200: tokenPair },
+      handle: async ({ reply, body }) => {
+        const pair = await tokens.begin(body.session);
+        if (pair === undefined) throw new HttpError(401, "invalid_token", "there is no such session");
+        return secret(reply).send(pair);
+      },
+    }),
+    route({
+      method: "POST",
+      path: "/tokens/refresh",
+      summary: "Replace a refresh token; a second use ends all tokens of the sign-in",
+      body: refresh,
+      answers: { 200: tokenPair },
+      handle: async ({ request, reply, body }) => {
+        const refreshed = await tokens.refresh(body.refreshToken);
+        if ("pair" in refreshed) return secret(reply).send(refreshed.pair);
+        const { refused } = refreshed;
+        request.log.info(
+          { event: "tokens/refresh", outcome: refused, address: request.ip },
+          "security event",
+        );
+        throw new HttpError(401, "invalid_token", "the refresh token does not work; sign in again");
+      },
+    }),
+    route({
+      method: "POST",
+      path: "/tokens/revoke",
+      summary: "End all tokens of a sign-in",
+      body: refresh,
+      answers: { 204: z.undefined() },
+      handle: async ({ reply, body }) => {
+        await tokens.revoke(body.refreshToken);
+        return reply.code(204).send();
+      },
+    }),
+  ];
+}
+
+function idOf({ user }: FastifyRequest): string {
+  if (user === undefined) throw new Error("a route for users was called without one");
+  return user.id;
+}
+
+function parameterOf({ params }: FastifyRequest): string {
+  return String(Object(params).id);
+}
+
+function noSuchKey(): HttpError {
+  return new HttpError(404, "not_found", "the user has no such API key");
+}
+
+/** What holds a secret is kept by no cache (RFC 6749 §5.1). */
+function secret(reply: FastifyReply): FastifyReply {
+  return reply.header("cache-control", "no-store");
+}
+
+function logKey(request: FastifyRequest, event: string, key: string): void {
+  request.log.info(
+    { event, outcome: "done", actor: request.user?.id, key, address: request.ip },
+    "security event",
+  );
+}

@@ -1,0 +1,154 @@
+import { randomUUID } from "node:crypto";
+import { and, eq, gt, isNull, lt, sql } from "drizzle-orm";
+import type { Database } from "../../sql/index.js";
+import { type FoundUser, rolesOf } from "../auth-user.js";
+import { credentialHash, newCredential } from "../credentials.js";
+import { authMembers, authSessions, authTokens, authUsers } from "../schema.js";
+
+/** How every access token begins. */
+export const accessTokenPrefix = "svca_";
+const refreshTokenPrefix = "svcr_";
+
+/** Two tokens of a client without cookies. */
+export interface TokenPair {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  /** Seconds that the access token works (RFC 6749 §5.1). */
+  readonly expiresIn: number;
+}
+
+/** What a refresh comes to. */
+export type Refreshed = { readonly pair: TokenPair } | { readonly refused: "unknown" | "reused" };
+
+/** How long tokens work. */
+export interface TokenLifetimes {
+  readonly accessTokenMinutes: number;
+  readonly sessionMaxDays: number;
+}
+
+type TokenRow = typeof authTokens.$inferInsert;
+
+/**
+ * Tokens for clients that keep no cookies (RFC 9700 §4.14.2): each refresh token works once and is replaced. One that is used a
+ * second time was stolen from somebody, so that its whole family ends.
+ */
+export class TokenFamilies {
+  readonly #db: Database;
+  readonly #accessMs: number;
+  readonly #maxMs: number;
+
+  constructor(db: Database, { accessTokenMinutes, sessionMaxDays }: TokenLifetimes) {
+    this.#db = db;
+    this.#accessMs = accessTokenMinutes * 60_000;
+    this.#maxMs = sessionMaxDays * 86_400_000;
+  }
+
+  /** Turns a session, by its token, into a family: the session ends with that. */
+  async begin(sessionToken: string): Promise<TokenPair | undefined> {
+    const [session] = await this.#db
+      .delete(authSessions)
+      .where(and(eq(authSessions.token, sessionToken), gt(authSessions.expiresAt, sql`now()`)))
+      .returning();
+    if (session === undefined) return undefined;
+    const expiresAt = new Date(session.createdAt.getTime() + this.#maxMs);
+    if (expiresAt.getTime() <= Date.now()) return undefined;
+    const { userId, factor, activeOrganizationId: tenant, createdAt: startedAt } = session;
+    return this.#issue({ family: randomUUID(), userId, factor, tenant, startedAt, expiresAt });
+  }
+
+  /** Replaces a refresh token. */
+  async refresh(refreshToken: string): Promise<Refreshed> {
+    const hash = credentialHash(refreshToken);
+    // One transaction: a second use at the same time waits for the new pair, and ends it with the family.
+    const pair = await this.#db.transaction(async (transaction) => {
+      const isUsable = and(
+        eq(authTokens.refreshHash, hash),
+        isNull(authTokens.usedAt),
+        gt(authTokens.expiresAt, sql`now()`),
+      );
+      const [used] = await transaction
+        .update(authTokens)
+        .set({ usedAt: sql`now()` })
+        .where(isUsable)
+        .returning();
+      return used === undefined ? undefined : this.#issue(used, transaction);
+    });
+    if (pair !== undefined) return { pair };
+    const family = await this.#endFamilyOf(hash);
+    return { refused: family ? "reused" : "unknown" };
+  }
+
+  /** Ends the family of a refresh token (RFC 7009); does nothing for an unknown one. */
+  async revoke(refreshToken: string): Promise<void> {
+    await this.#endFamilyOf(credentialHash(refreshToken));
+  }
+
+  /** Ends all families of a user. */
+  async revokeAll(userId: string): Promise<void> {
+    await this.#db.delete(authTokens).where(eq(authTokens.userId, userId));
+  }
+
+  /** Whom an access token stands for. */
+  async find(accessToken: string): Promise<FoundUser | undefined> {
+    const [row] = await this.#db
+      .select({
+        token: authTokens,
+        user: { id: authUsers.id, email: authUsers.email, name: authUsers.name },
+        role: authMembers.role,
+      })
+      .from(authTokens)
+      .innerJoin(authUsers, eq(authUsers.id, authTokens.userId))
+      .leftJoin(
+        authMembers,
+        and(eq(authMembers.userId, authTokens.userId), eq(authMembers.organizationId, authTokens.tenant)),
+      )
+      .where(
+        and(
+          eq(authTokens.accessHash, credentialHash(accessToken)),
+          gt(authTokens.accessExpiresAt, sql`now()`),
+          gt(authTokens.expiresAt, sql`now()`),
+        ),
+      )
+      .limit(1);
+    if (row === undefined) return undefined;
+    const { family, startedAt, expiresAt, factor, tenant } = row.token;
+    const user = {
+      ...row.user,
+      session: { id: family, createdAt: startedAt, expiresAt, factor },
+      apiKey: undefined,
+      tenant: row.role === null ? undefined : (tenant ?? undefined),
+      roles: rolesOf(row.role),
+    };
+    return { user, isByCookie: false, isDue: false };
+  }
+
+  async #issue(
+    row: Pick<TokenRow, "family" | "userId" | "tenant" | "factor" | "startedAt" | "expiresAt">,
+    db: Database = this.#db,
+  ): Promise<TokenPair> {
+    const accessToken = newCredential(accessTokenPrefix);
+    const refreshToken = newCredential(refreshTokenPrefix);
+    const { family, userId, tenant, factor, startedAt, expiresAt } = row;
+    await db.insert(authTokens).values({
+      id: randomUUID(),
+      ...{ family, userId, tenant, factor, startedAt, expiresAt },
+      accessHash: credentialHash(accessToken),
+      accessExpiresAt: new Date(Date.now() + this.#accessMs),
+      refreshHash: credentialHash(refreshToken),
+    });
+    await db.delete(authTokens).where(lt(authTokens.expiresAt, sql`now()`));
+    return { accessToken, refreshToken, expiresIn: this.#accessMs / 1000 };
+  }
+
+  async #endFamilyOf(refreshHash: string): Promise<boolean> {
+    const family = this.#db
+      .select({ family: authTokens.family })
+      .from(authTokens)
+      .where(eq(authTokens.refreshHash, refreshHash));
+    const ended = await this.#db
+      .delete(authTokens)
+      .where(sql`${authTokens.family} in ${family}`)
+      .returning({ id: authTokens.id });
+    return ended.length > 0;
+  }
+}

@@ -1,0 +1,129 @@
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AuthService, password } from "./auth-service.js";
+import type { Browser } from "./browser.js";
+import { Inbox } from "./inbox.js";
+
+let inbox: Inbox;
+let service: AuthService;
+
+beforeAll(async () => {
+  inbox = await Inbox.start();
+  service = await AuthService.start(inbox, { lockoutMaxAttempts: 4 });
+});
+
+afterAll(async () => {
+  await service.stop();
+  await inbox.stop();
+});
+
+/** A code of an app (RFC 6238), `steps` from now. */
+function codeOf(totpUri: string, steps = 0): string {
+  const secret = fromBase32(new URL(totpUri).searchParams.get("secret") ?? "");
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const digest = createHmac("sha1", secret).update(counter).digest();
+  const offset = (digest.at(-1) ?? 0) & 15;
+  return String((digest.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+function fromBase32(text: string): Buffer {
+  const bits = [...text.replace(/=+$/, "").toUpperCase()]
+    .map((each) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(each).toString(2).padStart(5, "0"))
+    .join("");
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((each) => Number.parseInt(each, 2)));
+}
+
+async function enroll(email: string) {
+  const browser = await service.signIn(email);
+  const enabled = await browser.post("/auth/two-factor/enable", { password });
+  expect(enabled.statusCode).toBe(200);
+  const { totpURI, backupCodes } = enabled.json();
+  const before = sessionCookie(browser);
+  const verified = await browser.post("/auth/two-factor/verify-totp", { code: codeOf(totpURI, -1) });
+  expect(verified.statusCode).toBe(200);
+  expect(sessionCookie(browser)).not.toBe(before);
+  return { browser, totpURI, backupCodes };
+}
+
+function sessionCookie(browser: Browser): string | undefined {
+  return browser.cookies.get("auth.session_token");
+}
+
+async function challenge(email: string): Promise<Browser> {
+  const browser = service.browser();
+  const answer = await browser.post("/auth/sign-in/email", { email, password });
+  expect(answer.json()).toMatchObject({ twoFactorRedirect: true });
+  expect((await browser.get("/me")).statusCode).toBe(401);
+  return browser;
+}
+
+describe("a second factor", () => {
+  it("is asked for at sign-in, and passes what asks for two", async () => {
+    const { browser, totpURI } = await enroll("ann@example.com");
+    expect((await browser.get("/step-up")).statusCode).toBe(200);
+    const next = await challenge("ann@example.com");
+    expect((await next.post("/auth/two-factor/verify-totp", { code: codeOf(totpURI) })).statusCode).toBe(200);
+    expect((await next.get("/step-up")).json().session.factor).toBe(2);
+  });
+
+  it("is not there for a user without one", async () => {
+    const plain = await service.signIn("plain@example.com");
+    const answer = await plain.get("/step-up");
+    expect([answer.statusCode, answer.json().code]).toEqual([403, "second_factor_required"]);
+  });
+
+  it("by the same code works once", async () => {
+    const { totpURI } = await enroll("ben@example.com");
+    const code = codeOf(totpURI);
+    const first = await challenge("ben@example.com");
+    expect((await first.post("/auth/two-factor/verify-totp", { code })).statusCode).toBe(200);
+    const second = await challenge("ben@example.com");
+    const replayed = await second.post("/auth/two-factor/verify-totp", { code });
+    expect([replayed.statusCode, replayed.json().code]).toEqual([401, "invalid_code"]);
+    expect((await second.get("/me")).statusCode).toBe(401);
+    expect((await first.post("/auth/two-factor/verify-totp", { code })).statusCode).toBe(401);
+  });
+
+  it("by a recovery code works once, and the database has no code", async () => {
+    const { backupCodes } = await enroll("cat@example.com");
+    const [code] = backupCodes;
+    const rows = await service.app.sql.withConnection((connection) =>
+      connection.query("select backup_codes from svc_infra_auth_two_factors"),
+    );
+    expect(JSON.stringify(rows)).not.toContain(code);
+    const first = await challenge("cat@example.com");
+    expect((await first.post("/auth/two-factor/verify-backup-code", { code })).statusCode).toBe(200);
+    expect((await first.get("/step-up")).statusCode).toBe(200);
+    const second = await challenge("cat@example.com");
+    expect((await second.post("/auth/two-factor/verify-backup-code", { code })).statusCode).toBe(401);
+    const other = { code: backupCodes[1] };
+    expect((await second.post("/auth/two-factor/verify-backup-code", other)).statusCode).toBe(200);
+  });
+
+  it("is not guessed with a stolen session", async () => {
+    const { browser, totpURI } = await enroll("dan@example.com");
+    const codes = [];
+    for (let count = 0; count < 5; count++) {
+      // Each guess from another address, as the limit of one would refuse it first.
+      const thief = service.browser();
+      for (const [name, value] of browser.cookies) thief.cookies.set(name, value);
+      codes.push((await thief.post("/auth/two-factor/verify-totp", { code: "000000" })).json().code);
+    }
+    expect(codes).toEqual([...Array(4).fill("invalid_code"), "locked"]);
+    const right = await browser.post("/auth/two-factor/verify-totp", { code: codeOf(totpURI, 1) });
+    expect(right.json().code).toBe("locked");
+  });
+
+  it("is not guessed at sign-in", async () => {
+    await enroll("eve@example.com");
+    const codes = [];
+    for (let count = 0; count < 6; count++) {
+      const browser = await challenge("eve@example.com");
+      for (let guess = 0; guess < 2; guess++) {
+        codes.push((await browser.post("/auth/two-factor/verify-totp", { code: "000000" })).json().code);
+      }
+    }
+    expect(codes.at(-1)).toBe("account_temporarily_locked");
+  });
+});
