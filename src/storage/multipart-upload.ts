@@ -30,6 +30,7 @@ export interface UploadHandle {
 export class MultipartUpload<C extends Capabilities = Capabilities> {
   /** With the key, all that is needed to resume it elsewhere. */
   readonly id: string;
+  /** The key of the object. */
   readonly key: string;
   readonly #backend: StorageBackend<C>;
   readonly #key: Key;
@@ -50,6 +51,11 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
    * Writes one part; the same number again replaces it.
    *
    * @param number - 1 to 10,000.
+   * @throws FileNotFoundError when the upload is not under way; InvalidArgumentError for another number.
+   *
+   * @example
+   * const upload = await storage.createUpload("video.mp4");
+   * const part = await upload.writePart(1, bytes);
    */
   writePart(number: number, content: Content, options: PartOptions = {}): Promise<UploadedPart> {
     const call = this.#call(options);
@@ -80,14 +86,22 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     }
   }
 
-  /** The parts that have been written, in the order of their numbers: by this handle, another one, or another process. */
+  /**
+   * The parts that have been written, in the order of their numbers: by this handle, another one, or another process.
+   *
+   * @throws FileNotFoundError when the upload is not under way.
+   */
   async listParts(options: SignalOption = {}): Promise<readonly UploadedPart[]> {
     return attempt(this.#call(options), async () =>
       this.#backend.listParts(this.#key, this.#knownId(), { signal: options.signal }),
     );
   }
 
-  /** Publishes the object: the parts given, or all that were written through this handle. */
+  /**
+   * Publishes the object: the parts given, or all that were written through this handle.
+   *
+   * @throws InvalidArgumentError for no parts or unknown ones; PreconditionFailedError for `ifAbsent` and `ifMatch`.
+   */
   async complete(
     options: ConditionOptions<C> & SignalOption & { readonly parts?: readonly UploadedPart[] } = {},
   ): Promise<FileDetails> {
@@ -108,7 +122,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** Drops the upload and its parts. */
+  /** Drops the upload and its parts. Idempotent. */
   async abort(options: SignalOption = {}): Promise<void> {
     await attempt(this.#call(options), async () => {
       const id = this.#ofBackend;

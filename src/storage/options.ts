@@ -8,16 +8,19 @@ import type { Transform } from "./contract/transform.js";
 /** An option that compiles only where the capability may be there. */
 export type IfCapable<Flag extends boolean, Value> = [Flag] extends [false] ? undefined : Value;
 
+/** Options of a `Storage` that is made in code. */
 export interface StorageOptions {
   /** Largest object that may be put, in bytes; unlimited by default (the HTTP routes have a limit of their own). */
   readonly maxBytes?: number | undefined;
 }
 
+/** What every call takes. */
 export interface SignalOption {
   /** Aborts the call; it rejects with `aborted`, or `timeout` for `AbortSignal.timeout()`. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Conditions that are decided together with the write. */
 export interface ConditionOptions<C extends Capabilities> {
   /** Only where there is no object: of many such writers exactly one wins. */
   readonly ifAbsent?: IfCapable<C["ifAbsent"], boolean> | undefined;
@@ -25,11 +28,13 @@ export interface ConditionOptions<C extends Capabilities> {
   readonly ifMatch?: IfCapable<C["ifMatch"], string> | undefined;
 }
 
+/** Options of `delete`. */
 export interface DeleteOptions<C extends Capabilities = Capabilities> extends SignalOption {
   /** Delete only the version with this ETag; another one is `precondition_failed`. */
   readonly ifMatch?: IfCapable<C["conditionalRemove"], string> | undefined;
 }
 
+/** Options of `copy` and `move`; the conditions are those of the target. */
 export interface CopyMoveOptions<C extends Capabilities = Capabilities>
   extends ConditionOptions<C>,
     SignalOption {
@@ -37,6 +42,7 @@ export interface CopyMoveOptions<C extends Capabilities = Capabilities>
   readonly sourceIfMatch?: string | undefined;
 }
 
+/** What is kept beside the bytes. */
 export interface DescribeOptions extends ContentFields {
   /** Media type. Default: that of a `File` or `Blob`, else what the content's first bytes and the name say. */
   readonly contentType?: string | undefined;
@@ -46,6 +52,7 @@ export interface DescribeOptions extends ContentFields {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Options of `put`. Another name is refused. */
 export interface PutOptions<C extends Capabilities = Capabilities>
   extends DescribeOptions,
     ConditionOptions<C>,
@@ -62,6 +69,7 @@ export interface PutOptions<C extends Capabilities = Capabilities>
 
 /** A stored object, as applications see it. */
 export interface FileDetails extends Omit<ObjectStat, "key"> {
+  /** As the caller gave it, without a tenant's prefix. */
   readonly key: string;
 }
 
@@ -73,18 +81,23 @@ export interface StoredFile extends FileDetails {
 
 /** An opened object: its details and the part of its content that was asked for. */
 export interface OpenedFile extends FileDetails {
-  /** First byte of the body, and the one behind its last. */
+  /** First byte of the body. */
   readonly start: number;
+  /** The byte behind the last one of the body. */
   readonly end: number;
+  /** The content; it must be read or closed. */
   readonly body: FileBody;
 }
 
+/** Options of `open`. */
 export interface OpenOptions extends SignalOption {
+  /** Bytes from `start` through `end`, or the last `suffix` bytes. Default: all. */
   readonly range?: ByteRange | undefined;
-  /** Only this version. */
+  /** Only the version with this ETag; another one is `precondition_failed`. */
   readonly ifMatch?: string | undefined;
 }
 
+/** Options of `getUrl` and `getUrls`. Another name is refused. */
 export interface UrlOptions<C extends Capabilities = Capabilities> {
   /** Seconds until the URL expires, 1 to 604,800. Default: 3,600. */
   readonly expiresIn?: number | undefined;
@@ -109,8 +122,9 @@ export interface UrlOptions<C extends Capabilities = Capabilities> {
   readonly transform?: IfCapable<C["transform"], Transform> | undefined;
 }
 
+/** Options of `getUploadUrl`. */
 export interface UploadUrlOptions {
-  /** Seconds, 1 to 604,800. */
+  /** Seconds until the URL expires, 1 to 604,800. Default: 3,600. */
   readonly expiresIn?: number | undefined;
   /** The only type that the upload may have. */
   readonly contentType: string;
@@ -118,36 +132,52 @@ export interface UploadUrlOptions {
   readonly size?: number | undefined;
 }
 
+/** Options of `listAll` and `listAllKeys`. */
 export interface ListAllOptions extends SignalOption {
+  /** A plain start of keys. Default: none, which is every key. */
   readonly prefix?: string | undefined;
 }
 
+/** Options of `listKeys`, which answers one page. */
 export interface ListKeysOptions extends ListAllOptions {
-  /** 1 to 1,000. */
+  /** Keys of the page, 1 to 1,000. Default: 100. `listAllKeys` answers every key. */
   readonly limit?: number | undefined;
 }
 
+/** Options of `list`. */
 export interface ListPageOptions extends ListKeysOptions {
+  /** Rolls keys up that hold it behind the prefix, as a folder does. Default: none. */
   readonly delimiter?: "/" | undefined;
+  /** That of the page before. Default: the first page. */
   readonly cursor?: string | undefined;
 }
 
+/** One object of a listing. */
 export interface ListedFile {
+  /** As `get` takes it. */
   readonly key: string;
   /** Bytes. */
   readonly size: number;
+  /** When it was written last. */
   readonly lastModified: Date;
 }
 
+/** One page of a listing. */
 export interface FilePage {
+  /** The objects, in byte order of their keys. */
   readonly items: readonly ListedFile[];
+  /** Rolled-up starts of keys, each ending in the delimiter. */
   readonly prefixes: readonly string[];
+  /** Gives the next page; `undefined` on the last one. */
   readonly cursor: string | undefined;
   /** Names that other tools made and that are no keys, where the backend tells them. */
   readonly passedOver?: readonly string[];
 }
 
+/** A key that `deleteMany` could not delete. */
 export interface DeleteFailure {
+  /** As the caller gave it. */
   readonly key: string;
+  /** Why. */
   readonly error: StorageError;
 }

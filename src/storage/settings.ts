@@ -32,6 +32,10 @@ const publicPrefixes = z
 
 /** Settings that hold whatever the backend. */
 export const storageVariables = {
+  /**
+   * Where files are kept. When it is not set, the other variables tell. Default: detected. Variable:
+   * `STORAGE_BACKEND`.
+   */
   backend: variable({
     name: "STORAGE_BACKEND",
     type: oneOf(backendTypes),
@@ -39,6 +43,10 @@ export const storageVariables = {
     help: "Where files are kept. When it is not set, the other variables tell.",
     defaultText: "detected",
   }),
+  /**
+   * Where the file route is reached from outside; signed URLs start with it. Default:
+   * http://localhost:8000/files. Variable: `STORAGE_BASE_URL`.
+   */
   baseUrl: variable({
     name: "STORAGE_BASE_URL",
     type: httpUrl,
@@ -46,6 +54,10 @@ export const storageVariables = {
     help: "Where the file route is reached from outside; signed URLs start with it.",
     default: "http://localhost:8000/files",
   }),
+  /**
+   * Signs URLs of local and memory. In a list the first one signs and all of them verify. Default: local: made
+   * once and kept beside the data; an error in production. Variable: `STORAGE_SIGNING_SECRET`.
+   */
   signingSecret: variable({
     name: "STORAGE_SIGNING_SECRET",
     type: secretList(secretMinLength),
@@ -54,6 +66,10 @@ export const storageVariables = {
     secret: true,
     defaultText: "local: made once and kept beside the data; an error in production",
   }),
+  /**
+   * Where public files are served without a signature: a CDN, a custom domain, a public bucket. Default: the
+   * file route, where it is mounted. Variable: `STORAGE_PUBLIC_URL`.
+   */
   publicUrl: variable({
     name: "STORAGE_PUBLIC_URL",
     type: httpUrl,
@@ -61,6 +77,10 @@ export const storageVariables = {
     help: "Where public files are served without a signature: a CDN, a custom domain, a public bucket.",
     defaultText: "the file route, where it is mounted",
   }),
+  /**
+   * Files under these are public: their URLs are permanent and need no signature. Default: public/. Variable:
+   * `STORAGE_PUBLIC_PREFIXES`.
+   */
   publicPrefixes: variable({
     name: "STORAGE_PUBLIC_PREFIXES",
     type: publicPrefixes,
@@ -68,6 +88,7 @@ export const storageVariables = {
     help: "Files under these are public: their URLs are permanent and need no signature.",
     default: defaultPublicPrefixes,
   }),
+  /** Largest upload, in bytes. Default: 10485760. Variable: `STORAGE_MAX_UPLOAD_BYTES`. */
   maxUploadBytes: variable({
     name: "STORAGE_MAX_UPLOAD_BYTES",
     type: wholeNumber({ min: 1 }),
@@ -75,6 +96,10 @@ export const storageVariables = {
     help: "Largest upload, in bytes.",
     default: 10_485_760,
   }),
+  /**
+   * Bearer tokens of the management routes that `svc-infra serve` mounts; any of them is taken. Variable:
+   * `STORAGE_API_TOKEN`.
+   */
   apiToken: variable({
     name: "STORAGE_API_TOKEN",
     type: secretList(),
@@ -82,6 +107,10 @@ export const storageVariables = {
     help: "Bearer tokens of the management routes that `svc-infra serve` mounts; any of them is taken.",
     secret: true,
   }),
+  /**
+   * Milliseconds without progress after which a call to the backend fails. Default: 30000. Variable:
+   * `STORAGE_TIMEOUT_MS`.
+   */
   timeoutMs: variable({
     name: "STORAGE_TIMEOUT_MS",
     type: wholeNumber({ min: 1, max: 2 ** 31 - 1 }),
@@ -100,7 +129,13 @@ export type BackendSettings<T extends BackendType> = SettingsOf<(typeof backendV
 type CommonOptions = Omit<SettingOptions<typeof storageVariables>, "backend">;
 
 type OptionsOfBackend = {
-  [T in BackendType]: { readonly backend: T } & SettingOptions<(typeof backendVariables)[T]>;
+  [T in BackendType]: {
+    /**
+     * Where files are kept. When it is not set, the other variables tell. Default: detected. Variable:
+     * `STORAGE_BACKEND`.
+     */
+    readonly backend: T;
+  } & SettingOptions<(typeof backendVariables)[T]>;
 }[BackendType];
 
 /** Settings given in code, each beating its variable. A backend's own options go with its name. */

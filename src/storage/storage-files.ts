@@ -84,12 +84,28 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     this.#scope = scope;
   }
 
-  /** What the service can do. */
+  /**
+   * What the service can do; docs/capabilities.md has all of them.
+   *
+   * @example
+   * const url = storage.capabilities.signGet ? await storage.getUrl("a.txt") : undefined;
+   */
   get capabilities(): C {
     return this.#backend.capabilities;
   }
 
-  /** Stores content under a key: all of it or nothing, replacing what was there. */
+  /**
+   * Stores content under a key: all of it or nothing, replacing the object that was there.
+   *
+   * @param content - text, bytes, `Blob`, `File`, a web or Node stream, or an async iterable of bytes.
+   * @returns the stored object with a signed `url` for one hour, `undefined` where nothing serves URLs.
+   * @throws TooLargeError, QuotaExceededError, ChecksumMismatchError, SourceFailedError; PreconditionFailedError for
+   * `ifAbsent` and `ifMatch`; InvalidArgumentError for an option that `put` does not have.
+   *
+   * @example
+   * const stored = await storage.put("avatars/7.png", bytes, { filename: "me.png", ifAbsent: true });
+   * console.log(stored.url, stored.etag);
+   */
   put(key: string, content: Content, options: PutOptions<C> = {}): Promise<StoredFile> {
     const call = this.#call("put", key, options);
     return told(call, () => this.#put(call, key, content, options));
@@ -128,7 +144,14 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     }
   }
 
-  /** The whole content, in memory, checked against its checksum. */
+  /**
+   * The whole content, in memory, checked against its checksum. {@link open} streams it.
+   *
+   * @throws FileNotFoundError when there is no object, CorruptObjectError when its bytes are damaged.
+   *
+   * @example
+   * const text = new TextDecoder().decode(await storage.get("notes/1.txt"));
+   */
   get(key: string, options: SignalOption = {}): Promise<Uint8Array<ArrayBuffer>> {
     return this.#run("get", key, options, async () => {
       const whole = { range: undefined, ifMatch: undefined, signal: options.signal };
@@ -137,11 +160,28 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** Details and a stream of the content or a range of it. Read or close the body. */
+  /**
+   * Details and a stream of the content or a range of it. The caller must read or close the body; one that is not read for
+   * a minute is closed.
+   *
+   * @throws FileNotFoundError, InvalidRangeError, and PreconditionFailedError for `ifMatch`.
+   *
+   * @example
+   * const { size, body } = await storage.open("video.mp4", { range: { start: 0, end: 1023 } });
+   * for await (const piece of body) console.log(piece.byteLength, "of", size);
+   */
   open(key: string, options: OpenOptions = {}): Promise<OpenedFile> {
     return this.#run("open", key, options, () => this.#open("open", parseKey(key), options));
   }
 
+  /**
+   * Whether there is an object. Another caller may change that at once: `put` with `ifAbsent` decides and writes in one step.
+   *
+   * @throws StorageError for every failure but `not_found`.
+   *
+   * @example
+   * if (await storage.exists("avatars/7.png")) console.log("there is one");
+   */
   exists(key: string, options: SignalOption = {}): Promise<boolean> {
     return this.#run("exists", key, options, async () => {
       const parsed = parseKey(key);
@@ -155,14 +195,30 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** Size, content type, ETag, last modification, and the user's metadata. */
+  /**
+   * Size in bytes, content type, ETag, last modification, file name, HTTP fields and the user's metadata.
+   *
+   * @throws FileNotFoundError when there is no object.
+   *
+   * @example
+   * const { size, contentType, metadata } = await storage.getMetadata("avatars/7.png");
+   */
   getMetadata(key: string, options: SignalOption = {}): Promise<FileDetails> {
     return this.#run("getMetadata", key, options, () =>
       this.#backend.stat(parseKey(key), { signal: options.signal }),
     );
   }
 
-  /** `true` if there was an object, `false` if there was none; exact while others change it only with `exactDelete`. */
+  /**
+   * Deletes an object. `true` if there was one, `false` if there was none; while others change it too, that is exact only with
+   * the capability `exactDelete`.
+   *
+   * @throws PreconditionFailedError when `ifMatch` is given and the object is another version.
+   *
+   * @example
+   * const { etag } = await storage.getMetadata("avatars/7.png");
+   * await storage.delete("avatars/7.png", { ifMatch: etag });
+   */
   delete(key: string, options: DeleteOptions<C> = {}): Promise<boolean> {
     return this.#run("delete", key, options, async () => {
       const parsed = parseKey(key);
@@ -172,7 +228,14 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** Deletes every key it can and says which failed; missing ones count as deleted. */
+  /**
+   * Deletes every key that can be deleted and answers those that failed; missing ones count as deleted. Any number of keys.
+   *
+   * @throws InvalidKeyError for a key that is none; then nothing is deleted.
+   *
+   * @example
+   * for (const { key, error } of await storage.deleteMany(["a.txt", "b.txt"])) console.error(key, error.code);
+   */
   deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
     return this.#run("deleteMany", undefined, options, async () => {
       const { signal } = options;
@@ -187,6 +250,9 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    *
    * @returns how many objects were deleted.
    * @throws the first failure, after all pages were tried; InvalidKeyError for an empty path.
+   *
+   * @example
+   * const deleted = await storage.deletePrefix("drafts/7");
    */
   deletePrefix(path: string, options: SignalOption = {}): Promise<number> {
     return this.#run("deletePrefix", path, options, async () => {
@@ -203,7 +269,15 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** Copies an object with its description; the bytes stay with the provider where it can copy. */
+  /**
+   * Copies an object with its description; the bytes stay with the provider where it can copy.
+   *
+   * @throws FileNotFoundError when there is no source; PreconditionFailedError for `ifAbsent`, `ifMatch` (of the target) and
+   * `sourceIfMatch`.
+   *
+   * @example
+   * await storage.copy("drafts/7.txt", "published/7.txt", { ifAbsent: true });
+   */
   copy(from: string, to: string, options: CopyMoveOptions<C> = {}): Promise<StoredFile> {
     return this.#run("copy", from, options, async () => this.#copy(toEnds(from, to), options));
   }
@@ -214,6 +288,11 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * Only the version that was copied is deleted: content that is put under the source's key meanwhile stays there. Where
    * the backend lacks `conditionalRemove`, the source is looked at right before it is deleted, and a put that falls
    * between the two is lost.
+   *
+   * @throws StorageError as {@link copy}.
+   *
+   * @example
+   * await storage.move("staged/7.png", "avatars/7.png");
    */
   move(from: string, to: string, options: CopyMoveOptions<C> = {}): Promise<StoredFile> {
     return this.#run("move", from, options, async () => {
@@ -224,8 +303,14 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * A URL that reads this object until it expires, as it is or transformed. Does not look whether the object
-   * exists.
+   * A URL that reads this object until it expires, as it is or transformed; with `public` its permanent one. Does not look
+   * whether the object exists. docs/guide/urls.md has more.
+   *
+   * @throws UnsupportedOperationError where nothing serves URLs or cannot do what an option says; InvalidArgumentError for
+   * times out of range, and with `public` for a key that is not public.
+   *
+   * @example
+   * const url = await storage.getUrl("invoices/7.pdf", { expiresIn: 300, download: true, filename: "Invoice 7.pdf" });
    */
   getUrl(
     this: C["signGet"] extends false ? never : this,
@@ -264,7 +349,15 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** A URL to which a client may PUT this object's content until it expires. */
+  /**
+   * A URL to which a client may PUT this object's content until it expires. The request must have the content type that was
+   * signed, and with `size` that `Content-Length`.
+   *
+   * @throws UnsupportedOperationError without the capability `signPut`, or `signSize` for `size`.
+   *
+   * @example
+   * const url = await storage.getUploadUrl("avatars/7.png", { contentType: "image/png", expiresIn: 600 });
+   */
   getUploadUrl(
     this: C["signPut"] extends false ? never : this,
     key: string,
@@ -277,28 +370,68 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** The first keys that begin with a prefix (a plain string), in byte order. */
+  /**
+   * One page of keys that begin with a prefix (a plain string), in byte order: 100 unless `limit` says otherwise, 1,000 at
+   * most. It does not say whether there are more: {@link listAllKeys} answers every key.
+   *
+   * @throws InvalidArgumentError for a `limit` out of range, InvalidKeyError for a prefix that no key can begin with.
+   *
+   * @example
+   * const newest = await storage.listKeys({ prefix: "avatars/", limit: 10 });
+   */
   async listKeys(options: ListKeysOptions = {}): Promise<readonly string[]> {
     return (await this.#listKeys(options)).items;
   }
 
-  /** One page of objects, in byte order of their keys; give `cursor` back for the next. */
+  /**
+   * One page of objects with size and date, in byte order of their keys: 100 unless `limit` says otherwise. The `cursor` of a
+   * page gives the next one; with `delimiter` deeper keys are rolled up into `prefixes`.
+   *
+   * @throws InvalidArgumentError for a `limit` out of range, or a cursor of another listing.
+   *
+   * @example
+   * const first = await storage.list({ prefix: "photos/", delimiter: "/" });
+   * const next = await storage.list({ prefix: "photos/", delimiter: "/", cursor: first.cursor });
+   */
   list(options: ListPageOptions = {}): Promise<FilePage> {
     return this.#run("list", options?.prefix, options, () => listFiles(this.#backend, options));
   }
 
-  /** Every object with a prefix, page by page. */
+  /**
+   * Every object with a prefix, with size and date, page by page.
+   *
+   * @throws StorageError while it is iterated.
+   *
+   * @example
+   * for await (const { key, size } of storage.listAll({ prefix: "photos/" })) console.log(key, size);
+   */
   async *listAll(options: ListAllOptions = {}): AsyncGenerator<ListedFile> {
     const pageAt = (cursor: string | undefined) => this.list({ ...options, limit: 1000, cursor });
     for await (const { items } of pages(pageAt)) yield* items;
   }
 
-  /** Every key with a prefix, page by page; faster than {@link listAll} where size and date cost extra. */
+  /**
+   * Every key with a prefix, page by page; faster than {@link listAll} where size and date cost extra.
+   *
+   * @throws StorageError while it is iterated.
+   *
+   * @example
+   * for await (const key of storage.listAllKeys({ prefix: "photos/" })) console.log(key);
+   */
   async *listAllKeys(options: ListAllOptions = {}): AsyncGenerator<string> {
     for await (const { items } of this.#keyPages(options)) yield* items;
   }
 
-  /** Begins an upload in parts; nothing is visible until it is completed. */
+  /**
+   * Begins an upload in parts; nothing is visible until it is completed.
+   *
+   * @throws UnsupportedOperationError without the capability `multipart`.
+   *
+   * @example
+   * const upload = await storage.createUpload("video.mp4", { contentType: "video/mp4" });
+   * await upload.writePart(1, bytes);
+   * await upload.complete();
+   */
   createUpload(
     this: C["multipart"] extends false ? never : this,
     key: string,
@@ -316,7 +449,17 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     });
   }
 
-  /** Goes on with an upload that {@link createUpload} began, here or in another process. */
+  /**
+   * Goes on with an upload that {@link createUpload} began, here or in another process.
+   *
+   * @param id - the `id` of the upload. One of another key or tenant is `not_found` when it is used.
+   * @throws UnsupportedOperationError without the capability `multipart`.
+   *
+   * @example
+   * const begun = await storage.createUpload("video.mp4");
+   * const upload = storage.resumeUpload("video.mp4", begun.id);
+   * const parts = await upload.listParts();
+   */
   resumeUpload(
     this: C["multipart"] extends false ? never : this,
     key: string,
@@ -326,7 +469,14 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return this.#upload(parseKey(key), id);
   }
 
-  /** Reaches the backend once, as at start and for health. */
+  /**
+   * Reaches the backend once, as at start and for health.
+   *
+   * @throws StorageError when it cannot be reached, or refuses.
+   *
+   * @example
+   * await storage.check({ signal: AbortSignal.timeout(2000) });
+   */
   async check(options: SignalOption = {}): Promise<void> {
     await this.#run("check", undefined, options, () =>
       listKeys(this.#backend, { limit: 1, signal: options.signal }),

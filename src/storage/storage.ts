@@ -33,6 +33,8 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    * The same storage with more layers around it; the first one is outermost.
    *
    * @example
+   * import { retry } from "svc-infra/storage";
+   *
    * const patient = storage.with(retry({ attempts: 8 }));
    */
   with(...layers: readonly Layer[]): Storage<C> {
@@ -49,18 +51,24 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    *
    * @example
    * const files = storage.forTenant("acme");
-   * await files.put("logo.png", logo); // stored as acme/logo.png
+   * await files.put("logo.png", bytes); // stored as acme/logo.png
    */
   forTenant(id: string): TenantStorage<C> {
     const scope = `${checkTenant(id)}/`;
     return new TenantStorage(id, { backend: prefix(scope)(this.backend), options: this.options, scope });
   }
 
-  /** Releases what the backend holds. Idempotent; calls after it fail. */
+  /**
+   * Releases what the backend holds. Idempotent; calls after it fail. `addStorage` does it when the app closes.
+   *
+   * @example
+   * await storage.close();
+   */
   async close(): Promise<void> {
     await this.backend.close();
   }
 
+  /** As {@link close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

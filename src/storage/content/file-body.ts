@@ -27,6 +27,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     return this.#opened.end - this.#opened.start;
   }
 
+  /** The bytes piece by piece; ending the iteration early releases everything. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       this.#begin();

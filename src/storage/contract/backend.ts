@@ -44,6 +44,7 @@ export interface ContentFields {
 
 /** What is kept beside the bytes. `descriptionOf` takes it out of whatever holds one. */
 export interface ObjectDescription extends ContentFields {
+  /** Media type. */
   readonly contentType: string;
   /** The name the file had where it came from, in any script. */
   readonly filename: string | undefined;
@@ -58,6 +59,7 @@ export interface ObjectStat extends ObjectDescription {
   readonly size: number;
   /** Strong validator without quotes: another one after every write (RFC 9110 §8.8.3). */
   readonly etag: string;
+  /** When it was written last. */
   readonly lastModified: Date;
   /** Checksum of the whole content, where the backend knows one. */
   readonly checksum: Checksum | undefined;
@@ -70,11 +72,13 @@ export type ByteRange =
 
 /** Options of every call. `signal` aborts it: the call rejects and leaves nothing behind. */
 export interface CallOptions {
+  /** Aborts the call. */
   readonly signal: AbortSignal | undefined;
   /** Call it when bytes moved: a call that is silent for too long is taken for dead. */
   readonly onProgress?: (() => void) | undefined;
 }
 
+/** What is to be read. */
 export interface ReadOptions extends CallOptions {
   /** Clamped to the object; one that starts behind its end is `invalid_range`. */
   readonly range: ByteRange | undefined;
@@ -104,6 +108,7 @@ export interface WriteConditions {
   readonly ifMatch: string | undefined;
 }
 
+/** What is kept beside the bytes, and the conditions of the write. */
 export interface WriteOptions extends CallOptions, WriteConditions, ObjectDescription {}
 
 /** Options of a copy. The conditions of {@link WriteConditions} are those of its target. */
@@ -112,6 +117,7 @@ export interface CopyOptions extends CallOptions, WriteConditions {
   readonly sourceIfMatch: string | undefined;
 }
 
+/** What is to be removed. */
 export interface RemoveOptions extends CallOptions {
   /**
    * Remove only this version, decided atomically with the removal; another one is `precondition_failed`, and no object
@@ -120,7 +126,9 @@ export interface RemoveOptions extends CallOptions {
   readonly ifMatch: string | undefined;
 }
 
+/** Which page of a listing is asked for. */
 export interface ListOptions extends CallOptions {
+  /** A plain start of keys. */
   readonly prefix: Prefix;
   /** With `/`, keys that hold it behind the prefix are rolled up into `prefixes`. */
   readonly delimiter: "/" | undefined;

@@ -4,6 +4,7 @@ import { type Key, parseKey } from "./key.js";
 /** Prefixes of public keys unless said otherwise. */
 export const defaultPublicPrefixes: readonly string[] = ["public/"];
 
+/** Options of the layer `publicFiles`. */
 export interface PublicFilesOptions {
   /** Where public files are served, without a signature: a CDN, a custom domain, a public bucket. Keys are appended to it. */
   readonly url: string | (() => string);

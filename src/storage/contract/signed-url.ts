@@ -6,6 +6,7 @@ import type { Transform } from "./transform.js";
 /** Shortest secret that may sign, in bytes: the length of the digest (RFC 2104 §3). */
 export const minSecretBytes = 32;
 
+/** Options of a {@link UrlSigner}. */
 export interface UrlSignerOptions {
   /**
    * Where the file route answers, without a trailing slash: `https://files.example.com/files`. A function is asked for
@@ -25,12 +26,14 @@ export interface UrlSignerOptions {
 
 /** What a signed URL allows, and how the answer looks; all of it is covered by the signature. */
 export interface SignOptions {
+  /** Whether it reads or writes. */
   readonly method: "get" | "put";
   /**
    * The time of signing that a signature tells, before now and at most seven days before `expiresAt`: with it the same
    * options give the same URL. Default: the time of the call.
    */
   readonly signedAt?: Date | undefined;
+  /** From then on it allows nothing; whole seconds count. */
   readonly expiresAt: Date;
   /** `get`: the permanent URL of a public object instead; only with the capability `publicUrls`. */
   readonly isPublic?: boolean | undefined;

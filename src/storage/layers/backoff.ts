@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Failure } from "../contract/backend.js";
 import { RetryBudget } from "./retry-budget.js";
 
+/** Options of the layer `retry`. */
 export interface RetryOptions {
   /** Attempts in all; 4 by default. */
   readonly attempts?: number | undefined;

@@ -5,6 +5,7 @@ import type { Verb } from "./layer-backend.js";
 /** `before`: the backend is not asked. `after`: it did it and the answer is lost. `body`: content breaks half-way. */
 export type FaultKind = "before" | "after" | "body";
 
+/** Options of the layer `chaos`. */
 export interface ChaosOptions {
   /** Every n-th call fails; it comes before `rate`. */
   readonly every?: number | undefined;
@@ -12,11 +13,11 @@ export interface ChaosOptions {
   readonly rate?: number | undefined;
   /** The same seed and calls give the same faults; 1 by default. */
   readonly seed?: number | undefined;
-  /** All three by default. */
+  /** Kinds of faults; all three by default. */
   readonly kinds?: readonly FaultKind[] | undefined;
-  /** All by default. */
+  /** Verbs that can fail; all by default. */
   readonly verbs?: readonly Verb[] | undefined;
-  /** `unavailable` by default. */
+  /** Code of the failures; `unavailable` by default. */
   readonly code?: StorageErrorCode | undefined;
 }
 

@@ -11,9 +11,13 @@ import { timeout } from "./timeout.js";
 export interface StackOptions {
   /** Ends in `/`. */
   readonly prefix?: string | undefined;
+  /** Where measurements go. */
   readonly metrics?: MetricsSink | undefined;
+  /** How failed calls are tried again. */
   readonly retry?: RetryOptions | undefined;
+  /** Milliseconds without progress after which an attempt fails. */
   readonly timeoutMs?: number | undefined;
+  /** Where public files are served. */
   readonly publicFiles?: PublicFilesOptions | undefined;
 }
 
