@@ -37,6 +37,6 @@ export async function findLocalUrl(env: Environment, storage: Storage): Promise<
   if (appEnvOf(env) !== "prod" || baseUrl === undefined || !isLoopback(new URL(baseUrl).hostname)) return [];
   if ((await storage.backend.signer()) === undefined) return [];
   const { name } = storageVariables.baseUrl;
-  const message = `is '${baseUrl}' in production, where nobody else can open it; expected the address that clients use`;
+  const message = `is '${baseUrl}' in production, where other machines cannot open it; expected the address that clients use`;
   return [{ name, message }];
 }

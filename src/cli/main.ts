@@ -56,7 +56,7 @@ try {
   process.exit(1);
 }
 
-/** What a person can act on; only what nobody foresaw comes with its stack. */
+/** Errors that a person can act on; only an unknown one comes with its stack. */
 function explain(error: unknown): string {
   if (error instanceof ConfigurationError)
     return `The service is not set up correctly:\n${listProblems(error)}`;

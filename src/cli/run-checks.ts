@@ -13,7 +13,7 @@ export interface CheckResult {
 }
 
 /**
- * Runs the cases, a few at once, and gives their results in the order of the law.
+ * Runs the cases, a few at once, and gives their results in the order of the conformance suite.
  *
  * @param onResult - told after each case.
  * @param signal - when it fires, no more cases begin; they are missing in the results.

@@ -77,7 +77,7 @@ function readSecret(env: Environment, name: string): Source | { problem: Configu
   return readSecretFile(fileVariable, file);
 }
 
-/** An empty file is refused: unlike an empty variable, somebody meant it to hold something. */
+/** An empty file is refused: unlike an empty variable, it was meant to hold something. */
 function readSecretFile(name: string, file: string): Source | { problem: ConfigurationProblem } {
   const expected = "expected a readable file that holds the secret";
   try {

@@ -21,7 +21,7 @@ export interface FailedCall {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A call as it was made: nobody has looked at its options yet. */
+/** A call as it was made, before its options are checked. */
 export interface MadeCall extends Omit<FailedCall, "signal"> {
   readonly options: SignalOption;
 }
@@ -123,7 +123,7 @@ const explanations: Readonly<Record<StorageErrorCode, string>> = {
   unavailable: "the backend is not available",
   unsupported: "the backend cannot do this",
   configuration: "the storage is not set up correctly",
-  unknown: "the backend failed in a way that nobody foresaw",
+  unknown: "the backend failed in a way that no rule knows",
 };
 
 function messageOf(code: StorageErrorCode, { backend, operation, key }: FailedCall): string {

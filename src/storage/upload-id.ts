@@ -5,7 +5,7 @@ const tagLength = 12;
 
 /**
  * The id of an upload as callers are given it: tied to the whole key, the tenant's part included, so that it is of no use
- * under another one, no matter what the backend checks. It is no secret: whoever knows key and id can resume the upload.
+ * under another one, no matter what the backend checks. It is no secret: a caller who knows key and id can resume the upload.
  */
 export function tieUploadId(key: string, ofBackend: string): string {
   return `${tagOf(key, ofBackend)}.${ofBackend}`;

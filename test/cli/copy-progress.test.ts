@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatBytes, formatCount, formatDuration } from "#dist/cli/copy/amounts.js";
 import { Pace } from "#dist/cli/copy/pace.js";
 import { barLine, describeProgress, Progress } from "#dist/cli/copy/progress.js";
-import type { TransferState } from "#dist/storage/transfer/tally.js";
+import type { TransferState } from "#dist/storage/transfer/transfer-progress.js";
 
 const nothing: TransferState = {
   copied: { objects: 0, bytes: 0 },

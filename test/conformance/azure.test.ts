@@ -1,12 +1,12 @@
 import { AzureBackend } from "svc-infra/storage/azure";
 import { afterAll } from "vitest";
 import { startAzurite } from "../rigs/azurite.js";
-import { runLaw } from "./run-law.js";
+import { runSuite } from "./run-suite.js";
 
 const rig = await startAzurite();
 await rig.createContainer("law");
 
 /** Small blocks, so that most content is more than one. */
-runLaw("azure", () => new AzureBackend({ ...rig, container: "law", blockBytes: 65_536 }));
+runSuite("azure", () => new AzureBackend({ ...rig, container: "law", blockBytes: 65_536 }));
 
 afterAll(() => rig.stop());

@@ -2,7 +2,7 @@ import { runConformance } from "svc-infra/storage/conformance";
 import { describe, expect, test } from "vitest";
 import { brokenBackends } from "./broken-backends.js";
 
-describe("the law finds a planted bug", () => {
+describe("the conformance suite finds a planted bug", () => {
   test.each(brokenBackends)("%o", async (Broken, rule) => {
     const cases = [...runConformance({ backend: new Broken() })].filter(({ name }) => rule.test(name));
     expect(cases).not.toHaveLength(0);

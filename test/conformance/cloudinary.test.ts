@@ -1,10 +1,10 @@
 import { CloudinaryBackend } from "svc-infra/storage/cloudinary";
 import { afterAll } from "vitest";
 import { startCloudinaryDouble } from "../rigs/cloudinary-double.js";
-import { runLaw } from "./run-law.js";
+import { runSuite } from "./run-suite.js";
 
 const double = await startCloudinaryDouble();
 
-runLaw("cloudinary", () => new CloudinaryBackend(double.options));
+runSuite("cloudinary", () => new CloudinaryBackend(double.options));
 
 afterAll(() => double.stop());

@@ -1,10 +1,10 @@
 import { GcsBackend } from "svc-infra/storage/gcs";
 import { afterAll } from "vitest";
 import { startGcsDouble } from "../rigs/gcs-double.js";
-import { runLaw } from "./run-law.js";
+import { runSuite } from "./run-suite.js";
 
 const { bucket, endpoint, owner, stop } = await startGcsDouble();
 
-runLaw("gcs", () => new GcsBackend({ bucket, endpoint, credentials: owner }));
+runSuite("gcs", () => new GcsBackend({ bucket, endpoint, credentials: owner }));
 
 afterAll(stop);

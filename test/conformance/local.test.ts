@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalBackend } from "svc-infra/storage/local";
 import { afterAll } from "vitest";
-import { runLaw } from "./run-law.js";
+import { runSuite } from "./run-suite.js";
 
-const folder = mkdtempSync(join(tmpdir(), "svc-infra-law-"));
+const folder = mkdtempSync(join(tmpdir(), "svc-infra-suite-"));
 let made = 0;
 
-runLaw("local", () => new LocalBackend({ basePath: join(folder, String(made++)) }));
+runSuite("local", () => new LocalBackend({ basePath: join(folder, String(made++)) }));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
 import { MemoryBackend } from "svc-infra/storage/memory";
-import { runLaw } from "./run-law.js";
+import { runSuite } from "./run-suite.js";
 
-runLaw("memory", () => new MemoryBackend());
+runSuite("memory", () => new MemoryBackend());

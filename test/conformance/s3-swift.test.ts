@@ -1,7 +1,7 @@
 import { S3Backend } from "svc-infra/storage/s3";
 import { afterAll, vi } from "vitest";
 import { startSwift } from "../rigs/swift.js";
-import { runLaw } from "./run-law.js";
+import { runSuite } from "./run-suite.js";
 
 // One process of Swift does about a hundred writes a second, and one case makes 1,100 objects in each of four stacks.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
@@ -9,6 +9,6 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
 const rig = await startSwift();
 await rig.createBucket("law");
 
-runLaw("s3-swift", () => new S3Backend({ ...rig, bucket: "law", provider: "swift" }));
+runSuite("s3-swift", () => new S3Backend({ ...rig, bucket: "law", provider: "swift" }));
 
 afterAll(() => rig.stop());

@@ -15,7 +15,7 @@ interface CheckOptions {
   readonly json?: true;
 }
 
-/** Adds `storage check`: the whole law, run against the backend that the environment names. */
+/** Adds `storage check`: the whole conformance suite, run against the backend that the environment names. */
 export function registerStorageCheck(program: Command): void {
   const known = program.commands.find((command) => command.name() === "storage");
   (known ?? program.command("storage").description("Look after the storage."))

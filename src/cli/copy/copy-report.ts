@@ -1,4 +1,4 @@
-import type { TransferState } from "../../storage/transfer/tally.js";
+import type { TransferState } from "../../storage/transfer/transfer-progress.js";
 
 /** What `storage copy` did. */
 export interface CopyReport {

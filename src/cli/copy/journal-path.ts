@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { End } from "./open-end.js";
 
-/** Folder of the journals that nobody has named. */
+/** Folder of the journals for which no path was given. */
 export const journalFolder = "./.data/copy";
 
 /** Says from where to where, for people and as what tells one copy from another. */

@@ -1,4 +1,4 @@
-import type { Amount } from "../../storage/transfer/tally.js";
+import type { Amount } from "../../storage/transfer/transfer-progress.js";
 
 interface Sample extends Amount {
   readonly atMs: number;
@@ -23,7 +23,7 @@ export class Pace {
   }
 
   /**
-   * Milliseconds until all is done at this speed; `undefined` when nobody can tell. Many small objects take their
+   * Milliseconds until all is done at this speed; `undefined` when that is not known. Many small objects take their
    * time by their number, few large ones by their bytes: the longer one counts.
    */
   remainingMs(total: Amount): number | undefined {

@@ -1,4 +1,4 @@
-import type { Amount, TransferState } from "../../storage/transfer/tally.js";
+import type { Amount, TransferState } from "../../storage/transfer/transfer-progress.js";
 import { formatBytes, formatCount, formatDuration } from "./amounts.js";
 import { Pace } from "./pace.js";
 

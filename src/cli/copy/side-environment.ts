@@ -13,7 +13,7 @@ import type { StorageUrl } from "./storage-url.js";
 /** One end of a copy, as options and variables name it. */
 export type Side = "from" | "to";
 
-/** What a side is set up by, and for each variable what whoever gave its value knows it as. */
+/** What a side is set up by, and for each variable the name under which its value was given. */
 export interface SideEnvironment {
   readonly env: Environment;
   readonly origins: ReadonlyMap<string, string>;
@@ -39,7 +39,7 @@ export function sideEnvironment(env: Environment, side: Side, url: StorageUrl): 
   const place = schema[placeOf(url.type) ?? ""];
   if (place !== undefined && url.place !== undefined) draft.set(place.name, url.place, `--${side}`);
   draft.set(storageVariables.backend.name, url.type, `--${side}`);
-  // Nobody is given a URL, so no secret is asked for, and none made and kept beside the data.
+  // No URL is signed, so no secret is needed, and none made and kept beside the data.
   draft.set(storageVariables.signingSecret.name, randomBytes(32).toString("hex"), `--${side}`);
   return draft;
 }

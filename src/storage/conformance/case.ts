@@ -18,7 +18,7 @@ export interface CaseContext {
   create(): Promise<StorageBackend>;
 }
 
-/** One rule of the law. */
+/** One rule of the conformance suite. */
 export interface ConformanceCase {
   /** A sentence of the contract. */
   readonly name: string;

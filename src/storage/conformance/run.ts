@@ -3,7 +3,7 @@ import type { StorageBackend } from "../contract/backend.js";
 import { parsePrefix } from "../contract/key.js";
 import { Storage } from "../storage.js";
 import type { CaseContext, ConformanceCase } from "./case.js";
-import { type CaseGroup, conformanceCases } from "./law.js";
+import { type CaseGroup, conformanceCases } from "./suite.js";
 
 export interface ConformanceOptions {
   readonly backend: StorageBackend;
@@ -29,7 +29,7 @@ export interface ConformanceRun {
   run(): Promise<void>;
 }
 
-/** The law, bound to a backend; nothing runs before `run` is called. */
+/** The conformance suite, bound to a backend; nothing runs before `run` is called. */
 export function* runConformance(options: ConformanceOptions): Generator<ConformanceRun> {
   const root = parsePrefix(options.folder ?? `conformance-${randomBytes(6).toString("hex")}/`);
   for (const [group, cases] of Object.entries(conformanceCases) as [

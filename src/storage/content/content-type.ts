@@ -1,4 +1,4 @@
-/** What an object is called whose type nobody knows (RFC 2046 §4.5.1). */
+/** The type of an object whose type is not known (RFC 2046 §4.5.1). */
 export const unknownContentType = "application/octet-stream";
 
 /** How many leading bytes {@link sniffContentType} looks at. */

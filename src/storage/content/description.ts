@@ -42,7 +42,7 @@ function typeOf(blob: Blob | undefined): string | undefined {
   return blob !== undefined && isContentType(blob.type) ? blob.type : undefined;
 }
 
-/** The type that nobody gave, read off the content and its name. */
+/** The content type where the caller gave none, told by the first bytes and the name. */
 export async function sniffedType(
   body: ContentBody | undefined,
   name: string,

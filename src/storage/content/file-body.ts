@@ -3,7 +3,7 @@ import type { OpenedObject } from "../contract/backend.js";
 import { TimeoutError } from "../contract/error.js";
 import { verified, verify } from "./verified.js";
 
-/** Milliseconds after which a body that nobody has begun to read is closed. */
+/** Milliseconds after which a body that is not being read is closed. */
 export const unreadBodyMs = 60_000;
 
 /**

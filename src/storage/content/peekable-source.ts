@@ -43,7 +43,7 @@ export class PeekableSource implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Lets go of a source that nobody is going to read, or that hangs while it is read. */
+  /** Releases a source that will not be read, or that hangs while it is read. */
   async discard(): Promise<void> {
     if (this.#source instanceof Readable) this.#source.destroy();
     if (this.#isRead) return;

@@ -6,7 +6,7 @@ import type { SignOptions, UrlSigner } from "./signed-url.js";
 
 export type { SignOptions };
 
-/** Content in pieces. Every Node `Readable` is one. A piece belongs to whoever receives it. */
+/** Content in pieces. Every Node `Readable` is one. A piece belongs to its receiver. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
 /** Content on its way in. */
@@ -21,12 +21,12 @@ export interface Body {
   readonly expected?: Checksum | undefined;
   /**
    * Yields the content, never an empty piece. It throws when the content breaks a rule (too large, wrong
-   * checksum, source failed), always before its last piece: whoever wrote what came so far must undo it.
+   * checksum, source failed), always before its last piece: the writer must undo what it wrote so far.
    */
   open(): Bytes;
   /** The crc32 of what {@link open} yielded last; call it after that iteration has ended. */
   checksum(): Checksum;
-  /** Says while {@link open} yields that nobody will ask for {@link checksum}, which saves the rest of its work. */
+  /** The reader says while {@link open} yields that it will not call {@link checksum}, which saves the rest of its work. */
   forgoChecksum?(): void;
 }
 
@@ -214,7 +214,7 @@ export interface Failure {
   readonly applied?: false;
 }
 
-/** Computes a signed URL, without waiting and without failing; a URL that nobody reads costs nothing. */
+/** Computes a signed URL, without waiting and without failing; a URL that is not read costs nothing. */
 export type LazyUrl = () => string;
 
 /**
@@ -257,7 +257,7 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl>;
   /** The signer whose URLs this service's own file route honours; `undefined` where the provider serves its URLs. */
   signer(): Promise<UrlSigner | undefined>;
-  /** Begins a multipart upload and resolves to its id, which nobody can guess. Nothing is visible until it is complete. */
+  /** Begins a multipart upload and resolves to its id, which cannot be guessed. Nothing is visible until it is complete. */
   createUpload(key: Key, description: ObjectDescription & CallOptions): Promise<string>;
   /** Writes one part; the same number again replaces it. An unknown upload is `not_found`. */
   writePart(

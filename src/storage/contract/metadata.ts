@@ -42,7 +42,7 @@ export function parseMetadata(raw: Readonly<Record<string, string>> | undefined)
 }
 
 /**
- * Metadata as a service keeps it, whoever wrote it. A pair that {@link parseMetadata} would refuse is left out: what is
+ * Metadata as a service keeps it, no matter which tool wrote it. A pair that {@link parseMetadata} would refuse is left out: what is
  * shown holds nothing that could harm where it goes, and can be written again, as long as it is not too much.
  */
 export function storedMetadata(pairs: Iterable<readonly [name: string, value: string]>): Metadata {
@@ -54,7 +54,7 @@ export function storedMetadata(pairs: Iterable<readonly [name: string, value: st
   return Object.freeze(metadata);
 }
 
-/** The name of a file as a service keeps it, whoever wrote it; `undefined` for one that {@link parseFilename} would refuse. */
+/** The name of a file as a service keeps it, no matter which tool wrote it; `undefined` for one that {@link parseFilename} would refuse. */
 export function storedFilename(raw: string | undefined): string | undefined {
   try {
     return parseFilename(raw);

@@ -13,7 +13,7 @@ import {
 import type { FilePair } from "./pair-files.js";
 
 const format = "svc-infra storage copy 1";
-/** The keys of a storage are nobody else's to read. */
+/** Only the owner may read the keys of a storage. */
 const ownerOnly = 0o600;
 
 export interface JournalOptions {

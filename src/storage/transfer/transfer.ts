@@ -6,8 +6,8 @@ import { copyFile } from "./copy-file.js";
 import type { Journal } from "./journal.js";
 import { type FilePair, pairFiles } from "./pair-files.js";
 import { type Ends, findSame, type SameFile } from "./same-file.js";
-import { Slots } from "./slots.js";
-import { plus, Tally, type TransferState } from "./tally.js";
+import { Semaphore } from "./semaphore.js";
+import { plus, TransferProgress, type TransferState } from "./transfer-progress.js";
 
 export interface TransferOptions extends Ends {
   /** Only keys that begin with this plain string. */
@@ -45,11 +45,11 @@ const common: ReadonlySet<string> = new Set([
 /** Copies every object of one storage to another that the other has not got already. */
 export class Transfer {
   readonly #options: TransferOptions;
-  readonly #tally = new Tally();
+  readonly #progress = new TransferProgress();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #backoff = new Backoff({ attempts: 3, baseDelayMs: 500 });
-  readonly #large = new Slots(maxLargeAtOnce);
+  readonly #large = new Semaphore(maxLargeAtOnce);
   #failuresInRow = 0;
 
   constructor(options: TransferOptions) {
@@ -60,7 +60,7 @@ export class Transfer {
 
   /** What has been done so far; after {@link run} all that was done. */
   get state(): TransferState {
-    return this.#tally;
+    return this.#progress;
   }
 
   /**
@@ -88,7 +88,7 @@ export class Transfer {
     let cursor: string | undefined;
     do {
       const page = await source.list({ prefix, limit: 1000, cursor, signal: this.#signal });
-      for (const name of page.passedOver ?? []) this.#tally.addLeftOut(name);
+      for (const name of page.passedOver ?? []) this.#progress.addLeftOut(name);
       yield* page.items;
       cursor = page.cursor;
     } while (cursor !== undefined);
@@ -98,7 +98,7 @@ export class Transfer {
     const { strayNames, prefix, signal } = this.#options;
     for await (const name of strayNames ?? []) {
       if (signal.aborted) return;
-      if (name.startsWith(prefix)) this.#tally.addLeftOut(name);
+      if (name.startsWith(prefix)) this.#progress.addLeftOut(name);
     }
   }
 
@@ -114,14 +114,14 @@ export class Transfer {
     }
   }
 
-  /** The total is for those who watch; whoever lists the source for the copy will meet the same failure. */
+  /** The total is only shown; the listing for the copy itself meets the same failure. */
   async #count(): Promise<void> {
     const { source, prefix } = this.#options;
     let total = { objects: 0, bytes: 0 };
     try {
       for await (const { size } of source.listAll({ prefix, signal: this.#signal }))
         total = plus(total, size);
-      this.#tally.total = total;
+      this.#progress.total = total;
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
     }
@@ -130,7 +130,7 @@ export class Transfer {
   async #handle(pair: FilePair): Promise<void> {
     const { key, size } = pair.source;
     try {
-      if (await this.#isThere(pair)) this.#tally.addUnchanged(size);
+      if (await this.#isThere(pair)) this.#progress.addUnchanged(size);
       else await this.#copy(pair);
       this.#failuresInRow = 0;
     } catch (error) {
@@ -165,12 +165,12 @@ export class Transfer {
       journal?.note(pair, { targetMs: copied.target.lastModified.getTime(), seenMs, isVerified });
     }
     const bytes = copied?.target.size ?? size;
-    this.#tally.addCopied(bytes);
+    this.#progress.addCopied(bytes);
     onCopied?.(key, bytes);
   }
 
   async #move(key: string): Promise<SameFile> {
-    const tally = this.#tally;
+    const progress = this.#progress;
     let moved = 0;
     try {
       return await copyFile(this.#options, key, {
@@ -178,11 +178,11 @@ export class Transfer {
         signal: this.#signal,
         onBytes: (bytes) => {
           moved += bytes;
-          tally.bytesUnderWay += bytes;
+          progress.bytesUnderWay += bytes;
         },
       });
     } finally {
-      tally.bytesUnderWay -= moved;
+      progress.bytesUnderWay -= moved;
     }
   }
 
@@ -193,7 +193,7 @@ export class Transfer {
   }
 
   #fail(key: string, error: StorageError): void {
-    this.#tally.failures.push({ key, error });
+    this.#progress.failures.push({ key, error });
     this.#failuresInRow = common.has(error.code) ? this.#failuresInRow + 1 : 0;
     if (this.#failuresInRow >= maxFailuresInRow) throw error;
   }

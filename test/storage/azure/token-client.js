@@ -1,5 +1,5 @@
 // @ts-check
-// Runs the law with bearer tokens, in a process that trusts the emulator's certificate, and says what it found as JSON.
+// Runs the conformance suite with bearer tokens, in a process that trusts the emulator's certificate, and says what it found as JSON.
 import { BlobServiceClient } from "@azure/storage-blob";
 import { parseKey, Storage } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";

@@ -16,7 +16,7 @@ describe("with the tokens of an identity", () => {
   });
   afterAll(() => rig?.stop());
 
-  it("the law holds, and URLs are signed with a user delegation key that is asked for once", async () => {
+  it("the conformance suite passes, and URLs are signed with a user delegation key that is asked for once", async () => {
     const { PATH } = process.env;
     const env = {
       PATH,

@@ -6,7 +6,7 @@ import { MemoryError } from "./memory-error.js";
 const maxAtOnceBytes = 1_048_576;
 const pieceBytes = 262_144;
 
-/** An object as it was when it was opened. What goes out is a copy, since it belongs to whoever receives it. */
+/** An object as it was when it was opened. Readers get a copy, which is theirs to change. */
 export class OpenedBytes implements OpenedObject {
   readonly stat: ObjectStat;
   readonly start: number;

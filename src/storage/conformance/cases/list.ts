@@ -105,7 +105,7 @@ const paging: readonly ConformanceCase[] = [
     },
   },
   {
-    name: "a cursor that nobody made is invalid_argument",
+    name: "a cursor that the backend did not make is invalid_argument",
     async run({ storage, at, folder }) {
       await fill({ storage, at });
       for (const cursor of ["", "x", "../../etc/passwd", "%00", "9".repeat(2000), "eyJrZXkiOiJhIn0"]) {

@@ -68,7 +68,7 @@ export const readCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: "a body that nobody reads can be closed, more than once",
+    name: "a body that is not read can be closed, more than once",
     async run({ storage, at }) {
       await storage.put(at("object"), sampleBytes(2_000_000));
       const { body } = await storage.open(at("object"));

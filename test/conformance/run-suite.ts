@@ -53,8 +53,8 @@ const expectedCounts: Counts = JSON.parse(
   readFileSync(new URL("./expected-counts.json", import.meta.url), "utf8"),
 );
 
-/** Runs the whole law on a backend: plain, under a prefix, under a layer that does nothing, and under retry over chaos. */
-export function runLaw(type: string, create: () => StorageBackend): void {
+/** Runs the whole conformance suite on a backend: plain, under a prefix, under a layer that does nothing, and under retry over chaos. */
+export function runSuite(type: string, create: () => StorageBackend): void {
   for (const [name, layers] of Object.entries(stacks)) {
     describe.concurrent(`${type}, ${name}`, () => runStack({ type, name, layers, create }));
   }

@@ -1,5 +1,5 @@
 /** Lets a few at a time do something, in the order in which they came. */
-export class Slots {
+export class Semaphore {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 

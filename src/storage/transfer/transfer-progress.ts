@@ -34,7 +34,7 @@ export interface TransferState {
 }
 
 /** Counts what a transfer does. */
-export class Tally implements TransferState {
+export class TransferProgress implements TransferState {
   copied: Amount = { objects: 0, bytes: 0 };
   unchanged: Amount = { objects: 0, bytes: 0 };
   readonly failures: TransferFailure[] = [];
