@@ -41,7 +41,10 @@ function problemsOf(files: ReadonlyMap<string, string>): string[] {
     );
 }
 
-it("the code on every page compiles as it stands", () => {
+/** Milliseconds: the compiler reads the types of every library that a page names. */
+const compilingMs = 180_000;
+
+it("the code on every page compiles as it stands", { timeout: compilingMs }, () => {
   const docs = readdirSync("docs", { recursive: true, encoding: "utf8" }).map((file) => join("docs", file));
   const pages = ["README.md", ...docs].filter((page) => page.endsWith(".md") && !fragments.includes(page));
   const snippets = new Map(pages.flatMap(snippetsOf));
