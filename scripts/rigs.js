@@ -12,6 +12,11 @@ const rigs = [
   { packages: ["e2fsprogs"], commands: ["mkfs.ext4"], suites: ["test/faults/local-power-cut.test.ts"] },
   { packages: ["clamav-daemon"], commands: ["clamd"], suites: ["test/**/*clam*.test.ts"] },
   { packages: ["haproxy"], commands: ["haproxy"], suites: ["test/faults/rolling.test.ts"] },
+  {
+    packages: ["exfatprogs", "exfat-fuse"],
+    commands: ["mkfs.exfat", "mount.exfat-fuse"],
+    suites: ["test/faults/local-exfat.test.ts"],
+  },
   { packages: ["openssl"], commands: ["openssl"], suites: ["test/storage/azure/tokens.test.ts"] },
   {
     packages: ["prometheus"],

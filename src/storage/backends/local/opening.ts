@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { makeBaseFolder, makeOwnFolder, refuseUnsafeBase } from "./disk/base-folder.js";
 import { Layout } from "./disk/layout.js";
@@ -31,7 +31,7 @@ export async function openStore(
   refuseUnsafeBase(base);
   const layout = new Layout(base);
   for (const folder of layout.folders()) await makeOwnFolder(layout, folder, isDurable);
-  const foldsCase = isSameEntry(layout.own, `${layout.base}/${layout.nameOf(layout.own).toUpperCase()}`);
+  const foldsCase = ignoresCase(layout);
   const open = new OpenStore({ id: opened++, base, owner: thisOwner(base), isDurable, foldsCase });
   try {
     await migrate(open, layout, signal);
@@ -43,10 +43,12 @@ export async function openStore(
   }
 }
 
-/** Whether the file system finds an entry also under another name. */
-function isSameEntry(path: string, other: string): boolean {
-  const found = lstatSync(other, { throwIfNoEntry: false });
-  return found !== undefined && found.ino === lstatSync(path).ino;
+/** Whether the file system finds an own folder also by a name that is not listed. Inode numbers may differ by name, as with FUSE. */
+function ignoresCase({ own, meta }: Layout): boolean {
+  const other = meta.slice(own.length + 1).toUpperCase();
+  return (
+    lstatSync(`${own}/${other}`, { throwIfNoEntry: false }) !== undefined && !readdirSync(own).includes(other)
+  );
 }
 
 async function sweep(open: OpenStore): Promise<boolean> {
