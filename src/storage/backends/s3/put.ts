@@ -29,7 +29,7 @@ export async function putObject(
   const answer = await client
     .send({ method: "PUT", key, headers, payload, signal, onProgress, commits: true })
     .catch(async (error) => Promise.reject(await writeFailure(access, key, options, mark.id, error)));
-  const etag = formatVersion({ etag: requiredEtag(answer.headers.etag), writeId: mark.id });
+  const etag = formatVersion({ etag: etagOfWrite(answer.headers), writeId: mark.id });
   return {
     key,
     size: payload.size,
@@ -38,6 +38,15 @@ export async function putObject(
     checksum,
     ...descriptionOf(options),
   };
+}
+
+/**
+ * OpenStack Swift answers without an ETag to a writer that was overtaken by a later one; the write's own id tells that
+ * version from all others. No other service may leave the ETag out.
+ */
+function etagOfWrite(headers: Readonly<Record<string, string | undefined>>): string {
+  const wasOvertaken = headers.etag === undefined && headers["x-trans-id"] !== undefined;
+  return wasOvertaken ? "" : requiredEtag(headers.etag);
 }
 
 /** Lets the service see for itself that nothing was damaged on the way. */
