@@ -62,7 +62,7 @@ export default {
     },
     {
       name: "storage-core-knows-the-kernel",
-      comment: "prefix is what forTenant is made of.",
+      comment: "prefix is what forTenant is made of; a policy is what all content passes.",
       severity: "error",
       from: {
         path: "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
@@ -74,6 +74,7 @@ export default {
           "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
           "^src/kernel/",
           "^src/storage/layers/prefix\\.ts$",
+          "^src/storage/policy/",
         ],
       },
     },

@@ -2,6 +2,7 @@ import { type Environment, readEnvironment } from "../kernel/index.js";
 import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
 import { stack } from "./layers/stack.js";
 import type { StorageOptions } from "./options.js";
+import { policyOfSettings } from "./policy/policy-of-settings.js";
 import type { EasyStorageOptions, StorageSettings } from "./settings.js";
 import { Storage } from "./storage.js";
 
@@ -30,7 +31,8 @@ export async function easyStorage(
   const { publicUrl, publicPrefixes: prefixes, timeoutMs } = settings;
   const publicFiles = publicUrl === undefined ? undefined : { url: publicUrl, prefixes };
   const layers = stack({ retry: {}, timeoutMs, publicFiles });
-  const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes }).with(...layers);
+  const policy = policyOfSettings(settings);
+  const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes, policy }).with(...layers);
   configurations.set(storage.options, { detection, settings });
   return storage;
 }

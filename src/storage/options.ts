@@ -4,6 +4,7 @@ import type { ByteRange, Capabilities, ContentFields, ObjectStat } from "./contr
 import type { Checksum } from "./contract/checksum.js";
 import type { StorageError } from "./contract/error.js";
 import type { Transform } from "./contract/transform.js";
+import type { PolicyOptions } from "./policy/index.js";
 
 /** An option that compiles only where the capability may be there. */
 export type IfCapable<Flag extends boolean, Value> = [Flag] extends [false] ? undefined : Value;
@@ -12,6 +13,8 @@ export type IfCapable<Flag extends boolean, Value> = [Flag] extends [false] ? un
 export interface StorageOptions {
   /** Largest object that may be put, in bytes; unlimited by default (the HTTP routes have a limit of their own). */
   readonly maxBytes?: number | undefined;
+  /** What content must satisfy, whichever way it comes; of several policies each. */
+  readonly policy?: PolicyOptions | readonly PolicyOptions[] | undefined;
 }
 
 /** What every call takes. */
@@ -61,6 +64,8 @@ export interface PutOptions<C extends Capabilities = Capabilities>
   readonly size?: number | undefined;
   /** Refuse more bytes than this; the default is the storage's own limit. */
   readonly maxBytes?: number | undefined;
+  /** Further rules of this content, besides those of the storage. */
+  readonly policy?: PolicyOptions | undefined;
   /** Refuse content with another checksum. */
   readonly checksum?: Checksum | undefined;
   /** Refuse content that lacks one of these, as senders state them: `sha512:…`, `md5:…`. */

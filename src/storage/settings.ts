@@ -11,6 +11,7 @@ import {
 import type { backendVariables } from "./backend-variables.js";
 import { isKey } from "./contract/key.js";
 import { defaultPublicPrefixes } from "./contract/public-files.js";
+import { clamdUrl, typeList } from "./policy/policy-of-settings.js";
 
 /** Backends that `STORAGE_BACKEND` can name, in the order in which they are detected. */
 export const backendTypes = ["local", "s3", "gcs", "cloudinary", "azure", "memory"] as const;
@@ -95,6 +96,30 @@ export const storageVariables = {
     expected: "a whole number of bytes above 0",
     help: "Largest upload, in bytes.",
     default: 10_485_760,
+  }),
+  /** Types that may be stored, as `image/*` or `application/pdf`, decided by the bytes. Default: any. Variable: `STORAGE_ALLOWED_TYPES`. */
+  allowedTypes: variable({
+    name: "STORAGE_ALLOWED_TYPES",
+    type: typeList,
+    expected: "types like image/* or application/pdf, separated by commas or spaces",
+    help: "Types that may be stored, decided by the bytes. Text, CSV, JSON and markup must be named exactly.",
+    defaultText: "any",
+  }),
+  /** The clamd that looks at all content: `unix:/path` or `tcp://host:port`. Variable: `STORAGE_CLAMAV_URL`. */
+  clamavUrl: variable({
+    name: "STORAGE_CLAMAV_URL",
+    type: clamdUrl,
+    expected: "unix:/path/of/clamd.ctl or tcp://host:port",
+    help: "The clamd that looks at all content before it is stored.",
+    defaultText: "nothing is scanned",
+  }),
+  /** The smallest limit of clamd.conf, in bytes. Default: 26,214,400. Variable: `STORAGE_CLAMAV_MAX_BYTES`. */
+  clamavMaxBytes: variable({
+    name: "STORAGE_CLAMAV_MAX_BYTES",
+    type: wholeNumber({ min: 1 }),
+    expected: "a whole number of bytes above 0",
+    help: "The smallest of StreamMaxLength, MaxFileSize and MaxScanSize of clamd.conf; larger content is refused.",
+    default: 26_214_400,
   }),
   /**
    * Bearer tokens of the management routes that `svc-infra serve` mounts; any of them is taken. Variable:

@@ -2,12 +2,13 @@ import { checkEtag, checkKeys, checkOptionNames, checkOptions, checkRange } from
 import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody, ContentRules } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
-import { checkDescription, sniffedType } from "./content/description.js";
+import { checkDescription, type GivenDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
 import { verify } from "./content/verified.js";
+import { unlessAborted } from "./contract/abortable.js";
 import type { Capabilities, LazyUrl, SignOptions, StorageBackend, WriteOptions } from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";
-import type { StorageOperation } from "./contract/error.js";
+import { type StorageOperation, UnsupportedOperationError } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told, toStorageError } from "./failure.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
@@ -33,6 +34,9 @@ import type {
   UploadUrlOptions,
   UrlOptions,
 } from "./options.js";
+import { checkStored } from "./policy/check-stored.js";
+import type { PolicyOptions } from "./policy/index.js";
+import { Policy } from "./policy/policy.js";
 import { removeInBatches } from "./removal.js";
 import { tieUploadId, untieUploadId } from "./upload-id.js";
 import { plainSignOptions, toReadUrlOptions, toUploadUrlOptions } from "./url-options.js";
@@ -49,6 +53,7 @@ const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
   "contentLanguage",
   "size",
   "maxBytes",
+  "policy",
   "checksum",
   "digests",
   "ifAbsent",
@@ -116,14 +121,14 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     try {
       checkOptions(options);
       checkOptionNames("put", options, putOptionNames);
-      body = toBody(content, this.#rules(options));
+      body = toBody(content, this.#rules(key, options));
       body.admit();
       enter(options);
       const parsed = parseKey(key);
       const { ifAbsent, ifMatch } = toConditions(this.#backend, options);
       const given = checkDescription(options, content);
       const { signal } = options;
-      const contentType = given.contentType ?? (await sniffedType(body, given.filename ?? parsed, signal));
+      const contentType = await this.#typeOf(body, parsed, given, options);
       const lazyUrl = await this.#urlOf(parsed);
       const writing: WriteOptions = {
         contentType,
@@ -365,6 +370,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   ): Promise<string> {
     return this.#run("getUploadUrl", key, {}, async () => {
       requireCapability(this.#backend, "signPut");
+      await this.#refuseDirect(key);
       if (options?.size !== undefined) requireCapability(this.#backend, "signSize");
       return (await this.#backend.sign(parseKey(key), toUploadUrlOptions(options)))();
     });
@@ -440,6 +446,11 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return this.#run("multipart", key, options, async () => {
       requireCapability(this.#backend, "multipart");
       const parsed = parseKey(key);
+      if (this.#policy().looksAt(this.#scope + parsed)) {
+        throw new UnsupportedOperationError({
+          message: "an upload in parts would go around the policy; put takes streams of any length",
+        });
+      }
       const given = checkDescription(options);
       const { signal } = options;
       const contentType =
@@ -514,12 +525,10 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   async #copy({ source, target }: Ends, options: CopyMoveOptions<C>): Promise<StoredFile> {
     const { signal } = options;
-    const conditions = {
-      ...toConditions(this.#backend, options),
-      sourceIfMatch: checkEtag(options.sourceIfMatch),
-    };
+    const conditions = toConditions(this.#backend, options);
+    const sourceIfMatch = await this.#checkedVersion({ source, target }, options);
     const lazyUrl = await this.#urlOf(target);
-    const stat = await this.#backend.copy(source, target, { ...conditions, signal });
+    const stat = await this.#backend.copy(source, target, { ...conditions, sourceIfMatch, signal });
     return new WrittenFile(stat, lazyUrl);
   }
 
@@ -533,16 +542,62 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   #upload(key: Key, id: string): MultipartUpload<C> {
     const ofBackend = untieUploadId(this.#scope + key, id);
-    return new MultipartUpload(this.#backend, { key, id, ofBackend, maxBytes: this.#limit() });
+    const maxBytes = Math.min(this.#limit(), this.#policy().maxBytesOf(this.#scope + key));
+    return new MultipartUpload(this.#backend, { key, id, ofBackend, maxBytes });
   }
 
-  #rules({ size, checksum, digests, maxBytes }: PutOptions<C>): ContentRules {
-    return { size, checksum, digests, maxBytes: this.#limit(maxBytes) };
+  #rules(key: string, { size, checksum, digests, maxBytes, policy }: PutOptions<C>): ContentRules {
+    const limit = Math.min(this.#limit(maxBytes), this.#policy(policy).maxBytesOf(this.#scope + key));
+    return { size, checksum, digests, maxBytes: limit };
+  }
+
+  #policy(further?: PolicyOptions): Policy {
+    return Policy.of(this.#options.policy, further);
+  }
+
+  /** Begins the checks of the policy, which know the type best; else the caller does, else the content itself. */
+  async #typeOf(
+    body: ContentBody,
+    key: Key,
+    given: GivenDescription,
+    { signal, policy }: PutOptions<C>,
+  ): Promise<string> {
+    const { contentType, filename, metadata } = given;
+    const checks = this.#policy(policy).checksOf(this.#scope + key);
+    const claim = { key: this.#scope + key, contentType, filename, metadata, size: body.size };
+    const checked =
+      checks.length === 0 ? contentType : await unlessAborted(() => body.begin(checks, claim), signal);
+    return checked ?? sniffedType(body, filename ?? key, signal);
+  }
+
+  /** The version of a source that may be copied: with a policy the one that was checked, whoever wrote it. */
+  async #checkedVersion({ source, target }: Ends, options: CopyMoveOptions<C>): Promise<string | undefined> {
+    const ifMatch = checkEtag(options.sourceIfMatch);
+    if (this.#options.policy === undefined) return ifMatch;
+    const name = this.#scope + target;
+    const policy = this.#policy();
+    return checkStored(this.#backend, {
+      key: source,
+      ifMatch,
+      target: name,
+      maxBytes: policy.maxBytesOf(name),
+      checks: policy.checksOf(name),
+      signal: options.signal,
+    });
   }
 
   /** What is no number stays none, and is refused with the content. */
   #limit(maxBytes = this.#options.maxBytes ?? Number.POSITIVE_INFINITY): number {
     return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
+  }
+
+  /** What goes straight to the provider passes no check; the file route of the service passes them all. */
+  async #refuseDirect(key: string): Promise<void> {
+    const isLookedAt = this.#options.policy !== undefined && typeof key === "string";
+    if (!isLookedAt || (await this.#backend.signer()) !== undefined) return;
+    throw new UnsupportedOperationError({
+      message: `a URL for an upload to ${this.#backend.name} would go around the policy; let addStorage serve it with serveFiles`,
+    });
   }
 
   /** Refuses what the backend cannot sign, and completes the rest. */

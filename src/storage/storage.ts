@@ -3,6 +3,8 @@ import type { Capabilities, Layer, StorageBackend } from "./contract/backend.js"
 import { StorageConfigurationError } from "./contract/error.js";
 import { prefix } from "./layers/prefix.js";
 import type { StorageOptions } from "./options.js";
+import type { PolicyOptions } from "./policy/index.js";
+import { Policy } from "./policy/policy.js";
 import { StorageFiles } from "./storage-files.js";
 import { TenantStorage } from "./tenant-storage.js";
 
@@ -19,11 +21,12 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
   /** The options it was made with; those of a storage and of what is derived from it are the same object. */
   readonly options: StorageOptions;
 
-  /** @throws StorageConfigurationError when `maxBytes` is not a number of bytes. */
+  /** @throws StorageConfigurationError when `maxBytes` is not a number of bytes, or the policy is not sound. */
   constructor(backend: StorageBackend<C>, options: StorageOptions = {}) {
     if (options.maxBytes !== undefined && !isLimit(options.maxBytes)) {
       throw new StorageConfigurationError({ message: "maxBytes must be a number of bytes" });
     }
+    Policy.of(options.policy);
     super({ backend, options, scope: "" });
     this.backend = backend;
     this.options = options;
@@ -40,6 +43,17 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
   with(...layers: readonly Layer[]): Storage<C> {
     const layered = layers.reduceRight<StorageBackend<C>>((inner, layer) => layer(inner), this.backend);
     return new Storage(layered, this.options);
+  }
+
+  /**
+   * The same storage with further rules; those that it has still hold.
+   *
+   * @example
+   * const pictures = storage.withPolicy({ types: ["image/*"], maxBytes: "5MB" });
+   */
+  withPolicy(policy: PolicyOptions): Storage<C> {
+    const own = this.options.policy ?? [];
+    return new Storage(this.backend, { ...this.options, policy: [own, policy].flat() });
   }
 
   /**

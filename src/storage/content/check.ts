@@ -26,6 +26,8 @@ export interface Check {
   pass?(piece: Uint8Array): Promise<void> | void;
   /** Says that the content is whole. */
   end?(): Promise<void> | void;
+  /** Whether content must pass by as a whole also when its size is known: a stored object is then read to its end. */
+  readonly readsAll?: boolean;
   /** Gives up; safe at any time and more than once. */
   cancel?(): void;
 }

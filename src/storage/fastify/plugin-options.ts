@@ -2,6 +2,8 @@ import { httpVariables } from "../../http/index.js";
 import { loadSettings, readEnvironment } from "../../kernel/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { UrlSigner } from "../contract/signed-url.js";
+import type { PolicyOptions } from "../policy/index.js";
+import { Policy } from "../policy/policy.js";
 import { storageVariables } from "../settings.js";
 import type { ResourcePolicy } from "./download/response-headers.js";
 import type { Authorize } from "./routes/authorize.js";
@@ -27,6 +29,8 @@ export interface AddStorageOptions {
   readonly signer?: UrlSigner | undefined;
   /** Most bytes of one upload. Default: `STORAGE_MAX_UPLOAD_BYTES`, else 10 MiB. */
   readonly maxUploadBytes?: number | undefined;
+  /** What content must satisfy, besides what the storage itself demands; see `docs/guide/policy.md`. */
+  readonly policy?: PolicyOptions | undefined;
   /** Whose pages may show the files of the file route. Default: `cross-origin`, as the URL carries the right. */
   readonly resourcePolicy?: ResourcePolicy | undefined;
   /**
@@ -84,7 +88,7 @@ export function readOptions(options: AddStorageOptions, root: string): EdgeOptio
     filesPrefix: checkPrefix("serveFiles.prefix", filesPrefix),
     serveFiles: typeof serveFiles === "object" ? true : serveFiles,
     signer: options.signer,
-    maxUploadBytes: checkMaxBytes(options.maxUploadBytes),
+    maxUploadBytes: checkMaxBytes(options.maxUploadBytes ?? bytesOf(options.policy)),
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
     allowOrigins: allowOrigins(options.allowOrigins),
     health: options.health ?? true,
@@ -100,6 +104,7 @@ const optionNames: ReadonlySet<string> = new Set([
   "serveFiles",
   "signer",
   "maxUploadBytes",
+  "policy",
   "resourcePolicy",
   "allowOrigins",
   "health",
@@ -124,6 +129,12 @@ function checkNames(options: AddStorageOptions): void {
       `there is no option '${unknown}'; known are ${[...optionNames].join(", ")}. Settings of a backend belong to easyStorage: addStorage(app, easyStorage({ backend: "s3", bucket: "..." }))`,
     );
   }
+}
+
+/** The one number of a policy, where it has one for all types. */
+function bytesOf(policy: PolicyOptions | undefined): number | undefined {
+  const maxBytes = Policy.of(policy).maxBytesOf("");
+  return Number.isFinite(maxBytes) ? maxBytes : undefined;
 }
 
 const limitSchema = { maxUploadBytes: storageVariables.maxUploadBytes };

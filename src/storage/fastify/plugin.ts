@@ -79,9 +79,10 @@ async function addBelow(
   try {
     await testConnection(storage, settings.startTimeoutMs);
     const isServed = await isToBeServed(storage, settings);
-    const added = isServed
+    const served = isServed
       ? await withFileUrls(storage, app, pathOf(app, settings, settings.filesPrefix), settings.signer)
       : await withoutDeadUrls(storage);
+    const added = options.policy === undefined ? served : served.withPolicy(options.policy);
     await mount(app, { ...chosen, storage: added }, settings, isServed);
     return added;
   } catch (error) {

@@ -1,0 +1,38 @@
+/** What text is that begins like markup. */
+export type MarkupType = "text/html" | "image/svg+xml" | "application/xml";
+
+/** The type of content that begins like HTML, SVG or XML, whatever it is called; `undefined` for any other. */
+export function markupOf(head: Uint8Array): MarkupType | undefined {
+  const text = startOf(head).trimStart();
+  if (!/^<[a-z!?/]/i.test(text)) return undefined;
+  const isXml = /^<\?xml/i.test(text);
+  const [, root = ""] = /^<(?:[a-z0-9_-]+:)?([a-z0-9_-]+)/i.exec(behindProlog(text)) ?? [];
+  if (root.toLowerCase() === "svg" || /^<!doctype\s+svg/i.test(text)) return "image/svg+xml";
+  return isXml && root.toLowerCase() !== "html" ? "application/xml" : "text/html";
+}
+
+/** The content as text in the encoding that its first bytes tell (WHATWG Encoding §6). */
+function startOf(head: Uint8Array): string {
+  const [first, second] = head;
+  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(head);
+  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(head);
+  return new TextDecoder("utf-8").decode(head);
+}
+
+const prologParts = [
+  { start: "<!--", end: "-->" },
+  { start: "<?", end: "?>" },
+  { start: "<!", end: ">" },
+] as const;
+
+/** What follows declarations, instructions and comments. */
+function behindProlog(text: string): string {
+  let rest = text;
+  for (;;) {
+    const part = prologParts.find(({ start }) => rest.startsWith(start));
+    if (part === undefined) return rest;
+    const end = rest.indexOf(part.end, part.start.length);
+    if (end < 0) return "";
+    rest = rest.slice(end + part.end.length).trimStart();
+  }
+}

@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { clamav } from "./clamav.js";
+import { isTypePattern } from "./media-type.js";
+import type { PolicyOptions } from "./policy-options.js";
+
+/** Types like `image/*`, separated by commas or white space, or an array. */
+export const typeList: z.ZodType<readonly string[]> = z
+  .union([z.array(z.string()), z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean))])
+  .pipe(z.array(z.string().refine(isTypePattern)).min(1));
+
+/** Where clamd listens. */
+export interface ClamdPlace {
+  readonly socket?: string;
+  readonly host?: string;
+  readonly port?: number;
+}
+
+/** Reads `unix:/run/clamav/clamd.ctl` and `tcp://clamav:3310`. */
+export const clamdUrl: z.ZodType<ClamdPlace> = z.union([
+  z
+    .string()
+    .regex(/^unix:\/[^\0]+$/)
+    .transform((url) => ({ socket: url.slice("unix:".length) })),
+  z
+    .url({ protocol: /^tcp$/ })
+    .refine((url) => new URL(url).hostname !== "" && !/[?#@]|[^/]\/./.test(url.slice("tcp://".length)))
+    .transform((url) => {
+      const { hostname, port } = new URL(url);
+      return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 3310 : Number(port) };
+    }),
+]);
+
+/** The policy that the settings of a storage ask for, if they do. */
+export function policyOfSettings(settings: {
+  readonly allowedTypes: readonly string[] | undefined;
+  readonly clamavUrl: ClamdPlace | undefined;
+  readonly clamavMaxBytes: number;
+}): PolicyOptions | undefined {
+  const { allowedTypes: types, clamavUrl, clamavMaxBytes: maxBytes } = settings;
+  if (types === undefined && clamavUrl === undefined) return undefined;
+  return { types, scan: clamavUrl && clamav({ ...clamavUrl, maxBytes }) };
+}

@@ -1,0 +1,63 @@
+import type { Check } from "../content/check.js";
+import { MetadataCheck } from "./metadata-check.js";
+import { type PolicyOptions, type PolicyRules, parsePolicy } from "./policy-options.js";
+import { ScanCheck } from "./scan-check.js";
+import { TypeCheck } from "./type-check.js";
+import { TypedSizeCheck } from "./typed-size-check.js";
+
+/** Options that were read already; a storage hands them on to all that is derived from it. */
+const parsed = new WeakMap<PolicyOptions, readonly PolicyRules[]>();
+
+/**
+ * What content must satisfy. Of several policies each holds, so that a route, a prefix or a call can narrow what the
+ * storage allows, and never widen it.
+ */
+export class Policy {
+  static readonly #none = new Policy([]);
+  readonly #rules: readonly PolicyRules[];
+
+  private constructor(rules: readonly PolicyRules[]) {
+    this.#rules = rules;
+  }
+
+  /** @throws StorageConfigurationError naming the option at fault. */
+  static of(own: PolicyOptions | readonly PolicyOptions[] | undefined, further?: PolicyOptions): Policy {
+    if (own === undefined && further === undefined) return Policy.#none;
+    return new Policy([own ?? [], further ?? []].flat().flatMap(rulesOf));
+  }
+
+  /** Most bytes of content under a key, before it is known what it is. */
+  maxBytesOf(key: string): number {
+    return Math.min(...this.#rulesOf(key).map(({ maxBytes }) => maxBytes));
+  }
+
+  /** Whether content under a key has to be looked at, and not only counted. */
+  looksAt(key: string): boolean {
+    return this.checksOf(key).length > 0;
+  }
+
+  /** New checks of one piece of content. Its type comes before what depends on it. */
+  checksOf(key: string): readonly Check[] {
+    const rules = this.#rulesOf(key);
+    const types = rules.flatMap((each) => each.types ?? []);
+    const limits = rules.flatMap(({ typeLimits }) => typeLimits ?? []);
+    return [
+      ...rules.flatMap(({ metadata }) => (metadata === undefined ? [] : new MetadataCheck(metadata))),
+      ...(types.length > 0 ? [new TypeCheck(types)] : []),
+      ...(limits.length > 0 ? [new TypedSizeCheck(limits)] : []),
+      ...rules.flatMap(({ scan }) => (scan === undefined ? [] : new ScanCheck(scan))),
+    ];
+  }
+
+  #rulesOf(key: string): readonly PolicyRules[] {
+    return this.#rules.filter(({ prefix }) => key.startsWith(prefix));
+  }
+}
+
+function rulesOf(options: PolicyOptions): readonly PolicyRules[] {
+  const known = parsed.get(options);
+  if (known !== undefined) return known;
+  const rules = parsePolicy(options);
+  parsed.set(options, rules);
+  return rules;
+}

@@ -1,0 +1,82 @@
+import type { Check, ContentClaim } from "../content/check.js";
+import { BackendUnavailableError, InfectedError } from "../contract/error.js";
+import type { Scan, Scanner } from "./scanner.js";
+
+/** A scanner, and what to do when it gives no verdict. */
+export interface ScanRules {
+  readonly scanner: Scanner;
+  /** `accept` stores content that nothing looked at. Default: `refuse`, with `unavailable` (503). */
+  readonly whenUnavailable?: "refuse" | "accept" | undefined;
+}
+
+/** Lets a scanner look at the content while it streams by. */
+export class ScanCheck implements Check {
+  readonly readsAll = true;
+  readonly #rules: ScanRules;
+  #scan: Scan | undefined;
+  #size = 0;
+  #isOver = false;
+
+  constructor(rules: ScanRules) {
+    this.#rules = rules;
+  }
+
+  begin(_head: Uint8Array, { size = 0 }: ContentClaim): Promise<undefined> {
+    return this.#unlessAway(async () => {
+      this.#checkSize(size);
+      return undefined;
+    });
+  }
+
+  pass(piece: Uint8Array): Promise<void> {
+    return this.#unlessAway(async () => {
+      this.#size += piece.byteLength;
+      this.#checkSize(this.#size);
+      this.#scan ??= await this.#begun();
+      await this.#scan.pass(piece);
+    });
+  }
+
+  end(): Promise<void> {
+    return this.#unlessAway(async () => {
+      const verdict = await this.#scan?.end();
+      if (verdict === undefined || verdict.isClean) return;
+      throw new InfectedError({
+        message: `${this.#rules.scanner.name} found ${verdict.found} in the content`,
+      });
+    });
+  }
+
+  cancel(): void {
+    this.#isOver = true;
+    this.#scan?.cancel();
+  }
+
+  /** The content may have been given up while the engine was waited for. */
+  async #begun(): Promise<Scan> {
+    const scan = await this.#rules.scanner.begin();
+    if (this.#isOver) scan.cancel();
+    return scan;
+  }
+
+  #checkSize(size: number): void {
+    const { name, maxBytes } = this.#rules.scanner;
+    if (size <= maxBytes) return;
+    throw new BackendUnavailableError({
+      message: `${name} looks at ${maxBytes} bytes at most, and the content is larger`,
+      retryAfterMs: 3_600_000,
+    });
+  }
+
+  async #unlessAway<T>(work: () => Promise<T>): Promise<T | undefined> {
+    if (this.#isOver) return undefined;
+    try {
+      return await work();
+    } catch (error) {
+      const isAway = error instanceof BackendUnavailableError;
+      if (!isAway || this.#rules.whenUnavailable !== "accept") throw error;
+      this.cancel();
+      return undefined;
+    }
+  }
+}

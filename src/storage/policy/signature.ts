@@ -1,0 +1,46 @@
+import { sniffBytes, sniffContentType } from "../content/content-type.js";
+import { looksLikeText } from "./text.js";
+
+/** Loaded when the first content is decided: a storage without such a policy does not need it. */
+let loading: Promise<typeof import("file-type")> | undefined;
+let signedTypes: ReadonlySet<string> = new Set();
+
+/** Formats that a few bytes at a fixed place tell beyond doubt: the sniffer would take many times as long. */
+const frequentTypes: ReadonlySet<string> = new Set([
+  "image/png",
+  "image/jpeg",
+  "image/webp",
+  "application/pdf",
+]);
+
+/** Formats that are text; what else is text throughout only begins like its format, as a table with the column `BM`. */
+const textFormats: ReadonlySet<string> = new Set([
+  "application/pdf",
+  "application/postscript",
+  "application/eps",
+  "application/rtf",
+  "text/calendar",
+  "text/vcard",
+  "text/vtt",
+]);
+
+/**
+ * The type that the first bytes tell, at most 16 KiB of them.
+ *
+ * A format that makes the sniffer fail has no signature: it is then decided like content that says nothing.
+ */
+export async function signatureOf(head: Uint8Array): Promise<string | undefined> {
+  const frequent = sniffContentType(head.subarray(0, sniffBytes), "");
+  if (frequentTypes.has(frequent)) return frequent;
+  loading ??= import("file-type");
+  const { fileTypeFromBuffer, supportedMimeTypes } = await loading;
+  signedTypes = supportedMimeTypes;
+  const found = await fileTypeFromBuffer(head).catch(() => undefined);
+  if (found === undefined) return undefined;
+  return textFormats.has(found.mime) || !looksLikeText(head) ? found.mime : undefined;
+}
+
+/** Whether content of a type has a signature, so that content without one is of another type. Call it behind {@link signatureOf}. */
+export function isSignedType(essence: string): boolean {
+  return signedTypes.has(essence);
+}

@@ -1,0 +1,149 @@
+import { Storage, StorageConfigurationError, StorageError } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
+import type { PolicyOptions, Scanner } from "svc-infra/storage/policy";
+import { describe, expect, it } from "vitest";
+import { easyStorage } from "#dist/storage/easy-storage.js";
+
+const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => "stored",
+    (error: unknown) => (error instanceof StorageError ? error.code : String(error)),
+  );
+const stored = (policy: PolicyOptions) => new Storage(new MemoryBackend(), { policy });
+
+describe("a policy", () => {
+  it("counts by type, and the pattern that fits best holds", async () => {
+    const storage = stored({ maxBytes: { "image/*": 100, "image/gif": "1kB", "*/*": 50, "text/plain": 10 } });
+    expect(await codeOf(storage.put("a", Buffer.concat([gif, Buffer.alloc(900)])))).toBe("stored");
+    expect(await codeOf(storage.put("b", Buffer.concat([gif, Buffer.alloc(1000)])))).toBe("too_large");
+    expect(await codeOf(storage.put("c", "a".repeat(10), { contentType: "text/plain" }))).toBe("stored");
+    expect(await codeOf(storage.put("d", "a".repeat(11), { contentType: "text/plain" }))).toBe("too_large");
+    expect(await codeOf(storage.put("e", Buffer.alloc(51)))).toBe("too_large");
+  });
+
+  it("is narrowed by prefix, by call and by withPolicy, and never widened", async () => {
+    const storage = stored({ maxBytes: 60, under: { "avatars/": { types: ["image/*"], maxBytes: "1GB" } } });
+    expect(await codeOf(storage.put("notes/a", "hello"))).toBe("stored");
+    expect(await codeOf(storage.put("avatars/a", "hello"))).toBe("unsupported_type");
+    expect(await codeOf(storage.put("avatars/a", gif))).toBe("stored");
+    expect(await codeOf(storage.put("avatars/b", Buffer.concat([gif, gif])))).toBe("too_large");
+    expect(await codeOf(storage.put("a", gif, { policy: { maxBytes: 10 } }))).toBe("too_large");
+    expect(await codeOf(storage.put("a", "x".repeat(61), { maxBytes: 100, policy: { maxBytes: 100 } }))).toBe(
+      "too_large",
+    );
+    const narrower = storage.withPolicy({ types: ["text/plain"] });
+    expect(await codeOf(narrower.put("avatars/a", gif))).toBe("unsupported_type");
+    expect(await codeOf(narrower.put("b", "x".repeat(61)))).toBe("too_large");
+    expect(await codeOf(narrower.put("b", "x", { contentType: "text/plain" }))).toBe("stored");
+  });
+
+  it("holds of a tenant by the names of the whole storage", async () => {
+    const storage = stored({ under: { "acme/avatars/": { types: ["image/*"] } } });
+    expect(await codeOf(storage.forTenant("acme").put("avatars/a", "hello"))).toBe("unsupported_type");
+    expect(await codeOf(storage.forTenant("other").put("avatars/a", "hello"))).toBe("stored");
+  });
+
+  it("holds the metadata to its rules", async () => {
+    const storage = stored({ metadata: { maxPairs: 2, maxBytes: 10, names: ["a", "b"] } });
+    expect(await codeOf(storage.put("k", "x", { metadata: { a: "1", b: "2" } }))).toBe("stored");
+    expect(await codeOf(storage.put("k", "x", { metadata: { c: "1" } }))).toBe("invalid_argument");
+    expect(await codeOf(storage.put("k", "x", { metadata: { a: "1234567890" } }))).toBe("invalid_argument");
+  });
+
+  it("checks what is copied or moved, whoever stored it, by its new name", async () => {
+    const backend = new MemoryBackend();
+    const before = new Storage(backend);
+    await before.put("in/page", "<html>", { contentType: "image/gif" });
+    await before.put("in/picture", gif, { contentType: "image/gif" });
+    const storage = new Storage(backend, {
+      policy: { under: { "out/": { types: ["image/*"], maxBytes: 100 } } },
+    });
+    expect(await codeOf(storage.copy("in/page", "out/page"))).toBe("unsupported_type");
+    expect(await codeOf(storage.move("in/page", "out/page"))).toBe("unsupported_type");
+    expect(await codeOf(storage.copy("in/picture", "out/picture"))).toBe("stored");
+    expect(await codeOf(storage.copy("in/picture", "out/other", { sourceIfMatch: "another" }))).toBe(
+      "precondition_failed",
+    );
+    await before.put("in/large", Buffer.concat([gif, Buffer.alloc(100)]), { contentType: "image/gif" });
+    expect(await codeOf(storage.copy("in/large", "out/large"))).toBe("too_large");
+    expect(await storage.listKeys({ prefix: "out/" })).toEqual(["out/picture"]);
+  });
+
+  it("copies the version that it checked, and not the one that took its place meanwhile", async () => {
+    const backend = new MemoryBackend();
+    const outside = new Storage(backend);
+    await outside.put("staged", "good", { contentType: "text/plain" });
+    const overwriting: Scanner = {
+      name: "slow",
+      maxBytes: 100,
+      check: async () => undefined,
+      begin: async () => ({
+        pass: async () => undefined,
+        end: async () => {
+          await outside.put("staged", "evil", { contentType: "text/plain" });
+          return { isClean: true };
+        },
+        cancel: () => undefined,
+      }),
+    };
+    const storage = new Storage(backend, { policy: { scan: overwriting } });
+    expect(await codeOf(storage.copy("staged", "final"))).toBe("precondition_failed");
+    expect(await storage.listKeys()).toEqual(["staged"]);
+  });
+
+  it("lets no upload in parts and no URL of a provider go around it", async () => {
+    const storage = stored({ types: ["image/*"] });
+    expect(await codeOf(storage.createUpload("k"))).toBe("unsupported");
+    expect(await codeOf(stored({ maxBytes: 10 }).createUpload("k"))).toBe("stored");
+    const provider = new MemoryBackend();
+    provider.signer = async () => undefined;
+    const direct = new Storage(provider, { policy: { types: ["image/*"] } });
+    expect(await codeOf(direct.getUploadUrl("k", { contentType: "image/png" }))).toBe("unsupported");
+  });
+});
+
+describe("a policy that is not sound is refused at once:", () => {
+  it.each<[PolicyOptions | Record<string, unknown>, string]>([
+    [{ maxBytes: "5 elephants" }, "maxBytes"],
+    [{ maxBytes: { image: 5 } }, "maxBytes"],
+    [{ maxBytes: { "image/*": 0 } }, "maxBytes['image/*']"],
+    [{ types: [] }, "types"],
+    [{ types: ["image"] }, "STORAGE_ALLOWED_TYPES"],
+    [{ mismatch: "ignore" }, "mismatch"],
+    [{ metadata: { maxPairs: -1 } }, "metadata"],
+    [{ scan: {} }, "STORAGE_CLAMAV_URL"],
+    [{ scan: { scanner: { begin() {} }, whenUnavailable: "ignore" } }, "whenUnavailable"],
+    [{ type: ["image/*"] }, "type is no option"],
+    [{ under: { "a/": { types: ["?"] } } }, "types"],
+  ])("%j", (policy, named) => {
+    expect(() => stored(policy as PolicyOptions)).toThrow(StorageConfigurationError);
+    expect(() => stored(policy as PolicyOptions)).toThrow(named);
+  });
+});
+
+describe("the environment", () => {
+  const env = { STORAGE_BACKEND: "memory", STORAGE_SIGNING_SECRET: "s".repeat(32) };
+
+  it("sets the allowed types", async () => {
+    const storage = await easyStorage({}, { ...env, STORAGE_ALLOWED_TYPES: "image/*, application/pdf" });
+    expect(await codeOf(storage.put("k", gif))).toBe("stored");
+    expect(await codeOf(storage.put("k", "x"))).toBe("unsupported_type");
+  });
+
+  it("sets a scanner, without which nothing is stored", async () => {
+    for (const url of ["unix:/nowhere/clamd.ctl", "tcp://127.0.0.1:1"]) {
+      const storage = await easyStorage({}, { ...env, STORAGE_CLAMAV_URL: url });
+      expect(await codeOf(storage.put("k", "x"))).toBe("unavailable");
+    }
+  });
+
+  it.each([
+    ["STORAGE_ALLOWED_TYPES", "pictures"],
+    ["STORAGE_CLAMAV_URL", "http://clamav"],
+    ["STORAGE_CLAMAV_URL", "unix:clamd.ctl"],
+    ["STORAGE_CLAMAV_MAX_BYTES", "25M"],
+  ])("with %s=%s is refused by that name", async (name, value) => {
+    await expect(easyStorage({}, { ...env, [name]: value })).rejects.toThrow(name);
+  });
+});

@@ -1,0 +1,181 @@
+import { deflateRawSync } from "node:zlib";
+import { Storage, UnsupportedTypeError } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
+import type { PolicyOptions } from "svc-infra/storage/policy";
+import { describe, expect, it } from "vitest";
+
+const png = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
+const jpeg = Buffer.from("/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////", "base64");
+const svg = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>';
+const html = "<!DOCTYPE html><script>alert(1)</script>";
+const script = "<script>alert(1)</script>";
+const pdf = "%PDF-1.7\n1 0 obj\n";
+const docxType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+
+/** A zip of one entry without checksums, as far as sniffers look. */
+function zip(name: string, content: string): Buffer {
+  const data = deflateRawSync(content);
+  const header = Buffer.alloc(30);
+  header.write("PK\x03\x04", "latin1");
+  header.writeUInt16LE(20, 4);
+  header.writeUInt16LE(8, 8);
+  header.writeUInt32LE(data.byteLength, 18);
+  header.writeUInt32LE(content.length, 22);
+  header.writeUInt16LE(name.length, 26);
+  return Buffer.concat([header, Buffer.from(name), data]);
+}
+
+const docx = zip(
+  "[Content_Types].xml",
+  `<Types><Override PartName="/word/document.xml" ContentType="${docxType}.main+xml"/></Types>`,
+);
+const plainZip = zip("a.txt", "hello");
+
+/** What is stored as its type, or the code of the refusal. */
+async function decided(
+  policy: PolicyOptions,
+  content: string | Uint8Array,
+  contentType?: string,
+  name = "file",
+) {
+  const storage = new Storage(new MemoryBackend(), { policy });
+  try {
+    return (await storage.put(name, content, { contentType })).contentType;
+  } catch (error) {
+    expect(await storage.listKeys()).toEqual([]);
+    return error instanceof UnsupportedTypeError ? "refused" : String(error);
+  }
+}
+
+const images: PolicyOptions = { types: ["image/*"] };
+const texts: PolicyOptions = { types: ["text/plain", "text/csv", "application/json", "text/markdown"] };
+
+describe("a policy of types decides", () => {
+  it.each<[string, PolicyOptions, string | Uint8Array, string | undefined, string, string]>([
+    ["a picture", images, png, "image/png", "a.png", "image/png"],
+    ["a picture without a claim", images, jpeg, undefined, "a", "image/jpeg"],
+    ["a picture that says it is bytes", images, gif, "application/octet-stream", "a", "image/gif"],
+    ["a picture by an older name of its type", images, jpeg, "image/jpg", "a.jpg", "image/jpg"],
+    ["a picture that says it is another", images, png, "image/jpeg", "a.jpg", "refused"],
+    ["HTML that is named and says it is a picture", images, html, "image/jpeg", "a.jpg", "refused"],
+    ["HTML that is named as a picture", images, html, undefined, "a.jpg", "refused"],
+    ["SVG that is named and says it is a picture", images, svg, "image/png", "a.png", "refused"],
+    ["SVG, which a group does not name", images, svg, "image/svg+xml", "a.svg", "refused"],
+    ["SVG that is named exactly", { types: ["image/svg+xml"] }, svg, "image/svg+xml", "a", "image/svg+xml"],
+    ["SVG behind a prolog", images, `<?xml version="1.0"?><!-- x --> ${svg}`, "image/png", "a", "refused"],
+    ["SVG behind blanks and a mark", images, `\uFEFF\n  ${svg}`, "image/png", "a.png", "refused"],
+    ["SVG in UTF-16", images, Buffer.from(`\uFEFF${svg}`, "utf16le"), "image/png", "a", "refused"],
+    [
+      "a picture with a script behind it",
+      images,
+      Buffer.concat([gif, Buffer.from(script)]),
+      "image/gif",
+      "a",
+      "image/gif",
+    ],
+    [
+      "a picture with a page behind it as a page",
+      { types: ["text/html"] },
+      Buffer.concat([png, Buffer.from(html)]),
+      "text/html",
+      "a",
+      "refused",
+    ],
+    ["a script that begins like a picture", images, "GIF89a=1;alert(1)", "image/gif", "a.gif", "refused"],
+    ["text that says it is a picture", images, "hello", "image/png", "a.png", "refused"],
+    ["bytes that say they are a picture", images, Buffer.alloc(64, 1), "image/png", "a.png", "refused"],
+    ["nothing at all as a picture", images, "", "image/png", "a.png", "refused"],
+    ["text", texts, "hello", "text/plain; charset=utf-8", "a", "text/plain; charset=utf-8"],
+    ["a table", texts, "BM,b\n1,2\n", "text/csv", "a.csv", "text/csv"],
+    ["a table without a claim", texts, "a,b\n1,2\n", undefined, "a.csv", "text/csv; charset=utf-8"],
+    ["JSON", texts, '{"a":1}', "application/json", "a.json", "application/json"],
+    ["text that a group does not name", { types: ["text/*"] }, "hello", "text/plain", "a", "refused"],
+    ["text that begins like HTML", texts, script, "text/plain", "a.txt", "refused"],
+    ["a table that begins like HTML", texts, html, "text/csv", "a.csv", "refused"],
+    ["JSON that begins like XML", texts, "<?xml version='1.0'?><a/>", "application/json", "a", "refused"],
+    ["text that begins with a comment", texts, `<!-- -->${html}`, "text/markdown", "a.md", "refused"],
+    ["text with bytes in it", texts, Buffer.from("a\0b"), "text/plain", "a.txt", "refused"],
+    ["a document", { types: [docxType] }, docx, docxType, "a.docx", docxType],
+    ["a document without a claim", { types: [docxType] }, docx, undefined, "a", docxType],
+    ["a document as an archive", { types: ["application/zip"] }, docx, "application/zip", "a", "refused"],
+    [
+      "an archive of no document's order as one that is named",
+      { types: [docxType] },
+      plainZip,
+      docxType,
+      "a",
+      docxType,
+    ],
+    [
+      "an archive as a document that a group names",
+      { types: ["application/*"] },
+      plainZip,
+      docxType,
+      "a",
+      "refused",
+    ],
+    ["an archive as a picture", images, plainZip, "image/png", "a.png", "refused"],
+    ["a PDF", { types: ["application/pdf"] }, pdf, "application/pdf", "a.pdf", "application/pdf"],
+    [
+      "a PDF that is no PDF",
+      { types: ["application/pdf"] },
+      Buffer.alloc(9, 7),
+      "application/pdf",
+      "a",
+      "refused",
+    ],
+    [
+      "a type of its own",
+      { types: ["application/x-own"] },
+      Buffer.alloc(9, 7),
+      "application/x-own",
+      "a",
+      "application/x-own",
+    ],
+  ])("%s", async (_what, policy, content, contentType, name, expected) => {
+    expect(await decided(policy, content, contentType, name)).toBe(expected);
+  });
+
+  it("and corrects a claim only where it is told to, within what is allowed", async () => {
+    const correcting = { ...images, mismatch: "correct" } as const;
+    expect(await decided(correcting, png, "image/jpeg")).toBe("image/png");
+    expect(await decided(correcting, png, "text/html")).toBe("image/png");
+    expect(await decided(correcting, html, "image/png")).toBe("refused");
+  });
+
+  it("the same of a stream that comes byte by byte", async () => {
+    const storage = new Storage(new MemoryBackend(), { policy: images });
+    async function* slowly(bytes: Uint8Array) {
+      for (const byte of bytes) yield Uint8Array.of(byte);
+    }
+    expect((await storage.put("a", slowly(png))).contentType).toBe("image/png");
+    await expect(storage.put("b", slowly(Buffer.from(html)))).rejects.toBeInstanceOf(UnsupportedTypeError);
+    expect(await storage.listKeys()).toEqual(["a"]);
+  });
+
+  it("quickly of any bytes, and never fails of them", async () => {
+    const heads = [
+      "PK\x03\x04",
+      "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9",
+      "OggS",
+      "\x1aE\xdf\xa3",
+      "II*\0",
+      "ID3",
+    ];
+    const started = performance.now();
+    for (const head of heads) {
+      for (const filler of [0, 1, 0x7f, 0xff]) {
+        const content = Buffer.alloc(16_384, filler);
+        content.write(head, "latin1");
+        expect(await decided({ types: ["*/*"] }, content, "image/png", "x")).not.toContain("Error");
+      }
+    }
+    const bomb = zip("[Content_Types].xml", "a".repeat(50_000_000));
+    expect(await decided(images, bomb, "image/png")).toBe("refused");
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});
