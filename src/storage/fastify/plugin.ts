@@ -74,7 +74,7 @@ async function addBelow(
 ): Promise<Storage> {
   const settings = readOptions(options, root);
   refuseSecond(app, settings);
-  const chosen = await chooseStorage(source, options);
+  const chosen = await chooseStorage(source, settings);
   const { storage } = chosen;
   try {
     await testConnection(storage, settings.startTimeoutMs);

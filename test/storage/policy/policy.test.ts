@@ -96,9 +96,12 @@ describe("a policy", () => {
     const storage = stored({ types: ["image/*"] });
     expect(await codeOf(storage.createUpload("k"))).toBe("unsupported");
     expect(await codeOf(stored({ maxBytes: 10 }).createUpload("k"))).toBe("stored");
-    const provider = new MemoryBackend();
-    provider.signer = async () => undefined;
-    const direct = new Storage(provider, { policy: { types: ["image/*"] } });
+    class Provider extends MemoryBackend {
+      override signer(): Promise<never> {
+        return Promise.resolve(undefined as never);
+      }
+    }
+    const direct = new Storage(new Provider(), { policy: { types: ["image/*"] } });
     expect(await codeOf(direct.getUploadUrl("k", { contentType: "image/png" }))).toBe("unsupported");
   });
 });
