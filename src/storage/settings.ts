@@ -68,15 +68,15 @@ export const storageVariables = {
     defaultText: "local: made once and kept beside the data; an error in production",
   }),
   /**
-   * Where public files are served without a signature: a CDN, a custom domain, a public bucket. Default: the
-   * file route, where it is mounted. Variable: `STORAGE_PUBLIC_URL`.
+   * Where public files are served without a signature: a CDN, a custom domain, a public bucket. Default:
+   * none: no file has a public URL. Variable: `STORAGE_PUBLIC_URL`.
    */
   publicUrl: variable({
     name: "STORAGE_PUBLIC_URL",
     type: httpUrl,
     expected: "an http or https URL without a query",
     help: "Where public files are served without a signature: a CDN, a custom domain, a public bucket.",
-    defaultText: "the file route, where it is mounted",
+    defaultText: "none: no file has a public URL",
   }),
   /**
    * Files under these are public: their URLs are permanent and need no signature. Default: public/. Variable:
