@@ -1,4 +1,16 @@
 export { easyServiceApp, type ServiceApp, type ServiceAppOptions, startService } from "./app/index.js";
+export {
+  type AddAuthUsersOptions,
+  addAuthUsers,
+  authUsersPlugin,
+  getAuthUsers,
+  getCurrentUser,
+  requireRole,
+  requireScope,
+  requireUser,
+  tenantFiles,
+  userFiles,
+} from "./auth/index.js";
 export { type AddCacheOptions, addCache, cachePlugin, getCache } from "./cache/index.js";
 export {
   type AddEventsOptions,

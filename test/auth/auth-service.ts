@@ -24,6 +24,8 @@ export interface AuthServiceOptions extends AddAuthUsersOptions {
   readonly origin?: string;
   readonly logLines?: object[];
   readonly isFilled?: boolean;
+  /** Adds what the test looks at, behind the users. */
+  readonly extend?: (app: FastifyInstance) => Promise<unknown>;
 }
 
 /** A service with users: its routes are guarded in each way there is. */
@@ -45,6 +47,7 @@ export class AuthService {
       origin = "http://localhost:3000",
       logLines = [],
       isFilled = false,
+      extend,
       ...rest
     } = options;
     const stream = { write: (line: string) => logLines.push(JSON.parse(line)) };
@@ -55,6 +58,7 @@ export class AuthService {
     await addTenancy(app, { env: {} });
     await addAuthUsers(app, { secret, baseUrl: origin, env: {}, ...rest });
     addRoutes(app);
+    await extend?.(app);
     await app.ready();
     return new AuthService(app, inbox, origin);
   }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import type { BetterAuthOptions } from "better-auth";
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import { organization, twoFactor } from "better-auth/plugins";
@@ -73,6 +73,8 @@ export function libraryOptions(config: AuthConfig, { db, mail, log, tokens }: Li
     advanced: {
       disableCSRFCheck: false,
       disableOriginCheck: false,
+      // In lower case: ids become tenants, and tenants become names of folders.
+      database: { generateId: () => randomUUID() },
       ipAddress: { ipAddressHeaders: [addressHeader] },
       // The prefix of the library is __Secure-; the stricter one is part of the name here.
       useSecureCookies: false,

@@ -1,0 +1,6 @@
+import { describe } from "vitest";
+import { refuseAttacks } from "./attacks.js";
+
+describe("a service on a laptop refuses", () => {
+  refuseAttacks(async () => ({}));
+});
