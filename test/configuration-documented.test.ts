@@ -5,7 +5,7 @@ import { appVariables } from "#dist/app/settings.js";
 import { authVariables } from "#dist/auth/settings.js";
 import { cacheVariables } from "#dist/cache/settings.js";
 import { idempotencyVariables } from "#dist/idempotency/settings.js";
-import { jobsVariables } from "#dist/jobs/settings.js";
+import { jobsVariables, registryVariables } from "#dist/jobs/settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
 import { observabilityVariables } from "#dist/observability/settings.js";
 import { paymentVariables } from "#dist/payments/settings.js";
@@ -31,6 +31,7 @@ function rowsOf(schema: SettingsSchema): string[] {
 const schemas: Record<string, SettingsSchema> = {
   mail: mailVariables,
   jobs: jobsVariables,
+  registry: registryVariables,
   app: appVariables,
   sql: sqlVariables,
   migrations: migrationVariables,

@@ -19,6 +19,11 @@ export const kitTables: readonly KitTables[] = [
     load: () => import("../auth/schema.js"),
   },
   {
+    group: "jobs",
+    isOn: (env) => isVariableSet(env, "JOBS_DRIVER") || isVariableSet(env, "JOBS_REGISTRY"),
+    load: () => import("../jobs/outbox/outbox-table.js"),
+  },
+  {
     group: "webhooks",
     isOn: (env) => isVariableSet(env, "WEBHOOKS_ENCRYPT_KEY"),
     load: () => import("../webhooks/schema.js"),

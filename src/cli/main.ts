@@ -7,6 +7,7 @@ import { registerDb } from "./commands/db.js";
 import { registerDoctor } from "./commands/doctor.js";
 import { registerEnv } from "./commands/env.js";
 import { registerInit } from "./commands/init.js";
+import { registerJobs } from "./commands/jobs.js";
 import { registerServe } from "./commands/serve.js";
 import { registerStorageCheck } from "./commands/storage-check.js";
 import { registerStorageCopy } from "./commands/storage-copy.js";
@@ -46,6 +47,7 @@ registerServe(program);
 registerEnv(program);
 registerDoctor(program);
 registerDb(program);
+registerJobs(program);
 registerStorageCheck(program);
 registerStorageCopy(program);
 

@@ -4,6 +4,7 @@ import {
   type SettingOptions,
   type SettingsOf,
   secretText,
+  text,
   variable,
   wholeNumber,
 } from "../kernel/index.js";
@@ -64,6 +65,16 @@ export const jobsVariables = {
     expected: milliseconds,
     help: "Milliseconds between two looks for jobs that committed transactions have left.",
     default: 500,
+  }),
+};
+
+/** What the command line reads besides. */
+export const registryVariables = {
+  registry: variable({
+    name: "JOBS_REGISTRY",
+    type: text,
+    expected: "the path of a module",
+    help: "The module whose exports are the jobs that `svc-infra jobs run` handles.",
   }),
 };
 

@@ -1,9 +1,9 @@
-import { jobsVariables } from "../../jobs/settings.js";
+import { jobsVariables, registryVariables } from "../../jobs/settings.js";
 import { type Helper, optionsOf } from "../helper.js";
 
 export const jobs: Helper = {
   name: "jobs",
-  variables: [jobsVariables],
+  variables: [jobsVariables, registryVariables],
   askedBy: ["JOBS_DRIVER"],
   add: async (app, { env, options }) => {
     const { addJobs } = await import("../../jobs/index.js");
