@@ -97,7 +97,10 @@ export const storageVariables = {
     help: "Largest upload, in bytes.",
     default: 10_485_760,
   }),
-  /** Types that may be stored, as `image/*` or `application/pdf`, decided by the bytes. Default: any. Variable: `STORAGE_ALLOWED_TYPES`. */
+  /**
+   * Types that may be stored, decided by the bytes. Text, CSV, JSON and markup must be named exactly. Default: any.
+   * Variable: `STORAGE_ALLOWED_TYPES`.
+   */
   allowedTypes: variable({
     name: "STORAGE_ALLOWED_TYPES",
     type: typeList,
@@ -105,7 +108,10 @@ export const storageVariables = {
     help: "Types that may be stored, decided by the bytes. Text, CSV, JSON and markup must be named exactly.",
     defaultText: "any",
   }),
-  /** The clamd that looks at all content: `unix:/path` or `tcp://host:port`. Variable: `STORAGE_CLAMAV_URL`. */
+  /**
+   * The clamd that looks at all content before it is stored. Default: nothing is scanned. Variable:
+   * `STORAGE_CLAMAV_URL`.
+   */
   clamavUrl: variable({
     name: "STORAGE_CLAMAV_URL",
     type: clamdUrl,
@@ -113,7 +119,10 @@ export const storageVariables = {
     help: "The clamd that looks at all content before it is stored.",
     defaultText: "nothing is scanned",
   }),
-  /** The smallest limit of clamd.conf, in bytes. Default: 26,214,400. Variable: `STORAGE_CLAMAV_MAX_BYTES`. */
+  /**
+   * The smallest of StreamMaxLength, MaxFileSize and MaxScanSize of clamd.conf; larger content is refused. Default:
+   * 26214400. Variable: `STORAGE_CLAMAV_MAX_BYTES`.
+   */
   clamavMaxBytes: variable({
     name: "STORAGE_CLAMAV_MAX_BYTES",
     type: wholeNumber({ min: 1 }),

@@ -206,7 +206,7 @@ describe("easyStorage", () => {
 
   it("hands a backend its own options and the base URL", async () => {
     const storage = await easyStorage(
-      { backend: "memory", maxBytes: 4, baseUrl: "https://files.example.com/v1/" },
+      { backend: "memory", maxBytes: 600, baseUrl: "https://files.example.com/v1/" },
       {},
     );
     expect((await storage.put("a.txt", "1234")).url).toMatch(/^https:\/\/files\.example\.com\/v1\/a\.txt\?/);
