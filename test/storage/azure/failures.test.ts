@@ -139,7 +139,7 @@ describe("what Azure answers and the emulator does not", () => {
     [400, "InvalidResourceName", "invalid_key", /not valid/],
     [400, "MetadataTooLarge", "invalid_argument", /metadata/],
     [409, "BlockCountExceedsLimit", "too_large", /too large/],
-    [418, "NobodyKnowsThis", "unknown", /nobody foresaw/],
+    [418, "NobodyKnowsThis", "unknown", /no rule knows/],
   ] as const)("%d %s", async (status, code, expected, words) => {
     const { storage } = await answering(status, code);
     check(await failureOf(storage.put(key, "content")), expected, words);
