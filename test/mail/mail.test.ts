@@ -162,7 +162,7 @@ describe("an SMTP server", () => {
     await expect.poll(waiting).toBeDefined();
     expect(received).toEqual([]);
     answer = undefined;
-    await expect.poll(() => received.length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => received.length).toBe(1);
   });
 
   it("is never told to the log with its password", async () => {

@@ -183,9 +183,7 @@ it(`after ${runs} random runs each tenant has exactly what it pays for`, async (
     expected.set(own, [...new Set(paid.map(({ price }) => (price === "price_pro" ? "pro" : "team")))].sort());
   }
   for (const [own, wanted] of expected) {
-    await expect
-      .poll(async () => [...(await payments.entitlement(own)).plans].sort(), { timeout: 10_000 })
-      .toEqual(wanted);
+    await expect.poll(async () => [...(await payments.entitlement(own)).plans].sort()).toEqual(wanted);
   }
 });
 

@@ -238,7 +238,7 @@ describe("a delivery that failed", () => {
       claimedUntil: new Date(Date.now() + 300),
     });
     webhooks.wake();
-    await expect.poll(() => endpoint.received.length, { timeout: 5000 }).toBe(2);
+    await expect.poll(() => endpoint.received.length).toBe(2);
   });
 });
 
@@ -251,7 +251,7 @@ it("a slow endpoint delays no other", async () => {
   for (let index = 0; index < 40; index += 1) await webhooks.dispatch(event({ type: "slow.a" }));
   for (let index = 0; index < 40; index += 1) await webhooks.dispatch(event({ type: "fast.a" }));
   const isFastDone = () => endpoint.received.filter(({ type }) => type === "fast.a").length;
-  await expect.poll(isFastDone, { timeout: 5000 }).toBe(40);
+  await expect.poll(isFastDone).toBe(40);
   const states = await webhooks.deliveries.list("acme", { subscription: slow.id, limit: 100 });
   expect(states.every(({ state }) => state === "pending")).toBe(true);
 });
