@@ -26,7 +26,9 @@ export const paymentVariables = {
   }),
   apiUrl: variable({
     name: "STRIPE_API_URL",
-    type: httpUrl.refine((url) => url.startsWith("https:") || isLoopback(new URL(url).hostname)),
+    type: httpUrl.refine(
+      (url) => url.startsWith("https:") || (URL.canParse(url) && isLoopback(new URL(url).hostname)),
+    ),
     expected: "an https URL, or an http URL of this machine",
     help: "Another address of the API, for tests.",
     default: "https://api.stripe.com",

@@ -23,7 +23,12 @@ export const clamdUrl: z.ZodType<ClamdPlace> = z.union([
     .transform((url) => ({ socket: url.slice("unix:".length) })),
   z
     .url({ protocol: /^tcp$/ })
-    .refine((url) => new URL(url).hostname !== "" && !/[?#@]|[^/]\/./.test(url.slice("tcp://".length)))
+    .refine(
+      (url) =>
+        URL.canParse(url) &&
+        new URL(url).hostname !== "" &&
+        !/[?#@]|[^/]\/./.test(url.slice("tcp://".length)),
+    )
     .transform((url) => {
       const { hostname, port } = new URL(url);
       return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 3310 : Number(port) };
