@@ -33,7 +33,7 @@ export interface S3BackendOptions {
   readonly signPayload?: boolean | undefined;
   /** Bytes of a part of a large object, 5 MiB to 5 GiB; 8 MiB by default. */
   readonly partBytes?: number | undefined;
-  /** Parts of one object that are on their way at once, while one more is filled; 4 by default. */
+  /** Parts of one object that are on their way at once, while one more is filled; 2 by default. */
   readonly partsAtOnce?: number | undefined;
   /** Most connections; 64 by default. */
   readonly maxConnections?: number | undefined;
@@ -50,7 +50,7 @@ const defaultRegion = "us-east-1";
 
 /** Makes all that the verbs share; reaches nothing. */
 export function openAccess(options: S3BackendOptions): BucketAccess {
-  const { bucket, now = Date.now, partBytes = 8_388_608, partsAtOnce = 4 } = options;
+  const { bucket, now = Date.now, partBytes = 8_388_608, partsAtOnce = 2 } = options;
   const endpoint = options.endpoint === undefined ? undefined : parseEndpoint(options.endpoint);
   const traits = providerTraits[options.provider ?? detectProvider(endpoint)];
   checkNumber("partBytes", partBytes, minPartBytes, maxAtOnceBytes);
