@@ -35,7 +35,7 @@ export class Sessions {
     return Math.floor(config.sessionIdleMinutes * 60 * renewAfterPart);
   }
 
-  /** The session that a `Cookie` header names; none when it ended, was revoked, or nobody signed it. */
+  /** The session that a `Cookie` header names; none when it ended, was revoked, or has no valid signature. */
   async find(cookieHeader: string | undefined): Promise<FoundUser | undefined> {
     const token = signedCookie(cookieHeader, this.#cookie, this.#values);
     if (token === undefined) return undefined;

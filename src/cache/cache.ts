@@ -130,7 +130,7 @@ export class Cache {
     return entry.value as T;
   }
 
-  /** @param stale - what is answered meanwhile: nobody waits for another process then. */
+  /** @param stale - what is answered meanwhile, so that no caller waits for another process. */
   #load<T>(key: string, options: EntryOptions, load: () => Promise<T> | T, stale?: Entry): Promise<unknown> {
     const loading = this.#loadLocked(key, options, load, stale).finally(() => this.#loading.delete(key));
     this.#loading.set(key, loading);

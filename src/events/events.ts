@@ -19,7 +19,7 @@ export interface EventTargets {
   readonly webhooks: () => ((event: WebhookEvent) => Promise<unknown>) | undefined;
 }
 
-/** To whom an event belongs, and what it is about. */
+/** The tenant of an event, and what it is about. */
 export interface PublishOptions {
   readonly tenant: string;
   /** Events of one subject reach the queue in the order in which they were published. */

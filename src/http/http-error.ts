@@ -26,13 +26,13 @@ export function badRequest(message: string): HttpError {
 
 /** Most bytes that the content of a request may have. */
 export interface BodyLimit {
-  /** Of the file, as somebody set it. */
+  /** Of the file, as it was configured. */
   readonly maxBytes: number;
   /** Of the form around the file. */
   readonly envelopeBytes: number;
 }
 
-/** 413: a declared or counted length over the limit. It tells the limit that somebody set, not what it adds up to. */
+/** 413: a declared or counted length over the limit. It tells the configured limit, not what it adds up to. */
 export function contentTooLarge({ maxBytes, envelopeBytes }: BodyLimit): HttpError {
   const rest = envelopeBytes === 0 ? "" : ` (and ${envelopeBytes} bytes for the rest of the form)`;
   return new HttpError(413, "too_large", `content is larger than ${maxBytes} bytes${rest}`);

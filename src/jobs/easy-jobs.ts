@@ -28,7 +28,7 @@ export interface EasyJobsOptions extends JobsOptions {
 export interface EasyJobsContext {
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
-  /** Hears which driver was chosen, and failed attempts. Default: nobody. */
+  /** Hears which driver was chosen, and failed attempts. Default: no logger. */
   readonly log?: Logger;
 }
 

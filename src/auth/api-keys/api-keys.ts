@@ -120,7 +120,7 @@ export class ApiKeys {
     return created;
   }
 
-  /** Whom a key stands for; nobody when it ended, or its user left the tenant. */
+  /** The user that a key stands for; none when it ended, or its user left the tenant. */
   async find(key: string): Promise<FoundUser | undefined> {
     const [row] = await this.#db
       .select({

@@ -30,7 +30,7 @@ export function authUsersOf(from: Parameters<typeof appOf>[0]): AuthUsers {
 }
 
 /**
- * Who made a request; `undefined` for nobody known. Looked up once for each request.
+ * The user that made a request; `undefined` when there is none. Looked up once for each request.
  *
  * @throws ConfigurationError without `addAuthUsers`.
  * @example

@@ -73,7 +73,7 @@ async function userOf(request: FastifyRequest, reply: FastifyReply): Promise<Aut
 /**
  * Who made a request.
  *
- * @throws HttpError (401) for nobody known, (403) when a page of another origin uses a cookie.
+ * @throws HttpError (401) without a user, (403) when a page of another origin uses a cookie.
  */
 export async function knownUser(request: FastifyRequest): Promise<AuthUser> {
   const found = await findUser(request);
