@@ -7,7 +7,7 @@ export interface Choice {
   readonly what: string;
   readonly chosen: string;
   /** Names the variable or option that decided. */
-  readonly because: string;
+  readonly reason: string;
 }
 
 /** What was decided beside the helpers. */
@@ -19,11 +19,11 @@ export function describeSettings({ env, appEnv, settings }: ServicePlan): readon
   ): Choice => {
     const names = [variable.name, ...(variable.aliases ?? [])];
     const set = names.find((name) => isVariableSet(env, name));
-    return { what, chosen, because: set === undefined ? `${variable.name} is not set` : `${set} is set` };
+    return { what, chosen, reason: set === undefined ? `${variable.name} is not set` : `${set} is set` };
   };
   const { corsAllowOrigins, trustProxy, logLevel } = settings;
   return [
-    { what: "environment", chosen: appEnv, because: findAppEnv(env).because },
+    { what: "environment", chosen: appEnv, reason: findAppEnv(env).reason },
     row("log", `${logLevel} and above`, appVariables.logLevel),
     row("origins", corsAllowOrigins?.join(" ") ?? "none but its own", appVariables.corsAllowOrigins),
     row("proxies", trustProxy?.join(" ") ?? "none is believed", appVariables.trustProxy),
@@ -49,7 +49,7 @@ export function choiceTable(choices: readonly Choice[]): string {
   const [whatWidth, chosenWidth] = [width("what"), width("chosen")];
   return choices
     .map(
-      ({ what, chosen, because }) => `  ${what.padEnd(whatWidth)}  ${chosen.padEnd(chosenWidth)}  ${because}`,
+      ({ what, chosen, reason }) => `  ${what.padEnd(whatWidth)}  ${chosen.padEnd(chosenWidth)}  ${reason}`,
     )
     .join("\n");
 }

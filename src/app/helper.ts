@@ -31,7 +31,7 @@ export interface Helper {
 /** Whether the service gets a helper, and why. */
 export interface HelperChoice {
   readonly isOn: boolean;
-  readonly because: string;
+  readonly reason: string;
 }
 
 /** What code says beats the environment; without both a helper is left out. */
@@ -41,13 +41,13 @@ export function chooseHelper(
   options: HelperOptions,
 ): HelperChoice {
   const option = options[name];
-  if (option === false) return { isOn: false, because: `option '${name}' is false` };
+  if (option === false) return { isOn: false, reason: `option '${name}' is false` };
   const variable = askedBy.find((each) => isVariableSet(env, each));
-  if (variable !== undefined) return { isOn: true, because: `${variable} is set` };
-  if (option !== undefined) return { isOn: true, because: `option '${name}' asks for it` };
+  if (variable !== undefined) return { isOn: true, reason: `${variable} is set` };
+  if (option !== undefined) return { isOn: true, reason: `option '${name}' asks for it` };
   const found = onByDefault?.();
-  if (found !== undefined) return { isOn: true, because: `${found} is installed` };
-  return { isOn: false, because: `none of ${askedBy.join(", ")} is set` };
+  if (found !== undefined) return { isOn: true, reason: `${found} is installed` };
+  return { isOn: false, reason: `none of ${askedBy.join(", ")} is set` };
 }
 
 /** The options of a helper that code gave; none when it only said yes or no. */

@@ -158,9 +158,9 @@ async function addHelpers(
 ): Promise<readonly Choice[]> {
   const choices: Choice[] = [];
   const those = helpers.filter(({ helper }) => (helper.isBeforeLimits ?? false) === isBeforeLimits);
-  for (const { helper, isOn, because } of those) {
+  for (const { helper, isOn, reason } of those) {
     const chosen = isOn ? await helper.add(app, { ...context, options }) : "off";
-    choices.push({ what: helper.name, chosen, because });
+    choices.push({ what: helper.name, chosen, reason });
   }
   return choices;
 }

@@ -68,10 +68,10 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
   await app.register((scope) => keyRoutes(scope, users), { prefix: routesPrefix });
   app.addHook("onClose", () => users.close());
-  const because = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
+  const reason = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
   app.log.info(
-    { origin: config.origin, because },
-    `users sign in at ${config.origin}${config.basePath}: ${because}`,
+    { origin: config.origin, reason },
+    `users sign in at ${config.origin}${config.basePath}: ${reason}`,
   );
   if (settings.secret === undefined)
     app.log.warn("AUTH_SECRET is not set: all users are signed out by a restart");

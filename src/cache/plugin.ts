@@ -82,8 +82,8 @@ async function mount(app: FastifyInstance, options: CachePluginOptions): Promise
     const facts = () => ({ store: store.type });
     await joinHealth(app, "cache", () => store.check(), { root, critical: false, facts });
   }
-  const because = reasonOf(env, url !== undefined);
-  app.log.info({ store: store.type, because }, `cache is ${store.type}: ${because}`);
+  const reason = reasonOf(env, url !== undefined);
+  app.log.info({ store: store.type, reason }, `cache is ${store.type}: ${reason}`);
 }
 
 function reasonOf(env: Environment, hasOption: boolean): string {

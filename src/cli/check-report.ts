@@ -7,7 +7,7 @@ export interface CheckReport {
   /** `local`. */
   readonly type: string;
   /** Why this backend was chosen. */
-  readonly because: string | undefined;
+  readonly reason: string | undefined;
   /** Where the cases worked; empty again. */
   readonly folder: string;
   readonly passed: number;

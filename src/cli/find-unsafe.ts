@@ -16,18 +16,18 @@ import { serveVariables } from "./serve-settings.js";
 export function findExposure(env: Environment): ConfigurationProblem[] {
   const { name } = storageVariables.apiToken;
   const { host } = loadSettings({ host: serveVariables.host }, env);
-  const { appEnv, because } = findAppEnv(env);
+  const { appEnv, reason } = findAppEnv(env);
   if (!isVariableSet(env, name)) {
     if (!isLoopback(host)) {
       const message = `is not set, and HOST '${host}' can be reached from elsewhere; expected a token`;
       return [{ name, message }];
     }
     if (appEnv !== "prod") return [];
-    return [{ name, message: `is not set in production (${because}); expected a token, or APP_ENV=local` }];
+    return [{ name, message: `is not set in production (${reason}); expected a token, or APP_ENV=local` }];
   }
   const { apiToken = [] } = loadSettings({ apiToken: storageVariables.apiToken }, env);
   if (appEnv !== "prod" || apiToken.every((each) => each.reveal().length >= secretMinLength)) return [];
-  const message = `has fewer than ${secretMinLength} characters in production (${because}); expected a longer token`;
+  const message = `has fewer than ${secretMinLength} characters in production (${reason}); expected a longer token`;
   return [{ name, message }];
 }
 

@@ -7,6 +7,6 @@ export const defaultFolder = "./.data/storage";
 /** What `serve` uses when nothing names a backend, and so what the other commands look at. */
 export const localFallback: Fallback = {
   type: "local",
-  because: `nothing is set, so \`serve\` keeps files in ${defaultFolder}`,
+  reason: `nothing is set, so \`serve\` keeps files in ${defaultFolder}`,
   defaults: { [backendVariables.local.basePath.name]: defaultFolder },
 };

@@ -57,12 +57,12 @@ export async function easyJobs(options: EasyJobsOptions = {}, context: EasyJobsC
   const { jobs = [], sql, ...given } = options;
   const { env = readEnvironment(), log = silentLogger } = context;
   const settings = loadSettings(jobsVariables, env, given);
-  const { name, because } = choose(settings, sql);
+  const { name, reason } = choose(settings, sql);
   const driver = await open(name, settings, sql, log);
   try {
     const runner = new JobRunner(jobs, name, log);
     const outbox = sql && (await openOutbox(sql, driver, settings, log));
-    log.info({ driver: name, because }, `jobs are kept in ${name}: ${because}`);
+    log.info({ driver: name, reason }, `jobs are kept in ${name}: ${reason}`);
     const worker =
       jobs.length === 0 ? undefined : driver.work((job) => runner.run(job), settings.concurrency);
     outbox?.start();
@@ -112,14 +112,11 @@ class OpenJobs implements Jobs {
   }
 }
 
-function choose(
-  settings: JobsSettings,
-  sql: SqlDb | undefined,
-): { name: JobDriver["name"]; because: string } {
-  if (settings.driver !== undefined) return { name: settings.driver, because: "JOBS_DRIVER is set" };
-  if (settings.redisUrl !== undefined) return { name: "redis", because: "REDIS_URL is set" };
-  if (sql?.kind === "postgres") return { name: "postgres", because: "the database is PostgreSQL" };
-  return { name: "memory", because: "no server is named" };
+function choose(settings: JobsSettings, sql: SqlDb | undefined): { name: JobDriver["name"]; reason: string } {
+  if (settings.driver !== undefined) return { name: settings.driver, reason: "JOBS_DRIVER is set" };
+  if (settings.redisUrl !== undefined) return { name: "redis", reason: "REDIS_URL is set" };
+  if (sql?.kind === "postgres") return { name: "postgres", reason: "the database is PostgreSQL" };
+  return { name: "memory", reason: "no server is named" };
 }
 
 async function open(

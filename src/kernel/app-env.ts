@@ -34,7 +34,7 @@ const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token
 export interface AppEnvFinding {
   readonly appEnv: AppEnv;
   /** For people: `RENDER is set`. */
-  readonly because: string;
+  readonly reason: string;
 }
 
 /**
@@ -56,25 +56,25 @@ export function findAppEnv(env: Environment, tokenFile: string = serviceAccountT
   if (platform !== undefined) return fromPlatform(env, platform);
   // The address of the cluster is in the environment of every pod; a file alone could be anything's.
   if (readVariable(env, "KUBERNETES_SERVICE_HOST") !== undefined && existsSync(tokenFile)) {
-    return { appEnv: "prod", because: "there is a Kubernetes service account" };
+    return { appEnv: "prod", reason: "there is a Kubernetes service account" };
   }
   const host = readVariable(env, "HOST");
   if (host !== undefined && !isLoopback(host)) {
-    return { appEnv: "prod", because: `HOST '${host}' can be reached from elsewhere` };
+    return { appEnv: "prod", reason: `HOST '${host}' can be reached from elsewhere` };
   }
-  return { appEnv: "local", because: "nothing says otherwise" };
+  return { appEnv: "local", reason: "nothing says otherwise" };
 }
 
 /** `vercel dev` sets its variable on a laptop, too. */
 function fromPlatform(env: Environment, name: string): AppEnvFinding {
   const isLaptop = name === "VERCEL_ENV" && readVariable(env, name) === "development";
-  return { appEnv: isLaptop ? "dev" : "prod", because: `${name} is set` };
+  return { appEnv: isLaptop ? "dev" : "prod", reason: `${name} is set` };
 }
 
 function fromWord(env: Environment, name: string): AppEnvFinding {
   const word = readVariable(env, name) ?? "";
   const appEnv = appEnvOfWord.get(word.trim().toLowerCase());
-  if (appEnv !== undefined) return { appEnv, because: `${name} is '${word}'` };
+  if (appEnv !== undefined) return { appEnv, reason: `${name} is '${word}'` };
   const words = [...appEnvOfWord.keys()].join(", ");
   const hint = name === "NODE_ENV" ? "; or set APP_ENV" : "";
   throw new ConfigurationError([{ name, message: `expected one of ${words}${hint}` }]);

@@ -45,8 +45,8 @@ export async function easySqlDb(
   const target = sqlTarget(settings, env);
   const sql = withMigrations(await open(target, settings, log), settings.migrationsDir);
   log.info(
-    { kind: sql.kind, place: sql.place, because: target.because },
-    `the database is ${sql.place}: ${target.because}`,
+    { kind: sql.kind, place: sql.place, reason: target.reason },
+    `the database is ${sql.place}: ${target.reason}`,
   );
   warn(target, env, log);
   return sql;

@@ -12,7 +12,7 @@ interface EmbeddedTarget {
 /** The database that settings name. */
 export type SqlTarget = (PostgresTarget | EmbeddedTarget) & {
   /** What decided, as in `SQL_URL`; for the log. */
-  readonly because: string;
+  readonly reason: string;
 };
 
 /**
@@ -22,16 +22,16 @@ export type SqlTarget = (PostgresTarget | EmbeddedTarget) & {
  */
 export function sqlTarget(settings: SqlSettings, env: Environment): SqlTarget {
   const { url } = settings;
-  if (url !== undefined) return { ...targetOfUrl(url.reveal(), settings), because: "SQL_URL is set" };
+  if (url !== undefined) return { ...targetOfUrl(url.reveal(), settings), reason: "SQL_URL is set" };
   if (settings.host !== undefined) {
-    return { ...postgresTarget(urlOfParts(settings), settings, "DB_HOST"), because: "DB_HOST is set" };
+    return { ...postgresTarget(urlOfParts(settings), settings, "DB_HOST"), reason: "DB_HOST is set" };
   }
   if (appEnvOf(env) === "prod") {
     const message =
       "is not set, and production has no default; expected postgresql://... , or pglite:FOLDER to ask for the embedded database";
     throw new ConfigurationError([{ name: "SQL_URL", message }]);
   }
-  return { kind: "embedded", folder: undefined, because: "nothing names a database" };
+  return { kind: "embedded", folder: undefined, reason: "nothing names a database" };
 }
 
 function targetOfUrl(url: string, settings: SqlSettings): PostgresTarget | EmbeddedTarget {

@@ -26,7 +26,7 @@ import {
 export interface Detection {
   readonly type: BackendType;
   /** For people; names the variable or option that decided. */
-  readonly because: string;
+  readonly reason: string;
   /** Variables that this backend needs and that are not set. */
   readonly missing: readonly string[];
 }
@@ -41,7 +41,7 @@ export interface ConfiguredBackend {
 /** What to use, outside production, when nothing names a backend. */
 export interface Fallback {
   readonly type: BackendType;
-  readonly because: string;
+  readonly reason: string;
   /** Variables that then hold unless they are set. */
   readonly defaults: Environment;
 }
@@ -149,7 +149,7 @@ const rows: { readonly [T in BackendType]: BackendRow<T> } = {
 
 const memory: Fallback = {
   type: "memory",
-  because: "nothing is set that names a backend; files are lost when the process ends",
+  reason: "nothing is set that names a backend; files are lost when the process ends",
   defaults: {},
 };
 
@@ -202,7 +202,7 @@ export async function backendFromEnv(
 
 interface Choice {
   readonly type: BackendType;
-  readonly because: string;
+  readonly reason: string;
   /** The variable or option that decided; `undefined` when there was none. */
   readonly source: string | undefined;
   /** The environment, with what the fallback adds. */
@@ -214,17 +214,17 @@ function chooseBackend(env: Environment, options: EasyStorageOptions, fallback: 
   const { backend } = loadSettings(schema, env, { backend: options.backend });
   if (backend !== undefined) {
     const source = options.backend === undefined ? "STORAGE_BACKEND" : "option 'backend'";
-    return { type: backend, because: `${source} is '${backend}'`, source, env };
+    return { type: backend, reason: `${source} is '${backend}'`, source, env };
   }
   for (const type of backendTypes) {
     const source = rows[type].detectedBy.find((name) => isVariableSet(env, name));
-    if (source !== undefined) return { type, because: `${source} is set`, source, env };
+    if (source !== undefined) return { type, reason: `${source} is set`, source, env };
   }
   // Last, for many who use a provider also have a folder: only nothing at all means memory.
   const { name } = backendVariables.local.basePath;
-  if (isVariableSet(env, name)) return { type: "local", because: `${name} is set`, source: name, env };
-  const { type, because, defaults } = fallback;
-  return { type, because, source: undefined, env: withDefaults(env, defaults) };
+  if (isVariableSet(env, name)) return { type: "local", reason: `${name} is set`, source: name, env };
+  const { type, reason, defaults } = fallback;
+  return { type, reason, source: undefined, env: withDefaults(env, defaults) };
 }
 
 interface Draft {
@@ -264,14 +264,14 @@ function findUnsafe({ appEnv, choice, settings }: Draft): ConfigurationProblem[]
   return [{ name, message: `is not set, and ${choice.type} needs it in production; expected ${expected}` }];
 }
 
-function explain({ type, because }: Choice, own: object): Detection {
+function explain({ type, reason }: Choice, own: object): Detection {
   const values = new Map<string, unknown>(Object.entries(own));
   const { required }: { readonly required: readonly string[] } = rows[type];
   const missing = Object.entries<{ readonly name: string }>(backendVariables[type])
     .filter(([option]) => required.includes(option) && values.get(option) === undefined)
     .filter(([option]) => values.get(insteadOf(type, option) ?? "") === undefined)
     .map(([, { name }]) => name);
-  return { type, because, missing };
+  return { type, reason, missing };
 }
 
 /** The option that says this one and others at once. */
@@ -280,12 +280,12 @@ function insteadOf(type: BackendType, option: string): string | undefined {
   return instead?.of.includes(option) ? instead.option : undefined;
 }
 
-function isMissing(name: string, { type, because }: Detection): ConfigurationProblem {
+function isMissing(name: string, { type, reason }: Detection): ConfigurationProblem {
   const variables = new Map<string, { readonly name: string }>(Object.entries(backendVariables[type]));
   const [option = ""] = [...variables].find(([, each]) => each.name === name) ?? [];
   const other = variables.get(insteadOf(type, option) ?? "");
   const needed = other === undefined ? "it" : `it, or ${other.name}`;
-  return { name, message: `is not set, and ${type} needs ${needed} (${because})` };
+  return { name, message: `is not set, and ${type} needs ${needed} (${reason})` };
 }
 
 function signingOf({ baseUrl, signingSecret }: StorageSettings) {

@@ -110,7 +110,7 @@ function runScenarios(backend: ServedBackend): void {
     const info = await call(service.port, { path: "/_storage/backend-info" });
     expect(info.status).toBe(200);
     const { name, type } = backend;
-    expect(info.json()).toMatchObject({ backend: name, type, because: `STORAGE_BACKEND is '${type}'` });
+    expect(info.json()).toMatchObject({ backend: name, type, reason: `STORAGE_BACKEND is '${type}'` });
   });
 
   test("A22-04: a deleted object is gone, and deleting it again is 404", async () => {

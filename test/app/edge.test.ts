@@ -32,8 +32,8 @@ describe("a service with nothing set", () => {
   it("says of each thing what was chosen and because of which variable", async () => {
     app = await makeService({ SQL_URL: "" });
     const rows = Object.fromEntries(app.service.choices.map(({ what, ...rest }) => [what, rest]));
-    expect(rows.origins).toEqual({ chosen: "none but its own", because: "CORS_ALLOW_ORIGINS is not set" });
-    expect(rows.sql).toEqual({ chosen: "off", because: "none of SQL_URL, DATABASE_URL, DB_HOST is set" });
+    expect(rows.origins).toEqual({ chosen: "none but its own", reason: "CORS_ALLOW_ORIGINS is not set" });
+    expect(rows.sql).toEqual({ chosen: "off", reason: "none of SQL_URL, DATABASE_URL, DB_HOST is set" });
   });
 });
 

@@ -40,7 +40,7 @@ describe("with nothing set", () => {
     expect(info).toMatchObject({
       backend: "LocalBackend",
       type: "local",
-      because: "nothing is set, so `serve` keeps files in ./.data/storage",
+      reason: "nothing is set, so `serve` keeps files in ./.data/storage",
     });
     await upload();
     expect(existsSync(join(cli.folder, ".data/storage/a.txt"))).toBe(true);
@@ -110,7 +110,7 @@ describe("settings", () => {
     writeFileSync(join(cli.folder, ".env"), `PORT=${other}\nSTORAGE_BACKEND=memory\n`);
     const service = await start();
     const info = await (await fetch(`${url}/_storage/backend-info`)).json();
-    expect(info).toMatchObject({ type: "memory", because: "STORAGE_BACKEND is 'memory'" });
+    expect(info).toMatchObject({ type: "memory", reason: "STORAGE_BACKEND is 'memory'" });
     await service.stop();
     await start({ PORT: String(other) }, ["--port", String(port)]);
   });

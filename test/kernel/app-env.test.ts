@@ -31,7 +31,7 @@ describe("findAppEnv", () => {
     const token = join(folder, "token");
     writeFileSync(token, "");
     const finding = findAppEnv({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }, token);
-    expect(finding).toEqual({ appEnv: "prod", because: "there is a Kubernetes service account" });
+    expect(finding).toEqual({ appEnv: "prod", reason: "there is a Kubernetes service account" });
     expect(findAppEnv({}, token).appEnv).toBe("local");
     rmSync(folder, { recursive: true });
   });

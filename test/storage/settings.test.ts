@@ -28,8 +28,8 @@ describe("detection", () => {
     [{ STORAGE_BASE_PATH: "/data" }, "local", "STORAGE_BASE_PATH is set"],
     [{ STORAGE_BASE_PATH: "/data", CLOUDINARY_URL: "x" }, "cloudinary", "CLOUDINARY_URL is set"],
     [{}, "memory", "nothing is set that names a backend; files are lost when the process ends"],
-  ])("of %j is %s", (env, type, because) => {
-    expect(detectBackend(env)).toMatchObject({ type, because });
+  ])("of %j is %s", (env, type, reason) => {
+    expect(detectBackend(env)).toMatchObject({ type, reason });
   });
 
   it("follows the order local, s3, gcs, cloudinary, each step losing the first of what is set", () => {
@@ -47,8 +47,8 @@ describe("detection", () => {
 
   it("is beaten by STORAGE_BACKEND, and that by the option", () => {
     const env = { RAILWAY_VOLUME_MOUNT_PATH: "/data", STORAGE_BACKEND: "memory" };
-    expect(detectBackend(env).because).toBe("STORAGE_BACKEND is 'memory'");
-    expect(detectBackend(env, { backend: "gcs" }).because).toBe("option 'backend' is 'gcs'");
+    expect(detectBackend(env).reason).toBe("STORAGE_BACKEND is 'memory'");
+    expect(detectBackend(env, { backend: "gcs" }).reason).toBe("option 'backend' is 'gcs'");
   });
 
   it("takes an empty variable for one that is not set", () => {
@@ -158,7 +158,7 @@ describe("in production", () => {
   );
 
   it("a fallback does not count as named either", async () => {
-    const fallback = { type: "local", because: "a demonstration", defaults: {} } as const;
+    const fallback = { type: "local", reason: "a demonstration", defaults: {} } as const;
     const env = { ...prod, STORAGE_SIGNING_SECRET: secret };
     await expect(backendFromEnv(env, {}, fallback)).rejects.toThrow(/^STORAGE_BACKEND: /);
   });
@@ -225,17 +225,17 @@ describe("easyStorage", () => {
   it("remembers why, and that of the fallback", async () => {
     const fallback = {
       type: "memory",
-      because: "a demonstration",
+      reason: "a demonstration",
       defaults: { STORAGE_MEMORY_MAX_BYTES: "3" },
     } as const;
     const storage = await easyStorage({}, { STORAGE_MEMORY_MAX_BYTES: "" }, fallback);
     expect(configurationOf(storage)?.detection).toEqual({
       type: "memory",
-      because: "a demonstration",
+      reason: "a demonstration",
       missing: [],
     });
     await expect(storage.put("a.txt", "1234")).rejects.toMatchObject({ code: "quota_exceeded" });
     const named = await easyStorage({}, { STORAGE_BACKEND: "memory" }, fallback);
-    expect(configurationOf(named)?.detection.because).toBe("STORAGE_BACKEND is 'memory'");
+    expect(configurationOf(named)?.detection.reason).toBe("STORAGE_BACKEND is 'memory'");
   });
 });

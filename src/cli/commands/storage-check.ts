@@ -59,11 +59,11 @@ function configuredStorage(): Promise<Storage> {
 
 async function examine(storage: Storage, signal: AbortSignal): Promise<CheckReport> {
   const { backend } = storage;
-  const because = configurationOf(storage)?.detection.because;
+  const reason = configurationOf(storage)?.detection.reason;
   const folder = `svc-infra-check-${randomBytes(6).toString("hex")}/`;
   const create = async () => (await configuredStorage()).backend;
   const runs = [...runConformance({ backend, create, folder })];
-  process.stderr.write(`${backend.name}, because ${because}: ${runs.length} rules in ${folder}\n`);
+  process.stderr.write(`${backend.name}, because ${reason}: ${runs.length} rules in ${folder}\n`);
   const startedAt = performance.now();
   try {
     const cases = await runChecks(runs, progressOf(runs.length), signal);
@@ -71,7 +71,7 @@ async function examine(storage: Storage, signal: AbortSignal): Promise<CheckRepo
     return {
       backend: backend.name,
       type: backend.type,
-      because,
+      reason,
       folder,
       ...countsOf(cases),
       durationMs,

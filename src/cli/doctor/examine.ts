@@ -33,7 +33,7 @@ async function checkSettings(
     const plan = await planService({}, env);
     const on = plan.helpers
       .filter(({ isOn }) => isOn)
-      .map(({ helper, because }) => `${helper.name} (${because})`);
+      .map(({ helper, reason }) => `${helper.name} (${reason})`);
     return {
       plan,
       findings: [ok("settings", `${plan.appEnv}; on: ${on.join(", ") || "nothing but the app"}`)],
@@ -55,10 +55,10 @@ function checkNames(): readonly Finding[] {
 }
 
 async function checkFolders(env: Environment): Promise<readonly Finding[]> {
-  const { type, because } = detectBackend(env);
+  const { type, reason } = detectBackend(env);
   if (type === "local") {
     const folder = env.STORAGE_BASE_PATH || env.RAILWAY_VOLUME_MOUNT_PATH || defaultFolder;
-    return checkFolder(env.STORAGE_BASE_PATH ? "STORAGE_BASE_PATH" : because, folder);
+    return checkFolder(env.STORAGE_BASE_PATH ? "STORAGE_BASE_PATH" : reason, folder);
   }
   return [];
 }

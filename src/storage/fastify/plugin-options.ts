@@ -49,7 +49,7 @@ export interface AddStorageOptions {
 }
 
 /** {@link AddStorageOptions} with everything filled in. */
-export interface EdgeOptions {
+export interface PluginSettings {
   /** Stands before the path of every route; empty, or like `/v1`. */
   readonly root: string;
   readonly authorize: Authorize | "open" | undefined;
@@ -74,7 +74,7 @@ export interface EdgeOptions {
  * @param root - what stands before the path of every route.
  * @throws StorageConfigurationError or ConfigurationError naming the option.
  */
-export function readOptions(options: AddStorageOptions, root: string): EdgeOptions {
+export function readOptions(options: AddStorageOptions, root: string): PluginSettings {
   checkNames(options);
   const { authorize, serveFiles = "auto", managementPrefix = "/_storage" } = options;
   if (authorize !== undefined && authorize !== "open" && typeof authorize !== "function") {

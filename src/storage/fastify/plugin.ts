@@ -16,7 +16,7 @@ import { needsFileRoute, withFileUrls, withoutDeadUrls } from "./file-signer.js"
 import {
   type AddStorageOptions,
   defaultMaxUploadBytes,
-  type EdgeOptions,
+  type PluginSettings,
   readOptions,
   wrong,
 } from "./plugin-options.js";
@@ -91,21 +91,21 @@ async function addBelow(
   }
 }
 
-function isToBeServed(storage: Storage, { serveFiles, signer }: EdgeOptions): Promise<boolean> | boolean {
+function isToBeServed(storage: Storage, { serveFiles, signer }: PluginSettings): Promise<boolean> | boolean {
   if (serveFiles !== "auto") return serveFiles;
   return signer !== undefined || needsFileRoute(storage);
 }
 
 /** Where something of the app stands already, Fastify would say so in words of its own. */
-function refuseSecond(app: FastifyInstance, options: EdgeOptions): void {
-  const { decorator, managementPrefix, filesPrefix, authorize, serveFiles } = options;
+function refuseSecond(app: FastifyInstance, settings: PluginSettings): void {
+  const { decorator, managementPrefix, filesPrefix, authorize, serveFiles } = settings;
   if (app.hasDecorator(decorator)) {
     throw wrong(
       `app.${decorator} is there already; give a second storage its own name and paths: { decorator: "archive", serveFiles: { prefix: "/archive" }, managementPrefix: "/_archive" }`,
     );
   }
   const taken = (prefix: string, path: string) =>
-    app.hasRoute({ method: "GET", url: `${options.root}${prefix}${path}` });
+    app.hasRoute({ method: "GET", url: `${settings.root}${prefix}${path}` });
   if (serveFiles !== false && taken(filesPrefix, "/*")) {
     throw wrong(
       `the path ${filesPrefix} is taken; give this storage its own: { serveFiles: { prefix: "/archive" } }`,
@@ -118,7 +118,7 @@ function refuseSecond(app: FastifyInstance, options: EdgeOptions): void {
   }
 }
 
-function pathOf(app: FastifyInstance, { root }: EdgeOptions, prefix: string): string {
+function pathOf(app: FastifyInstance, { root }: PluginSettings, prefix: string): string {
   return `${app.prefix}${root}${prefix}`;
 }
 
@@ -147,38 +147,40 @@ export function getStorage(from: AnyApp | AnyRequest, decorator = "storage"): St
 async function mount(
   app: FastifyInstance,
   chosen: ChosenStorage,
-  options: EdgeOptions,
+  settings: PluginSettings,
   isServed: boolean,
 ): Promise<void> {
   const { storage, origin } = chosen;
-  const closing = new Closing(options.closeGraceMs);
+  const closing = new Closing(settings.closeGraceMs);
   const signer = isServed ? await storage.backend.signer() : undefined;
-  const maxUploadBytes = options.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
-  const context: RouteContext = { storage, origin, closing, ...options, maxUploadBytes, signer };
-  app.decorate(options.decorator, storage);
+  const maxUploadBytes = settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
+  const context: RouteContext = { storage, origin, closing, ...settings, maxUploadBytes, signer };
+  app.decorate(settings.decorator, storage);
   app.addHook("preClose", async () => closing.begin(app.server));
   app.addHook("onClose", async () => {
     closing.end();
     await storage.close();
   });
-  if (options.health) {
-    await joinHealth(app, options.decorator, (signal) => storage.check({ signal }), {
-      root: options.root,
+  if (settings.health) {
+    await joinHealth(app, settings.decorator, (signal) => storage.check({ signal }), {
+      root: settings.root,
       facts: () => ({ backend: storage.backend.name }),
     });
   }
   if (context.authorize !== undefined) {
-    await mountRoutes(app, `${options.root}${options.managementPrefix}`, (scope) =>
+    await mountRoutes(app, `${settings.root}${settings.managementPrefix}`, (scope) =>
       managementRoutes(scope, context),
     );
   }
   if (isServed) {
-    await mountRoutes(app, `${options.root}${options.filesPrefix}`, (scope) => signedRoutes(scope, context));
+    await mountRoutes(app, `${settings.root}${settings.filesPrefix}`, (scope) =>
+      signedRoutes(scope, context),
+    );
   }
-  report(app, chosen, options);
+  report(app, chosen, settings);
 }
 
-/** Whatever the app's own serializer prints. Fastify's type wants text of a serializer, pino takes anything. */
+/** The routes log requests without the secrets of their URLs. */
 const redaction = { logSerializers: { req: loggedRequest } };
 
 async function mountRoutes(
@@ -195,14 +197,14 @@ async function mountRoutes(
 function report(
   app: FastifyInstance,
   { storage, origin, isLossy }: ChosenStorage,
-  options: EdgeOptions,
+  settings: PluginSettings,
 ): void {
   const { name } = storage.backend;
-  app.log.info({ backend: name, because: origin.because }, `storage is ${name}: ${origin.because}`);
+  app.log.info({ backend: name, reason: origin.reason }, `storage is ${name}: ${origin.reason}`);
   if (isLossy) app.log.warn("files are kept in memory and will be lost when the process ends");
-  if (options.authorize === "open") {
+  if (settings.authorize === "open") {
     app.log.warn(
-      `the storage routes under ${app.prefix}${options.root}${options.managementPrefix} are open to everyone`,
+      `the storage routes under ${app.prefix}${settings.root}${settings.managementPrefix} are open to everyone`,
     );
   }
 }

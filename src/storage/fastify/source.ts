@@ -30,14 +30,14 @@ export async function chooseStorage(
     : await (source ?? easyStorage({ maxUploadBytes: maxBytes }));
   const configuration = configurationOf(storage);
   if (configuration === undefined) {
-    const origin = { because: "given in code", missing: [] };
+    const origin = { reason: "given in code", missing: [] };
     return { storage, origin, isOwn, isLossy: false, maxUploadBytes: undefined };
   }
   const { detection, settings } = configuration;
-  const { because, missing, type } = detection;
+  const { reason, missing, type } = detection;
   const isLossy = type === "memory" && settings.backend === undefined;
   const { maxUploadBytes } = settings;
-  return { storage, origin: { because, missing }, isOwn, isLossy, maxUploadBytes };
+  return { storage, origin: { reason, missing }, isOwn, isLossy, maxUploadBytes };
 }
 
 /** Whether `addStorage` was given a source rather than its options. */

@@ -8,7 +8,7 @@ import type { Authorize } from "./authorize.js";
 
 /** How a storage was chosen, for people. */
 export interface Origin {
-  readonly because: string;
+  readonly reason: string;
   /** Variables that the backend needs and that are not set. */
   readonly missing: readonly string[];
 }

@@ -77,7 +77,7 @@ export const signedUrl = z.object({ url: z.string(), expiresAt: date });
 export const backendInfo = z.object({
   backend: z.string(),
   type: z.string(),
-  because: z.string(),
+  reason: z.string(),
   missing: z.array(z.string()).readonly(),
   capabilities: z.looseObject({}),
 });
