@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { HmacKey } from "#dist/storage/backends/s3/hmac-key.js";
+import { HmacKey } from "#dist/storage/backends/s3/wire/hmac-key.js";
 
 const key = fc.uint8Array({ maxLength: 64 });
 const text = fc.string({ unit: "binary", maxLength: 1000, size: "max" });

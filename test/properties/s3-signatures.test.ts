@@ -2,14 +2,14 @@ import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { signingTime } from "#dist/storage/backends/s3/signing-time.js";
+import { signingTime } from "#dist/storage/backends/s3/wire/signing-time.js";
 import {
   type Headers,
   RequestSigner,
   type SignableRequest,
   unsignedPayload,
-} from "#dist/storage/backends/s3/sigv4.js";
-import { encodePath, encodeQuery } from "#dist/storage/backends/s3/uri.js";
+} from "#dist/storage/backends/s3/wire/sigv4.js";
+import { encodePath, encodeQuery } from "#dist/storage/backends/s3/wire/uri.js";
 
 /** The hash that the official signer is given. */
 class Sha256 {

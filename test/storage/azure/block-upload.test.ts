@@ -4,8 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { BlockPool } from "#dist/storage/backends/azure/block-pool.js";
 import { BlockUpload, newScope } from "#dist/storage/backends/azure/block-upload.js";
+import type { AzureService } from "#dist/storage/backends/azure/client.js";
 import { SentBody } from "#dist/storage/backends/azure/sent-body.js";
-import type { AzureService } from "#dist/storage/backends/azure/service.js";
 
 /** A request that takes all it is given, and has it sent when it is told to. */
 class HeldRequest extends Writable {

@@ -1,8 +1,8 @@
 import { S3Backend } from "svc-infra/storage/s3";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { credentialChain } from "#dist/storage/backends/s3/credential-chain.js";
-import type { S3Credentials } from "#dist/storage/backends/s3/credentials.js";
-import { RenewedCredentials } from "#dist/storage/backends/s3/renewed-credentials.js";
+import { credentialChain } from "#dist/storage/backends/s3/credentials/credential-chain.js";
+import type { S3Credentials } from "#dist/storage/backends/s3/credentials/credentials.js";
+import { RenewedCredentials } from "#dist/storage/backends/s3/credentials/renewed-credentials.js";
 
 const minute = 60_000;
 

@@ -3,8 +3,8 @@ import { type Key, type ListPageOptions, parseKey, Storage } from "svc-infra/sto
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { copyObject } from "#dist/storage/backends/s3/copy.js";
-import { encodeWord } from "#dist/storage/backends/s3/encoded-word.js";
-import { keptHeaders } from "#dist/storage/backends/s3/kept-headers.js";
+import { encodeWord } from "#dist/storage/backends/s3/headers/encoded-word.js";
+import { keptHeaders } from "#dist/storage/backends/s3/headers/kept-headers.js";
 import { openAccess } from "#dist/storage/backends/s3/options.js";
 import { oddPieces, sampleBytes } from "#dist/storage/conformance/samples.js";
 import { startCeph } from "../../rigs/ceph.js";

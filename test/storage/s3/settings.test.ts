@@ -1,10 +1,10 @@
 import { easyStorage } from "svc-infra";
 import { S3Backend, type S3Provider, s3OptionsOf } from "svc-infra/storage/s3";
 import { describe, expect, it } from "vitest";
-import { encryptionHeaders } from "#dist/storage/backends/s3/encryption.js";
-import { parseListAnswer } from "#dist/storage/backends/s3/list-answer.js";
-import { BucketLocation } from "#dist/storage/backends/s3/location.js";
+import { encryptionHeaders } from "#dist/storage/backends/s3/headers/encryption.js";
 import { detectProvider } from "#dist/storage/backends/s3/providers.js";
+import { parseListAnswer } from "#dist/storage/backends/s3/wire/list-answer.js";
+import { BucketLocation } from "#dist/storage/backends/s3/wire/location.js";
 import { backendFromEnv } from "#dist/storage/from-env.js";
 
 const keys = { STORAGE_S3_ACCESS_KEY: "key", STORAGE_S3_SECRET_KEY: "secret" };
@@ -49,11 +49,11 @@ describe("where a bucket is", () => {
   });
 
   it("changes with the region on AWS, and not on another endpoint", () => {
-    const place = { bucket: "files", region: "us-east-1", pathStyle: false };
-    const aws = new BucketLocation({ ...place, endpoint: new URL("https://s3.us-east-1.amazonaws.com") });
-    const other = new BucketLocation({ ...place, endpoint: new URL("https://s3.example.com") });
-    expect([aws.moveTo("eu-west-1"), aws.place.host]).toEqual([true, "files.s3.eu-west-1.amazonaws.com"]);
-    expect([other.moveTo("eu-west-1"), other.place.host]).toEqual([true, "files.s3.example.com"]);
+    const location = { bucket: "files", region: "us-east-1", pathStyle: false };
+    const aws = new BucketLocation({ ...location, endpoint: new URL("https://s3.us-east-1.amazonaws.com") });
+    const other = new BucketLocation({ ...location, endpoint: new URL("https://s3.example.com") });
+    expect([aws.moveTo("eu-west-1"), aws.address.host]).toEqual([true, "files.s3.eu-west-1.amazonaws.com"]);
+    expect([other.moveTo("eu-west-1"), other.address.host]).toEqual([true, "files.s3.example.com"]);
     expect(aws.moveTo("eu-west-1")).toBe(false);
   });
 });

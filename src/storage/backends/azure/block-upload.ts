@@ -4,8 +4,8 @@ import type { Bytes, CallOptions } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
 import { type Block, outgoing } from "./block.js";
 import type { BlockPool } from "./block-pool.js";
+import { type AzureService, blobOf } from "./client.js";
 import { SentBody } from "./sent-body.js";
-import { type AzureService, blobOf } from "./service.js";
 
 /** All ids of one blob must have the same length. */
 const scopeBytes = 20;

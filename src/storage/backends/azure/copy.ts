@@ -5,8 +5,8 @@ import type { Key } from "../../contract/key.js";
 import { AzureError, isFailure, refusal } from "./azure-error.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
+import { type AzureService, blobOf } from "./client.js";
 import { quotedEtag, requestConditions } from "./conditions.js";
-import { type AzureService, blobOf } from "./service.js";
 
 /** How the service is asked to copy. */
 export interface CopyTools {

@@ -1,7 +1,7 @@
 import type { UserDelegationKey } from "@azure/storage-blob";
 import { unlessAborted } from "../../contract/abortable.js";
 import { refusal } from "./azure-error.js";
-import type { AzureService } from "./service.js";
+import type { AzureService } from "./client.js";
 
 /** The service gives keys for seven days at most, counted by its own clock. */
 const maxLifeMs = 7 * 86_400_000;

@@ -1,8 +1,8 @@
 import type { ContainerListBlobsOptions } from "@azure/storage-blob";
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey } from "../../contract/key.js";
+import type { AzureService, OpenContainer } from "./client.js";
 import type { CursorSeal } from "./cursor.js";
-import type { AzureService, OpenContainer } from "./service.js";
 
 /** What the service gives of a page. */
 interface Segment {

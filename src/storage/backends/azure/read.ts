@@ -11,10 +11,10 @@ import type { Key } from "../../contract/key.js";
 import { clampRange, type Span } from "../../contract/range.js";
 import { AzureError, isFailure, refusal } from "./azure-error.js";
 import { statOfAnswer } from "./blob-stat.js";
+import { type AzureService, blobOf } from "./client.js";
 import { quotedEtag } from "./conditions.js";
 import { Incoming } from "./incoming.js";
 import { OpenedBlob } from "./opened-blob.js";
-import { type AzureService, blobOf } from "./service.js";
 import { statBlob } from "./stat.js";
 
 /** Content of up to so many bytes comes in memory, so that nothing is held. */

@@ -1,8 +1,8 @@
 import type { CallOptions, RemoveOptions } from "../../contract/backend.js";
 import { answerError } from "./answer-error.js";
 import { AzureError, isFailure } from "./azure-error.js";
+import { type AzureService, blobOf } from "./client.js";
 import { requestConditions } from "./conditions.js";
-import { type AzureService, blobOf } from "./service.js";
 
 /** Most deletions of one batch ("Blob Batch"). */
 const maxBatch = 256;

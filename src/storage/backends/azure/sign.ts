@@ -2,8 +2,8 @@ import type { BlobSASSignatureValues } from "@azure/storage-blob";
 import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { type AzureService, blobOf } from "./client.js";
 import type { DelegationKeys } from "./delegation-keys.js";
-import { type AzureService, blobOf } from "./service.js";
 
 /** How signatures are made; the newest one that servers behind the service itself know, too. */
 const signatureVersion = "2023-11-03";

@@ -1,7 +1,7 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { statOfAnswer } from "./blob-stat.js";
-import { type AzureService, blobOf } from "./service.js";
+import { type AzureService, blobOf } from "./client.js";
 
 /** What an object is, by one request. */
 export async function statBlob(

@@ -5,8 +5,8 @@ import { descriptionOf, storedContentFields } from "../../contract/description.j
 import { type Key, reservedSegment } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
 import { type AzureError, isFailure, refusal } from "./azure-error.js";
+import { type AzureService, blobOf } from "./client.js";
 import { removeBlob, removeBlobs } from "./remove.js";
-import { type AzureService, blobOf } from "./service.js";
 
 /** What is known of an upload in parts; a blob that no key can name says so as long as the upload is under way. */
 export interface UploadRecord {

@@ -11,9 +11,9 @@ import type { Key } from "../../contract/key.js";
 import { type AzureError, isFailure, refusal } from "./azure-error.js";
 import type { BlockPool } from "./block-pool.js";
 import { BlockUpload, blockIds, newScope } from "./block-upload.js";
+import type { AzureService } from "./client.js";
 import { combineCrc32 } from "./combine-crc32.js";
 import { type PartFacts, readTag, writeTag } from "./part-tag.js";
-import type { AzureService } from "./service.js";
 import { createRecord, findRecord, notedParts, notePart, removeRecord } from "./upload-record.js";
 import { publishBlocks } from "./write.js";
 

@@ -15,8 +15,8 @@ import { type BlobAnswer, statOfWritten } from "./blob-stat.js";
 import { outgoing } from "./block.js";
 import type { BlockPool } from "./block-pool.js";
 import { BlockUpload, newScope } from "./block-upload.js";
+import { type AzureService, blobOf } from "./client.js";
 import { requestConditions } from "./conditions.js";
-import { type AzureService, blobOf } from "./service.js";
 import { statBlob } from "./stat.js";
 
 /** What is to be published of blocks that have arrived. */

@@ -32,7 +32,7 @@ import { PublicIds } from "./public-id.js";
 import { readAsset } from "./read.js";
 import { removeAsset, removeAssets } from "./remove.js";
 import { signUrl } from "./sign.js";
-import { Upload } from "./upload.js";
+import { Upload } from "./write.js";
 
 export interface CloudinaryBackendOptions extends AccountOptions {
   /** Folder of all objects; `files` by default. */

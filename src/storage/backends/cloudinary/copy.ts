@@ -4,7 +4,7 @@ import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import { CorruptObjectError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
 import { readAsset } from "./read.js";
-import { Upload, type UploadOptions } from "./upload.js";
+import { Upload, type UploadOptions } from "./write.js";
 
 const maxAttempts = 3;
 

@@ -21,9 +21,10 @@ import type {
 import { StorageConfigurationError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
 import { isProtected } from "../../contract/protected-address.js";
-import { BatchRemover } from "./batch.js";
 import { classifyGcsError } from "./classify.js";
-import { Composer } from "./composer.js";
+import { Service } from "./client.js";
+import { Composer } from "./compose.js";
+import { rewrite } from "./copy.js";
 import type { CredentialsFile } from "./credentials.js";
 import { GcsError } from "./gcs-error.js";
 import { Identity } from "./identity.js";
@@ -31,11 +32,10 @@ import { Lister } from "./list.js";
 import { statOf } from "./object-resource.js";
 import { conditionQuery, Paths } from "./paths.js";
 import { Reader } from "./read.js";
-import { rewrite } from "./rewrite.js";
-import { Service } from "./service.js";
+import { BatchRemover } from "./remove.js";
 import { GcsUrlSigner } from "./sign.js";
-import { StagedUploads } from "./staged-uploads.js";
-import { Uploader } from "./upload.js";
+import { StagedUploads } from "./uploads.js";
+import { Uploader } from "./write.js";
 
 export interface GcsBackendOptions {
   readonly bucket: string;

@@ -1,10 +1,10 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, reservedSegment } from "../../contract/key.js";
+import type { Service } from "./client.js";
 import { behind, parseCursor, writeCursor } from "./cursor.js";
 import { GcsError } from "./gcs-error.js";
 import { membersOf } from "./object-resource.js";
 import type { Paths } from "./paths.js";
-import type { Service } from "./service.js";
 
 /** Most entries that the service gives at once. */
 const maxResults = 1000;

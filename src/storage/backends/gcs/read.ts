@@ -2,11 +2,11 @@ import type { Dispatcher } from "undici";
 import type { ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { clampRange, type Span } from "../../contract/range.js";
+import type { Query, Service } from "./client.js";
 import { GcsError } from "./gcs-error.js";
 import { type ObjectResource, parseResource, resourceFields, statOf } from "./object-resource.js";
 import { OpenedMedia, release } from "./opened-media.js";
 import { conditionQuery, type Paths } from "./paths.js";
-import type { Query, Service } from "./service.js";
 
 /** What is not larger comes in memory, and holds no connection. */
 const maxAtOnceBytes = 262_144;

@@ -1,12 +1,12 @@
 import type { CallOptions } from "../../contract/backend.js";
 import type { Cancellation } from "../../contract/cancellation.js";
 import { type Chunk, piecesFrom } from "./chunks.js";
+import type { Answer, Query, Service } from "./client.js";
 import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { type ObjectResource, parseResource } from "./object-resource.js";
 import { outgoing } from "./outgoing.js";
 import type { Paths } from "./paths.js";
-import type { Answer, Query, Service } from "./service.js";
 
 export interface SessionOptions extends CallOptions {
   readonly query: Query;

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
+import type { Service } from "./client.js";
 import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
 import { membersOf } from "./object-resource.js";
-import type { Service } from "./service.js";
 
 const algorithm = "GOOG4-RSA-SHA256";
 

@@ -1,7 +1,7 @@
-import type { S3Client } from "./client.js";
-import type { EncryptionHeaders } from "./encryption.js";
+import type { EncryptionHeaders } from "./headers/encryption.js";
+import type { WriteMarks } from "./headers/write-mark.js";
 import type { ProviderTraits } from "./providers.js";
-import type { WriteMarks } from "./write-mark.js";
+import type { S3Client } from "./wire/client.js";
 
 /** All that the verbs of one backend share. */
 export interface BucketAccess {

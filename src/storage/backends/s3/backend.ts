@@ -25,18 +25,18 @@ import { classifyS3Error } from "./classify.js";
 import { copyObject } from "./copy.js";
 import { maxObjectBytes, minPartBytes } from "./limits.js";
 import { listObjects } from "./list.js";
+import { openAccess, type S3BackendOptions } from "./options.js";
+import { readObject } from "./read.js";
+import { removeObject, removeObjects } from "./remove.js";
+import { signUrl } from "./sign.js";
+import { statObject } from "./stat.js";
 import {
   abortOpenUpload,
   completeOpenUpload,
   listUploadParts,
   openUpload,
   writeUploadPart,
-} from "./open-upload.js";
-import { openAccess, type S3BackendOptions } from "./options.js";
-import { signUrl } from "./presign.js";
-import { readObject } from "./read.js";
-import { removeObject, removeObjects } from "./remove.js";
-import { statObject } from "./stat.js";
+} from "./uploads.js";
 import { writeObject } from "./write.js";
 
 /** What differs between the services is known when one is chosen; that none of them transforms is known before. */

@@ -2,7 +2,7 @@ import type { Failure } from "../../contract/backend.js";
 import { connectionFailure } from "../../contract/connection-failure.js";
 import { StorageError, type StorageErrorCode } from "../../contract/error.js";
 import { Refusal } from "./refusal.js";
-import { S3Error } from "./s3-error.js";
+import { S3Error } from "./wire/s3-error.js";
 
 /** What kind of failure an error of the S3 backend is. */
 export function classifyS3Error(error: unknown): Failure {

@@ -1,12 +1,12 @@
 import type { CallOptions, WriteConditions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
+import { parseVersion } from "./headers/version.js";
 import type { ProviderTraits } from "./providers.js";
 import { Refusal } from "./refusal.js";
-import { S3Error } from "./s3-error.js";
-import type { Headers } from "./sigv4.js";
 import { lookAt, statObject } from "./stat.js";
-import { parseVersion } from "./version.js";
+import { S3Error } from "./wire/s3-error.js";
+import type { Headers } from "./wire/sigv4.js";
 
 /** Whether the outcome depends on what is there. */
 export function isConditional({ ifAbsent, ifMatch }: WriteConditions): boolean {

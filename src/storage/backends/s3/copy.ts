@@ -2,21 +2,21 @@ import type { CopyOptions, ObjectStat, WriteOptions } from "../../contract/backe
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import { documentOf, requiredEtag } from "./answer-document.js";
 import { anotherVersion, checkVersion, conditionHeaders, isConditional } from "./conditions.js";
-import { keptHeaders, type SentDescription } from "./kept-headers.js";
+import { keptHeaders, type SentDescription } from "./headers/kept-headers.js";
+import { objectHeaders } from "./headers/object-headers.js";
+import { formatVersion, parseVersion } from "./headers/version.js";
 import { partQuery } from "./multipart.js";
-import { objectHeaders } from "./object-headers.js";
 import { partBytesFor } from "./parts.js";
 import { putObject } from "./put.js";
 import { readObject } from "./read.js";
 import { Refusal } from "./refusal.js";
-import type { Headers } from "./sigv4.js";
 import { headObject, sizedStat } from "./stat.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
-import { encodePath } from "./uri.js";
-import { formatVersion, parseVersion } from "./version.js";
-import { textOf } from "./xml.js";
+import { documentOf, requiredEtag } from "./wire/answer-document.js";
+import type { Headers } from "./wire/sigv4.js";
+import { encodePath } from "./wire/uri.js";
+import { textOf } from "./wire/xml.js";
 
 interface Source extends ObjectStat, SentDescription {}
 

@@ -1,6 +1,6 @@
 export { S3Backend } from "./backend.js";
-export type { S3CredentialProvider, S3Credentials } from "./credentials.js";
-export type { S3Encryption } from "./encryption.js";
+export type { S3CredentialProvider, S3Credentials } from "./credentials/credentials.js";
+export type { S3Encryption } from "./headers/encryption.js";
 export type { S3BackendOptions } from "./options.js";
 export { type S3Provider, s3Providers } from "./providers.js";
 export { type S3Settings, s3OptionsOf } from "./settings.js";

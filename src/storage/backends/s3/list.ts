@@ -1,9 +1,9 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, reservedSegment } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import { malformedAnswer } from "./answer-document.js";
-import { type ListAnswer, type ListedEntry, parseListAnswer } from "./list-answer.js";
-import { readCursor, writeCursor } from "./page-cursor.js";
+import { readCursor, writeCursor } from "./cursor.js";
+import { malformedAnswer } from "./wire/answer-document.js";
+import { type ListAnswer, type ListedEntry, parseListAnswer } from "./wire/list-answer.js";
 
 /** Sorts behind every name that begins alike, as long as no name contains the last code point. */
 const lastCharacter = "\u{10ffff}";

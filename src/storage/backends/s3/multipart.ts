@@ -1,16 +1,16 @@
 import type { CallOptions, UploadedPart, WriteConditions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import { documentOf, malformedAnswer, requiredEtag } from "./answer-document.js";
 import { conditionHeaders } from "./conditions.js";
-import type { SentDescription } from "./kept-headers.js";
-import { objectHeaders } from "./object-headers.js";
-import { type Payload, textPayload } from "./payload.js";
+import type { SentDescription } from "./headers/kept-headers.js";
+import { objectHeaders } from "./headers/object-headers.js";
+import { bareEtag } from "./headers/version.js";
+import type { WriteMark } from "./headers/write-mark.js";
 import { checksumHeader } from "./put.js";
-import { S3Error } from "./s3-error.js";
-import { bareEtag } from "./version.js";
-import type { WriteMark } from "./write-mark.js";
-import { blocksOf, escapeText, textOf } from "./xml.js";
+import { documentOf, malformedAnswer, requiredEtag } from "./wire/answer-document.js";
+import { type Payload, textPayload } from "./wire/payload.js";
+import { S3Error } from "./wire/s3-error.js";
+import { blocksOf, escapeText, textOf } from "./wire/xml.js";
 
 /** Begins an upload in parts and resolves to its id. */
 export async function beginUpload(

@@ -1,7 +1,7 @@
 import type { Bytes, ObjectStat, OpenedObject } from "../../contract/backend.js";
-import { malformedAnswer } from "./answer-document.js";
-import { BodyStream } from "./body-stream.js";
-import { S3Error } from "./s3-error.js";
+import { malformedAnswer } from "./wire/answer-document.js";
+import { BodyStream } from "./wire/body-stream.js";
+import { S3Error } from "./wire/s3-error.js";
 
 /** Asks for the object again, from a byte on and in the same version. */
 export type Reopen = (start: number) => Promise<Buffer | BodyStream>;

@@ -1,16 +1,20 @@
 import { StorageConfigurationError } from "../../contract/error.js";
 import { isProtected as isProtectedAddress } from "../../contract/protected-address.js";
 import type { BucketAccess } from "./access.js";
-import { S3Client } from "./client.js";
-import { credentialChain } from "./credential-chain.js";
-import { type CredentialSource, type S3CredentialProvider, StaticCredentials } from "./credentials.js";
-import { encryptionHeaders, type S3Encryption } from "./encryption.js";
+import { credentialChain } from "./credentials/credential-chain.js";
+import {
+  type CredentialSource,
+  type S3CredentialProvider,
+  StaticCredentials,
+} from "./credentials/credentials.js";
+import { RenewedCredentials } from "./credentials/renewed-credentials.js";
+import { encryptionHeaders, type S3Encryption } from "./headers/encryption.js";
+import { WriteMarks } from "./headers/write-mark.js";
 import { maxAtOnceBytes, minPartBytes } from "./limits.js";
-import { BucketLocation } from "./location.js";
 import { detectProvider, providerTraits, type S3Provider } from "./providers.js";
-import { RenewedCredentials } from "./renewed-credentials.js";
-import { SigningClock } from "./signing-time.js";
-import { WriteMarks } from "./write-mark.js";
+import { S3Client } from "./wire/client.js";
+import { BucketLocation } from "./wire/location.js";
+import { SigningClock } from "./wire/signing-time.js";
 
 export interface S3BackendOptions {
   readonly bucket: string;

@@ -1,8 +1,8 @@
 import { abortable } from "../../contract/abortable.js";
 import type { Body } from "../../contract/backend.js";
 import { partsOf } from "./parts.js";
-import type { Payload } from "./payload.js";
 import { Refusal } from "./refusal.js";
+import type { Payload } from "./wire/payload.js";
 
 /** S3 must be told how long a part is; one that does not say is taken into memory up to here. */
 const maxGatheredBytes = 67_108_864;

@@ -1,5 +1,5 @@
 import type { Bytes } from "../../contract/backend.js";
-import type { PiecePayload } from "./payload.js";
+import type { PiecePayload } from "./wire/payload.js";
 
 /** A part of a stream. */
 export interface Part {

@@ -4,13 +4,13 @@ import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import { requiredEtag } from "./answer-document.js";
 import { conditionHeaders, writeFailure } from "./conditions.js";
-import type { SentDescription } from "./kept-headers.js";
-import { objectHeaders } from "./object-headers.js";
-import type { Payload } from "./payload.js";
-import type { Headers } from "./sigv4.js";
-import { formatVersion } from "./version.js";
+import type { SentDescription } from "./headers/kept-headers.js";
+import { objectHeaders } from "./headers/object-headers.js";
+import { formatVersion } from "./headers/version.js";
+import { requiredEtag } from "./wire/answer-document.js";
+import type { Payload } from "./wire/payload.js";
+import type { Headers } from "./wire/sigv4.js";
 
 /** Writes an object in one request. */
 export async function putObject(

@@ -2,14 +2,14 @@ import type { ByteRange, ObjectStat, OpenedObject, ReadOptions } from "../../con
 import type { Key } from "../../contract/key.js";
 import { clampRange, type Span } from "../../contract/range.js";
 import type { BucketAccess } from "./access.js";
-import { BodyStream } from "./body-stream.js";
 import { anotherVersion } from "./conditions.js";
-import type { OpenResponse } from "./exchange.js";
+import { parseVersion } from "./headers/version.js";
 import { OpenedS3Object } from "./opened-object.js";
 import { Refusal } from "./refusal.js";
-import type { Headers } from "./sigv4.js";
 import { sizedStat, statObject } from "./stat.js";
-import { parseVersion } from "./version.js";
+import { BodyStream } from "./wire/body-stream.js";
+import type { OpenResponse } from "./wire/exchange.js";
+import type { Headers } from "./wire/sigv4.js";
 
 /** Opens one version of an object. */
 export async function readObject(

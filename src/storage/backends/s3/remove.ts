@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import { documentOf } from "./answer-document.js";
 import { anotherVersion, conditionHeaders } from "./conditions.js";
-import { textPayload } from "./payload.js";
-import { S3Error } from "./s3-error.js";
 import { statObject } from "./stat.js";
-import { blocksOf, escapeText, textOf } from "./xml.js";
+import { documentOf } from "./wire/answer-document.js";
+import { textPayload } from "./wire/payload.js";
+import { S3Error } from "./wire/s3-error.js";
+import { blocksOf, escapeText, textOf } from "./wire/xml.js";
 
 /** Requests at once where a service removes one object at a time. */
 const removalsAtOnce = 16;

@@ -1,5 +1,5 @@
 import { StorageConfigurationError } from "../../contract/error.js";
-import type { S3Encryption } from "./encryption.js";
+import type { S3Encryption } from "./headers/encryption.js";
 import type { S3BackendOptions } from "./options.js";
 
 /** A secret as settings hold it. */

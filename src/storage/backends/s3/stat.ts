@@ -1,12 +1,12 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import type { S3Response } from "./exchange.js";
+import { statOf } from "./headers/object-headers.js";
+import { bareEtag, parseVersion } from "./headers/version.js";
 import { listEntry } from "./list.js";
-import { statOf } from "./object-headers.js";
 import { Refusal } from "./refusal.js";
-import { S3Error } from "./s3-error.js";
-import { bareEtag, parseVersion } from "./version.js";
+import type { S3Response } from "./wire/exchange.js";
+import { S3Error } from "./wire/s3-error.js";
 
 /** Milliseconds in which what was written must be seen. */
 const lookMs = 10_000;

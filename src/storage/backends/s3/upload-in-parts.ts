@@ -4,11 +4,11 @@ import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { classifyS3Error } from "./classify.js";
-import type { SentDescription } from "./kept-headers.js";
+import type { SentDescription } from "./headers/kept-headers.js";
+import { formatVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
 import { sendAgain } from "./send-again.js";
 import { statWritten } from "./stat.js";
-import { formatVersion } from "./version.js";
 
 /** Milliseconds in which what was begun must be dropped. */
 const droppingMs = 10_000;

@@ -7,11 +7,11 @@ import { checkVersion, isConditional } from "./conditions.js";
 import { maxAtOnceBytes } from "./limits.js";
 import { sendPart } from "./multipart.js";
 import { type Part, partBytesFor, partsOf } from "./parts.js";
-import type { Payload, PiecePayload } from "./payload.js";
 import { putObject } from "./put.js";
 import { Refusal } from "./refusal.js";
 import { sendAgain } from "./send-again.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
+import type { Payload, PiecePayload } from "./wire/payload.js";
 
 /**
  * Writes an object: what fits in one part at once, more in parts. Where the service cannot join parts under a

@@ -10,13 +10,13 @@ import { BackendUnavailableError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion } from "./conditions.js";
+import { parseVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts, partsOfUpload, sendPart } from "./multipart.js";
 import { partPayload } from "./part-payload.js";
 import { Refusal } from "./refusal.js";
-import { S3Error } from "./s3-error.js";
 import { statObject, statWritten } from "./stat.js";
 import { formatUploadId, parseUploadId, type UploadId } from "./upload-id.js";
-import { parseVersion } from "./version.js";
+import { S3Error } from "./wire/s3-error.js";
 
 /** Begins an upload that callers write part by part. */
 export async function openUpload(

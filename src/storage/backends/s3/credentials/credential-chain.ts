@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../../contract/error.js";
+import { StorageConfigurationError } from "../../../contract/error.js";
 import type { S3CredentialProvider, S3Credentials } from "./credentials.js";
 
 const variables = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { answerError } from "./answer-error.js";
+import type { Service } from "./client.js";
 import { GcsError } from "./gcs-error.js";
 import type { Paths } from "./paths.js";
-import type { Service } from "./service.js";
 
 /** Most calls that one request may hold. */
 const maxCalls = 100;

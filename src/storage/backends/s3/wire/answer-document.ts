@@ -1,5 +1,5 @@
+import { bareEtag } from "../headers/version.js";
 import { S3Error } from "./s3-error.js";
-import { bareEtag } from "./version.js";
 import { rootOf, textOf } from "./xml.js";
 
 /**

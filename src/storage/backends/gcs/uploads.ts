@@ -8,14 +8,14 @@ import type {
 } from "../../contract/backend.js";
 import { type Key, reservedSegment } from "../../contract/key.js";
 import { noMetadata } from "../../contract/metadata.js";
-import type { BatchRemover } from "./batch.js";
 import { BufferedRecord } from "./buffered-record.js";
-import type { Composer, Source } from "./composer.js";
+import type { Composer, Source } from "./compose.js";
 import { GcsError } from "./gcs-error.js";
 import type { Lister, StagedObject } from "./list.js";
 import type { ObjectResource } from "./object-resource.js";
-import type { Uploader } from "./upload.js";
+import type { BatchRemover } from "./remove.js";
 import { noUpload, parseRecord, type UploadRecord } from "./upload-record.js";
+import type { Uploader } from "./write.js";
 
 const root = `${reservedSegment}/uploads/`;
 const plain = { contentType: "application/octet-stream", filename: undefined, metadata: noMetadata } as const;

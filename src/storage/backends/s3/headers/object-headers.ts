@@ -1,15 +1,15 @@
-import { madeDisposition } from "../../content/content-disposition.js";
-import type { ContentFields, ObjectStat } from "../../contract/backend.js";
-import { contentFieldNames, contentHeaders, storedContentFields } from "../../contract/description.js";
-import type { Key } from "../../contract/key.js";
-import { storedFilename } from "../../contract/metadata.js";
-import { requiredEtag } from "./answer-document.js";
+import { madeDisposition } from "../../../content/content-disposition.js";
+import type { ContentFields, ObjectStat } from "../../../contract/backend.js";
+import { contentFieldNames, contentHeaders, storedContentFields } from "../../../contract/description.js";
+import type { Key } from "../../../contract/key.js";
+import { storedFilename } from "../../../contract/metadata.js";
+import type { ProviderTraits } from "../providers.js";
+import { requiredEtag } from "../wire/answer-document.js";
+import type { S3Response } from "../wire/exchange.js";
+import type { Headers } from "../wire/sigv4.js";
 import { nameInDisposition } from "./disposition-name.js";
-import type { S3Response } from "./exchange.js";
 import type { SentDescription } from "./kept-headers.js";
 import { type KeptMetadata, keptMetadata, metadataHeaders } from "./metadata-headers.js";
-import type { ProviderTraits } from "./providers.js";
-import type { Headers } from "./sigv4.js";
 import { formatVersion } from "./version.js";
 import type { WriteMark } from "./write-mark.js";
 

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 import { type Dispatcher, Pool } from "undici";
-import { unlessAborted } from "../../contract/abortable.js";
-import type { LazyUrl, SignOptions } from "../../contract/backend.js";
-import { httpConnector } from "../../contract/http-connector.js";
+import { unlessAborted } from "../../../contract/abortable.js";
+import type { LazyUrl, SignOptions } from "../../../contract/backend.js";
+import { httpConnector } from "../../../contract/http-connector.js";
+import type { CredentialSource, S3Credentials } from "../credentials/credentials.js";
+import { Refusal } from "../refusal.js";
 import { malformedAnswer } from "./answer-document.js";
 import { BodyStream } from "./body-stream.js";
-import type { CredentialSource, S3Credentials } from "./credentials.js";
 import { Exchange, type OpenResponse, type S3Response } from "./exchange.js";
-import type { BucketLocation, Place } from "./location.js";
-import { isReplayable, Outgoing, type Payload } from "./payload.js";
-import { Refusal } from "./refusal.js";
+import type { BucketAddress, BucketLocation } from "./location.js";
+import { isReplayable, type Payload, RequestBody } from "./payload.js";
 import { errorOf, type S3Error } from "./s3-error.js";
 import { type SigningClock, type SigningTime, signingTime } from "./signing-time.js";
 import { type Headers, RequestSigner, unsignedPayload } from "./sigv4.js";
@@ -86,7 +86,7 @@ export class S3Client {
     const { location, clock } = this.#options;
     const credentials = await this.#options.credentials.until(expiresAt);
     const end = earlier(expiresAt, credentials.expiration);
-    const { origin, host, basePath, region } = location.place;
+    const { origin, host, basePath, region } = location.address;
     const path = `${basePath}/${encodePath(key)}`;
     const request = { method, path, query: encodeQuery(query ?? []), headers: { ...headers, host } };
     const time = signedAt === undefined ? clock.read() : signingTime(signedAt.getTime());
@@ -108,15 +108,15 @@ export class S3Client {
   /** The call is made again where the service says that the bucket is, or with other keys when they have expired. */
   async #ask(call: S3Call, streams: boolean): Promise<OpenResponse> {
     const { location } = this.#options;
-    const { place } = location;
+    const { address } = location;
     const used = await this.#credentials(call.signal);
-    const first = await this.#exchange(call, streams, place, used);
+    const first = await this.#exchange(call, streams, address, used);
     if (isYes(first)) return this.#note(first);
     const error = errorOf(whole(first));
-    const isOther = this.#isMoved(error, place) || this.#isRenewed(error, used);
+    const isOther = this.#isMoved(error, address) || this.#isRenewed(error, used);
     if (!isOther || !isReplayable(call.payload)) throw error;
     const again = await this.#credentials(call.signal);
-    const second = await this.#exchange(call, streams, location.place, again);
+    const second = await this.#exchange(call, streams, location.address, again);
     if (isYes(second)) return this.#note(second);
     throw errorOf(whole(second));
   }
@@ -126,8 +126,8 @@ export class S3Client {
     return response;
   }
 
-  /** Of calls that were made at once, each was sent to the old place, and the first answer moves them all. */
-  #isMoved({ status, region }: S3Error, { region: asked }: Place): boolean {
+  /** Of calls that were made at once, each was sent to the old address, and the first answer moves them all. */
+  #isMoved({ status, region }: S3Error, { region: asked }: BucketAddress): boolean {
     const isRedirect = status === 301 || status === 307 || status === 400;
     if (!isRedirect || region === undefined || region === asked) return false;
     this.#options.location.moveTo(region);
@@ -147,22 +147,28 @@ export class S3Client {
   async #exchange(
     call: S3Call,
     streams: boolean,
-    place: Place,
+    address: BucketAddress,
     credentials: S3Credentials,
   ): Promise<OpenResponse> {
     if (this.#isClosed) throw new Refusal("unavailable", "the storage has been closed");
     const { idleMs } = this.#options;
-    const outgoing = new Outgoing(call.payload, call.onProgress);
-    const request = this.#sign(call, place, credentials, outgoing);
+    const requestBody = new RequestBody(call.payload, call.onProgress);
+    const request = this.#sign(call, address, credentials, requestBody);
     const { signal, commits = false } = call;
-    return Exchange.run(this.#pool(place), request, { outgoing, signal, streams, commits, idleMs });
+    return Exchange.run(this.#pool(address), request, {
+      body: requestBody,
+      signal,
+      streams,
+      commits,
+      idleMs,
+    });
   }
 
   #sign(
     call: S3Call,
-    { host, basePath, region }: Place,
+    { host, basePath, region }: BucketAddress,
     credentials: S3Credentials,
-    outgoing: Outgoing,
+    requestBody: RequestBody,
   ): Dispatcher.DispatchOptions {
     const path = call.key === undefined ? basePath || "/" : `${basePath}/${encodePath(call.key)}`;
     const query = call.query === undefined ? "" : encodeQuery(call.query);
@@ -171,11 +177,11 @@ export class S3Client {
     const by = { credentials, region, time: this.#options.clock.read() };
     this.#signer.addHeaders({ method, path, query, headers }, this.#hashOf(call.payload), by);
     const target = query === "" ? path : `${path}?${query}`;
-    if (outgoing.isEmpty) return { method, path: target, headers };
-    const { whole: body } = outgoing;
+    if (requestBody.isEmpty) return { method, path: target, headers };
+    const { whole: body } = requestBody;
     if (body !== undefined) return { method, path: target, headers, body };
-    headers["content-length"] = String(outgoing.size);
-    return { method, path: target, headers, body: iterable(outgoing) };
+    headers["content-length"] = String(requestBody.size);
+    return { method, path: target, headers, body: iterable(requestBody) };
   }
 
   #hashOf(payload: Payload | undefined): string {
@@ -186,7 +192,7 @@ export class S3Client {
     return hash.digest("hex");
   }
 
-  #pool({ origin }: Place): Pool {
+  #pool({ origin }: BucketAddress): Pool {
     const known = this.#pools.get(origin);
     if (known !== undefined) return known;
     const pool = new Pool(origin, {
@@ -199,8 +205,8 @@ export class S3Client {
 }
 
 /** undici takes any iterable; its types do not say so. */
-function iterable(outgoing: Outgoing): NonNullable<Dispatcher.DispatchOptions["body"]> {
-  return outgoing as unknown as Uint8Array;
+function iterable(requestBody: RequestBody): NonNullable<Dispatcher.DispatchOptions["body"]> {
+  return requestBody as unknown as Uint8Array;
 }
 
 function isYes({ status }: OpenResponse): boolean {

@@ -1,9 +1,9 @@
-import { type Metadata, storedMetadata } from "../../contract/metadata.js";
+import { type Metadata, storedMetadata } from "../../../contract/metadata.js";
+import type { ProviderTraits } from "../providers.js";
+import { Refusal } from "../refusal.js";
+import type { S3Response } from "../wire/exchange.js";
+import type { Headers } from "../wire/sigv4.js";
 import { decodeWords, encodeWord } from "./encoded-word.js";
-import type { S3Response } from "./exchange.js";
-import type { ProviderTraits } from "./providers.js";
-import { Refusal } from "./refusal.js";
-import type { Headers } from "./sigv4.js";
 import { formatMark, parseMark, type WriteMark } from "./write-mark.js";
 
 const start = "x-amz-meta-";

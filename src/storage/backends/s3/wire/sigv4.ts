@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { S3Credentials } from "./credentials.js";
+import type { S3Credentials } from "../credentials/credentials.js";
 import type { HmacKey } from "./hmac-key.js";
 import { NameSets, type SignedNames } from "./signed-names.js";
 import { SigningKeys } from "./signing-key.js";

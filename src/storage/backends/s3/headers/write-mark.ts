@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Checksum } from "../../contract/checksum.js";
+import type { Checksum } from "../../../contract/checksum.js";
 
 /** What the backend notes of a write in the object's metadata. */
 export interface WriteMark {

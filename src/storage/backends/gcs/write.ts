@@ -3,13 +3,13 @@ import { abortable } from "../../contract/abortable.js";
 import type { Body, Bytes, CallOptions, ObjectDescription, WriteConditions } from "../../contract/backend.js";
 import { type Chunk, chunksOf, piecesFrom } from "./chunks.js";
 import { classifyGcsError } from "./classify.js";
+import type { Query, Service } from "./client.js";
 import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
 import { outgoing } from "./outgoing.js";
 import { conditionQuery, type Paths } from "./paths.js";
 import { ResumableSession } from "./resumable-session.js";
-import type { Query, Service } from "./service.js";
 
 /** Bytes that are held at most before they go out; the service takes multiples of 256 KiB. */
 const chunkBytes = 4 * 1_048_576;

@@ -2,7 +2,7 @@ import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
-import type { Headers } from "./sigv4.js";
+import type { Headers } from "./wire/sigv4.js";
 
 /** A URL with which anyone may read or write one object until it expires. */
 export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions): Promise<LazyUrl> {

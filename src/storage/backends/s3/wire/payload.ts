@@ -1,4 +1,4 @@
-import type { Bytes } from "../../contract/backend.js";
+import type { Bytes } from "../../../contract/backend.js";
 
 /** What a request sends. */
 export type Payload = PiecePayload | StreamPayload;
@@ -33,7 +33,7 @@ export function isReplayable(payload: Payload | undefined): boolean {
 }
 
 /** A payload on its way out: knows whether all of it has left. */
-export class Outgoing implements AsyncIterable<Uint8Array> {
+export class RequestBody implements AsyncIterable<Uint8Array> {
   /** Bytes. */
   readonly size: number;
   readonly isEmpty: boolean;

@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 import { BodyStream, maxWaitingBytes } from "./body-stream.js";
-import type { Outgoing } from "./payload.js";
+import type { RequestBody } from "./payload.js";
 
 type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -17,7 +17,7 @@ export interface OpenResponse extends Omit<S3Response, "body"> {
 }
 
 export interface ExchangeOptions {
-  readonly outgoing: Outgoing;
+  readonly body: RequestBody;
   readonly signal: AbortSignal | undefined;
   /** Whether a large body may be handed over while it arrives. */
   readonly streams: boolean;
@@ -123,8 +123,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #abort(): void {
-    const { commits, outgoing } = this.#options;
-    const mayBeDone = commits && this.#controller !== undefined && outgoing.isSent;
+    const { commits, body } = this.#options;
+    const mayBeDone = commits && this.#controller !== undefined && body.isSent;
     if (mayBeDone) this.#settling = setTimeout(() => this.#stop(), settlingMs);
     else this.#stop();
   }

@@ -1,7 +1,7 @@
-import type { ObjectDescription } from "../../contract/backend.js";
-import type { S3Response } from "./exchange.js";
+import type { ObjectDescription } from "../../../contract/backend.js";
+import type { S3Response } from "../wire/exchange.js";
+import type { Headers } from "../wire/sigv4.js";
 import { isOthersMetadata } from "./metadata-headers.js";
-import type { Headers } from "./sigv4.js";
 
 /** What a copy is described by: beside what the kit knows, what other tools wrote. */
 export interface SentDescription extends ObjectDescription {

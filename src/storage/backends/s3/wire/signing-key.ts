@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { S3Credentials } from "./credentials.js";
+import type { S3Credentials } from "../credentials/credentials.js";
 import { HmacKey } from "./hmac-key.js";
 import { encodeText } from "./uri.js";
 
@@ -23,8 +23,8 @@ export class SigningKeys {
   #last: SigningKey | undefined;
 
   get({ accessKeyId, secretAccessKey: secret }: S3Credentials, day: string, region: string): SigningKey {
-    const isSamePlace = this.#day === day && this.#region === region;
-    const isSame = isSamePlace && this.#secret === secret && this.#accessKeyId === accessKeyId;
+    const isSameScope = this.#day === day && this.#region === region;
+    const isSame = isSameScope && this.#secret === secret && this.#accessKeyId === accessKeyId;
     if (this.#last !== undefined && isSame) return this.#last;
     this.#last = deriveSigningKey(accessKeyId, secret, day, region);
     [this.#accessKeyId, this.#secret, this.#day, this.#region] = [accessKeyId, secret, day, region];

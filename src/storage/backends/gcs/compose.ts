@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { CallOptions, ObjectDescription, WriteConditions } from "../../contract/backend.js";
+import type { Query, Service } from "./client.js";
 import { committed } from "./committed.js";
 import type { StagedObject } from "./list.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
 import { conditionQuery, type Paths } from "./paths.js";
-import type { Query, Service } from "./service.js";
 
 /** Most objects that the service joins at once. */
 const maxSources = 32;

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { StorageConfigurationError } from "../../contract/error.js";
+import { StorageConfigurationError } from "../../../contract/error.js";
 
 export interface LocationOptions {
   readonly bucket: string;
@@ -10,7 +10,7 @@ export interface LocationOptions {
 }
 
 /** Where a bucket is reached: its origin, its host as it is signed, and what stands before each key. */
-export interface Place {
+export interface BucketAddress {
   readonly origin: string;
   readonly host: string;
   /** Percent-encoded, without a slash at its end. */
@@ -23,7 +23,7 @@ const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 /** Where the bucket is; learns of another region when the service tells it. */
 export class BucketLocation {
   readonly #options: LocationOptions;
-  #place: Place;
+  #address: BucketAddress;
 
   /** @throws StorageConfigurationError when the bucket's name cannot be one. */
   constructor(options: LocationOptions) {
@@ -31,11 +31,11 @@ export class BucketLocation {
       throw new StorageConfigurationError({ message: "STORAGE_S3_BUCKET is not the name of a bucket" });
     }
     this.#options = options;
-    this.#place = placeOf(options, options.region);
+    this.#address = addressOf(options, options.region);
   }
 
-  get place(): Place {
-    return this.#place;
+  get address(): BucketAddress {
+    return this.#address;
   }
 
   /**
@@ -44,13 +44,13 @@ export class BucketLocation {
    * @returns whether that is another one than before.
    */
   moveTo(region: string): boolean {
-    if (region === this.#place.region) return false;
-    this.#place = placeOf(this.#options, region);
+    if (region === this.#address.region) return false;
+    this.#address = addressOf(this.#options, region);
     return true;
   }
 }
 
-function placeOf({ bucket, endpoint, pathStyle }: LocationOptions, region: string): Place {
+function addressOf({ bucket, endpoint, pathStyle }: LocationOptions, region: string): BucketAddress {
   const url = endpoint === undefined || isAws(endpoint) ? awsEndpoint(region) : endpoint;
   const base = url.pathname.replace(/\/+$/, "");
   // A certificate for `*.s3.amazonaws.com` does not hold for a name with another dot, and an address has no names.

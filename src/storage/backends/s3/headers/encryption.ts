@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { StorageConfigurationError } from "../../contract/error.js";
-import type { Headers } from "./sigv4.js";
+import { StorageConfigurationError } from "../../../contract/error.js";
+import type { Headers } from "../wire/sigv4.js";
 
 /** How the service encrypts what it keeps. */
 export type S3Encryption =

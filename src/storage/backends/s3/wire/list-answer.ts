@@ -1,5 +1,5 @@
+import { bareEtag } from "../headers/version.js";
 import { documentOf, malformedAnswer } from "./answer-document.js";
-import { bareEtag } from "./version.js";
 import { blocksOf, decodeEntities, textOf } from "./xml.js";
 
 /** An object as a listing describes it. */

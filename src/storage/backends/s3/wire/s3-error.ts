@@ -1,4 +1,4 @@
-import { parseRetryAfter } from "../../contract/retry-after.js";
+import { parseRetryAfter } from "../../../contract/retry-after.js";
 import type { S3Response } from "./exchange.js";
 import { textOf } from "./xml.js";
 

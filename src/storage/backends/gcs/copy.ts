@@ -1,9 +1,9 @@
 import type { CopyOptions } from "../../contract/backend.js";
+import type { Service } from "./client.js";
 import { committed } from "./committed.js";
 import { GcsError } from "./gcs-error.js";
 import { membersOf, type ObjectResource, parseResource, resourceFields } from "./object-resource.js";
 import { checkGeneration, conditionQuery, type Paths } from "./paths.js";
-import type { Service } from "./service.js";
 
 /**
  * Copies inside the service, with the description (https://cloud.google.com/storage/docs/json_api/v1/objects/rewrite).
