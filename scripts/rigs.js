@@ -17,6 +17,7 @@ const rigs = [
     commands: ["mkfs.exfat", "mount.exfat-fuse"],
     suites: ["test/faults/local-exfat.test.ts"],
   },
+  { packages: ["chromium"], commands: ["chromium"], suites: ["test/**/*chromium*.test.ts"] },
   { packages: ["openssl"], commands: ["openssl"], suites: ["test/storage/azure/tokens.test.ts"] },
   {
     packages: ["prometheus"],
