@@ -5,7 +5,7 @@
  * @property {string} caseId
  * @property {string} measure
  * @property {string} adapter
- * @property {"speed" | "time" | "growthMiB" | "cpuUs"} quantity `speed` is more with more, `time` (in ms) and `cpuUs` less.
+ * @property {"speed" | "time" | "growthMiB" | "peakRssMiB" | "cpuUs"} quantity `speed` is more with more, `time` (in ms) and `cpuUs` less.
  * @property {string} [of] The adapter it is compared with; without it the figure itself counts.
  * @property {string} [ofMeasure] Another measure of that adapter.
  * @property {number} [atLeast]
@@ -15,6 +15,7 @@
 const local = "svc-infra-local";
 const memory = "svc-infra-memory";
 const s3 = "svc-infra-s3";
+const http = "svc-infra-http";
 
 /** @type {readonly Goal[]} */
 export const goals = [
@@ -50,7 +51,28 @@ export const goals = [
   { ...goal("S3", "sign", "aws-sdk", 25), adapter: s3 },
   { ...goal("S3", "sign", "lean-s3", 1), adapter: s3 },
   { caseId: "S4", measure: "list", adapter: s3, quantity: "time", of: "raw-s3", atMost: 2.5 },
+  // From figures of a quiet machine, where nginx took 15, 190, 31 and 11 us, as ratios to it.
+  ...["H1", "H3", "H4"].map((caseId) =>
+    overHttp(caseId, "get steady", { H1: 3.3, H3: 2.4, H4: 2.3 }[caseId] ?? 0),
+  ),
+  overHttp("H2", "get", 2.6),
+  { ...goal("U1", "upload steady", "raw-body", 0.8), adapter: http },
+  { ...cpu("U1", "upload steady", "raw-body", 1.3), adapter: http },
+  { ...goal("U2", "upload", "raw-body", 1.2), adapter: http },
+  { caseId: "U2", measure: "upload", adapter: http, quantity: "peakRssMiB", atMost: 110 },
 ];
+
+/**
+ * CPU of the server for one request, against nginx.
+ *
+ * @param {string} caseId
+ * @param {string} measure
+ * @param {number} atMost
+ * @returns {Goal}
+ */
+function overHttp(caseId, measure, atMost) {
+  return { caseId, measure, adapter: http, quantity: "cpuUs", of: "nginx", atMost };
+}
 
 /**
  * @param {string} caseId

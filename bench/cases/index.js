@@ -1,3 +1,4 @@
+import { h1Small, h2Large, h3Range, h4NotModified } from "./h-downloads.js";
 import { l1Put } from "./l1-put.js";
 import { l1fPutDurable } from "./l1f-put-durable.js";
 import { l2Get } from "./l2-get.js";
@@ -10,6 +11,7 @@ import { s1Objects } from "./s1-objects.js";
 import { s2Upload } from "./s2-upload.js";
 import { s3Presign } from "./s3-presign.js";
 import { s4List } from "./s4-list.js";
+import { u1Form, u2LargeForm } from "./u-uploads.js";
 
 /** In the order in which they run. @type {readonly import("../harness/contracts.js").Case[]} */
 export const cases = [
@@ -26,6 +28,12 @@ export const cases = [
   s2Upload,
   s3Presign,
   s4List,
+  h1Small,
+  h2Large,
+  h3Range,
+  h4NotModified,
+  u1Form,
+  u2LargeForm,
 ];
 
 /** @param {string} id */

@@ -15,6 +15,7 @@
  * @property {(key: string) => Promise<string> | string} sign A URL that reads the object for an hour.
  * @property {() => Promise<string[]>} allKeys Lists everything by pages of 1,000 objects with size and date, and answers the keys.
  * @property {readonly string[]} [leavesOut] What a listing passes over, since it is no key to this store.
+ * @property {Required<import("../servers/answer.js").Served>} served What a server says of itself; only of servers.
  * @property {() => Promise<void>} close
  */
 

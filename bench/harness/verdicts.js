@@ -33,7 +33,7 @@ export function verdictsOf(benchCase, rounds) {
 function valueOfGoal(goal, { unit }, rounds) {
   const { adapter, measure, of, ofMeasure = measure, quantity } = goal;
   const figure = (/** @type {import("./measure.js").Measure} */ each) =>
-    quantity === "growthMiB" || quantity === "cpuUs" ? each[quantity] : figureOf(each, unit);
+    quantity === "speed" || quantity === "time" ? figureOf(each, unit) : each[quantity];
   if (of !== undefined)
     return ratio(rounds, { adapter, measure }, { adapter: of, measure: ofMeasure }, figure);
   const measures = measuresOf(rounds, adapter, measure);
@@ -51,12 +51,15 @@ function holds({ atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_IN
 /** @param {import("../goals.js").Goal} goal */
 function wordsOf({ measure, quantity, of, ofMeasure, atLeast, atMost }) {
   const bound = atLeast === undefined ? `<= ${atMost}` : `>= ${atLeast}`;
-  const unit = { speed: "", time: of === undefined ? " ms" : "", growthMiB: " MiB more memory", cpuUs: "" }[
-    quantity
-  ];
+  const unit = {
+    speed: "",
+    time: of === undefined ? " ms" : "",
+    growthMiB: " MiB more memory",
+    peakRssMiB: " MiB of memory",
+    cpuUs: "",
+  }[quantity];
   const other = of === undefined ? "" : ` x ${of}${ofMeasure === undefined ? "" : ` (${ofMeasure})`}`;
-  const sense = { speed: "", time: of === undefined ? "" : " in time", growthMiB: "", cpuUs: " in CPU" }[
-    quantity
-  ];
+  const isTime = quantity === "time" && of !== undefined;
+  const sense = isTime ? " in time" : quantity === "cpuUs" ? " in CPU" : "";
   return `${measure} ${bound}${unit}${other}${sense}`;
 }

@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { listening, task } from "./answer.js";
+import { plainTargets, preparePlainFiles } from "./fixtures.js";
+
+preparePlainFiles(task.dir);
+const folder = `${task.dir}/nginx-${process.pid}`;
+mkdirSync(folder, { recursive: true });
+const port = await freePort();
+writeFileSync(
+  `${folder}/nginx.conf`,
+  `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+user root;
+events { worker_connections 512; }
+http {
+  access_log off; sendfile on; keepalive_requests 100000000; default_type application/octet-stream;
+  client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/p; fastcgi_temp_path ${folder}/f;
+  uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
+  server { listen 127.0.0.1:${port}; root ${task.dir}/files; }
+}`,
+);
+const nginx = spawn("nginx", ["-c", `${folder}/nginx.conf`, "-e", `${folder}/error.log`], {
+  stdio: "inherit",
+});
+nginx.once("exit", () => process.exit(1));
+process.once("exit", () => nginx.kill());
+while (!(await answers())) await sleep(20);
+const [worker = 0] = readFileSync(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "utf8")
+  .trim()
+  .split(" ")
+  .map(Number);
+listening({ port, pids: [worker], ...plainTargets("") });
+
+/** @returns {Promise<number>} */
+function freePort() {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** @returns {Promise<boolean>} */
+function answers() {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,11 @@
+import { createServer } from "node:http";
+import send from "send";
+import { listen, task } from "./answer.js";
+import { plainTargets, preparePlainFiles } from "./fixtures.js";
+
+preparePlainFiles(task.dir);
+const root = `${task.dir}/files`;
+const server = createServer((request, response) => {
+  send(request, request.url ?? "/", { root }).pipe(response);
+});
+listen(server, plainTargets(""));
