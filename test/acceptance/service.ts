@@ -26,11 +26,13 @@ export interface ServiceOptions extends AddStorageOptions {
   /** Wraps the backend. */
   readonly around?: (backend: StorageBackend) => StorageBackend;
   readonly logLines?: string[];
+  /** Adds routes of the app's own. */
+  readonly routes?: (app: FastifyInstance) => void;
 }
 
 /** Starts a service on a free port: open routes and the file route, unless the options say otherwise. */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
-  const { backend, around = (inner) => inner, logLines, ...rest } = options;
+  const { backend, around = (inner) => inner, logLines, routes, ...rest } = options;
   const logger = logLines && {
     level: "debug",
     stream: { write: (line: string) => void logLines.push(line) },
@@ -39,6 +41,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const kept = around(backend ?? new MemoryBackend({ baseUrl, secrets }));
   const storage = new Storage(kept);
   await addStorage(app, storage, { authorize: "open", serveFiles: true, ...rest });
+  routes?.(app);
   await app.listen({ port: 0, host: "127.0.0.1" });
   const address = app.server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;

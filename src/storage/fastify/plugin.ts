@@ -1,17 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../../health/index.js";
-import {
-  type AnyApp,
-  type AnyRequest,
-  appOf,
-  Closing,
-  deferContinue,
-  fastifyOf,
-  loggedRequest,
-} from "../../http/index.js";
-import { StorageConfigurationError } from "../contract/error.js";
-import { Storage } from "../storage.js";
+import { type AnyApp, Closing, deferContinue, fastifyOf, loggedRequest } from "../../http/index.js";
+import type { Storage } from "../storage.js";
 import { needsFileRoute, withFileUrls, withoutDeadUrls } from "./file-signer.js";
 import {
   type AddStorageOptions,
@@ -25,6 +16,8 @@ import type { RouteContext } from "./routes/route-context.js";
 import { signedRoutes } from "./routes/signed-routes.js";
 import { type ChosenStorage, chooseStorage, isSource, type StorageSource } from "./source.js";
 import { testConnection } from "./test-connection.js";
+import { drainRefusedForm } from "./upload/receive-upload.js";
+import { setUploadLimit } from "./upload/upload-limit.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -130,20 +123,6 @@ export const storagePlugin: (app: AnyApp, options: StoragePluginOptions) => Prom
   { name: "svc-infra/storage", fastify: "5.x" },
 );
 
-/**
- * The storage of an app, or of the app that a request came to.
- *
- * @param decorator - name it was added under.
- * @throws StorageConfigurationError when none was added.
- */
-export function getStorage(from: AnyApp | AnyRequest, decorator = "storage"): Storage {
-  const storage = Object(appOf(from))[decorator];
-  if (storage instanceof Storage) return storage;
-  throw new StorageConfigurationError({
-    message: `there is no app.${decorator} here; call 'await addStorage(app)' first`,
-  });
-}
-
 async function mount(
   app: FastifyInstance,
   chosen: ChosenStorage,
@@ -155,6 +134,8 @@ async function mount(
   const signer = isServed ? await storage.backend.signer() : undefined;
   const maxUploadBytes = settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
   const context: RouteContext = { storage, origin, closing, ...settings, maxUploadBytes, signer };
+  setUploadLimit(storage, maxUploadBytes);
+  leaveForms(app);
   app.decorate(settings.decorator, storage);
   app.addHook("preClose", async () => closing.begin(app.server));
   app.addHook("onClose", async () => {
@@ -178,6 +159,18 @@ async function mount(
     );
   }
   report(app, chosen, settings);
+}
+
+const formType = /^multipart\/form-data/i;
+
+/**
+ * Lets forms reach the app's own routes unread, for `receiveUpload`. A parser that the app has, or adds later for exactly
+ * that type as `@fastify/multipart` does, goes first.
+ */
+function leaveForms(app: FastifyInstance): void {
+  app.addHook("onSend", drainRefusedForm);
+  if (["multipart/form-data", "*", formType].some((type) => app.hasContentTypeParser(type))) return;
+  app.addContentTypeParser(formType, (_request, _payload, done) => done(null));
 }
 
 /** The routes log requests without the secrets of their URLs. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import Fastify from "fastify";
-import { addStorage, getStorage } from "svc-infra";
+import Fastify, { type FastifyRequest } from "fastify";
+import { addStorage, getStorage, receiveUpload } from "svc-infra";
 import { Storage, StorageError, StorageFiles } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { clamav } from "svc-infra/storage/policy";
@@ -38,8 +38,20 @@ async function start(socket: string): Promise<void> {
     backend,
     policy,
     authorize: () => ({ tenant: "acme" }),
+    routes: (app) => void app.post("/own", receive),
   });
   storage = getStorage(service.app);
+}
+
+/** A route of the app's own, in a prefix that it names; its answers carry the same codes. */
+async function receive(request: FastifyRequest) {
+  const { k: key = "k", ...pairs } = request.query as Record<string, string>;
+  const { files } = await receiveUpload(request, {
+    key: () => key,
+    metadata: pairs,
+    storage: getStorage(request).forTenant("acme"),
+  });
+  return files.map(({ stored }) => stored.key);
 }
 
 beforeEach(() => start(clamd.socket));
@@ -110,6 +122,14 @@ const waysIn: Readonly<Record<string, (given: Given) => Promise<string>>> = {
       ...(digest === undefined ? {} : { "content-digest": `sha-256=:${digest}:` }),
     };
     return send("POST", "/_storage/upload", headers, formOf(given));
+  },
+  receiveUpload: async ({ digest, key, metadata, ...given }) => {
+    const headers = {
+      "content-type": "multipart/form-data; boundary=b",
+      ...(digest === undefined ? {} : { "content-digest": `sha-256=:${digest}:` }),
+    };
+    const query = new URLSearchParams({ ...(key === undefined ? {} : { k: key }), ...metadata });
+    return send("POST", `/own?${query}`, headers, formOf(given));
   },
   "PUT /_storage/files/*": (given) =>
     send("PUT", `/_storage/files/${given.key ?? "k"}`, headersOf(given), given.content ?? gif),

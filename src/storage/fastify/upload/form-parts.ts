@@ -25,6 +25,7 @@ const headerEnd = Buffer.from("\r\n\r\n");
 export class FormParts {
   readonly #pieces: AsyncIterator<Uint8Array>;
   readonly #delimiter: Buffer;
+  readonly #maxParts: number;
   /** What has come and is not read; it begins with the line end that a first delimiter may lack. */
   #waiting: Buffer = lineEnd;
   #count = 0;
@@ -32,7 +33,8 @@ export class FormParts {
   #isInBody = false;
   #isOver = false;
 
-  constructor(source: Bytes, boundary: string) {
+  constructor(source: Bytes, boundary: string, maxParts: number = formLimits.parts) {
+    this.#maxParts = maxParts;
     this.#pieces = source[Symbol.asyncIterator]();
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
   }
@@ -52,9 +54,7 @@ export class FormParts {
       return undefined;
     }
     this.#count += 1;
-    if (this.#count > formLimits.parts) {
-      throw badRequest(`the form has more than ${formLimits.parts} parts`);
-    }
+    if (this.#count > this.#maxParts) throw badRequest(`the form has more than ${this.#maxParts} parts`);
     return { headers: await this.#readHeaders(), body: this.#body() };
   }
 

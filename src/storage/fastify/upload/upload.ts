@@ -16,17 +16,22 @@ import { FileNotFoundError, StorageError } from "../../contract/error.js";
 import { type Key, parseKey, safeKey } from "../../contract/key.js";
 import type { FileDetails, PutOptions, StoredFile } from "../../options.js";
 import type { StorageFiles } from "../../storage-files.js";
+import { maxEnvelopeBytes } from "./form-entry.js";
 import { decodeBytes } from "./form-parameters.js";
-import { maxEnvelopeBytes, readUploadForm } from "./upload-form.js";
+import { readUploadForm } from "./upload-form.js";
 import { writeConditions } from "./write-conditions.js";
 
-/** An upload whose caller has been authorized. */
-export interface Upload {
-  readonly request: FastifyRequest;
+/** Where an upload goes, and how much it may bring. */
+export interface UploadTarget {
   readonly storage: StorageFiles;
   readonly maxBytes: number;
   /** Fires when the client leaves. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An upload whose caller has been authorized. */
+export interface Upload extends UploadTarget {
+  readonly request: FastifyRequest;
 }
 
 type Pairs = readonly (readonly [string, string])[];
@@ -56,7 +61,7 @@ export async function storeBody(
   const limit = { maxBytes, envelopeBytes: 0 };
   checkBody(request.raw, limit);
   const conditions = await writeConditions(request.headers, () => find(upload, checked));
-  return put(upload, checked, new RequestBody(request.raw, limit), {
+  return putContent(upload, checked, new RequestBody(request.raw, limit), {
     ...conditions,
     size: declaredLength(request.raw),
     ...checksumsOf(statedDigests(request.headers)),
@@ -81,7 +86,7 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
   try {
     const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
     const conditions = await writeConditions(request.headers, () => find(upload, key));
-    return await put(upload, key, form.content, {
+    return await putContent(upload, key, form.content, {
       ...conditions,
       contentType: checkType(form.contentType),
       metadata: toRecord([...headerMetadata(request), ...form.metadata]),
@@ -93,7 +98,12 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
 }
 
 /** A refusal that the content met on its way in is the answer, not that the storage was interrupted by it. */
-async function put(upload: Upload, key: Key, content: Content, options: PutOptions): Promise<StoredFile> {
+export async function putContent(
+  upload: UploadTarget,
+  key: Key,
+  content: Content,
+  options: PutOptions,
+): Promise<StoredFile> {
   const { storage, maxBytes, signal } = upload;
   try {
     return await storage.put(key, content, { ...options, maxBytes, signal });
@@ -143,7 +153,8 @@ function declaredType({ headers }: FastifyRequest): string | undefined {
   return declared === "application/x-www-form-urlencoded" ? undefined : declared;
 }
 
-function checkType(contentType: string | undefined): string | undefined {
+/** @throws HttpError (415) for what is no media type. */
+export function checkType(contentType: string | undefined): string | undefined {
   if (contentType === undefined || isContentType(contentType)) return contentType;
   throw new HttpError(415, "unsupported_type", "the content type is not a media type");
 }
