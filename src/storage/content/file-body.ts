@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { OpenedObject } from "../contract/backend.js";
 import { TimeoutError } from "../contract/error.js";
+import { returnPiece } from "../contract/piece-pool.js";
 import { verified, verify } from "./verified.js";
 
 /** Milliseconds after which a body that is not being read is closed. */
@@ -87,5 +88,7 @@ export async function readAll(opened: OpenedObject): Promise<Uint8Array<ArrayBuf
   } finally {
     await opened.close();
   }
-  return Buffer.concat(pieces);
+  const bytes = Buffer.concat(pieces);
+  pieces.forEach(returnPiece);
+  return bytes;
 }

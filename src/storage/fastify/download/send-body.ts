@@ -1,7 +1,6 @@
-import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { FileBody } from "../../content/file-body.js";
-import type { Bytes } from "../../contract/backend.js";
+import { PieceStream } from "./piece-stream.js";
 
 /** Content up to this many bytes goes out in one write; a stream costs more than it saves. */
 const oneWriteBytes = 64 * 1024;
@@ -32,22 +31,13 @@ const contentFields: ReadonlySet<string> = new Set([
   "last-modified",
 ]);
 
+/** The headers are not sent before the first piece is there. */
 async function stream(reply: FastifyReply, body: FileBody): Promise<FastifyReply> {
   const close = () => void body.close().catch(() => undefined);
   reply.raw.once("close", close);
   if (reply.raw.destroyed) close();
   const pieces = body[Symbol.asyncIterator]();
-  const first = await pieces.next();
-  return reply.send(Readable.from(chain(first, pieces), { objectMode: false }));
-}
-
-async function* chain(first: IteratorResult<Uint8Array>, rest: AsyncGenerator<Uint8Array>): Bytes {
-  try {
-    if (!first.done) yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return(undefined);
-  }
+  return reply.send(new PieceStream(await pieces.next(), pieces));
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

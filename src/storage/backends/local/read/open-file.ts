@@ -1,13 +1,6 @@
 import { close, read } from "node:fs";
+import { pooledPieceBytes, takePiece } from "../../../contract/piece-pool.js";
 import { DiskError } from "../disk/disk-error.js";
-
-/** Bytes of one read; the next one runs while the consumer works on the last. */
-const readBytes = 512 * 1024;
-/**
- * Memory of a piece for each byte read into it. V8 collects pieces that are no longer held when it has given away
- * so much (32 MiB in Node 20), touched or not; the half that is never touched costs nothing and makes it look sooner.
- */
-const roomPerByte = 2;
 
 /** Closes what a caller opened and dropped without closing it. */
 const forgotten = new FinalizationRegistry<Handle>((handle) => handle.release());
@@ -23,11 +16,10 @@ class Handle {
     this.fd = fd;
   }
 
-  /** Each piece is fresh memory, as it belongs to its receiver. */
   read(position: number, length: number): Promise<Uint8Array> {
     if (this.#isReleased) return Promise.reject(new DiskError("aborted", "the body was closed"));
     this.#reads++;
-    const room = Buffer.allocUnsafeSlow(length * roomPerByte);
+    const room = takePiece();
     return new Promise((resolve, reject) => {
       read(this.fd, room, 0, length, position, (error, count) => {
         this.#reads--;
@@ -94,7 +86,7 @@ export class OpenFile implements AsyncIterable<Uint8Array> {
   }
 
   #readAt(position: number): Promise<Uint8Array> {
-    const reading = this.#handle.read(position, Math.min(readBytes, this.#end - position));
+    const reading = this.#handle.read(position, Math.min(pooledPieceBytes, this.#end - position));
     // A reader that has left awaits it no more.
     reading.catch(() => undefined);
     return reading;
