@@ -15,7 +15,7 @@ const rigs = [
   {
     packages: ["exfatprogs", "exfat-fuse"],
     commands: ["mkfs.exfat", "mount.exfat-fuse"],
-    suites: ["test/faults/local-exfat.test.ts"],
+    suites: ["test/**/*exfat*.test.ts"],
   },
   { packages: ["chromium"], commands: ["chromium"], suites: ["test/**/*chromium*.test.ts"] },
   { packages: ["openssl"], commands: ["openssl"], suites: ["test/storage/azure/tokens.test.ts"] },

@@ -13,7 +13,7 @@ import { Uploads } from "#dist/storage/backends/local/upload/uploads.js";
 import { outcomeOf } from "./fresh-store.js";
 
 function storeOn(folder: string): Store {
-  return new Store({ id: 0, base: folder, owner: thisOwner(folder), isDurable: false, foldsCase: false });
+  return new Store({ id: 0, base: folder, owner: thisOwner(folder), isDurable: false, unfolds: false });
 }
 
 /** More than is written in one piece. */

@@ -34,7 +34,7 @@ beforeEach(() => {
   const base = join(root, "base");
   for (const name of ["meta", "pending", "tmp", "multipart"])
     mkdirSync(join(base, ".svc-infra", name), { recursive: true });
-  store = new Store({ id: 0, base, owner: thisOwner(base), isDurable: true, foldsCase: false });
+  store = new Store({ id: 0, base, owner: thisOwner(base), isDurable: true, unfolds: false });
 });
 
 afterEach(() => {

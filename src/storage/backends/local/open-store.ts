@@ -47,7 +47,7 @@ export class OpenStore {
     job: JobKinds[Kind]["job"],
     extras: CallExtras,
   ): Promise<JobKinds[Kind]["reply"]> {
-    const path = this.#placeOf(key);
+    const path = this.store.layout.body(key);
     const turn = writers.enter(path, extras.signal);
     if (turn !== undefined) await turn;
     try {
@@ -90,12 +90,6 @@ export class OpenStore {
     if (direct !== undefined) await direct.call(this.#settings, "close", {});
     else for (const channel of Object.values(channels)) channel.release(this.#settings);
     this.store.guard.close();
-  }
-
-  /** Keys that the file system takes for one wait for each other. */
-  #placeOf(key: string): string {
-    const path = this.store.layout.body(key);
-    return this.#settings.foldsCase ? path.toLowerCase() : path;
   }
 
   async #untilFree<Kind extends "commit" | "remove">(

@@ -1,6 +1,8 @@
-import { lstatSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { makeBaseFolder, makeOwnFolder, refuseUnsafeBase } from "./disk/base-folder.js";
+import { DiskError } from "./disk/disk-error.js";
+import { fileMode } from "./disk/files.js";
 import { Layout } from "./disk/layout.js";
 import { OpenStore } from "./open-store.js";
 import { thisOwner } from "./record/lock-owner.js";
@@ -31,8 +33,8 @@ export async function openStore(
   refuseUnsafeBase(base);
   const layout = new Layout(base);
   for (const folder of layout.folders()) await makeOwnFolder(layout, folder, isDurable);
-  const foldsCase = ignoresCase(layout);
-  const open = new OpenStore({ id: opened++, base, owner: thisOwner(base), isDurable, foldsCase });
+  const unfolds = isUnfolded(layout);
+  const open = new OpenStore({ id: opened++, base, owner: thisOwner(base), isDurable, unfolds });
   try {
     await migrate(open, layout, signal);
     if (!(await sweep(open))) void sweepRest(open, signal);
@@ -41,6 +43,31 @@ export async function openStore(
     await open.close();
     throw error;
   }
+}
+
+/**
+ * Whether keys are spelled for a file system that ignores case. A folder that was begun on one stays so wherever it is
+ * taken.
+ *
+ * @throws DiskError `configuration` for a folder that comes from a file system on which case counts, and has capital letters.
+ */
+function isUnfolded(layout: Layout): boolean {
+  if (existsSync(layout.unfolded)) return true;
+  if (!ignoresCase(layout)) return false;
+  const name = readdirSync(layout.meta, { recursive: true, encoding: "utf8" }).find((path) =>
+    /[A-Z]/.test(path),
+  );
+  if (name !== undefined && !existsSync(layout.unfolded)) throw cameFromElsewhere(layout, name);
+  writeFileSync(layout.unfolded, "", { mode: fileMode });
+  return true;
+}
+
+function cameFromElsewhere({ base }: Layout, sidecar: string): DiskError {
+  return new DiskError(
+    "configuration",
+    `the base path '${base}' (STORAGE_BASE_PATH, basePath) lies on a file system that ignores case, and '${sidecar}' was ` +
+      "written on one that does not: copy the objects from there with 'svc-infra storage copy'",
+  );
 }
 
 /** Whether the file system finds an own folder also by a name that is not listed. Inode numbers may differ by name, as with FUSE. */

@@ -13,8 +13,8 @@ export interface StoreSettings {
   readonly base: string;
   readonly owner: LockOwner;
   readonly isDurable: boolean;
-  /** Whether the file system takes names that differ by case for one. */
-  readonly foldsCase: boolean;
+  /** Whether names of files tell capital letters apart, as the file system does not. */
+  readonly unfolds: boolean;
 }
 
 /** One base folder as a thread sees it. */
@@ -24,18 +24,18 @@ export class Store {
   readonly owner: LockOwner;
   readonly sync: Sync;
   readonly dates: BodyDates = new BodyDates();
-  readonly foldsCase: boolean;
+  readonly unfolds: boolean;
   /** JSON of the owner, as every record has it. */
   readonly ownerText: string;
   readonly #tempPrefix: string;
 
-  constructor({ base, owner, isDurable, foldsCase }: StoreSettings) {
-    this.layout = new Layout(base);
+  constructor({ base, owner, isDurable, unfolds }: StoreSettings) {
+    this.layout = new Layout(base, unfolds);
     this.guard = new SymlinkGuard(this.layout);
     this.owner = owner;
+    this.unfolds = unfolds;
     this.ownerText = JSON.stringify(owner);
     this.sync = new Sync(isDurable);
-    this.foldsCase = foldsCase;
     this.#tempPrefix = tempPrefix(owner);
   }
 

@@ -1,10 +1,10 @@
 import { closeSync, linkSync, openSync, renameSync, type Stats } from "node:fs";
 import type { WriteConditions } from "../../../contract/backend.js";
-import { DiskError, errnoOf, keyConflict, wrongVersion } from "../disk/disk-error.js";
+import { DiskError, errnoOf, wrongVersion } from "../disk/disk-error.js";
 import { createFlags, discardQuietly, fileMode, lstatIfThere, writeAll } from "../disk/files.js";
 import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "../disk/folders.js";
 import { folderOf } from "../disk/layout.js";
-import { findOtherKey, statIfThere } from "../read/find.js";
+import { statIfThere } from "../read/find.js";
 import { type RecordDraft, recordOf, recordText } from "../record/record.js";
 import type { Store } from "../store.js";
 import { Lock, releaseAsSidecar } from "./lock.js";
@@ -106,18 +106,11 @@ class Commit {
 
   #checkConditions(old: Stats | undefined): void {
     const { key, ifAbsent, ifMatch } = this.#job;
-    if (old?.isFile()) this.#refuseOtherKey(old);
     if (old?.isDirectory()) clearEmptyFolder(this.#store, this.#body);
     else if (ifAbsent && old !== undefined) throw existsAlready(key);
     if (ifMatch === undefined) return;
     const described = statIfThere(this.#store, key);
     if (described === undefined || recordOf(key, described)?.version !== ifMatch) throw wrongVersion(key);
-  }
-
-  #refuseOtherKey(old: Stats): void {
-    const { key } = this.#job;
-    const other = this.#store.foldsCase ? findOtherKey(this.#store, key, old) : undefined;
-    if (other !== undefined) throw keyConflict(key, other);
   }
 
   /** Makes body and record durable. Folders above the body may have been made by this write or by one before. */

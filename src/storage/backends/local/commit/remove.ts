@@ -2,7 +2,7 @@ import { DiskError, errnoOf, wrongVersion } from "../disk/disk-error.js";
 import { discard, lstatIfThere } from "../disk/files.js";
 import { checkOwnFolders, prune } from "../disk/folders.js";
 import { folderOf } from "../disk/layout.js";
-import { findOtherKey, statIfThere } from "../read/find.js";
+import { statIfThere } from "../read/find.js";
 import { lockText, recordOf } from "../record/record.js";
 import type { Store } from "../store.js";
 import { Lock } from "./lock.js";
@@ -100,6 +100,5 @@ function tryLock(store: Store, { key, version }: RemoveJob): Lock | undefined {
 function isObject(store: Store, key: string): boolean {
   const at = store.guard.atIfVisible(store.layout.body(key));
   const stats = at === undefined ? undefined : lstatIfThere(at);
-  if (!stats?.isFile()) return false;
-  return !store.foldsCase || findOtherKey(store, key, stats) === undefined;
+  return stats?.isFile() === true;
 }

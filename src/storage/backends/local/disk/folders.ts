@@ -78,7 +78,7 @@ function checkFolder(layout: Layout, path: string, key: string): void {
   const stats = lstatIfThere(path);
   if (stats === undefined || stats.isDirectory()) return;
   if (stats.isSymbolicLink()) throw linkInTheWay(layout, path);
-  throw keyConflict(key, path.slice(layout.base.length + 1));
+  throw keyConflict(key, layout.nameOf(path));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { reservedSegment } from "../../../contract/key.js";
 import { DiskError } from "./disk-error.js";
+import { keyOfUnfolded, unfoldedName } from "./unfolded-name.js";
 
 const sidecarSuffix = ".meta.json";
 /** File names may have 255 bytes (NAME_MAX), and the name of a sidecar is longer than that of its body. */
@@ -18,8 +19,13 @@ export class Layout {
   readonly secret: string;
   /** Journals of versions before 1.0; the folder is read once and removed. */
   readonly oldJournals: string;
+  /** Says that keys of this folder are spelled by {@link unfoldedName}. */
+  readonly unfolded: string;
+  readonly #unfolds: boolean;
 
-  constructor(base: string) {
+  /** @param unfolds - whether names of files tell capital letters apart where the file system does not. */
+  constructor(base: string, unfolds = false) {
+    this.#unfolds = unfolds;
     this.base = base === "/" ? "" : base;
     this.own = `${this.base}/${reservedSegment}`;
     this.meta = `${this.own}/meta`;
@@ -28,10 +34,18 @@ export class Layout {
     this.uploads = `${this.own}/multipart`;
     this.secret = `${this.own}/secret`;
     this.oldJournals = `${this.own}/journal`;
+    this.unfolded = `${this.own}/unfolded`;
   }
 
   body(key: string): string {
-    return `${this.base}/${key}`;
+    return `${this.base}/${this.#spelled(key)}`;
+  }
+
+  /** The part of a key that a file or folder stands for; `undefined` for names that no key leads to. */
+  segment(name: string): string | undefined {
+    if (!this.#unfolds) return name;
+    const segment = keyOfUnfolded(name);
+    return unfoldedName(segment) === name.toLowerCase() ? segment : undefined;
   }
 
   /**
@@ -39,9 +53,10 @@ export class Layout {
    * hold, so `a` and `a.meta.json/b` do not meet.
    */
   sidecar(key: string): string {
-    const path = key.includes(`${sidecarSuffix}/`)
-      ? key.replaceAll(`${sidecarSuffix}/`, `${sidecarSuffix}+/`)
-      : key;
+    const name = this.#spelled(key);
+    const path = name.includes(`${sidecarSuffix}/`)
+      ? name.replaceAll(`${sidecarSuffix}/`, `${sidecarSuffix}+/`)
+      : name;
     return `${this.meta}/${path}${sidecarSuffix}`;
   }
 
@@ -50,9 +65,10 @@ export class Layout {
    * not walk the tree. `~` is outside the alphabet of keys.
    */
   lock(key: string): string {
-    if (key.length > maxReadableName)
-      return `${this.locks}/~${createHash("sha256").update(key).digest("hex")}`;
-    return `${this.locks}/${key.replaceAll("/", "~")}`;
+    const name = this.#spelled(key);
+    if (name.length > maxReadableName)
+      return `${this.locks}/~${createHash("sha256").update(name).digest("hex")}`;
+    return `${this.locks}/${name.replaceAll("/", "~")}`;
   }
 
   temp(name: string): string {
@@ -61,12 +77,17 @@ export class Layout {
 
   /** What an error may tell of a path: the part below the base. */
   nameOf(path: string): string {
-    return path.slice(this.base.length + 1);
+    const name = path.slice(this.base.length + 1);
+    return this.#unfolds ? keyOfUnfolded(name) : name;
   }
 
   /** Folders that must be there before anything else works. */
   folders(): readonly string[] {
     return [this.own, this.meta, this.locks, this.temps, this.uploads];
+  }
+
+  #spelled(key: string): string {
+    return this.#unfolds ? unfoldedName(key) : key;
   }
 }
 

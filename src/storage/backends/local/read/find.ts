@@ -22,6 +22,8 @@ export interface OpenBody {
 
 /** After so many overwrites between two steps of a reader something else is wrong. */
 const maxAttempts = 100;
+/** Where a rename has a moment without the file. */
+const minLooks = 3;
 
 /**
  * Opens the body of a key and finds the record that was written with it.
@@ -33,6 +35,10 @@ const maxAttempts = 100;
  * @throws DiskError `not_found`, also where the record names another key; `corrupt` when the record is damaged.
  */
 export function openObject(store: Store, key: string, known: FileFingerprint | undefined): OpenBody {
+  return unlessReplaced(store, key, () => openNow(store, key, known));
+}
+
+function openNow(store: Store, key: string, known: FileFingerprint | undefined): OpenBody {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const fd = openBody(store, key);
     try {
@@ -49,11 +55,35 @@ export function openObject(store: Store, key: string, known: FileFingerprint | u
 
 /** {@link openObject} for callers that want no bytes; in the ordinary case it opens nothing. */
 export function statObject(store: Store, key: string, known: FileFingerprint | undefined): DescribedFile {
-  const quick = findRecord(store, key, fingerprintOf(lstatBody(store, key)), known);
+  const file = unlessReplaced(store, key, () => fingerprintOf(lstatBody(store, key)));
+  const quick = findRecord(store, key, file, known);
   if (quick !== undefined) return quick;
   const { fd, found } = openObject(store, key, known);
   closeSync(fd);
   return found;
+}
+
+/**
+ * Looks again where an object is missing and may have a record: the file systems that ignore case are often reached
+ * through FUSE, which shows a reader a moment without the file, or the record, that a rename replaces.
+ */
+function unlessReplaced<T>(store: Store, key: string, look: () => T): T {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return look();
+    } catch (error) {
+      if (!store.unfolds || attempt === maxAttempts || !isNotFound(error)) throw error;
+      if (attempt >= minLooks && !hasRecord(store, key)) throw error;
+    }
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof DiskError && error.kind === "not_found";
+}
+
+function hasRecord({ guard, layout }: Store, key: string): boolean {
+  return [layout.sidecar(key), layout.lock(key)].some((path) => guard.readSmall(path) !== undefined);
 }
 
 /** As {@link statObject}; `undefined` where there is no object. */
@@ -61,28 +91,9 @@ export function statIfThere(store: Store, key: string): DescribedFile | undefine
   try {
     return statObject(store, key, undefined);
   } catch (error) {
-    if (error instanceof DiskError && error.kind === "not_found") return undefined;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
-}
-
-/**
- * The key that the record of a body names, where that is not the key it was found by: two keys that differ by case lie
- * at one place on a file system that ignores case.
- */
-export function findOtherKey(store: Store, key: string, stats: Stats): string | undefined {
-  const file = fingerprintOf(stats);
-  for (const path of [store.layout.sidecar(key), store.layout.lock(key)]) {
-    const content = parseIfThere(store, path);
-    if (content?.record !== undefined && belongsTogether(content.record, file) && content.key !== key)
-      return content.key;
-  }
-  return undefined;
-}
-
-function parseIfThere(store: Store, path: string) {
-  const text = store.guard.readSmall(path);
-  return text === undefined ? undefined : parseLock(text);
 }
 
 /** A link on the way is noticed after the file was opened, which a reader does no harm by. */

@@ -26,6 +26,9 @@ export interface Folder {
   readonly identity: FolderIdentity | undefined;
 }
 
+/** The part of a key that the name of a file or folder stands for. */
+type SegmentOf = (name: string) => string | undefined;
+
 interface CachedFolder extends Folder {
   readonly seen: SeenFolder;
 }
@@ -35,7 +38,13 @@ export const noFolder: Folder = { names: [], identity: undefined };
 /** Sorted names of folders, the least recently used dropped first. */
 export class FolderCache {
   readonly #folders = new Map<string, CachedFolder>();
+  readonly #segmentOf: SegmentOf;
   #names = 0;
+
+  /** @param segmentOf - the part of a key that a name stands for. Default: the name. */
+  constructor(segmentOf: SegmentOf = (name) => name) {
+    this.#segmentOf = segmentOf;
+  }
 
   /**
    * The folder at `path`, which need not be there.
@@ -51,7 +60,7 @@ export class FolderCache {
     const cached = this.#folders.get(path);
     if (cached !== undefined) this.#drop(path, cached);
     const isFresh = cached !== undefined && isSameFolder(cached.identity, identity);
-    const folder = isFresh ? cached : readFolder(at, seeAgain(cached?.seen, identity));
+    const folder = isFresh ? cached : readFolder(at, seeAgain(cached?.seen, identity), this.#segmentOf);
     this.#keep(path, folder);
     return folder;
   }
@@ -71,23 +80,24 @@ export class FolderCache {
   }
 }
 
-function readFolder(at: string, seen: SeenFolder): CachedFolder {
+function readFolder(at: string, seen: SeenFolder, segmentOf: SegmentOf): CachedFolder {
   const identity = isSettled(seen, performance.now()) ? seen.identity : undefined;
-  return { names: readNames(at), identity, seen };
+  return { names: readNames(at, segmentOf), identity, seen };
 }
 
-function readNames(at: string): readonly string[] {
+function readNames(at: string, segmentOf: SegmentOf): readonly string[] {
   const names: string[] = [];
   for (const entry of entriesAt(at)) {
-    const name = nameOf(entry);
+    const name = nameOf(entry, segmentOf);
     if (name !== undefined) names.push(name);
   }
   // Names are ASCII here, so this is the order of their bytes.
   return names.sort();
 }
 
-function nameOf(entry: Dirent): string | undefined {
-  const { name } = entry;
+function nameOf(entry: Dirent, segmentOf: SegmentOf): string | undefined {
+  const name = segmentOf(entry.name);
+  if (name === undefined) return undefined;
   if (!nameOfKey.test(name) || name === "." || name.includes("..") || name.toLowerCase() === reservedSegment)
     return undefined;
   if (entry.isFile()) return name;

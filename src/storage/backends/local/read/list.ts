@@ -4,7 +4,6 @@ import { lstatIfThere } from "../disk/files.js";
 import { fingerprintOf } from "../record/record.js";
 import type { Store } from "../store.js";
 import type { PageEnd } from "./cursor.js";
-import { findOtherKey } from "./find.js";
 import { type Folder, FolderCache, noFolder } from "./folder-cache.js";
 import { type FolderIdentity, identityMark } from "./folder-identity.js";
 
@@ -29,10 +28,11 @@ export interface ListReply {
 /** Walks a tree in the order of its keys, one page at a time, and reads no folder that the page does not touch. */
 export class Lister {
   readonly #store: Store;
-  readonly #cache = new FolderCache();
+  readonly #cache: FolderCache;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#cache = new FolderCache((name) => store.layout.segment(name));
   }
 
   list(job: ListJob): ListReply {
@@ -71,16 +71,15 @@ export class Lister {
   #visitFile(key: string, page: Page): void {
     if (!page.isDue(key) || key.length > maxKeyLength) return;
     if (!page.hasRoom) page.overflow();
-    else if (!page.hasDetails && !this.#store.foldsCase) page.addFile([key]);
+    else if (!page.hasDetails) page.addFile([key]);
     else this.#addWithDetails(key, page);
   }
 
   #addWithDetails(key: string, page: Page): void {
-    const { guard, layout, foldsCase } = this.#store;
+    const { guard, layout } = this.#store;
     const at = guard.atIfVisible(layout.body(key));
     const stats = at === undefined ? undefined : lstatIfThere(at);
     if (!stats?.isFile()) return;
-    if (foldsCase && findOtherKey(this.#store, key, stats) !== undefined) return;
     page.addFile([key, stats.size, Math.floor(fingerprintOf(stats).mtimeUs / 1000)]);
   }
 
