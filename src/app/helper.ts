@@ -11,6 +11,11 @@ export interface HelperContext {
   readonly options: HelperOptions;
 }
 
+/** The same, once the service has a name. */
+export interface AddContext extends HelperContext {
+  readonly name: string;
+}
+
 /** One helper of the kit, as the whole service, `svc-infra env` and `svc-infra doctor` know it. */
 export interface Helper {
   readonly name: keyof HelperOptions;
@@ -25,7 +30,7 @@ export interface Helper {
   /** Finds what is wrong with its variables; opens and reaches nothing. Default: parses `variables`. */
   readonly check?: (context: HelperContext) => Promise<unknown>;
   /** Adds it and says what it chose. Its libraries are loaded here. */
-  readonly add: (app: FastifyInstance, context: HelperContext) => Promise<string>;
+  readonly add: (app: FastifyInstance, context: AddContext) => Promise<string>;
 }
 
 /** Whether the service gets a helper, and why. */

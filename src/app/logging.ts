@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from "fastify";
 import { loggedRequest } from "../http/index.js";
+import { traceFields } from "../observability/index.js";
 
 /** What every log line names. */
 export interface LoggedService {
@@ -15,6 +16,7 @@ export function logOptions(level: string, { service, release }: LoggedService): 
     logger: {
       level,
       base: { service, ...(release === undefined ? {} : { release }) },
+      mixin: traceFields,
       serializers: { req: (request: FastifyRequest) => ({ ...loggedRequest(request) }) },
     },
     genReqId: requestId,

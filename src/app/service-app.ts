@@ -70,9 +70,9 @@ export async function easyServiceApp(options: ServiceAppOptions): Promise<Servic
   try {
     const draining = new Draining(app, plan.settings.shutdownTimeoutMs);
     await addProbes(app, plan, guard);
-    const early = await addHelpers(app, plan, planOptions, true);
+    const early = await addHelpers(app, plan, { ...planOptions, name }, true);
     await addLimits(app, name, plan);
-    const late = await addHelpers(app, plan, planOptions, false);
+    const late = await addHelpers(app, plan, { ...planOptions, name }, false);
     const choices = [...describeSettings(plan), ...early, ...late];
     const { appEnv, settings } = plan;
     app.decorate("service", { name, release, appEnv, settings, choices, draining });
@@ -153,13 +153,13 @@ function pingRoute(app: FastifyInstance, service: string, release: string | unde
 async function addHelpers(
   app: FastifyInstance,
   { helpers, ...context }: ServicePlan,
-  options: PlanOptions,
+  { name, ...options }: PlanOptions & { readonly name: string },
   isBeforeLimits: boolean,
 ): Promise<readonly Choice[]> {
   const choices: Choice[] = [];
   const those = helpers.filter(({ helper }) => (helper.isBeforeLimits ?? false) === isBeforeLimits);
   for (const { helper, isOn, reason } of those) {
-    const chosen = isOn ? await helper.add(app, { ...context, options }) : "off";
+    const chosen = isOn ? await helper.add(app, { ...context, name, options }) : "off";
     choices.push({ what: helper.name, chosen, reason });
   }
   return choices;

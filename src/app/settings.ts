@@ -2,9 +2,9 @@ import { httpVariables } from "../http/index.js";
 import {
   flag,
   oneOf,
+  redisUrl,
   type SettingOptions,
   type SettingsOf,
-  secretText,
   text,
   variable,
   wholeNumber,
@@ -96,13 +96,7 @@ export const appVariables = {
     help: "Length of that window in milliseconds.",
     default: 60_000,
   }),
-  redisUrl: variable({
-    name: "REDIS_URL",
-    type: secretText(),
-    expected: "redis://USER:PASSWORD@HOST:PORT or rediss://…",
-    help: "Redis that all processes of the service share; rate limits are then counted there.",
-    secret: true,
-  }),
+  redisUrl,
   enableDocs: variable({
     name: "ENABLE_DOCS",
     type: flag,

@@ -1,4 +1,6 @@
+import { z } from "zod";
 import {
+  redisAddress,
   type SettingOptions,
   type SettingsOf,
   secretText,
@@ -12,7 +14,7 @@ export const cacheVariables = {
   url: variable({
     name: "CACHE_URL",
     aliases: ["REDIS_URL"],
-    type: secretText(),
+    type: z.union([redisAddress, secretText().refine((url) => url.reveal() === "memory://")]),
     expected: "memory:// or a URL of redis:// or rediss://",
     help: "Where the cache is: in this process, or in a Redis that all processes share.",
     secret: true,

@@ -25,4 +25,12 @@ export function withoutSignature(url: string): string {
 }
 
 /** No name goes over a `?`: a run of them would be searched again from each. */
-const secretParameter = /([?&][^?=&]*(?:signature|token|credential|sig)=)[^&#]*/gi;
+const secretParameter = /([?&][^?=&\s]*(?:signature|token|credential|sig)=)[^&#\s]*/gi;
+
+/** Text for a log, with `***` in place of signatures and tokens in URLs, passwords of URLs, and bearer tokens. */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(secretParameter, "$1***")
+    .replace(/(\/\/[^/\s:@]*:)[^/\s@]+@/g, "$1***@")
+    .replace(/(\bBearer\s+)[A-Za-z0-9._~+/=-]+/gi, "$1***");
+}

@@ -5,6 +5,7 @@ import { JobError } from "./job-error.js";
 
 /** What the channel `svc-infra:jobs:run` tells of one attempt. */
 export interface JobRunFacts {
+  /** `unknown` for one that no definition of this process has. */
   readonly job: string;
   readonly id: string;
   readonly attempt: number;
@@ -31,7 +32,7 @@ export class JobRunner {
     const facts = { job: name, id, attempt, driver: this.#driver };
     try {
       await runs.run(
-        () => facts,
+        () => ({ ...facts, job: this.#jobs.has(name) ? name : "unknown" }),
         () => this.#handle(taken),
       );
     } catch (error) {

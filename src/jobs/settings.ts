@@ -1,9 +1,9 @@
 import { z } from "zod";
 import {
   oneOf,
+  redisUrl,
   type SettingOptions,
   type SettingsOf,
-  secretText,
   text,
   variable,
   wholeNumber,
@@ -24,13 +24,7 @@ export const jobsVariables = {
     help: "Where jobs are kept.",
     defaultText: "redis with `REDIS_URL`, else postgres when the database is PostgreSQL, else memory",
   }),
-  redisUrl: variable({
-    name: "REDIS_URL",
-    type: secretText(),
-    expected: "redis://HOST:PORT or rediss://USER:PASSWORD@HOST:PORT",
-    help: "The Redis server. Its eviction policy must be noeviction.",
-    secret: true,
-  }),
+  redisUrl,
   queue: variable({
     name: "JOBS_QUEUE_PREFIX",
     type: z.string().regex(/^[A-Za-z0-9_-]{1,60}$/),

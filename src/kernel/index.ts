@@ -13,6 +13,8 @@ export {
 export { loadPeer } from "./load-peer.js";
 export { type Logger, type LogMethod, silentLogger } from "./logger.js";
 export { isLoopback } from "./loopback.js";
+export { joinPools, measurePools, type PoolFacts } from "./pools.js";
+export { redisAddress, redisUrl } from "./redis-url.js";
 export { Secret } from "./secret.js";
 export { loadSettings, parseSettings } from "./settings.js";
 export {

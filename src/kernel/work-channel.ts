@@ -21,4 +21,14 @@ export class WorkChannel<Facts extends object> {
   run<T>(facts: () => Facts, work: () => Promise<T>): Promise<T> {
     return this.#channel.hasSubscribers ? this.#channel.tracePromise(async () => work(), facts()) : work();
   }
+
+  /** The same for work that answers by a callback, whose first argument is the error. */
+  runWithCallback<Callback extends (...args: never[]) => unknown, T>(
+    facts: () => Facts,
+    callback: Callback,
+    work: (callback: Callback) => T,
+  ): T {
+    if (!this.#channel.hasSubscribers) return work(callback);
+    return this.#channel.traceCallback(work as never, 0, facts(), undefined, callback) as T;
+  }
 }

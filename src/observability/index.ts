@@ -7,3 +7,4 @@ export {
   observabilityPlugin,
 } from "./plugin.js";
 export { observabilityVariables } from "./settings.js";
+export { type TraceFields, traceFields } from "./tracing/trace-fields.js";

@@ -9,17 +9,21 @@ import {
   readEnvironment,
 } from "../kernel/index.js";
 import { httpMetrics } from "./fastify/http-metrics.js";
+import { loadShedding } from "./fastify/load-shedding.js";
 import { metricsRoute } from "./fastify/metrics-route.js";
+import { requestSpans } from "./fastify/request-spans.js";
 import { Metrics } from "./metrics/metrics.js";
 import { loadMetricsClient, type MetricsClient, type MetricsRegistry } from "./metrics/metrics-client.js";
 import { processMetrics } from "./metrics/process-metrics.js";
 import { storageMetrics } from "./metrics/storage-metrics.js";
+import { workMetrics } from "./metrics/work-metrics.js";
 import type { Observability } from "./observability.js";
 import {
   type ObservabilitySettingOptions,
   type ObservabilitySettings,
   observabilityVariables,
 } from "./settings.js";
+import { openTracing } from "./tracing/open-tracing.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -34,12 +38,16 @@ export interface ObservabilityOptions extends ObservabilitySettingOptions {
   readonly client?: MetricsClient | undefined;
   /** A registry of that library to add to. Default: one of its own. */
   readonly registry?: MetricsRegistry | undefined;
+  /** What is running, in spans: a version or a commit. */
+  readonly release?: string | undefined;
   /** Default: `process.env` and the `.env` file. */
   readonly env?: Environment | undefined;
 }
 
 /**
- * Measures an app: its requests, its process and every storage, and serves the metrics to Prometheus.
+ * Measures an app: its requests, its process and every storage, and serves the metrics to Prometheus. Requests are refused
+ * with 503 while the process cannot keep up. With `OTEL_EXPORTER_OTLP_ENDPOINT`, or an SDK of OpenTelemetry that the app has
+ * started, there is a span for each request, storage operation and attempt, query and job.
  *
  * What a storage, a database, jobs and a cache do is measured for the whole process, whichever app they belong to.
  *
@@ -76,22 +84,51 @@ export function getObservability(from: AnyApp | AnyRequest): Observability {
 }
 
 async function observe(app: FastifyInstance, options: ObservabilityOptions): Promise<void> {
-  const { client, registry, env = readEnvironment(), ...given } = options;
+  const { client, registry, release, env = readEnvironment(), ...given } = options;
   const settings = loadSettings(observabilityVariables, env, settingsOf(given));
   if (!settings.enabled) {
     app.decorate("observability", { registry: undefined });
     app.log.info("nothing is measured: ENABLE_OBS is false");
     return;
   }
+  const quietPaths = ["/healthz", "/readyz", "/startupz", settings.metricsPath].map(
+    (path) => `${app.prefix}${path}`,
+  );
+  await trace(app, settings, release, quietPaths);
   const metrics = new Metrics(client ?? (await loadMetricsClient()), registry);
   app.addHook("onClose", async () => metrics.close());
-  processMetrics(metrics);
-  storageMetrics(metrics);
-  httpMetrics(app, metrics);
+  measure(app, metrics);
+  const { metricsPath, metricsToken, maxEventLoopDelayMs, maxMemoryBytes } = settings;
+  await loadShedding(app, metrics, { maxEventLoopDelayMs, maxMemoryBytes, openPaths: quietPaths });
   app.decorate("observability", { registry: metrics.registry });
-  const { metricsPath, metricsToken } = settings;
   await metricsRoute(app, { path: metricsPath, token: metricsToken, registry: metrics.registry });
   report(app, settings, env);
+}
+
+function measure(app: FastifyInstance, metrics: Metrics): void {
+  processMetrics(metrics);
+  storageMetrics(metrics);
+  workMetrics(metrics);
+  httpMetrics(app, metrics);
+}
+
+async function trace(
+  app: FastifyInstance,
+  { otlpEndpoint, otlpHeaders, serviceName = "svc-infra", sampleRatio }: ObservabilitySettings,
+  release: string | undefined,
+  quietPaths: readonly string[],
+): Promise<void> {
+  const opened = await openTracing({
+    endpoint: otlpEndpoint,
+    headers: otlpHeaders,
+    serviceName,
+    release,
+    sampleRatio,
+  });
+  if (opened === undefined) return;
+  app.addHook("onClose", () => opened.close());
+  requestSpans(app, opened.tracing, quietPaths);
+  app.log.info({ reason: opened.reason }, `there are spans: ${opened.reason}`);
 }
 
 /** Without what Fastify's own `register` takes along with a plugin's options. */

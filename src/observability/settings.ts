@@ -1,9 +1,32 @@
 import { z } from "zod";
-import { flag, type SettingOptions, type SettingsOf, secretText, variable } from "../kernel/index.js";
+import {
+  flag,
+  httpUrl,
+  type SettingOptions,
+  type SettingsOf,
+  secretText,
+  text,
+  variable,
+  wholeNumber,
+} from "../kernel/index.js";
+import { pairsIn } from "./tracing/header-pairs.js";
 
 const routePath = /^(?:\/[A-Za-z0-9._~-]+)+$/;
 
-/** Settings of metrics. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** A share, 0 to 1. */
+const ratio: z.ZodType<number> = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^[0-9]{0,3}(\.[0-9]{1,15})?$/)
+      .transform(Number),
+  ])
+  .pipe(z.number().min(0).max(1));
+
+/** Settings of metrics, spans and load shedding. */
 export const observabilityVariables = {
   enabled: variable({
     name: "ENABLE_OBS",
@@ -26,6 +49,48 @@ export const observabilityVariables = {
     help: "Bearer token without which the metrics are refused.",
     secret: true,
     defaultText: "the metrics are open; a warning in production",
+  }),
+  otlpEndpoint: variable({
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    type: httpUrl,
+    expected: "an http or https URL like http://localhost:4318",
+    help: "Collector that takes spans as OTLP over HTTP, without `/v1/traces`.",
+    defaultText: "no spans, unless the app has started an SDK of OpenTelemetry",
+  }),
+  otlpHeaders: variable({
+    name: "OTEL_EXPORTER_OTLP_HEADERS",
+    type: secretText().refine((headers) => pairsIn(headers.reveal()) !== undefined),
+    expected: "name=value pairs separated by commas",
+    help: "Headers that go to that collector.",
+    secret: true,
+  }),
+  serviceName: variable({
+    name: "OTEL_SERVICE_NAME",
+    type: text,
+    expected: "a name",
+    help: "Name of the service in spans.",
+    defaultText: "the name of the app, else svc-infra",
+  }),
+  sampleRatio: variable({
+    name: "OTEL_TRACES_SAMPLER_ARG",
+    type: ratio,
+    expected: "a number from 0 to 1",
+    help: "Share of the traces that begin here which are kept. A trace that a caller began goes by its caller.",
+    default: 1,
+  }),
+  maxEventLoopDelayMs: variable({
+    name: "SHED_EVENT_LOOP_DELAY_MS",
+    type: wholeNumber({ max: maxTimerMs }),
+    expected: `a whole number of milliseconds from 0 to ${maxTimerMs}; 0 for never`,
+    help: "Mean delay of the event loop in a second from which on requests are answered with 503.",
+    default: 1000,
+  }),
+  maxMemoryBytes: variable({
+    name: "SHED_MEMORY_BYTES",
+    type: wholeNumber(),
+    expected: "a whole number of bytes; 0 for never",
+    help: "Resident memory from which on requests are answered with 503.",
+    defaultText: "90 % of the container's memory limit; never where there is none",
   }),
 };
 

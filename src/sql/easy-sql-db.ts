@@ -1,6 +1,7 @@
 import {
   appEnvOf,
   type Environment,
+  joinPools,
   type Logger,
   loadSettings,
   readEnvironment,
@@ -43,13 +44,25 @@ export async function easySqlDb(
   const { env = readEnvironment(), log = silentLogger } = context;
   const settings = loadSettings({ ...sqlVariables, ...migrationVariables }, env, options);
   const target = sqlTarget(settings, env);
-  const sql = withMigrations(await open(target, settings, log), settings.migrationsDir);
+  const sql = withMigrations(measured(await open(target, settings, log)), settings.migrationsDir);
   log.info(
     { kind: sql.kind, place: sql.place, reason: target.reason },
     `the database is ${sql.place}: ${target.reason}`,
   );
   warn(target, env, log);
   return sql;
+}
+
+/** Its connections can be asked for by `svc-infra:pools` until it is closed. */
+function measured(sql: OpenedSql): OpenedSql {
+  const leave = joinPools(() => ({ pool: "sql", ...sql.metrics() }));
+  const close = sql.close.bind(sql);
+  return Object.assign(sql, {
+    close: () => {
+      leave();
+      return close();
+    },
+  });
 }
 
 function withMigrations(sql: OpenedSql, folder: string): SqlDb {
@@ -62,7 +75,7 @@ function withMigrations(sql: OpenedSql, folder: string): SqlDb {
 }
 
 async function open(target: SqlTarget, settings: SqlSettings, log: Logger): Promise<OpenedSql> {
-  const watch = new QueryWatch({ slowQueryMs: settings.slowQueryMs, log });
+  const watch = new QueryWatch({ slowQueryMs: settings.slowQueryMs, database: target.kind, log });
   if (target.kind === "embedded") {
     const { openEmbedded } = await import("./embedded/open-embedded.js");
     return openEmbedded(target.folder, settings, watch, log);

@@ -1,19 +1,35 @@
 import { inspect } from "node:util";
-import type { Logger } from "../kernel/index.js";
+import { type Logger, WorkChannel } from "../kernel/index.js";
+import type { OpenedSql } from "./sql-db.js";
+
+/** What the channel `svc-infra:sql:query` tells of one query. */
+export interface QueryFacts {
+  readonly database: OpenedSql["kind"];
+  /** The statement, with `***` in place of text between quotes; values are apart from it. */
+  readonly statement: string;
+}
+
+const queries = new WorkChannel<QueryFacts>("svc-infra:sql:query");
 
 /** What is done about queries that are slow or fail. */
 export interface QueryWatchOptions {
   /** Milliseconds from which on a query is logged; 0 for never. */
   readonly slowQueryMs: number;
+  readonly database: OpenedSql["kind"];
   readonly log: Logger;
 }
 
-/** Looks at every query of a database: logs slow ones, and takes the values out of errors. */
+/** Takes the outcome of a query of `pg`. */
+export type QueryCallback = (error: unknown, result: unknown) => void;
+
+/** Looks at every query of a database: tells of it, logs slow ones, and takes the values out of errors. */
 export class QueryWatch {
   readonly #slowQueryMs: number;
+  readonly #database: OpenedSql["kind"];
   readonly #log: Logger;
 
-  constructor({ slowQueryMs, log }: QueryWatchOptions) {
+  constructor({ slowQueryMs, database, log }: QueryWatchOptions) {
+    this.#database = database;
     this.#slowQueryMs = slowQueryMs === 0 ? Number.POSITIVE_INFINITY : slowQueryMs;
     this.#log = log;
   }
@@ -22,7 +38,7 @@ export class QueryWatch {
   async around<T>(text: string, values: unknown, query: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
     try {
-      return await query();
+      return await queries.run(() => this.#facts(text), query);
     } catch (error) {
       maskFailure(error, values);
       throw error;
@@ -31,17 +47,29 @@ export class QueryWatch {
     }
   }
 
-  /** Stands before the callback of a query that answers by one. */
-  before<Result>(
+  /** Runs a query that answers by `callback`. */
+  aroundCallback<T>(
     text: string,
     values: unknown,
-    callback: (error: unknown, result: Result) => void,
-  ): (error: unknown, result: Result) => void {
+    callback: QueryCallback,
+    query: (callback: QueryCallback) => T,
+  ): T {
     const startedAt = performance.now();
-    return (error, result) => {
+    const watched: QueryCallback = (error, result) => {
       maskFailure(error, values);
       this.#logSlow(text, values, startedAt);
       callback(error, result);
+    };
+    return queries.runWithCallback(() => this.#facts(text), watched, query);
+  }
+
+  /** The statement is worked out for those who read it. */
+  #facts(text: string): QueryFacts {
+    return {
+      database: this.#database,
+      get statement() {
+        return withoutLiterals(text);
+      },
     };
   }
 

@@ -28,7 +28,7 @@ export type {
   WriteConditions,
   WriteOptions,
 } from "./contract/backend.js";
-export type { AttemptFacts, BodyFacts, OperationFacts } from "./contract/channels.js";
+export type { AttemptFacts, BodyFacts, OperationFacts, ScanFacts } from "./contract/channels.js";
 export { type Checksum, checksumOf, isChecksum } from "./contract/checksum.js";
 export { descriptionOf } from "./contract/description.js";
 export * from "./contract/error.js";

@@ -3,10 +3,15 @@ import { readFileSync } from "node:fs";
 import * as successor from "@prometheus-io/client";
 import Fastify, { type FastifyInstance } from "fastify";
 import * as promClient from "prom-client";
+import { addCache } from "svc-infra/cache";
+import { addJobs, defineJob } from "svc-infra/jobs";
 import { addObservability, getObservability, type ObservabilityOptions } from "svc-infra/observability";
+import { addSqlDb } from "svc-infra/sql";
 import { Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
+import type { Scanner, Verdict } from "svc-infra/storage/policy";
 import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
 
 const apps: FastifyInstance[] = [];
 afterEach(async () => {
@@ -14,14 +19,33 @@ afterEach(async () => {
 });
 
 /** An app that is measured, with some routes. */
-async function measured(options: ObservabilityOptions = {}): Promise<FastifyInstance> {
+async function measured(
+  options: ObservabilityOptions = {},
+  addMore: (app: FastifyInstance) => Promise<void> = async () => undefined,
+): Promise<FastifyInstance> {
   const app = Fastify();
   apps.push(app);
   await addObservability(app, { env: {}, ...options });
+  await addMore(app);
   app.get("/notes/:id", async () => "ok");
   app.get("/broken", async () => Promise.reject(new Error("broken")));
   await app.ready();
   return app;
+}
+
+/** A scanner whose verdict is known. */
+function scannerOf(isClean: boolean): Scanner {
+  const verdict = isClean ? { isClean } : { isClean, found: "Eicar" };
+  return {
+    name: "double",
+    maxBytes: 1_000_000,
+    begin: async () => ({
+      pass: async () => undefined,
+      end: async () => verdict as Verdict,
+      cancel: () => undefined,
+    }),
+    check: async () => undefined,
+  };
 }
 
 async function read(app: FastifyInstance): Promise<string> {
@@ -72,6 +96,40 @@ describe.each([
       'storage_errors_total{backend="memory",error_type="not_found"} 1',
     ];
     for (const line of lines) expect(text).toContain(line);
+  });
+});
+
+describe("the work of the helpers", () => {
+  it("queries, jobs, reads of the cache, scans and pools are measured", async () => {
+    const app = await measured({}, async (each) => {
+      await addSqlDb(each, { env: {} });
+      await addCache(each, { env: {} });
+      const job = defineJob("greet", z.object({}), async () => "done");
+      const { queue } = await addJobs(each, { env: {}, jobs: [job] });
+      each.get("/work", async () => {
+        await each.cache.getOrSet("a", {}, () => 1);
+        await each.cache.getOrSet("a", {}, () => 1);
+        await queue.enqueue(job, {});
+        return "ok";
+      });
+    });
+    await app.inject("/work");
+    const scanned = new Storage(new MemoryBackend(), { policy: { scan: { scanner: scannerOf(false) } } });
+    await scanned.put("bad.txt", "eicar").catch(() => undefined);
+    await expect
+      .poll(() => read(app))
+      .toContain('jobs_run_duration_seconds_count{driver="memory",job="greet"');
+    const text = await read(app);
+    const lines = [
+      /sql_query_duration_seconds_count\{database="embedded",status="success"\} [1-9]/,
+      /jobs_running\{driver="memory",job="greet"\} 0/,
+      /cache_reads_total\{store="memory",result="miss"\} 1/,
+      /cache_reads_total\{store="memory",result="hit"\} 1/,
+      /storage_scan_duration_seconds_count\{scanner="double",verdict="infected"\} 1/,
+      /connection_pool_max_connections\{pool="sql"\} 1/,
+      /connection_pool_waiting\{pool="sql"\} 0/,
+    ];
+    for (const line of lines) expect(text).toMatch(line);
   });
 });
 

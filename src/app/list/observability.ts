@@ -2,7 +2,7 @@ import { loadSettings, readVariable } from "../../kernel/index.js";
 import { observabilityVariables } from "../../observability/settings.js";
 import { type Helper, optionsOf } from "../helper.js";
 
-const { enabled, metricsPath } = observabilityVariables;
+const { enabled, metricsPath, otlpEndpoint } = observabilityVariables;
 
 /** Libraries of metrics, of which an app has one. */
 const clients = ["prom-client", "@prometheus-io/client"];
@@ -18,13 +18,14 @@ function isInstalled(name: string): boolean {
 export const observability: Helper = {
   name: "observability",
   variables: [observabilityVariables],
-  askedBy: [enabled.name, metricsPath.name],
+  askedBy: [enabled.name, metricsPath.name, otlpEndpoint.name],
   isBeforeLimits: true,
   onByDefault: () => clients.find(isInstalled),
-  add: async (app, { env, options }) => {
+  add: async (app, { env, name, settings: { release }, options }) => {
     if (!loadSettings({ enabled }, env).enabled) return "off";
     const { addObservability } = await import("../../observability/index.js");
-    await addObservability(app, { env, ...optionsOf(options.observability) });
+    const serviceName = readVariable(env, observabilityVariables.serviceName.name) ?? name;
+    await addObservability(app, { env, release, serviceName, ...optionsOf(options.observability) });
     return readVariable(env, metricsPath.name) ?? metricsPath.default ?? "";
   },
 };

@@ -1,8 +1,7 @@
 import type { ClientBase } from "pg";
-import type { QueryWatch } from "../query-watch.js";
+import type { QueryCallback, QueryWatch } from "../query-watch.js";
 
 type Query = (...args: unknown[]) => unknown;
-type Callback = (error: unknown, result: unknown) => void;
 
 /** Puts the watch before `query` of one connection, through which every query of a pool goes. */
 export function watchClient(client: ClientBase & { end?(): unknown }, watch: QueryWatch): void {
@@ -12,11 +11,11 @@ export function watchClient(client: ClientBase & { end?(): unknown }, watch: Que
     const { text, values } = describe(first, second);
     const last = args.at(-1);
     if (typeof last === "function") {
-      const callback: Callback = (error, result) => {
+      const callback: QueryCallback = (error, result) => {
         endWhenSilent(client, error);
         last(error, result);
       };
-      return query(...args.slice(0, -1), watch.before(text, values, callback));
+      return watch.aroundCallback(text, values, callback, (watched) => query(...args.slice(0, -1), watched));
     }
     // A query that is handed over as an object of its own, like a cursor, answers in its own way.
     if (isSubmittable(first)) return query(...args);

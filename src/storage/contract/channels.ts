@@ -1,4 +1,4 @@
-import { channel } from "node:diagnostics_channel";
+import { type Channel, channel } from "node:diagnostics_channel";
 import { WorkChannel } from "../../kernel/index.js";
 import type { OpenedObject, StorageBackend } from "./backend.js";
 import type { StorageOperation } from "./error.js";
@@ -27,11 +27,21 @@ export interface BodyFacts {
   readonly isOpen: boolean;
 }
 
+/** One scan of content that has ended. */
+export interface ScanFacts {
+  readonly scanner: string;
+  readonly verdict: "clean" | "infected" | "unavailable";
+  readonly durationSeconds: number;
+}
+
 /** Every call to a storage. */
 export const operationChannel = new WorkChannel<OperationFacts>("svc-infra:storage:operation");
 
 /** Every try of a call to a backend. */
 export const attemptChannel = new WorkChannel<AttemptFacts>("svc-infra:storage:attempt");
+
+/** Every scan by a policy; its news are {@link ScanFacts}. */
+export const scanChannel: Channel = channel("svc-infra:storage:scan");
 
 /** Bodies that hold a connection or a file open. */
 const bodyChannel = channel("svc-infra:storage:body");

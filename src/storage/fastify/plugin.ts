@@ -4,6 +4,7 @@ import { joinHealth } from "../../health/index.js";
 import { type AnyApp, Closing, deferContinue, fastifyOf, loggedRequest } from "../../http/index.js";
 import type { Storage } from "../storage.js";
 import { needsFileRoute, withFileUrls, withoutDeadUrls } from "./file-signer.js";
+import { logOperations } from "./operation-log.js";
 import {
   type AddStorageOptions,
   defaultMaxUploadBytes,
@@ -137,10 +138,12 @@ async function mount(
   setUploadLimit(storage, maxUploadBytes);
   leaveForms(app);
   app.decorate(settings.decorator, storage);
+  const stopLog = logOperations(app.log);
   app.addHook("preClose", async () => closing.begin(app.server));
   app.addHook("onClose", async () => {
     closing.end();
     await storage.close();
+    stopLog();
   });
   if (settings.health) {
     await joinHealth(app, settings.decorator, (signal) => storage.check({ signal }), {

@@ -1,4 +1,5 @@
 import type { Check, ContentClaim } from "../content/check.js";
+import { type ScanFacts, scanChannel } from "../contract/channels.js";
 import { BackendUnavailableError, InfectedError } from "../contract/error.js";
 import type { Scan, Scanner } from "./scanner.js";
 
@@ -15,6 +16,7 @@ export class ScanCheck implements Check {
   readonly #rules: ScanRules;
   #scan: Scan | undefined;
   #size = 0;
+  #startedAt = 0;
   #isOver = false;
 
   constructor(rules: ScanRules) {
@@ -40,6 +42,7 @@ export class ScanCheck implements Check {
   end(): Promise<void> {
     return this.#unlessAway(async () => {
       const verdict = await this.#scan?.end();
+      if (verdict !== undefined) this.#tell(verdict.isClean ? "clean" : "infected");
       if (verdict === undefined || verdict.isClean) return;
       throw new InfectedError({
         message: `${this.#rules.scanner.name} found ${verdict.found} in the content`,
@@ -54,6 +57,7 @@ export class ScanCheck implements Check {
 
   /** The content may have been given up while the engine was waited for. */
   async #begun(): Promise<Scan> {
+    this.#startedAt = performance.now();
     const scan = await this.#rules.scanner.begin();
     if (this.#isOver) scan.cancel();
     return scan;
@@ -74,9 +78,17 @@ export class ScanCheck implements Check {
       return await work();
     } catch (error) {
       const isAway = error instanceof BackendUnavailableError;
+      if (isAway) this.#tell("unavailable");
       if (!isAway || this.#rules.whenUnavailable !== "accept") throw error;
       this.cancel();
       return undefined;
     }
+  }
+
+  #tell(verdict: ScanFacts["verdict"]): void {
+    if (!scanChannel.hasSubscribers) return;
+    const durationSeconds = this.#startedAt === 0 ? 0 : (performance.now() - this.#startedAt) / 1000;
+    const facts: ScanFacts = { scanner: this.#rules.scanner.name, verdict, durationSeconds };
+    scanChannel.publish(facts);
   }
 }

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import type { CallOptions } from "../../contract/backend.js";
 import { httpConnector } from "../../contract/http-connector.js";
+import { joinHttpPools } from "../../contract/http-pools.js";
 import type { CloudinaryAccount } from "./account.js";
 import { answerError } from "./answer-error.js";
 import { CloudinaryError, refusal } from "./cloudinary-error.js";
@@ -44,6 +45,7 @@ export class CloudinaryClient {
   readonly #agent: Agent;
   /** A separate pool for reads, so that a slow reader cannot block other requests. */
   readonly #downloads: Agent;
+  readonly #leavePools: () => void;
   #isClosed = false;
 
   constructor(account: CloudinaryAccount, maxConnections: number) {
@@ -51,6 +53,10 @@ export class CloudinaryClient {
     const connect = httpConnector(connectMs);
     this.#agent = new Agent({ connections: maxConnections, connect });
     this.#downloads = new Agent({ connect });
+    const agents = [this.#agent, this.#downloads];
+    this.#leavePools = joinHttpPools("cloudinary", maxConnections, () =>
+      agents.flatMap(({ stats }) => Object.values(stats)),
+    );
   }
 
   /** A call of the Upload API. @throws CloudinaryError when the service says no. */
@@ -131,6 +137,7 @@ export class CloudinaryClient {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#leavePools();
     await Promise.all([this.#agent.destroy(), this.#downloads.destroy()]);
   }
 

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import { httpConnector } from "../../contract/http-connector.js";
+import { joinHttpPools } from "../../contract/http-pools.js";
 import { answerError } from "./answer-error.js";
 import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
@@ -9,6 +10,7 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** Milliseconds in which a connection must be made. */
 const connectMs = 10_000;
+const maxConnections = 128;
 /** Bytes of an answer that are read at most; a page of a thousand of the longest names has a few million. */
 const maxAnswerBytes = 33_554_432;
 
@@ -40,9 +42,12 @@ export interface Answer {
 export class Service {
   readonly endpoint: string;
   readonly #identity: Identity;
-  readonly #agent = new Agent({ connections: 128, connect: httpConnector(connectMs) });
+  readonly #agent = new Agent({ connections: maxConnections, connect: httpConnector(connectMs) });
   /** A separate pool for reads, so that a slow reader cannot block other requests. */
   readonly #downloads = new Agent({ connect: httpConnector(connectMs) });
+  readonly #leavePools = joinHttpPools("gcs", maxConnections, () =>
+    [this.#agent, this.#downloads].flatMap(({ stats }) => Object.values(stats)),
+  );
   #isClosed = false;
 
   constructor(endpoint: string, identity: Identity) {
@@ -77,6 +82,7 @@ export class Service {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#leavePools();
     await Promise.all([this.#agent.destroy(), this.#downloads.destroy()]);
   }
 

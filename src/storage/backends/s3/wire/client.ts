@@ -3,6 +3,7 @@ import { type Dispatcher, Pool } from "undici";
 import { unlessAborted } from "../../../contract/abortable.js";
 import type { LazyUrl, SignOptions } from "../../../contract/backend.js";
 import { httpConnector } from "../../../contract/http-connector.js";
+import { joinHttpPools } from "../../../contract/http-pools.js";
 import type { CredentialSource, S3Credentials } from "../credentials/credentials.js";
 import { Refusal } from "../refusal.js";
 import { malformedAnswer } from "./answer-document.js";
@@ -49,6 +50,7 @@ export class S3Client {
   readonly #options: S3ClientOptions;
   readonly #signer = new RequestSigner();
   readonly #pools = new Map<string, Pool>();
+  #leavePools: () => void = () => undefined;
   #isClosed = false;
   #isBucketSeen = false;
 
@@ -102,6 +104,7 @@ export class S3Client {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#leavePools();
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
   }
 
@@ -195,11 +198,16 @@ export class S3Client {
   #pool({ origin }: BucketAddress): Pool {
     const known = this.#pools.get(origin);
     if (known !== undefined) return known;
+    const { maxConnections } = this.#options;
     const pool = new Pool(origin, {
-      connections: this.#options.maxConnections,
+      connections: maxConnections,
       connect: httpConnector(connectMs),
     });
+    this.#leavePools();
     this.#pools.set(origin, pool);
+    this.#leavePools = joinHttpPools("s3", maxConnections, () =>
+      [...this.#pools.values()].map(({ stats }) => stats),
+    );
     return pool;
   }
 }

@@ -1,0 +1,54 @@
+import { totalmem } from "node:os";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { problemContentType, problemOf } from "../../http/index.js";
+import type { Metrics } from "../metrics/metrics.js";
+
+/** From when on requests are refused; 0 for never. */
+export interface SheddingOptions {
+  readonly maxEventLoopDelayMs: number;
+  /** Default: 90 % of the memory limit of the container. */
+  readonly maxMemoryBytes: number | undefined;
+  /** Paths that are answered all the same: probes and metrics, by which the trouble is seen. */
+  readonly openPaths: readonly string[];
+}
+
+const retryAfterSeconds = 5;
+
+/** Answers 503 with `Retry-After` while the process cannot keep up, so that what it has begun is finished. */
+export async function loadShedding(
+  app: FastifyInstance,
+  metrics: Metrics,
+  options: SheddingOptions,
+): Promise<void> {
+  const { maxEventLoopDelayMs, maxMemoryBytes = memoryLimit(), openPaths } = options;
+  const isOpen = new Set(openPaths);
+  const count = metrics.counter({
+    name: "http_server_requests_shed_total",
+    help: "Requests that were refused because the process could not keep up, by what was short.",
+    labels: ["reason"],
+  });
+  const refuse = (request: FastifyRequest, reply: FastifyReply, reason: "event_loop" | "memory") => {
+    const path = request.url.split("?", 1)[0] ?? "";
+    if (isOpen.has(path)) return undefined;
+    count.inc({ reason });
+    const detail = "the service cannot keep up; try again later";
+    const problem = { ...problemOf({ statusCode: 503, code: "overloaded" }, path), detail };
+    reply.code(503).headers({ "retry-after": String(retryAfterSeconds), "cache-control": "no-store" });
+    reply.type(problemContentType);
+    return Buffer.from(JSON.stringify(problem));
+  };
+  const { default: underPressure } = await import("@fastify/under-pressure");
+  await app.register(underPressure, {
+    maxEventLoopDelay: maxEventLoopDelayMs,
+    maxRssBytes: maxMemoryBytes,
+    // What a handler returns is sent; its type leaves that out.
+    pressureHandler: (request, reply, type) =>
+      refuse(request, reply, type === "rssBytes" ? "memory" : "event_loop") as undefined,
+  });
+}
+
+/** Node tells a number beyond the machine's memory, or 0, where there is no limit. */
+function memoryLimit(): number {
+  const bytes = process.constrainedMemory();
+  return bytes > 0 && bytes < totalmem() ? Math.floor(bytes * 0.9) : 0;
+}
