@@ -1,4 +1,4 @@
-import { joinPools } from "../../kernel/pools.js";
+import { joinPools } from "../../kernel/index.js";
 
 /** What undici tells of the connections to one origin. */
 interface OriginStats {
