@@ -20,7 +20,13 @@ export default {
       from: {},
       to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
     },
-    { name: "no-unresolved", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "no-unresolved",
+      comment: "What a page imports are addresses of the service.",
+      severity: "error",
+      from: { pathNot: "^src/app/page/assets/" },
+      to: { couldNotResolve: true },
+    },
     {
       name: "only-installed-packages",
       comment: "What is published may lean only on what is installed with it.",
@@ -96,6 +102,13 @@ export default {
       severity: "error",
       from: { path: "^src/storage/backends/([^/]+)/" },
       to: { path: "^src/", pathNot: [contract, content, "^src/storage/backends/$1/"] },
+    },
+    {
+      name: "browser-client-knows-nobody",
+      comment: "It runs in pages, where there is no Node and every byte is loaded.",
+      severity: "error",
+      from: { path: "^src/storage/browser/" },
+      to: { pathNot: "^src/storage/browser/" },
     },
     {
       name: "backends-are-named-in-one-place",

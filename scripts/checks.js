@@ -7,6 +7,7 @@ import { root, say } from "./prepare.js";
 const checks = [
   { name: "lint and format", bin: "biome", args: ["ci", "--colors=off", "."] },
   { name: "types", bin: "tsc", args: ["-p", "tsconfig.json", "--pretty", "false"] },
+  { name: "types of the page", bin: "tsc", args: ["-p", "src/app/page/assets", "--pretty", "false"] },
   { name: "import rules", bin: "depcruise", args: ["--config", ".dependency-cruiser.js", "src"] },
   { name: "unused code", bin: "knip", args: ["--no-progress"] },
 ];

@@ -8,7 +8,14 @@ const subpaths = Object.keys(exports).filter((subpath) => subpath !== "./package
 function findFaces(): string[] {
   const features = readdirSync("src", { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const backends = readdirSync("src/storage/backends").map((backend) => `storage/backends/${backend}`);
-  return ["", ...features.map((entry) => entry.name), ...backends, "storage/conformance", "storage/policy"]
+  return [
+    "",
+    ...features.map((entry) => entry.name),
+    ...backends,
+    "storage/browser",
+    "storage/conformance",
+    "storage/policy",
+  ]
     .map((folder) => `./dist/${folder}/index.js`.replace("//", "/"))
     .filter((file) => existsSync(file.replace("./dist/", "src/").replace(/\.js$/, ".ts")));
 }

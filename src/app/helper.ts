@@ -30,7 +30,13 @@ export interface Helper {
   /** Finds what is wrong with its variables; opens and reaches nothing. Default: parses `variables`. */
   readonly check?: (context: HelperContext) => Promise<unknown>;
   /** Adds it and says what it chose. Its libraries are loaded here. */
-  readonly add: (app: FastifyInstance, context: AddContext) => Promise<string>;
+  readonly add: (app: FastifyInstance, context: AddContext) => Promise<string | AddedHelper>;
+}
+
+/** What a helper chose, where it knows a better reason than why it is there. */
+export interface AddedHelper {
+  readonly chosen: string;
+  readonly reason: string;
 }
 
 /** Whether the service gets a helper, and why. */

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from "fastify";
 import { loggedRequest } from "../http/index.js";
 import { traceFields } from "../observability/index.js";
+import { ReadableLog } from "./readable-log.js";
 
 /** What every log line names. */
 export interface LoggedService {
@@ -10,17 +11,26 @@ export interface LoggedService {
   readonly release: string | undefined;
 }
 
-/** Options of Fastify for the log: one JSON line an event, without signatures and secrets. */
+/**
+ * Options of Fastify for the log, without signatures and secrets: one JSON line an event, and on a terminal lines that a
+ * person can read.
+ */
 export function logOptions(level: string, { service, release }: LoggedService): FastifyServerOptions {
   return {
     logger: {
       level,
+      ...terminalStream(),
       base: { service, ...(release === undefined ? {} : { release }) },
       mixin: traceFields,
       serializers: { req: (request: FastifyRequest) => ({ ...loggedRequest(request) }) },
     },
     genReqId: requestId,
   };
+}
+
+function terminalStream(): { readonly stream?: ReadableLog } {
+  const { stdout } = process;
+  return stdout.isTTY ? { stream: new ReadableLog((text) => stdout.write(text), stdout.hasColors()) } : {};
 }
 
 const idHeader = "x-request-id";

@@ -159,8 +159,8 @@ async function addHelpers(
   const choices: Choice[] = [];
   const those = helpers.filter(({ helper }) => (helper.isBeforeLimits ?? false) === isBeforeLimits);
   for (const { helper, isOn, reason } of those) {
-    const chosen = isOn ? await helper.add(app, { ...context, name, options }) : "off";
-    choices.push({ what: helper.name, chosen, reason });
+    const added = isOn ? await helper.add(app, { ...context, name, options }) : "off";
+    choices.push({ what: helper.name, reason, ...(typeof added === "string" ? { chosen: added } : added) });
   }
   return choices;
 }

@@ -1,8 +1,9 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { connect, createServer } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { CommandLine, freePort } from "./command-line.js";
@@ -67,6 +68,71 @@ describe("with nothing set", () => {
     await first.stop();
     await start();
     expect((await fetch(signedUrl)).status).toBe(200);
+  });
+});
+
+describe("the page for people", () => {
+  const statusOf = async () => (await fetch(url)).status;
+
+  it("is at /, with types that browsers take", async () => {
+    await start();
+    const page = await fetch(url);
+    expect(page.headers.get("content-security-policy")).not.toContain("unsafe");
+    const assets = [...(await page.text()).matchAll(/(?:src|href)="(\/_page\/[^"]+)"/g)].map(
+      ([, path]) => path,
+    );
+    const types = await Promise.all(
+      assets.map(async (path) => (await fetch(`${url}${path}`)).headers.get("content-type")),
+    );
+    expect([...new Set(types)].sort()).toEqual([
+      "image/svg+xml",
+      "text/css; charset=utf-8",
+      "text/javascript; charset=utf-8",
+    ]);
+  });
+
+  it("is left out by --no-page", async () => {
+    await start({}, ["--no-page"]);
+    expect(await statusOf()).toBe(404);
+  });
+
+  it("is never there in production", async () => {
+    await start({
+      APP_ENV: "prod",
+      STORAGE_BACKEND: "local",
+      STORAGE_BASE_PATH: "files",
+      STORAGE_API_TOKEN: "t".repeat(32),
+      STORAGE_SIGNING_SECRET: "s".repeat(32),
+      STORAGE_BASE_URL: "https://files.example.com/files",
+    });
+    expect(await statusOf()).toBe(404);
+  });
+});
+
+describe("the log", () => {
+  it("is lines of JSON in a pipe", async () => {
+    const { stdout } = await (await start()).stop();
+    for (const line of stdout.trimEnd().split("\n")) expect(JSON.parse(line)).toHaveProperty("msg");
+  });
+
+  it("is for people on a terminal: what was chosen, and the address of the page", async () => {
+    const words = [process.execPath, resolve("dist/cli/main.js"), "serve", "--port", String(port)];
+    // script(1) gives its command a terminal.
+    const child = spawn("script", ["-qefc", words.join(" "), "/dev/null"], {
+      cwd: cli.folder,
+      env: { PATH: process.env.PATH ?? "", TERM: "xterm" },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    const ended = once(child, "close");
+    await expect.poll(() => output).toContain(`Open http://localhost:${port} in a browser`);
+    expect(output).toMatch(/storage +LocalBackend +nothing is set/);
+    expect(output).not.toContain('"level"');
+    child.stdin.write("\x03");
+    await ended;
   });
 });
 

@@ -21,7 +21,10 @@ export const storage: Helper = {
   ],
   check: openStorage,
   add: async (app, context) => {
-    const { addStorage, bearerToken } = await import("../../storage/fastify/index.js");
+    const [{ addStorage, bearerToken }, { configurationOf }] = await Promise.all([
+      import("../../storage/fastify/index.js"),
+      import("../../storage/easy-storage.js"),
+    ]);
     const { source: _, ...given } = optionsOf(context.options.storage);
     const { storage: opened, tokens } = await openStorage(context);
     const added = await addStorage(app, opened, {
@@ -31,7 +34,9 @@ export const storage: Helper = {
       ...(tokens === undefined ? {} : { authorize: bearerToken(tokens) }),
       ...given,
     });
-    return added.backend.name;
+    const chosen = added.backend.name;
+    const reason = configurationOf(added)?.detection.reason;
+    return reason === undefined ? chosen : { chosen, reason };
   },
 };
 

@@ -13,7 +13,7 @@ import {
 import { backendVariables } from "../../storage/backend-variables.js";
 import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
-import { storageVariables } from "../../storage/settings.js";
+import { type StorageSettings, storageVariables } from "../../storage/settings.js";
 import { describeVariables } from "../describe-variables.js";
 import { findExposure, findLocalUrl } from "../find-unsafe.js";
 import { defaultFolder, localFallback } from "../local-fallback.js";
@@ -22,6 +22,7 @@ import { type ServeSettings, serveVariables, urlOf } from "../serve-settings.js"
 interface ServeOptions {
   readonly host?: string;
   readonly port?: string;
+  readonly page: boolean;
 }
 
 /** Adds `serve`: a file service over HTTP, set up by the environment. */
@@ -31,6 +32,7 @@ export function registerServe(program: Command): void {
     .description("Serve files over HTTP: uploads, downloads, signed URLs, health.")
     .option("--host <address>", "address to listen on; beats HOST")
     .option("--port <number>", "port to listen on; beats PORT")
+    .option("--no-page", "leave out the page for people at /, as production does")
     .addHelpText("after", help())
     .action(serve);
 }
@@ -38,7 +40,8 @@ export function registerServe(program: Command): void {
 async function serve(options: ServeOptions): Promise<void> {
   const env = environmentOf(options);
   const { settings, storage } = await configure(env);
-  const { apiToken: tokens, baseUrl } = configurationOf(storage)?.settings ?? {};
+  const files = configurationOf(storage)?.settings;
+  const { apiToken: tokens, baseUrl } = files ?? {};
   const isOpen = tokens === undefined && baseUrl !== undefined;
   const app = await easyServiceApp({
     name: "svc-infra",
@@ -49,8 +52,23 @@ async function serve(options: ServeOptions): Promise<void> {
       authorize: tokens === undefined ? "open" : bearerToken(tokens.map((token) => token.reveal())),
     },
   });
+  const hasPage = options.page && app.service.appEnv !== "prod";
+  if (hasPage && files !== undefined) await addPageOf(app, files);
   await startService(app);
   announce(app, settings, tokens === undefined);
+  if (hasPage) app.log.info(`Open ${urlOf(settings)} in a browser`);
+}
+
+async function addPageOf(
+  app: ServiceApp,
+  { apiToken, baseUrl, maxUploadBytes }: StorageSettings,
+): Promise<void> {
+  const { addPage } = await import("../../app/page/add-page.js");
+  await addPage(app, {
+    isOpen: apiToken === undefined,
+    maxUploadBytes,
+    fileOrigins: baseUrl === undefined ? [] : [new URL(baseUrl).origin],
+  });
 }
 
 /** The environment, over which the command line has the last word. */

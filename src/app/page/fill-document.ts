@@ -1,0 +1,30 @@
+/** Markup that stands in a document as it is. */
+export class Markup {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Fills `{{name}}` places with text, of which nothing is read as markup. */
+export function fillDocument(document: string, values: Readonly<Record<string, string | Markup>>): string {
+  return document.replace(/\{\{([A-Za-z]+)\}\}/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new TypeError(`the document asks for '${name}'`);
+    return value instanceof Markup ? value.text : escapeText(value);
+  });
+}
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Text for an element or an attribute in quotes. */
+export function escapeText(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+}
