@@ -1,10 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { appEnvOf, ConfigurationError, type Environment, isLoopback } from "../kernel/index.js";
+import type { providerVariables } from "./providers/provider-settings.js";
+import { type OidcProvider, type Providers, providersOf } from "./providers/providers.js";
 import type { AuthSettings } from "./settings.js";
 
 /** The settings of auth, complete and checked against each other. */
 export interface AuthConfig
-  extends Omit<AuthSettings, "secret" | "baseUrl" | "trustedOrigins" | "corsAllowOrigins"> {
+  extends Omit<
+    AuthSettings,
+    "secret" | "baseUrl" | "trustedOrigins" | "corsAllowOrigins" | keyof typeof providerVariables
+  > {
   /** The first one signs, all of them verify. */
   readonly secrets: readonly [string, ...string[]];
   /** The origin that people reach. */
@@ -15,10 +20,16 @@ export interface AuthConfig
   readonly trustedOrigins: readonly string[];
   /** Whether cookies have the prefix `__Host-` (RFC 6265bis §4.1.3.2) and go over TLS only. */
   readonly isSecure: boolean;
+  readonly providers: Providers;
 }
 
-/** @throws ConfigurationError for what production must not do without. */
-export function authConfig(settings: AuthSettings, env: Environment, basePath: string): AuthConfig {
+/** @throws ConfigurationError for what production must not do without, and for half a provider. */
+export function authConfig(
+  settings: AuthSettings,
+  env: Environment,
+  basePath: string,
+  oidcProviders: readonly OidcProvider[],
+): AuthConfig {
   const { secret, baseUrl, trustedOrigins, corsAllowOrigins, ...rest } = settings;
   const isProduction = appEnvOf(env) === "prod";
   if (isProduction) checkProduction(settings);
@@ -32,6 +43,7 @@ export function authConfig(settings: AuthSettings, env: Environment, basePath: s
     basePath,
     trustedOrigins: [origin, ...others],
     isSecure: origin.startsWith("https:"),
+    providers: providersOf(settings, oidcProviders),
   };
 }
 

@@ -3,6 +3,7 @@ export type { AuthConfig } from "./auth-config.js";
 export type { AuthSession, AuthUser, UsedApiKey } from "./auth-user.js";
 export type { AuthUsers } from "./auth-users.js";
 export { type AddAuthUsersOptions, addAuthUsers, authUsersPlugin, getAuthUsers } from "./plugin.js";
+export type { OidcProvider, ProviderClient, Providers } from "./providers/providers.js";
 export { getCurrentUser } from "./routes/current-user.js";
 export { type FileAccess, tenantFiles, userFiles } from "./routes/file-access.js";
 export {

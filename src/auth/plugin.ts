@@ -7,6 +7,7 @@ import { getSqlDb } from "../sql/index.js";
 import { getTenancy } from "../tenancy/index.js";
 import { authConfig } from "./auth-config.js";
 import type { AuthUsers } from "./auth-users.js";
+import { namesOf, type OidcProvider } from "./providers/providers.js";
 import { authUsersOf, getCurrentUser } from "./routes/current-user.js";
 import { keyRoutes } from "./routes/key-routes.js";
 import { libraryRoutes } from "./routes/library-routes.js";
@@ -16,6 +17,8 @@ import { type AuthOptions, authInputs } from "./settings.js";
 export interface AddAuthUsersOptions extends AuthOptions {
   /** Path of the routes, below the prefix of the app. Default: `/auth`. */
   readonly routesPrefix?: string | undefined;
+  /** OpenID Connect providers beside the one that the environment names. */
+  readonly oidcProviders?: readonly OidcProvider[] | undefined;
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
 }
@@ -54,9 +57,9 @@ export function getAuthUsers(from: AnyApp | AnyRequest): AuthUsers {
 }
 
 async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promise<void> {
-  const { env = readEnvironment(), routesPrefix = "/auth", ...given } = options;
+  const { env = readEnvironment(), routesPrefix = "/auth", oidcProviders = [], ...given } = options;
   const settings = loadSettings(authInputs, env, given);
-  const config = authConfig(settings, env, app.prefix + routesPrefix);
+  const config = authConfig(settings, env, app.prefix + routesPrefix, oidcProviders);
   const parts = { db: getSqlDb(app).db, mail: getMail(app), log: app.log };
   const opened = await loadPeer("better-auth", "addAuthUsers", () => import("./auth-users.js"));
   const users = new opened.AuthUsers(config, parts);
@@ -70,7 +73,7 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   app.addHook("onClose", () => users.close());
   const reason = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
   app.log.info(
-    { origin: config.origin, reason },
+    { origin: config.origin, reason, providers: namesOf(config.providers) },
     `users sign in at ${config.origin}${config.basePath}: ${reason}`,
   );
   if (settings.secret === undefined)

@@ -10,6 +10,8 @@ import {
   wholeNumber,
 } from "../kernel/index.js";
 
+import { providerVariables } from "./providers/provider-settings.js";
+
 const secretMinLength = 32;
 
 const origins: z.ZodType<readonly string[]> = z
@@ -99,6 +101,7 @@ export const authVariables = {
     help: "Name of the service in authenticator apps, and in mails.",
     default: "svc-infra",
   }),
+  ...providerVariables,
 };
 
 /** All that {@link addAuthUsers} reads. */

@@ -47,6 +47,8 @@ export class Guards {
   async before(call: GuardedCall): Promise<Readonly<Record<string, unknown>>> {
     const { path, body } = call;
     this.#checkPassword(path, body);
+    // A token that some other client was given would do; only the redirect binds it to this browser.
+    if (body.idToken !== undefined) throw new Refusal("ID_TOKEN_REFUSED", "sign in by redirect");
     if (path === "/sign-in/email") await this.#takeSignIn(call);
     if (path === "/change-password") {
       await this.#takeProof(call, "password");

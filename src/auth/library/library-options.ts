@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { BetterAuthOptions } from "better-auth";
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
-import { organization, twoFactor } from "better-auth/plugins";
+import { genericOAuth, organization, twoFactor } from "better-auth/plugins";
 import type { Logger } from "../../kernel/index.js";
 import type { Database } from "../../sql/index.js";
 import type { AuthConfig } from "../auth-config.js";
@@ -9,6 +9,7 @@ import type { AuthMail } from "../auth-mail.js";
 import { addressHeader } from "../client-address.js";
 import { cookiePrefix } from "../cookies.js";
 import { passwordMaxLength } from "../passwords/password-rules.js";
+import type { OidcProvider } from "../providers/providers.js";
 import {
   authAccounts,
   authInvitations,
@@ -57,6 +58,7 @@ export function libraryOptions(config: AuthConfig, { db, mail, log, tokens }: Li
     // Below 'error' its lines name addresses of people; at other levels it writes to the console itself.
     logger: { level: "info", log: (level, message) => level === "error" && log.warn({ level }, message) },
     ...accountOptions(config, mail, tokens),
+    ...providerOptions(config),
     session: {
       expiresIn: config.sessionIdleMinutes * 60,
       updateAge: Sessions.renewAfterSeconds(config),
@@ -82,6 +84,7 @@ export function libraryOptions(config: AuthConfig, { db, mail, log, tokens }: Li
       defaultCookieAttributes: { secure: config.isSecure, httpOnly: true, sameSite: "lax", path: "/" },
     },
     plugins: [
+      genericOAuth({ config: config.providers.oidc.map(oidcOptions) }),
       twoFactor({ issuer: config.issuer, backupCodeOptions: { storeBackupCodes: recoveryCodes } }),
       organization({
         sendInvitationEmail: ({ email, id, organization: { name } }) =>
@@ -114,8 +117,43 @@ function accountOptions(
       autoSignInAfterVerification: false,
       sendVerificationEmail: ({ user, url }) => mail.confirmAddress({ to: user.email, url }),
     },
-    account: { encryptOAuthTokens: true },
+    account: {
+      encryptOAuthTokens: true,
+      accountLinking: { enabled: true, trustedProviders: [], requireLocalEmailVerified: true },
+    },
   } satisfies BetterAuthOptions;
+}
+
+/**
+ * Accounts of providers. Only an address that the provider calls verified signs in, opens an account or is linked: any other
+ * could be somebody else's.
+ */
+function providerOptions({ providers: { oidc: _, microsoft, ...others } }: AuthConfig) {
+  return {
+    user: {
+      validateUserInfo: ({ user, source }) =>
+        source.method === "oauth" && user.emailVerified !== true
+          ? { error: "email_not_verified", errorDescription: "the provider does not vouch for the address" }
+          : undefined,
+    },
+    socialProviders: {
+      ...others,
+      ...(microsoft === undefined ? {} : { microsoft: { ...microsoft, disableProfilePhoto: true } }),
+    },
+  } satisfies BetterAuthOptions;
+}
+
+/** PKCE (RFC 7636), and an ID token that is signed by the provider and bound to this sign-in by its nonce. */
+function oidcOptions({ name, discoveryUrl, clientId, clientSecret }: OidcProvider) {
+  return {
+    providerId: name,
+    discoveryUrl,
+    clientId,
+    clientSecret,
+    scopes: ["openid", "profile", "email"],
+    pkce: true,
+    requireIdTokenVerification: true,
+  };
 }
 
 /** The same for a secret wherever it stands in the list, as it is written beside what the secret encrypted. */

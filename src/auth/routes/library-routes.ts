@@ -49,6 +49,7 @@ class LibraryBridge {
 
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const path = pathOf(request).slice(this.#users.config.basePath.length);
+    if (path === "/error") throw providerFailure(request);
     // Sessions over their absolute age end here, too.
     const found = await this.#users.sessions.find(request.headers.cookie);
     const least = delay(leastMs[path] ?? 0);
@@ -56,7 +57,8 @@ class LibraryBridge {
     if (response.ok) await least;
     const text = await response.text();
     const facts = { status: response.status, actor: found?.user.id ?? actorOf(request, text) };
-    if (request.method === "POST") logEvent(request, path, facts, text);
+    if (request.method === "POST") logEvent(request, path, facts, readFailure(text).code);
+    else if (path.startsWith("/callback/")) logEvent(request, path, facts, errorOf(response));
     return send(reply, response, text);
   }
 
@@ -132,8 +134,22 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function logEvent(request: FastifyRequest, path: string, facts: object, text: string): void {
-  const { code } = readFailure(text);
+/** Where a provider's answer leads when it is refused and the page named no place of its own. */
+function providerFailure({ query }: FastifyRequest): HttpError {
+  const { error } = Object(query);
+  const code =
+    typeof error === "string" && /^[a-z_]{1,64}$/i.test(error) ? error.toLowerCase() : "oauth_failed";
+  return new HttpError(400, code, "the sign-in with the provider did not work; begin again");
+}
+
+/** The library tells failures of a redirect by the address that it leads to. */
+function errorOf({ headers }: Response): string | undefined {
+  const location = headers.get("location") ?? "";
+  const isFailure = URL.canParse(location) && new URL(location).searchParams.has("error");
+  return isFailure ? (new URL(location).searchParams.get("error") ?? undefined) : undefined;
+}
+
+function logEvent(request: FastifyRequest, path: string, facts: object, code: string | undefined): void {
   const outcome = code?.toLowerCase() ?? "done";
   request.log.info({ event: path.slice(1), outcome, address: request.ip, ...facts }, "security event");
 }
