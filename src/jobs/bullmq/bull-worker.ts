@@ -50,7 +50,8 @@ export class BullWorker implements Worker {
   }
 
   async #process(job: Job, token: string | undefined, signal = new AbortController().signal): Promise<void> {
-    const attempt = job.attemptsMade + job.stalledCounter + 1;
+    // A retry from the dead letters keeps the number of killed workers, but begins anew to count what was started.
+    const attempt = Math.min(job.attemptsMade + job.stalledCounter + 1, job.attemptsStarted);
     if (attempt > (job.opts.attempts ?? 1)) {
       throw new UnrecoverableError(`${job.stalledCounter} of its workers ended before the job did`);
     }

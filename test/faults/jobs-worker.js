@@ -1,0 +1,17 @@
+// @ts-check
+// Handles jobs until it is killed. A handler that begins and one that ends each write a line into the file HANDLED.
+import { appendFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { defineJob, easyJobs } from "svc-infra/jobs";
+import { easySqlDb } from "svc-infra/sql";
+import { z } from "zod";
+
+const { SQL_URL, HANDLED = "" } = process.env;
+const payload = z.object({ number: z.number(), ms: z.number() });
+const work = defineJob("work", payload, async ({ number, ms }) => {
+  appendFileSync(HANDLED, `began ${number}\n`);
+  await sleep(ms);
+  appendFileSync(HANDLED, `ended ${number}\n`);
+});
+const sql = SQL_URL === undefined ? undefined : await easySqlDb();
+await easyJobs({ jobs: [work], sql });
