@@ -26,6 +26,7 @@ export { defineJob } from "./jobs/define-job.js";
 export { easyJobs } from "./jobs/easy-jobs.js";
 export { type AddJobsOptions, addJobs, getJobs, jobsPlugin } from "./jobs/plugin.js";
 export { type AddMailOptions, addMail, getMail, mailJobs, mailPlugin } from "./mail/index.js";
+export { type AddMongoDbOptions, addMongoDb, getMongoDb, mongoPlugin } from "./mongo/index.js";
 export {
   addObservability,
   getObservability,

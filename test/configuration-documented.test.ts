@@ -7,6 +7,7 @@ import { cacheVariables } from "#dist/cache/settings.js";
 import { idempotencyVariables } from "#dist/idempotency/settings.js";
 import { jobsVariables, registryVariables } from "#dist/jobs/settings.js";
 import { mailVariables } from "#dist/mail/settings.js";
+import { mongoVariables } from "#dist/mongo/settings.js";
 import { observabilityVariables } from "#dist/observability/settings.js";
 import { paymentVariables } from "#dist/payments/settings.js";
 import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
@@ -39,6 +40,7 @@ const schemas: Record<string, SettingsSchema> = {
   payments: paymentVariables,
   storage: storageVariables,
   observability: observabilityVariables,
+  mongo: mongoVariables,
   cache: cacheVariables,
   idempotency: idempotencyVariables,
   tenancy: tenancyVariables,

@@ -47,6 +47,7 @@ it("the main entry has the one-line helpers", async () => {
         "Idempotency",
         "Jobs",
         "Mail",
+        "MongoDb",
         "Observability",
         "SqlDb",
         "Storage",

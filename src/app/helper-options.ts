@@ -1,6 +1,7 @@
 import type { AddCacheOptions } from "../cache/index.js";
 import type { AddJobsOptions } from "../jobs/index.js";
 import type { AddMailOptions } from "../mail/index.js";
+import type { AddMongoDbOptions } from "../mongo/index.js";
 import type { ObservabilityOptions } from "../observability/index.js";
 import type { AddSqlDbOptions } from "../sql/index.js";
 import type { AddStorageOptions, StorageSource } from "../storage/fastify/index.js";
@@ -17,6 +18,7 @@ export interface ServiceStorageOptions extends AddStorageOptions {
  */
 export interface HelperOptions {
   readonly sql?: boolean | AddSqlDbOptions | undefined;
+  readonly mongo?: boolean | AddMongoDbOptions | undefined;
   readonly cache?: boolean | AddCacheOptions | undefined;
   readonly jobs?: boolean | AddJobsOptions | undefined;
   readonly observability?: boolean | ObservabilityOptions | undefined;
