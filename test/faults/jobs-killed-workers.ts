@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defineJob, type Jobs } from "svc-infra/jobs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+
+const count = Number(process.env.KILLED_WORKER_JOBS ?? 100);
+const within = { timeout: 30_000, interval: 20 };
+const work = defineJob("work", z.object({ number: z.number(), ms: z.number() }), () => undefined);
+
+/** Jobs of a running server, and what a worker of them is told by its environment. */
+export interface OpenedJobs {
+  readonly env: Readonly<Record<string, string>>;
+  readonly jobs: Jobs;
+  close(): Promise<void>;
+}
+
+/** Kills the workers of jobs while they work. */
+export function describeKilledWorkers(name: string, open: () => Promise<OpenedJobs>): void {
+  describe(`jobs in ${name}`, () => {
+    let folder: string;
+    let opened: OpenedJobs;
+    let workers: ChildProcess[];
+
+    beforeEach(async () => {
+      folder = mkdtempSync(join(tmpdir(), "killed-workers-"));
+      workers = [];
+      opened = await open();
+    });
+    afterEach(async () => {
+      await Promise.all(workers.map(kill));
+      await opened.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    const startWorker = () => {
+      const env = { PATH: process.env.PATH ?? "", HANDLED: join(folder, "handled"), ...opened.env };
+      const child = spawn(process.execPath, ["test/faults/jobs-worker.js"], { env, stdio: "inherit" });
+      workers.push(child);
+      return child;
+    };
+    const numbers = (word: "began" | "ended") => {
+      const file = join(folder, "handled");
+      const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+      return lines.filter((line) => line.startsWith(word)).map((line) => Number(line.split(" ")[1]));
+    };
+
+    const enqueueAll = async () => {
+      const numbersToDo = [...Array(count).keys()].values();
+      const enqueueSome = async () => {
+        for (const number of numbersToDo) await opened.jobs.queue.enqueue(work, { number, ms: 20 });
+      };
+      await Promise.all(Array.from({ length: 8 }, enqueueSome));
+    };
+    const untilEnded = (part: number) =>
+      expect.poll(() => numbers("ended").length, within).toBeGreaterThanOrEqual(count * part);
+    const killAmidJobs = async (killed: readonly ChildProcess[]) => {
+      await Promise.all(killed.map(kill));
+      expect(numbers("began").length).toBeGreaterThan(numbers("ended").length);
+    };
+    const expectAllHandled = async () => {
+      for (let started = 0; started < 4; started++) startWorker();
+      await expect.poll(() => new Set(numbers("ended")).size, within).toBe(count);
+      expect(await opened.jobs.queue.list("dead")).toEqual([]);
+    };
+
+    it("are all handled within 30 s, and none is dead, though four workers are killed one after another", async () => {
+      await enqueueAll();
+      for (let killed = 0; killed < 4; killed++) {
+        const worker = startWorker();
+        await untilEnded((killed + 1) / 8);
+        await killAmidJobs([worker]);
+      }
+      await expectAllHandled();
+    }, 120_000);
+
+    it("are all handled within 30 s, and none is dead, though four workers are killed together", async () => {
+      await enqueueAll();
+      const together = [startWorker(), startWorker(), startWorker(), startWorker()];
+      await untilEnded(1 / 4);
+      await killAmidJobs(together);
+      await expectAllHandled();
+    }, 120_000);
+
+    it("come back with all their attempts when they died with their worker and are retried", async () => {
+      const { queue } = opened.jobs;
+      const id = await queue.enqueue(work, { number: 1, ms: 1_000 }, { attempts: 1 });
+      const worker = startWorker();
+      await expect.poll(() => numbers("began"), within).toEqual([1]);
+      await kill(worker);
+      startWorker();
+      await expect.poll(async () => (await queue.list("dead")).map((job) => job.id), within).toEqual([id]);
+      expect(numbers("began")).toEqual([1]);
+      expect(await queue.retry(id)).toBe(1);
+      await expect.poll(() => numbers("ended"), within).toEqual([1]);
+      expect(await queue.list("dead")).toEqual([]);
+    }, 90_000);
+  });
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
