@@ -9,6 +9,9 @@ import { S3Backend, s3Providers } from "svc-infra/storage/s3";
 
 const page = fileURLToPath(new URL("../docs/capabilities.md", import.meta.url));
 
+/** Where the file route serves their URLs; without it local and memory have none. */
+const baseUrl = "http://localhost:8000/files";
+
 /**
  * Every kind of service: one line each. A backend whose services differ has a line for each of them. No backend
  * reaches anything before its first call.
@@ -20,8 +23,8 @@ const page = fileURLToPath(new URL("../docs/capabilities.md", import.meta.url));
  * }[]}
  */
 export const rows = [
-  { service: "memory", backend: new MemoryBackend(), maxBytes: "longest buffer of Node" },
-  { service: "local", backend: new LocalBackend() },
+  { service: "memory", backend: new MemoryBackend({ baseUrl }), maxBytes: "longest buffer of Node" },
+  { service: "local", backend: new LocalBackend({ baseUrl }) },
   { service: "azure", backend: new AzureBackend({ container: "any", account: "any", accountKey: "any=" }) },
   ...s3Providers.map((provider) => ({
     service: `s3 (${provider})`,
@@ -37,9 +40,11 @@ export const rows = [
 
 /** @type {Record<keyof import("svc-infra/storage").Capabilities, string>} */
 const meanings = {
-  signGet: "`getUrl`: signed URLs that read, and expire",
-  signPut: "`getUploadUrl`: signed URLs that write straight to the provider",
-  signSize: "`getUploadUrl` with `size`: only content of that many bytes",
+  signGet:
+    "`getUrl`: signed URLs that read, and expire; everywhere with the file route of `addStorage`, of memory and local only there",
+  signPut:
+    "`getUploadUrl`: signed URLs that write straight to the provider; with the file route everywhere, through the service",
+  signSize: "`getUploadUrl` with `size`: only content of that many bytes; with the file route everywhere",
   ifAbsent: "`put` and `copy` with `ifAbsent`: of many writers exactly one wins",
   ifMatch: "`put` and `copy` with `ifMatch`: only over the version with that ETag",
   multipart: "`createUpload`: an upload in parts, which another process may go on with",

@@ -17,7 +17,7 @@ export function requireCapability({ name, capabilities }: Able, need: Need): voi
 }
 
 const urlHint =
-  "; serve its URLs by addStorage's option serveFiles, or set STORAGE_BASE_URL where another service does";
+  ": nothing serves its URLs; let addStorage mount the file route by its option serveFiles, or set STORAGE_BASE_URL (the option baseUrl) to where another service does";
 
 /** What to set, where a setting gives the capability. */
 const hints: Partial<Record<Need, string>> = {

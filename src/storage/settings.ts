@@ -45,15 +45,15 @@ export const storageVariables = {
     defaultText: "detected",
   }),
   /**
-   * Where the file route is reached from outside; signed URLs start with it. Default:
-   * http://localhost:8000/files. Variable: `STORAGE_BASE_URL`.
+   * Where the file route is reached from outside; signed URLs start with it. Default: where the file route
+   * is mounted, on localhost. Variable: `STORAGE_BASE_URL`.
    */
   baseUrl: variable({
     name: "STORAGE_BASE_URL",
     type: httpUrl,
     expected: "an http or https URL without a query",
     help: "Where the file route is reached from outside; signed URLs start with it.",
-    default: "http://localhost:8000/files",
+    defaultText: "where the file route is mounted, on localhost",
   }),
   /**
    * Signs URLs of local and memory. In a list the first one signs and all of them verify. Default: local: made

@@ -29,7 +29,10 @@ afterEach(() => vi.unstubAllEnvs());
 async function start(options = {}) {
   const lines: string[] = [];
   const app = Fastify({ logger: { stream: { write: (line: string) => void lines.push(line) } } });
-  const storage = await addStorage(app, ownUrls(new MemoryBackend()), { serveFiles: true, ...options });
+  const storage = await addStorage(app, ownUrls(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" })), {
+    serveFiles: true,
+    ...options,
+  });
   return { app, storage, log: () => lines.join("") };
 }
 

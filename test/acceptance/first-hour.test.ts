@@ -60,7 +60,9 @@ describe("a URL that put answers", () => {
 describe("serveFiles: auto", () => {
   it("mounts no file route where the provider serves its own URLs", async () => {
     const makeProvider = () =>
-      Object.defineProperty(new MemoryBackend(), "signer", { value: async () => undefined });
+      Object.defineProperty(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" }), "signer", {
+        value: async () => undefined,
+      });
     const app = Fastify();
     await addStorage(app, makeProvider());
     expect(app.hasRoute({ method: "GET", url: "/files/*" })).toBe(false);

@@ -22,7 +22,7 @@ import { MemoryBackend } from "svc-infra/storage/memory";
 /** A sound backend, in which each subclass plants one bug. */
 class Sound extends LayerBackend<Capabilities> {
   constructor() {
-    super(new MemoryBackend());
+    super(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" }));
   }
 
   protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {

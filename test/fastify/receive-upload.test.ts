@@ -205,7 +205,11 @@ describe("a file that is refused", () => {
       Buffer.alloc(900_000),
       Buffer.from("\r\n--b--\r\n"),
     ]);
-    const headers = { "content-type": "multipart/form-data; boundary=b", "transfer-encoding": "chunked" };
+    const headers = {
+      "content-type": "multipart/form-data; boundary=b",
+      "transfer-encoding": "chunked",
+      connection: "keep-alive",
+    };
     const answer = await call(port, { method: "POST", path: "/photos", headers, body });
     expect([answer.status, answer.json().code, answer.headers.connection]).toEqual([
       413,

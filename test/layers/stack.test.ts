@@ -55,7 +55,7 @@ describe("a layer around every verb", () => {
         return next(call.signal);
       }
     }
-    const storage = new Storage(new Passed(new MemoryBackend()));
+    const storage = new Storage(new Passed(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" })));
     await storage.put("a", "content");
     await storage.get("a");
     await storage.copy("a", "b");

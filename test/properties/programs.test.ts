@@ -13,8 +13,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let made = 0;
 const backends = {
-  memory: () => new MemoryBackend(),
-  local: () => new LocalBackend({ basePath: join(folder, String(made++)), durability: "fast" }),
+  memory: () => new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" }),
+  local: () =>
+    new LocalBackend({
+      basePath: join(folder, String(made++)),
+      durability: "fast",
+      baseUrl: "http://127.0.0.1:1/files",
+    }),
 };
 const runsOf = { memory: 300, local: 40 };
 

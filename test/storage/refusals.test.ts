@@ -5,7 +5,7 @@ import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { describe, expect, it } from "vitest";
 
-const storageOf = (): Storage => new Storage(new MemoryBackend());
+const storageOf = (): Storage => new Storage(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" }));
 
 /** A value that the types forbid, as JavaScript may give it. */
 function untyped<T>(value: unknown): T {
@@ -28,8 +28,11 @@ async function causeOf(call: Promise<unknown>): Promise<unknown> {
 
 describe("what the source of the content fails with is not the backend's failure", () => {
   const backends = [
-    ["memory", () => new MemoryBackend()],
-    ["local", () => new LocalBackend({ basePath: "/nowhere/but/never/reached" })],
+    ["memory", () => new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" })],
+    [
+      "local",
+      () => new LocalBackend({ basePath: "/nowhere/but/never/reached", baseUrl: "http://127.0.0.1:1/files" }),
+    ],
   ] as const;
 
   it.each(backends)("%s: a file that is missing", async (_name, create) => {

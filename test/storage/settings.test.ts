@@ -214,7 +214,10 @@ describe("easyStorage", () => {
   });
 
   it("signs with the first of several secrets", async () => {
-    const env = { STORAGE_SIGNING_SECRET: `${secret}, ${secret.toUpperCase()}` };
+    const env = {
+      STORAGE_BASE_URL: "http://localhost:8000/files",
+      STORAGE_SIGNING_SECRET: `${secret}, ${secret.toUpperCase()}`,
+    };
     const [both, first] = [await easyStorage({}, env), await easyStorage({ signingSecret: secret }, {})];
     const { url = "" } = await both.put("a.txt", "x");
     const signer = await first.backend.signer();

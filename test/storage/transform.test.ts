@@ -20,7 +20,7 @@ class TransformingBackend extends LayerBackend<Capabilities> {
   override readonly capabilities = { ...this.inner.capabilities, transform: true };
 
   constructor() {
-    super(new MemoryBackend());
+    super(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" }));
   }
 
   protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
@@ -55,7 +55,7 @@ describe("a transform", () => {
   });
 
   it("is unsupported on a backend that cannot do it, and never ignored", async () => {
-    const unable: Storage = new Storage(new MemoryBackend());
+    const unable: Storage = new Storage(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" }));
     const refused = { code: "unsupported", name: "UnsupportedOperationError", operation: "getUrl" };
     await expect(unable.getUrl("a.png", { transform: {} })).rejects.toMatchObject(refused);
     const tenant = unable.forTenant("t");

@@ -8,7 +8,8 @@ const secrets = ["s".repeat(32)];
 const day = 86_400;
 /** The start of a window of one day. */
 const midnight = Date.UTC(2026, 0, 2);
-const memory = (): Storage => new Storage(new MemoryBackend({ secrets }));
+const memory = (): Storage =>
+  new Storage(new MemoryBackend({ secrets, baseUrl: "http://127.0.0.1:1/files" }));
 const s3 = (): Storage => new Storage(new S3Backend({ bucket: "files", accessKey: "id", secretKey: "key" }));
 
 beforeEach(() => vi.useFakeTimers({ now: midnight, toFake: ["Date"] }));
@@ -57,7 +58,7 @@ describe("a public file", () => {
 
   it("has a permanent URL under STORAGE_PUBLIC_URL", async () => {
     const env = { STORAGE_BACKEND: "memory", STORAGE_PUBLIC_URL: "https://cdn.example.com/f/" };
-    const storage = await easyStorage({}, env);
+    const storage = await easyStorage({ baseUrl: "https://files.example.com/files" }, env);
     expect(await storage.getUrl("public/a.png", isPublic)).toBe("https://cdn.example.com/f/public/a.png");
     expect(await storage.getUrls(["public/a.png"], isPublic)).toEqual([
       "https://cdn.example.com/f/public/a.png",

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
-import { readEnvironment } from "../../kernel/index.js";
+import { readEnvironment, withDefaults } from "../../kernel/index.js";
 import { runConformance } from "../../storage/conformance/index.js";
+import { defaultBaseUrl } from "../../storage/contract/signed-url.js";
 import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
 import { type CheckReport, countsOf, describeReport } from "../check-report.js";
@@ -52,9 +53,10 @@ async function check(options: CheckOptions): Promise<void> {
   }
 }
 
-/** The storage that `serve` would use. */
+/** The storage that `serve` would use, with URLs: what they allow is checked also where nothing serves them now. */
 function configuredStorage(): Promise<Storage> {
-  return easyStorage({}, readEnvironment(), localFallback);
+  const env = withDefaults(readEnvironment(), { STORAGE_BASE_URL: defaultBaseUrl });
+  return easyStorage({}, env, localFallback);
 }
 
 async function examine(storage: Storage, signal: AbortSignal): Promise<CheckReport> {

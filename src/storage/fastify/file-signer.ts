@@ -8,10 +8,9 @@ import {
   loadSettings,
   readEnvironment,
 } from "../../kernel/index.js";
-import { minSecretBytes, UrlSigner } from "../contract/signed-url.js";
+import { defaultBaseUrl, minSecretBytes, UrlSigner } from "../contract/signed-url.js";
 import { configurationOf } from "../easy-storage.js";
 import { signing } from "../layers/signing.js";
-import { unserved } from "../layers/unserved.js";
 import { type StorageSettings, storageVariables } from "../settings.js";
 import type { Storage } from "../storage.js";
 
@@ -37,27 +36,42 @@ export async function withFileUrls(
   path: string,
   given: UrlSigner | undefined,
 ): Promise<Storage> {
-  const signer = given ?? (await storage.backend.signer()) ?? ownSigner(storage, app.log);
-  const isDefault = signer.baseUrl === baseUrlVariable.default;
-  checkBaseUrl(signer.baseUrl, path, isDefault);
-  return storage.with(signing(isDefault ? signer.at(() => `${originOf(app)}${path}`) : signer));
+  const { signer, isPlaced } = given === undefined ? await findSigner(storage, app.log) : placed(given);
+  checkBaseUrl(signer.baseUrl, path, isPlaced);
+  return storage.with(signing(isPlaced ? signer : signer.at(() => `${originOf(app)}${path}`)));
 }
 
-/** The storage without the URLs that it signs for a file route which nobody mounted or named. */
-export async function withoutDeadUrls(storage: Storage): Promise<Storage> {
-  const signer = await storage.backend.signer();
-  return signer?.baseUrl === baseUrlVariable.default ? storage.with(unserved()) : storage;
+/** A signer, and whether it is known where the file route is reached: what is set says it, else the app does. */
+interface FoundSigner {
+  readonly signer: UrlSigner;
+  readonly isPlaced: boolean;
 }
 
-function checkBaseUrl(baseUrl: string, path: string, isDefault: boolean): void {
+function placed(signer: UrlSigner): FoundSigner {
+  return { signer, isPlaced: true };
+}
+
+async function findSigner(storage: Storage, log: Logger): Promise<FoundSigner> {
+  const own = await storage.backend.signer();
+  if (own !== undefined && storage.backend.capabilities.signGet) return placed(own);
+  const { baseUrl, signingSecret } = configurationOf(storage)?.settings ?? readSettings();
+  if (own !== undefined) {
+    return baseUrl === undefined ? { signer: own, isPlaced: false } : placed(own.at(() => baseUrl));
+  }
+  const secrets = signingSecret?.map((secret) => secret.reveal()) ?? [temporarySecret(storage, log)];
+  const signer = new UrlSigner({ baseUrl: baseUrl ?? defaultBaseUrl, secrets });
+  return { signer, isPlaced: baseUrl !== undefined };
+}
+
+function checkBaseUrl(baseUrl: string, path: string, isPlaced: boolean): void {
   const { name } = baseUrlVariable;
   const { hostname, pathname } = new URL(baseUrl);
   if (appEnvOf(readEnvironment()) === "prod" && isLoopback(hostname)) {
-    const state = isDefault ? "is not set" : `is '${baseUrl}'`;
+    const state = isPlaced ? `is '${baseUrl}'` : "is not set";
     const message = `${state} in production, and clients need URLs that they can open; expected the service's address`;
     throw new ConfigurationError([{ name, message: `${message}, or the option serveFiles: false` }]);
   }
-  if (isDefault || pathname.replace(/\/+$/, "") === path) return;
+  if (!isPlaced || pathname.replace(/\/+$/, "") === path) return;
   const message = `has the path '${pathname}', and the file route is mounted at '${path}'; expected a URL that ends in that, or serveFiles: { prefix }`;
   throw new ConfigurationError([{ name, message }]);
 }
@@ -67,12 +81,6 @@ function originOf(app: FastifyInstance): string {
   const address = app.server.address();
   const port = typeof address === "object" && address !== null ? address.port : 8000;
   return `${"setSecureContext" in app.server ? "https" : "http"}://localhost:${port}`;
-}
-
-function ownSigner(storage: Storage, log: Logger): UrlSigner {
-  const { baseUrl, signingSecret } = configurationOf(storage)?.settings ?? readSettings();
-  const secrets = signingSecret?.map((secret) => secret.reveal()) ?? [temporarySecret(storage, log)];
-  return new UrlSigner({ baseUrl, secrets });
 }
 
 function readSettings(): Pick<StorageSettings, "baseUrl" | "signingSecret"> {

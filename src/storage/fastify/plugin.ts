@@ -3,7 +3,7 @@ import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../../health/index.js";
 import { type AnyApp, Closing, deferContinue, fastifyOf, loggedRequest } from "../../http/index.js";
 import type { Storage } from "../storage.js";
-import { needsFileRoute, withFileUrls, withoutDeadUrls } from "./file-signer.js";
+import { needsFileRoute, withFileUrls } from "./file-signer.js";
 import { logOperations } from "./operation-log.js";
 import {
   type AddStorageOptions,
@@ -75,7 +75,7 @@ async function addBelow(
     const isServed = await isToBeServed(storage, settings);
     const served = isServed
       ? await withFileUrls(storage, app, pathOf(app, settings, settings.filesPrefix), settings.signer)
-      : await withoutDeadUrls(storage);
+      : storage;
     const added = options.policy === undefined ? served : served.withPolicy(options.policy);
     await mount(app, { ...chosen, storage: added }, settings, isServed);
     return added;

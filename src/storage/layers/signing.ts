@@ -4,18 +4,25 @@ import type { UrlSigner } from "../contract/signed-url.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
 /**
- * URLs of the kit's own file route instead of the provider's: for files that must pass through this service.
- * What can be signed stays what the backend says; what only the provider can make of a file, it sends itself.
+ * URLs of the kit's own file route instead of the provider's: for files that must pass through this service. It signs
+ * uploads and their size also where the provider does not; what only the provider can make of a file, it sends itself.
  */
 export function signing(signer: UrlSigner): Layer {
   return (inner) => new SigningBackend(inner, signer);
 }
 
 class SigningBackend<C extends Capabilities> extends LayerBackend<C> {
+  override readonly capabilities: C;
   readonly #signer: UrlSigner;
 
   constructor(inner: StorageBackend<C>, signer: UrlSigner) {
     super(inner);
+    this.capabilities = Object.freeze({
+      ...inner.capabilities,
+      signGet: true,
+      signPut: true,
+      signSize: true,
+    });
     this.#signer = signer;
   }
 

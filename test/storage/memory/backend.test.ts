@@ -144,7 +144,11 @@ describe("time to live", () => {
 
 describe("memory", () => {
   it("is apart in each backend, and so are its random secrets", async () => {
-    const [one, two] = [new Storage(new MemoryBackend()), new Storage(new MemoryBackend())];
+    const baseUrl = "https://example.com/files";
+    const [one, two] = [
+      new Storage(new MemoryBackend({ baseUrl })),
+      new Storage(new MemoryBackend({ baseUrl })),
+    ];
     await one.put("a", "content");
     expect(await two.exists("a")).toBe(false);
     const { search } = new URL(await one.getUrl("a"));

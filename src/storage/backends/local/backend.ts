@@ -23,7 +23,7 @@ import type {
 } from "../../contract/backend.js";
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
-import { UrlSigner } from "../../contract/signed-url.js";
+import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { classifyDiskError } from "./disk/classify.js";
 import { DiskError } from "./disk/disk-error.js";
 import { checkSegments } from "./disk/layout.js";
@@ -52,19 +52,18 @@ import { writeTemp } from "./upload/write-temp.js";
 /** How a local backend is set up. */
 export interface LocalBackendOptions {
   /** Folder of the objects; made when it is missing. Only the service may be able to write in it. Default `/data/uploads`. */
-  readonly basePath?: string;
-  /** Where the file route answers, for signed URLs. Default `http://localhost:8000/files`. */
-  readonly baseUrl?: string;
+  readonly basePath?: string | undefined;
+  /**
+   * Where the file route answers, for signed URLs. Default: none, and no URLs, until `addStorage` mounts the file route.
+   */
+  readonly baseUrl?: string | undefined;
   /** Secrets of signed URLs, the newest first, 32 bytes at least. Default: one that is made once and kept in the base folder. */
   readonly secrets?: readonly string[] | undefined;
   /** `full` (default) syncs files and folders before a write is acknowledged; `fast` keeps only the order. */
-  readonly durability?: Durability;
+  readonly durability?: Durability | undefined;
 }
 
 const capabilities = {
-  signGet: true,
-  signPut: true,
-  signSize: true,
   ifAbsent: true,
   ifMatch: true,
   multipart: true,
@@ -76,17 +75,22 @@ const capabilities = {
   minPartBytes: 1,
 } as const;
 
+/** URLs are signed where something serves them. */
+type LocalCapabilities = typeof capabilities & Readonly<Record<"signGet" | "signPut" | "signSize", boolean>>;
+
 /**
  * Objects as plain files in a folder, their metadata as JSON files beside them (`.svc-infra/meta`).
  *
  * Writes are atomic and, with `durability: "full"`, durable when they are acknowledged; several processes may
  * work on one folder. How: docs/adr/0004-local-commit-protocol.md.
  */
-export class LocalBackend implements StorageBackend<typeof capabilities> {
+export class LocalBackend implements StorageBackend<LocalCapabilities> {
   readonly name = "LocalBackend";
   readonly type = "local";
-  readonly capabilities = capabilities;
-  readonly #options: Required<LocalBackendOptions> & { readonly secrets: readonly string[] };
+  readonly capabilities: LocalCapabilities;
+  readonly #options: {
+    readonly [Name in keyof LocalBackendOptions]-?: NonNullable<LocalBackendOptions[Name]>;
+  };
   readonly #records = new RecordCache();
   #opening: Promise<OpenStore> | undefined;
   #store: OpenStore | undefined;
@@ -94,9 +98,11 @@ export class LocalBackend implements StorageBackend<typeof capabilities> {
   readonly #closing = new AbortController();
 
   constructor(options: LocalBackendOptions = {}) {
+    const isServed = options.baseUrl !== undefined;
+    this.capabilities = { ...capabilities, signGet: isServed, signPut: isServed, signSize: isServed };
     this.#options = {
       basePath: resolve(options.basePath ?? "/data/uploads"),
-      baseUrl: options.baseUrl ?? "http://localhost:8000/files",
+      baseUrl: options.baseUrl ?? defaultBaseUrl,
       secrets: options.secrets ?? [],
       durability: options.durability ?? "full",
     };

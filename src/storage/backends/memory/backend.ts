@@ -24,7 +24,7 @@ import type {
 } from "../../contract/backend.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
-import { UrlSigner } from "../../contract/signed-url.js";
+import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { ByteBudget } from "./byte-budget.js";
 import { classifyMemoryError } from "./classify.js";
 import { ExpiryClock } from "./expiry-clock.js";
@@ -40,7 +40,9 @@ export interface MemoryBackendOptions {
   readonly maxBytes?: number | undefined;
   /** Milliseconds after which objects, and uploads that were not completed, are gone; never by default. */
   readonly ttlMs?: number | undefined;
-  /** Where the file route is reached; `http://localhost:8000/files` by default. */
+  /**
+   * Where the file route is reached, for signed URLs. Default: none, and no URLs, until `addStorage` mounts the file route.
+   */
   readonly baseUrl?: string | undefined;
   /** Secrets of signed URLs, the first one signs; a random one by default. */
   readonly secrets?: readonly string[] | undefined;
@@ -48,11 +50,8 @@ export interface MemoryBackendOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Everything; `maxBytes` is the longest buffer of this Node, since the limit in all is a quota. */
-export const memoryCapabilities = {
-  signGet: true,
-  signPut: true,
-  signSize: true,
+/** Everything, and URLs where something serves them; `maxBytes` is the longest buffer of this Node, since the limit in all is a quota. */
+const memoryCapabilities = {
   ifAbsent: true,
   ifMatch: true,
   multipart: true,
@@ -64,11 +63,14 @@ export const memoryCapabilities = {
   minPartBytes: 1,
 } as const;
 
+type MemoryCapabilities = typeof memoryCapabilities &
+  Readonly<Record<"signGet" | "signPut" | "signSize", boolean>>;
+
 /** Keeps objects in this process, for tests, development and what may be lost. Readers keep the version they opened. */
-export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> {
+export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   readonly name = "MemoryBackend";
   readonly type = "memory";
-  readonly capabilities: typeof memoryCapabilities = memoryCapabilities;
+  readonly capabilities: MemoryCapabilities;
   readonly #now: () => number;
   readonly #signer: UrlSigner;
   readonly #budget: ByteBudget;
@@ -79,10 +81,12 @@ export class MemoryBackend implements StorageBackend<typeof memoryCapabilities> 
   #isClosed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
-    const { maxBytes = 100_000_000, ttlMs, baseUrl = "http://localhost:8000/files" } = options;
+    const { maxBytes = 100_000_000, ttlMs, baseUrl } = options;
+    const isServed = baseUrl !== undefined;
+    this.capabilities = { ...memoryCapabilities, signGet: isServed, signPut: isServed, signSize: isServed };
     this.#now = options.now ?? Date.now;
     const secrets = options.secrets ?? [randomBytes(32).toString("base64url")];
-    this.#signer = new UrlSigner({ baseUrl, secrets, now: this.#now });
+    this.#signer = new UrlSigner({ baseUrl: baseUrl ?? defaultBaseUrl, secrets, now: this.#now });
     this.#budget = new ByteBudget(maxBytes);
     this.#objects = new ObjectTable(this.#budget);
     this.#uploads = new UploadTable(this.#budget);
