@@ -22,7 +22,7 @@ const rigs = [
   {
     packages: ["prometheus"],
     commands: ["promtool", "prometheus"],
-    suites: ["test/observability/metrics.test.ts"],
+    suites: ["test/observability/metrics.test.ts", "test/observability/dashboard.test.ts"],
   },
   {
     packages: ["radosgw", "ceph-mon", "ceph-osd", "ceph-common"],

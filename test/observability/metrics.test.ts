@@ -118,11 +118,11 @@ describe("the work of the helpers", () => {
     await scanned.put("bad.txt", "eicar").catch(() => undefined);
     await expect
       .poll(() => read(app))
-      .toContain('jobs_run_duration_seconds_count{driver="memory",job="greet"');
+      .toContain('jobs_run_duration_seconds_count{driver="memory",name="greet"');
     const text = await read(app);
     const lines = [
       /sql_query_duration_seconds_count\{database="embedded",status="success"\} [1-9]/,
-      /jobs_running\{driver="memory",job="greet"\} 0/,
+      /jobs_running\{driver="memory",name="greet"\} 0/,
       /cache_reads_total\{store="memory",result="miss"\} 1/,
       /cache_reads_total\{store="memory",result="hit"\} 1/,
       /storage_scan_duration_seconds_count\{scanner="double",verdict="infected"\} 1/,

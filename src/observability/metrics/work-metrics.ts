@@ -37,20 +37,20 @@ function jobs(metrics: Metrics): () => void {
     {
       name: "jobs_run_duration_seconds",
       help: "Time that an attempt of a job took, by job and success or error.",
-      labels: ["driver", "job", "status"],
+      labels: ["driver", "name", "status"],
     },
     jobSeconds,
   );
   const running = metrics.gauge({
     name: "jobs_running",
     help: "Jobs that this process works on.",
-    labels: ["driver", "job"],
+    labels: ["driver", "name"],
   });
   return watchWork<JobRunFacts>("svc-infra:jobs:run", {
-    began: ({ driver, job }) => running.inc({ driver, job }),
+    began: ({ driver, job }) => running.inc({ driver, name: job }),
     ended: ({ facts: { driver, job }, error, durationSeconds }) => {
-      running.dec({ driver, job });
-      duration.observe({ driver, job, status: statusOf(error) }, durationSeconds);
+      running.dec({ driver, name: job });
+      duration.observe({ driver, name: job, status: statusOf(error) }, durationSeconds);
     },
   });
 }
