@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { JobDefinition } from "../jobs/index.js";
 import { type AppEnv, type Environment, isVariableSet, type SettingsSchema } from "../kernel/index.js";
 import type { HelperOptions } from "./helper-options.js";
 import type { AppSettings } from "./settings.js";
@@ -14,6 +15,8 @@ export interface HelperContext {
 /** The same, once the service has a name. */
 export interface AddContext extends HelperContext {
   readonly name: string;
+  /** Jobs of the helpers, which those above `jobs` add theirs to. */
+  readonly jobs: JobDefinition<never>[];
 }
 
 /** One helper of the kit, as the whole service, `svc-infra env` and `svc-infra doctor` know it. */
@@ -21,8 +24,10 @@ export interface Helper {
   readonly name: keyof HelperOptions;
   /** Every variable that it may read. */
   readonly variables: readonly SettingsSchema[];
-  /** Variables of which any one asks for it. */
+  /** Variables of which any one asks for it; none where only code can. */
   readonly askedBy: readonly string[];
+  /** Helpers above it in the list that it cannot do without. */
+  readonly needs?: readonly (keyof HelperOptions)[];
   /** Whether its routes are for machines of the operator, which no rate limit counts. */
   readonly isBeforeLimits?: boolean;
   /** The package whose presence asks for it when nothing else decides. */
@@ -58,7 +63,9 @@ export function chooseHelper(
   if (option !== undefined) return { isOn: true, reason: `option '${name}' asks for it` };
   const found = onByDefault?.();
   if (found !== undefined) return { isOn: true, reason: `${found} is installed` };
-  return { isOn: false, reason: `none of ${askedBy.join(", ")} is set` };
+  const reason =
+    askedBy.length === 0 ? `option '${name}' is not given` : `none of ${askedBy.join(", ")} is set`;
+  return { isOn: false, reason };
 }
 
 /** The options of a helper that code gave; none when it only said yes or no. */

@@ -36,11 +36,31 @@ export async function planService(options: PlanOptions, env: Environment): Promi
   problems.push(...(settings === undefined ? [] : findCorsProblem(settings)));
   const chosen = helpers.map((helper) => ({ helper, ...chooseHelper(helper, env, options) }));
   const context = { env, appEnv, settings: settings ?? defaultSettings(), options };
+  problems.push(...findMissing(chosen));
   for (const { helper } of chosen.filter(({ isOn }) => isOn)) {
     problems.push(...(await problemsOf(helper, context)));
   }
   if (settings === undefined || problems.length > 0) throw new ConfigurationError(problems);
   return { env, appEnv, settings, helpers: chosen };
+}
+
+/** Helpers that are on without one that they need. */
+function findMissing(chosen: ServicePlan["helpers"]): ConfigurationProblem[] {
+  const on = new Set(chosen.filter(({ isOn }) => isOn).map(({ helper }) => helper.name));
+  return chosen
+    .filter(({ isOn }) => isOn)
+    .flatMap(({ helper: { name, needs = [] }, reason }) =>
+      needs
+        .filter((needed) => !on.has(needed))
+        .map((needed) => ({
+          name: needed,
+          message: `is off, and ${name} needs it (${reason}); say ${needed}: true, or set one of ${askedBy(needed)}`,
+        })),
+    );
+}
+
+function askedBy(name: Helper["name"]): string {
+  return helpers.find((helper) => helper.name === name)?.askedBy.join(", ") ?? "";
 }
 
 /** What the checks of helpers see where the real settings are at fault, which has been noted already. */

@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { healthPlugin } from "../health/index.js";
 import { answerClientError, HttpError, pageBoundary, problemHandler } from "../http/index.js";
+import type { JobDefinition } from "../jobs/index.js";
 import { type AppEnv, type Environment, readEnvironment } from "../kernel/index.js";
 import { addApiDocs } from "../versioning/index.js";
 import { type Choice, choiceTable, describeSettings, hasDocs } from "./choices.js";
@@ -157,9 +158,10 @@ async function addHelpers(
   isBeforeLimits: boolean,
 ): Promise<readonly Choice[]> {
   const choices: Choice[] = [];
+  const jobs: JobDefinition<never>[] = [];
   const those = helpers.filter(({ helper }) => (helper.isBeforeLimits ?? false) === isBeforeLimits);
   for (const { helper, isOn, reason } of those) {
-    const added = isOn ? await helper.add(app, { ...context, name, options }) : "off";
+    const added = isOn ? await helper.add(app, { ...context, name, options, jobs }) : "off";
     choices.push({ what: helper.name, reason, ...(typeof added === "string" ? { chosen: added } : added) });
   }
   return choices;

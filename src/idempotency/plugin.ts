@@ -13,6 +13,7 @@ import {
   appEnvOf,
   ConfigurationError,
   type Environment,
+  isVariableSet,
   loadSettings,
   readEnvironment,
 } from "../kernel/index.js";
@@ -69,25 +70,30 @@ export const idempotencyPlugin: FastifyPluginAsync<AddIdempotencyOptions> = fast
 async function mount(app: FastifyInstance, options: AddIdempotencyOptions): Promise<void> {
   const { caller = callerOf, env = readEnvironment(), ttlSeconds } = options;
   const settings = loadSettings(idempotencyVariables, env, { ttlSeconds });
-  const store = await chooseStore(app, options.store, env);
+  const { store, reason } = await chooseStore(app, options.store, env);
   const records = new KeyRecords(store, settings.ttlSeconds * 1000);
   const guard = new IdempotencyGuard(records, caller);
   app.addHook("onRoute", (route) => guard.watch(route));
-  app.log.info({ store: store.type }, `idempotency keys are kept in ${store.type}`);
+  app.log.info({ store: store.type, reason }, `idempotency keys are kept in ${store.type}: ${reason}`);
 }
 
 async function chooseStore(
   app: FastifyInstance,
   given: CacheStore | "memory" | undefined,
   env: Environment,
-): Promise<CacheStore> {
-  if (typeof given === "object") return given;
-  if (given === undefined && app.hasDecorator("cache")) return refuseMemoryInProduction(app.cache.store, env);
+): Promise<{ readonly store: CacheStore; readonly reason: string }> {
+  if (typeof given === "object") return { store: given, reason: "option 'store' is given" };
+  if (given === undefined && app.hasDecorator("cache")) {
+    return { store: refuseMemoryInProduction(app.cache.store, env), reason: "addCache was called before" };
+  }
   const url = given === "memory" ? "memory://" : undefined;
   const settings = loadSettings(cacheVariables, env, { url, prefix: "idempotency:" });
   const store = await openStore(settings, app.log);
   app.addHook("onClose", () => store.close());
-  return given === "memory" ? store : refuseMemoryInProduction(store, env);
+  if (given === "memory") return { store, reason: "option 'store' is memory" };
+  const variable = ["CACHE_URL", "REDIS_URL"].find((name) => isVariableSet(env, name));
+  const reason = variable === undefined ? "neither CACHE_URL nor REDIS_URL is set" : `${variable} is set`;
+  return { store: refuseMemoryInProduction(store, env), reason };
 }
 
 /** Two processes with memories of their own would each do the work once. */

@@ -67,7 +67,8 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
       env = readEnvironment(),
     } = options;
     const { allowPrivateAddresses = false, ports, ...rest } = withoutOwn(options);
-    const settings = withKey(parseSettings(webhookVariables, env, rest), env);
+    const parsed = parseSettings(webhookVariables, env, rest);
+    const settings = withKey(parsed, env);
     const { db } = getSqlDb(app);
     const opened = await loadPeer("drizzle-orm", "addWebhooks", () => import("./webhooks.js"));
     const webhooks = new opened.Webhooks(settings, {
@@ -83,6 +84,8 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
     }
     if (deliver) app.addHook("onReady", async () => webhooks.start());
     app.addHook("preClose", () => webhooks.close());
+    const reason = `WEBHOOKS_ENCRYPT_KEY is ${parsed.encryptKey === undefined ? "not " : ""}set`;
+    app.log.info({ reason }, `secrets of webhooks are encrypted: ${reason}`);
   },
   { name: "svc-infra/webhooks", fastify: "5.x" },
 );

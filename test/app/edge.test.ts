@@ -1,6 +1,8 @@
 import type { ServiceApp } from "svc-infra/app";
+import { defineEvent, onEvent } from "svc-infra/events";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { helpers } from "#dist/app/list/index.js";
 import { makeService } from "./service.js";
 
 let app: ServiceApp;
@@ -34,6 +36,35 @@ describe("a service with nothing set", () => {
     const rows = Object.fromEntries(app.service.choices.map(({ what, ...rest }) => [what, rest]));
     expect(rows.origins).toEqual({ chosen: "none but its own", reason: "CORS_ALLOW_ORIGINS is not set" });
     expect(rows.sql).toEqual({ chosen: "off", reason: "none of SQL_URL, DATABASE_URL, DB_HOST is set" });
+    expect(rows.payments).toEqual({ chosen: "off", reason: "option 'payments' is not given" });
+    for (const { name } of helpers) expect(rows).toHaveProperty(name);
+  });
+
+  it("adds the helpers that code or a variable asks for, and hands the jobs of one to another", async () => {
+    const paid = defineEvent("invoice.paid", z.object({ total: z.int() }));
+    const heard: unknown[] = [];
+    const ledger = onEvent(paid, "ledger", async ({ data }) => void heard.push(data));
+    app = await makeService(
+      { TENANT_HEADER: "x-tenant", IDEMPOTENCY_TTL_SECONDS: "60" },
+      { jobs: true, events: { events: [paid], consumers: [ledger] } },
+    );
+    const rows = Object.fromEntries(app.service.choices.map(({ what, ...rest }) => [what, rest]));
+    expect(rows.tenancy).toEqual({ chosen: "request.tenant", reason: "TENANT_HEADER is set" });
+    expect(rows.idempotency?.reason).toBe("IDEMPOTENCY_TTL_SECONDS is set");
+    expect(rows.events).toEqual({ chosen: "1 kinds", reason: "option 'events' asks for it" });
+    await app.ready();
+    const event = { id: "evt_1", type: "invoice.paid", version: 1, tenant: "acme", subject: "invoice/1" };
+    const occurredAt = new Date().toISOString();
+    await app.jobs.queue.enqueue(ledger.job, { ...event, occurredAt, data: { total: 7 } });
+    await expect.poll(() => heard).toEqual([{ total: 7 }]);
+  });
+
+  it("names the helper that another one needs before anything is opened", async () => {
+    app = await makeService();
+    const secret = "a secret of more than thirty-two characters";
+    await expect(makeService({ AUTH_SECRET: secret })).rejects.toThrow(
+      /sql: is off, and auth needs it \(AUTH_SECRET is set\); say sql: true.*mail: is off/s,
+    );
   });
 });
 

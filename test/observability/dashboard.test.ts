@@ -70,7 +70,8 @@ it("a real Prometheus reads the service, and every series that a rule or a panel
   await new Storage(new MemoryBackend()).put("a.txt", "hello");
   const { port } = app.server.address() as AddressInfo;
   const prometheus = await startPrometheus({ port, token });
-  const ask = async (path: string) => (await fetch(`${prometheus.url}/api/v1/${path}`)).json();
+  // biome-ignore lint/suspicious/noExplicitAny: answers of another program
+  const ask = async (path: string): Promise<any> => (await fetch(`${prometheus.url}/api/v1/${path}`)).json();
   const query = (expr: string) => ask(`query?query=${encodeURIComponent(expr)}`);
   try {
     const up = async () => (await query('up{job="shop"}')).data.result[0]?.value[1];
