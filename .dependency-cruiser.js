@@ -72,7 +72,7 @@ export default {
       severity: "error",
       from: {
         path: "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
-        pathNot: "^src/storage/(?:index|from-env|easy-storage)\\.ts$",
+        pathNot: "^src/storage/(?:index|backends|from-env|easy-storage)\\.ts$",
       },
       to: {
         path: "^src/",
@@ -100,7 +100,7 @@ export default {
     {
       name: "backends-know-the-contract",
       severity: "error",
-      from: { path: "^src/storage/backends/([^/]+)/" },
+      from: { path: "^src/storage/backends/([^/]+)/", pathNot: "^src/storage/backends/[^/]+/settings\\.ts$" },
       to: { path: "^src/", pathNot: [contract, content, "^src/storage/backends/$1/"] },
     },
     {
@@ -111,16 +111,28 @@ export default {
       to: { pathNot: "^src/storage/browser/" },
     },
     {
+      name: "backend-settings-know-the-kernel",
+      comment: "They are read at every start, so they load nothing of the backend before it is made.",
+      severity: "error",
+      from: { path: "^src/storage/backends/[^/]+/settings\\.ts$" },
+      to: {
+        path: "^src/",
+        pathNot: [contract, "^src/kernel/"],
+        dynamic: false,
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
       name: "backends-are-named-in-one-place",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(?:storage/backends/|storage/from-env\\.ts$|cli/)" },
+      from: { path: "^src/", pathNot: "^src/(?:storage/backends(?:/|\\.ts$)|cli/)" },
       to: { path: "^src/storage/backends/" },
     },
     {
       name: "backends-are-loaded-on-demand",
       severity: "error",
-      from: { path: "^src/(?:storage/from-env\\.ts$|cli/)" },
-      to: { path: "^src/storage/backends/", dynamic: false },
+      from: { path: "^src/(?:storage/backends\\.ts$|cli/)" },
+      to: { path: "^src/storage/backends/", pathNot: "/settings\\.ts$", dynamic: false },
     },
     {
       name: "http-at-the-edges",

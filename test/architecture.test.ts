@@ -75,7 +75,12 @@ describe("an import that breaks the architecture is found", () => {
     ["backends-know-the-contract", "src/storage/backends/s3/a.ts", "src/storage/backends/local/layout.ts"],
     ["backends-know-the-contract", "src/storage/backends/s3/b.ts", "src/storage/layers/retry.ts"],
     ["backends-are-named-in-one-place", "src/storage/c.ts", "src/storage/backends/local/index.ts"],
-    ["backends-are-loaded-on-demand", "src/storage/from-env.ts", "src/storage/backends/local/index.ts"],
+    ["backends-are-loaded-on-demand", "src/storage/backends.ts", "src/storage/backends/local/index.ts"],
+    [
+      "backend-settings-know-the-kernel",
+      "src/storage/backends/s3/settings.ts",
+      "src/storage/backends/s3/c.ts",
+    ],
     ["http-at-the-edges", "src/storage/d.ts", "node:http"],
     ["http-at-the-edges", "src/storage/backends/local/a.ts", "fastify"],
     ["routes-at-the-edges", "src/storage/e.ts", "src/storage/fastify/plugin.ts"],
@@ -91,6 +96,7 @@ describe("an import that breaks the architecture is found", () => {
     const tree = new SourceTree();
     for (const [, from, target] of cases) tree.plant(from, target);
     tree.plant("src/app/b.ts", "src/app/a.ts");
+    tree.plant("src/storage/backends/s3/c.ts", "src/storage/contract/key.ts");
     violations = findViolations(tree.folder);
     tree.remove();
   });

@@ -12,7 +12,7 @@ import { observabilityVariables } from "#dist/observability/settings.js";
 import { paymentVariables } from "#dist/payments/settings.js";
 import { migrationVariables, schemaVariables } from "#dist/sql/migrations/settings.js";
 import { sqlVariables } from "#dist/sql/settings.js";
-import { backendVariables } from "#dist/storage/backend-variables.js";
+import { backendVariables } from "#dist/storage/backends.js";
 import { storageVariables } from "#dist/storage/settings.js";
 import { tenancyVariables } from "#dist/tenancy/settings.js";
 import { webhookVariables } from "#dist/webhooks/settings.js";

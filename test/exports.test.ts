@@ -63,7 +63,7 @@ it("every file of dist has a source", () => {
     file.endsWith(".js"),
   );
   const orphans = compiled.filter((file) => !existsSync(`src/${file.replace(/\.js$/, ".ts")}`));
-  expect(orphans).toEqual([]);
+  expect(orphans, "remove dist and build again").toEqual([]);
 });
 
 it("the package is at a version and its lock file names no registry", () => {

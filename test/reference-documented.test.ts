@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { backendVariables } from "#dist/storage/backend-variables.js";
+import { backendVariables } from "#dist/storage/backends.js";
 import { storageVariables } from "#dist/storage/settings.js";
 import { storageReference } from "../scripts/reference.js";
 

@@ -1,4 +1,4 @@
-import { backendVariables } from "../storage/backend-variables.js";
+import { backendVariables } from "../storage/backends.js";
 import type { Fallback } from "../storage/from-env.js";
 
 /** Where the commands keep files when nothing says where. */

@@ -11,16 +11,10 @@ import {
   type SettingsSchema,
   withDefaults,
 } from "../kernel/index.js";
-import { backendVariables } from "./backend-variables.js";
+import { type BackendType, backendRows, backendTypes, backendVariables } from "./backends.js";
 import type { StorageBackend } from "./contract/backend.js";
-import {
-  type BackendSettings,
-  type BackendType,
-  backendTypes,
-  type EasyStorageOptions,
-  type StorageSettings,
-  storageVariables,
-} from "./settings.js";
+import type { LocationSettings, SigningSettings } from "./contract/backend-row.js";
+import { type EasyStorageOptions, type StorageSettings, storageVariables } from "./settings.js";
 
 /** Which backend was chosen, and why. */
 export interface Detection {
@@ -46,121 +40,27 @@ export interface Fallback {
   readonly defaults: Environment;
 }
 
-interface BackendRow<T extends BackendType> {
-  /** The setting that says where in the service its objects are, as `s3://bucket` does; absent where there is one place. */
-  readonly place?: keyof BackendSettings<T> & string;
-  /** The settings that say which of several services or accounts the place is in, also secrets that hold that. */
-  readonly within?: Names<T>;
-  /** The same values for the same place, where several say it. */
-  readonly unify?: (location: Location) => Promise<Location>;
-  /** Any of these makes it the backend when none is named. */
-  readonly detectedBy: readonly string[];
-  /** Settings that it cannot do without. */
-  readonly required: Names<T>;
-  /** One setting that says several of these at once, as a connection string does. */
-  readonly instead?: { readonly of: Names<T>; readonly option: keyof BackendSettings<T> & string };
-  /** Whether the kit signs its URLs, so that production needs a secret. */
-  readonly signsWithSecret: boolean;
-  readonly create: (own: BackendSettings<T>, settings: StorageSettings) => Promise<StorageBackend>;
-}
-
-type Location = Readonly<Record<string, unknown>>;
-
-type Names<T extends BackendType> = readonly (keyof BackendSettings<T> & string)[];
-
-/** The one table of backends: a new backend fills its row. Detection follows `backendTypes`. */
-const rows: { readonly [T in BackendType]: BackendRow<T> } = {
-  local: {
-    place: "basePath",
-    detectedBy: ["RAILWAY_VOLUME_MOUNT_PATH"],
-    required: [],
-    signsWithSecret: true,
-    create: async (own, settings) => {
-      const { LocalBackend } = await import("./backends/local/index.js");
-      return new LocalBackend({ ...own, ...signingOf(settings) });
-    },
-  },
-  s3: {
-    place: "bucket",
-    within: ["endpoint"],
-    unify: async ({ endpoint, ...rest }) => {
-      const { isWorldwideAws } = await import("./backends/s3/providers.js");
-      return typeof endpoint === "string" && !isWorldwideAws(endpoint) ? { ...rest, endpoint } : rest;
-    },
-    detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
-    required: ["bucket"],
-    signsWithSecret: false,
-    create: async (own) => {
-      const { S3Backend, s3OptionsOf } = await import("./backends/s3/index.js");
-      return new S3Backend(s3OptionsOf(own));
-    },
-  },
-  gcs: {
-    place: "bucket",
-    within: ["endpoint"],
-    detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
-    required: ["bucket"],
-    signsWithSecret: false,
-    create: async ({ bucket = "", credentials, ...own }) => {
-      const { GcsBackend } = await import("./backends/gcs/index.js");
-      return new GcsBackend({ ...own, bucket, credentials: credentials?.reveal() });
-    },
-  },
-  cloudinary: {
-    place: "cloudName",
-    within: ["url", "folder"],
-    detectedBy: ["CLOUDINARY_URL"],
-    required: ["cloudName", "apiKey", "apiSecret"],
-    instead: { of: ["cloudName", "apiKey", "apiSecret"], option: "url" },
-    signsWithSecret: false,
-    create: async ({ url, apiSecret, authTokenKey, ...own }) => {
-      const { isCloudinaryUrl } = await import("./backends/cloudinary/account.js");
-      if (url !== undefined && !isCloudinaryUrl(url.reveal())) {
-        const { name, expected } = backendVariables.cloudinary.url;
-        throw new ConfigurationError([{ name, message: `expected ${expected}` }]);
-      }
-      const { CloudinaryBackend } = await import("./backends/cloudinary/index.js");
-      const secrets = { apiSecret: apiSecret?.reveal(), authTokenKey: authTokenKey?.reveal() };
-      return new CloudinaryBackend({ ...own, ...secrets, url: url?.reveal() });
-    },
-  },
-  azure: {
-    place: "container",
-    within: ["connectionString", "account", "endpoint"],
-    detectedBy: ["STORAGE_AZURE_CONTAINER"],
-    required: ["container", "account"],
-    instead: { of: ["account"], option: "connectionString" },
-    signsWithSecret: false,
-    create: async (own, settings) => {
-      const { AzureBackend, azureOptionsOf } = await import("./backends/azure/index.js");
-      return new AzureBackend({ ...azureOptionsOf(own), secrets: signingOf(settings).secrets });
-    },
-  },
-  memory: {
-    detectedBy: [],
-    required: [],
-    signsWithSecret: true,
-    create: async (own, settings) => {
-      const { MemoryBackend } = await import("./backends/memory/index.js");
-      return new MemoryBackend({ ...own, ...signingOf(settings) });
-    },
-  },
-};
-
 const memory: Fallback = {
   type: "memory",
   reason: "nothing is set that names a backend; files are lost when the process ends",
   defaults: {},
 };
 
+/** Variables any of which names a backend. */
+export const namingVariables: readonly string[] = [
+  storageVariables.backend.name,
+  ...backendTypes.flatMap((type) => backendRows[type].detectedBy),
+  backendVariables.local.basePath.name,
+];
+
 /** The setting of a backend that says where in the service its objects are: a folder, a bucket; `undefined` where there is one place. */
 export function placeOf(type: BackendType): string | undefined {
-  return rows[type].place;
+  return backendRows[type].place;
 }
 
 /** Values of the settings that say where a backend's objects are, and of no others: the same for the same place. */
-export async function locationOf(type: BackendType, env: Environment): Promise<Location> {
-  const { place, within = [], unify } = rows[type];
+export async function locationOf(type: BackendType, env: Environment): Promise<LocationSettings> {
+  const { place, within = [], unify } = backendRows[type];
   const schema: SettingsSchema = backendVariables[type];
   const locating = Object.entries(schema).filter(
     ([name]) => name === place || within.some((each) => each === name),
@@ -177,7 +77,7 @@ export async function locationOf(type: BackendType, env: Environment): Promise<L
  */
 export function detectBackend(env: Environment, options: EasyStorageOptions = {}): Detection {
   const choice = chooseBackend(env, options, memory);
-  return explain(choice, parseSettings(backendVariables[choice.type], env, ownOptions(options)));
+  return explain(choice, backendRows[choice.type].configure(env, ownOptions(options)).own);
 }
 
 /**
@@ -197,7 +97,7 @@ export async function backendFromEnv(
   );
   const choice = collectProblems([], () => chooseBackend(env, options, fallback));
   if (choice === undefined) throw new ConfigurationError(problems);
-  return build(choice.type, { choice, options, appEnv, settings, problems });
+  return build({ choice, options, appEnv, settings, problems });
 }
 
 interface Choice {
@@ -217,7 +117,7 @@ function chooseBackend(env: Environment, options: EasyStorageOptions, fallback: 
     return { type: backend, reason: `${source} is '${backend}'`, source, env };
   }
   for (const type of backendTypes) {
-    const source = rows[type].detectedBy.find((name) => isVariableSet(env, name));
+    const source = backendRows[type].detectedBy.find((name) => isVariableSet(env, name));
     if (source !== undefined) return { type, reason: `${source} is set`, source, env };
   }
   // Last, for many who use a provider also have a folder: only nothing at all means memory.
@@ -235,19 +135,20 @@ interface Draft {
   readonly problems: ConfigurationProblem[];
 }
 
-async function build<T extends BackendType>(type: T, draft: Draft): Promise<ConfiguredBackend> {
+async function build(draft: Draft): Promise<ConfiguredBackend> {
   const { choice, options, settings, problems } = draft;
-  const row: BackendRow<T> = rows[type];
-  const own: BackendSettings<T> | undefined = collectProblems(problems, () =>
-    parseSettings(backendVariables[type], choice.env, ownOptions(options)),
+  const configured = collectProblems(problems, () =>
+    backendRows[choice.type].configure(choice.env, ownOptions(options)),
   );
-  const detection = explain(choice, own ?? {});
-  if (own !== undefined) problems.push(...detection.missing.map((name) => isMissing(name, detection)));
+  const detection = explain(choice, configured?.own ?? {});
+  if (configured !== undefined) {
+    problems.push(...detection.missing.map((name) => isMissing(name, detection)));
+  }
   problems.push(...findUnsafe(draft));
-  if (problems.length > 0 || own === undefined || settings === undefined) {
+  if (problems.length > 0 || configured === undefined || settings === undefined) {
     throw new ConfigurationError(problems);
   }
-  return { backend: await row.create(own, settings), settings, detection };
+  return { backend: await configured.create(signingOf(settings)), settings, detection };
 }
 
 /** What development allows and production does not. */
@@ -258,7 +159,11 @@ function findUnsafe({ appEnv, choice, settings }: Draft): ConfigurationProblem[]
     const message = `nothing tells where to keep files in production; expected one of ${others}`;
     return [{ name: "STORAGE_BACKEND", message }];
   }
-  if (!rows[choice.type].signsWithSecret || settings === undefined || settings.signingSecret !== undefined)
+  if (
+    !backendRows[choice.type].signsWithSecret ||
+    settings === undefined ||
+    settings.signingSecret !== undefined
+  )
     return [];
   const { name, expected } = storageVariables.signingSecret;
   return [{ name, message: `is not set, and ${choice.type} needs it in production; expected ${expected}` }];
@@ -266,7 +171,7 @@ function findUnsafe({ appEnv, choice, settings }: Draft): ConfigurationProblem[]
 
 function explain({ type, reason }: Choice, own: object): Detection {
   const values = new Map<string, unknown>(Object.entries(own));
-  const { required }: { readonly required: readonly string[] } = rows[type];
+  const { required }: { readonly required: readonly string[] } = backendRows[type];
   const missing = Object.entries<{ readonly name: string }>(backendVariables[type])
     .filter(([option]) => required.includes(option) && values.get(option) === undefined)
     .filter(([option]) => values.get(insteadOf(type, option) ?? "") === undefined)
@@ -276,7 +181,8 @@ function explain({ type, reason }: Choice, own: object): Detection {
 
 /** The option that says this one and others at once. */
 function insteadOf(type: BackendType, option: string): string | undefined {
-  const { instead }: { instead?: { readonly of: readonly string[]; readonly option: string } } = rows[type];
+  const { instead }: { instead?: { readonly of: readonly string[]; readonly option: string } } =
+    backendRows[type];
   return instead?.of.includes(option) ? instead.option : undefined;
 }
 
@@ -288,7 +194,7 @@ function isMissing(name: string, { type, reason }: Detection): ConfigurationProb
   return { name, message: `is not set, and ${type} needs ${needed} (${reason})` };
 }
 
-function signingOf({ baseUrl, signingSecret }: StorageSettings) {
+function signingOf({ baseUrl, signingSecret }: StorageSettings): SigningSettings {
   return { baseUrl, secrets: signingSecret?.map((secret) => secret.reveal()) };
 }
 

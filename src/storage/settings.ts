@@ -8,16 +8,10 @@ import {
   variable,
   wholeNumber,
 } from "../kernel/index.js";
-import type { backendVariables } from "./backend-variables.js";
+import { type BackendType, backendTypes, type backendVariables } from "./backends.js";
 import { isKey } from "./contract/key.js";
 import { defaultPublicPrefixes } from "./contract/public-files.js";
 import { clamdUrl, typeList } from "./policy/policy-of-settings.js";
-
-/** Backends that `STORAGE_BACKEND` can name, in the order in which they are detected. */
-export const backendTypes = ["local", "s3", "gcs", "cloudinary", "azure", "memory"] as const;
-
-/** A backend, as `STORAGE_BACKEND` names it. */
-export type BackendType = (typeof backendTypes)[number];
 
 /** Fewest characters of a secret, and in production of a token. */
 export const secretMinLength = 32;
@@ -156,9 +150,6 @@ export const storageVariables = {
 
 /** Values of {@link storageVariables}. */
 export type StorageSettings = SettingsOf<typeof storageVariables>;
-
-/** Values of one backend's variables. */
-export type BackendSettings<T extends BackendType> = SettingsOf<(typeof backendVariables)[T]>;
 
 type CommonOptions = Omit<SettingOptions<typeof storageVariables>, "backend">;
 

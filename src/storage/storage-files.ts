@@ -4,7 +4,7 @@ import type { ContentBody, ContentRules } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
 import { checkDescription, type GivenDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
-import { verify } from "./content/verified.js";
+import { verify } from "./content/verified-reader.js";
 import { unlessAborted } from "./contract/abortable.js";
 import type { Capabilities, LazyUrl, SignOptions, StorageBackend, WriteOptions } from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";

@@ -3,7 +3,7 @@ import { ConfigurationError, type SettingsSchema } from "svc-infra/kernel";
 import { describe, expect, it } from "vitest";
 import { helpers } from "#dist/app/list/index.js";
 import { appVariables } from "#dist/app/settings.js";
-import { backendVariables } from "#dist/storage/backend-variables.js";
+import { backendVariables } from "#dist/storage/backends.js";
 
 /** What is wrong for a variable that takes nearly any text. */
 const nonsense = "\u0000 hunter2 nonsense";

@@ -1,5 +1,6 @@
 import type { SettingsSchema } from "../../kernel/index.js";
-import { backendVariables } from "../../storage/backend-variables.js";
+import { backendVariables } from "../../storage/backends.js";
+import { namingVariables } from "../../storage/from-env.js";
 import { storageVariables } from "../../storage/settings.js";
 import { type Helper, type HelperContext, optionsOf } from "../helper.js";
 
@@ -8,17 +9,7 @@ const backends: readonly SettingsSchema[] = Object.values(backendVariables);
 export const storage: Helper = {
   name: "storage",
   variables: [storageVariables, ...backends],
-  askedBy: [
-    "STORAGE_BACKEND",
-    "RAILWAY_VOLUME_MOUNT_PATH",
-    "STORAGE_S3_BUCKET",
-    "AWS_ACCESS_KEY_ID",
-    "STORAGE_GCS_BUCKET",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "CLOUDINARY_URL",
-    "STORAGE_AZURE_CONTAINER",
-    "STORAGE_BASE_PATH",
-  ],
+  askedBy: namingVariables,
   check: openStorage,
   add: async (app, context) => {
     const [{ addStorage, bearerToken }, { configurationOf }] = await Promise.all([

@@ -10,7 +10,7 @@ import {
   readEnvironment,
   withDefaults,
 } from "../../kernel/index.js";
-import { backendVariables } from "../../storage/backend-variables.js";
+import { backendVariables } from "../../storage/backends.js";
 import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
 import { type StorageSettings, storageVariables } from "../../storage/settings.js";

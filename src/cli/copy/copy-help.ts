@@ -1,4 +1,4 @@
-import { backendTypes } from "../../storage/settings.js";
+import { backendTypes } from "../../storage/backends.js";
 import { journalFolder } from "./journal-path.js";
 import { urlSettings } from "./side-environment.js";
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigurationError, type Environment, parseSettings, Secret } from "../../kernel/index.js";
-import { backendVariables } from "../../storage/backend-variables.js";
+import { backendVariables } from "../../storage/backends.js";
 import { backendFromEnv, locationOf } from "../../storage/from-env.js";
 import { Storage, stack } from "../../storage/index.js";
 import { type Side, sideEnvironment } from "./side-environment.js";

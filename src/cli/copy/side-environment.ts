@@ -5,9 +5,9 @@ import {
   isVariableSet,
   type SettingsSchema,
 } from "../../kernel/index.js";
-import { backendVariables } from "../../storage/backend-variables.js";
+import { type BackendType, backendVariables } from "../../storage/backends.js";
 import { placeOf } from "../../storage/from-env.js";
-import { type BackendType, storageVariables } from "../../storage/settings.js";
+import { storageVariables } from "../../storage/settings.js";
 import type { StorageUrl } from "./storage-url.js";
 
 /** One end of a copy, as options and variables name it. */

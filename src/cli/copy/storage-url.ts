@@ -1,6 +1,6 @@
 import { ConfigurationError } from "../../kernel/index.js";
+import { type BackendType, backendTypes } from "../../storage/backends.js";
 import { placeOf } from "../../storage/from-env.js";
-import { type BackendType, backendTypes } from "../../storage/settings.js";
 
 /** A storage as the command line names it: `s3://bucket/photos?region=eu-west-1`. */
 export interface StorageUrl {

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { OpenedObject } from "../contract/backend.js";
 import { TimeoutError } from "../contract/error.js";
 import { returnPiece } from "../contract/piece-pool.js";
-import { verified, verify } from "./verified.js";
+import { VerifiedReader, verify } from "./verified-reader.js";
 
 /** Milliseconds after which a body that is not being read is closed. */
 export const unreadBodyMs = 60_000;
@@ -32,7 +32,8 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       this.#begin();
-      yield* verified(this.#opened);
+      const reader = new VerifiedReader(this.#opened);
+      for (let piece = await reader.next(); piece !== undefined; piece = await reader.next()) yield piece;
     } catch (error) {
       throw this.#wrap(error);
     } finally {
@@ -83,10 +84,12 @@ export class FileBody implements AsyncIterable<Uint8Array> {
 export async function readAll(opened: OpenedObject): Promise<Uint8Array<ArrayBuffer>> {
   if (opened.bytes !== undefined) return verify(opened, opened.bytes);
   const pieces: Uint8Array[] = [];
+  const reader = new VerifiedReader(opened);
   try {
-    for await (const piece of verified(opened)) pieces.push(piece);
+    for (let piece = await reader.next(); piece !== undefined; piece = await reader.next())
+      pieces.push(piece);
   } finally {
-    await opened.close();
+    await reader.close();
   }
   const bytes = Buffer.concat(pieces);
   pieces.forEach(returnPiece);

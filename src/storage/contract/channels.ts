@@ -2,6 +2,7 @@ import { type Channel, channel } from "node:diagnostics_channel";
 import { WorkChannel } from "../../kernel/index.js";
 import type { OpenedObject, StorageBackend } from "./backend.js";
 import type { StorageOperation } from "./error.js";
+import { Opened, readerOf } from "./opened.js";
 
 /** One call that an application made. What ends it adds `result`, or `error`: a StorageError. */
 export interface OperationFacts {
@@ -52,13 +53,13 @@ export function watchedBody(opened: OpenedObject, backend: string): OpenedObject
   let isOpen = true;
   const tell = () => bodyChannel.publish({ backend, isOpen } satisfies BodyFacts);
   tell();
+  const reader = readerOf(opened);
   const close = () => {
     if (isOpen) {
       isOpen = false;
       tell();
     }
-    return opened.close();
+    return reader.close();
   };
-  const { stat, start, end, bytes, body } = opened;
-  return { stat, start, end, bytes, body, close };
+  return new Opened(opened.stat, opened, { next: () => reader.next(), close });
 }

@@ -14,9 +14,9 @@ import type {
 } from "../contract/backend.js";
 import type { StorageErrorCode } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
+import { Opened, readerOf } from "../contract/opened.js";
 import { type ChaosOptions, type FaultKind, FaultPlan } from "./fault-plan.js";
 import { type BackendCall, LayerBackend, type Next, type Verb } from "./layer-backend.js";
-import { WatchedOpened } from "./watched-opened.js";
 
 /**
  * Breaks calls on purpose, to see that what stands around a backend copes. Faults of one seed repeat.
@@ -114,8 +114,15 @@ function breaking(body: Body, verb: Verb): Body {
 }
 
 function broken(opened: OpenedObject): OpenedObject {
-  const body = firstHalf(opened.body, opened.end - opened.start, "read");
-  return new WatchedOpened(opened, body, () => opened.close());
+  const reader = readerOf(opened);
+  let left = Math.floor((opened.end - opened.start) / 2);
+  const next = async () => {
+    const piece = left === 0 ? undefined : (await reader.next())?.subarray(0, left);
+    if (piece === undefined) throw new ChaosError("body", "read");
+    left -= piece.byteLength;
+    return piece;
+  };
+  return new Opened(opened.stat, opened, { next, close: () => reader.close() });
 }
 
 async function* firstHalf(pieces: Bytes, size: number | undefined, verb: Verb): Bytes {

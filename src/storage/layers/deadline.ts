@@ -112,14 +112,14 @@ export class Deadline {
     this.movedAt = Number.POSITIVE_INFINITY;
   }
 
-  /** The next piece, for which the clock runs, or the reason of the deadline if that fires first. */
-  next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  /** The outcome of the work, for which the clock runs, or the reason of the deadline if that fires first. */
+  next<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const { signal } = this.#controller;
       if (signal.aborted) return reject(signal.reason);
       this.progress();
       this.whenFired = reject;
-      iterator.next().then((result) => {
+      work().then((result) => {
         this.pause();
         resolve(result);
       }, reject);

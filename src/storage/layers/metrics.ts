@@ -1,6 +1,5 @@
 import type {
   Body,
-  Bytes,
   CallOptions,
   Capabilities,
   Layer,
@@ -14,8 +13,8 @@ import type {
 } from "../contract/backend.js";
 import type { StorageErrorCode } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
+import { Opened, type PieceReader, readerOf } from "../contract/opened.js";
 import { type BackendCall, LayerBackend, type Next, type Verb } from "./layer-backend.js";
-import { WatchedOpened } from "./watched-opened.js";
 
 /** One call that has ended. Every field but the duration is from a closed set and fit for a label; there is no key. */
 export interface OperationEvent {
@@ -116,21 +115,26 @@ class MeasuredBackend<C extends Capabilities> extends LayerBackend<C> {
 type End = (failure: { readonly error: unknown } | undefined) => void;
 
 function watched(opened: OpenedObject, end: End): OpenedObject {
-  return new WatchedOpened(opened, watchedBody(opened.body, end), () => {
-    end(undefined);
-    return opened.close();
-  });
+  return new Opened(opened.stat, opened, watchedReader(readerOf(opened), end));
 }
 
-async function* watchedBody(body: Bytes, end: End): Bytes {
-  try {
-    yield* body;
-  } catch (error) {
-    end({ error });
-    throw error;
-  } finally {
-    end(undefined);
-  }
+function watchedReader(inner: PieceReader, end: End): PieceReader {
+  return {
+    async next() {
+      try {
+        const piece = await inner.next();
+        if (piece === undefined) end(undefined);
+        return piece;
+      } catch (error) {
+        end({ error });
+        throw error;
+      }
+    },
+    close() {
+      end(undefined);
+      return inner.close();
+    },
+  };
 }
 
 function quietly(report: () => void): void {

@@ -1,6 +1,7 @@
 import type { Capabilities, Layer, ListOptions, ListPage, StorageBackend } from "../contract/backend.js";
 import { InvalidKeyError } from "../contract/error.js";
 import { type Key, maxKeyLength, type Prefix, parseKey, parsePrefix } from "../contract/key.js";
+import { Opened, readerOf } from "../contract/opened.js";
 
 /**
  * Shows only what lies below `start`, under keys without it: a tenant's view.
@@ -44,14 +45,7 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
 
   async read(key: Key, options: Parameters<StorageBackend["read"]>[1]) {
     const opened = await this.#inner.read(this.#extend(key), options);
-    return {
-      stat: this.#shorten(opened.stat),
-      start: opened.start,
-      end: opened.end,
-      bytes: opened.bytes,
-      body: opened.body,
-      close: () => opened.close(),
-    };
+    return new Opened(this.#shorten(opened.stat), opened, readerOf(opened), opened.bytes);
   }
 
   async write(

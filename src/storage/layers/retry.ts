@@ -15,9 +15,10 @@ import type {
 } from "../contract/backend.js";
 import { attemptChannel } from "../contract/channels.js";
 import type { Key } from "../contract/key.js";
+import { Opened, readerOf } from "../contract/opened.js";
+import { ResumingReader } from "../contract/resuming-reader.js";
 import { Backoff, isPassing, type RetryOptions } from "./backoff.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
-import { ResumedObject } from "./resumed-object.js";
 
 /**
  * Tries again what failed with `unavailable`, `timeout` or `rate_limited` and is safe to repeat.
@@ -45,7 +46,7 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 
   override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    const content = new Content(body);
+    const content = new OnceReadBody(body);
     const isRepeatable = !options.ifAbsent && options.ifMatch === undefined;
     return this.#repeat(
       { verb: "write", signal: options.signal, isRepeatable },
@@ -61,7 +62,7 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
     body: Body,
     options: CallOptions,
   ): Promise<UploadedPart> {
-    const content = new Content(body);
+    const content = new OnceReadBody(body);
     return this.#repeat(
       { verb: "writePart", signal: options.signal, isRepeatable: true },
       () => content.isWhole,
@@ -106,10 +107,14 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
 
   #resumed(key: Key, opened: OpenedObject, options: ReadOptions): OpenedObject {
     const { signal } = options;
-    return new ResumedObject(opened, {
-      reopen: (rest) => super.read(key, { ...options, ...rest }),
-      pause: (error, attempt) => this.#backoff.pause(this.failureOf(error, signal), attempt, signal),
-    });
+    const { stat, start, end } = opened;
+    const reopen = async (at: number, cause: unknown, attempt: number) => {
+      if (!(await this.#backoff.pause(this.failureOf(cause, signal), attempt, signal))) throw cause;
+      const rest = { range: { start: at, end: end - 1 }, ifMatch: stat.etag };
+      // If the rest cannot be had, the body's own error is the one to tell.
+      return readerOf(await super.read(key, { ...options, ...rest }).catch(() => Promise.reject(cause)));
+    };
+    return new Opened(stat, { start, end }, new ResumingReader(opened, readerOf(opened), reopen));
   }
 
   /** The first attempt costs one promise; only what fails is looked at more closely. */
@@ -156,7 +161,7 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
 type Attempted = Omit<BackendCall, "key">;
 
 /** Knows whether a body could still be read from its start. */
-class Content {
+class OnceReadBody {
   readonly body: Body;
   #isOpened = false;
 

@@ -18,9 +18,10 @@ import type {
 } from "../contract/backend.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
+import { Opened, readerOf } from "../contract/opened.js";
 import { type Deadline, DeadlineClock } from "./deadline.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
-import { TimedObject } from "./timed-object.js";
+import { TimedReader } from "./timed-reader.js";
 import { unlessFired, waitForOutcome } from "./wait-for-outcome.js";
 
 /** Content larger than this is given on in pieces, because only pieces show progress. */
@@ -98,7 +99,8 @@ class TimedBackend<C extends Capabilities> extends LayerBackend<C> {
       this.inner.read(key, { ...options, signal }).then((opened) => {
         // What arrives after the time is closed, or its socket would stay open.
         if (signal.aborted) return opened.close().then(() => opened);
-        return opened.bytes === undefined ? new TimedObject(opened, deadline) : opened;
+        if (opened.bytes !== undefined) return opened;
+        return new Opened(opened.stat, opened, new TimedReader(readerOf(opened), deadline));
       });
     return unlessFired(deadline, read, isWhole);
   }
@@ -146,11 +148,11 @@ function inPieces(body: Body, deadline: Deadline): Body {
     expected: body.expected,
     checksum: () => body.checksum(),
     forgoChecksum: () => body.forgoChecksum?.(),
-    open: () => incoming(body, deadline),
+    open: () => timedPieces(body, deadline),
   };
 }
 
-async function* incoming(body: Body, deadline: Deadline): Bytes {
+async function* timedPieces(body: Body, deadline: Deadline): Bytes {
   const pieces = body.bytes === undefined ? body.open() : cut(body.bytes);
   for await (const piece of abortable(pieces, deadline.signal)) {
     deadline.progress();

@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { BlockPool } from "#dist/storage/backends/azure/block-pool.js";
 import { BlockUpload, newScope } from "#dist/storage/backends/azure/block-upload.js";
-import type { AzureService } from "#dist/storage/backends/azure/client.js";
+import type { AzureClient } from "#dist/storage/backends/azure/client.js";
 import { SentBody } from "#dist/storage/backends/azure/sent-body.js";
 
 /** A request that takes all it is given, and has it sent when it is told to. */
@@ -41,7 +41,7 @@ async function uploadTo(
   const client = { getBlockBlobClient: () => ({ stageBlock }) };
   const send = (signal: AbortSignal, work: (container: object, signal: AbortSignal) => Promise<unknown>) =>
     work({ client }, signal);
-  const service = { send } as unknown as AzureService;
+  const service = { send } as unknown as AzureClient;
   const pool = new BlockPool({ blockBytes, blocksAtOnce: 1 });
   const upload = new BlockUpload(service, "name", { signal: undefined, pool, scope: newScope() });
   const block = pool.take();

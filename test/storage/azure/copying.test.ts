@@ -1,12 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { type Key, parseKey, Storage } from "svc-infra/storage";
+import { parseKey, Storage } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { accountOf } from "#dist/storage/backends/azure/account.js";
-import { AzureService } from "#dist/storage/backends/azure/client.js";
-import { copyBlob } from "#dist/storage/backends/azure/copy.js";
-import { DelegationKeys } from "#dist/storage/backends/azure/delegation-keys.js";
-import { signUrl } from "#dist/storage/backends/azure/sign.js";
+import { copyObject } from "#dist/storage/backends/azure/copy.js";
+import { openAccess } from "#dist/storage/backends/azure/options.js";
 import { type AzuriteRig, startAzurite } from "../../rigs/azurite.js";
 import { BlocksFromUrl } from "../../rigs/azurite-blocks-from-url.js";
 import { freshWire } from "./fresh-wire.js";
@@ -34,19 +31,12 @@ async function inSteps() {
   const endpoint = await double.start();
   onTestFinished(() => double.stop());
   const { account, accountKey } = rig;
-  const service = new AzureService(
-    accountOf({ container: "svc-infra", account, accountKey, endpoint }),
-    "svc-infra",
-  );
-  const keys = new DelegationKeys(service);
-  const expiresAt = new Date(Date.now() + 60_000);
-  const asked = { expiresAt, download: false, filename: undefined };
-  const sourceUrl = async (key: Key) => (await signUrl(service, keys, key, asked))();
-  const tools = { service, sourceUrl, maxAtOnceBytes: 0, stepBytes };
+  const opened = openAccess({ container: "svc-infra", account, accountKey, endpoint });
+  const access = { ...opened, copiedAtOnceBytes: 0, copiedStepBytes: stepBytes };
   return {
     double,
     copy: (options = {}) =>
-      copyBlob(tools, parseKey("from"), parseKey("to"), { ...unconditional, ...options }),
+      copyObject(access, parseKey("from"), parseKey("to"), { ...unconditional, ...options }),
   };
 }
 

@@ -103,7 +103,7 @@ describe("what is staged", () => {
         ifMatch: undefined,
         signal: undefined,
       });
-      await expect(complete).rejects.toMatchObject({ code: "not_found" });
+      await expect(complete).rejects.toMatchObject({ failure: { code: "not_found" } });
     }
   });
 });

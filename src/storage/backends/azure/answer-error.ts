@@ -1,6 +1,6 @@
 import type { StorageErrorCode } from "../../contract/error.js";
 import { parseRetryAfter } from "../../contract/retry-after.js";
-import { AzureError } from "./azure-error.js";
+import { ServiceError, wordOf } from "../../contract/service-error.js";
 
 type Row = readonly [code: StorageErrorCode, explanation?: string];
 
@@ -96,18 +96,15 @@ export interface Answer {
 }
 
 /** The error that an answer is. */
-export function answerError({ status, code, body, header }: Answer): AzureError {
-  const reason = wordOf(header("x-ms-error-code") ?? code);
+export function answerError({ status, code: word, body, header }: Answer): ServiceError {
+  const reason = wordOf(header("x-ms-error-code") ?? word);
   const isSkewed = (status === 401 || status === 403) && isClockWrong(header("date"), body);
   const row = isSkewed ? skewed : rowOf(reason, status);
-  const [kind, explanation] = row;
-  return new AzureError(kind, {
-    explanation,
-    status,
-    reason,
-    requestId: wordOf(header("x-ms-request-id")),
+  const [code, explanation] = row;
+  return new ServiceError(code, explanation, {
+    answer: { service: "Azure", status, reason, requestId: wordOf(header("x-ms-request-id")) },
     retryAfterMs: parseRetryAfter(header("retry-after")),
-    applied: row === busy || (status < 500 && kind !== "unavailable") ? false : undefined,
+    ...((row === busy || (status < 500 && code !== "unavailable")) && { applied: false }),
   });
 }
 
@@ -120,9 +117,4 @@ function isClockWrong(date: string | undefined, body: string | null | undefined)
   if (body?.includes("Request date header too old")) return true;
   const skewMs = date === undefined ? Number.NaN : Math.abs(Date.parse(date) - Date.now());
   return skewMs > maxSkewMs;
-}
-
-/** What the service calls a thing may show in logs, so it may hold nothing odd. */
-function wordOf(text: string | undefined): string | undefined {
-  return text !== undefined && /^[\w.:-]{1,100}$/.test(text) ? text : undefined;
 }

@@ -3,7 +3,7 @@ import { keptDisposition } from "../../content/content-disposition.js";
 import type { ObjectDescription } from "../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import { type Metadata, storedFilename, storedMetadata } from "../../contract/metadata.js";
-import { refusal } from "./azure-error.js";
+import { refusal } from "../../contract/service-error.js";
 import { decodeName, encodeName, ownStart } from "./metadata-name.js";
 import { decodeValue, encodeValue } from "./metadata-value.js";
 
@@ -32,7 +32,7 @@ export interface KeptMetadata {
 /**
  * How an object is described to the service.
  *
- * @throws AzureError `invalid_argument` where it would not take that much.
+ * @throws ServiceError `invalid_argument` where it would not take that much.
  */
 export function sentDescription(
   description: ObjectDescription,

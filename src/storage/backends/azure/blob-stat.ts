@@ -3,7 +3,7 @@ import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
-import { AzureError } from "./azure-error.js";
+import { ServiceError } from "../../contract/service-error.js";
 import { keptMetadata } from "./blob-description.js";
 
 /** What the service tells of a blob when it is read or asked for. */
@@ -42,7 +42,7 @@ export function statOfWritten(
 
 function versionOf({ etag, lastModified }: BlobAnswer): Pick<ObjectStat, "etag" | "lastModified"> {
   if (etag === undefined || lastModified === undefined) {
-    throw new AzureError("unknown", { explanation: "the service's answer names no version" });
+    throw new ServiceError("unknown", "the service's answer names no version");
   }
   return { etag: etag.replace(/^"|"$/g, ""), lastModified };
 }

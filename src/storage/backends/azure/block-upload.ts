@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { abortable, unlessAborted } from "../../contract/abortable.js";
 import type { Bytes, CallOptions } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
-import { type Block, outgoing } from "./block.js";
+import { moderatePieces, sentPieces } from "../../contract/request-body.js";
+import type { Block } from "./block.js";
 import type { BlockPool } from "./block-pool.js";
-import { type AzureService, blobOf } from "./client.js";
+import { type AzureClient, blobOf } from "./client.js";
 import { SentBody } from "./sent-body.js";
 
 /** All ids of one blob must have the same length. */
@@ -29,7 +30,7 @@ function blockId(scope: Buffer, index: number): string {
 
 /** Blocks of one content on their way to a blob. Nothing of them is visible before they are committed. */
 export class BlockUpload {
-  readonly #service: AzureService;
+  readonly #client: AzureClient;
   readonly #name: string;
   readonly #pool: BlockPool;
   readonly #scope: Buffer;
@@ -39,11 +40,11 @@ export class BlockUpload {
   #count = 0;
 
   constructor(
-    service: AzureService,
+    client: AzureClient,
     name: string,
     options: CallOptions & { readonly pool: BlockPool; readonly scope: Buffer },
   ) {
-    this.#service = service;
+    this.#client = client;
     this.#name = name;
     this.#pool = options.pool;
     this.#scope = options.scope;
@@ -103,9 +104,9 @@ export class BlockUpload {
   async #stage(block: Block, index: number): Promise<void> {
     const onProgress = this.#onProgress;
     const bodies: SentBody[] = [];
-    await this.#service.send(this.#cancellation.signal, async (container, abortSignal) => {
+    await this.#client.send(this.#cancellation.signal, async (container, abortSignal) => {
       const content = () => {
-        const body = new SentBody(outgoing(block.bytes, { onProgress }));
+        const body = new SentBody(sentPieces(moderatePieces([block.bytes]), { onProgress }));
         bodies.push(body);
         return body;
       };

@@ -1,5 +1,4 @@
 const firstBytes = 65_536;
-const pieceBytes = 262_144;
 
 /** Bytes that become one block. The buffer grows as it fills and is used again. */
 export class Block {
@@ -44,18 +43,4 @@ export class Block {
     grown.set(this.bytes);
     this.#buffer = grown;
   }
-}
-
-/** Pieces on their way out; each one that went is told, and the moment before the last one goes. */
-export function* outgoing(
-  bytes: Uint8Array,
-  told: { readonly onProgress?: (() => void) | undefined; readonly onLast?: () => void },
-): Generator<Uint8Array> {
-  let at = 0;
-  for (; at + pieceBytes < bytes.byteLength; at += pieceBytes) {
-    yield bytes.subarray(at, at + pieceBytes);
-    told.onProgress?.();
-  }
-  told.onLast?.();
-  if (at < bytes.byteLength) yield bytes.subarray(at);
 }

@@ -6,8 +6,8 @@ import type {
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import { Cancellation } from "../../contract/cancellation.js";
+import { refusal } from "../../contract/service-error.js";
 import type { Account } from "./account.js";
-import { refusal } from "./azure-error.js";
 import { loadIdentity, loadSdk } from "./load-sdk.js";
 import { translate } from "./translate.js";
 
@@ -20,6 +20,7 @@ export interface OpenContainer {
   readonly account: string;
   readonly service: BlobServiceClient;
   readonly client: ContainerClient;
+  readonly containerName: string;
   /** `undefined` where tokens are used. */
   readonly sharedKey: StorageSharedKeyCredential | undefined;
 }
@@ -31,8 +32,8 @@ const pipelineOptions: StoragePipelineOptions = {
   userAgentOptions: { userAgentPrefix: "svc-infra" },
 };
 
-/** The SDK's clients, made with the first call, and the one way to them: what leaves it is no error of the SDK. */
-export class AzureService {
+/** The SDK's clients, made with the first call, and the one way to them: no error of the SDK leaves it. */
+export class AzureClient {
   readonly #account: Account;
   readonly #container: string;
   #opened: Promise<OpenContainer> | undefined;
@@ -88,7 +89,8 @@ export class AzureService {
     const credential = "key" in access ? undefined : (access.credential ?? (await defaultCredential()));
     const pipeline = sdk.newPipeline(sharedKey ?? credential, pipelineOptions);
     const service = new sdk.BlobServiceClient(endpoint, pipeline);
-    return { sdk, account: name, service, client: service.getContainerClient(this.#container), sharedKey };
+    const client = service.getContainerClient(this.#container);
+    return { sdk, account: name, service, client, containerName: client.containerName, sharedKey };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { WriteConditions } from "../../contract/backend.js";
-import { refusal } from "./azure-error.js";
+import { refusal } from "../../contract/service-error.js";
 
 /** Conditions as the SDK takes them; decided by the service with the publication. */
 export function requestConditions({ ifAbsent, ifMatch }: WriteConditions): {

@@ -1,33 +1,27 @@
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
 import type { CopyOptions, ObjectStat } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
+import { inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
-import { AzureError, isFailure, refusal } from "./azure-error.js";
+import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
+import type { ContainerAccess } from "./access.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
-import { type AzureService, blobOf } from "./client.js";
+import { blobOf } from "./client.js";
 import { quotedEtag, requestConditions } from "./conditions.js";
-
-/** How the service is asked to copy. */
-export interface CopyTools {
-  readonly service: AzureService;
-  /** A URL that reads the source for a while, since the service fetches it like any other reader. */
-  readonly sourceUrl: (key: Key) => Promise<string>;
-  /** Largest source that is copied in one step, in bytes. */
-  readonly maxAtOnceBytes: number;
-  /** Bytes of a step otherwise. */
-  readonly stepBytes: number;
-}
+import { signUrl } from "./sign.js";
 
 /** Limit of Copy Blob From URL; a step of Put Block From URL is short enough to show progress. */
-export const copyLimits = { maxAtOnceBytes: 268_435_456, stepBytes: 67_108_864 } as const;
+export const copyLimits = { copiedAtOnceBytes: 268_435_456, copiedStepBytes: 67_108_864 } as const;
 
+/** A URL with which the service itself reads the source of a copy lives so many milliseconds. */
+const sourceUrlMs = 3_600_000;
 /** How often a source that is being replaced is begun with again, and steps that are made at once. */
 const maxTurns = 5;
 const stepsAtOnce = 4;
 
 /** The source as it was when the copy began. */
-interface Source {
+interface CopySource {
   readonly key: Key;
   readonly stat: ObjectStat;
   readonly etag: string;
@@ -36,49 +30,49 @@ interface Source {
 }
 
 /** Copies an object inside the service, all or nothing, and only one version of it. */
-export async function copyBlob(
-  tools: CopyTools,
+export async function copyObject(
+  access: ContainerAccess,
   from: Key,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
-  let source = await findSource(tools, from, options);
+  let source = await findSource(access, from, options);
   checkSource(source, options);
   for (let turn = 1; turn <= maxTurns; turn++) {
     try {
-      return await copyVersion(tools, source, to, options);
+      return await copyVersion(access, source, to, options);
     } catch (error) {
-      source = await findReplacement(tools, source, options, error);
+      source = await findReplacement(access, source, options, error);
     }
   }
   throw replaced();
 }
 
 async function copyVersion(
-  tools: CopyTools,
-  source: Source,
+  access: ContainerAccess,
+  source: CopySource,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
-  const copy = source.stat.size <= tools.maxAtOnceBytes ? copyAtOnce : copyInSteps;
-  return statOfWritten(to, await copy(tools, source, to, options), source.stat, source.stat);
+  const copy = source.stat.size <= access.copiedAtOnceBytes ? copyAtOnce : copyInSteps;
+  return statOfWritten(to, await copy(access, source, to, options), source.stat, source.stat);
 }
 
 /** What took the place of a source; @throws the error where it was not for that. */
 async function findReplacement(
-  tools: CopyTools,
-  source: Source,
+  access: ContainerAccess,
+  source: CopySource,
   options: CopyOptions,
   error: unknown,
-): Promise<Source> {
+): Promise<CopySource> {
   if (!mayBeReplaced(error)) throw error;
-  const found = await findSource(tools, source.key, options);
+  const found = await findSource(access, source.key, options);
   if (found.etag === source.etag) throw error;
   checkSource(found, options);
   return found;
 }
 
-function checkSource({ stat }: Source, { sourceIfMatch }: CopyOptions): void {
+function checkSource({ stat }: CopySource, { sourceIfMatch }: CopyOptions): void {
   if (sourceIfMatch === undefined || stat.etag === sourceIfMatch) return;
   throw refusal("precondition_failed", "the source is not the version that was asked for");
 }
@@ -87,19 +81,23 @@ function checkSource({ stat }: Source, { sourceIfMatch }: CopyOptions): void {
 function mayBeReplaced(error: unknown): boolean {
   return (
     isFailure(error, "precondition_failed") ||
-    (error instanceof AzureError && error.reason === sourceReplaced)
+    (error instanceof ServiceError && error.reason === sourceReplaced)
   );
 }
 
 const sourceReplaced = "SourceConditionNotMet";
 
-function replaced(): AzureError {
+function replaced(): ServiceError {
   const explanation = "the source was replaced while it was copied";
-  return new AzureError("unavailable", { explanation, reason: sourceReplaced, applied: false });
+  return new ServiceError("unavailable", explanation, { reason: sourceReplaced, applied: false });
 }
 
-async function findSource({ service }: CopyTools, key: Key, { signal }: CopyOptions): Promise<Source> {
-  const found = await service.send(signal, (container, abortSignal) =>
+async function findSource(
+  { client }: ContainerAccess,
+  key: Key,
+  { signal }: CopyOptions,
+): Promise<CopySource> {
+  const found = await client.send(signal, (container, abortSignal) =>
     blobOf(container, key).getProperties({ abortSignal }),
   );
   const stat = statOfAnswer(key, found, found.contentLength ?? 0);
@@ -114,14 +112,14 @@ async function findSource({ service }: CopyTools, key: Key, { signal }: CopyOpti
 }
 
 async function copyAtOnce(
-  { service, sourceUrl }: CopyTools,
-  { key, etag }: Source,
+  access: ContainerAccess,
+  { key, etag }: CopySource,
   to: Key,
   options: CopyOptions,
 ): Promise<BlobAnswer> {
   const conditions = requestConditions(options);
-  const url = await sourceUrl(key);
-  return service.change(options.signal, (container, cancellation) => {
+  const url = await sourceUrl(access, key);
+  return access.client.change(options.signal, (container, cancellation) => {
     cancellation.sent();
     const abortSignal = cancellation.signal;
     return blobOf(container, to).syncCopyFromURL(url, {
@@ -134,17 +132,16 @@ async function copyAtOnce(
 
 /** The steps cannot ask for a version, so that of the source must still be the same when all of them are made. */
 async function copyInSteps(
-  tools: CopyTools,
-  source: Source,
+  access: ContainerAccess,
+  source: CopySource,
   to: Key,
   options: CopyOptions,
 ): Promise<BlobAnswer> {
-  const { service } = tools;
   const conditions = requestConditions(options);
-  const ids = await stageSteps(tools, source, to, options);
-  const { etag } = await findSource(tools, source.key, options);
+  const ids = await stageSteps(access, source, to, options);
+  const { etag } = await findSource(access, source.key, options);
   if (etag !== source.etag) throw replaced();
-  return service.change(options.signal, (container, cancellation) => {
+  return access.client.change(options.signal, (container, cancellation) => {
     cancellation.sent();
     const { headers: blobHTTPHeaders, metadata } = source;
     const abortSignal = cancellation.signal;
@@ -153,32 +150,35 @@ async function copyInSteps(
 }
 
 async function stageSteps(
-  { service, sourceUrl, stepBytes }: CopyTools,
-  { key, stat }: Source,
+  access: ContainerAccess,
+  { key, stat }: CopySource,
   to: Key,
   { signal, onProgress }: CopyOptions,
 ): Promise<string[]> {
-  const ids = blockIds(newScope(), Math.ceil(stat.size / stepBytes));
-  const left = [...ids.entries()];
+  const { client, copiedStepBytes } = access;
+  const ids = blockIds(newScope(), Math.ceil(stat.size / copiedStepBytes));
   const stopping = new Cancellation(signal);
-  const worker = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      const [index, id] = next;
-      const offset = index * stepBytes;
-      const count = Math.min(stepBytes, stat.size - offset);
-      const url = await sourceUrl(key);
-      await service.send(stopping.signal, (container, abortSignal) =>
-        blobOf(container, to).stageBlockFromURL(id, url, offset, count, { abortSignal }),
-      );
-      onProgress?.();
-    }
+  const stage = async ([index, id]: readonly [number, string]) => {
+    const offset = index * copiedStepBytes;
+    const count = Math.min(copiedStepBytes, stat.size - offset);
+    const url = await sourceUrl(access, key);
+    await client.send(stopping.signal, (container, abortSignal) =>
+      blobOf(container, to).stageBlockFromURL(id, url, offset, count, { abortSignal }),
+    );
+    onProgress?.();
   };
   try {
-    await Promise.all(Array.from({ length: stepsAtOnce }, worker));
+    await inParallel([...ids.entries()], stepsAtOnce, stage);
     stopping.end();
     return ids;
   } catch (error) {
     stopping.cancel(new Error("another step failed"));
     throw error;
   }
+}
+
+/** Reads the source for a while, since the service fetches it like any other reader. */
+async function sourceUrl(access: ContainerAccess, key: Key): Promise<string> {
+  const expiresAt = new Date(Date.now() + sourceUrlMs);
+  return (await signUrl(access, key, { expiresAt, download: false, filename: undefined }))();
 }

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { ListOptions } from "../../contract/backend.js";
-import { refusal } from "./azure-error.js";
+import { refusal } from "../../contract/service-error.js";
 
 const ivBytes = 12;
 const tagBytes = 16;
@@ -27,7 +27,7 @@ export class CursorSeal {
     return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64url");
   }
 
-  /** The marker; @throws AzureError `invalid_argument` where this listing has not made the cursor. */
+  /** The marker; @throws ServiceError `invalid_argument` where this listing has not made the cursor. */
   open(listing: Listing, cursor: string): string {
     const bytes = Buffer.from(cursor, "base64url");
     if (bytes.byteLength <= ivBytes + tagBytes || bytes.toString("base64url") !== cursor) throw unknown();

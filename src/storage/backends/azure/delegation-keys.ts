@@ -1,7 +1,7 @@
 import type { UserDelegationKey } from "@azure/storage-blob";
 import { unlessAborted } from "../../contract/abortable.js";
-import { refusal } from "./azure-error.js";
-import type { AzureService } from "./client.js";
+import { refusal } from "../../contract/service-error.js";
+import type { AzureClient } from "./client.js";
 
 /** The service gives keys for seven days at most, counted by its own clock. */
 const maxLifeMs = 7 * 86_400_000;
@@ -14,12 +14,12 @@ const askMs = 10_000;
 
 /** The user delegation key that signs where there is no account key: asked for once, and again before it is too old. */
 export class DelegationKeys {
-  readonly #service: AzureService;
+  readonly #client: AzureClient;
   #expiresAt = 0;
   #key: Promise<UserDelegationKey> | undefined;
 
-  constructor(service: AzureService) {
-    this.#service = service;
+  constructor(client: AzureClient) {
+    this.#client = client;
   }
 
   /** A key that is good at least until then. */
@@ -44,7 +44,7 @@ export class DelegationKeys {
     const limit = new AbortController();
     const late = refusal("unavailable", "Azure gave no key to sign URLs in time");
     const timer = setTimeout(() => limit.abort(late), askMs);
-    const key = this.#service.send(limit.signal, ({ service }, abortSignal) =>
+    const key = this.#client.send(limit.signal, ({ service }, abortSignal) =>
       service.getUserDelegationKey(from, until, { abortSignal }),
     );
     return unlessAborted(() => key, limit.signal).finally(() => clearTimeout(timer));

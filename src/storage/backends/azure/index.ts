@@ -1,4 +1,3 @@
 export { AzureBackend } from "./backend.js";
 export type { AzureBackendOptions } from "./options.js";
-export { type AzureSettings, azureOptionsOf } from "./settings.js";
 export type { AzureTokenCredential } from "./token-credential.js";

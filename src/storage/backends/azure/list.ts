@@ -1,8 +1,8 @@
 import type { ContainerListBlobsOptions } from "@azure/storage-blob";
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey } from "../../contract/key.js";
-import type { AzureService, OpenContainer } from "./client.js";
-import type { CursorSeal } from "./cursor.js";
+import type { ContainerAccess } from "./access.js";
+import type { OpenContainer } from "./client.js";
 
 /** What the service gives of a page. */
 interface Segment {
@@ -18,9 +18,8 @@ interface BlobProperties {
 }
 
 /** One page. The service may give less than was asked for, and names that are no keys are left out: then it is asked on. */
-export async function listBlobs(
-  service: AzureService,
-  seal: CursorSeal,
+export async function listObjects(
+  { client, seal }: ContainerAccess,
   options: ListOptions,
 ): Promise<ListPage> {
   const { prefix, delimiter, limit, signal } = options;
@@ -29,7 +28,7 @@ export async function listBlobs(
   const prefixes: string[] = [];
   do {
     const left = limit - items.length - prefixes.length;
-    const segment = await service.send(signal, (container, abortSignal) =>
+    const segment = await client.send(signal, (container, abortSignal) =>
       nextSegment(container, { prefix, delimiter, marker, size: left, abortSignal }),
     );
     items.push(...segment.blobs.flatMap(listed));

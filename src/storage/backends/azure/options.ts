@@ -1,5 +1,17 @@
+import { randomBytes } from "node:crypto";
+import { StorageConfigurationError } from "../../contract/error.js";
+import { defaultIdleMs } from "../../contract/response-body.js";
+import { checkWhole } from "../../contract/whole-option.js";
+import type { ContainerAccess } from "./access.js";
+import { accountOf } from "./account.js";
+import { BlockPool } from "./block-pool.js";
+import { AzureClient } from "./client.js";
+import { copyLimits } from "./copy.js";
+import { CursorSeal } from "./cursor.js";
+import { DelegationKeys } from "./delegation-keys.js";
 import type { AzureTokenCredential } from "./token-credential.js";
 
+/** Options of {@link AzureBackend}. */
 export interface AzureBackendOptions {
   /** It must exist. */
   readonly container: string;
@@ -20,4 +32,40 @@ export interface AzureBackendOptions {
   readonly blocksAtOnce?: number | undefined;
   /** Milliseconds that a reader may let the service wait before the connection is given up; 10,000 by default. */
   readonly idleBodyMs?: number | undefined;
+}
+
+const defaultBlockBytes = 2_097_152;
+const minBlockBytes = 65_536;
+const maxBlockBytes = 104_857_600;
+
+/**
+ * Makes all that the verbs share; reaches nothing.
+ *
+ * @throws StorageConfigurationError naming the variable or option at fault.
+ */
+export function openAccess(options: AzureBackendOptions): ContainerAccess {
+  const { container, blockBytes = defaultBlockBytes, blocksAtOnce = 3, secrets } = options;
+  const { idleBodyMs = defaultIdleMs } = options;
+  checkContainer(container);
+  checkWhole("blockBytes", blockBytes, minBlockBytes, maxBlockBytes);
+  checkWhole("blocksAtOnce", blocksAtOnce, 1, 100);
+  checkWhole("idleBodyMs", idleBodyMs, 1, 2 ** 31 - 1);
+  const account = accountOf(options);
+  const { access } = account;
+  const secret = "key" in access ? access.key : (secrets?.[0] ?? randomBytes(32).toString("hex"));
+  const client = new AzureClient(account, container);
+  return {
+    client,
+    delegationKeys: new DelegationKeys(client),
+    seal: new CursorSeal(secret),
+    pool: new BlockPool({ blockBytes, blocksAtOnce }),
+    idleMs: idleBodyMs,
+    ...copyLimits,
+  };
+}
+
+/** "Naming and referencing containers, blobs, and metadata"; `$root` and the like begin with a sign of their own. */
+function checkContainer(name: string): void {
+  if (/^(?:\$root|\$web|(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9])$/.test(name)) return;
+  throw new StorageConfigurationError({ message: "STORAGE_AZURE_CONTAINER is not the name of a container" });
 }

@@ -8,16 +8,17 @@ import type {
 } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
 import type { Key } from "../../contract/key.js";
+import { openedBytes } from "../../contract/opened.js";
 import { clampRange, type Span } from "../../contract/range.js";
-import { AzureError, isFailure, refusal } from "./azure-error.js";
+import { openedResponse, ResponseBody } from "../../contract/response-body.js";
+import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
+import type { ContainerAccess } from "./access.js";
 import { statOfAnswer } from "./blob-stat.js";
-import { type AzureService, blobOf } from "./client.js";
+import { blobOf } from "./client.js";
 import { quotedEtag } from "./conditions.js";
-import { Incoming } from "./incoming.js";
-import { OpenedBlob } from "./opened-blob.js";
-import { statBlob } from "./stat.js";
+import { statObject } from "./stat.js";
 
-/** Content of up to so many bytes comes in memory, so that nothing is held. */
+/** Content of up to so many bytes comes in memory, so that no connection is held. */
 const maxAtOnceBytes = 262_144;
 /** How often the end of an object that is being replaced is looked for. */
 const maxTurns = 5;
@@ -25,26 +26,26 @@ const maxTurns = 5;
 interface Answer {
   readonly stat: ObjectStat;
   readonly span: Span | undefined;
-  readonly incoming: Incoming;
+  readonly body: ResponseBody;
 }
 
 /** From a byte to another, both included; the service knows no range that counts from the end. */
 type Bounds = Extract<ByteRange, { readonly start: number }>;
 
 /** Opens an object or a part of it. */
-export async function readBlob(
-  service: AzureService,
+export async function readObject(
+  access: ContainerAccess,
   key: Key,
-  options: ReadOptions & { readonly idleMs: number },
+  options: ReadOptions,
 ): Promise<OpenedObject> {
   const { range, ifMatch } = options;
-  if (range === undefined || "start" in range) return open(service, key, { ...options, range, ifMatch });
+  if (range === undefined || "start" in range) return open(access, key, { ...options, range, ifMatch });
   for (let turn = 1; ; turn++) {
-    const stat = await statBlob(service, key, options);
+    const stat = await statObject(access, key, options);
     try {
       const span = clampRange(range, stat.size) ?? outside(stat.size);
       const bounds = { start: span.start, end: span.end - 1 };
-      return await open(service, key, { ...options, range: bounds, ifMatch: ifMatch ?? stat.etag });
+      return await open(access, key, { ...options, range: bounds, ifMatch: ifMatch ?? stat.etag });
     } catch (error) {
       const isReplaced = ifMatch === undefined && isFailure(error, "precondition_failed");
       if (!isReplaced || turn === maxTurns) throw error;
@@ -55,44 +56,68 @@ export async function readBlob(
 type OpenOptions = CallOptions & {
   readonly range: Bounds | undefined;
   readonly ifMatch: string | undefined;
-  readonly idleMs: number;
 };
 
-async function open(service: AzureService, key: Key, options: OpenOptions): Promise<OpenedObject> {
-  const { stat, span, incoming } = await request(service, key, options);
+async function open(access: ContainerAccess, key: Key, options: OpenOptions): Promise<OpenedObject> {
+  const { stat, span, body } = await request(access, key, options);
   if (span === undefined) {
-    incoming.cancel();
+    await body.close();
     return outside(stat.size);
   }
   const { start, end } = span;
   const reopen = async (from: number) => {
     const rest = { start: from, end: end - 1 };
-    return (await request(service, key, { ...options, range: rest, ifMatch: stat.etag })).incoming;
+    return (await request(access, key, { ...options, range: rest, ifMatch: stat.etag })).body;
   };
-  const bytes = end - start <= maxAtOnceBytes ? await incoming.all(end - start) : undefined;
-  return new OpenedBlob({ stat, start, end, bytes, incoming, reopen, signal: options.signal });
+  if (end - start <= maxAtOnceBytes) return openedBytes(stat, span, await readWhole(body, end - start));
+  return openedResponse(stat, span, body, reopen, options.signal);
 }
 
 /** One request whose body is still to come. */
-async function request(service: AzureService, key: Key, options: OpenOptions): Promise<Answer> {
-  const { range, ifMatch, signal, idleMs } = options;
+async function request(access: ContainerAccess, key: Key, options: OpenOptions): Promise<Answer> {
+  const { range, ifMatch, signal } = options;
   const conditions = ifMatch === undefined ? {} : { ifMatch: quotedEtag(ifMatch) };
   const cancellation = new Cancellation(signal);
   try {
-    const answer = await service.send(cancellation.signal, (container) =>
+    const answer = await access.client.send(cancellation.signal, (container) =>
       blobOf(container, key).download(range?.start ?? 0, countOf(range), {
         abortSignal: cancellation.signal,
         conditions,
         maxRetryRequests: 0,
       }),
     );
-    const incoming = new Incoming(bodyOf(answer.readableStreamBody), cancellation, idleMs);
+    const body = new ResponseBody(bodyOf(answer.readableStreamBody), {
+      idleMs: access.idleMs,
+      cancel: () => cancellation.cancel(new Error("the body is not read to its end")),
+      finish: () => cancellation.end(),
+      errorOf: (error) => reasonOf(error, cancellation),
+    });
     const size = sizeOf(answer);
-    return { stat: statOfAnswer(key, answer, size), span: clampRange(range, size), incoming };
+    return { stat: statOfAnswer(key, answer, size), span: clampRange(range, size), body };
   } catch (error) {
     cancellation.cancel(error);
     throw error;
   }
+}
+
+/** The SDK tells of a connection that broke as if the caller had stopped it. */
+function reasonOf(error: unknown, cancellation: Cancellation): unknown {
+  const { signal } = cancellation;
+  cancellation.end();
+  return signal.aborted ? signal.reason : endedEarly(error);
+}
+
+async function readWhole(body: ResponseBody, size: number): Promise<Buffer<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  for (let piece = await body.next(); piece !== undefined; piece = await body.next()) pieces.push(piece);
+  const bytes = Buffer.concat(pieces);
+  if (bytes.byteLength !== size) throw endedEarly(undefined);
+  return bytes;
+}
+
+function endedEarly(error: unknown): ServiceError {
+  const reason = error instanceof Error && "code" in error ? String(error.code) : "IncompleteBody";
+  return new ServiceError("unavailable", undefined, { reason });
 }
 
 function countOf(range: Bounds | undefined): number | undefined {
@@ -107,7 +132,7 @@ function sizeOf({ contentRange, contentLength }: { contentRange?: string; conten
 
 function bodyOf(body: NodeJS.ReadableStream | undefined): Readable {
   if (body instanceof Readable) return body;
-  throw new AzureError("unknown", { explanation: "the service's answer has no body" });
+  throw new ServiceError("unknown", "the service's answer has no body");
 }
 
 function outside(size: number): never {

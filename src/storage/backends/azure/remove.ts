@@ -1,7 +1,10 @@
-import type { CallOptions, RemoveOptions } from "../../contract/backend.js";
+import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
+import { groupsOf } from "../../contract/in-parallel.js";
+import type { Key } from "../../contract/key.js";
+import { isFailure, ServiceError } from "../../contract/service-error.js";
+import type { ContainerAccess } from "./access.js";
 import { answerError } from "./answer-error.js";
-import { AzureError, isFailure } from "./azure-error.js";
-import { type AzureService, blobOf } from "./client.js";
+import { type AzureClient, blobOf } from "./client.js";
 import { requestConditions } from "./conditions.js";
 
 /** Most deletions of one batch ("Blob Batch"). */
@@ -10,41 +13,54 @@ const maxBatch = 256;
 const withSnapshots = { deleteSnapshots: "include" } as const;
 
 /** Removes one object, or one version of it, and says whether it was there. */
+export function removeObject(
+  { client }: ContainerAccess,
+  key: Key,
+  options: RemoveOptions,
+): Promise<boolean> {
+  return removeBlob(client, key, options);
+}
+
+/** Removes what there is of many objects, and tells which could not be removed. */
+export function removeObjects(
+  { client }: ContainerAccess,
+  keys: readonly Key[],
+  options: CallOptions,
+): Promise<readonly RemoveFailure[]> {
+  return removeBlobs(client, keys, options);
+}
+
+/** The same of a blob of any name. */
 export async function removeBlob(
-  service: AzureService,
+  client: AzureClient,
   name: string,
   { ifMatch, signal }: RemoveOptions,
 ): Promise<boolean> {
   const conditions = requestConditions({ ifAbsent: false, ifMatch });
   try {
-    await service.send(signal, (container, abortSignal) =>
+    await client.send(signal, (container, abortSignal) =>
       blobOf(container, name).delete({ ...withSnapshots, conditions, abortSignal }),
     );
     return true;
   } catch (error) {
     if (isFailure(error, "not_found")) return false;
-    if (isFailure(error, "precondition_failed") && !(await isThere(service, name, signal))) return false;
+    if (isFailure(error, "precondition_failed") && !(await isThere(client, name, signal))) return false;
     throw error;
   }
 }
 
 /** The service answers a condition on a blob that is not there as one that does not hold. */
-async function isThere(
-  service: AzureService,
-  name: string,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  return service.send(signal, (container, abortSignal) => blobOf(container, name).exists({ abortSignal }));
+async function isThere(client: AzureClient, name: string, signal: AbortSignal | undefined): Promise<boolean> {
+  return client.send(signal, (container, abortSignal) => blobOf(container, name).exists({ abortSignal }));
 }
 
-/** Removes many, in batches of as many as the service takes. */
+/** Removes blobs of any name, in batches of as many as the service takes. */
 export async function removeBlobs<Name extends string>(
-  service: AzureService,
+  client: AzureClient,
   keys: readonly Name[],
   options: CallOptions,
 ): Promise<readonly BlobFailure<Name>[]> {
-  const starts = Array.from({ length: Math.ceil(keys.length / maxBatch) }, (_, index) => index * maxBatch);
-  const batches = starts.map((start) => removeBatch(service, keys.slice(start, start + maxBatch), options));
+  const batches = groupsOf(keys, maxBatch).map((batch) => removeBatch(client, batch, options));
   return (await Promise.all(batches)).flat();
 }
 
@@ -55,12 +71,12 @@ interface BlobFailure<Name extends string> {
 }
 
 async function removeBatch<Name extends string>(
-  service: AzureService,
+  client: AzureClient,
   keys: readonly Name[],
   { signal }: CallOptions,
 ): Promise<readonly BlobFailure<Name>[]> {
   try {
-    const { subResponses } = await service.send(signal, (container, abortSignal) => {
+    const { subResponses } = await client.send(signal, (container, abortSignal) => {
       const blobs = keys.map((key) => blobOf(container, key));
       return container.client.getBlobBatchClient().deleteBlobs(blobs, { ...withSnapshots, abortSignal });
     });
@@ -81,8 +97,9 @@ interface SubAnswer {
 }
 
 /** What failed of one deletion; what was not there is gone, too. */
-function failureOf(answer: SubAnswer | undefined): AzureError | undefined {
-  if (answer === undefined) return new AzureError("unavailable", { reason: "MissingSubResponse" });
+function failureOf(answer: SubAnswer | undefined): ServiceError | undefined {
+  if (answer === undefined)
+    return new ServiceError("unavailable", undefined, { reason: "MissingSubResponse" });
   const { status, errorCode, headers } = answer;
   if (status < 300) return undefined;
   const error = answerError({ status, code: errorCode, header: (name) => headers.get(name) });

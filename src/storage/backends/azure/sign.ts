@@ -2,36 +2,36 @@ import type { BlobSASSignatureValues } from "@azure/storage-blob";
 import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import { type AzureService, blobOf } from "./client.js";
-import type { DelegationKeys } from "./delegation-keys.js";
+import type { ContainerAccess } from "./access.js";
+import { blobOf } from "./client.js";
 
 /** How signatures are made; the newest one that servers behind the service itself know, too. */
 const signatureVersion = "2023-11-03";
 
-type AzureSignOptions = Pick<SignOptions, "expiresAt" | "download" | "filename" | "cacheControl">;
+/** What a shared access signature can say. */
+export type AzureSignOptions = Pick<SignOptions, "expiresAt" | "download" | "filename" | "cacheControl">;
 
 /** A URL with which anyone may read one object until it expires ("Create a service SAS", "Create a user delegation SAS"). */
 export async function signUrl(
-  service: AzureService,
-  keys: DelegationKeys,
-  name: Key,
+  { client, delegationKeys }: ContainerAccess,
+  key: Key,
   options: AzureSignOptions,
 ): Promise<LazyUrl> {
-  const container = await service.open();
-  const { sdk, account, client, sharedKey } = container;
-  const { url } = blobOf(container, name);
+  const container = await client.open();
+  const { sdk, account, containerName, sharedKey } = container;
+  const { url } = blobOf(container, key);
   const values: BlobSASSignatureValues = {
     version: signatureVersion,
-    containerName: client.containerName,
-    blobName: name,
+    containerName,
+    blobName: key,
     permissions: sdk.BlobSASPermissions.parse("r"),
     expiresOn: options.expiresAt,
     protocol: url.startsWith("https:") ? sdk.SASProtocol.Https : sdk.SASProtocol.HttpsAndHttp,
     ...answerHeaders(options),
   };
   if (sharedKey !== undefined) return () => `${url}?${sdk.generateBlobSASQueryParameters(values, sharedKey)}`;
-  const key = await keys.until(options.expiresAt);
-  return () => `${url}?${sdk.generateBlobSASQueryParameters(values, key, account)}`;
+  const delegationKey = await delegationKeys.until(options.expiresAt);
+  return () => `${url}?${sdk.generateBlobSASQueryParameters(values, delegationKey, account)}`;
 }
 
 /** How the answer is to look. */

@@ -1,15 +1,16 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import type { ContainerAccess } from "./access.js";
 import { statOfAnswer } from "./blob-stat.js";
-import { type AzureService, blobOf } from "./client.js";
+import { blobOf } from "./client.js";
 
-/** What an object is, by one request. */
-export async function statBlob(
-  service: AzureService,
+/** What the service tells of an object. */
+export async function statObject(
+  { client }: ContainerAccess,
   key: Key,
   { signal }: CallOptions,
 ): Promise<ObjectStat> {
-  const answer = await service.send(signal, (container, abortSignal) =>
+  const answer = await client.send(signal, (container, abortSignal) =>
     blobOf(container, key).getProperties({ abortSignal }),
   );
   return statOfAnswer(key, answer, answer.contentLength ?? 0);

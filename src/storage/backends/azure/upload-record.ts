@@ -4,8 +4,8 @@ import type { CallOptions, ObjectDescription, UploadedPart } from "../../contrac
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import { type Key, reservedSegment } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
-import { type AzureError, isFailure, refusal } from "./azure-error.js";
-import { type AzureService, blobOf } from "./client.js";
+import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
+import { type AzureClient, blobOf } from "./client.js";
 import { removeBlob, removeBlobs } from "./remove.js";
 
 /** What is known of an upload in parts; a blob that no key can name says so as long as the upload is under way. */
@@ -20,7 +20,7 @@ const maxRecordBytes = 65_536;
 
 /** Keeps a new record; its id. */
 export async function createRecord(
-  service: AzureService,
+  client: AzureClient,
   key: Key,
   { signal, ...options }: ObjectDescription & CallOptions,
 ): Promise<string> {
@@ -28,22 +28,22 @@ export async function createRecord(
   const secret = randomBytes(32).toString("base64url");
   const text = JSON.stringify({ key, ...descriptionOf(options), secret });
   const blobHTTPHeaders = { blobContentType: "application/json" };
-  await service.send(signal, (container, abortSignal) =>
+  await client.send(signal, (container, abortSignal) =>
     blobOf(container, nameOf(id)).upload(text, Buffer.byteLength(text), { blobHTTPHeaders, abortSignal }),
   );
   return id;
 }
 
-/** @throws AzureError `not_found` where there is none, or it is another key's. */
+/** @throws ServiceError `not_found` where there is none, or it is another key's. */
 export async function findRecord(
-  service: AzureService,
+  client: AzureClient,
   key: Key,
   id: string,
   { signal }: CallOptions,
 ): Promise<UploadRecord> {
   checkId(id);
   try {
-    const text = await service.send(signal, async (container, abortSignal) => {
+    const text = await client.send(signal, async (container, abortSignal) => {
       const options = { abortSignal, maxRetryRequests: 0 };
       const answer = await blobOf(container, nameOf(id)).download(0, maxRecordBytes, options);
       return textOf(answer.readableStreamBody);
@@ -55,34 +55,34 @@ export async function findRecord(
 }
 
 /** Removes the record and the list of parts. Idempotent. */
-export async function removeRecord(service: AzureService, id: string, options: CallOptions): Promise<void> {
-  await removeBlob(service, nameOf(id), { ...options, ifMatch: undefined });
+export async function removeRecord(client: AzureClient, id: string, options: CallOptions): Promise<void> {
+  await removeBlob(client, nameOf(id), { ...options, ifMatch: undefined });
   const names: string[] = [];
-  for await (const { name } of partBlobs(service, id, options)) names.push(name);
-  await removeBlobs(service, names, options);
+  for await (const { name } of partBlobs(client, id, options)) names.push(name);
+  await removeBlobs(client, names, options);
 }
 
 /** Notes a part that has been written: the service tells blocks that are not published, but not whose they are. */
 export async function notePart(
-  service: AzureService,
+  client: AzureClient,
   id: string,
   { number, etag, size }: UploadedPart,
   { signal }: CallOptions,
 ): Promise<void> {
   const name = `${nameOf(id)}/${String(number).padStart(5, "0")}`;
-  await service.send(signal, (container, abortSignal) =>
+  await client.send(signal, (container, abortSignal) =>
     blobOf(container, name).upload("", 0, { metadata: { tag: etag, size: String(size) }, abortSignal }),
   );
 }
 
 /** The parts that have been noted, in the order of their numbers. */
 export async function notedParts(
-  service: AzureService,
+  client: AzureClient,
   id: string,
   options: CallOptions,
 ): Promise<readonly UploadedPart[]> {
   const parts: UploadedPart[] = [];
-  for await (const { name, metadata = {} } of partBlobs(service, id, options)) {
+  for await (const { name, metadata = {} } of partBlobs(client, id, options)) {
     const { tag = "", size } = metadata;
     parts.push({ number: Number(name.slice(-5)), etag: tag, size: Number(size) });
   }
@@ -90,10 +90,10 @@ export async function notedParts(
 }
 
 /** Listed by the service in the order of their names. */
-async function* partBlobs(service: AzureService, id: string, { signal }: CallOptions) {
+async function* partBlobs(client: AzureClient, id: string, { signal }: CallOptions) {
   let continuationToken: string | undefined;
   do {
-    const page = await service.send(signal, async (container, abortSignal) => {
+    const page = await client.send(signal, async (container, abortSignal) => {
       const options = { prefix: `${nameOf(id)}/`, includeMetadata: true, abortSignal };
       const settings = { maxPageSize: 1000, ...(continuationToken !== undefined && { continuationToken }) };
       const { value } = await container.client.listBlobsFlat(options).byPage(settings).next();
@@ -130,6 +130,6 @@ function checkId(id: string): void {
   if (!/^[A-Za-z0-9_-]{32}$/.test(id)) throw noUpload();
 }
 
-function noUpload(): AzureError {
+function noUpload(): ServiceError {
   return refusal("not_found", "there is no such upload");
 }

@@ -1,6 +1,6 @@
 import type { StorageErrorCode } from "../../contract/error.js";
 import { parseRetryAfter } from "../../contract/retry-after.js";
-import { CloudinaryError } from "./cloudinary-error.js";
+import { ServiceError } from "../../contract/service-error.js";
 
 /** What the service answered when it said no. */
 export interface RefusedAnswer {
@@ -46,17 +46,17 @@ const rowOfStatus: Readonly<Record<number, Row>> = {
 };
 
 /** The error of an answer that says no. What the service wrote holds keys, names and what was signed, so none of it is kept. */
-export function answerError({ status, headers, text }: RefusedAnswer): CloudinaryError {
-  const cause = new Error(`Cloudinary answered ${status}`);
+export function answerError({ status, headers, text }: RefusedAnswer): ServiceError {
+  const answer = { service: "Cloudinary", status };
   if (status === 420 || status === 429) {
     const message = "Cloudinary asks to slow down: the calls of this hour are used up";
     const retryAfterMs = retryAfter(headers);
-    return new CloudinaryError("rate_limited", message, { cause, applied: false, retryAfterMs });
+    return new ServiceError("rate_limited", message, { answer, applied: false, retryAfterMs });
   }
-  if (status >= 500) return new CloudinaryError("unavailable", `Cloudinary answered ${status}`, { cause });
+  if (status >= 500) return new ServiceError("unavailable", `Cloudinary answered ${status}`, { answer });
   const row = rows.find(([said]) => status < 404 && said.test(text))?.[1] ?? rowOfStatus[status];
   const [code, message] = row ?? ["unknown", `Cloudinary answered ${status}`];
-  return new CloudinaryError(code, message, { cause, applied: false });
+  return new ServiceError(code, message, { answer, applied: false });
 }
 
 /** Milliseconds until calls are allowed again: `Retry-After` (RFC 9110 §10.2.3), or the hour's end that the service names. */

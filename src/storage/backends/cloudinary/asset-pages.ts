@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { CallOptions, ListedObject } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { ServiceError } from "../../contract/service-error.js";
 import { type Asset, keptKeyOf, parseAsset, sizeOf, writtenAt } from "./asset.js";
 import type { CloudinaryClient } from "./client.js";
-import { CloudinaryError } from "./cloudinary-error.js";
 import type { PublicIds, ResourceType } from "./public-id.js";
 
 /** An object of a listing, and the page of the service that has it. */
@@ -62,7 +62,7 @@ export class AssetPages {
     const path = `resources/${resourceType}/authenticated`;
     const answer = pageShape.safeParse(await client.admin({ method: "GET", path, parameters, signal }));
     if (answer.success) return answer.data;
-    throw new CloudinaryError("unavailable", "Cloudinary's answer is no list of assets");
+    throw new ServiceError("unavailable", "Cloudinary's answer is no list of assets");
   }
 
   *#take(asset: Asset, page: string): Generator<AssetEntry> {
@@ -95,7 +95,7 @@ export class AssetPages {
     const last = this.#lastId;
     this.#lastId = publicId;
     if (Buffer.compare(Buffer.from(last), Buffer.from(publicId)) < 0) return;
-    throw new CloudinaryError(
+    throw new ServiceError(
       "unsupported",
       "Cloudinary does not list these assets in the order of their bytes",
     );

@@ -6,7 +6,7 @@ import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import { contentFieldNames, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { type Metadata, storedFilename, storedMetadata } from "../../contract/metadata.js";
-import { CloudinaryError } from "./cloudinary-error.js";
+import { ServiceError } from "../../contract/service-error.js";
 import { type Context, decodeValue, encodeValue } from "./context.js";
 
 /** Names of what we keep ourselves; a user's names have no dot. */
@@ -48,10 +48,10 @@ export interface Asset {
   readonly context: Context;
 }
 
-/** @throws CloudinaryError for what is no asset. */
+/** @throws ServiceError for what is no asset. */
 export function parseAsset(json: unknown): Asset {
   const parsed = assetShape.safeParse(json);
-  if (!parsed.success) throw new CloudinaryError("unavailable", "Cloudinary's answer is no asset");
+  if (!parsed.success) throw new ServiceError("unavailable", "Cloudinary's answer is no asset");
   const { public_id, version, bytes, etag, format, context } = parsed.data;
   return { publicId: public_id, version, bytes, contentTag: etag, format, context: context?.custom ?? {} };
 }

@@ -1,14 +1,15 @@
 import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import type { CallOptions } from "../../contract/backend.js";
+import { committed } from "../../contract/cancellation.js";
 import { httpConnector } from "../../contract/http-connector.js";
 import { joinHttpPools } from "../../contract/http-pools.js";
+import { moderatePieces, sentPieces } from "../../contract/request-body.js";
+import { refusal, ServiceError } from "../../contract/service-error.js";
 import type { CloudinaryAccount } from "./account.js";
 import { answerError } from "./answer-error.js";
-import { CloudinaryError, refusal } from "./cloudinary-error.js";
 import { writeForm } from "./form.js";
 import { loadSdk } from "./load-sdk.js";
-import { Outgoing } from "./outgoing.js";
 import type { ResourceType } from "./public-id.js";
 
 /** Parameters by name, before they are signed. */
@@ -20,7 +21,7 @@ export interface UploadCall extends CallOptions {
   readonly parameters: Parameters;
   readonly file?: readonly Uint8Array[] | undefined;
   readonly headers?: Parameters | undefined;
-  /** Whether it makes a change that others see. */
+  /** Whether it makes a change that other callers see. */
   readonly commits: boolean;
 }
 
@@ -59,24 +60,23 @@ export class CloudinaryClient {
     );
   }
 
-  /** A call of the Upload API. @throws CloudinaryError when the service says no. */
+  /** A call of the Upload API. @throws ServiceError when the service refuses it. */
   async upload({ path, parameters, file, headers, ...call }: UploadCall): Promise<unknown> {
     const form = writeForm({ fields: await this.signed(parameters), file });
-    const outgoing = new Outgoing(form.pieces, call);
-    try {
+    return committed(call.signal, async (cancellation) => {
+      const onLast = () => call.commits && cancellation.sent();
+      const pieces = sentPieces(moderatePieces(form.pieces), { onProgress: call.onProgress, onLast });
       const response = await this.#request(`${this.#base}/${path}`, {
         method: "POST",
         headers: { ...headers, "content-type": form.contentType, "content-length": String(form.size) },
-        body: Readable.from(outgoing.body(), { objectMode: false }),
-        signal: outgoing.signal,
+        body: Readable.from(pieces, { objectMode: false }),
+        signal: cancellation.signal,
       });
-      return await readJson(response);
-    } finally {
-      outgoing.release();
-    }
+      return readJson(response);
+    });
   }
 
-  /** A call of the Admin API, which is counted by the hour. @throws CloudinaryError when the service says no. */
+  /** A call of the Admin API, which is counted by the hour. @throws ServiceError when the service refuses it. */
   async admin({ method, path, parameters, signal }: AdminCall): Promise<unknown> {
     const { apiKey, apiSecret } = this.#account;
     const encoded = encode(parameters);
@@ -94,7 +94,7 @@ export class CloudinaryClient {
     return readJson(response);
   }
 
-  /** The content behind a download address. @throws CloudinaryError when the service says no. */
+  /** The content behind a download address. @throws ServiceError when the service refuses it. */
   async download(
     url: string,
     headers: Parameters,
@@ -113,7 +113,7 @@ export class CloudinaryClient {
       await response.body.dump();
       target = nextAddress(location, target);
     }
-    throw new CloudinaryError("unavailable", "Cloudinary sends from one address to the next");
+    throw new ServiceError("unavailable", "Cloudinary sends from one address to the next");
   }
 
   /** The address of a call of the Upload API that a GET can make. */
@@ -159,11 +159,11 @@ export class CloudinaryClient {
 
 type RequestOptions = Pick<Dispatcher.RequestOptions, "method" | "headers" | "body" | "signal">;
 
-/** Where a redirect leads: what was asked for over TLS never arrives without it. @throws CloudinaryError for any other address. */
+/** Where a redirect leads: what was asked for over TLS never arrives without it. @throws ServiceError for any other address. */
 export function nextAddress(location: string, from: string): string {
   const next = URL.canParse(location, from) ? new URL(location, from) : undefined;
   if (next?.protocol === "https:" || next?.protocol === new URL(from).protocol) return next.href;
-  throw new CloudinaryError("unavailable", "Cloudinary sends to an address that is none, or has no TLS");
+  throw new ServiceError("unavailable", "Cloudinary sends to an address that is none, or has no TLS");
 }
 
 async function readJson(response: Dispatcher.ResponseData): Promise<unknown> {
@@ -172,11 +172,11 @@ async function readJson(response: Dispatcher.ResponseData): Promise<unknown> {
     return JSON.parse(await readText(response));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new CloudinaryError("unavailable", "Cloudinary's answer is no JSON");
+    throw new ServiceError("unavailable", "Cloudinary's answer is no JSON");
   }
 }
 
-async function failed(response: Dispatcher.ResponseData): Promise<CloudinaryError> {
+async function failed(response: Dispatcher.ResponseData): Promise<ServiceError> {
   const { statusCode: status, headers } = response;
   return answerError({ status, headers, text: await readText(response) });
 }
@@ -186,7 +186,7 @@ async function readText({ body }: Dispatcher.ResponseData): Promise<string> {
   let size = 0;
   for await (const piece of body) {
     size += piece.byteLength;
-    if (size > maxAnswerBytes) throw new CloudinaryError("unavailable", "Cloudinary's answer does not end");
+    if (size > maxAnswerBytes) throw new ServiceError("unavailable", "Cloudinary's answer does not end");
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString("utf8");

@@ -1,4 +1,4 @@
-import { refusal } from "./cloudinary-error.js";
+import { refusal } from "../../contract/service-error.js";
 
 /** Longest value of contextual metadata, in characters as they are sent. */
 const maxValueLength = 1024;
@@ -25,7 +25,7 @@ export function decodeValue(value: string): string {
 /**
  * The parameter `context`: pairs between bars, with bars and equals signs in values behind a backslash.
  *
- * @throws CloudinaryError when a value is longer than the service takes.
+ * @throws ServiceError when a value is longer than the service takes.
  */
 export function contextParameter(context: Context): string {
   return Object.entries(context)

@@ -1,10 +1,12 @@
-import { verified } from "../../content/verified.js";
+import { VerifiedReader } from "../../content/verified-reader.js";
 import type { Body, Bytes, CopyOptions, ObjectStat, OpenedObject } from "../../contract/backend.js";
 import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import { CorruptObjectError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
-import { readAsset } from "./read.js";
-import { Upload, type UploadOptions } from "./write.js";
+import { piecesOf } from "../../contract/opened.js";
+import type { CloudAccess } from "./access.js";
+import { readObject } from "./read.js";
+import { writeObject } from "./write.js";
 
 const maxAttempts = 3;
 
@@ -12,19 +14,25 @@ const maxAttempts = 3;
  * A copy, whose bytes pass here. Cloudinary has no call that copies, and could upload from the source's own address;
  * but if the source were replaced meanwhile, the target would already be wrong when that is found out.
  */
-export async function copyAsset(
+export async function copyObject(
+  access: CloudAccess,
   from: Key,
   to: Key,
-  call: UploadOptions & Pick<CopyOptions, "sourceIfMatch">,
+  { sourceIfMatch, signal, onProgress }: CopyOptions,
 ): Promise<ObjectStat> {
   for (let attempt = 1; ; attempt++) {
-    const source = await readAsset(from, { ...call, range: undefined, ifMatch: call.sourceIfMatch });
+    const source = await readObject(access, from, {
+      range: undefined,
+      ifMatch: sourceIfMatch,
+      signal,
+      onProgress,
+    });
     try {
-      return await new Upload(to, new CopiedBody(source), source.stat, call).run();
+      return await writeObject(access, to, new CopiedBody(source), { ...source.stat, signal, onProgress });
     } catch (error) {
       // Nothing has been stored: the bytes were of another version than the description.
       if (!(error instanceof CorruptObjectError) || attempt === maxAttempts) throw error;
-      call.onProgress?.();
+      onProgress?.();
     } finally {
       await source.close();
     }
@@ -47,7 +55,7 @@ class CopiedBody implements Body {
   }
 
   async *open(): Bytes {
-    for await (const piece of verified(this.#source)) {
+    for await (const piece of piecesOf(new VerifiedReader(this.#source))) {
       this.#crc.update(piece);
       yield piece;
     }

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
-import { refusal } from "./cloudinary-error.js";
+import { refusal } from "../../contract/service-error.js";
 import { type ResourceType, resourceTypes } from "./public-id.js";
 
 const nonceBytes = 12;
@@ -38,7 +38,7 @@ export class Cursors {
     return Buffer.concat([nonce, text, cipher.getAuthTag()]).toString("base64url");
   }
 
-  /** @throws CloudinaryError for what this backend did not write for this listing. */
+  /** @throws ServiceError for what this backend did not write for this listing. */
   read(listing: string, cursor: string): Position {
     try {
       return this.#decrypt(listing, cursor);

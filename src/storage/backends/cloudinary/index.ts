@@ -1,1 +1,2 @@
-export { CloudinaryBackend, type CloudinaryBackendOptions } from "./backend.js";
+export { CloudinaryBackend } from "./backend.js";
+export type { CloudinaryBackendOptions } from "./options.js";

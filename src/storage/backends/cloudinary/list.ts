@@ -1,30 +1,25 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
+import type { CloudAccess } from "./access.js";
 import { type AssetEntry, AssetPages, compare } from "./asset-pages.js";
-import type { CloudinaryClient } from "./client.js";
-import type { Cursors, Position } from "./cursor.js";
-import { type PublicIds, type ResourceType, resourceTypes } from "./public-id.js";
+import type { Position } from "./cursor.js";
+import { type ResourceType, resourceTypes } from "./public-id.js";
 
 /** Most assets on a page of the service. */
 const maxPageSize = 500;
 
-export interface ListCall {
-  readonly client: CloudinaryClient;
-  readonly ids: PublicIds;
-  readonly cursors: Cursors;
-}
-
 /** One page of keys: Cloudinary lists each resource type by itself, so three listings are merged. */
-export async function listAssets(call: ListCall, options: ListOptions): Promise<ListPage> {
+export async function listObjects(access: CloudAccess, options: ListOptions): Promise<ListPage> {
+  options.signal?.throwIfAborted();
   const { prefix, delimiter, cursor } = options;
   const listing = `${delimiter ?? ""}\n${prefix}`;
-  const from = cursor === undefined ? undefined : call.cursors.read(listing, cursor);
-  const merged = new MergedListing(call, options, from);
+  const from = cursor === undefined ? undefined : access.cursors.read(listing, cursor);
+  const merged = new MergedListing(access, options, from);
   const page = new PageBuilder(options);
   for (let entry = await merged.next(); entry !== undefined; entry = await merged.next()) {
     if (!entry.key.startsWith(prefix) || isBehind(entry.key, from?.last)) continue;
     if (page.add(entry)) continue;
     const position = { last: page.last, pages: merged.pagesFrom(entry) };
-    return page.build(call.cursors.write(listing, position));
+    return page.build(access.cursors.write(listing, position));
   }
   return page.build(undefined);
 }
@@ -36,30 +31,30 @@ function isBehind(key: string, last: string | undefined): boolean {
 
 /** The listings of all types as one, in the order of the keys. */
 class MergedListing {
-  readonly #sources: readonly Source[];
+  readonly #listings: readonly TypeListing[];
 
-  constructor({ client, ids }: ListCall, options: ListOptions, from: Position | undefined) {
+  constructor({ client, ids }: CloudAccess, options: ListOptions, from: Position | undefined) {
     const { prefix, delimiter, limit, signal, onProgress } = options;
     const pageSize = delimiter === undefined ? Math.min(limit + 1, maxPageSize) : maxPageSize;
     const start = ids.startOf(prefix);
-    this.#sources = resourceTypes.flatMap((resourceType) => {
+    this.#listings = resourceTypes.flatMap((resourceType) => {
       const page = from === undefined ? "" : from.pages[resourceType];
       if (page === undefined) return [];
       const pages = new AssetPages({ client, ids, resourceType, start, page, pageSize, signal, onProgress });
-      return [new Source(resourceType, pages.entries())];
+      return [new TypeListing(resourceType, pages.entries())];
     });
   }
 
   async next(): Promise<AssetEntry | undefined> {
-    await Promise.all(this.#sources.map((source) => source.fill()));
-    const filled = this.#sources.filter(({ head }) => head !== undefined);
+    await Promise.all(this.#listings.map((listing) => listing.fill()));
+    const filled = this.#listings.filter(({ head }) => head !== undefined);
     const [first] = filled.sort((a, b) => (a.head && b.head ? compare(a.head.key, b.head.key) : 0));
     return first?.take();
   }
 
   /** Where every type goes on when `entry`, which was taken last, is to come again. */
   pagesFrom(entry: AssetEntry): Position["pages"] {
-    const pages = this.#sources.map(({ resourceType, head, lastTaken }) => {
+    const pages = this.#listings.map(({ resourceType, head, lastTaken }) => {
       const next = lastTaken === entry ? entry : head;
       return [resourceType, next?.page] as const;
     });
@@ -68,7 +63,7 @@ class MergedListing {
 }
 
 /** One listing with its next entry at hand. */
-class Source {
+class TypeListing {
   readonly resourceType: ResourceType;
   head: AssetEntry | undefined;
   lastTaken: AssetEntry | undefined;

@@ -1,83 +1,79 @@
 import type { Dispatcher } from "undici";
-import type { ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
+import type { CallOptions, ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
 import { type Checksum, hasChecksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
+import { openedBytes, type PieceReader, piecesOf } from "../../contract/opened.js";
 import { clampRange, type Span } from "../../contract/range.js";
-import { statOf } from "./asset.js";
-import type { CloudinaryClient } from "./client.js";
-import { CloudinaryError, refusal } from "./cloudinary-error.js";
-import { findAsset } from "./find-asset.js";
-import { ArrivingAsset, BufferedAsset, partOf, release } from "./opened-asset.js";
-import type { AssetAddress, PublicIds } from "./public-id.js";
+import { openedResponse, ResponseBody } from "../../contract/response-body.js";
+import { refusal, ServiceError } from "../../contract/service-error.js";
+import type { CloudAccess } from "./access.js";
 import { originalUrl } from "./sign.js";
+import { statObject } from "./stat.js";
 
-/** What is no longer than this is read at once, which frees the connection. */
+/** Content of up to so many bytes is read at once, which frees the connection. */
 const maxAtOnceBytes = 1_048_576;
 const maxAttempts = 3;
 const urlMs = 3_600_000;
-
-export interface ReadCall extends ReadOptions {
-  readonly client: CloudinaryClient;
-  readonly ids: PublicIds;
-}
 
 /**
  * Opens the version that is there. Description and bytes come from two calls, so they are compared: by the length,
  * and by the checksum, or by looking a second time where that cannot tell. If they differ both are asked for again.
  */
-export async function readAsset(key: Key, call: ReadCall): Promise<OpenedObject> {
-  const address = call.ids.addressOf(key);
+export async function readObject(access: CloudAccess, key: Key, options: ReadOptions): Promise<OpenedObject> {
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    const stat = statOf(key, await findAsset(call.client, address, call));
-    if (call.ifMatch !== undefined && call.ifMatch !== stat.etag) {
+    const stat = await statObject(access, key, options);
+    if (options.ifMatch !== undefined && options.ifMatch !== stat.etag) {
       throw refusal("precondition_failed", "the object is not the version that was asked for");
     }
-    const span = clampRange(call.range, stat.size);
+    const span = clampRange(options.range, stat.size);
     if (span === undefined) {
       throw refusal("invalid_range", `the range lies outside the object's ${stat.size} bytes`);
     }
-    const opened = await open(address, stat, span, call);
+    const opened = await open(access, stat, span, options);
     if (opened !== undefined) return opened;
-    call.onProgress?.();
+    options.onProgress?.();
   }
-  throw new CloudinaryError("unavailable", "the object changes all the time");
+  throw new ServiceError("unavailable", "the object changes all the time");
 }
 
 /** `undefined` when another version came. */
 async function open(
-  address: AssetAddress,
+  access: CloudAccess,
   stat: ObjectStat,
   span: Span,
-  call: ReadCall,
+  options: CallOptions,
 ): Promise<OpenedObject | undefined> {
-  if (span.end === span.start) return new BufferedAsset(stat, span, new Uint8Array(0));
-  const response = await download(address, stat, span, call);
-  const skipBytes = response.statusCode === 206 ? 0 : span.start;
-  if (!isOfSize(response, stat.size)) {
-    release(response.body);
-    return undefined;
-  }
-  if (span.end - span.start > maxAtOnceBytes) return arriving(address, stat, span, response, call);
+  if (span.end === span.start) return openedBytes(stat, span, new Uint8Array(0));
+  const body = await download(access, stat, span, options);
+  if (body === undefined) return undefined;
+  if (span.end - span.start > maxAtOnceBytes) return arriving(access, stat, span, body, options);
   const pieces: Uint8Array[] = [];
-  for await (const piece of partOf(response.body, skipBytes, span.end - span.start)) pieces.push(piece);
+  for await (const piece of piecesOf(body)) pieces.push(piece);
   const bytes = Buffer.concat(pieces);
   const expected = checksumOfPart(stat, span);
   const isSame =
-    expected === undefined ? await isStillThere(address, stat, call) : hasChecksum(bytes, expected);
-  return isSame ? new BufferedAsset(stat, span, bytes) : undefined;
+    expected === undefined ? await isStillThere(access, stat, options) : hasChecksum(bytes, expected);
+  return isSame ? openedBytes(stat, span, bytes) : undefined;
 }
 
-function download(
-  address: AssetAddress,
+/** The body of a part; `undefined` when it is of an object of another size. */
+async function download(
+  { client, ids, idleMs }: CloudAccess,
   stat: ObjectStat,
   { start, end }: Span,
-  { client, signal }: ReadCall,
-): Promise<Dispatcher.ResponseData> {
+  { signal }: CallOptions,
+): Promise<PieceReader | undefined> {
   const isWhole = start === 0 && end === stat.size;
   const headers = isWhole ? {} : { range: `bytes=${start}-${end - 1}` };
-  return originalUrl(client, address, new Date(Date.now() + urlMs)).then((url) =>
-    client.download(url, headers, signal),
-  );
+  const url = await originalUrl(client, ids.addressOf(stat.key), new Date(Date.now() + urlMs));
+  const response = await client.download(url, headers, signal);
+  const body = new ResponseBody(response.body, { idleMs });
+  if (!isOfSize(response, stat.size)) {
+    await body.close();
+    return undefined;
+  }
+  // The service may ignore a range and answer with everything.
+  return response.statusCode === 206 || isWhole ? body : new PartReader(body, start, end - start);
 }
 
 /** What the answer says of the whole: its length, or what stands behind the range (RFC 9110 §14.4). */
@@ -88,31 +84,66 @@ function isOfSize({ statusCode, headers }: Dispatcher.ResponseData, size: number
 }
 
 async function arriving(
-  address: AssetAddress,
+  access: CloudAccess,
   stat: ObjectStat,
   span: Span,
-  response: Dispatcher.ResponseData,
-  call: ReadCall,
+  body: PieceReader,
+  options: CallOptions,
 ): Promise<OpenedObject | undefined> {
-  const opened = new ArrivingAsset(stat, span, response.body, response.statusCode === 206 ? 0 : span.start);
+  const reopen = async (start: number) => {
+    const rest = await download(access, stat, { start, end: span.end }, options);
+    if (rest !== undefined && (await isStillThere(access, stat, options))) return rest;
+    await rest?.close();
+    throw new ServiceError("unavailable", "the object was replaced while its reader was away");
+  };
   try {
-    // Whoever reads the whole compares the checksum, and hears of another version.
-    if (checksumOfPart(stat, span) !== undefined || (await isStillThere(address, stat, call))) return opened;
+    // A reader of the whole compares the checksum, which tells of another version.
+    if (checksumOfPart(stat, span) !== undefined || (await isStillThere(access, stat, options)))
+      return openedResponse(stat, span, body, reopen, options.signal);
   } catch (error) {
-    await opened.close();
+    await body.close();
     throw error;
   }
-  await opened.close();
+  await body.close();
   return undefined;
 }
 
-/** The checksum that what was asked for must have: it is known of the whole alone. */
+/** The checksum that the part must have: the service knows that of the whole alone. */
 function checksumOfPart({ size, checksum }: ObjectStat, { start, end }: Span): Checksum | undefined {
   return start === 0 && end === size ? checksum : undefined;
 }
 
 /** Whether the object is still the version that was described before its content was asked for. */
-async function isStillThere(address: AssetAddress, stat: ObjectStat, call: ReadCall): Promise<boolean> {
-  const now = statOf(stat.key, await findAsset(call.client, address, call));
-  return now.etag === stat.etag;
+async function isStillThere(access: CloudAccess, stat: ObjectStat, options: CallOptions): Promise<boolean> {
+  return (await statObject(access, stat.key, options)).etag === stat.etag;
+}
+
+/** So many bytes behind the first ones of a body. */
+class PartReader implements PieceReader {
+  readonly #body: PieceReader;
+  #skip: number;
+  #left: number;
+
+  constructor(body: PieceReader, skip: number, length: number) {
+    this.#body = body;
+    this.#skip = skip;
+    this.#left = length;
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    while (this.#left > 0) {
+      const piece = await this.#body.next();
+      if (piece === undefined) return undefined;
+      const part = piece.subarray(this.#skip, this.#skip + this.#left);
+      this.#skip = Math.max(0, this.#skip - piece.byteLength);
+      this.#left -= part.byteLength;
+      if (part.byteLength > 0) return part;
+    }
+    await this.close();
+    return undefined;
+  }
+
+  close(): Promise<void> {
+    return this.#body.close();
+  }
 }

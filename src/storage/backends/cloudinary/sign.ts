@@ -1,8 +1,8 @@
-import type { SignOptions } from "../../contract/backend.js";
+import type { LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { refusal } from "../../contract/service-error.js";
+import type { CloudAccess } from "./access.js";
 import type { CloudinaryClient, Parameters } from "./client.js";
-import { refusal } from "./cloudinary-error.js";
-import type { Delivery } from "./delivery.js";
 import type { AssetAddress } from "./public-id.js";
 import { transformationOf } from "./transformation.js";
 
@@ -16,13 +16,17 @@ export function originalUrl(
 }
 
 /** The URL that reads an object, or what Cloudinary makes of it. */
-export async function signUrl(
-  client: CloudinaryClient,
-  delivery: Delivery,
+export async function signUrl(access: CloudAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
+  const url = await urlOf(access, key, options);
+  return () => url;
+}
+
+async function urlOf(
+  { client, ids, delivery }: CloudAccess,
   key: Key,
-  address: AssetAddress,
   options: SignOptions,
 ): Promise<string> {
+  const address = ids.addressOf(key);
   const { transform, expiresAt } = options;
   if (options.cacheControl !== undefined) {
     throw refusal(

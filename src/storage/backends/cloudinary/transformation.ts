@@ -1,5 +1,5 @@
 import type { SignOptions } from "../../contract/backend.js";
-import { refusal } from "./cloudinary-error.js";
+import { refusal } from "../../contract/service-error.js";
 import type { ResourceType } from "./public-id.js";
 
 type Transform = NonNullable<SignOptions["transform"]>;
@@ -19,7 +19,7 @@ const formats: Readonly<Record<string, ReadonlySet<string>>> = {
  * A transform in Cloudinary's own words, in alphabetical order as its documentation writes them: the best format
  * and quality for the reader unless others were asked for.
  *
- * @throws CloudinaryError for a format that Cloudinary cannot make of it.
+ * @throws ServiceError for a format that Cloudinary cannot make of it.
  */
 export function transformationOf(resourceType: ResourceType, transform: Transform): string {
   const { width, height, fit = "inside", format = "auto", quality = "auto" } = transform;

@@ -2,13 +2,15 @@ import { randomBytes } from "node:crypto";
 import { abortable } from "../../contract/abortable.js";
 import type { Body, CallOptions, ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
+import { type Chunk, chunksOf } from "../../contract/chunks.js";
+import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
+import { refusal, ServiceError } from "../../contract/service-error.js";
+import type { CloudAccess } from "./access.js";
 import { type Asset, contextOf, parseAsset, statOf } from "./asset.js";
-import { type Chunk, chunksOf } from "./chunks.js";
-import type { CloudinaryClient, Parameters } from "./client.js";
-import { CloudinaryError, refusal } from "./cloudinary-error.js";
+import type { Parameters } from "./client.js";
 import { type Context, contextParameter } from "./context.js";
-import type { AssetAddress, PublicIds } from "./public-id.js";
+import type { AssetAddress } from "./public-id.js";
 
 /** Stands for an empty file, which Cloudinary refuses. */
 const placeholder = Buffer.from("\n");
@@ -27,45 +29,51 @@ function uploadParameters({ publicId }: AssetAddress, context: Context): Paramet
 /**
  * What has been stored, by the answer of the upload that was to store it.
  *
- * @throws CloudinaryError when it was stored in another way: an upload preset of the account changes what comes.
+ * @throws ServiceError when it was stored in another way: an upload preset of the account changes what comes.
  */
 function parseStored(json: unknown, address: AssetAddress, context: Context): Asset {
   const asset = parseAsset(json);
   if (asset.publicId === address.publicId) return { ...asset, context };
-  throw new CloudinaryError("invalid_key", "Cloudinary keeps this key under another name");
+  throw new ServiceError("invalid_key", "Cloudinary keeps this key under another name");
 }
 
-export interface UploadOptions extends CallOptions {
-  readonly client: CloudinaryClient;
-  readonly ids: PublicIds;
-  readonly chunkBytes: number;
+/** Writes an object, all or nothing. */
+export async function writeObject(
+  access: CloudAccess,
+  key: Key,
+  body: Body,
+  options: ObjectDescription & CallOptions,
+): Promise<ObjectStat> {
+  options.signal?.throwIfAborted();
+  return new Upload(access, key, body, options).run();
 }
 
 /** One upload: in one request when it fits, else in chunks of which the last one publishes all. */
-export class Upload {
+class Upload {
   readonly #key: Key;
   readonly #address: AssetAddress;
   readonly #body: Body;
-  readonly #description: ObjectDescription;
-  readonly #options: UploadOptions;
+  readonly #access: CloudAccess;
+  readonly #options: ObjectDescription & CallOptions;
   readonly #id = randomBytes(18).toString("hex");
   #sentBytes = 0;
 
-  constructor(key: Key, body: Body, description: ObjectDescription, options: UploadOptions) {
+  constructor(access: CloudAccess, key: Key, body: Body, options: ObjectDescription & CallOptions) {
+    this.#access = access;
     this.#key = key;
-    this.#address = options.ids.addressOf(key);
+    this.#address = access.ids.addressOf(key);
     this.#body = body;
-    this.#description = description;
     this.#options = options;
   }
 
   async run(): Promise<ObjectStat> {
-    const { signal, chunkBytes } = this.#options;
+    const { signal } = this.#options;
+    const { chunkBytes } = this.#access;
     const context = this.#context(crc32Of(this.#body), false);
     // Before the first byte moves: what cannot be described is not stored.
     contextParameter(context);
     for await (const chunk of chunksOf(abortable(this.#body.open(), signal), chunkBytes)) {
-      if (chunk.isFirst && chunk.isLast) return this.#sendAtOnce(chunk);
+      if (this.#sentBytes === 0 && chunk.isLast) return this.#sendAtOnce(chunk);
       const answer = await this.#sendChunk(chunk, context);
       if (chunk.isLast) return this.#finish(answer, context, this.#sentBytes);
     }
@@ -105,23 +113,23 @@ export class Upload {
     headers: Parameters,
     commits: boolean,
   ): Promise<unknown> {
-    const { client, signal, onProgress } = this.#options;
+    const { signal, onProgress } = this.#options;
     const path = `${this.#address.resourceType}/upload` as const;
     const parameters = uploadParameters(this.#address, context);
-    return client.upload({ path, parameters, file, headers, commits, signal, onProgress });
+    return this.#access.client.upload({ path, parameters, file, headers, commits, signal, onProgress });
   }
 
   #finish(answer: unknown, context: Context, sentBytes: number): ObjectStat {
     const asset = parseStored(answer, this.#address, context);
     if (asset.bytes === sentBytes) return statOf(this.#key, asset);
     const message = "Cloudinary changed the file as it came; look at the upload presets of the account";
-    throw new CloudinaryError("configuration", message);
+    throw new ServiceError("configuration", message);
   }
 
   #context(checksum: Checksum | undefined, isEmpty: boolean): Context {
-    const { ids } = this.#options;
+    const { ids } = this.#access;
     const longKey = ids.isLong(this.#key) ? this.#key : undefined;
-    return contextOf({ ...this.#description, longKey, checksum, isEmpty });
+    return contextOf({ ...descriptionOf(this.#options), longKey, checksum, isEmpty });
   }
 }
 

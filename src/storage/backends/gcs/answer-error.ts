@@ -1,12 +1,12 @@
 import type { StorageErrorCode } from "../../contract/error.js";
 import { parseRetryAfter } from "../../contract/retry-after.js";
-import { GcsError } from "./gcs-error.js";
+import { ServiceError } from "../../contract/service-error.js";
 
 /** Where the credentials come from, for messages. */
 export const credentialVariables = "STORAGE_GCS_CREDENTIALS_PATH or STORAGE_GCS_CREDENTIALS";
 
-/** Where the service is, for messages. */
-export const endpointVariable = "STORAGE_GCS_ENDPOINT if it is set";
+/** What says where the service is, for messages. */
+export const addressVariables = "STORAGE_GCS_ENDPOINT if it is set";
 
 /** An answer that is no success. */
 export interface RefusedAnswer {
@@ -63,12 +63,13 @@ const rules: readonly Rule[] = [
   { status: 429, code: "rate_limited", message: "the service asks to slow down" },
 ];
 
-/** The failure that an answer means. What the service refused it has not done; after a 5xx nobody knows. */
-export function answerError({ status, retryAfter, text }: RefusedAnswer): GcsError {
+/** The failure that an answer means. What the service refused it has not done; after a 5xx that is not known. */
+export function answerError({ status, retryAfter, text }: RefusedAnswer): ServiceError {
   const retryAfterMs = parseRetryAfter(retryAfter);
+  const answer = { service: "Google Cloud Storage", status };
   if (status >= 500)
-    return new GcsError("unavailable", `the service answered ${status}`, { status, retryAfterMs });
+    return new ServiceError("unavailable", `the service answered ${status}`, { answer, retryAfterMs });
   const rule = rules.find((each) => each.status === status && (each.text?.test(text) ?? true));
   const { code, message } = rule ?? { code: "unknown" as const, message: `the service answered ${status}` };
-  return new GcsError(code, message, { status, retryAfterMs, applied: false });
+  return new ServiceError(code, message, { answer, retryAfterMs, applied: false });
 }

@@ -2,8 +2,8 @@ import { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import { httpConnector } from "../../contract/http-connector.js";
 import { joinHttpPools } from "../../contract/http-pools.js";
+import { refusal, ServiceError } from "../../contract/service-error.js";
 import { answerError } from "./answer-error.js";
-import { GcsError } from "./gcs-error.js";
 import type { Identity } from "./identity.js";
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -21,7 +21,7 @@ export interface Ask {
   readonly path: string;
   readonly query?: Query | undefined;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string | AsyncIterable<Uint8Array> | undefined;
+  readonly body?: Uint8Array | string | Iterable<Uint8Array> | undefined;
   readonly signal: AbortSignal | undefined;
   /** A session of a resumable upload is its own proof. */
   readonly isAnonymous?: true;
@@ -39,7 +39,7 @@ export interface Answer {
  * Speaks the documented JSON API (https://cloud.google.com/storage/docs/json_api). The SDK's own calls cannot be
  * aborted, so it is asked only for the proof of who calls.
  */
-export class Service {
+export class GcsClient {
   readonly endpoint: string;
   readonly #identity: Identity;
   readonly #agent = new Agent({ connections: maxConnections, connect: httpConnector(connectMs) });
@@ -67,7 +67,7 @@ export class Service {
     try {
       return JSON.parse(text);
     } catch {
-      throw new GcsError(
+      throw new ServiceError(
         "unavailable",
         "the service's answer is not JSON; look at STORAGE_GCS_ENDPOINT if it is set",
       );
@@ -90,7 +90,7 @@ export class Service {
     const url = urlOf(this.endpoint, ask);
     const proof = ask.isAnonymous ? {} : await this.#identity.headers(url, ask.signal);
     ask.signal?.throwIfAborted();
-    if (this.#isClosed) throw new GcsError("unavailable", "the storage has been closed", { applied: false });
+    if (this.#isClosed) throw refusal("unavailable", "the storage has been closed");
     const response = await request(url, {
       dispatcher,
       method: ask.method,
@@ -99,7 +99,7 @@ export class Service {
       signal: ask.signal ?? null,
     });
     if (response.statusCode < 300 || ask.accepts?.includes(response.statusCode)) return response;
-    throw await refusal(response);
+    throw await refusedBy(response);
   }
 }
 
@@ -123,13 +123,17 @@ async function textOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.byteLength;
-    if (bytes > maxAnswerBytes) throw new GcsError("unavailable", "the service's answer does not end");
+    if (bytes > maxAnswerBytes) throw new ServiceError("unavailable", "the service's answer does not end");
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString("utf8");
 }
 
-async function refusal({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<GcsError> {
+async function refusedBy({
+  statusCode: status,
+  headers,
+  body,
+}: Dispatcher.ResponseData): Promise<ServiceError> {
   const text = await textOf(body).catch(() => "");
   const retryAfter = headers["retry-after"];
   return answerError({ status, retryAfter: typeof retryAfter === "string" ? retryAfter : undefined, text });

@@ -1,20 +1,21 @@
-import type { CopyOptions } from "../../contract/backend.js";
-import type { Service } from "./client.js";
-import { committed } from "./committed.js";
-import { GcsError } from "./gcs-error.js";
-import { membersOf, type ObjectResource, parseResource, resourceFields } from "./object-resource.js";
-import { checkGeneration, conditionQuery, type Paths } from "./paths.js";
+import type { CopyOptions, ObjectStat } from "../../contract/backend.js";
+import { committed } from "../../contract/cancellation.js";
+import type { Key } from "../../contract/key.js";
+import { ServiceError } from "../../contract/service-error.js";
+import type { BucketAccess } from "./access.js";
+import { membersOf, parseResource, resourceFields, statOf } from "./object-resource.js";
+import { checkGeneration, conditionQuery } from "./paths.js";
 
 /**
  * Copies inside the service, with the description (https://cloud.google.com/storage/docs/json_api/v1/objects/rewrite).
  * A large object takes several requests, each giving the token of the next one; the last one publishes.
  */
-export async function rewrite(
-  service: Service,
-  paths: Paths,
-  { from, to }: { readonly from: string; readonly to: string },
+export async function copyObject(
+  { client, paths }: BucketAccess,
+  from: Key,
+  to: Key,
   options: CopyOptions,
-): Promise<ObjectResource> {
+): Promise<ObjectStat> {
   const fields = `done,rewriteToken,resource(${resourceFields})`;
   const { sourceIfMatch } = options;
   const ifSourceGenerationMatch = sourceIfMatch === undefined ? undefined : checkGeneration(sourceIfMatch);
@@ -24,7 +25,7 @@ export async function rewrite(
     const answer = membersOf(
       await committed(options.signal, async (cancellation) => {
         cancellation.sent();
-        return service.json({
+        return client.json({
           method: "POST",
           path: paths.rewrite(from, to),
           query: { ...query, rewriteToken },
@@ -32,9 +33,9 @@ export async function rewrite(
         });
       }),
     );
-    if (answer.done === true) return parseResource(answer.resource);
+    if (answer.done === true) return statOf(to, parseResource(answer.resource));
     if (typeof answer.rewriteToken !== "string")
-      throw new GcsError("unavailable", "the copy cannot be gone on with");
+      throw new ServiceError("unavailable", "the copy cannot be gone on with");
     rewriteToken = answer.rewriteToken;
     options.onProgress?.();
   }

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { refusal, type ServiceError } from "../../contract/service-error.js";
 import { credentialVariables } from "./answer-error.js";
-import { GcsError } from "./gcs-error.js";
 
 /** Credentials as Google's tools write them: the key of a service account, or a description of where tokens come from. */
 export type CredentialsFile = Readonly<Record<string, unknown>>;
@@ -65,6 +65,6 @@ function readKey(pem: string): KeyObject {
   }
 }
 
-function unusable(message: string): GcsError {
-  return new GcsError("configuration", message, { applied: false });
+function unusable(message: string): ServiceError {
+  return refusal("configuration", message);
 }

@@ -1,5 +1,5 @@
 import { isKey, maxKeyLength } from "../../contract/key.js";
-import { GcsError } from "./gcs-error.js";
+import { refusal } from "../../contract/service-error.js";
 
 const version = "1:";
 
@@ -13,7 +13,7 @@ export function parseCursor(prefix: string, cursor: string): string {
   const last = prefix + Buffer.from(cursor, "base64url").toString("latin1").slice(version.length);
   const isEntry = isKey(last.endsWith("/") ? last.slice(0, -1) : last);
   if (isEntry && writeCursor(prefix, last) === cursor) return last;
-  throw new GcsError("invalid_argument", "this is not a cursor of this listing", { applied: false });
+  throw refusal("invalid_argument", "this is not a cursor of this listing");
 }
 
 /** The first name that a key behind an entry can have: `-` is the least of their characters, `0` follows `/`. */

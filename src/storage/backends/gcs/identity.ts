@@ -1,6 +1,7 @@
 import { sign } from "node:crypto";
 import type { Storage as Sdk } from "@google-cloud/storage";
 import { unlessAborted } from "../../contract/abortable.js";
+import { refusal } from "../../contract/service-error.js";
 import {
   type CredentialsFile,
   type CredentialsSource,
@@ -9,7 +10,6 @@ import {
   serviceAccountKeyOf,
   textOf,
 } from "./credentials.js";
-import { GcsError } from "./gcs-error.js";
 import { loadSdk } from "./load-sdk.js";
 import { isNoCredentials, tokenError } from "./token-error.js";
 
@@ -56,7 +56,7 @@ export class Identity {
       .catch((error) => Promise.reject(tokenError(error)));
     if (email !== undefined) return email;
     const message = "only a service account can sign URLs; give its key in STORAGE_GCS_CREDENTIALS_PATH";
-    throw new GcsError("configuration", message, { applied: false });
+    throw refusal("configuration", message);
   }
 
   /** Makes RSA signatures with SHA-256, where there is a key for it. */

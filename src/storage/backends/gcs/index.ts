@@ -1,1 +1,2 @@
-export { GcsBackend, type GcsBackendOptions } from "./backend.js";
+export { GcsBackend } from "./backend.js";
+export type { GcsBackendOptions } from "./options.js";

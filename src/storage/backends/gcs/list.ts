@@ -1,10 +1,9 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, reservedSegment } from "../../contract/key.js";
-import type { Service } from "./client.js";
+import { ServiceError } from "../../contract/service-error.js";
+import type { BucketAccess } from "./access.js";
 import { behind, parseCursor, writeCursor } from "./cursor.js";
-import { GcsError } from "./gcs-error.js";
 import { membersOf } from "./object-resource.js";
-import type { Paths } from "./paths.js";
 
 /** Most entries that the service gives at once. */
 const maxResults = 1000;
@@ -16,7 +15,7 @@ type Entry = { readonly name: string; readonly object: ListedObject | undefined 
 /** One answer of the service. */
 interface RawPage {
   readonly entries: readonly Entry[];
-  /** Names that others made and that are no keys. */
+  /** Names that other tools made and that are no keys. */
   readonly passedOver: readonly string[];
   /** Where the next one begins; `undefined` behind the last one. */
   readonly next: Start | undefined;
@@ -25,79 +24,68 @@ interface RawPage {
 /** A page begins at a name, or where the service's own token says. */
 type Start = { readonly startOffset?: string | undefined; readonly pageToken?: string };
 
-/** Lists what callers may name: neither our own objects nor those that others gave names that are no keys. */
-export class Lister {
-  readonly #service: Service;
-  readonly #paths: Paths;
-
-  constructor(service: Service, paths: Paths) {
-    this.#service = service;
-    this.#paths = paths;
-  }
-
-  async list(options: ListOptions): Promise<ListPage> {
-    const { prefix, cursor, limit } = options;
-    const entries: Entry[] = [];
-    const passedOver: string[] = [];
-    let start: Start | undefined =
-      cursor === undefined ? {} : { startOffset: behind(parseCursor(prefix, cursor)) };
-    while (start !== undefined && entries.length < limit) {
-      const page: RawPage = await this.#page(options, start, Math.min(limit - entries.length, maxResults));
-      if (page.next?.pageToken !== undefined && page.next.pageToken === start.pageToken) {
-        throw new GcsError("unavailable", "the service's listing goes on where it was");
-      }
-      entries.push(...page.entries.filter(({ name }) => isVisible(name)));
-      passedOver.push(...page.passedOver);
-      start = page.next;
+/** One page of what callers may name: neither the kit's own objects nor names of other tools that are no keys. */
+export async function listObjects(access: BucketAccess, options: ListOptions): Promise<ListPage> {
+  const { prefix, cursor, limit } = options;
+  const entries: Entry[] = [];
+  const passedOver: string[] = [];
+  let start: Start | undefined =
+    cursor === undefined ? {} : { startOffset: behind(parseCursor(prefix, cursor)) };
+  while (start !== undefined && entries.length < limit) {
+    const most = Math.min(limit - entries.length, maxResults);
+    const page: RawPage = await rawPage(access, options, start, most);
+    if (page.next?.pageToken !== undefined && page.next.pageToken === start.pageToken) {
+      throw new ServiceError("unavailable", "the service's listing goes on where it was");
     }
-    const last = entries.at(-1);
-    return {
-      items: entries.flatMap(({ object }) => object ?? []),
-      passedOver,
-      prefixes: entries.flatMap(({ name, object }) => (object === undefined ? [name] : [])),
-      cursor: start === undefined || last === undefined ? undefined : writeCursor(prefix, last.name),
-    };
+    entries.push(...page.entries.filter(({ name }) => isVisible(name)));
+    passedOver.push(...page.passedOver);
+    start = page.next;
   }
-
-  /** Every object below a start of names, also of our own. */
-  async *all(prefix: string, signal: AbortSignal | undefined): AsyncGenerator<StagedObject, void, undefined> {
-    let pageToken: string | undefined;
-    do {
-      const raw = membersOf(
-        await this.#service.json({
-          method: "GET",
-          path: this.#paths.objects,
-          query: { prefix, maxResults, pageToken, fields: "items(name,generation,size),nextPageToken" },
-          signal,
-        }),
-      );
-      yield* listOf(raw.items).map(toStaged);
-      pageToken = typeof raw.nextPageToken === "string" ? raw.nextPageToken : undefined;
-    } while (pageToken !== undefined);
-  }
-
-  async #page({ prefix, delimiter, signal }: ListOptions, start: Start, most: number): Promise<RawPage> {
-    const fields = "items(name,size,timeCreated),prefixes,nextPageToken";
-    const raw = membersOf(
-      await this.#service.json({
-        method: "GET",
-        path: this.#paths.objects,
-        query: { prefix: prefix || undefined, delimiter, maxResults: most, fields, ...start },
-        signal,
-      }),
-    );
-    const rolledUp = listOf(raw.prefixes).map((name): Entry => ({ name: String(name), object: undefined }));
-    const entries = [...listOf(raw.items).flatMap(toEntry), ...rolledUp].sort(byName);
-    const { nextPageToken } = raw;
-    return {
-      entries,
-      passedOver: listOf(raw.items).flatMap(strayNameOf),
-      next: typeof nextPageToken === "string" ? nextStart(entries, nextPageToken) : undefined,
-    };
-  }
+  const last = entries.at(-1);
+  return {
+    items: entries.flatMap(({ object }) => object ?? []),
+    passedOver,
+    prefixes: entries.flatMap(({ name, object }) => (object === undefined ? [name] : [])),
+    cursor: start === undefined || last === undefined ? undefined : writeCursor(prefix, last.name),
+  };
 }
 
-/** An object of our own, or a part of one. */
+/** Every object whose name begins so, also the kit's own. */
+export async function* objectsBelow(
+  { client, paths }: BucketAccess,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StagedObject, void, undefined> {
+  let pageToken: string | undefined;
+  const fields = "items(name,generation,size),nextPageToken";
+  do {
+    const query = { prefix, maxResults, pageToken, fields };
+    const raw = membersOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
+    yield* listOf(raw.items).map(toStaged);
+    pageToken = typeof raw.nextPageToken === "string" ? raw.nextPageToken : undefined;
+  } while (pageToken !== undefined);
+}
+
+async function rawPage(
+  { client, paths }: BucketAccess,
+  { prefix, delimiter, signal }: ListOptions,
+  start: Start,
+  most: number,
+): Promise<RawPage> {
+  const fields = "items(name,size,timeCreated),prefixes,nextPageToken";
+  const query = { prefix: prefix || undefined, delimiter, maxResults: most, fields, ...start };
+  const raw = membersOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
+  const rolledUp = listOf(raw.prefixes).map((name): Entry => ({ name: String(name), object: undefined }));
+  const entries = [...listOf(raw.items).flatMap(toEntry), ...rolledUp].sort(byName);
+  const { nextPageToken } = raw;
+  return {
+    entries,
+    passedOver: listOf(raw.items).flatMap(strayNameOf),
+    next: typeof nextPageToken === "string" ? nextStart(entries, nextPageToken) : undefined,
+  };
+}
+
+/** An object of the kit's own, or a part of one. */
 export interface StagedObject {
   readonly name: string;
   readonly generation: string;
@@ -114,14 +102,14 @@ function isVisible(name: string): boolean {
   return isKey(name.endsWith("/") ? name.slice(0, -1) : name);
 }
 
-/** Names of objects may end with `/` where others made them; a key never does. */
+/** Names of objects may end with `/` where other tools made them; a key never does. */
 function toEntry(raw: unknown): readonly Entry[] {
   const { name: key, size, timeCreated } = membersOf(raw);
   if (!isKey(key))
     return typeof key === "string" && key.startsWith(reserved) ? [{ name: key, object: undefined }] : [];
   const lastModified = new Date(String(timeCreated));
   if (!/^[0-9]{1,15}$/.test(String(size)) || Number.isNaN(lastModified.getTime())) {
-    throw new GcsError("unavailable", "the service's listing has an object without size or date");
+    throw new ServiceError("unavailable", "the service's listing has an object without size or date");
   }
   return [{ name: key, object: { key, size: Number(size), lastModified } }];
 }
@@ -141,7 +129,7 @@ function toStaged(raw: unknown): StagedObject {
 function listOf(raw: unknown): readonly unknown[] {
   if (raw === undefined) return [];
   if (Array.isArray(raw)) return raw;
-  throw new GcsError("unknown", "the service's answer is no listing");
+  throw new ServiceError("unknown", "the service's answer is no listing");
 }
 
 function byName({ name: a }: Entry, { name: b }: Entry): number {

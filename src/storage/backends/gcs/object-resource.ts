@@ -4,7 +4,7 @@ import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import { storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { storedFilename, storedMetadata } from "../../contract/metadata.js";
-import { GcsError } from "./gcs-error.js";
+import { ServiceError } from "../../contract/service-error.js";
 
 /** Names that no user's pair can have, since those hold no dot. */
 const filenameName = "svc-infra.filename";
@@ -52,7 +52,7 @@ export function parseResource(raw: unknown): ObjectResource {
   const members = membersOf(raw);
   const { name, size, generation, contentType, timeCreated, md5Hash, metadata } = members;
   if (typeof name !== "string" || typeof generation !== "string" || !/^[0-9]+$/.test(String(size))) {
-    throw new GcsError("unknown", "the service's answer describes no object");
+    throw new ServiceError("unknown", "the service's answer describes no object");
   }
   return {
     name,

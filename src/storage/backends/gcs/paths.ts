@@ -1,5 +1,5 @@
 import type { WriteConditions } from "../../contract/backend.js";
-import { GcsError } from "./gcs-error.js";
+import { refusal } from "../../contract/service-error.js";
 
 /** Paths of the JSON API for one bucket. */
 export class Paths {
@@ -44,5 +44,5 @@ export function conditionQuery({ ifAbsent, ifMatch }: WriteConditions): {
 export function checkGeneration(etag: string): string {
   if (/^[1-9][0-9]{0,18}$/.test(etag)) return etag;
   const message = "the object is not the version that was asked for";
-  throw new GcsError("precondition_failed", message, { applied: false });
+  throw refusal("precondition_failed", message);
 }

@@ -1,115 +1,116 @@
 import type { Dispatcher } from "undici";
 import type { ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { openedBytes } from "../../contract/opened.js";
 import { clampRange, type Span } from "../../contract/range.js";
-import type { Query, Service } from "./client.js";
-import { GcsError } from "./gcs-error.js";
-import { type ObjectResource, parseResource, resourceFields, statOf } from "./object-resource.js";
-import { OpenedMedia, release } from "./opened-media.js";
-import { conditionQuery, type Paths } from "./paths.js";
+import { openedResponse, ResponseBody } from "../../contract/response-body.js";
+import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
+import type { BucketAccess } from "./access.js";
+import type { Query } from "./client.js";
+import { type ObjectResource, statOf } from "./object-resource.js";
+import { conditionQuery } from "./paths.js";
+import { describeObject } from "./stat.js";
 
-/** What is not larger comes in memory, and holds no connection. */
+/** Content of up to so many bytes comes in memory, so that no connection is held. */
 const maxAtOnceBytes = 262_144;
 /** Times that an object may change between its description and its content. */
 const attempts = 5;
 
 type Media = Dispatcher.ResponseData;
 
-/** Opens objects: description and content of one version. */
-export class Reader {
-  readonly #service: Service;
-  readonly #paths: Paths;
-
-  constructor(service: Service, paths: Paths) {
-    this.#service = service;
-    this.#paths = paths;
+/** Opens one version. Description and content are asked for at once; if they are of two versions, one after the other. */
+export async function readObject(
+  access: BucketAccess,
+  key: Key,
+  options: ReadOptions,
+): Promise<OpenedObject> {
+  const query = conditionQuery({ ifAbsent: false, ifMatch: options.ifMatch });
+  const opened = await readBoth(access, key, query, options);
+  if (opened !== undefined) return opened;
+  for (let attempt = 1; attempt < attempts; attempt++) {
+    const late = await readInTurn(access, key, query, options);
+    if (late !== undefined) return late;
   }
+  throw new ServiceError("unavailable", "the object changes faster than it can be opened");
+}
 
-  async stat(name: string, signal: AbortSignal | undefined, query: Query = {}): Promise<ObjectResource> {
-    return parseResource(
-      await this.#service.json({
-        method: "GET",
-        path: this.#paths.object(name),
-        query: { ...query, fields: resourceFields },
-        signal,
-      }),
-    );
-  }
+/** All of a small object of any name, as text. */
+export async function readText(
+  { client, paths }: BucketAccess,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  return (await client.ask({ method: "GET", path: paths.object(name), query: { alt: "media" }, signal }))
+    .text;
+}
 
-  /** All of a small object, as text. */
-  async text(name: string, signal: AbortSignal | undefined): Promise<string> {
-    const query = { alt: "media" };
-    return (await this.#service.ask({ method: "GET", path: this.#paths.object(name), query, signal })).text;
-  }
-
-  /** Both are asked for at once; when they turn out to be of two versions, one after the other. */
-  async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
-    const query = conditionQuery({ ifAbsent: false, ifMatch: options.ifMatch });
-    const opened = await this.#readBoth(key, query, options);
-    if (opened !== undefined) return opened;
-    for (let attempt = 1; attempt < attempts; attempt++) {
-      const late = await this.#readInTurn(key, query, options);
-      if (late !== undefined) return late;
-    }
-    throw new GcsError("unavailable", "the object changes faster than it can be opened");
-  }
-
-  async #readBoth(key: Key, query: Query, options: ReadOptions): Promise<OpenedObject | undefined> {
-    const [described, media] = await Promise.allSettled([
-      this.stat(key, options.signal, query),
-      this.#media(key, query, options),
-    ]);
-    try {
-      if (described.status === "rejected") throw described.reason;
-      const span = spanOf(described.value, options);
-      if (media.status === "rejected" && !isStale(media.reason)) throw media.reason;
-      const isSame =
-        media.status === "fulfilled" &&
-        media.value.headers["x-goog-generation"] === described.value.generation;
-      if (isSame) return await opened(statOf(key, described.value), span, media.value);
-    } catch (error) {
-      if (media.status === "fulfilled") release(media.value.body);
-      throw error;
-    }
+async function readBoth(
+  access: BucketAccess,
+  key: Key,
+  query: Query,
+  options: ReadOptions,
+): Promise<OpenedObject | undefined> {
+  const [described, media] = await Promise.allSettled([
+    describeObject(access, key, options.signal, query),
+    openMedia(access, key, query, options),
+  ]);
+  try {
+    if (described.status === "rejected") throw described.reason;
+    const span = spanOf(described.value, options);
+    if (media.status === "rejected" && !isStale(media.reason)) throw media.reason;
+    const isSame =
+      media.status === "fulfilled" && media.value.headers["x-goog-generation"] === described.value.generation;
+    if (isSame) return await opened(access, statOf(key, described.value), span, media.value, options);
+  } catch (error) {
     if (media.status === "fulfilled") release(media.value.body);
-    return undefined;
+    throw error;
   }
+  if (media.status === "fulfilled") release(media.value.body);
+  return undefined;
+}
 
-  async #readInTurn(key: Key, query: Query, options: ReadOptions): Promise<OpenedObject | undefined> {
-    const described = await this.stat(key, options.signal, query);
-    const span = spanOf(described, options);
-    try {
-      const media = await this.#media(key, { generation: described.generation }, options);
-      return await opened(statOf(key, described), span, media);
-    } catch (error) {
-      if (isStale(error)) return undefined;
-      throw error;
-    }
+async function readInTurn(
+  access: BucketAccess,
+  key: Key,
+  query: Query,
+  options: ReadOptions,
+): Promise<OpenedObject | undefined> {
+  const described = await describeObject(access, key, options.signal, query);
+  const span = spanOf(described, options);
+  try {
+    const media = await openMedia(access, key, { generation: described.generation }, options);
+    return await opened(access, statOf(key, described), span, media, options);
+  } catch (error) {
+    if (isStale(error)) return undefined;
+    throw error;
   }
+}
 
-  #media(key: Key, query: Query, { range, signal }: ReadOptions): Promise<Media> {
-    return this.#service.open({
-      method: "GET",
-      path: this.#paths.object(key),
-      query: { alt: "media", ...query },
-      // Otherwise the service would unpack what somebody stored packed, and its size would be another one.
-      headers: { "accept-encoding": "gzip", ...(range !== undefined && { range: headerOf(range) }) },
-      signal,
-    });
-  }
+function openMedia(
+  { client, paths }: BucketAccess,
+  key: Key,
+  query: Query,
+  { range, signal }: Pick<ReadOptions, "range" | "signal">,
+): Promise<Media> {
+  return client.open({
+    method: "GET",
+    path: paths.object(key),
+    query: { alt: "media", ...query },
+    // Otherwise the service would unpack what was stored packed, and its size would be another one.
+    headers: { "accept-encoding": "gzip", ...(range !== undefined && { range: headerOf(range) }) },
+    signal,
+  });
 }
 
 /** True when the content is not of the version that was described: it was replaced or deleted meanwhile. */
 function isStale(error: unknown): boolean {
-  return error instanceof GcsError && (error.code === "not_found" || error.code === "invalid_range");
+  return isFailure(error, "not_found") || isFailure(error, "invalid_range");
 }
 
 function spanOf({ size }: ObjectResource, { range }: ReadOptions): Span {
   const span = clampRange(range, size);
   if (span !== undefined) return span;
-  throw new GcsError("invalid_range", `the range lies outside the object's ${size} bytes`, {
-    applied: false,
-  });
+  throw refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
 }
 
 function headerOf(range: NonNullable<ReadOptions["range"]>): string {
@@ -117,45 +118,37 @@ function headerOf(range: NonNullable<ReadOptions["range"]>): string {
 }
 
 async function opened(
+  access: BucketAccess,
   stat: ObjectStat,
   span: Span,
-  { statusCode, headers, body }: Media,
+  media: Media,
+  { signal }: ReadOptions,
 ): Promise<OpenedObject> {
-  const isWhole = span.start === 0 && span.end === stat.size;
-  const sent = /^bytes ([0-9]+)-([0-9]+)\//.exec(String(headers["content-range"] ?? ""));
-  const isRight =
-    statusCode === 206 ? Number(sent?.[1]) === span.start && Number(sent?.[2]) + 1 === span.end : isWhole;
-  if (!isRight) {
-    release(body);
-    throw new GcsError("unavailable", "the service gave another range than was asked for");
-  }
-  if (span.end - span.start > maxAtOnceBytes) return new OpenedMedia(stat, span, body);
-  return new OpenedAtOnce(stat, span, new Uint8Array(await body.arrayBuffer()));
+  checkSpan(stat, span, media);
+  if (span.end - span.start <= maxAtOnceBytes)
+    return openedBytes(stat, span, new Uint8Array(await media.body.arrayBuffer()));
+  const { idleMs } = access;
+  const reopen = async (start: number) => {
+    const rest = { start, end: span.end };
+    const range = { start, end: span.end - 1 };
+    const again = await openMedia(access, stat.key, { generation: stat.etag }, { range, signal });
+    checkSpan(stat, rest, again);
+    return new ResponseBody(again.body, { idleMs });
+  };
+  return openedResponse(stat, span, new ResponseBody(media.body, { idleMs }), reopen, signal);
 }
 
-/** Bytes that have come already. */
-class OpenedAtOnce implements OpenedObject {
-  readonly stat: ObjectStat;
-  readonly start: number;
-  readonly end: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+/** The service may ignore a range and answer with everything. */
+function checkSpan(stat: ObjectStat, span: Span, { statusCode, headers, body }: Media): void {
+  const isWhole = span.start === 0 && span.end === stat.size;
+  const sent = /^bytes ([0-9]+)-([0-9]+)\//.exec(String(headers["content-range"] ?? ""));
+  const isSent = Number(sent?.[1]) === span.start && Number(sent?.[2]) + 1 === span.end;
+  if (statusCode === 206 ? isSent : isWhole) return;
+  release(body);
+  throw new ServiceError("unavailable", "the service gave another range than was asked for");
+}
 
-  constructor(stat: ObjectStat, { start, end }: Span, bytes: Uint8Array<ArrayBuffer>) {
-    this.stat = stat;
-    this.start = start;
-    this.end = end;
-    this.bytes = bytes;
-  }
-
-  get body(): OpenedObject["body"] {
-    return this.#pieces();
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  async *#pieces(): OpenedObject["body"] {
-    if (this.bytes.byteLength > 0) yield this.bytes;
-  }
+/** Closes the connection unless all has come; what it then says is of no interest. */
+function release(body: Media["body"]): void {
+  body.on("error", () => undefined).destroy();
 }

@@ -1,71 +1,87 @@
 import { randomBytes } from "node:crypto";
+import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
+import { groupsOf, inParallel } from "../../contract/in-parallel.js";
+import type { Key } from "../../contract/key.js";
+import { isFailure, ServiceError } from "../../contract/service-error.js";
+import type { BucketAccess } from "./access.js";
 import { answerError } from "./answer-error.js";
-import type { Service } from "./client.js";
-import { GcsError } from "./gcs-error.js";
-import type { Paths } from "./paths.js";
+import { conditionQuery, type Paths } from "./paths.js";
 
 /** Most calls that one request may hold. */
 const maxCalls = 100;
-/** Requests at once. */
-const lanes = 4;
+const requestsAtOnce = 4;
 
 /** An object that could not be removed. */
-export interface BatchFailure {
+export interface NameFailure {
   readonly name: string;
-  readonly error: GcsError;
+  readonly error: ServiceError;
 }
 
-/** Removes many objects, a hundred by a request (https://cloud.google.com/storage/docs/batch). */
-export class BatchRemover {
-  readonly #service: Service;
-  readonly #paths: Paths;
-
-  constructor(service: Service, paths: Paths) {
-    this.#service = service;
-    this.#paths = paths;
+/** Removes one object, or one version of it, and says whether it was there. */
+export async function removeObject(
+  { client, paths }: BucketAccess,
+  key: Key,
+  { ifMatch, signal }: RemoveOptions,
+): Promise<boolean> {
+  const query = conditionQuery({ ifAbsent: false, ifMatch });
+  try {
+    await client.ask({ method: "DELETE", path: paths.object(key), query, signal });
+    return true;
+  } catch (error) {
+    if (isFailure(error, "not_found")) return false;
+    throw error;
   }
+}
 
-  /** Those that are not there count as removed. */
-  async remove(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly BatchFailure[]> {
-    const batches = Array.from({ length: Math.ceil(names.length / maxCalls) }, (_, index) =>
-      names.slice(index * maxCalls, (index + 1) * maxCalls),
-    );
-    const failures: BatchFailure[] = [];
-    const waiting = batches.values();
-    const work = async () => {
-      for (const batch of waiting) failures.push(...(await this.#removeBatch(batch, signal)));
-    };
-    await Promise.all(Array.from({ length: Math.min(lanes, batches.length) }, work));
-    return failures;
-  }
+/** Removes what there is of many objects, and tells which could not be removed. */
+export async function removeObjects(
+  access: BucketAccess,
+  keys: readonly Key[],
+  { signal }: CallOptions,
+): Promise<readonly RemoveFailure[]> {
+  const failures = await removeNames(access, keys, signal);
+  const errors = new Map(failures.map(({ name, error }) => [name, error]));
+  return keys.flatMap((key) => (errors.has(key) ? [{ key, error: errors.get(key) }] : []));
+}
 
-  async #removeBatch(
-    names: readonly string[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly BatchFailure[]> {
-    const boundary = randomBytes(18).toString("base64url");
-    const { headers, text } = await this.#service.ask({
-      method: "POST",
-      path: "/batch/storage/v1",
-      headers: { "content-type": `multipart/mixed; boundary=${boundary}` },
-      body: this.#write(names, boundary),
-      signal,
-    });
-    const answers = readAnswers(text, String(headers["content-type"]));
-    return names.flatMap((name, index) => {
-      const error = failureOf(answers.get(index));
-      return error === undefined ? [] : [{ name, error }];
-    });
-  }
+/** Removes objects of any name, a hundred by a request (https://cloud.google.com/storage/docs/batch). Missing ones count as removed. */
+export async function removeNames(
+  access: BucketAccess,
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly NameFailure[]> {
+  const batches = groupsOf(names, maxCalls);
+  const failures = await inParallel(batches, requestsAtOnce, (batch) => removeBatch(access, batch, signal));
+  return failures.flat();
+}
 
-  #write(names: readonly string[], boundary: string): string {
-    const parts = names.map(
-      (name, index) =>
-        `--${boundary}\r\ncontent-type: application/http\r\ncontent-id: <item+${index}>\r\n\r\n` +
-        `DELETE ${this.#paths.object(name)} HTTP/1.1\r\n\r\n\r\n`,
-    );
-    return `${parts.join("")}--${boundary}--\r\n`;
-  }
+async function removeBatch(
+  { client, paths }: BucketAccess,
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly NameFailure[]> {
+  const boundary = randomBytes(18).toString("base64url");
+  const { headers, text } = await client.ask({
+    method: "POST",
+    path: "/batch/storage/v1",
+    headers: { "content-type": `multipart/mixed; boundary=${boundary}` },
+    body: writeBatch(paths, names, boundary),
+    signal,
+  });
+  const answers = readAnswers(text, String(headers["content-type"]));
+  return names.flatMap((name, index) => {
+    const error = failureOf(answers.get(index));
+    return error === undefined ? [] : [{ name, error }];
+  });
+}
+
+function writeBatch(paths: Paths, names: readonly string[], boundary: string): string {
+  const parts = names.map(
+    (name, index) =>
+      `--${boundary}\r\ncontent-type: application/http\r\ncontent-id: <item+${index}>\r\n\r\n` +
+      `DELETE ${paths.object(name)} HTTP/1.1\r\n\r\n\r\n`,
+  );
+  return `${parts.join("")}--${boundary}--\r\n`;
 }
 
 interface PartAnswer {
@@ -87,9 +103,10 @@ function readAnswers(text: string, contentType: string): ReadonlyMap<number, Par
   return new Map(pairs);
 }
 
-function failureOf(answer: PartAnswer | undefined): GcsError | undefined {
-  if (answer === undefined) return new GcsError("unavailable", "the service did not answer for this object");
+function failureOf(answer: PartAnswer | undefined): ServiceError | undefined {
+  if (answer === undefined)
+    return new ServiceError("unavailable", "the service did not answer for this object");
   if (answer.status < 300) return undefined;
   const error = answerError(answer);
-  return error.code === "not_found" ? undefined : error;
+  return isFailure(error, "not_found") ? undefined : error;
 }

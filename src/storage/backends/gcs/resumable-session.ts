@@ -1,12 +1,11 @@
 import type { CallOptions } from "../../contract/backend.js";
-import type { Cancellation } from "../../contract/cancellation.js";
-import { type Chunk, piecesFrom } from "./chunks.js";
-import type { Answer, Query, Service } from "./client.js";
-import { committed } from "./committed.js";
-import { GcsError } from "./gcs-error.js";
+import { type Cancellation, committed } from "../../contract/cancellation.js";
+import type { Chunk } from "../../contract/chunks.js";
+import { moderatePieces, sentPieces } from "../../contract/request-body.js";
+import { refusal, ServiceError } from "../../contract/service-error.js";
+import type { BucketAccess } from "./access.js";
+import type { Answer, GcsClient, Query } from "./client.js";
 import { type ObjectResource, parseResource } from "./object-resource.js";
-import { outgoing } from "./outgoing.js";
-import type { Paths } from "./paths.js";
 
 export interface SessionOptions extends CallOptions {
   readonly query: Query;
@@ -23,18 +22,18 @@ const cancelMs = 10_000;
 
 /** One resumable upload (https://cloud.google.com/storage/docs/performing-resumable-uploads). */
 export class ResumableSession {
-  readonly #service: Service;
+  readonly #client: GcsClient;
   readonly #uri: string;
   /** Bytes that the service has. */
   #offset = 0;
 
-  private constructor(service: Service, uri: string) {
-    this.#service = service;
+  private constructor(client: GcsClient, uri: string) {
+    this.#client = client;
     this.#uri = uri;
   }
 
-  static async open(service: Service, paths: Paths, options: SessionOptions): Promise<ResumableSession> {
-    const { headers } = await service.ask({
+  static async open({ client, paths }: BucketAccess, options: SessionOptions): Promise<ResumableSession> {
+    const { headers } = await client.ask({
       method: "POST",
       path: paths.uploads,
       query: { uploadType: "resumable", ...options.query },
@@ -44,8 +43,8 @@ export class ResumableSession {
     });
     const { location } = headers;
     if (typeof location === "string" && location.startsWith("http"))
-      return new ResumableSession(service, location);
-    throw new GcsError("unavailable", "the service opened no upload session", { applied: false });
+      return new ResumableSession(client, location);
+    throw refusal("unavailable", "the service opened no upload session");
   }
 
   /** Sends a chunk that is not the last one. The service may keep less of it than it got. */
@@ -57,7 +56,7 @@ export class ResumableSession {
       const answer = await this.#send(chunk, before - start, `bytes ${before}-${end - 1}/*`, options);
       this.#offset = offsetOf(answer);
       if (this.#offset <= before || this.#offset > end) {
-        throw new GcsError("unavailable", "the service lost a part of the upload", { applied: false });
+        throw refusal("unavailable", "the service lost a part of the upload");
       }
     }
   }
@@ -69,18 +68,18 @@ export class ResumableSession {
     return committed(options.signal, async (cancellation) => {
       const { status, text } = await this.#send(chunk, 0, range, options, { cancellation, md5 });
       if (status === incomplete) {
-        throw new GcsError("unavailable", "the service lost a part of the upload", { applied: false });
+        throw refusal("unavailable", "the service lost a part of the upload");
       }
       const resource = parseResource(JSON.parse(text));
       if (resource.size === total && (md5 === undefined || (resource.md5Hash ?? md5) === md5))
         return resource;
-      throw new GcsError("corrupt", "the service stored other content than was sent");
+      throw new ServiceError("corrupt", "the service stored other content than was sent");
     });
   }
 
   /** Gives the session up, with all that the service has of it. */
   async cancel(): Promise<void> {
-    await this.#service.ask({
+    await this.#client.ask({
       method: "DELETE",
       path: this.#uri,
       isAnonymous: true,
@@ -96,7 +95,7 @@ export class ResumableSession {
     options: CallOptions,
     last?: { readonly cancellation: Cancellation; readonly md5: string | undefined },
   ): Promise<Answer> {
-    return this.#service.ask({
+    return this.#client.ask({
       method: "PUT",
       path: this.#uri,
       headers: {
@@ -104,7 +103,10 @@ export class ResumableSession {
         "content-range": range,
         ...(last?.md5 !== undefined && { "x-goog-hash": `md5=${last.md5}` }),
       },
-      body: outgoing(piecesFrom(pieces, skip), last?.cancellation, options),
+      body: sentPieces(moderatePieces(pieces, skip), {
+        onProgress: options.onProgress,
+        onLast: () => last?.cancellation.sent(),
+      }),
       signal: last?.cancellation.signal ?? options.signal,
       isAnonymous: true,
       accepts: [incomplete],
@@ -116,6 +118,6 @@ export class ResumableSession {
 function offsetOf({ status, headers }: Answer): number {
   const last = /^bytes=0-([0-9]+)$/.exec(String(headers.range ?? ""))?.[1];
   if (status !== incomplete)
-    throw new GcsError("unavailable", "the service took a part of the upload for all of it");
+    throw new ServiceError("unavailable", "the service took a part of the upload for all of it");
   return last === undefined ? 0 : Number(last) + 1;
 }

@@ -1,91 +1,81 @@
 import { createHash } from "node:crypto";
 import { signedDisposition } from "../../content/content-disposition.js";
 import type { LazyUrl, SignOptions } from "../../contract/backend.js";
-import type { Service } from "./client.js";
-import { GcsError } from "./gcs-error.js";
-import type { Identity } from "./identity.js";
+import type { Key } from "../../contract/key.js";
+import { ServiceError } from "../../contract/service-error.js";
+import type { BucketAccess } from "./access.js";
 import { membersOf } from "./object-resource.js";
 
 const algorithm = "GOOG4-RSA-SHA256";
 
-export interface UrlSigningOptions {
-  readonly bucket: string;
-  /** Where IAM is asked to sign when there is no key. */
-  readonly iamEndpoint: string;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+/** A V4 signed URL (https://cloud.google.com/storage/docs/authentication/canonical-requests). */
+export async function signUrl(access: BucketAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
+  const { client, paths, identity, now } = access;
+  const path = `/${paths.bucket}/${key.split("/").map(encode).join("/")}`;
+  const email = await identity.email();
+  // An emulator wants no proof of an identity.
+  if (email === undefined) return () => client.endpoint + path;
+  const headers = headersOf(client.endpoint, options);
+  const time = timeOf(options.signedAt?.getTime() ?? now(), options.expiresAt);
+  const scope = `${time.stamp.slice(0, 8)}/auto/storage/goog4_request`;
+  const query = canonicalQuery({
+    "X-Goog-Algorithm": algorithm,
+    "X-Goog-Credential": `${email}/${scope}`,
+    "X-Goog-Date": time.stamp,
+    "X-Goog-Expires": String(time.seconds),
+    "X-Goog-SignedHeaders": headers.map(([name]) => name).join(";"),
+    ...answerOf(options),
+  });
+  const canonical = canonicalRequest(options.method.toUpperCase(), path, query, headers);
+  const hash = createHash("sha256").update(canonical).digest("hex");
+  const text = [algorithm, time.stamp, scope, hash].join("\n");
+  const start = `${client.endpoint}${path}?${query}&X-Goog-Signature=`;
+  const sign = await identity.signer();
+  if (sign !== undefined) return () => start + sign(text).toString("hex");
+  const signature = await signByIam(access, email, text);
+  return () => start + signature.toString("hex");
 }
 
-/** Makes V4 signed URLs (https://cloud.google.com/storage/docs/authentication/canonical-requests). */
-export class GcsUrlSigner {
-  readonly #service: Service;
-  readonly #identity: Identity;
-  readonly #options: UrlSigningOptions;
+/** The headers that the request must have, in the order of their names. */
+function headersOf(
+  endpoint: string,
+  { method, contentType }: SignOptions,
+): readonly (readonly [string, string])[] {
+  const host = ["host", new URL(endpoint).host] as const;
+  if (method === "get" || contentType === undefined) return [host];
+  return [["content-type", contentType.trim().replace(/\s+/g, " ")], host];
+}
 
-  constructor(service: Service, identity: Identity, options: UrlSigningOptions) {
-    this.#service = service;
-    this.#identity = identity;
-    this.#options = options;
-  }
-
-  async sign(key: string, options: SignOptions): Promise<LazyUrl> {
-    const path = `/${this.#options.bucket}/${key.split("/").map(encode).join("/")}`;
-    const email = await this.#identity.email();
-    // An emulator asks nobody who he is.
-    if (email === undefined) return () => this.#service.endpoint + path;
-    const headers = this.#headersOf(options);
-    const time = timeOf(options.signedAt?.getTime() ?? this.#options.now(), options.expiresAt);
-    const scope = `${time.stamp.slice(0, 8)}/auto/storage/goog4_request`;
-    const query = canonicalQuery({
-      "X-Goog-Algorithm": algorithm,
-      "X-Goog-Credential": `${email}/${scope}`,
-      "X-Goog-Date": time.stamp,
-      "X-Goog-Expires": String(time.seconds),
-      "X-Goog-SignedHeaders": headers.map(([name]) => name).join(";"),
-      ...answerOf(options),
-    });
-    const canonical = canonicalRequest(options.method.toUpperCase(), path, query, headers);
-    const text = [algorithm, time.stamp, scope, createHash("sha256").update(canonical).digest("hex")].join(
-      "\n",
-    );
-    const start = `${this.#service.endpoint}${path}?${query}&X-Goog-Signature=`;
-    const sign = await this.#identity.signer();
-    if (sign !== undefined) return () => start + sign(text).toString("hex");
-    const signature = await this.#signByIam(email, text);
-    return () => start + signature.toString("hex");
-  }
-
-  /** What the request must bring with it, in the order of the names. */
-  #headersOf({ method, contentType }: SignOptions): readonly (readonly [string, string])[] {
-    const host = ["host", new URL(this.#service.endpoint).host] as const;
-    if (method === "get" || contentType === undefined) return [host];
-    return [["content-type", contentType.trim().replace(/\s+/g, " ")], host];
-  }
-
-  /** https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob */
-  async #signByIam(email: string, text: string): Promise<Buffer> {
-    const answer = await this.#service
-      .json({
-        method: "POST",
-        path: `${this.#options.iamEndpoint}/v1/projects/-/serviceAccounts/${encodeURIComponent(email)}:signBlob`,
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ payload: Buffer.from(text).toString("base64") }),
-        signal: undefined,
-      })
-      .catch((error: unknown) => Promise.reject(iamError(error)));
-    const { signedBlob } = membersOf(answer);
-    if (typeof signedBlob === "string") return Buffer.from(signedBlob, "base64");
-    throw new GcsError("unavailable", "IAM's answer holds no signature");
-  }
+/** https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob */
+async function signByIam(
+  { client, iamEndpoint }: BucketAccess,
+  email: string,
+  text: string,
+): Promise<Buffer> {
+  const answer = await client
+    .json({
+      method: "POST",
+      path: `${iamEndpoint}/v1/projects/-/serviceAccounts/${encodeURIComponent(email)}:signBlob`,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ payload: Buffer.from(text).toString("base64") }),
+      signal: undefined,
+    })
+    .catch((error: unknown) => Promise.reject(iamError(error)));
+  const { signedBlob } = membersOf(answer);
+  if (typeof signedBlob === "string") return Buffer.from(signedBlob, "base64");
+  throw new ServiceError("unavailable", "IAM's answer holds no signature");
 }
 
 /** A missing right is that of signing, not one of the bucket. */
 function iamError(error: unknown): unknown {
-  if (!(error instanceof GcsError) || (error.status !== 403 && error.status !== 404)) return error;
+  if (!(error instanceof ServiceError) || (error.status !== 403 && error.status !== 404)) return error;
   const message =
     "IAM does not let this account sign URLs: give it the role roles/iam.serviceAccountTokenCreator on itself, " +
     "or a key in STORAGE_GCS_CREDENTIALS_PATH";
-  return new GcsError("permission_denied", message, { status: error.status, applied: false });
+  return new ServiceError("permission_denied", message, {
+    answer: { service: "Google IAM", status: error.status },
+    applied: false,
+  });
 }
 
 /** How the answer is to look (https://cloud.google.com/storage/docs/xml-api/get-object-download). */

@@ -2,7 +2,7 @@ import type { ObjectDescription } from "../../contract/backend.js";
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
-import { GcsError } from "./gcs-error.js";
+import { refusal, type ServiceError } from "../../contract/service-error.js";
 import { membersOf } from "./object-resource.js";
 
 /** What is known of an upload in parts; an object of ours says so as long as the upload is under way. */
@@ -15,7 +15,7 @@ export function writeRecord(key: Key, description: ObjectDescription): Buffer {
   return Buffer.from(JSON.stringify({ key, ...descriptionOf(description) }));
 }
 
-/** @throws GcsError `not_found` where it is another key's, or none. */
+/** @throws ServiceError `not_found` where it is another key's, or none. */
 export function parseRecord(text: string, key: Key): UploadRecord {
   const { contentType, filename, metadata, ...rest } = membersOf(JSON.parse(text));
   if (rest.key !== key || typeof contentType !== "string") throw noUpload();
@@ -29,6 +29,6 @@ export function parseRecord(text: string, key: Key): UploadRecord {
   return { key, description };
 }
 
-export function noUpload(): GcsError {
-  return new GcsError("not_found", "there is no such upload", { applied: false });
+export function noUpload(): ServiceError {
+  return refusal("not_found", "there is no such upload");
 }

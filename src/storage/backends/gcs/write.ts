@@ -1,125 +1,134 @@
 import { createHash, getFips, type Hash, randomBytes } from "node:crypto";
 import { abortable } from "../../contract/abortable.js";
-import type { Body, Bytes, CallOptions, ObjectDescription, WriteConditions } from "../../contract/backend.js";
-import { type Chunk, chunksOf, piecesFrom } from "./chunks.js";
-import { classifyGcsError } from "./classify.js";
-import type { Query, Service } from "./client.js";
-import { committed } from "./committed.js";
-import { GcsError } from "./gcs-error.js";
-import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
-import { outgoing } from "./outgoing.js";
-import { conditionQuery, type Paths } from "./paths.js";
+import type {
+  Body,
+  Bytes,
+  CallOptions,
+  ObjectDescription,
+  ObjectStat,
+  WriteConditions,
+  WriteOptions,
+} from "../../contract/backend.js";
+import { committed } from "../../contract/cancellation.js";
+import { type Chunk, chunksOf, emptyChunk } from "../../contract/chunks.js";
+import type { Key } from "../../contract/key.js";
+import { moderatePieces, sentPieces } from "../../contract/request-body.js";
+import { classifyError, ServiceError } from "../../contract/service-error.js";
+import type { BucketAccess } from "./access.js";
+import { addressVariables } from "./answer-error.js";
+import type { Query } from "./client.js";
+import { type ObjectResource, parseResource, resourceFields, statOf, toResource } from "./object-resource.js";
+import { conditionQuery } from "./paths.js";
 import { ResumableSession } from "./resumable-session.js";
 
-/** Bytes that are held at most before they go out; the service takes multiples of 256 KiB. */
+/** Bytes that are held at most before they are sent; the service takes multiples of 256 KiB. */
 const chunkBytes = 4 * 1_048_576;
 
+/** How an object of any name is written. */
 export interface UploadOptions extends CallOptions, WriteConditions, ObjectDescription {}
 
+/** Writes an object, all or nothing. */
+export async function writeObject(
+  access: BucketAccess,
+  key: Key,
+  body: Body,
+  options: WriteOptions,
+): Promise<ObjectStat> {
+  return statOf(key, await upload(access, key, body, options));
+}
+
 /**
- * Sends content: at once with its description what fits into one chunk, the rest chunk by chunk in a resumable
+ * Sends content: in one request with its description where it fits into one chunk, else chunk by chunk in a resumable
  * session (https://cloud.google.com/storage/docs/uploads-downloads). Nothing is visible before the last byte came,
  * and the service compares the MD5 of the whole before it publishes.
  */
-export class Uploader {
-  readonly #service: Service;
-  readonly #paths: Paths;
-  readonly #endings = new Set<Promise<void>>();
-
-  constructor(service: Service, paths: Paths) {
-    this.#service = service;
-    this.#paths = paths;
+export async function upload(
+  access: BucketAccess,
+  name: string,
+  body: Body,
+  options: UploadOptions,
+): Promise<ObjectResource> {
+  const query = { name, fields: resourceFields, ...conditionQuery(options) };
+  options.signal?.throwIfAborted();
+  // What can be read again is read for its checksum first, as a session wants its description before the bytes.
+  if (body.bytes === undefined && body.replayable) await drain(abortable(body.open(), options.signal));
+  const source = body.bytes === undefined ? body.open() : only(body.bytes);
+  const chunks = chunksOf(abortable(source, options.signal), chunkBytes);
+  try {
+    const { value: first = emptyChunk } = await chunks.next();
+    if (first.isLast) return await sendOnce(access, query, first.pieces, body, options);
+    return await sendChunks(access, query, first, chunks, body, options);
+  } finally {
+    // Not waited for: a source that hangs would not answer.
+    chunks.return(undefined).catch(() => undefined);
   }
+}
 
-  async upload(name: string, body: Body, options: UploadOptions): Promise<ObjectResource> {
-    const query = { name, fields: resourceFields, ...conditionQuery(options) };
-    options.signal?.throwIfAborted();
-    // What can be read again is read for its checksum first, as a session wants its description before the bytes.
-    if (body.bytes === undefined && body.replayable) await drain(abortable(body.open(), options.signal));
-    const source = body.bytes === undefined ? body.open() : only(body.bytes);
-    const chunks = chunksOf(abortable(source, options.signal), chunkBytes);
-    try {
-      const { value: first } = await chunks.next();
-      if (first === undefined || first.isLast)
-        return await this.#sendOnce(query, first?.pieces ?? [], body, options);
-      return await this.#sendChunks(query, first, chunks, body, options);
-    } finally {
-      // Not waited for: a source that hangs would not let go.
-      chunks.return().catch(() => undefined);
-    }
-  }
+async function sendOnce(
+  { client, paths }: BucketAccess,
+  query: Query,
+  pieces: readonly Uint8Array[],
+  body: Body,
+  options: UploadOptions,
+): Promise<ObjectResource> {
+  const boundary = randomBytes(18).toString("base64url");
+  const md5Hash = hashOf(pieces);
+  const resource = { ...toResource(options, body.checksum()), ...(md5Hash !== undefined && { md5Hash }) };
+  const head = Buffer.from(
+    `--${boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(resource)}\r\n` +
+      `--${boundary}\r\ncontent-type: ${options.contentType}\r\n\r\n`,
+  );
+  const parts = [head, ...pieces, Buffer.from(`\r\n--${boundary}--\r\n`)];
+  const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  return committed(options.signal, async (cancellation) => {
+    const { onProgress } = options;
+    const sent = sentPieces(moderatePieces(parts), { onProgress, onLast: () => cancellation.sent() });
+    const answer = await client.json({
+      method: "POST",
+      path: paths.uploads,
+      query: { uploadType: "multipart", ...query },
+      headers: {
+        "content-type": `multipart/related; boundary=${boundary}`,
+        "content-length": String(size),
+      },
+      body: sent,
+      signal: cancellation.signal,
+    });
+    return parseResource(answer);
+  });
+}
 
-  /** Waits until sessions that were given up have been cancelled. */
-  async close(): Promise<void> {
-    await Promise.all(this.#endings);
+async function sendChunks(
+  access: BucketAccess,
+  query: Query,
+  first: Chunk,
+  rest: AsyncGenerator<Chunk, undefined, undefined>,
+  body: Body,
+  options: UploadOptions,
+): Promise<ObjectResource> {
+  const description = toResource(options, body.replayable ? body.checksum() : undefined);
+  const opening = ResumableSession.open(access, { query, description, ...options });
+  const session = await opening.catch(uncommitted);
+  try {
+    return await sendAll(session, first, rest, options);
+  } catch (error) {
+    giveUp(access, session);
+    throw error;
   }
+}
 
-  async #sendOnce(
-    query: Query,
-    pieces: readonly Uint8Array[],
-    body: Body,
-    options: UploadOptions,
-  ): Promise<ObjectResource> {
-    const boundary = randomBytes(18).toString("base64url");
-    const hash = hashOf(pieces);
-    const resource = {
-      ...toResource(options, body.checksum()),
-      ...(hash !== undefined && { md5Hash: hash }),
-    };
-    const head = Buffer.from(
-      `--${boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(resource)}\r\n` +
-        `--${boundary}\r\ncontent-type: ${options.contentType}\r\n\r\n`,
-    );
-    const parts = [head, ...pieces, Buffer.from(`\r\n--${boundary}--\r\n`)];
-    const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
-    return committed(options.signal, async (cancellation) =>
-      parseResource(
-        await this.#service.json({
-          method: "POST",
-          path: this.#paths.uploads,
-          query: { uploadType: "multipart", ...query },
-          headers: {
-            "content-type": `multipart/related; boundary=${boundary}`,
-            "content-length": String(size),
-          },
-          body: outgoing(piecesFrom(parts), cancellation, options),
-          signal: cancellation.signal,
-        }),
-      ),
-    );
-  }
-
-  async #sendChunks(
-    query: Query,
-    first: Chunk,
-    rest: AsyncGenerator<Chunk, void, undefined>,
-    body: Body,
-    options: UploadOptions,
-  ): Promise<ObjectResource> {
-    const description = toResource(options, body.replayable ? body.checksum() : undefined);
-    const opening = ResumableSession.open(this.#service, this.#paths, { query, description, ...options });
-    const session = await opening.catch(uncommitted);
-    try {
-      return await sendAll(session, first, rest, options);
-    } catch (error) {
-      this.#giveUp(session);
-      throw error;
-    }
-  }
-
-  /** Nobody who gives up waits for this; a session whose end is not heard expires by itself. */
-  #giveUp(session: ResumableSession): void {
-    const ending = session.cancel().catch(() => undefined);
-    this.#endings.add(ending);
-    ending.finally(() => this.#endings.delete(ending));
-  }
+/** The caller does not wait for this; a session whose end is not heard expires by itself. */
+function giveUp({ endings }: BucketAccess, session: ResumableSession): void {
+  const ending = session.cancel().catch(() => undefined);
+  endings.add(ending);
+  ending.finally(() => endings.delete(ending));
 }
 
 /** While a chunk is on its way, the next one is taken in. */
 async function sendAll(
   session: ResumableSession,
   first: Chunk,
-  rest: AsyncGenerator<Chunk, void, undefined>,
+  rest: AsyncGenerator<Chunk, undefined, undefined>,
   options: CallOptions,
 ): Promise<ObjectResource> {
   const hash = newHash();
@@ -131,16 +140,16 @@ async function sendAll(
     next.catch(() => undefined);
     await session.put(chunk, options).catch(uncommitted);
     const { value } = await next;
-    if (value === undefined) throw new GcsError("unknown", "the source ended without a last chunk");
+    if (value === undefined) throw new ServiceError("unknown", "the source ended without a last chunk");
     chunk = value;
   }
 }
 
 /** Before the last chunk nothing can have been published, whatever happened. */
 function uncommitted(error: unknown): never {
-  const { code, message, retryAfterMs } = classifyGcsError(error);
+  const { code, message, retryAfterMs } = classifyError(error, addressVariables);
   if (code === "unknown" || code === "aborted" || code === "timeout") throw error;
-  throw new GcsError(code, message ?? "the upload was broken off", { retryAfterMs, applied: false });
+  throw new ServiceError(code, message ?? "the upload was broken off", { retryAfterMs, applied: false });
 }
 
 async function* only(bytes: Uint8Array): Bytes {

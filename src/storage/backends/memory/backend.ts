@@ -24,15 +24,14 @@ import type {
 } from "../../contract/backend.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
+import { classifyError, refusal } from "../../contract/service-error.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { ByteBudget } from "./byte-budget.js";
-import { classifyMemoryError } from "./classify.js";
+import { PageCursor } from "./cursor.js";
 import { ExpiryClock } from "./expiry-clock.js";
-import { MemoryError } from "./memory-error.js";
 import { pageOf } from "./name-page.js";
 import { ObjectTable } from "./object-table.js";
-import { OpenedBytes } from "./opened-bytes.js";
-import { PageCursor } from "./page-cursor.js";
+import { openStored } from "./read.js";
 import { UploadTable } from "./upload-table.js";
 
 export interface MemoryBackendOptions {
@@ -95,7 +94,7 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   }
 
   classify(error: unknown): Failure {
-    return classifyMemoryError(error);
+    return classifyError(error);
   }
 
   async stat(key: Key, options: CallOptions): Promise<ObjectStat> {
@@ -107,7 +106,7 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
     this.#enter({ signal });
     const object = this.#objects.get(key);
     this.#objects.checkVersion(object, ifMatch);
-    return new OpenedBytes(object.bytes, this.#objects.statOf(key, object), range, signal);
+    return openStored(object.bytes, this.#objects.statOf(key, object), range, signal);
   }
 
   async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
@@ -208,7 +207,7 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
 
   #enter(options: CallOptions | undefined): void {
     options?.signal?.throwIfAborted();
-    if (this.#isClosed) throw new MemoryError("unavailable", "the storage has been closed");
+    if (this.#isClosed) throw refusal("unavailable", "the storage has been closed");
     this.#clock?.check();
   }
 

@@ -1,4 +1,4 @@
-import { MemoryError } from "./memory-error.js";
+import { refusal } from "../../contract/service-error.js";
 
 /** Bytes that may be held in all: objects, parts, and what is being written. */
 export class ByteBudget {
@@ -12,7 +12,7 @@ export class ByteBudget {
   /** Takes bytes, or gives some back when negative. */
   reserve(bytes: number): void {
     if (bytes > 0 && this.#usedBytes + bytes > this.#maxBytes) {
-      throw new MemoryError("quota_exceeded", `the memory backend holds at most ${this.#maxBytes} bytes`);
+      throw refusal("quota_exceeded", `the memory backend holds at most ${this.#maxBytes} bytes`);
     }
     this.#usedBytes += bytes;
   }

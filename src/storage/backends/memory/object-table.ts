@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { ObjectDescription, ObjectStat, WriteConditions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
+import { refusal } from "../../contract/service-error.js";
 import type { ByteBudget } from "./byte-budget.js";
 import { entryBytes } from "./entry-bytes.js";
-import { MemoryError } from "./memory-error.js";
 import { SortedNames } from "./sorted-names.js";
 
 /** One version of an object. Its bytes never change, so that readers and copies may share them. */
@@ -44,7 +44,7 @@ export class ObjectTable {
 
   get(key: Key): StoredObject {
     const object = this.#objects.get(key);
-    if (object === undefined) throw new MemoryError("not_found", "there is no such object");
+    if (object === undefined) throw refusal("not_found", "there is no such object");
     return object;
   }
 
@@ -84,7 +84,7 @@ export class ObjectTable {
   /** Refuses an object that is another version than the one that was asked for. */
   checkVersion(object: StoredObject | undefined, etag: string | undefined): void {
     if (etag === undefined || (object !== undefined && this.etagOf(object) === etag)) return;
-    throw new MemoryError("precondition_failed", "the object is not the version that was asked for");
+    throw refusal("precondition_failed", "the object is not the version that was asked for");
   }
 
   etagOf({ version }: StoredObject): string {
@@ -111,8 +111,7 @@ export class ObjectTable {
   }
 
   #checkConditions(old: StoredObject | undefined, { ifAbsent, ifMatch }: WriteConditions): void {
-    if (ifAbsent && old !== undefined)
-      throw new MemoryError("precondition_failed", "there is an object already");
+    if (ifAbsent && old !== undefined) throw refusal("precondition_failed", "there is an object already");
     this.checkVersion(old, ifMatch);
   }
 }

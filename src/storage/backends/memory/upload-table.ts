@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { ObjectDescription, UploadedPart } from "../../contract/backend.js";
 import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
+import { refusal, type ServiceError } from "../../contract/service-error.js";
 import type { ByteBudget } from "./byte-budget.js";
 import { entryBytes, overheadBytes } from "./entry-bytes.js";
-import { MemoryError } from "./memory-error.js";
 
 interface StoredPart {
   readonly bytes: Buffer;
@@ -114,7 +114,7 @@ export class UploadTable {
   #get(key: Key, id: string): Upload {
     const upload = this.#uploads.get(id);
     if (upload?.key === key) return upload;
-    throw new MemoryError("not_found", "there is no such upload");
+    throw refusal("not_found", "there is no such upload");
   }
 }
 
@@ -124,6 +124,6 @@ function heldBytes({ key, description, parts }: Upload): number {
   return sum;
 }
 
-function wrongPart(message: string): MemoryError {
-  return new MemoryError("invalid_argument", message);
+function wrongPart(message: string): ServiceError {
+  return refusal("invalid_argument", message);
 }

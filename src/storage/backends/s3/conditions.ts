@@ -1,11 +1,10 @@
 import type { CallOptions, WriteConditions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { refusal, ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { parseVersion } from "./headers/version.js";
 import type { ProviderTraits } from "./providers.js";
-import { Refusal } from "./refusal.js";
 import { lookAt, statObject } from "./stat.js";
-import { S3Error } from "./wire/s3-error.js";
 import type { Headers } from "./wire/sigv4.js";
 
 /** Whether the outcome depends on what is there. */
@@ -28,8 +27,8 @@ export async function checkVersion(
 }
 
 /** The refusal of a version that is not there any more. */
-export function anotherVersion(): Refusal {
-  return new Refusal("precondition_failed", "the object is not the version that was asked for");
+export function anotherVersion(): ServiceError {
+  return refusal("precondition_failed", "the object is not the version that was asked for");
 }
 
 /** The headers by which the service decides in one step with the write. */
@@ -55,7 +54,7 @@ export async function writeFailure(
   writeId: string,
   error: unknown,
 ): Promise<unknown> {
-  const isNameless = error instanceof S3Error && error.code === "UnknownError";
+  const isNameless = error instanceof ServiceError && error.reason === "UnknownError";
   if (ifMatch === undefined || !isNameless) return error;
   const etag = (await lookAt(access, key))?.etag;
   if (etag === undefined || etag === ifMatch || parseVersion(etag).writeId === writeId) return error;

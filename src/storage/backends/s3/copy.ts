@@ -1,16 +1,16 @@
 import type { CopyOptions, ObjectStat, WriteOptions } from "../../contract/backend.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
+import { refusal, type ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { anotherVersion, checkVersion, conditionHeaders, isConditional } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./headers/kept-headers.js";
 import { objectHeaders } from "./headers/object-headers.js";
 import { formatVersion, parseVersion } from "./headers/version.js";
 import { partQuery } from "./multipart.js";
-import { partBytesFor } from "./parts.js";
+import { partBytesFor } from "./part-bytes.js";
 import { putObject } from "./put.js";
 import { readObject } from "./read.js";
-import { Refusal } from "./refusal.js";
 import { headObject, sizedStat } from "./stat.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
 import { documentOf, requiredEtag } from "./wire/answer-document.js";
@@ -143,6 +143,6 @@ function writeOptions(
   return { ...descriptionOf(source), keptHeaders, ifAbsent, ifMatch, signal, onProgress };
 }
 
-function tooLargeToDecide(): Refusal {
-  return new Refusal("unsupported", "the service cannot copy more than 5 GiB under a condition");
+function tooLargeToDecide(): ServiceError {
+  return refusal("unsupported", "the service cannot copy more than 5 GiB under a condition");
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Refusal } from "./refusal.js";
+import { refusal } from "../../contract/service-error.js";
 
 const markBytes = 6;
 
@@ -13,7 +13,7 @@ export function readCursor(prefix: string, cursor: string): string {
   const bytes = Buffer.from(cursor, "base64url");
   const rest = bytes.subarray(markBytes).toString();
   if (spell(rest) === cursor) return prefix + rest;
-  throw new Refusal("invalid_argument", "the cursor was not made by this listing");
+  throw refusal("invalid_argument", "the cursor was not made by this listing");
 }
 
 /** The mark tells a cursor from other text; what is behind the prefix may be anything that other tools stored. */

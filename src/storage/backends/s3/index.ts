@@ -3,4 +3,3 @@ export type { S3CredentialProvider, S3Credentials } from "./credentials/credenti
 export type { S3Encryption } from "./headers/encryption.js";
 export type { S3BackendOptions } from "./options.js";
 export { type S3Provider, s3Providers } from "./providers.js";
-export { type S3Settings, s3OptionsOf } from "./settings.js";

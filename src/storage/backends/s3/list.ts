@@ -95,7 +95,7 @@ class Page {
     return this.#limit - this.items.length - this.prefixes.length;
   }
 
-  /** @throws S3Error when the answer repeats what came before, so that the listing would not end. */
+  /** @throws ServiceError when the answer repeats what came before, so that the listing would not end. */
   take(answer: ListAnswer): void {
     this.#checkProgress(answer);
     const isFitting = answer.entries.length + answer.prefixes.length <= this.room;

@@ -8,8 +8,8 @@ import { bareEtag } from "./headers/version.js";
 import type { WriteMark } from "./headers/write-mark.js";
 import { checksumHeader } from "./put.js";
 import { documentOf, malformedAnswer, requiredEtag } from "./wire/answer-document.js";
+import { isAbsent } from "./wire/answer-error.js";
 import { type Payload, textPayload } from "./wire/payload.js";
-import { S3Error } from "./wire/s3-error.js";
 import { blocksOf, escapeText, textOf } from "./wire/xml.js";
 
 /** Begins an upload in parts and resolves to its id. */
@@ -130,7 +130,7 @@ export async function dropUpload(
   try {
     await client.remove({ method: "DELETE", key, query: [["uploadId", uploadId]], signal });
   } catch (error) {
-    if (!(error instanceof S3Error) || error.status !== 404) throw error;
+    if (!isAbsent(error)) throw error;
   }
 }
 
@@ -149,7 +149,7 @@ export async function hasUpload(
     documentOf((await client.send({ method: "GET", key, query, signal })).body, "ListPartsResult");
     return true;
   } catch (error) {
-    if (error instanceof S3Error && error.status === 404) return false;
+    if (isAbsent(error)) return false;
     throw error;
   }
 }

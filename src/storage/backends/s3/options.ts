@@ -1,5 +1,7 @@
 import { StorageConfigurationError } from "../../contract/error.js";
 import { isProtected as isProtectedAddress } from "../../contract/protected-address.js";
+import { defaultIdleMs } from "../../contract/response-body.js";
+import { checkWhole } from "../../contract/whole-option.js";
 import type { BucketAccess } from "./access.js";
 import { credentialChain } from "./credentials/credential-chain.js";
 import {
@@ -57,8 +59,8 @@ export function openAccess(options: S3BackendOptions): BucketAccess {
   const { bucket, now = Date.now, partBytes = 8_388_608, partsAtOnce = 2 } = options;
   const endpoint = options.endpoint === undefined ? undefined : parseEndpoint(options.endpoint);
   const traits = providerTraits[options.provider ?? detectProvider(endpoint)];
-  checkNumber("partBytes", partBytes, minPartBytes, maxAtOnceBytes);
-  checkNumber("partsAtOnce", partsAtOnce, 1, 1000);
+  checkWhole("partBytes", partBytes, minPartBytes, maxAtOnceBytes);
+  checkWhole("partsAtOnce", partsAtOnce, 1, 1000);
   const { region = defaultRegion, addressing = traits.pathStyle ? "path" : "host" } = options;
   const client = new S3Client({
     location: new BucketLocation({ bucket, region, endpoint, pathStyle: addressing === "path" }),
@@ -66,7 +68,7 @@ export function openAccess(options: S3BackendOptions): BucketAccess {
     clock: new SigningClock(now),
     signsPayloads: options.signPayload ?? !(endpoint === undefined || isProtected(endpoint)),
     maxConnections: options.maxConnections ?? 64,
-    idleMs: options.idleBodyMs ?? 10_000,
+    idleMs: options.idleBodyMs ?? defaultIdleMs,
   });
   if (options.encryption?.type === "sse-c" && endpoint !== undefined && !isProtectedAddress(endpoint)) {
     const message =
@@ -112,9 +114,4 @@ const privateHost =
 /** Whether nobody in between can change content. */
 function isProtected({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || privateHost.test(hostname);
-}
-
-function checkNumber(name: string, value: number, least: number, most: number): void {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
-  throw new StorageConfigurationError({ message: `${name} must be a whole number from ${least} to ${most}` });
 }

@@ -1,11 +1,12 @@
 import type { ByteRange, ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { BytesReader, openedBytes, type PieceReader } from "../../contract/opened.js";
 import { clampRange, type Span } from "../../contract/range.js";
+import { openedResponse } from "../../contract/response-body.js";
+import { refusal, type ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { anotherVersion } from "./conditions.js";
 import { parseVersion } from "./headers/version.js";
-import { OpenedS3Object } from "./opened-object.js";
-import { Refusal } from "./refusal.js";
 import { sizedStat, statObject } from "./stat.js";
 import { BodyStream } from "./wire/body-stream.js";
 import type { OpenResponse } from "./wire/exchange.js";
@@ -23,13 +24,20 @@ export async function readObject(
   const opened = await open(access, key, options);
   const reopen = async (start: number) => {
     const rest = { range: { start, end: opened.end - 1 }, ifMatch: opened.stat.etag, signal };
-    return (await open(access, key, rest)).body;
+    return readerOfBody((await open(access, key, rest)).body);
   };
-  const { stat, start, end, body } = opened;
-  return new OpenedS3Object({ stat, start, end, body, reopen, signal });
+  const { stat, body } = opened;
+  if (body instanceof BodyStream) return openedResponse(stat, opened, body, reopen, signal);
+  // What a socket gives is never shared memory.
+  return openedBytes(stat, opened, body as Buffer<ArrayBuffer>);
 }
 
-interface Opened extends Span {
+/** A rest that is short comes whole. */
+function readerOfBody(body: OpenResponse["body"]): PieceReader {
+  return body instanceof BodyStream ? body : new BytesReader(body);
+}
+
+interface Answer extends Span {
   readonly stat: ObjectStat;
   readonly body: OpenResponse["body"];
 }
@@ -38,7 +46,7 @@ async function open(
   access: BucketAccess,
   key: Key,
   { range, ifMatch, signal }: ReadOptions,
-): Promise<Opened> {
+): Promise<Answer> {
   const { client, encryption } = access;
   const headers = { ...encryption.access, ...rangeHeader(range), ...matchHeader(ifMatch) };
   const response = await client.open({ method: "GET", key, headers, signal });
@@ -48,7 +56,7 @@ async function open(
     const { start, end } = spanOf(response, range, stat.size);
     return { stat, body: response.body, start, end };
   } catch (error) {
-    if (response.body instanceof BodyStream) response.body.cancel();
+    if (response.body instanceof BodyStream) await response.body.close();
     throw error;
   }
 }
@@ -82,9 +90,9 @@ function spanOf({ status, headers }: OpenResponse, range: ByteRange | undefined,
   const [, start, last] = /^bytes (\d+)-(\d+)\//.exec(headers["content-range"] ?? "") ?? [];
   const given = status === 206 ? { start: Number(start), end: Number(last) + 1 } : { start: 0, end: size };
   if (given.start === meant.start && given.end === meant.end) return given;
-  throw new Refusal("unavailable", "the service gave another range than was asked for");
+  throw refusal("unavailable", "the service gave another range than was asked for");
 }
 
-function outside(size: number): Refusal {
-  return new Refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
+function outside(size: number): ServiceError {
+  return refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
 }

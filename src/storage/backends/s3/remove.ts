@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import type { ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { anotherVersion, conditionHeaders } from "./conditions.js";
 import { statObject } from "./stat.js";
 import { documentOf } from "./wire/answer-document.js";
+import { answerError, isAbsent } from "./wire/answer-error.js";
 import { textPayload } from "./wire/payload.js";
-import { S3Error } from "./wire/s3-error.js";
 import { blocksOf, escapeText, textOf } from "./wire/xml.js";
 
 /** Requests at once where a service removes one object at a time. */
@@ -70,8 +71,8 @@ function failuresIn(xml: string, keys: readonly Key[]): RemoveFailure[] {
   return failures;
 }
 
-function errorOfEntry(code: string): S3Error {
-  return new S3Error({ status: code === "AccessDenied" ? 403 : 500, code });
+function errorOfEntry(code: string): ServiceError {
+  return answerError({ status: code === "AccessDenied" ? 403 : 500, reason: code });
 }
 
 async function removeEach(
@@ -107,5 +108,5 @@ async function removeBlindly(
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof S3Error && error.status === 404 && error.code !== "NoSuchBucket";
+  return isAbsent(error) && error.reason !== "NoSuchBucket";
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Failure } from "../../contract/backend.js";
-import { classifyS3Error } from "./classify.js";
+import { classifyError } from "../../contract/service-error.js";
+import { addressVariables } from "./wire/answer-error.js";
 
 const attempts = 4;
 /** Milliseconds of the longest pause before the second attempt; doubled for each further one. */
@@ -23,7 +24,7 @@ export async function sendAgain<T>(
     try {
       return await send();
     } catch (error) {
-      const failure = classifyS3Error(error);
+      const failure = classifyError(error, addressVariables);
       const { retryAfterMs = 0 } = failure;
       const isLast = attempt === attempts || signal?.aborted === true || retryAfterMs > maxRetryAfterMs;
       if (isLast || !isPassing(failure) || !isRepeatable(failure)) throw error;

@@ -1,29 +1,127 @@
+import type { SettingsOf } from "../../../kernel/index.js";
+import { httpUrl, oneOf, secretText, text, variable } from "../../../kernel/index.js";
+import { backendRow } from "../../contract/backend-row.js";
 import { StorageConfigurationError } from "../../contract/error.js";
 import type { S3Encryption } from "./headers/encryption.js";
 import type { S3BackendOptions } from "./options.js";
 
-/** A secret as settings hold it. */
-interface Revealable {
-  reveal(): string;
-}
+/** Variables of S3. */
+export const s3Variables = {
+  /** Bucket. Variable: `STORAGE_S3_BUCKET`. */
+  bucket: variable({ name: "STORAGE_S3_BUCKET", type: text, expected: "a bucket", help: "Bucket." }),
+  /**
+   * Service behind the endpoint, which decides what can be done. Default: what the endpoint's host tells,
+   * else other. Variable: `STORAGE_S3_PROVIDER`.
+   */
+  provider: variable({
+    name: "STORAGE_S3_PROVIDER",
+    type: oneOf(["aws", "r2", "minio", "spaces", "wasabi", "b2", "ceph", "swift", "other"]),
+    expected: "aws, r2, minio, spaces, wasabi, b2, ceph, swift or other",
+    help: "Service behind the endpoint, which decides what can be done.",
+    defaultText: "what the endpoint's host tells, else other",
+  }),
+  /** Region. Default: us-east-1. Variable: `STORAGE_S3_REGION`. */
+  region: variable({
+    name: "STORAGE_S3_REGION",
+    aliases: ["AWS_REGION"],
+    type: text,
+    expected: "a region",
+    help: "Region.",
+    default: "us-east-1",
+  }),
+  /** Server of another provider than AWS. Default: AWS. Variable: `STORAGE_S3_ENDPOINT`. */
+  endpoint: variable({
+    name: "STORAGE_S3_ENDPOINT",
+    type: httpUrl,
+    expected: "an http or https URL",
+    help: "Server of another provider than AWS.",
+    defaultText: "AWS",
+  }),
+  /** Access key id. Variable: `STORAGE_S3_ACCESS_KEY`. */
+  accessKey: variable({
+    name: "STORAGE_S3_ACCESS_KEY",
+    aliases: ["AWS_ACCESS_KEY_ID"],
+    type: text,
+    expected: "an access key id",
+    help: "Access key id.",
+  }),
+  /** Secret access key. Variable: `STORAGE_S3_SECRET_KEY`. */
+  secretKey: variable({
+    name: "STORAGE_S3_SECRET_KEY",
+    aliases: ["AWS_SECRET_ACCESS_KEY"],
+    type: secretText(),
+    expected: "a secret access key",
+    help: "Secret access key.",
+    secret: true,
+  }),
+  /** Belongs to temporary keys. Variable: `STORAGE_S3_SESSION_TOKEN`. */
+  sessionToken: variable({
+    name: "STORAGE_S3_SESSION_TOKEN",
+    aliases: ["AWS_SESSION_TOKEN"],
+    type: secretText(),
+    expected: "a session token",
+    help: "Belongs to temporary keys.",
+    secret: true,
+  }),
+  /**
+   * Whether the bucket stands in the path of URLs or in their host. Default: what the service wants.
+   * Variable: `STORAGE_S3_ADDRESSING`.
+   */
+  addressing: variable({
+    name: "STORAGE_S3_ADDRESSING",
+    type: oneOf(["path", "host"]),
+    expected: "path or host",
+    help: "Whether the bucket stands in the path of URLs or in their host.",
+    defaultText: "what the service wants",
+  }),
+  /**
+   * How the service encrypts what it keeps. Default: what the bucket says. Variable: `STORAGE_S3_ENCRYPTION`.
+   */
+  encryption: variable({
+    name: "STORAGE_S3_ENCRYPTION",
+    type: oneOf(["sse-s3", "sse-kms", "sse-c"]),
+    expected: "sse-s3, sse-kms or sse-c",
+    help: "How the service encrypts what it keeps.",
+    defaultText: "what the bucket says",
+  }),
+  /** Key of sse-kms. Default: the account's own. Variable: `STORAGE_S3_KMS_KEY_ID`. */
+  kmsKeyId: variable({
+    name: "STORAGE_S3_KMS_KEY_ID",
+    type: text,
+    expected: "the id of a KMS key",
+    help: "Key of sse-kms.",
+    defaultText: "the account's own",
+  }),
+  /** Key of sse-c, which goes along with every request. Variable: `STORAGE_S3_CUSTOMER_KEY`. */
+  customerKey: variable({
+    name: "STORAGE_S3_CUSTOMER_KEY",
+    type: secretText(),
+    expected: "32 bytes in base64",
+    help: "Key of sse-c, which goes along with every request.",
+    secret: true,
+  }),
+};
 
-/** What the environment says of S3, each under its option's name. */
-export interface S3Settings
-  extends Pick<S3BackendOptions, "region" | "endpoint" | "provider" | "accessKey" | "addressing"> {
-  readonly bucket: string | undefined;
-  readonly secretKey: Revealable | undefined;
-  readonly sessionToken: Revealable | undefined;
-  readonly encryption: S3Encryption["type"] | undefined;
-  readonly kmsKeyId: string | undefined;
-  readonly customerKey: Revealable | undefined;
-}
+/** How the environment chooses and makes this backend. */
+export const s3Row = backendRow({
+  variables: s3Variables,
+  place: "bucket",
+  within: ["endpoint"],
+  unify: async ({ endpoint, ...rest }) => {
+    const { isWorldwideAws } = await import("./providers.js");
+    return typeof endpoint === "string" && !isWorldwideAws(endpoint) ? { ...rest, endpoint } : rest;
+  },
+  detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
+  required: ["bucket"],
+  signsWithSecret: false,
+  create: async (own) => {
+    const { S3Backend } = await import("./backend.js");
+    return new S3Backend(s3OptionsOf(own));
+  },
+});
 
-/**
- * The options that settings mean.
- *
- * @throws StorageConfigurationError naming the variable at fault.
- */
-export function s3OptionsOf(settings: S3Settings): S3BackendOptions {
+/** @throws StorageConfigurationError naming the variable at fault. */
+function s3OptionsOf(settings: SettingsOf<typeof s3Variables>): S3BackendOptions {
   const {
     bucket = "",
     region,
@@ -47,7 +145,11 @@ export function s3OptionsOf(settings: S3Settings): S3BackendOptions {
   };
 }
 
-function encryptionOf({ encryption, kmsKeyId, customerKey }: S3Settings): S3Encryption | undefined {
+function encryptionOf({
+  encryption,
+  kmsKeyId,
+  customerKey,
+}: SettingsOf<typeof s3Variables>): S3Encryption | undefined {
   if (encryption === "sse-s3") return { type: encryption };
   if (encryption === "sse-kms") return { type: encryption, keyId: kmsKeyId };
   if (encryption === undefined) return undefined;

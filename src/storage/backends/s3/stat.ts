@@ -1,12 +1,12 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { refusal } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { statOf } from "./headers/object-headers.js";
 import { bareEtag, parseVersion } from "./headers/version.js";
 import { listEntry } from "./list.js";
-import { Refusal } from "./refusal.js";
+import { answerError, isAbsent } from "./wire/answer-error.js";
 import type { S3Response } from "./wire/exchange.js";
-import { S3Error } from "./wire/s3-error.js";
 
 /** Milliseconds in which what was written must be seen. */
 const lookMs = 10_000;
@@ -36,7 +36,7 @@ async function listedSize(
 ): Promise<number> {
   const entry = await listEntry(access, key, signal);
   if (entry !== undefined && (entry.etag === "" || entry.etag === etag)) return entry.size;
-  throw new Refusal("unavailable", "the service does not tell the size of the object");
+  throw refusal("unavailable", "the service does not tell the size of the object");
 }
 
 /** The headers in which it tells that. */
@@ -49,7 +49,7 @@ export async function headObject(
   try {
     return (await client.send({ method: "HEAD", key, headers: encryption.access, signal })).headers;
   } catch (error) {
-    if (error instanceof S3Error && error.status === 404) await checkBucket(access, signal);
+    if (isAbsent(error)) await checkBucket(access, signal);
     throw error;
   }
 }
@@ -79,7 +79,7 @@ async function checkBucket({ client }: BucketAccess, signal: AbortSignal | undef
   try {
     await client.send({ method: "HEAD", signal });
   } catch (error) {
-    const isMissing = error instanceof S3Error && error.status === 404;
-    if (isMissing) throw new S3Error({ status: 404, code: "NoSuchBucket" });
+    const isMissing = isAbsent(error);
+    if (isMissing) throw answerError({ status: 404, reason: "NoSuchBucket" });
   }
 }

@@ -2,13 +2,14 @@ import type { ObjectStat, UploadedPart, WriteOptions } from "../../contract/back
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
+import { classifyError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
-import { classifyS3Error } from "./classify.js";
 import type { SentDescription } from "./headers/kept-headers.js";
 import { formatVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
 import { sendAgain } from "./send-again.js";
 import { statWritten } from "./stat.js";
+import { addressVariables } from "./wire/answer-error.js";
 
 /** Milliseconds in which what was begun must be dropped. */
 const droppingMs = 10_000;
@@ -93,7 +94,7 @@ export class UploadInParts {
         (await statWritten(this.#access, this.#key, writeId)) ?? this.#made(formatVersion({ etag, writeId }))
       );
     } catch (error) {
-      const { code, applied } = classifyS3Error(error);
+      const { code, applied } = classifyError(error, addressVariables);
       const isInDoubt = code === "unavailable" && applied !== false;
       const made = isInDoubt ? await statWritten(this.#access, this.#key, writeId) : undefined;
       if (made === undefined) throw error;

@@ -8,18 +8,18 @@ import type {
 } from "../../contract/backend.js";
 import { BackendUnavailableError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
+import { refusal, type ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion } from "./conditions.js";
 import { parseVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts, partsOfUpload, sendPart } from "./multipart.js";
 import { partPayload } from "./part-payload.js";
-import { Refusal } from "./refusal.js";
 import { statObject, statWritten } from "./stat.js";
 import { formatUploadId, parseUploadId, type UploadId } from "./upload-id.js";
-import { S3Error } from "./wire/s3-error.js";
+import { isAbsent } from "./wire/answer-error.js";
 
 /** Begins an upload that callers write part by part. */
-export async function openUpload(
+export async function createUpload(
   access: BucketAccess,
   key: Key,
   description: ObjectDescription & CallOptions,
@@ -29,7 +29,7 @@ export async function openUpload(
 }
 
 /** Writes one part of it. */
-export async function writeUploadPart(
+export async function writePart(
   access: BucketAccess,
   key: Key,
   uploadId: string,
@@ -44,7 +44,7 @@ export async function writeUploadPart(
 }
 
 /** The parts that have been written of it. */
-export async function listUploadParts(
+export async function listParts(
   access: BucketAccess,
   key: Key,
   uploadId: string,
@@ -55,12 +55,12 @@ export async function listUploadParts(
   try {
     return await partsOfUpload(access, key, id.ofService, options.signal);
   } catch (error) {
-    throw error instanceof S3Error && error.status === 404 ? noSuchUpload() : error;
+    throw isAbsent(error) ? noSuchUpload() : error;
   }
 }
 
 /** Makes it an object. */
-export async function completeOpenUpload(
+export async function completeUpload(
   access: BucketAccess,
   key: Key,
   uploadId: string,
@@ -79,7 +79,7 @@ export async function completeOpenUpload(
 }
 
 /** Drops it; one that nobody began is dropped already. */
-export async function abortOpenUpload(
+export async function abortUpload(
   access: BucketAccess,
   key: Key,
   uploadId: string,
@@ -106,7 +106,7 @@ async function checkIncomplete(
     const { etag } = await statObject(access, key, options);
     if (writeId === undefined || parseVersion(etag).writeId !== writeId) return;
   } catch (error) {
-    if (error instanceof S3Error && error.status === 404) return;
+    if (isAbsent(error)) return;
     throw error;
   }
   throw noSuchUpload();
@@ -118,6 +118,6 @@ function notSeen(): BackendUnavailableError {
   return new BackendUnavailableError({ message });
 }
 
-function noSuchUpload(): Refusal {
-  return new Refusal("not_found", "there is no such upload");
+function noSuchUpload(): ServiceError {
+  return refusal("not_found", "there is no such upload");
 }

@@ -1,17 +1,18 @@
 import { abortable } from "../../contract/abortable.js";
 import type { Body, Failure, ObjectStat, WriteOptions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
+import { type Chunk, chunksOf, emptyChunk } from "../../contract/chunks.js";
 import type { Key } from "../../contract/key.js";
+import { refusal, type ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { checkVersion, isConditional } from "./conditions.js";
 import { maxAtOnceBytes } from "./limits.js";
 import { sendPart } from "./multipart.js";
-import { type Part, partBytesFor, partsOf } from "./parts.js";
+import { partBytesFor } from "./part-bytes.js";
 import { putObject } from "./put.js";
-import { Refusal } from "./refusal.js";
 import { sendAgain } from "./send-again.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
-import type { Payload, PiecePayload } from "./wire/payload.js";
+import type { Payload } from "./wire/payload.js";
 
 /**
  * Writes an object: what fits in one part at once, more in parts. Where the service cannot join parts under a
@@ -63,16 +64,16 @@ async function writeParts(
   options: WriteOptions,
 ): Promise<ObjectStat> {
   const upload = new UploadInParts(access, key, options, body.expected);
-  const parts = partsOf(abortable(body.open(), upload.signal), partBytes);
+  const chunks = chunksOf(abortable(body.open(), upload.signal), partBytes);
   try {
-    const { value: first } = await parts.next();
-    if (first?.isLast) return await putAgain(access, key, first.payload, body.checksum(), options);
+    const { value: first = emptyChunk } = await chunks.next();
+    if (first.isLast) return await putAgain(access, key, first, body.checksum(), options);
     if (!canSplit) throw cannotSplit(partBytes);
     // The description leaves before the content does.
     body.forgoChecksum?.();
-    return await upload.run(senders(access, key, options, first, parts));
+    return await upload.run(senders(access, key, options, first, chunks));
   } finally {
-    await parts.return(undefined);
+    await chunks.return(undefined);
   }
 }
 
@@ -93,19 +94,19 @@ async function* senders(
   access: BucketAccess,
   key: Key,
   options: WriteOptions,
-  first: Part,
-  rest: AsyncIterable<Part>,
+  first: Chunk,
+  rest: AsyncIterable<Chunk>,
 ): AsyncGenerator<SendPart> {
   let number = 1;
-  const sender = ({ payload }: { readonly payload: PiecePayload }): SendPart => {
+  const sender = (chunk: Chunk): SendPart => {
     const own = number++;
-    return (id, signal) => sendPart(access, key, id, own, payload, { ...options, signal });
+    return (id, signal) => sendPart(access, key, id, own, chunk, { ...options, signal });
   };
   yield sender(first);
-  for await (const part of rest) yield sender(part);
+  for await (const chunk of rest) yield sender(chunk);
 }
 
-function cannotSplit(bytes: number): Refusal {
+function cannotSplit(bytes: number): ServiceError {
   const message = `the service cannot write more than ${bytes} bytes under a condition`;
-  return new Refusal("unsupported", message);
+  return refusal("unsupported", message);
 }

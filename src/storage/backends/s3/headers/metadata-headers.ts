@@ -1,6 +1,6 @@
 import { type Metadata, storedMetadata } from "../../../contract/metadata.js";
+import { refusal } from "../../../contract/service-error.js";
 import type { ProviderTraits } from "../providers.js";
-import { Refusal } from "../refusal.js";
 import type { S3Response } from "../wire/exchange.js";
 import type { Headers } from "../wire/sigv4.js";
 import { decodeWords, encodeWord } from "./encoded-word.js";
@@ -128,5 +128,5 @@ function checkSize(headers: Headers, { maxMetadataBytes }: ProviderTraits): void
   for (const name in headers) bytes += name.length - start.length + (headers[name]?.length ?? 0);
   if (bytes <= maxMetadataBytes) return;
   const message = `metadata, as it is sent, is ${bytes} bytes; the service takes ${maxMetadataBytes}`;
-  throw new Refusal("invalid_argument", message);
+  throw refusal("invalid_argument", message);
 }

@@ -1,5 +1,6 @@
+import type { ServiceError } from "../../../contract/service-error.js";
 import { bareEtag } from "../headers/version.js";
-import { S3Error } from "./s3-error.js";
+import { answerError } from "./answer-error.js";
 import { rootOf, textOf } from "./xml.js";
 
 /**
@@ -7,12 +8,12 @@ import { rootOf, textOf } from "./xml.js";
  * the outcome, and a portal in between may answer anything.
  *
  * @param root - name of the outermost element.
- * @throws S3Error when the document is an error, another one, or not whole.
+ * @throws ServiceError when the document is an error, another one, or not whole.
  */
 export function documentOf(body: Buffer, root: string): string {
   const xml = body.toString("utf8").trim();
   const found = rootOf(xml);
-  if (found === "Error") throw new S3Error({ status: 500, code: textOf(xml, "Code") ?? "InternalError" });
+  if (found === "Error") throw answerError({ status: 500, reason: textOf(xml, "Code") ?? "InternalError" });
   if (found === root && (xml.endsWith(`</${root}>`) || isEmptyElement(xml))) return xml;
   throw malformedAnswer();
 }
@@ -20,7 +21,7 @@ export function documentOf(body: Buffer, root: string): string {
 /**
  * The ETag without quotes that an answer must have.
  *
- * @throws S3Error when there is none: the answer is not one of the service.
+ * @throws ServiceError when there is none: the answer is not one of the service.
  */
 export function requiredEtag(header: string | undefined): string {
   const etag = bareEtag(header);
@@ -29,8 +30,8 @@ export function requiredEtag(header: string | undefined): string {
 }
 
 /** The failure of an answer that is none of the service's, although its status is one of success. */
-export function malformedAnswer(): S3Error {
-  return new S3Error({ status: 502, code: "MalformedAnswer" });
+export function malformedAnswer(): ServiceError {
+  return answerError({ status: 502, reason: "MalformedAnswer" });
 }
 
 function isEmptyElement(xml: string): boolean {

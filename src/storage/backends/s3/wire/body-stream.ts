@@ -1,4 +1,6 @@
 import type { Dispatcher } from "undici";
+import type { PieceReader } from "../../../contract/opened.js";
+import { IdleReaderError } from "../../../contract/response-body.js";
 
 /** Bytes that may wait for the reader before the service is told to wait. */
 export const maxWaitingBytes = 262_144;
@@ -9,10 +11,10 @@ type Reader = {
 };
 
 /**
- * The body of an answer while it arrives. A reader that does not come does not hold the connection: it is given up
- * when the reader has let the service wait for too long, and the rest must be asked for again.
+ * The body of an answer while it arrives. A reader that lets the service wait for too long loses the connection; what had
+ * arrived can still be read, and the rest must be asked for again.
  */
-export class BodyStream {
+export class BodyStream implements PieceReader {
   readonly #controller: Dispatcher.DispatchController;
   readonly #idleMs: number;
   readonly #waiting: Buffer[] = [];
@@ -29,26 +31,22 @@ export class BodyStream {
     this.#idleMs = idleMs;
   }
 
-  /** Whether the connection was given up; what had arrived can still be read. */
-  get isGivenUp(): boolean {
-    return this.#isGivenUp;
-  }
-
-  /** The next piece; `undefined` when there is none any more. */
   next(): Promise<Buffer | undefined> {
     const piece = this.#waiting.shift();
     if (piece !== undefined) return Promise.resolve(this.#take(piece));
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-    if (this.#isEnded || this.#isGivenUp) return Promise.resolve(undefined);
+    if (this.#isEnded) return Promise.resolve(undefined);
+    if (this.#isGivenUp) return Promise.reject(new IdleReaderError());
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
     });
   }
 
-  /** Lets go of the connection. */
-  cancel(reason: Error = new Error("the body is not read to its end")): void {
+  /** Closes the connection unless all has come. */
+  async close(): Promise<void> {
     clearTimeout(this.#idleTimer);
-    if (!this.#isEnded && this.#failure === undefined) this.#controller.abort(reason);
+    if (!this.#isEnded && this.#failure === undefined)
+      this.#controller.abort(new Error("the body is not read to its end"));
   }
 
   push(piece: Buffer): void {
@@ -94,6 +92,6 @@ export class BodyStream {
 
   #giveUp(): void {
     this.#isGivenUp = true;
-    this.#controller.abort(new Error("nobody reads the body"));
+    this.#controller.abort(new IdleReaderError());
   }
 }

@@ -4,14 +4,14 @@ import { unlessAborted } from "../../../contract/abortable.js";
 import type { LazyUrl, SignOptions } from "../../../contract/backend.js";
 import { httpConnector } from "../../../contract/http-connector.js";
 import { joinHttpPools } from "../../../contract/http-pools.js";
+import { refusal, type ServiceError } from "../../../contract/service-error.js";
 import type { CredentialSource, S3Credentials } from "../credentials/credentials.js";
-import { Refusal } from "../refusal.js";
 import { malformedAnswer } from "./answer-document.js";
+import { errorOf, regionIn } from "./answer-error.js";
 import { BodyStream } from "./body-stream.js";
 import { Exchange, type OpenResponse, type S3Response } from "./exchange.js";
 import type { BucketAddress, BucketLocation } from "./location.js";
 import { isReplayable, type Payload, RequestBody } from "./payload.js";
-import { errorOf, type S3Error } from "./s3-error.js";
 import { type SigningClock, type SigningTime, signingTime } from "./signing-time.js";
 import { type Headers, RequestSigner, unsignedPayload } from "./sigv4.js";
 import { encodePath, encodeQuery } from "./uri.js";
@@ -63,12 +63,12 @@ export class S3Client {
     return this.#isBucketSeen;
   }
 
-  /** The whole answer. @throws S3Error when it says no. */
+  /** The whole answer. @throws ServiceError when it says no. */
   async send(call: S3Call): Promise<S3Response> {
     return whole(await this.#ask(call, false));
   }
 
-  /** The answer, with a body that may still be arriving. @throws S3Error when it says no. */
+  /** The answer, with a body that may still be arriving. @throws ServiceError when it says no. */
   open(call: S3Call): Promise<OpenResponse> {
     return this.#ask(call, true);
   }
@@ -96,7 +96,7 @@ export class S3Client {
     return () => `${origin}${path}?${this.#signer.signQuery(request, secondsUntil(end, time), by)}`;
   }
 
-  /** A request that removes something, which is answered without a document. @throws S3Error when it fails. */
+  /** A request that removes something, which is answered without a document. @throws ServiceError when it fails. */
   async remove(call: S3Call): Promise<void> {
     const { body } = await this.send(call);
     if (body.byteLength > 0) throw malformedAnswer();
@@ -115,8 +115,9 @@ export class S3Client {
     const used = await this.#credentials(call.signal);
     const first = await this.#exchange(call, streams, address, used);
     if (isYes(first)) return this.#note(first);
-    const error = errorOf(whole(first));
-    const isOther = this.#isMoved(error, address) || this.#isRenewed(error, used);
+    const refused = whole(first);
+    const error = errorOf(refused);
+    const isOther = this.#isMoved(refused, address) || this.#isRenewed(error, used);
     if (!isOther || !isReplayable(call.payload)) throw error;
     const again = await this.#credentials(call.signal);
     const second = await this.#exchange(call, streams, location.address, again);
@@ -130,19 +131,21 @@ export class S3Client {
   }
 
   /** Of calls that were made at once, each was sent to the old address, and the first answer moves them all. */
-  #isMoved({ status, region }: S3Error, { region: asked }: BucketAddress): boolean {
+  #isMoved(refused: S3Response, { region: asked }: BucketAddress): boolean {
+    const { status } = refused;
+    const region = regionIn(refused);
     const isRedirect = status === 301 || status === 307 || status === 400;
     if (!isRedirect || region === undefined || region === asked) return false;
     this.#options.location.moveTo(region);
     return true;
   }
 
-  #isRenewed({ code }: S3Error, used: S3Credentials): boolean {
-    return code === "ExpiredToken" && this.#options.credentials.expire(used);
+  #isRenewed({ reason }: ServiceError, used: S3Credentials): boolean {
+    return reason === "ExpiredToken" && this.#options.credentials.expire(used);
   }
 
   async #credentials(signal: AbortSignal | undefined): Promise<S3Credentials> {
-    if (this.#isClosed) throw new Refusal("unavailable", "the storage has been closed");
+    if (this.#isClosed) throw refusal("unavailable", "the storage has been closed");
     const { credentials } = this.#options;
     return credentials.current() ?? (await unlessAborted(() => credentials.get(), signal));
   }
@@ -153,7 +156,7 @@ export class S3Client {
     address: BucketAddress,
     credentials: S3Credentials,
   ): Promise<OpenResponse> {
-    if (this.#isClosed) throw new Refusal("unavailable", "the storage has been closed");
+    if (this.#isClosed) throw refusal("unavailable", "the storage has been closed");
     const { idleMs } = this.#options;
     const requestBody = new RequestBody(call.payload, call.onProgress);
     const request = this.#sign(call, address, credentials, requestBody);

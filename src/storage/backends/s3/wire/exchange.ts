@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import { Cancellation } from "../../../contract/cancellation.js";
 import { BodyStream, maxWaitingBytes } from "./body-stream.js";
 import type { RequestBody } from "./payload.js";
 
@@ -21,7 +22,7 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal | undefined;
   /** Whether a large body may be handed over while it arrives. */
   readonly streams: boolean;
-  /** Whether the request changes what others see: once it has left it is waited for, since it may be done. */
+  /** Whether the request changes what other callers see: its answer is waited for once it has been sent. */
   readonly commits: boolean;
   /** Milliseconds that a reader may let the service wait. */
   readonly idleMs: number;
@@ -29,17 +30,14 @@ export interface ExchangeOptions {
 
 /** Longest answer that is taken into memory: a page of a thousand of the longest keys is far shorter. */
 const maxCollectedBytes = 16_777_216;
-/** Milliseconds that a change whose signal has fired is waited for. */
-const settlingMs = 10_000;
 
 /** One request and its answer. */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #options: ExchangeOptions;
   readonly #resolve: (response: OpenResponse) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #onAbort = () => this.#abort();
+  readonly #cancellation: Cancellation;
   #controller: Dispatcher.DispatchController | undefined;
-  #settling: NodeJS.Timeout | undefined;
   #isOver = false;
   #status = 0;
   #headers: S3Response["headers"] = {};
@@ -56,6 +54,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#cancellation = new Cancellation(options.signal, (reason) => this.#stop(reason));
   }
 
   /** Sends the request; resolves to its answer whatever the status. */
@@ -65,16 +64,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     options: ExchangeOptions,
   ): Promise<OpenResponse> {
     return new Promise((resolve, reject) => {
-      if (options.signal?.aborted) return reject(options.signal.reason);
-      const exchange = new Exchange(options, resolve, reject);
-      options.signal?.addEventListener("abort", exchange.#onAbort);
-      dispatcher.dispatch(request, exchange);
+      dispatcher.dispatch(request, new Exchange(options, resolve, reject));
     });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#isOver) controller.abort(new Error("the request is not wanted any more"));
+    const { commits, body } = this.#options;
+    if (!commits) return;
+    if (body.isEmpty || body.whole !== undefined) this.#cancellation.sent();
+    else body.onSent = () => this.#cancellation.sent();
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: RawHeaders): void {
@@ -122,15 +122,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#resolve({ status: this.#status, headers: this.#headers, body: this.#stream });
   }
 
-  #abort(): void {
-    const { commits, body } = this.#options;
-    const mayBeDone = commits && this.#controller !== undefined && body.isSent;
-    if (mayBeDone) this.#settling = setTimeout(() => this.#stop(), settlingMs);
-    else this.#stop();
-  }
-
-  #stop(): void {
-    const reason: unknown = this.#options.signal?.reason;
+  #stop(reason: unknown): void {
     this.#finish();
     this.#controller?.abort(reason instanceof Error ? reason : new Error("the call was aborted"));
     this.#stream?.fail(reason);
@@ -139,8 +131,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #finish(): void {
     this.#isOver = true;
-    clearTimeout(this.#settling);
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#cancellation.end();
   }
 }
 

@@ -23,7 +23,7 @@ export interface ListAnswer {
 /**
  * Reads the answer to ListObjectsV2.
  *
- * @throws S3Error when it is no whole listing, or says that there is more and not where.
+ * @throws ServiceError when it is no whole listing, or says that there is more and not where.
  */
 export function parseListAnswer(body: Buffer): ListAnswer {
   const xml = documentOf(body, "ListBucketResult");

@@ -1,4 +1,5 @@
 import type { Bytes } from "../../../contract/backend.js";
+import { moderatePieces } from "../../../contract/request-body.js";
 
 /** What a request sends. */
 export type Payload = PiecePayload | StreamPayload;
@@ -19,7 +20,6 @@ export interface StreamPayload {
 
 /** Larger content is sent in pieces, so that it is seen to move and can be stopped. */
 const maxAtOnceBytes = 1_048_576;
-const pieceBytes = 262_144;
 
 /** Text as a payload. */
 export function textPayload(text: string): PiecePayload {
@@ -32,16 +32,17 @@ export function isReplayable(payload: Payload | undefined): boolean {
   return payload === undefined || "pieces" in payload;
 }
 
-/** A payload on its way out: knows whether all of it has left. */
+/** The body of a request while it is sent. */
 export class RequestBody implements AsyncIterable<Uint8Array> {
   /** Bytes. */
   readonly size: number;
   readonly isEmpty: boolean;
-  /** All of it, where it can leave at once. */
+  /** All of it, where it can be sent at once. */
   readonly whole: Uint8Array | undefined;
+  /** Called when all of a body that is sent in pieces has been sent. */
+  onSent: (() => void) | undefined;
   readonly #payload: Payload | undefined;
   readonly #onProgress: (() => void) | undefined;
-  #isSent: boolean;
 
   constructor(payload: Payload | undefined, onProgress: (() => void) | undefined) {
     this.#payload = payload;
@@ -49,31 +50,17 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     this.size = payload?.size ?? 0;
     this.isEmpty = this.size === 0 && (payload === undefined || "pieces" in payload);
     this.whole = payload !== undefined && this.size <= maxAtOnceBytes ? onlyPiece(payload) : undefined;
-    this.#isSent = this.isEmpty || this.whole !== undefined;
-  }
-
-  /** Whether the service may have got all of it, once the request has begun. */
-  get isSent(): boolean {
-    return this.#isSent;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#payload === undefined) return;
-    for await (const piece of "source" in this.#payload ? this.#payload.source : cutAll(this.#payload)) {
+    const payload = this.#payload;
+    if (payload === undefined) return;
+    for await (const piece of "source" in payload ? payload.source : moderatePieces(payload.pieces)) {
       yield piece;
       this.#onProgress?.();
     }
-    this.#isSent = true;
+    this.onSent?.();
   }
-}
-
-function* cutAll({ pieces }: PiecePayload): Generator<Uint8Array> {
-  for (const piece of pieces) yield* cut(piece);
-}
-
-function* cut(bytes: Uint8Array): Generator<Uint8Array> {
-  if (bytes.byteLength <= pieceBytes) return yield bytes;
-  for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
 
 function onlyPiece(payload: Payload): Uint8Array | undefined {

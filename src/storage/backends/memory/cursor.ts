@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { MemoryError } from "./memory-error.js";
+import { refusal } from "../../contract/service-error.js";
 
 const macBytes = 12;
 
@@ -20,7 +20,7 @@ export class PageCursor {
     const rest = Buffer.from(cursor.split(".", 1)[0] ?? "", "base64url").toString();
     const last = prefix + rest;
     if (cursor === this.write(prefix, last)) return last;
-    throw new MemoryError("invalid_argument", "the cursor was not made by this listing");
+    throw refusal("invalid_argument", "the cursor was not made by this listing");
   }
 
   #mark(prefix: string, rest: string): string {

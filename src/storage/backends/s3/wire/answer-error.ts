@@ -1,26 +1,20 @@
-import type { Failure } from "../../contract/backend.js";
-import { connectionFailure } from "../../contract/connection-failure.js";
-import { StorageError, type StorageErrorCode } from "../../contract/error.js";
-import { Refusal } from "./refusal.js";
-import { S3Error } from "./wire/s3-error.js";
+import type { StorageErrorCode } from "../../../contract/error.js";
+import { parseRetryAfter } from "../../../contract/retry-after.js";
+import { ServiceError, wordOf } from "../../../contract/service-error.js";
+import type { S3Response } from "./exchange.js";
+import { textOf } from "./xml.js";
 
-/** What kind of failure an error of the S3 backend is. */
-export function classifyS3Error(error: unknown): Failure {
-  if (error instanceof Refusal) return { code: error.code, message: error.message, applied: false };
-  if (error instanceof S3Error) return classifyAnswer(error);
-  if (error instanceof StorageError) return { code: error.code, message: error.message };
-  if (!(error instanceof Error)) return { code: "unknown" };
-  if (error.name === "AbortError") return { code: "aborted" };
-  if (error.name === "TimeoutError") return { code: "timeout" };
-  return connectionFailure(error, place) ?? { code: "unknown" };
-}
+/** What says where the service is, for messages. */
+export const addressVariables = "STORAGE_S3_ENDPOINT and STORAGE_S3_REGION";
 
 type Row = readonly [code: StorageErrorCode, message?: string];
 
-const place = "STORAGE_S3_ENDPOINT and STORAGE_S3_REGION";
 const keys = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY";
 const wrongRegion: Row = ["configuration", "the bucket is in another region; set STORAGE_S3_REGION"];
-const elsewhere: Row = ["configuration", `the service says that the bucket is elsewhere; look at ${place}`];
+const elsewhere: Row = [
+  "configuration",
+  `the service says that the bucket is elsewhere; look at ${addressVariables}`,
+];
 const slowDown: Row = ["rate_limited"];
 const passing: Row = ["unavailable"];
 
@@ -61,7 +55,7 @@ const rows: Readonly<Record<string, Row>> = {
   BadDigest: ["unavailable", "the content was damaged on its way"],
   XAmzContentSHA256Mismatch: ["unavailable", "the content was damaged on its way"],
   IncompleteBody: passing,
-  MalformedAnswer: ["unavailable", `the answer is not one of S3; look at ${place}`],
+  MalformedAnswer: ["unavailable", `the answer is not one of S3; look at ${addressVariables}`],
   RequestTimeout: passing,
   InternalError: passing,
   ServiceUnavailable: slowDown,
@@ -98,15 +92,46 @@ const notApplied: ReadonlySet<string> = new Set([
   "OperationAborted",
 ]);
 
-function classifyAnswer({ status, code, retryAfterMs }: S3Error): Failure {
-  const [kind, message] = rows[code] ?? rowOfStatus[status] ?? rowOfOther(status);
-  const isRefused = notApplied.has(code) || (status >= 400 && status < 500 && kind !== "unavailable");
-  return {
-    code: kind,
-    ...(message === undefined ? {} : { message }),
+/** What is known of an answer with which the service refuses a request. */
+export interface Refused {
+  /** HTTP status. */
+  readonly status: number;
+  /** The service's word: `NoSuchKey`; empty where the answer has no body. */
+  readonly reason: string;
+  readonly requestId?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The error that an answer is. */
+export function answerError({ status, reason, requestId, retryAfterMs }: Refused): ServiceError {
+  const [code, message] = rows[reason] ?? rowOfStatus[status] ?? rowOfOther(status);
+  const isRefused = notApplied.has(reason) || (status >= 400 && status < 500 && code !== "unavailable");
+  return new ServiceError(code, message, {
+    answer: { service: "S3", status, reason, requestId },
     retryAfterMs,
-    ...(isRefused ? { applied: false } : {}),
-  };
+    ...(isRefused && { applied: false }),
+  });
+}
+
+/** The error that a response is. */
+export function errorOf({ status, headers, body }: S3Response): ServiceError {
+  const xml = body.toString("utf8");
+  return answerError({
+    status,
+    reason: wordOf(textOf(xml, "Code")) ?? "",
+    requestId: wordOf(headers["x-amz-request-id"] ?? textOf(xml, "RequestId")),
+    retryAfterMs: parseRetryAfter(headers["retry-after"]),
+  });
+}
+
+/** The region that the service names as the bucket's. */
+export function regionIn({ headers, body }: S3Response): string | undefined {
+  return wordOf(headers["x-amz-bucket-region"] ?? textOf(body.toString("utf8"), "Region"));
+}
+
+/** Whether the service says that something is not there. */
+export function isAbsent(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.status === 404;
 }
 
 function rowOfOther(status: number): Row {

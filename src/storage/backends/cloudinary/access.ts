@@ -1,0 +1,16 @@
+import type { CloudinaryClient } from "./client.js";
+import type { Cursors } from "./cursor.js";
+import type { Delivery } from "./delivery.js";
+import type { PublicIds } from "./public-id.js";
+
+/** All that the verbs of one backend share. */
+export interface CloudAccess {
+  readonly client: CloudinaryClient;
+  readonly ids: PublicIds;
+  readonly cursors: Cursors;
+  readonly delivery: Delivery;
+  /** Bytes of a chunk of a large upload. */
+  readonly chunkBytes: number;
+  /** Milliseconds that a reader may let the service wait. */
+  readonly idleMs: number;
+}

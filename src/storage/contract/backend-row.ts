@@ -1,0 +1,67 @@
+import { type Environment, parseSettings, type SettingsOf, type SettingsSchema } from "../../kernel/index.js";
+import type { StorageBackend } from "./backend.js";
+
+/** What signs URLs where the kit's own file route serves them. */
+export interface SigningSettings {
+  /** `undefined` where no URL is served. */
+  readonly baseUrl: string | undefined;
+  /** The first one signs, all of them verify. */
+  readonly secrets: readonly string[] | undefined;
+}
+
+/** Values of the settings that say where a backend's objects are. */
+export type LocationSettings = Readonly<Record<string, unknown>>;
+
+/** A backend whose settings have been read. */
+export interface ConfiguredRow {
+  /** Values of its variables, each under its option's name. */
+  readonly own: object;
+  /** Loads the backend's code and makes it; reaches nothing. */
+  create(signing: SigningSettings): Promise<StorageBackend>;
+}
+
+/** What the environment must know of a backend: one row for each, in its own folder. */
+export interface BackendDefinition<Variables extends SettingsSchema> {
+  /** Its variables, each under its option's name. */
+  readonly variables: Variables;
+  /** The setting that says where in the service its objects are, as `s3://bucket` does; absent where there is one place. */
+  readonly place?: Names<Variables>[number];
+  /** The settings that say which of several services or accounts the place is in, also secrets that hold that. */
+  readonly within?: Names<Variables>;
+  /** Makes the values the same for the same place, where several say it. */
+  readonly unify?: (location: LocationSettings) => Promise<LocationSettings>;
+  /** Any of these variables makes it the backend when none is named. */
+  readonly detectedBy: readonly string[];
+  /** Settings that it cannot do without. */
+  readonly required: Names<Variables>;
+  /** One setting that says several of these at once, as a connection string does. */
+  readonly instead?: { readonly of: Names<Variables>; readonly option: Names<Variables>[number] };
+  /** Whether the kit signs its URLs, so that production needs a secret. */
+  readonly signsWithSecret: boolean;
+  /** Loads the backend's code and makes it; reaches nothing. */
+  readonly create: (own: SettingsOf<Variables>, signing: SigningSettings) => Promise<StorageBackend>;
+}
+
+type Names<Variables> = readonly (keyof Variables & string)[];
+
+/** A definition whose settings can be read. */
+export interface BackendRow<Variables extends SettingsSchema> extends BackendDefinition<Variables> {
+  /**
+   * Reads its settings.
+   *
+   * @param given - options, which beat the environment.
+   * @throws ConfigurationError naming every variable and option at fault.
+   */
+  configure(env: Environment, given: object): ConfiguredRow;
+}
+
+/** Makes the row of a definition. */
+export function backendRow<Variables extends SettingsSchema>(
+  definition: BackendDefinition<Variables>,
+): BackendRow<Variables> {
+  const configure = (env: Environment, given: object) => {
+    const own = parseSettings(definition.variables, env, given);
+    return { own, create: (signing: SigningSettings) => definition.create(own, signing) };
+  };
+  return { ...definition, configure };
+}
