@@ -1,3 +1,5 @@
+import { markDeclarations } from "./mark-declarations.js";
 import { ensureBuilt, ensureInstalled } from "./prepare.js";
 
-process.exitCode = ensureInstalled() && ensureBuilt() ? 0 : 1;
+if (ensureInstalled() && ensureBuilt()) markDeclarations();
+else process.exitCode = 1;

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
-import { installAzurite, isAzuriteInstalled } from "../test/rigs/azurite-install.js";
+import { installLocked, isLockedInstalled } from "../test/rigs/locked-packages.js";
 import { say } from "./prepare.js";
 
 const servicePolicy = "/usr/sbin/policy-rc.d";
@@ -46,6 +46,9 @@ const rigs = [
   },
 ];
 
+/** Every suite that needs a program of Debian. */
+export const rigSuites = rigs.flatMap(({ suites }) => suites);
+
 /**
  * Makes the programs available that tests need: installs them when it may, else says what to install.
  *
@@ -54,7 +57,8 @@ const rigs = [
 export function prepareRigs() {
   const leftOut = [];
   const failed = [];
-  prepareAzurite();
+  preparePackages("azurite");
+  preparePackages("runtimes");
   for (const rig of rigs.filter(({ commands }) => !commands.every(isOnPath))) {
     if (!isRoot()) {
       say(`Not installed: ${rig.packages.join(", ")}. Left out: ${rig.suites.join(", ")}.`);
@@ -66,12 +70,11 @@ export function prepareRigs() {
 }
 
 /** Here, so that suites that run side by side do not each install it. When it fails, the suites that need it do, too. */
-function prepareAzurite() {
+function preparePackages(name) {
   try {
-    if (!isAzuriteInstalled()) {
-      say("Installing the emulator Azurite from its package-lock.json ...");
-      installAzurite();
-    }
+    if (isLockedInstalled(name)) return;
+    say(`Installing test/rigs/${name} from its package-lock.json ...`);
+    installLocked(name);
   } catch (error) {
     say(String(error));
   }

@@ -9,13 +9,14 @@ import { root, say } from "./prepare.js";
  *
  * @param filters - paths or parts of paths; all suites when there is none.
  * @param leftOut - suites that are not to run; each counts as one that was skipped.
+ * @param program - the Node that runs them; this one by default.
  * @returns how many tests passed, failed and were skipped.
  */
-export function runSuites(filters, leftOut) {
+export function runSuites(filters, leftOut, program = process.execPath) {
   const folder = mkdtempSync(join(tmpdir(), "svc-infra-test-"));
   const report = join(folder, "report.json");
   try {
-    const { status } = spawnSync(process.execPath, vitestArguments(filters, leftOut, report), {
+    const { status } = spawnSync(program, vitestArguments(filters, leftOut, report), {
       cwd: root,
       env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", FORCE_COLOR: undefined }) },
       stdio: ["ignore", "inherit", "inherit"],

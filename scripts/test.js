@@ -11,7 +11,10 @@ say(
 );
 process.exitCode = totals.failed > 0 ? 1 : 0;
 
-/** `--checks-only` leaves the suites out; any other argument selects suites and leaves the checks out. */
+/**
+ * `--checks-only` leaves the suites out; any other argument selects suites and leaves the checks out. With `ALL_RUNTIMES=1`
+ * the suites that need no rig run on the other versions of Node as well.
+ */
 async function runEverything() {
   const filters = args.filter((each) => each !== "--checks-only");
   add({ failed: ensureBuilt() ? 0 : 1 });
@@ -20,12 +23,18 @@ async function runEverything() {
 }
 
 async function runTests(filters) {
-  const { prepareRigs } = await import("./rigs.js");
+  const { prepareRigs, rigSuites } = await import("./rigs.js");
   const { runSuites } = await import("./suites.js");
   const { leftOut, failed } = prepareRigs();
   for (const name of failed) say(`FAIL the Debian package ${name} could not be installed`);
   add({ failed: failed.length });
   add(runSuites(filters, leftOut));
+  if (process.env.ALL_RUNTIMES !== "1") return;
+  const { runtimes } = await import("../test/rigs/runtimes.js");
+  for (const [name, program] of Object.entries(runtimes).filter(([name]) => name.startsWith("Node"))) {
+    say(`The suites without rigs on ${name}:`);
+    add(runSuites(filters, rigSuites, program));
+  }
 }
 
 function add({ passed = 0, failed = 0, skipped = 0 }) {

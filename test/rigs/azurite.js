@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
-import { installAzurite } from "./azurite-install.js";
 import { Daemons } from "./daemons.js";
 import { freePorts } from "./free-ports.js";
+import { installLocked } from "./locked-packages.js";
 import { stayWhenRunDirectly } from "./stay.js";
 
 /**
@@ -35,7 +35,7 @@ const settings = ["--silent", "--disableTelemetry", "--inMemoryPersistence", "--
  * @throws Error with the last lines of its log when it does not start.
  */
 export async function startAzurite({ oauth = false, memoryMiB = 4096 } = {}) {
-  installAzurite();
+  installLocked("azurite");
   const daemons = await Daemons.inOwnFolder("azurite");
   return daemons.whole(async () => {
     const [port = 0] = await freePorts(1);

@@ -45,9 +45,10 @@ class Sha256 {
  * @param {S3Access} access
  * @param {string} method
  * @param {string} path - with a query, if there is one.
+ * @param {string} [body]
  * @returns {Promise<Response>}
  */
-export async function s3Request({ endpoint, region, accessKey, secretKey }, method, path) {
+export async function s3Request({ endpoint, region, accessKey, secretKey }, method, path, body) {
   const url = new URL(path, endpoint);
   const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
   const signer = new SignatureV4({
@@ -63,9 +64,15 @@ export async function s3Request({ endpoint, region, accessKey, secretKey }, meth
     hostname: url.hostname,
     path: url.pathname,
     query: Object.fromEntries(url.searchParams),
-    headers: { host: url.host },
+    headers: { host: url.host, ...(body === undefined ? {} : { "content-md5": md5(body) }) },
+    body,
   });
-  return fetch(url, { method, headers });
+  return fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
+}
+
+/** @param {string} text */
+function md5(text) {
+  return createHash("md5").update(text).digest("base64");
 }
 
 /**

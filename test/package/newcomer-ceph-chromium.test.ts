@@ -1,0 +1,197 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { BlobServiceClient } from "@azure/storage-blob";
+import type { Page } from "playwright-core";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { freePort } from "../cli/command-line.js";
+import { startAzurite } from "../rigs/azurite.js";
+import { startCeph } from "../rigs/ceph.js";
+import { type ChromiumRig, startChromium } from "../rigs/chromium.js";
+import { s3Request } from "../rigs/s3-request.js";
+import { NewcomerProject } from "./newcomer-project.js";
+
+/** A storage that an environment names, ready for pages of another site. */
+interface Place {
+  readonly env: Readonly<Record<string, string>>;
+  readonly stop: () => Promise<void>;
+}
+
+const named = z.object({ key: z.string(), url: z.string() });
+const project = new NewcomerProject();
+const minutes = 60_000;
+let chromium: ChromiumRig;
+let pages: Server;
+let pagesUrl: string;
+
+beforeAll(async () => {
+  project.install();
+  chromium = await startChromium();
+  const html = readFileSync("test/package/newcomer/page.html");
+  pages = createServer((_request, response) => response.setHeader("content-type", "text/html").end(html));
+  const port = await freePort();
+  pages.listen(port, "127.0.0.1");
+  pagesUrl = `http://pages.localhost:${port}`;
+}, 6 * minutes);
+
+afterAll(async () => {
+  await chromium.stop();
+  pages.close();
+  project.dispose();
+});
+
+describe("a newcomer's strict project", () => {
+  it("compiles with TypeScript 5.9 and 6, resolved as Node and as a bundler does", {
+    timeout: 8 * minutes,
+  }, async () => {
+    for (const version of [5, 6] as const) {
+      expect([version, await project.compile(version, "bundler")]).toEqual([version, ""]);
+      expect([version, await project.compile(version, "nodenext")]).toEqual([version, ""]);
+    }
+  });
+});
+
+async function local(appUrl: string): Promise<Place> {
+  const env = {
+    STORAGE_BACKEND: "local",
+    STORAGE_BASE_PATH: join(project.folder, "files"),
+    STORAGE_BASE_URL: `${appUrl}/files`,
+    STORAGE_PUBLIC_URL: `${appUrl}/files`,
+  };
+  return { env, stop: async () => undefined };
+}
+
+async function ceph(): Promise<Place> {
+  const rig = await startCeph();
+  const rule = `<AllowedOrigin>${pagesUrl}</AllowedOrigin><AllowedMethod>PUT</AllowedMethod><AllowedHeader>*</AllowedHeader>`;
+  const cors = `<CORSConfiguration><CORSRule>${rule}</CORSRule></CORSConfiguration>`;
+  const policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Effect: "Allow",
+        Principal: "*",
+        Action: "s3:GetObject",
+        Resource: `arn:aws:s3:::${rig.bucket}/public/*`,
+      },
+    ],
+  });
+  for (const [query, body] of [
+    ["cors", cors],
+    ["policy", policy],
+  ] as const) {
+    const answer = await s3Request(rig, "PUT", `/${rig.bucket}?${query}`, body);
+    if (!answer.ok) throw new Error(`${query}: ${answer.status} ${await answer.text()}`);
+  }
+  const env = { ...rig.env, STORAGE_PUBLIC_URL: `${rig.endpoint}/${rig.bucket}` };
+  return { env, stop: rig.stop };
+}
+
+async function azurite(): Promise<Place> {
+  const rig = await startAzurite();
+  const service = BlobServiceClient.fromConnectionString(rig.connectionString);
+  const rule = { allowedOrigins: pagesUrl, allowedMethods: "PUT", allowedHeaders: "*", exposedHeaders: "" };
+  await service.setProperties({ cors: [{ ...rule, maxAgeInSeconds: 60 }] });
+  const container = "svc-infra";
+  await service.getContainerClient(container).setAccessPolicy("blob");
+  return { env: { ...rig.env, STORAGE_PUBLIC_URL: `${rig.endpoint}/${container}` }, stop: rig.stop };
+}
+
+/** A picture that no compression makes small. */
+async function picture(side: number): Promise<Buffer> {
+  const create = { width: side, height: side, channels: 3, background: "teal" } as const;
+  const noise = { type: "gaussian", mean: 128, sigma: 60 } as const;
+  return sharp({ create: { ...create, noise } })
+    .png()
+    .toBuffer();
+}
+
+describe.each([
+  // The file route serves nothing without a signature.
+  { name: "local", prepare: local, isPublic: false },
+  { name: "Ceph", prepare: ceph, isPublic: true },
+  { name: "Azurite", prepare: azurite, isPublic: true },
+])("the same app on $name, by its environment alone", ({ prepare, isPublic }) => {
+  let place: Place;
+  let appUrl: string;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    const port = await freePort();
+    appUrl = `http://localhost:${port}`;
+    place = await prepare(appUrl);
+    await project.start(appUrl, { ...place.env, PORT: String(port), PAGES: pagesUrl });
+    ({ page, complaints } = await chromium.openPage());
+    await page.goto(`${pagesUrl}/?app=${encodeURIComponent(appUrl)}`);
+  }, 3 * minutes);
+
+  afterAll(() => place.stop());
+
+  const outcome = () => page.textContent("#outcome");
+  const widths = () =>
+    page
+      .locator("#shown img")
+      .evaluateAll((images) => images.map((each) => Reflect.get(each, "naturalWidth")));
+
+  it("a form on another site uploads, and its images are shown there", async () => {
+    const photos = await Promise.all(
+      [40, 50].map(async (side) => ({
+        name: `Sömmer ${side}.png`,
+        mimeType: "image/png",
+        buffer: await picture(side),
+      })),
+    );
+    await page.setInputFiles("[name=photos]", photos);
+    await page.click("button");
+    await expect.poll(outcome).toBe("Summer: 2 stored");
+    await expect.poll(widths).toEqual([40, 50]);
+    expect(complaints).toEqual([]);
+  });
+
+  it("lists stable URLs", async () => {
+    const list = async () => (await fetch(`${appUrl}/photos`)).json();
+    const first = await list();
+    expect(first).toHaveLength(2);
+    expect(await list()).toEqual(first);
+  });
+
+  it("downloads what was uploaded, with its type, name and description", async () => {
+    const [photo] = z.array(named).parse(await (await fetch(`${appUrl}/photos`)).json());
+    const answer = await fetch(`${appUrl}/${photo?.key}`);
+    expect(answer.headers.get("content-type")).toBe("image/png");
+    expect(decodeURIComponent(answer.headers.get("x-filename") ?? "")).toBe("Sömmer 40.png");
+    expect(answer.headers.get("x-kept")).toBe("private, max-age=60");
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    expect((await sharp(bytes).metadata()).width).toBe(40);
+  });
+
+  it("takes a direct upload by a signed PUT, with progress", async () => {
+    const buffer = await picture(1200);
+    await page.setInputFiles("#direct", [{ name: "direct.png", mimeType: "image/png", buffer }]);
+    await expect.poll(outcome).toMatch(/^put: 20[01]$/);
+    await expect.poll(widths).toContain(1200);
+    expect(await page.evaluate("window.progress.at(-1)")).toBe(1);
+    expect(complaints).toEqual([]);
+  });
+
+  it.runIf(isPublic)("has public files under a URL without a signature", async () => {
+    const { url } = named.parse(await (await fetch(`${appUrl}/logo`, { method: "POST" })).json());
+    expect(new URL(url).search).toBe("");
+    const answer = await fetch(url);
+    expect([answer.status, await answer.text()]).toEqual([200, "<logo>"]);
+    expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+  });
+
+  it("refuses what the route does not take, deletes, and tells what is missing", async () => {
+    const text = { name: "a.png", mimeType: "image/png", buffer: Buffer.from("<html>") };
+    await page.setInputFiles("[name=photos]", [text]);
+    await page.click("button");
+    await expect.poll(outcome).toMatch(/^415 /);
+    expect((await fetch(`${appUrl}/photos/direct.png`, { method: "DELETE" })).status).toBe(204);
+    expect((await fetch(`${appUrl}/photos/direct.png`, { method: "DELETE" })).status).toBe(404);
+    expect(await (await fetch(`${appUrl}/wrong`)).json()).toEqual({ code: "not_found", isOne: true });
+  });
+});

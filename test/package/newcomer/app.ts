@@ -1,0 +1,82 @@
+import cors from "@fastify/cors";
+import Fastify from "fastify";
+import { pino } from "pino";
+import { addStorage, getStorage, receiveUpload } from "svc-infra";
+import { FileNotFoundError, StorageError, safeKey } from "svc-infra/storage";
+
+/** What a newcomer writes on the first day; which storage it is, only the environment says. */
+const app = Fastify({ loggerInstance: pino({ level: "warn" }) });
+await app.register(cors, { origin: process.env.PAGES ?? false, methods: ["GET", "PUT", "POST", "DELETE"] });
+const storage = await addStorage(app);
+
+interface Named {
+  Params: { name: string };
+}
+
+app.post("/photos", async (request) => {
+  const { files, fields } = await receiveUpload(request, {
+    key: ({ filename = "photo" }) => `photos/${safeKey(filename)}`,
+    maxBytes: "1MB",
+    types: ["image/*"],
+    maxFiles: 5,
+    cacheControl: "private, max-age=60",
+    ifAbsent: true,
+  });
+  return { title: fields.get("title"), photos: files.map(({ stored }) => stored) };
+});
+
+app.get("/photos", async (request) => {
+  const keys: readonly string[] = await getStorage(request).listKeys({ prefix: "photos/" });
+  const urls = await getStorage(request).getUrls(keys, { expiresIn: 600, stableFor: 3600 });
+  return keys.map((key, index) => ({ key, url: urls[index] }));
+});
+
+app.get<Named>("/photos/:name", async (request, reply) => {
+  const key = `photos/${request.params.name}`;
+  const [bytes, { contentType, filename, cacheControl }] = await Promise.all([
+    storage.get(key),
+    storage.getMetadata(key),
+  ]);
+  // Bytes of `get` go where the web's own types want them.
+  const blob = new Blob([bytes], { type: contentType });
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  reply.headers({
+    "x-sha256": Buffer.from(digest).toString("hex"),
+    "x-filename": encodeURIComponent(filename ?? ""),
+  });
+  reply.headers({ "x-kept": cacheControl ?? "" });
+  return reply.type(blob.type).send(Buffer.from(await blob.arrayBuffer()));
+});
+
+app.delete<Named>("/photos/:name", async (request, reply) => {
+  const wasThere = await storage.delete(`photos/${request.params.name}`);
+  return reply.code(wasThere ? 204 : 404).send();
+});
+
+app.post("/logo", async () => {
+  const file = new File(["<logo>"], "logo.txt", { type: "text/plain" });
+  const { key, url } = await storage.put("public/logo.txt", file, {
+    cacheControl: "public, max-age=31536000, immutable",
+    contentDisposition: "inline",
+    contentLanguage: "en",
+    contentEncoding: "identity",
+  });
+  return { key, signed: url, url: await storage.getUrl(key, { public: true }) };
+});
+
+app.post("/direct", async (request) => {
+  const { size, contentType } = request.body as { size: number; contentType: string };
+  const options = { contentType, expiresIn: 600, ...(storage.capabilities.signSize ? { size } : {}) };
+  return { url: await storage.getUploadUrl("photos/direct.png", options) };
+});
+
+app.get("/wrong", async () => {
+  try {
+    return await storage.get("photos/none.png");
+  } catch (error) {
+    if (error instanceof FileNotFoundError) return { code: error.code, isOne: error instanceof StorageError };
+    throw error;
+  }
+});
+
+await app.listen({ port: Number(process.env.PORT ?? 8000), host: "127.0.0.1" });
