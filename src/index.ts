@@ -45,6 +45,7 @@ export {
   getStorage,
   type IncomingFile,
   type Permission,
+  type PublicFilesRules,
   type ReceivedFile,
   type ReceivedUpload,
   type ReceiveUploadOptions,

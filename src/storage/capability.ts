@@ -23,7 +23,8 @@ const urlHint =
 const hints: Partial<Record<Need, string>> = {
   signGet: urlHint,
   signPut: urlHint,
-  publicUrls: "; set STORAGE_PUBLIC_URL, the option publicUrl of easyStorage, or add the layer publicFiles",
+  publicUrls:
+    "; set STORAGE_PUBLIC_URL or STORAGE_PUBLIC_PREFIXES, the option publicUrl of easyStorage or publicFiles of addStorage, or add the layer publicFiles",
 };
 
 /** Fills in the conditions of a write and refuses those that the backend cannot decide atomically. */

@@ -81,7 +81,7 @@ export const storageVariables = {
     type: publicPrefixes,
     expected: "paths of keys that end in /, separated by commas or spaces",
     help: "Files under these are public: their URLs are permanent and need no signature.",
-    default: defaultPublicPrefixes,
+    defaultText: defaultPublicPrefixes.join(", "),
   }),
   /** Largest upload, in bytes. Default: 10485760. Variable: `STORAGE_MAX_UPLOAD_BYTES`. */
   maxUploadBytes: variable({

@@ -6,6 +6,7 @@ import type { PolicyOptions } from "../policy/index.js";
 import { Policy } from "../policy/policy.js";
 import { storageVariables } from "../settings.js";
 import type { ResourcePolicy } from "./download/response-headers.js";
+import type { PublicFilesRules } from "./public-file-route.js";
 import type { Authorize } from "./routes/authorize.js";
 
 /** What `addStorage` does besides decorating the app. */
@@ -31,6 +32,11 @@ export interface AddStorageOptions {
   readonly maxUploadBytes?: number | undefined;
   /** What content must satisfy, besides what the storage itself demands; see `docs/guide/policy.md`. */
   readonly policy?: PolicyOptions | undefined;
+  /**
+   * Files that the file route serves without a signature. Default: those that `STORAGE_PUBLIC_URL` or
+   * `STORAGE_PUBLIC_PREFIXES` declare, else none; `false` leaves them to what is behind `STORAGE_PUBLIC_URL`.
+   */
+  readonly publicFiles?: false | PublicFilesRules | undefined;
   /** Whose pages may show the files of the file route. Default: `cross-origin`, as the URL carries the right. */
   readonly resourcePolicy?: ResourcePolicy | undefined;
   /**
@@ -60,6 +66,7 @@ export interface PluginSettings {
   readonly signer: UrlSigner | undefined;
   /** As the option says; else the environment decides. */
   readonly maxUploadBytes: number | undefined;
+  readonly publicFiles: false | PublicFilesRules | undefined;
   readonly resourcePolicy: ResourcePolicy;
   readonly allowOrigins: readonly string[];
   readonly health: boolean;
@@ -89,6 +96,7 @@ export function readOptions(options: AddStorageOptions, root: string): PluginSet
     serveFiles: typeof serveFiles === "object" ? true : serveFiles,
     signer: options.signer,
     maxUploadBytes: checkMaxBytes(options.maxUploadBytes ?? bytesOf(options.policy)),
+    publicFiles: options.publicFiles,
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
     allowOrigins: allowOrigins(options.allowOrigins),
     health: options.health ?? true,
@@ -105,6 +113,7 @@ const optionNames: ReadonlySet<string> = new Set([
   "signer",
   "maxUploadBytes",
   "policy",
+  "publicFiles",
   "resourcePolicy",
   "allowOrigins",
   "health",

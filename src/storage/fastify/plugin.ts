@@ -12,6 +12,7 @@ import {
   readOptions,
   wrong,
 } from "./plugin-options.js";
+import { publicFileRoute, withPublicUrls } from "./public-file-route.js";
 import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
 import { signedRoutes } from "./routes/signed-routes.js";
@@ -76,8 +77,10 @@ async function addBelow(
     const served = isServed
       ? await withFileUrls(storage, app, pathOf(app, settings, settings.filesPrefix), settings.signer)
       : storage;
-    const added = options.policy === undefined ? served : served.withPolicy(options.policy);
-    await mount(app, { ...chosen, storage: added }, settings, isServed);
+    const publicFiles = isServed ? await publicFileRoute(served, settings.publicFiles) : undefined;
+    const shown = publicFiles === undefined ? served : withPublicUrls(served, publicFiles);
+    const added = options.policy === undefined ? shown : shown.withPolicy(options.policy);
+    await mount(app, { ...chosen, storage: added }, { ...settings, publicFiles }, isServed);
     return added;
   } catch (error) {
     if (chosen.isOwn) await storage.close().catch(() => undefined);
@@ -127,7 +130,7 @@ export const storagePlugin: (app: AnyApp, options: StoragePluginOptions) => Prom
 async function mount(
   app: FastifyInstance,
   chosen: ChosenStorage,
-  settings: PluginSettings,
+  settings: Omit<PluginSettings, "publicFiles"> & Pick<RouteContext, "publicFiles">,
   isServed: boolean,
 ): Promise<void> {
   const { storage, origin } = chosen;
@@ -193,7 +196,7 @@ async function mountRoutes(
 function report(
   app: FastifyInstance,
   { storage, origin, isLossy }: ChosenStorage,
-  settings: PluginSettings,
+  settings: Pick<PluginSettings, "authorize" | "root" | "managementPrefix">,
 ): void {
   const { name } = storage.backend;
   app.log.info({ backend: name, reason: origin.reason }, `storage is ${name}: ${origin.reason}`);

@@ -13,8 +13,8 @@ import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
  * const files = storage.with(publicFiles({ url: "https://cdn.example.com" }));
  * await files.getUrl("public/logo.png", { public: true }); // https://cdn.example.com/public/logo.png
  */
-export function publicFiles(options: PublicFilesOptions): Layer {
-  const files = new PublicFiles(options);
+export function publicFiles(options: PublicFilesOptions | PublicFiles): Layer {
+  const files = options instanceof PublicFiles ? options : new PublicFiles(options);
   return (inner) => new PublicFilesBackend(inner, files);
 }
 

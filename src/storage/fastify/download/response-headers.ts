@@ -14,6 +14,8 @@ export interface Presentation {
   readonly resourcePolicy: ResourcePolicy;
   /** How long caches may keep it, as the URL was signed; without it the object says. */
   readonly cacheControl?: string | undefined;
+  /** The same for an object that does not say. Default: caches keep nothing unasked. */
+  readonly defaultCacheControl?: string | undefined;
 }
 
 /** Whose pages may show a file. */
@@ -22,10 +24,10 @@ export type ResourcePolicy = "same-origin" | "same-site" | "cross-origin";
 /** Headers that 200, 206 and 304 share (RFC 9110 §15.4.5). */
 export function validatorHeaders(
   file: FileDetails,
-  cacheControl: string | undefined = file.cacheControl,
+  { cacheControl, defaultCacheControl = "private, no-cache" }: Presentation,
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    "cache-control": cacheControl ?? "private, no-cache",
+    "cache-control": cacheControl ?? file.cacheControl ?? defaultCacheControl,
     "last-modified": file.lastModified.toUTCString(),
     "accept-ranges": "bytes",
   };
@@ -42,7 +44,7 @@ export function contentHeaders(file: FileDetails, presentation: Presentation): R
   const contentType = isContentType(file.contentType) ? file.contentType : unknownContentType;
   const isSaved = presentation.download || /^attachment/i.test(file.contentDisposition ?? "");
   const kind = isSaved || !isShownType(contentType) ? "attachment" : "inline";
-  const headers = validatorHeaders(file, presentation.cacheControl);
+  const headers = validatorHeaders(file, presentation);
   headers["content-type"] = contentType;
   headers["content-disposition"] = contentDisposition(kind, nameOf(file, presentation));
   if (file.contentEncoding !== undefined) headers["content-encoding"] = file.contentEncoding;

@@ -85,8 +85,7 @@ function answerCondition(
 ): FastifyReply | undefined {
   const verdict = evaluate(request.headers, file, true);
   if (verdict === "pass") return undefined;
-  if (verdict === "not-modified")
-    return reply.code(304).headers(validatorHeaders(file, presentation.cacheControl)).send();
+  if (verdict === "not-modified") return reply.code(304).headers(validatorHeaders(file, presentation)).send();
   throw new HttpError(412, "precondition_failed", "the object is not in the state that was asked for");
 }
 

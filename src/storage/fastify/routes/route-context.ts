@@ -4,6 +4,7 @@ import type { UrlSigner } from "../../contract/signed-url.js";
 import type { Storage } from "../../storage.js";
 import type { StorageFiles } from "../../storage-files.js";
 import type { ResourcePolicy } from "../download/response-headers.js";
+import type { PublicFileRoute } from "../public-file-route.js";
 import type { Authorize } from "./authorize.js";
 
 /** How a storage was chosen, for people. */
@@ -23,6 +24,8 @@ export interface RouteContext {
   /** Most bytes of one upload. */
   readonly maxUploadBytes: number;
   readonly closing: Closing;
+  /** Files that the file route serves without a signature. */
+  readonly publicFiles: PublicFileRoute | undefined;
   /** Whose pages may show the files of the file route. */
   readonly resourcePolicy: ResourcePolicy;
   /** Origins whose pages may do on the management routes what their users may. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { clientSignal, forbidden, mountRoutes, queryOf, type Route, route } from "../../../http/index.js";
 import type { Key } from "../../contract/key.js";
 import type { VerifiedUrl } from "../../contract/signed-url.js";
+import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
 import { storeBody } from "../upload/upload.js";
 import { KeyPath } from "./key-path.js";
@@ -10,8 +11,8 @@ import { prepareScope, type RouteContext } from "./route-context.js";
 import { anyBytes, keyText, storedFile } from "./schemas.js";
 
 /**
- * The file route: the holder of a signed URL may do what it says, and nothing else. All refusals look the
- * same: none tells a changed URL from an expired one or from one of another key.
+ * The file route: the holder of a signed URL may do what it says, and nothing else; files that are declared public need
+ * none to be read. All refusals look the same: none tells a changed URL from an expired one or from one of another key.
  */
 export async function signedRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
   prepareScope(scope, context, false);
@@ -25,14 +26,12 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
     route({
       method: "GET",
       path: "/*",
-      summary: "The file, for the holder of a signed URL",
+      summary: "The file, for the holder of a signed URL; a public one for everyone",
       wildcard: keyText,
       answers: { 200: anyBytes, 206: anyBytes },
       handle: ({ request, reply }) => {
         const key = path.keyOf(request);
-        const { download, filename, cacheControl } = verify(context, request, "get", key);
-        const { resourcePolicy } = context;
-        const presentation = { download, filename, cacheControl, resourcePolicy };
+        const presentation = presentationOf(context, request, key);
         return serve({ request, reply, storage, key, presentation });
       },
     }),
@@ -45,7 +44,7 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
       answers: { 200: storedFile },
       handle: async ({ request, reply }) => {
         const key = path.keyOf(request);
-        const { contentType, size } = verify(context, request, "put", key);
+        const { contentType, size } = verify(context, request, key);
         const isOfType = contentType !== undefined && request.headers["content-type"] === contentType;
         const isOfSize = size === undefined || request.headers["content-length"] === String(size);
         if (!isOfType || !isOfSize) throw notValid();
@@ -57,13 +56,21 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
   ];
 }
 
-function verify(
-  { signer }: RouteContext,
-  request: FastifyRequest,
-  method: "get" | "put",
-  key: Key,
-): VerifiedUrl {
-  const verified = signer?.verify(method, key, queryOf(request));
+/** A signature counts also for a public file: it can say more, as that the file is to be saved. */
+function presentationOf(context: RouteContext, request: FastifyRequest, key: Key): Presentation {
+  const { signer, publicFiles, resourcePolicy } = context;
+  const verified = signer?.verify("get", key, queryOf(request));
+  if (verified !== undefined) {
+    const { download, filename, cacheControl } = verified;
+    return { download, filename, cacheControl, resourcePolicy };
+  }
+  if (publicFiles?.files.has(key) !== true) throw notValid();
+  const { cacheControl: defaultCacheControl } = publicFiles;
+  return { download: false, filename: undefined, defaultCacheControl, resourcePolicy };
+}
+
+function verify({ signer }: RouteContext, request: FastifyRequest, key: Key): VerifiedUrl {
+  const verified = signer?.verify("put", key, queryOf(request));
   if (verified === undefined) throw notValid();
   return verified;
 }

@@ -1,0 +1,64 @@
+import { loadSettings, readEnvironment } from "../../kernel/index.js";
+import { PublicFiles } from "../contract/public-files.js";
+import { configurationOf } from "../easy-storage.js";
+import { publicFiles } from "../layers/public-files.js";
+import { storageVariables } from "../settings.js";
+import type { Storage } from "../storage.js";
+import { wrong } from "./plugin-options.js";
+
+/** Which files the file route serves without a signature, and how long caches keep them. */
+export interface PublicFilesRules {
+  /** Paths of keys that end in `/`. Default: `STORAGE_PUBLIC_PREFIXES`, else `public/`. */
+  readonly prefixes?: readonly string[] | undefined;
+  /** Seconds that caches keep a file for which `put` was given no `cacheControl`. Default: 3,600. */
+  readonly maxAge?: number | undefined;
+  /** A file never changes under its key: caches keep it for a year and never ask again. Default: false. */
+  readonly immutable?: boolean | undefined;
+}
+
+/** The files that the file route serves to everyone. */
+export interface PublicFileRoute {
+  readonly files: PublicFiles;
+  /** Of files that have none of their own. */
+  readonly cacheControl: string;
+}
+
+/**
+ * The files that are declared public: by the option, else by the settings of the storage.
+ *
+ * @throws StorageConfigurationError for rules that are none.
+ */
+export async function publicFileRoute(
+  storage: Storage,
+  rules: false | PublicFilesRules | undefined,
+): Promise<PublicFileRoute | undefined> {
+  const { publicUrl, publicPrefixes } = configurationOf(storage)?.settings ?? readSettings();
+  const isDeclared = rules !== undefined || publicUrl !== undefined || publicPrefixes !== undefined;
+  const signer = await storage.backend.signer();
+  if (!isDeclared || rules === false || signer === undefined) return undefined;
+  const prefixes = rules?.prefixes ?? publicPrefixes;
+  const files = new PublicFiles({ url: () => signer.baseUrl, prefixes });
+  return { files, cacheControl: cacheControlOf(rules ?? {}) };
+}
+
+/** The storage with permanent URLs of the file route, unless it has others already. */
+export function withPublicUrls(storage: Storage, { files }: PublicFileRoute): Storage {
+  return storage.capabilities.publicUrls === true ? storage : storage.with(publicFiles(files));
+}
+
+function cacheControlOf(rules: PublicFilesRules): string {
+  const { maxAge = 3600, immutable = false } = rules;
+  const unknown = Object.keys(rules).find((name) => !["prefixes", "maxAge", "immutable"].includes(name));
+  if (unknown !== undefined) {
+    throw wrong(`publicFiles has no option '${unknown}'; it takes prefixes, maxAge and immutable`);
+  }
+  if (!Number.isSafeInteger(maxAge) || maxAge < 0) {
+    throw wrong("publicFiles.maxAge must be a whole number of seconds");
+  }
+  return immutable ? "public, max-age=31536000, immutable" : `public, max-age=${maxAge}`;
+}
+
+function readSettings() {
+  const { publicUrl, publicPrefixes } = storageVariables;
+  return loadSettings({ publicUrl, publicPrefixes }, readEnvironment());
+}
