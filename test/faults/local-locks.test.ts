@@ -12,7 +12,7 @@ import { freshFolder, freshStorage, storageOn } from "../storage/local/fresh-sto
 async function openedStore(folder?: string): Promise<Store> {
   const base = realpathSync(folder ?? (await freshFolder()));
   await storageOn(base).check();
-  return new Store({ id: 0, base, owner: thisOwner(base), isDurable: true, unfolds: false });
+  return new Store({ base, owner: thisOwner(base), isDurable: true, unfolds: false });
 }
 
 describe("a lock", () => {

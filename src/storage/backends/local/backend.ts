@@ -1,6 +1,5 @@
-import { closeSync } from "node:fs";
 import { resolve } from "node:path";
-import { sharedSignal } from "../../contract/abortable.js";
+import { sharedSignal, unlessAborted } from "../../contract/abortable.js";
 import type {
   Body,
   CallOptions,
@@ -24,24 +23,18 @@ import type {
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
+import { type CommitJob, commit } from "./commit/commit.js";
+import { removeObject } from "./commit/remove.js";
 import { classifyDiskError } from "./disk/classify.js";
 import { DiskError } from "./disk/disk-error.js";
 import { checkSegments } from "./disk/layout.js";
 import type { OpenStore } from "./open-store.js";
 import { type Durability, openStore } from "./opening.js";
 import { parseCursor, writeCursor } from "./read/cursor.js";
+import { statObject } from "./read/find.js";
 import { OpenFile } from "./read/open-file.js";
-import { maxSmallBytes, type ReadReply } from "./read/read.js";
-import {
-  type DescribedFile,
-  draftOf,
-  type ObjectRecord,
-  type RecordDraft,
-  recordOf,
-  toStat,
-} from "./record/record.js";
-import { RecordCache } from "./record/record-cache.js";
-import { randomToken } from "./record/temp-name.js";
+import { maxSmallBytes, openVersion, type ReadAnswer, readObject } from "./read/read.js";
+import { draftOf, type RecordDraft, toStat } from "./record/record.js";
 import { keptSecret } from "./secret.js";
 import { BodyReader } from "./upload/body-reader.js";
 import { copyToTemp } from "./upload/copy.js";
@@ -91,7 +84,6 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   readonly #options: {
     readonly [Name in keyof LocalBackendOptions]-?: NonNullable<LocalBackendOptions[Name]>;
   };
-  readonly #records = new RecordCache();
   #opening: Promise<OpenStore> | undefined;
   #store: OpenStore | undefined;
   #signer: Promise<UrlSigner> | undefined;
@@ -114,16 +106,14 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
 
   async stat(key: Key, { signal }: CallOptions): Promise<ObjectStat> {
     checkSegments(key);
-    const known = this.#records.get(key);
+    signal?.throwIfAborted();
     const open = this.#store ?? (await this.#open());
-    const found = await open.ask("stat", { key, known: known?.file }, signal);
-    return toStat(key, this.#recordOf(key, found, known?.record));
+    return toStat(key, await open.run(() => statObject(open.store, key)));
   }
 
   async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
     const { signal } = options;
-    const { record, reply, bytes } = await this.#read(key, options);
-    const opened = toOpened(toStat(key, record), reply, bytes, signal);
+    const opened = toOpened(key, await this.#read(key, options), signal);
     if (!signal?.aborted) return opened;
     await opened.close();
     throw signal.reason;
@@ -147,25 +137,19 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
 
   async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
     checkSegments(to);
-    const { record, reply } = await this.#read(from, {
-      range: undefined,
-      ifMatch: options.sourceIfMatch,
-      signal: options.signal,
-      keepOpen: true,
-    });
-    if (reply.fd === undefined) throw new DiskError("unavailable", "a disk thread gave no descriptor");
-    const { store } = await this.#open();
-    const temp = await copyToTemp(store, reply.fd, reply.end, options);
+    checkSegments(from);
+    options.signal?.throwIfAborted();
+    const open = await this.#open();
+    const opening = () => openVersion(open.store, from, options.sourceIfMatch);
+    const { fd, file, record } = await open.run(opening);
+    const temp = await copyToTemp(open.store, fd, file.size, options);
     return this.#commitTemp(to, temp, () => draftOf(record, record.size, record.checksum), options);
   }
 
   async remove(key: Key, { ifMatch, signal }: RemoveOptions): Promise<boolean> {
     checkSegments(key);
     const open = await this.#open();
-    const job = { key, version: randomToken(), ifMatch };
-    const wasThere = await open.change("remove", key, job, { signal });
-    this.#records.delete(key);
-    return wasThere;
+    return open.change(key, () => removeObject(open.store, { key, ifMatch }), signal);
   }
 
   async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
@@ -181,7 +165,8 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   async list({ prefix, delimiter, cursor, limit, details, signal }: ListOptions): Promise<ListPage> {
     const after = parseCursor(prefix, cursor);
     const open = await this.#open();
-    const page = await open.ask("list", { prefix, delimiter, after, limit, details }, signal);
+    const question = { prefix, delimiter, after, limit, details };
+    const page = await unlessAborted(() => open.run(() => open.lister.list(question)), signal);
     return {
       items: page.files.map(([key, size, ms]) => ({
         key: key as Key,
@@ -252,21 +237,11 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     await open?.close();
   }
 
-  async #read(key: Key, options: ReadOptions & { readonly keepOpen?: boolean }): Promise<ReadAnswer> {
-    const { range, ifMatch, signal, keepOpen } = options;
+  async #read(key: Key, options: ReadOptions): Promise<ReadAnswer> {
     checkSegments(key);
-    signal?.throwIfAborted();
-    const known = this.#records.get(key);
+    options.signal?.throwIfAborted();
     const open = this.#store ?? (await this.#open());
-    const knownVersion = ifMatch === undefined ? undefined : known?.record.version;
-    const job = { key, known: known?.file, knownVersion, range, ifMatch, keepOpen };
-    const { reply, bytes } = await open.call("read", job, { signal });
-    try {
-      return { record: this.#recordOf(key, reply.found, known?.record), reply, bytes };
-    } catch (error) {
-      if (reply.fd !== undefined) closeSync(reply.fd);
-      throw error;
-    }
+    return open.run(() => readObject(open.store, key, options));
   }
 
   async #writeSmall(
@@ -277,9 +252,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   ): Promise<ObjectStat> {
     const { ifAbsent, ifMatch, signal } = options;
     const draft = draftOf(options, bytes.byteLength, checksum);
-    const open = this.#store ?? (await this.#open());
-    const job = { key, draft, ifAbsent, ifMatch };
-    return this.#written(key, draft, await open.change("commit", key, job, { bytes, signal }));
+    return this.#commit({ key, draft, ifAbsent, ifMatch }, signal, bytes);
   }
 
   /** Commits a complete temporary file, or discards it. */
@@ -290,11 +263,9 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     { ifAbsent, ifMatch, signal }: WriteConditions & CallOptions,
   ): Promise<ObjectStat> {
     try {
-      const open = await this.#open();
       if (this.#options.durability === "full") await temp.sync();
-      const draft = describe();
-      const job = { key, draft, ifAbsent, ifMatch, streamed: { temp: temp.path, fd: temp.fd } };
-      return this.#written(key, draft, await open.change("commit", key, job, { signal }));
+      const streamed = { temp: temp.path, fd: temp.fd };
+      return await this.#commit({ key, draft: describe(), ifAbsent, ifMatch, streamed }, signal);
     } catch (error) {
       await temp.discard();
       throw error;
@@ -303,19 +274,14 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     }
   }
 
-  #written(key: Key, draft: RecordDraft, mtimeUs: number): ObjectStat {
-    const record = { ...draft, mtimeUs };
-    this.#records.set(key, { size: draft.size, mtimeUs, inode: undefined }, record);
-    return toStat(key, record);
-  }
-
-  /** An answer without a record means the one that was known when the question was sent. */
-  #recordOf(key: Key, found: DescribedFile | null, known: ObjectRecord | undefined): ObjectRecord {
-    const record = found === null ? undefined : recordOf(key, found);
-    if (found !== null && record !== undefined) this.#records.set(key, found.file, record);
-    const described = record ?? known;
-    if (described === undefined) throw new DiskError("unavailable", "a disk thread gave no record");
-    return described;
+  async #commit(
+    job: CommitJob & { readonly key: Key },
+    signal: AbortSignal | undefined,
+    bytes?: Uint8Array,
+  ): Promise<ObjectStat> {
+    const open = this.#store ?? (await this.#open());
+    const record = await open.change(job.key, () => commit(open.store, job, bytes), signal);
+    return toStat(job.key, record);
   }
 
   #open(): Promise<OpenStore> {
@@ -342,12 +308,6 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   }
 }
 
-interface ReadAnswer {
-  readonly record: ObjectRecord;
-  readonly reply: ReadReply;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 async function readHead(reader: BodyReader): Promise<Uint8Array[]> {
   try {
     return await reader.next(maxSmallBytes + 1);
@@ -357,21 +317,19 @@ async function readHead(reader: BodyReader): Promise<Uint8Array[]> {
   }
 }
 
-/** An object of which a thread has read the bytes, or opened the body. */
-function toOpened(
-  stat: ObjectStat,
-  { start, end, fd }: ReadReply,
-  bytes: Uint8Array<ArrayBuffer>,
-  signal: AbortSignal | undefined,
-): OpenedObject {
+function toOpened(key: Key, answer: ReadAnswer, signal: AbortSignal | undefined): OpenedObject {
+  const { record, start, end, bytes, fd } = answer;
+  const stat = toStat(key, record);
   if (fd !== undefined) {
     const body = new OpenFile(fd, start, end, signal);
-    return { stat, start, end, bytes: undefined, body, close: async () => body.close() };
+    return { stat, start, end, bytes, body, close: async () => body.close() };
   }
   const body = { [Symbol.asyncIterator]: () => once(bytes) };
   return { stat, start, end, bytes, body, close: async () => undefined };
 }
 
-async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array, void, undefined> {
-  if (bytes.byteLength > 0) yield bytes;
+async function* once(
+  bytes: Uint8Array<ArrayBuffer> | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bytes !== undefined && bytes.byteLength > 0) yield bytes;
 }

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readdirSync, writeFileSync } from "node:fs";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
+import { migrateJournals } from "./commit/old-journals.js";
 import { makeBaseFolder, makeOwnFolder, refuseUnsafeBase } from "./disk/base-folder.js";
 import { DiskError } from "./disk/disk-error.js";
 import { fileMode } from "./disk/files.js";
@@ -10,15 +11,16 @@ import { thisOwner } from "./record/lock-owner.js";
 /** How safe an acknowledged write is: `full` survives loss of power, `fast` survives the end of the process. */
 export type Durability = "full" | "fast";
 
-/** Pause between two rounds of clearing away, so that callers are not held up. */
+/** How long opening waits for what dead processes left to be cleared away, in milliseconds. */
+const maxFirstSweepMs = 250;
+/** Pause between two rounds of clearing away later, so that callers are not held up. */
 const sweepPauseMs = 50;
 /** Longer than any lock is respected that a loss of power left. */
 const maxLockedMs = 35_000;
 const lockedPauseMs = 500;
-let opened = 0;
 
 /**
- * Makes the folders, and clears away what dead processes left for as long as one round takes; the rest is done later. An
+ * Makes the folders, and clears away what dead processes left for some time; the rest is done later. An
  * old folder whose records lie in journals is not open before each object has its record.
  *
  * @throws DiskError `configuration` for a base folder that must not hold uploads, or that cannot be used.
@@ -34,10 +36,10 @@ export async function openStore(
   const layout = new Layout(base);
   for (const folder of layout.folders()) await makeOwnFolder(layout, folder, isDurable);
   const unfolds = isUnfolded(layout);
-  const open = new OpenStore({ id: opened++, base, owner: thisOwner(base), isDurable, unfolds });
+  const open = new OpenStore({ base, owner: thisOwner(base), isDurable, unfolds });
   try {
     await migrate(open, layout, signal);
-    if (!(await sweep(open))) void sweepRest(open, signal);
+    if (!(await sweepFirst(open))) void sweepRest(open, signal);
     return open;
   } catch (error) {
     await open.close();
@@ -78,8 +80,17 @@ function ignoresCase({ own, meta }: Layout): boolean {
   );
 }
 
-async function sweep(open: OpenStore): Promise<boolean> {
-  return (await open.call("sweep", {})).reply;
+function sweep(open: OpenStore): Promise<boolean> {
+  return open.run(() => open.sweep.run());
+}
+
+async function sweepFirst(open: OpenStore): Promise<boolean> {
+  const deadlineMs = performance.now() + maxFirstSweepMs;
+  while (performance.now() < deadlineMs) {
+    if (await sweep(open)) return true;
+    await setImmediate();
+  }
+  return false;
 }
 
 /** A closed store leaves the rest to the next process. */
@@ -93,6 +104,6 @@ async function sweepRest(open: OpenStore, signal: AbortSignal): Promise<void> {
 async function migrate(open: OpenStore, layout: Layout, signal: AbortSignal): Promise<void> {
   if (lstatSync(layout.oldJournals, { throwIfNoEntry: false }) === undefined) return;
   const deadlineMs = performance.now() + maxLockedMs;
-  while (!(await open.call("migrate", {})).reply && performance.now() < deadlineMs)
+  while (!(await open.run(() => migrateJournals(open.store))) && performance.now() < deadlineMs)
     await setTimeout(lockedPauseMs, undefined, { signal });
 }

@@ -3,12 +3,11 @@ import { SymlinkGuard } from "./disk/symlink-guard.js";
 import { Sync } from "./disk/sync.js";
 import { BodyDates } from "./record/body-date.js";
 import type { LockOwner } from "./record/lock-owner.js";
+import { RecordCache } from "./record/record-cache.js";
 import { randomToken, tempPrefix } from "./record/temp-name.js";
 
-/** What each thread needs to work on a folder. */
+/** What is decided about a folder when it is opened. */
 export interface StoreSettings {
-  /** Tells the open stores of a process apart. */
-  readonly id: number;
   /** Real path of the base folder. */
   readonly base: string;
   readonly owner: LockOwner;
@@ -17,13 +16,14 @@ export interface StoreSettings {
   readonly unfolds: boolean;
 }
 
-/** One base folder as a thread sees it. */
+/** One base folder, and what all work on it shares. */
 export class Store {
   readonly layout: Layout;
   readonly guard: SymlinkGuard;
   readonly owner: LockOwner;
   readonly sync: Sync;
   readonly dates: BodyDates = new BodyDates();
+  readonly records: RecordCache = new RecordCache();
   readonly unfolds: boolean;
   /** JSON of the owner, as every record has it. */
   readonly ownerText: string;

@@ -5,7 +5,7 @@ import { createFlags, discardQuietly, fileMode, lstatIfThere, writeAll } from ".
 import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "../disk/folders.js";
 import { folderOf } from "../disk/layout.js";
 import { statIfThere } from "../read/find.js";
-import { type RecordDraft, recordOf, recordText } from "../record/record.js";
+import { type ObjectRecord, type RecordDraft, recordText } from "../record/record.js";
 import type { Store } from "../store.js";
 import { Lock, releaseAsSidecar } from "./lock.js";
 
@@ -15,7 +15,7 @@ const maxAttempts = 8;
 export interface CommitJob extends WriteConditions {
   readonly key: string;
   readonly draft: RecordDraft;
-  /** An open temporary file that is complete and stays the caller's; absent where the bytes come along. */
+  /** An open temporary file that is complete and stays the caller's; absent where the bytes are handed over. */
   readonly streamed?: { readonly temp: string; readonly fd: number } | undefined;
 }
 
@@ -24,13 +24,16 @@ export interface CommitJob extends WriteConditions {
  * stands, after it the new one with its record. The record is durable before, so after a crash it is certain on which
  * side of that instant it happened. The steps are listed in README.md of this backend.
  *
- * @returns the modification time of the body in microseconds.
+ * @param bytes - the body, unless it was streamed.
  */
-export async function commit(store: Store, job: CommitJob, bytes: Uint8Array): Promise<number> {
+export async function commit(store: Store, job: CommitJob, bytes?: Uint8Array): Promise<ObjectRecord> {
   const running = new Commit(store, job);
+  const { isDurable } = store.sync;
   try {
     running.begin(bytes);
-    await running.syncRecord();
+    if (job.ifMatch !== undefined) await running.checkVersion(job.ifMatch);
+    running.writeRecord();
+    if (isDurable) await running.syncRecord();
     running.place();
   } catch (error) {
     try {
@@ -42,9 +45,8 @@ export async function commit(store: Store, job: CommitJob, bytes: Uint8Array): P
   }
   try {
     // Before the lock file goes: else a power cut could leave the old body beside the new record.
-    await store.sync.folder(running.folder);
-    running.settle();
-    return running.mtimeUs;
+    if (isDurable) await store.sync.folder(running.folder);
+    return running.settle();
   } finally {
     running.close();
   }
@@ -53,14 +55,15 @@ export async function commit(store: Store, job: CommitJob, bytes: Uint8Array): P
 /** One write on its way. */
 class Commit {
   readonly folder: string;
-  mtimeUs = 0;
   readonly #store: Store;
   readonly #job: CommitJob;
   readonly #body: string;
   #temp: string;
   #fd: number;
   #isTempOurs = false;
+  #mtimeUs = 0;
   #lock: Lock | undefined;
+  #replaced: Stats | undefined;
 
   constructor(store: Store, job: CommitJob) {
     this.#store = store;
@@ -71,12 +74,15 @@ class Commit {
     this.#fd = job.streamed?.fd ?? -1;
   }
 
-  /** Writes the temporary file and takes the lock. */
-  begin(bytes: Uint8Array): void {
-    checkOwnFolders(this.#store);
-    if (this.#job.streamed === undefined) this.#write(bytes);
+  /** Writes the temporary file, takes the lock and sees that there may be an object at the key. */
+  begin(bytes: Uint8Array | undefined): void {
+    const { locks, temps } = this.#store.layout;
+    checkOwnFolders(this.#store, [locks, temps]);
+    if (bytes !== undefined) this.#write(bytes);
     this.#makeFolders();
-    this.#takeLock();
+    this.#lock = new Lock(this.#store, this.#job.key);
+    this.#replaced = lstatIfThere(this.#body);
+    this.#checkPlace(this.#replaced);
   }
 
   #write(bytes: Uint8Array): void {
@@ -93,30 +99,31 @@ class Commit {
     if (!guard.isReal(this.folder)) makeFolder(this.#store, this.folder, this.#job.key);
   }
 
-  /** Under the lock no other writer dates a body of the key, so the record, which is the lock's content, can name the date. */
-  #takeLock(): void {
-    const { key, draft } = this.#job;
-    const lock = new Lock(this.#store, key);
-    this.#lock = lock;
-    const old = lstatIfThere(this.#body);
-    this.#checkConditions(old);
-    this.mtimeUs = this.#store.dates.date(this.#fd, old);
-    lock.write(recordText(key, this.mtimeUs, draft, this.#store.ownerText));
-  }
-
-  #checkConditions(old: Stats | undefined): void {
-    const { key, ifAbsent, ifMatch } = this.#job;
+  #checkPlace(old: Stats | undefined): void {
+    const { key, ifAbsent } = this.#job;
     if (old?.isDirectory()) clearEmptyFolder(this.#store, this.#body);
     else if (ifAbsent && old !== undefined) throw existsAlready(key);
-    if (ifMatch === undefined) return;
-    const described = statIfThere(this.#store, key);
-    if (described === undefined || recordOf(key, described)?.version !== ifMatch) throw wrongVersion(key);
+  }
+
+  async checkVersion(ifMatch: string): Promise<void> {
+    const { key } = this.#job;
+    const record = await statIfThere(this.#store, key);
+    if (record?.version !== ifMatch) throw wrongVersion(key);
+    // A body that was copied here without its date has it back by now.
+    this.#replaced = lstatIfThere(this.#body);
+  }
+
+  /** Under the lock no other writer dates a body of the key, so the record, which is the lock's content, can name the date. */
+  writeRecord(): void {
+    const { key, draft } = this.#job;
+    this.#mtimeUs = this.#store.dates.date(this.#fd, this.#replaced);
+    this.#lock?.write(recordText(key, this.#mtimeUs, draft, this.#store.ownerText));
   }
 
   /** Makes body and record durable. Folders above the body may have been made by this write or by one before. */
   async syncRecord(): Promise<void> {
     const { sync, layout } = this.#store;
-    if (!sync.isDurable || this.#lock === undefined) return;
+    if (this.#lock === undefined) return;
     await Promise.all([
       sync.file(this.#fd),
       sync.content(this.#lock.fd),
@@ -157,12 +164,16 @@ class Commit {
   }
 
   /** The body is visible, so the write happened: readers find its record in the lock file, too. */
-  settle(): void {
+  settle(): ObjectRecord {
+    const { key, draft } = this.#job;
+    const record = { ...draft, mtimeUs: this.#mtimeUs };
+    this.#store.records.set(key, { file: { size: record.size, mtimeUs: record.mtimeUs }, record });
     try {
-      releaseAsSidecar(this.#store, this.#job.key);
+      releaseAsSidecar(this.#store, key);
     } catch {
       // No room for a folder, say: the next writer of the key, or the next process, puts the record away.
     }
+    return record;
   }
 
   undo(): void {

@@ -3,14 +3,13 @@ import { discard, lstatIfThere } from "../disk/files.js";
 import { checkOwnFolders, prune } from "../disk/folders.js";
 import { folderOf } from "../disk/layout.js";
 import { statIfThere } from "../read/find.js";
-import { lockText, recordOf } from "../record/record.js";
+import { lockText } from "../record/record.js";
+import { randomToken } from "../record/temp-name.js";
 import type { Store } from "../store.js";
 import { Lock } from "./lock.js";
 
 export interface RemoveJob {
   readonly key: string;
-  /** Random; tells this removal from others. */
-  readonly version: string;
   /** The only version of the object that may be removed, decided under the lock of the key. */
   readonly ifMatch?: string | undefined;
 }
@@ -34,7 +33,7 @@ export async function removeObject(store: Store, job: RemoveJob): Promise<boolea
 async function removeLocked(store: Store, { key, ifMatch }: RemoveJob): Promise<boolean> {
   // Where the metadata cannot be looked at nothing is removed.
   const isSidecarVisible = store.guard.isVisible(folderOf(store.layout.sidecar(key)));
-  if (ifMatch !== undefined) checkVersion(store, key, ifMatch);
+  if (ifMatch !== undefined) await checkVersion(store, key, ifMatch);
   if (!(await removeBody(store, key))) return false;
   if (isSidecarVisible) removeSidecar(store, key);
   return true;
@@ -43,6 +42,7 @@ async function removeLocked(store: Store, { key, ifMatch }: RemoveJob): Promise<
 async function removeBody(store: Store, key: string): Promise<boolean> {
   const body = store.layout.body(key);
   if (!isObject(store, key) || !discard(store.guard.at(body))) return false;
+  store.records.delete(key);
   await store.sync.folder(folderOf(body));
   return true;
 }
@@ -62,9 +62,9 @@ async function removeWithoutLock(store: Store, job: RemoveJob): Promise<boolean>
   return true;
 }
 
-function checkVersion(store: Store, key: string, ifMatch: string): void {
-  const described = statIfThere(store, key);
-  if (described !== undefined && recordOf(key, described)?.version !== ifMatch) throw wrongVersion(key);
+async function checkVersion(store: Store, key: string, ifMatch: string): Promise<void> {
+  const record = await statIfThere(store, key);
+  if (record !== undefined && record.version !== ifMatch) throw wrongVersion(key);
 }
 
 /** The removal has happened: a sidecar without a body may stay where it cannot be removed. */
@@ -81,12 +81,12 @@ function pruneAll(store: Store, key: string): void {
   prune(store, layout.meta, folderOf(layout.sidecar(key)));
 }
 
-function tryLock(store: Store, { key, version }: RemoveJob): Lock | undefined {
+function tryLock(store: Store, { key }: RemoveJob): Lock | undefined {
   checkOwnFolders(store);
   let lock: Lock | undefined;
   try {
     lock = new Lock(store, key);
-    lock.write(lockText(key, version, store.ownerText));
+    lock.write(lockText(key, randomToken(), store.ownerText));
     return lock;
   } catch (error) {
     lock?.release();

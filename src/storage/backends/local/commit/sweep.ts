@@ -12,8 +12,8 @@ const uploadStaleMs = 7 * 24 * 60 * 60 * 1000;
 const claimStaleMs = 10_000;
 /** A slow upload from another host may be silent for long, and that host cannot be asked. */
 const foreignTempStaleMs = 24 * 60 * 60 * 1000;
-/** Time in milliseconds for one call, so that a folder is open soon however much was left in it. */
-const maxSweepMs = 250;
+/** Time in milliseconds for one call, which holds up the event loop. */
+const maxSweepMs = 10;
 
 /** Clears away what dead processes left: half-done commits, temporary files, forgotten uploads. */
 export class Sweep {

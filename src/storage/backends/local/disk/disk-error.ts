@@ -11,25 +11,6 @@ export class DiskError extends Error {
   }
 }
 
-/** An error on its way between threads, where classes are lost. */
-export interface SentError {
-  readonly kind: StorageErrorCode | "busy" | undefined;
-  readonly errno: string | undefined;
-  readonly message: string;
-}
-
-/** Takes an error apart for the way to another thread. */
-export function sendError(error: unknown): SentError {
-  const message = error instanceof Error ? error.message : String(error);
-  return { kind: error instanceof DiskError ? error.kind : undefined, errno: errnoOf(error), message };
-}
-
-/** Puts a sent error together again. */
-export function receiveError(sent: SentError): Error {
-  if (sent.kind !== undefined) return new DiskError(sent.kind, sent.message);
-  return Object.assign(new Error(sent.message), sent.errno === undefined ? {} : { code: sent.errno });
-}
-
 /** `ENOENT` and the like, where the error has one. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;

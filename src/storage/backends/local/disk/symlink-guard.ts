@@ -4,7 +4,7 @@ import { lstatIfThere, readSmall } from "./files.js";
 import { folderOf, type Layout } from "./layout.js";
 
 /** Open folders besides the own ones of the store. A process may often have only 1,024 descriptors. */
-const maxOpen = 128;
+const maxOpen = 256;
 /** Time in milliseconds after which no call that was given an old descriptor still uses it. */
 const closeDelayMs = 30_000;
 const folderFlags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | (constants.O_NOFOLLOW ?? 0);

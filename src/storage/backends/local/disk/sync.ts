@@ -1,9 +1,7 @@
-import { close, fdatasync, fsync, open } from "node:fs";
+import { closeSync, fdatasync, fsync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import { errnoOf } from "./disk-error.js";
 
-const openFile = promisify(open);
-const closeFile = promisify(close);
 const syncContent = promisify(fdatasync);
 const syncFile = promisify(fsync);
 
@@ -67,8 +65,8 @@ export class Sync {
 
 async function syncFolder(path: string): Promise<void> {
   try {
-    const fd = await openFile(path || "/", "r");
-    await syncFile(fd).finally(() => closeFile(fd));
+    const fd = openSync(path || "/", "r");
+    await syncFile(fd).finally(() => closeSync(fd));
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error;
   }

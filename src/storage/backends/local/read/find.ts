@@ -1,23 +1,23 @@
 import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
-import { DiskError, errnoOf, notFound } from "../disk/disk-error.js";
+import { DiskError, damaged, errnoOf, notFound } from "../disk/disk-error.js";
 import { lstatIfThere, readFlags } from "../disk/files.js";
 import { folderOf } from "../disk/layout.js";
 import {
   belongsTogether,
-  type DescribedFile,
   type FileFingerprint,
   fingerprintOf,
   isSameFile,
+  type ObjectRecord,
   parseLock,
   recordHead,
 } from "../record/record.js";
+import type { KnownObject } from "../record/record-cache.js";
 import type { Store } from "../store.js";
 import { describeForeignFile } from "./foreign-file.js";
 
-/** An open body with its description; the caller closes `fd`. */
-export interface OpenBody {
+/** An open body with its record; the caller closes `fd`. */
+export interface OpenBody extends KnownObject {
   readonly fd: number;
-  readonly found: DescribedFile;
 }
 
 /** After so many overwrites between two steps of a reader something else is wrong. */
@@ -31,19 +31,22 @@ const minLooks = 3;
  * The body comes first and is held: its record is then in the sidecar, or still in the lock file, or the body has been
  * replaced meanwhile and is looked for again. A body that stays and has no record was not written by this store.
  *
- * @param known - the newest body that the caller has a record of.
  * @throws DiskError `not_found`, also where the record names another key; `corrupt` when the record is damaged.
  */
-export function openObject(store: Store, key: string, known: FileFingerprint | undefined): OpenBody {
-  return unlessReplaced(store, key, () => openNow(store, key, known));
+export function openObject(store: Store, key: string): Promise<OpenBody> {
+  return unlessReplaced(store, key, () => openNow(store, key));
 }
 
-function openNow(store: Store, key: string, known: FileFingerprint | undefined): OpenBody {
+async function openNow(store: Store, key: string): Promise<OpenBody> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const fd = openBody(store, key);
     try {
-      const found = describe(store, key, fd, known);
-      if (found !== undefined) return { fd, found };
+      const stats = fstatSync(fd);
+      if (!stats.isFile()) throw notFound(key);
+      const file = fingerprintOf(stats);
+      const record = findRecord(store, key, file);
+      if (record !== undefined) return { fd, file, record };
+      if (isStillThere(store, key, file)) return { fd, ...(await keepForeignFile(store, key, fd, stats)) };
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -54,23 +57,23 @@ function openNow(store: Store, key: string, known: FileFingerprint | undefined):
 }
 
 /** {@link openObject} for callers that want no bytes; in the ordinary case it opens nothing. */
-export function statObject(store: Store, key: string, known: FileFingerprint | undefined): DescribedFile {
-  const file = unlessReplaced(store, key, () => fingerprintOf(lstatBody(store, key)));
-  const quick = findRecord(store, key, file, known);
+export async function statObject(store: Store, key: string): Promise<ObjectRecord> {
+  const file = await unlessReplaced(store, key, () => fingerprintOf(lstatBody(store, key)));
+  const quick = findRecord(store, key, file);
   if (quick !== undefined) return quick;
-  const { fd, found } = openObject(store, key, known);
+  const { fd, record } = await openObject(store, key);
   closeSync(fd);
-  return found;
+  return record;
 }
 
 /**
  * Looks again where an object is missing and may have a record: the file systems that ignore case are often reached
  * through FUSE, which shows a reader a moment without the file, or the record, that a rename replaces.
  */
-function unlessReplaced<T>(store: Store, key: string, look: () => T): T {
+async function unlessReplaced<T>(store: Store, key: string, look: () => T | Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return look();
+      return await look();
     } catch (error) {
       if (!store.unfolds || attempt === maxAttempts || !isNotFound(error)) throw error;
       if (attempt >= minLooks && !hasRecord(store, key)) throw error;
@@ -87,9 +90,9 @@ function hasRecord({ guard, layout }: Store, key: string): boolean {
 }
 
 /** As {@link statObject}; `undefined` where there is no object. */
-export function statIfThere(store: Store, key: string): DescribedFile | undefined {
+export async function statIfThere(store: Store, key: string): Promise<ObjectRecord | undefined> {
   try {
-    return statObject(store, key, undefined);
+    return await statObject(store, key);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
@@ -123,49 +126,41 @@ function lstatBody({ guard, layout }: Store, key: string): Stats {
   return stats;
 }
 
-function describe(
-  store: Store,
-  key: string,
-  fd: number,
-  known: FileFingerprint | undefined,
-): DescribedFile | undefined {
-  const stats = fstatSync(fd);
-  if (!stats.isFile()) throw notFound(key);
-  const file = fingerprintOf(stats);
-  const found = findRecord(store, key, file, known);
-  if (found !== undefined) return found;
-  const isStillThere = isSameFile(fingerprintOf(lstatBody(store, key)), file);
-  return isStillThere ? describeForeignFile(store, key, fd, stats) : undefined;
+function isStillThere(store: Store, key: string, file: FileFingerprint): boolean {
+  return isSameFile(fingerprintOf(lstatBody(store, key)), file);
+}
+
+async function keepForeignFile(store: Store, key: string, fd: number, stats: Stats): Promise<KnownObject> {
+  const found = await describeForeignFile(store, key, fd, stats);
+  store.records.set(key, found);
+  return found;
 }
 
 /** A writer may turn the lock file into the sidecar between two looks, so the sidecar is looked at again. */
-function findRecord(
-  store: Store,
-  key: string,
-  file: FileFingerprint,
-  known: FileFingerprint | undefined,
-): DescribedFile | undefined {
-  if (isSameFile(file, known)) return { file, text: undefined, record: undefined };
+function findRecord(store: Store, key: string, file: FileFingerprint): ObjectRecord | undefined {
+  const known = store.records.get(key);
+  if (isSameFile(file, known?.file)) return known?.record;
   const { layout } = store;
-  return (
+  const record =
     recordAt(store, layout.sidecar(key), key, file) ??
     recordAt(store, layout.lock(key), key, file) ??
-    recordAt(store, layout.sidecar(key), key, file)
-  );
+    recordAt(store, layout.sidecar(key), key, file);
+  if (record !== undefined) store.records.set(key, { file, record });
+  return record;
 }
 
-/** The text as it is where its beginning tells enough; else it is of another body, or its fields are in another order. */
+/** `undefined` when the record at this path is of another body. */
 function recordAt(
   { guard }: Store,
   path: string,
   key: string,
   file: FileFingerprint,
-): DescribedFile | undefined {
+): ObjectRecord | undefined {
   const text = guard.readSmall(path);
   if (text === undefined) return undefined;
-  if (text.startsWith(recordHead(key, file))) return { file, text, record: undefined };
   const content = parseLock(text);
+  if (content === undefined && text.startsWith(recordHead(key, file))) throw damaged(key);
   if (content?.record === undefined || !belongsTogether(content.record, file)) return undefined;
   if (content.key !== key) throw notFound(key);
-  return { file, text: undefined, record: content.record };
+  return content.record;
 }

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
+import { type Dir, type Dirent, opendirSync, type Stats, statSync } from "node:fs";
 import { reservedSegment } from "../../../contract/key.js";
 import { errnoOf } from "../disk/disk-error.js";
 import {
@@ -13,6 +13,8 @@ import {
 
 /** Names kept over all folders; about 100 bytes each. */
 const maxNames = 500_000;
+/** Entries read in one call of the thread pool; between two of them the event loop goes round. */
+const entriesPerCall = 1024;
 const nameOfKey = /^[A-Za-z0-9._-]+$/;
 
 /** What a folder held when it was read. */
@@ -49,23 +51,30 @@ export class FolderCache {
   /**
    * The folder at `path`, which need not be there.
    *
-   * @param at - a name by which no link is followed.
+   * @param at - a name by which no link is followed, for the calls that follow at once.
    * @param unlessMarked - mark of an identity: as long as the folder has that one nothing in it is of interest, and it is not read.
    */
-  folderAt(path: string, at: string, unlessMarked?: string): Folder {
+  async folderAt(path: string, at: string, unlessMarked?: string): Promise<Folder> {
     const stats = statFolder(at);
     if (!stats?.isDirectory()) return noFolder;
     const identity = identityOf(stats);
     if (unlessMarked !== undefined && unlessMarked === identityMark(identity)) return noFolder;
     const cached = this.#folders.get(path);
-    if (cached !== undefined) this.#drop(path, cached);
     const isFresh = cached !== undefined && isSameFolder(cached.identity, identity);
-    const folder = isFresh ? cached : readFolder(at, seeAgain(cached?.seen, identity), this.#segmentOf);
+    const folder = isFresh ? cached : await this.#read(at, seeAgain(cached?.seen, identity));
     this.#keep(path, folder);
     return folder;
   }
 
+  async #read(at: string, seen: SeenFolder): Promise<CachedFolder> {
+    const identity = isSettled(seen, performance.now()) ? seen.identity : undefined;
+    const folder = openFolder(at);
+    return { names: folder === undefined ? [] : await readNames(folder, this.#segmentOf), identity, seen };
+  }
+
   #keep(path: string, folder: CachedFolder): void {
+    const other = this.#folders.get(path);
+    if (other !== undefined) this.#drop(path, other);
     this.#folders.set(path, folder);
     this.#names += folder.names.length;
     for (const [oldest, dropped] of this.#folders) {
@@ -80,14 +89,9 @@ export class FolderCache {
   }
 }
 
-function readFolder(at: string, seen: SeenFolder, segmentOf: SegmentOf): CachedFolder {
-  const identity = isSettled(seen, performance.now()) ? seen.identity : undefined;
-  return { names: readNames(at, segmentOf), identity, seen };
-}
-
-function readNames(at: string, segmentOf: SegmentOf): readonly string[] {
+async function readNames(folder: Dir, segmentOf: SegmentOf): Promise<readonly string[]> {
   const names: string[] = [];
-  for (const entry of entriesAt(at)) {
+  for await (const entry of folder) {
     const name = nameOf(entry, segmentOf);
     if (name !== undefined) names.push(name);
   }
@@ -109,11 +113,12 @@ function statFolder(at: string): Stats | undefined {
   return statSync(at || "/", { throwIfNoEntry: false });
 }
 
-function entriesAt(at: string): Dirent[] {
+/** At once, as the name may be that of another folder later. */
+function openFolder(at: string): Dir | undefined {
   try {
-    return readdirSync(at || "/", { withFileTypes: true });
+    return opendirSync(at || "/", { bufferSize: entriesPerCall });
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }

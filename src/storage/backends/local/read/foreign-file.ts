@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readSync, type Stats } from "node:fs";
+import { read, readSync, type Stats } from "node:fs";
 import { sniffBytes, sniffContentType } from "../../../content/content-type.js";
 import {
   algorithmOf,
@@ -11,13 +11,13 @@ import { noMetadata } from "../../../contract/metadata.js";
 import { DiskError, damaged, notFound } from "../disk/disk-error.js";
 import { setDate } from "../record/body-date.js";
 import {
-  type DescribedFile,
   type FileFingerprint,
   fingerprintOf,
   type LockContent,
   type ObjectRecord,
   parseLock,
 } from "../record/record.js";
+import type { KnownObject } from "../record/record-cache.js";
 import type { Store } from "../store.js";
 
 const pieceBytes = 1024 * 1024;
@@ -28,7 +28,12 @@ const pieceBytes = 1024 * 1024;
  *
  * @throws DiskError `corrupt` when the metadata is damaged, or has the date of the body and another size.
  */
-export function describeForeignFile(store: Store, key: string, fd: number, stats: Stats): DescribedFile {
+export async function describeForeignFile(
+  store: Store,
+  key: string,
+  fd: number,
+  stats: Stats,
+): Promise<KnownObject> {
   const file = fingerprintOf(stats);
   const records = [sidecarOf(store, key), lockOf(store, key)];
   for (const content of records) {
@@ -36,7 +41,7 @@ export function describeForeignFile(store: Store, key: string, fd: number, stats
     if (record === undefined || content === undefined) continue;
     if (content.key !== key) throw notFound(key);
     if (record.mtimeUs === file.mtimeUs) throw cut(key);
-    if (hasContentOf(record, fd, stats.size)) return rebind(fd, file, record);
+    if (await hasContentOf(record, fd, stats.size)) return rebind(fd, file, record);
   }
   return { file, record: describeForeign(key, fd, stats) };
 }
@@ -59,26 +64,34 @@ function cut(key: string): DiskError {
   return new DiskError("corrupt", `the content of '${key}' has another size than its metadata says`);
 }
 
-function hasContentOf(record: ObjectRecord, fd: number, size: number): boolean {
+async function hasContentOf(record: ObjectRecord, fd: number, size: number): Promise<boolean> {
   if (record.checksum === undefined || record.size !== size) return false;
-  return checksumOfFile(fd, algorithmOf(record.checksum)) === record.checksum;
+  return (await checksumOfFile(fd, algorithmOf(record.checksum))) === record.checksum;
 }
 
-/** Checksum of an open file, from its start. */
-function checksumOfFile(fd: number, algorithm: ChecksumAlgorithm): Checksum {
+/** Checksum of an open file, from its start. It may be large, so it is read on the thread pool. */
+async function checksumOfFile(fd: number, algorithm: ChecksumAlgorithm): Promise<Checksum> {
   const builder = new ChecksumBuilder(algorithm);
   const piece = Buffer.allocUnsafeSlow(pieceBytes);
   let position = 0;
   for (;;) {
-    const length = readSync(fd, piece, 0, pieceBytes, position);
+    const length = await readPiece(fd, piece, position);
     if (length === 0) return builder.digest();
     builder.update(piece.subarray(0, length));
     position += length;
   }
 }
 
+function readPiece(fd: number, piece: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, piece, 0, piece.byteLength, position, (error, length) =>
+      error ? reject(error) : resolve(length),
+    );
+  });
+}
+
 /** Gives the body back the date of its record, so that the next reader need not compare content. */
-function rebind(fd: number, file: FileFingerprint, record: ObjectRecord): DescribedFile {
+function rebind(fd: number, file: FileFingerprint, record: ObjectRecord): KnownObject {
   try {
     return { file: setDate(fd, record.mtimeUs), record };
   } catch {

@@ -35,10 +35,10 @@ export class Lister {
     this.#cache = new FolderCache((name) => store.layout.segment(name));
   }
 
-  list(job: ListJob): ListReply {
+  async list(job: ListJob): Promise<ListReply> {
     const page = new Page(job);
     const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
-    this.#walk(folder, page);
+    await this.#walk(folder, page);
     this.#checkBase();
     return { files: page.files, prefixes: page.prefixes, next: page.next };
   }
@@ -50,18 +50,18 @@ export class Lister {
   }
 
   /** @param folder - empty, or a key's start that ends with `/`. */
-  #walk(folder: string, page: Page): void {
-    const { names, identity } = this.#folderAt(folder, page.unlessMarked(folder));
+  async #walk(folder: string, page: Page): Promise<void> {
+    const { names, identity } = await this.#folderAt(folder, page.unlessMarked(folder));
     for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
       const key = folder + names[index];
       if (page.isBeyond(key)) return;
       if (!key.endsWith("/")) this.#visitFile(key, page);
-      else if (page.wants(key)) this.#visitFolder(key, page);
+      else if (page.wants(key)) await this.#visitFolder(key, page);
     }
     page.endFolder(folder + (names.at(-1) ?? ""), identity);
   }
 
-  #folderAt(folder: string, unlessMarked?: string): Folder {
+  async #folderAt(folder: string, unlessMarked?: string): Promise<Folder> {
     const { guard, layout } = this.#store;
     const path = layout.body(folder).slice(0, -1);
     const at = guard.visibleFolder(path);
@@ -83,15 +83,16 @@ export class Lister {
     page.addFile([key, stats.size, Math.floor(fingerprintOf(stats).mtimeUs / 1000)]);
   }
 
-  #visitFolder(key: string, page: Page): void {
-    if (!page.rollsUp(key)) this.#walk(key, page);
-    else if (page.isDue(key) && this.#holdsObject(key)) page.addPrefix(key);
+  async #visitFolder(key: string, page: Page): Promise<void> {
+    if (!page.rollsUp(key)) await this.#walk(key, page);
+    else if (page.isDue(key) && (await this.#holdsObject(key))) page.addPrefix(key);
   }
 
-  #holdsObject(folder: string): boolean {
-    return this.#folderAt(folder).names.some(
-      (name) => !name.endsWith("/") || this.#holdsObject(folder + name),
-    );
+  async #holdsObject(folder: string): Promise<boolean> {
+    const { names } = await this.#folderAt(folder);
+    if (names.some((name) => !name.endsWith("/"))) return true;
+    for (const name of names) if (await this.#holdsObject(folder + name)) return true;
+    return false;
   }
 }
 

@@ -24,12 +24,12 @@ export class RecordCache {
     return this.#young.get(key) ?? this.#old.get(key);
   }
 
-  set(key: string, file: FileFingerprint, record: ObjectRecord): void {
+  set(key: string, object: KnownObject): void {
     if (this.#young.size >= maxEntries) {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(key, { file, record });
+    this.#young.set(key, object);
   }
 
   delete(key: string): void {

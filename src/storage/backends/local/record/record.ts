@@ -4,7 +4,6 @@ import { type Checksum, isChecksum } from "../../../contract/checksum.js";
 import { descriptionOf, storedContentFields } from "../../../contract/description.js";
 import { isKey, type Key } from "../../../contract/key.js";
 import { type Metadata, noMetadata } from "../../../contract/metadata.js";
-import { damaged } from "../disk/disk-error.js";
 import type { LockOwner } from "./lock-owner.js";
 import { randomToken } from "./temp-name.js";
 
@@ -25,14 +24,6 @@ export interface ObjectRecord extends Fingerprint, ObjectDescription {
   /** Random for each write: the strong ETag. */
   readonly version: string;
   readonly checksum: Checksum | undefined;
-}
-
-/** A body, and its record unless it is the one that the caller knows already. */
-export interface DescribedFile {
-  readonly file: FileFingerprint;
-  /** The text of the record, which the thread of the caller parses. */
-  readonly text?: string | undefined;
-  readonly record?: ObjectRecord | undefined;
 }
 
 /** The content of a sidecar, and of the lock file that becomes it. */
@@ -155,18 +146,6 @@ export function fingerprintOf(stats: Stats): FileFingerprint {
 /** Cut, since Node 24 keeps nanoseconds. Milliseconds as a number are right to a quarter of a microsecond. */
 function toMicroseconds(mtimeMs: number): number {
   return Math.floor(mtimeMs * 1000 + 0.25);
-}
-
-/**
- * The record of a body, parsed if need be; `undefined` where it is the one that the caller knows.
- *
- * @throws DiskError `corrupt` when its text is damaged.
- */
-export function recordOf(key: string, { record, text }: DescribedFile): ObjectRecord | undefined {
-  if (text === undefined) return record;
-  const parsed = parseLock(text)?.record;
-  if (parsed === undefined) throw damaged(key);
-  return parsed;
 }
 
 /** True when the record was written together with the body that has this fingerprint. */

@@ -45,7 +45,7 @@ export class TempFile {
     }
   }
 
-  /** Makes the bytes durable. A large body takes long, so no disk thread may wait for it. */
+  /** Makes the bytes durable. A large body takes long, so this waits on the thread pool. */
   async sync(): Promise<void> {
     await syncFile(this.fd);
   }
