@@ -10,7 +10,12 @@ let made = 0;
 
 runSuite(
   "local-exfat",
-  () => new LocalBackend({ basePath: join(rig.folder, String(made++)), durability: "fast" }),
+  () =>
+    new LocalBackend({
+      basePath: join(rig.folder, String(made++)),
+      baseUrl: "http://127.0.0.1:1/files",
+      durability: "fast",
+    }),
 );
 
 afterAll(() => rig.stop());

@@ -71,7 +71,7 @@ describe("a file system that ignores case and has no hard links", () => {
   });
 
   it("has everything that needs no hard link: ifAbsent, ifMatch, copies, uploads and a signing secret", async () => {
-    const storage = storageOn(base, { durability: "full" });
+    const storage = storageOn(base, { durability: "full", baseUrl: "http://127.0.0.1:1/files" });
     const races = Array.from({ length: 20 }, () => outcomeOf(storage.put("N", "x", { ifAbsent: true })));
     expect((await Promise.all(races)).filter((outcome) => outcome === "done")).toHaveLength(1);
     const { etag } = await storage.getMetadata("N");

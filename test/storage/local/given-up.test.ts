@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseKey, Storage } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { freshFolder, freshStorage, outcomeOf } from "./fresh-store.js";
+import { freshFolder, freshStorage, outcomeOf, textOf } from "./fresh-store.js";
 
 const part = randomBytes(16 * 1024 * 1024);
 const parts = 12;
@@ -46,13 +46,16 @@ describe("a change that is given up", () => {
   });
 
   it("before its turn ends at once, and what holds the key goes on", async () => {
-    const { storage, upload } = await largeUpload();
-    const completion = upload.complete();
-    const queued = storage.put("large", "x", { signal: AbortSignal.timeout(5) });
+    const { base, storage } = await freshStorage();
+    await storage.check();
+    // A lock of another process, which is respected for two seconds.
+    await writeFile(join(base, ".svc-infra/pending/k"), "");
+    const holder = storage.put("k", "holder");
+    const queued = storage.put("k", "queued", { signal: AbortSignal.timeout(5) });
     expect(await outcomeOf(queued)).toBe("timeout");
-    expect(await storage.exists("large")).toBe(false);
-    await completion;
-    expect((await storage.getMetadata("large")).size).toBe(parts * part.byteLength);
+    expect(await storage.exists("k")).toBe(false);
+    await holder;
+    expect(await textOf(storage.get("k"))).toBe("holder");
   });
 
   it("at any moment says truly whether it happened", async () => {

@@ -128,6 +128,8 @@ describe.each([
 });
 
 it("a secret that lies behind a link signs nothing", async () => {
+  await storage.close();
+  storage = new Storage(new LocalBackend({ basePath: base, baseUrl: "http://127.0.0.1:1/files" }));
   await storage.exists("a");
   await rename(join(base, ".svc-infra"), join(outside, "moved"));
   await symlink(join(outside, "moved"), join(base, ".svc-infra"));
