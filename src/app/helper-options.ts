@@ -19,8 +19,8 @@ export interface ServiceStorageOptions extends AddStorageOptions {
 }
 
 /**
- * The helpers of a service: `true` adds one with its defaults, options add it with them, `false` leaves it out
- * whatever the environment says. When nothing is said, the environment decides.
+ * The helpers of a service: `true` adds one with its defaults, options add it with them, `false` leaves it out.
+ * Without an option the environment decides.
  */
 export interface HelperOptions {
   readonly sql?: boolean | AddSqlDbOptions | undefined;

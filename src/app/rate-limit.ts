@@ -4,14 +4,16 @@ import { HttpError } from "../http/index.js";
 import { loadPeer } from "../kernel/index.js";
 import { type AppSettings, appVariables } from "./settings.js";
 
-/** Milliseconds after which a request goes on without having been counted. */
+/** Milliseconds after which a request is admitted without having been counted. */
 const commandTimeoutMs = 250;
 
 type RateLimitSettings = Pick<AppSettings, "rateLimitMax" | "rateLimitWindowMs" | "redisUrl">;
 
 /**
- * Limits the requests of each client: by address, an IPv6 one by its /64. Routes that were there before are not limited.
- * With `REDIS_URL` all processes count together; while Redis does not answer, requests pass uncounted and `/readyz` tells it.
+ * Limits the requests of each client: by address, an IPv6 one by its /64. Routes that were there before are not
+ * limited.
+ * With `REDIS_URL` all processes count together; while Redis does not answer, requests pass uncounted and `/readyz`
+ * tells it.
  *
  * @param name - the service, which stands before its keys in Redis.
  */

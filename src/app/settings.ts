@@ -15,7 +15,7 @@ import { trustedProxies } from "./trusted-proxies.js";
 const maxTimerMs = 2 ** 31 - 1;
 const milliseconds = `a whole number of milliseconds from 1 to ${maxTimerMs}`;
 
-/** Settings of the service itself, whatever helpers it has. */
+/** Settings of the service itself, with any helpers. */
 export const appVariables = {
   host: variable({
     name: "HOST",

@@ -6,7 +6,7 @@ const names: ReadonlySet<string> = new Set(["loopback", "linklocal", "uniqueloca
 
 /**
  * Addresses of the proxies whose `X-Forwarded-*` headers are believed: addresses, CIDR ranges, or the words `loopback`,
- * `linklocal`, `uniquelocal`. Everything and everyone (`0.0.0.0/0`, `true`) is refused: any client could then choose its address.
+ * `linklocal`, `uniquelocal`. `0.0.0.0/0` and `true` are refused: any client could then choose its address.
  */
 export const trustedProxies: z.ZodType<readonly string[]> = z
   .union([z.array(z.string()), z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean))])

@@ -3,7 +3,7 @@ import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod
 import type { z } from "zod";
 import { ConfigurationError } from "../kernel/index.js";
 
-/** Schemas of routes are zod schemas: they check what comes in, type the handler, and describe the route in `/docs`. */
+/** Schemas of routes are zod schemas: they check requests, type the handler, and describe the route in `/docs`. */
 export function takeZodSchemas(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, method, url, httpPart }) => {
     if (isZod(schema)) return validatorCompiler({ schema, method, url });

@@ -1,6 +1,6 @@
 /**
- * Where entries are kept. Values are whatever a structured clone keeps. A store that cannot be reached throws; the
- * cache makes a miss of it.
+ * Where entries are kept. Values are all that a structured clone can hold. A store that cannot be reached throws; the
+ * cache treats that as a miss.
  */
 export interface CacheStore {
   /** `memory` or `redis`; fit for a label. */

@@ -11,7 +11,10 @@ export interface EntryOptions {
   readonly ttlSeconds?: number | undefined;
   /** Seconds after that in which it is still answered, while one caller loads it anew. Default: 0. */
   readonly staleSeconds?: number | undefined;
-  /** Share of `ttlSeconds`, 0 to 1, by which the end is moved up at random, so that entries do not all end at once. Default: 0.1. */
+  /**
+   * Share of `ttlSeconds`, 0 to 1, by which the end is moved up at random, so that entries do not all end at once.
+   * Default: 0.1.
+   */
   readonly jitter?: number | undefined;
   /** {@link Cache.invalidateTag} of any of these ends the entry. */
   readonly tags?: readonly string[] | undefined;
@@ -80,7 +83,7 @@ export class Cache {
     return this.#getOrSet(key, options, load);
   }
 
-  /** The value of a key, stale or fresh; `undefined` when there is none. */
+  /** The value of a key, stale or fresh; `undefined` when the key has no value. */
   async get<T>(key: string): Promise<T | undefined> {
     const entry = await this.#read(key);
     this.#tell(entry === undefined ? "miss" : "hit");

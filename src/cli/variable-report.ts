@@ -32,7 +32,7 @@ export interface UnknownVariable {
   readonly nearest: string | undefined;
 }
 
-/** All variables that the service reads, and those that look like one and are none. */
+/** All variables that the service reads, and those that resemble one and are not read. */
 export interface VariableReport {
   readonly variables: readonly VariableState[];
   readonly unknown: readonly UnknownVariable[];
@@ -95,7 +95,7 @@ function defaultOf({ default: value, defaultText }: Variable<unknown>): string |
   return value === undefined ? defaultText : String(value);
 }
 
-/** The path of a secret's file is no secret; a URL may hold one whatever it is for. */
+/** The path of a secret's file is no secret; any URL may hold one. */
 function shownValue({ secret }: Variable<unknown>, name: string, env: Environment): string {
   const value = readVariable(env, name) ?? "";
   if (secret === true && !name.endsWith("_FILE")) return "***";

@@ -23,7 +23,7 @@ export function bearerCheck(
   };
 }
 
-/** Equal lengths, whatever was sent: the comparison can neither throw nor tell the length. */
+/** The lengths are equal for any input: the comparison can neither throw nor tell the length. */
 function digest(token: string): Buffer {
   if (token === "") throw new TypeError("a bearer token must not be empty");
   return createHash("sha256").update(token, "utf8").digest();

@@ -13,8 +13,8 @@ export interface Validators {
 export type Verdict = "pass" | "not-modified" | "failed";
 
 /**
- * Evaluates the preconditions in the order of RFC 9110 §13.2.2. Only for objects that exist: a missing one
- * is 404 whatever the conditions.
+ * Evaluates the preconditions in the order of RFC 9110 §13.2.2. Only for objects that exist: a missing one is 404
+ * under any condition.
  */
 export function evaluate(headers: IncomingHttpHeaders, current: Validators, isRead: boolean): Verdict {
   if (!isUnchanged(headers, current)) return "failed";

@@ -17,7 +17,7 @@ export function loggedRequest(request: FastifyRequest): LoggedRequest {
   return { method, url: withoutSignature(url), host, remoteAddress: ip };
 }
 
-/** The URL with `***` in place of each signature, whoever made it. */
+/** The URL with `***` in place of each signature, of any service. */
 export function withoutSignature(url: string): string {
   const mark = url.indexOf("?");
   if (mark < 0) return url;

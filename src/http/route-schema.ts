@@ -42,10 +42,10 @@ const problemAnswer = answerSchema({
 });
 
 /**
- * A zod schema as Fastify's `schema` takes it: JSON Schema for all who read that (`@fastify/swagger`), and still a
- * zod schema for `fastify-type-provider-zod`, which looks for `_zod`.
+ * A zod schema as Fastify's `schema` takes it: JSON Schema for `@fastify/swagger` and the like, and still a zod
+ * schema for `fastify-type-provider-zod`, which looks for `_zod`.
  *
- * @param io - whether it describes what comes in or what is answered.
+ * @param io - whether it describes the request or the answer.
  */
 function describeSchema(schema: z.ZodType, io: "input" | "output"): object {
   const { $schema: _, ...described } = z.toJSONSchema(schema, { io, unrepresentable: "any" });

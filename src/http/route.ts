@@ -24,7 +24,7 @@ export interface RouteSpec<Query extends z.ZodObject, Body extends z.ZodType> {
   readonly path: string;
   /** One line for OpenAPI. */
   readonly summary: string;
-  /** What the caller must be allowed to do; a route without one is open to everyone. */
+  /** The permission that the caller must have; a route without one is open to every caller. */
   readonly permission?: string;
   /** The part of the path that `*` stands for. */
   readonly wildcard?: z.ZodType;

@@ -27,7 +27,7 @@ export interface JobContext {
   readonly name: string;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
-  /** Fires when the job is cancelled or the service closes. A handler that goes on is not waited for. */
+  /** Fires when the job is cancelled or the service closes. A handler that ignores it is not waited for. */
   readonly signal: AbortSignal;
   readonly log: Logger;
   /** Tells how far the job is: a number of per cent, or an object. */

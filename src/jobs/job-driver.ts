@@ -1,6 +1,6 @@
 import type { Backoff } from "./define-job.js";
 
-/** A job on its way into the queue; everything is filled in. */
+/** A job before it is queued; every field is filled in. */
 export interface NewJob {
   readonly id: string;
   readonly name: string;

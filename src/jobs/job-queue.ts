@@ -77,7 +77,7 @@ export class JobQueue {
     return this.#outbox.write(tx, newJob(randomUUID(), job, payload, rest), key);
   }
 
-  /** A job that is in the queue; `undefined` when there is none, or it has ended well. */
+  /** A job in the queue; `undefined` for an unknown job and for one that has succeeded. */
   find(id: string): Promise<JobInfo | undefined> {
     return this.#driver.find(id);
   }

@@ -15,13 +15,15 @@ declare module "fastify" {
 export interface AddJobsOptions extends EasyJobsOptions {
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
-  /** Whether `/readyz` and `/_health/jobs` look at it. Default: true. */
+  /** Whether it is a check of `/readyz` and `/_health/jobs`. Default: true. */
   readonly health?: boolean | undefined;
 }
 
 /**
- * Gives an app jobs: opens the queue that the environment names, handles the jobs that are given, decorates the app with
- * `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. The database of `addSqlDb`, when it
+ * Gives an app jobs: opens the queue that the environment names, handles the jobs that are given, decorates the app
+ * with
+ * `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. The database of `addSqlDb`,
+ * when it
  * was added before, keeps the outbox.
  *
  * @throws ConfigurationError when the settings are wrong, and Error when the server does not answer.

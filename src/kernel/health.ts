@@ -70,7 +70,7 @@ export class HealthRegistry {
     return { status: statusOf(results), checks };
   }
 
-  /** Runs one check as {@link run} does; `undefined` when there is none of that name. */
+  /** Runs one check as {@link run} does; `undefined` when no check has that name. */
   async runOne(name: string): Promise<HealthCheckResult | undefined> {
     return this.#checks.get(name)?.result();
   }

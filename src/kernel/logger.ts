@@ -12,7 +12,7 @@ export interface Logger {
   readonly error: LogMethod;
 }
 
-/** Says nothing. */
+/** Logs nothing. */
 export const silentLogger: Logger = Object.freeze({
   debug: ignore,
   info: ignore,

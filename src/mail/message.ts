@@ -17,7 +17,7 @@ export interface MailMessage extends MailContent {
 
 const address = /^(?:[^<>\r\n]*<[^\s<>@,;:"]+@[^\s<>@,;:"]+>|[^\s<>@,;:"]+@[^\s<>@,;:"]+)$/;
 
-/** Control characters end a header field, or hide what comes after them. */
+/** Control characters end a header field, or hide the text behind them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const control = /[\u0000-\u001f\u007f\u2028\u2029]/;
 

@@ -22,7 +22,7 @@ declare module "fastify" {
 
 /** Options of {@link addMongoDb}. Each setting beats its variable. */
 export interface AddMongoDbOptions extends MongoOptions {
-  /** Whether `/readyz` and `/_health/mongo` look at it. Default: true. */
+  /** Whether it is a check of `/readyz` and `/_health/mongo`. Default: true. */
   readonly health?: boolean | undefined;
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
@@ -35,7 +35,8 @@ export interface MongoPluginOptions extends AddMongoDbOptions {
 }
 
 /**
- * Gives an app a MongoDB database by the official driver: connects to `MONGO_URL`, waits until it answers, decorates the
+ * Gives an app a MongoDB database by the official driver: connects to `MONGO_URL`, waits until it answers, decorates
+ * the
  * app with `app.mongo`, adds `GET /_health/mongo` and a readiness check, and closes the connections with the app.
  *
  * @throws ConfigurationError when the settings are wrong or `mongodb` is not installed, Error when no server answers.

@@ -12,8 +12,8 @@ export const resolveBySystem: Resolve = (host) =>
   });
 
 /**
- * A `lookup` for Node's sockets that resolves once and checks every address of the answer, so that the address that
- * is dialled is one that was checked, whatever the name resolves to a moment later (DNS rebinding).
+ * A `lookup` for Node's sockets that resolves once and checks every address of the answer, so that only a checked
+ * address is dialled, although the name may resolve to another one a moment later (DNS rebinding).
  *
  * @param permits - whether an address may be dialled; one that may not refuses the name as a whole.
  */

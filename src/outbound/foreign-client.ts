@@ -85,7 +85,7 @@ export class ForeignClient {
   /**
    * Sends one request.
    *
-   * @throws ForeignError; its message may be shown to the one who chose the URL.
+   * @throws ForeignError; its message may be shown to the user who chose the URL.
    */
   async request(target: string | URL, request: ForeignRequest = {}): Promise<ForeignResponse> {
     const deadline = AbortSignal.timeout(this.#options.timeoutMs);

@@ -14,7 +14,7 @@ const statusOfCode = {
 export type ForeignErrorCode = keyof typeof statusOfCode;
 
 /**
- * A request to a foreign address that failed. The message may be shown to the one who chose the address: it names no
+ * A request to a foreign address that failed. The message may be shown to the user who chose the address: it names no
  * resolved address, and a closed port reads like a missing host.
  */
 export class ForeignError extends Error {

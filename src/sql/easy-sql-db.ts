@@ -21,7 +21,7 @@ export type EasySqlDbOptions = SqlOptions & SettingOptions<typeof migrationVaria
 export interface EasySqlDbContext {
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment;
-  /** Hears which database was chosen, slow queries and broken connections. Default: nobody. */
+  /** Is told which database was chosen, of slow queries and of broken connections. Default: no log. */
   readonly log?: Logger;
 }
 

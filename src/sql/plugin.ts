@@ -25,13 +25,14 @@ declare module "fastify" {
 export interface AddSqlDbOptions extends EasySqlDbOptions {
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
-  /** Whether `/readyz` and `/_health/sql` look at it. Default: true. */
+  /** Whether it is a check of `/readyz` and `/_health/sql`. Default: true. */
   readonly health?: boolean | undefined;
 }
 
 /**
  * Gives an app a SQL database: opens the one that the environment names, waits until it answers, decorates the app with
- * `app.db` (Drizzle's query builder) and `app.sql`, adds `GET /_health/sql` and a readiness check, and closes it with the app.
+ * `app.db` (Drizzle's query builder) and `app.sql`, adds `GET /_health/sql` and a readiness check, and closes it with
+ * the app.
  * Before that it applies the migrations that are missing, except in production, where `SQL_AUTO_MIGRATE` asks for it.
  * With nothing set the database is embedded and in memory; in production that is an error.
  *
@@ -77,7 +78,7 @@ async function migrateAtStart(app: FastifyInstance, sql: SqlDb): Promise<void> {
     app.log.info({ migrations: applied }, `applied ${applied.length} migrations (SQL_AUTO_MIGRATE)`);
 }
 
-/** The first answer; why there is none is told with the place, which the driver leaves out. */
+/** The first answer; the error names the address of the database, which the driver's own does not. */
 async function greet(sql: SqlDb): Promise<void> {
   try {
     await sql.ping();

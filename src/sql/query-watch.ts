@@ -63,7 +63,7 @@ export class QueryWatch {
     return queries.runWithCallback(() => this.#facts(text), watched, query);
   }
 
-  /** The statement is worked out for those who read it. */
+  /** The statement is parsed for readers of the trace. */
   #facts(text: string): QueryFacts {
     return {
       database: this.#database,
@@ -81,7 +81,7 @@ export class QueryWatch {
   }
 }
 
-/** Text between quotes may be a value that somebody wrote into the statement. */
+/** Text between quotes may be a user's value in the statement. */
 function withoutLiterals(text: string): string {
   return text.replaceAll(/'(?:[^']|'')*'/g, "'***'");
 }

@@ -32,7 +32,7 @@ interface AnySql {
   /**
    * Asks the database for an answer.
    *
-   * @throws Error when there is none within `SQL_POOL_TIMEOUT_MS`.
+   * @throws Error when no answer comes within `SQL_POOL_TIMEOUT_MS`.
    */
   ping(): Promise<void>;
   metrics(): PoolMetrics;

@@ -18,7 +18,7 @@ export type SqlTarget = (PostgresTarget | EmbeddedTarget) & {
 /**
  * Finds out which database is meant: the URL, else its parts, else the embedded one in memory.
  *
- * @throws ConfigurationError when the URL is none, and in production when nothing names a database.
+ * @throws ConfigurationError for a malformed URL, and in production when nothing names a database.
  */
 export function sqlTarget(settings: SqlSettings, env: Environment): SqlTarget {
   const { url } = settings;

@@ -39,7 +39,8 @@ export function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Refuses options that are none, and a signal that has fired. One signal may serve any number of calls, as that of a
+ * Refuses options that are no object, and a signal that has fired. One signal may serve any number of calls, as that
+ * of a
  * shutdown does: Node would warn of more than ten listeners as of a leak.
  */
 export function enter(options: SignalOption): void {
@@ -80,7 +81,7 @@ export function toStorageError(error: unknown, call: FailedCall): StorageError {
   });
 }
 
-/** A check asks for no object, so a service that says there is none lacks the place, or is another service. */
+/** A check asks for no object, so a service that answers `not_found` lacks the bucket, or is another service. */
 function classified(error: unknown, { backend, operation }: FailedCall): Failure {
   const failure = backend.classify(error);
   if (operation !== "check" || failure.code !== "not_found") return failure;

@@ -25,7 +25,7 @@ const publicPrefixes = z
   .pipe(z.array(z.string().refine((each) => each.endsWith("/") && isKey(each.slice(0, -1)))))
   .transform((prefixes): readonly string[] => Object.freeze(prefixes));
 
-/** Settings that hold whatever the backend. */
+/** Settings that hold for every backend. */
 export const storageVariables = {
   /**
    * Where files are kept. When it is not set, the other variables tell. Default: detected. Variable:

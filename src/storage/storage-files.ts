@@ -166,7 +166,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * Details and a stream of the content or a range of it. The caller must read or close the body; one that is not read for
+   * Details and a stream of the content or a range of it. The caller must read or close the body; one that is not
+   * read for
    * a minute is closed.
    *
    * @throws FileNotFoundError, InvalidRangeError, and PreconditionFailedError for `ifMatch`.
@@ -180,7 +181,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * Whether there is an object. Another caller may change that at once: `put` with `ifAbsent` decides and writes in one step.
+   * Whether there is an object. Another caller may change that at once: `put` with `ifAbsent` decides and writes in
+   * one step.
    *
    * @throws StorageError for every failure but `not_found`.
    *
@@ -215,7 +217,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * Deletes an object. `true` if there was one, `false` if there was none; while others change it too, that is exact only with
+   * Deletes an object. `true` if there was one, `false` if there was none; while others change it too, that is exact
+   * only with
    * the capability `exactDelete`.
    *
    * @throws PreconditionFailedError when `ifMatch` is given and the object is another version.
@@ -234,9 +237,10 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * Deletes every key that can be deleted and answers those that failed; missing ones count as deleted. Any number of keys.
+   * Deletes every key that can be deleted and answers those that failed; missing ones count as deleted. Any number of
+   * keys.
    *
-   * @throws InvalidKeyError for a key that is none; then nothing is deleted.
+   * @throws InvalidKeyError for an invalid key; then nothing is deleted.
    *
    * @example
    * for (const { key, error } of await storage.deleteMany(["a.txt", "b.txt"])) console.error(key, error.code);
@@ -277,7 +281,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   /**
    * Copies an object with its description; the bytes stay with the provider where it can copy.
    *
-   * @throws FileNotFoundError when there is no source; PreconditionFailedError for `ifAbsent`, `ifMatch` (of the target) and
+   * @throws FileNotFoundError when there is no source; PreconditionFailedError for `ifAbsent`, `ifMatch` (of the
+   * target) and
    * `sourceIfMatch`.
    *
    * @example
@@ -290,7 +295,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   /**
    * Copies, then deletes the source. Not atomic: if the deletion fails both are there.
    *
-   * Only the version that was copied is deleted: content that is put under the source's key meanwhile stays there. Where
+   * Only the version that was copied is deleted: content that is put under the source's key meanwhile stays there.
+   * Where
    * the backend lacks `conditionalRemove`, the source is looked at right before it is deleted, and a put that falls
    * between the two is lost.
    *
@@ -308,10 +314,12 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * A URL that reads this object until it expires, as it is or transformed; with `public` its permanent one. Does not look
+   * A URL that reads this object until it expires, as it is or transformed; with `public` its permanent one. Does not
+   * look
    * whether the object exists. docs/guide/urls.md has more.
    *
-   * @throws UnsupportedOperationError where nothing serves URLs or cannot do what an option says; InvalidArgumentError for
+   * @throws UnsupportedOperationError where nothing serves URLs or cannot do what an option says;
+   * InvalidArgumentError for
    * times out of range, and with `public` for a key that is not public.
    *
    * @example
@@ -355,7 +363,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * A URL to which a client may PUT this object's content until it expires. The request must have the content type that was
+   * A URL to which a client may PUT this object's content until it expires. The request must have the content type
+   * that was
    * signed, and with `size` that `Content-Length`.
    *
    * @throws UnsupportedOperationError without the capability `signPut`, or `signSize` for `size`.
@@ -377,7 +386,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * One page of keys that begin with a prefix (a plain string), in byte order: 100 unless `limit` says otherwise, 1,000 at
+   * One page of keys that begin with a prefix (a plain string), in byte order: 100 unless `limit` says otherwise,
+   * 1,000 at
    * most. It does not say whether there are more: {@link listAllKeys} answers every key.
    *
    * @throws InvalidArgumentError for a `limit` out of range, InvalidKeyError for a prefix that no key can begin with.
@@ -390,7 +400,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * One page of objects with size and date, in byte order of their keys: 100 unless `limit` says otherwise. The `cursor` of a
+   * One page of objects with size and date, in byte order of their keys: 100 unless `limit` says otherwise. The
+   * `cursor` of a
    * page gives the next one; with `delimiter` deeper keys are rolled up into `prefixes`.
    *
    * @throws InvalidArgumentError for a `limit` out of range, or a cursor of another listing.
@@ -461,7 +472,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * Goes on with an upload that {@link createUpload} began, here or in another process.
+   * Resumes an upload that {@link createUpload} began, here or in another process.
    *
    * @param id - the `id` of the upload. One of another key or tenant is `not_found` when it is used.
    * @throws UnsupportedOperationError without the capability `multipart`.
@@ -570,7 +581,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return checked ?? sniffedType(body, filename ?? key, signal);
   }
 
-  /** The version of a source that may be copied: with a policy the one that was checked, whoever wrote it. */
+  /** The version of a source that may be copied: with a policy the one that was checked. */
   async #checkedVersion({ source, target }: Ends, options: CopyMoveOptions<C>): Promise<string | undefined> {
     const ifMatch = checkEtag(options.sourceIfMatch);
     if (this.#options.policy === undefined) return ifMatch;

@@ -4,8 +4,9 @@ import { createHash } from "node:crypto";
 const tagLength = 12;
 
 /**
- * The id of an upload as callers are given it: tied to the whole key, the tenant's part included, so that it is of no use
- * under another one, no matter what the backend checks. It is no secret: a caller who knows key and id can resume the upload.
+ * The id of an upload as callers are given it: tied to the whole key, the tenant's part included, so that it is of no
+ * use under another key, also where the backend does not check that. It is no secret: a caller who knows key and id
+ * can resume the upload.
  */
 export function tieUploadId(key: string, ofBackend: string): string {
   return `${tagOf(key, ofBackend)}.${ofBackend}`;

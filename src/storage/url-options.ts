@@ -67,7 +67,7 @@ export function plainSignOptions(): SignOptions {
   return plain;
 }
 
-/** A public URL never expires and says nothing of the answer: nothing of it is signed. */
+/** A public URL never expires and sets nothing of the answer: nothing of it is signed. */
 function publicOptions(options: UrlOptions): SignOptions {
   const other = Object.entries(options).find(([name, value]) => name !== "public" && value !== undefined);
   if (other === undefined) return { ...nothing, method: "get", ...life({}), isPublic: true };
@@ -75,7 +75,8 @@ function publicOptions(options: UrlOptions): SignOptions {
 }
 
 /**
- * From when to when a URL is valid. With `stableFor` both follow the clock's windows of that length, so that the same call
+ * From when to when a URL is valid. With `stableFor` both follow the clock's windows of that length, so that the same
+ * call
  * gives the same text in all of one; it then lives for `expiresIn` at least.
  */
 function life({

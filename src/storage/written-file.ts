@@ -3,7 +3,7 @@ import type { Checksum } from "./contract/checksum.js";
 import type { Metadata } from "./contract/metadata.js";
 import type { StoredFile } from "./options.js";
 
-/** What is told of an object that was written. Its URL is a property like the others, computed when it is looked at. */
+/** What `put` answers of an object that was written. Its URL is a property like the others, computed when it is read. */
 export class WrittenFile implements StoredFile {
   readonly key: string;
   readonly size: number;

@@ -30,7 +30,7 @@ export class Tenancy<Request extends object> {
   /**
    * The tenant of a request, worked out once.
    *
-   * @throws HttpError (400, `invalid_tenant`) for an id that is none.
+   * @throws HttpError (400, `invalid_tenant`) for an invalid id.
    */
   tenantOf(request: Request): Promise<string | undefined> {
     const known = this.#known.get(request);

@@ -20,7 +20,7 @@ export interface Lifetime {
 /**
  * Reads the dates.
  *
- * @throws ConfigurationError when one is none, or when the version would end before it is deprecated.
+ * @throws ConfigurationError for an invalid date, or when the version would end before it is deprecated.
  */
 export function readLifetime(version: string, { deprecated, sunset, successor }: VersionLifetime): Lifetime {
   const problems: ConfigurationProblem[] = [];

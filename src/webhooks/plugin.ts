@@ -25,7 +25,7 @@ declare module "fastify" {
 
 /** Options of {@link addWebhooks}. Each setting beats its variable. */
 export interface AddWebhooksOptions extends WebhookOptions {
-  /** Mounts the routes for those whom it lets in; without it there are none, and the app manages subscriptions itself. */
+  /** Mounts the routes for the callers that it admits. Default: no routes; the app manages subscriptions itself. */
   readonly authorize?: AuthorizeWebhooks | undefined;
   /** Path of the routes. Default: `/_webhooks`. */
   readonly routesPrefix?: string | undefined;

@@ -1,4 +1,4 @@
-/** Markup that stands in a document as it is. */
+/** Markup that is put into a document unescaped. */
 export class Markup {
   readonly text: string;
 

@@ -125,8 +125,8 @@ function accountOptions(
 }
 
 /**
- * Accounts of providers. Only an address that the provider calls verified signs in, opens an account or is linked: any other
- * could be somebody else's.
+ * Accounts of providers. Only an address that the provider calls verified signs in, opens an account or is linked:
+ * any other may belong to another person.
  */
 function providerOptions({ providers: { oidc: _, microsoft, ...others } }: AuthConfig) {
   return {
@@ -156,7 +156,7 @@ function oidcOptions({ name, discoveryUrl, clientId, clientSecret }: OidcProvide
   };
 }
 
-/** The same for a secret wherever it stands in the list, as it is written beside what the secret encrypted. */
+/** The same for a secret at any place of the list: it is written beside each text that the secret encrypted. */
 function versionOf(secret: string): number {
   return createHash("sha256").update(secret, "utf8").digest().readUInt32BE(0);
 }

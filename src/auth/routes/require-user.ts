@@ -15,10 +15,11 @@ export interface RequireUserOptions {
 }
 
 /**
- * Lets only users on, and puts who it is into `request.user`. A page of another origin cannot use their cookies to
+ * Admits only users, and puts the user into `request.user`. A page of another origin cannot use their cookies to
  * change something.
  *
- * @returns a hook that throws HttpError: 401 `unauthorized`, 401 `stale_session`, 403 `second_factor_required`, 403 `cross_site`.
+ * @returns a hook that throws HttpError: 401 `unauthorized`, 401 `stale_session`, 403 `second_factor_required`, 403
+ * `cross_site`.
  * @throws TypeError for a time that is none.
  * @example
  * app.get("/me", { preHandler: requireUser() }, async ({ user }) => ({ id: user?.id }));

@@ -29,8 +29,8 @@ export interface TokenLifetimes {
 type TokenRow = typeof authTokens.$inferInsert;
 
 /**
- * Tokens for clients that keep no cookies (RFC 9700 §4.14.2): each refresh token works once and is replaced. One that is used a
- * second time was stolen from somebody, so that its whole family ends.
+ * Tokens for clients that keep no cookies (RFC 9700 §4.14.2): each refresh token works once and is replaced. A token
+ * that is used a second time was stolen, so that its whole family ends.
  */
 export class TokenFamilies {
   readonly #db: Database;

@@ -14,7 +14,7 @@ export interface CopyReport {
   readonly leftOut: number;
   /** The first of those names. */
   readonly leftOutNames: readonly string[];
-  /** Whether every object of the source was looked at. */
+  /** Whether every object of the source was compared. */
   readonly isComplete: boolean;
   readonly durationMs: number;
   readonly failures: readonly { readonly key: string; readonly code: string; readonly message: string }[];

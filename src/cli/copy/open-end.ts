@@ -13,7 +13,7 @@ export interface End {
   /** As the command line named it. */
   readonly label: string;
   readonly storage: Storage;
-  /** Says which service it is: the same for the same one, whatever the credentials. */
+  /** Names the service: the same text for the same service, with any credentials. */
   readonly service: string;
   /** Where its objects are in the service; ends in `/`. */
   readonly path: string;
@@ -53,7 +53,7 @@ export function findOverlap(from: End, to: End): string | undefined {
   return from.path.startsWith(to.path) ? "holds --from" : undefined;
 }
 
-/** The folder of a local end, when there is none yet. */
+/** The folder of a local end that does not exist yet. */
 export function missingFolder({ service, path }: End): string | undefined {
   return service === "local" && !existsSync(path) ? path : undefined;
 }

@@ -36,7 +36,7 @@ export class Pace {
       ),
       timeFor(total.bytes - last.bytes, this.bytesPerSecond),
     ];
-    // While the first large objects are on their way none is done, and only their bytes tell.
+    // While the first large objects are copied none is done, and only their bytes show progress.
     const known = times.filter((time) => Number.isFinite(time));
     const longest = Math.max(0, ...known);
     return longest === 0 && known.length < times.length ? undefined : longest;

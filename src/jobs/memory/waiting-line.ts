@@ -1,7 +1,7 @@
 /** Things in the order of their priority, and within one priority in the order of their arrival. */
 export class WaitingLine<T> {
   readonly #lines = new Map<number, Set<T>>();
-  /** The priorities for which somebody waits, the first one first. */
+  /** The priorities that have waiting jobs, the first one first. */
   #priorities: number[] = [];
 
   join(thing: T, priority: number): void {

@@ -11,7 +11,7 @@ export interface MetricsRouteOptions {
   readonly registry: MetricsRegistry;
 }
 
-/** Serves the metrics in the text format of Prometheus, to those who have the token. */
+/** Serves the metrics in the text format of Prometheus to clients that have the token. */
 export async function metricsRoute(
   app: FastifyInstance,
   { path, token, registry }: MetricsRouteOptions,

@@ -33,7 +33,10 @@ export async function stripeEvents(
   );
 }
 
-/** The customer that an object belongs to; a customer is an object itself, and an expanded one stands in its place. */
+/**
+ * The customer that an object belongs to; a customer is an object itself, and an expanded customer is held in place
+ * of its id.
+ */
 function customerOf({
   id,
   object,

@@ -18,10 +18,11 @@ export function formatCursor({ sort, value, key }: PageCursor): string {
 }
 
 /**
- * Unpacks a place. It may be forged: its values go to the database as values, and reach no row that the same list without
+ * Unpacks a place. It may be forged: its values go to the database as values, and reach no row that the same list
+ * without
  * it would not have.
  *
- * @throws HttpError (400) for what is none, or belongs to another order.
+ * @throws HttpError (400) for a malformed place, or one of another order.
  */
 export function parseCursor(text: string, sort: string): PageCursor {
   const parsed = schema.safeParse(parse(text));

@@ -3,7 +3,7 @@ import { createInsertSchema, createSelectSchema, createUpdateSchema } from "driz
 import { z } from "zod";
 import type { TableShape } from "./table-shape.js";
 
-/** What comes in and what is answered. */
+/** The bodies of requests and answers. */
 export interface RowSchemas {
   readonly create: z.ZodObject;
   readonly patch: z.ZodObject;

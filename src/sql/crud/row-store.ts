@@ -107,7 +107,7 @@ export class RowStore {
     return row;
   }
 
-  /** The row, which nobody else changes before the transaction ends. */
+  /** The row, locked until the transaction ends. */
   async lock(id: unknown): Promise<Row | undefined> {
     const { table, columns } = this.#shape;
     const query = this.#db.select(columns).from(table).where(this.#one()).for("update");

@@ -10,7 +10,8 @@ interface LockRecord extends ProcessIdentity {
 
 /**
  * Takes the folder of an embedded database for this process, as two processes on one folder lose each other's rows
- * without an error. The lock is a file beside the folder. That of a process which is gone is taken over, whatever its age.
+ * without an error. The lock is a file beside the folder. The lock of a process that has ended is taken over at any
+ * age.
  *
  * @returns what gives it back.
  * @throws ConfigurationError that names the process which has it.
@@ -27,7 +28,7 @@ export function lockFolder(folder: string): () => void {
   };
 }
 
-/** A link is made with its content at once, so that nobody reads half a record (link(2)). */
+/** A link appears with its whole content, so that no process reads half a record (link(2)). */
 function tryLock(file: string, record: LockRecord): boolean {
   const draft = `${file}.${record.id}`;
   writeFileSync(draft, JSON.stringify(record), { flag: "wx", mode: 0o600 });

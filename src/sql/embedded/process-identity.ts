@@ -55,7 +55,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-/** The name of the program stands in brackets and may hold anything; the start is field 22. */
+/** The name of the program is in brackets and may hold any text; the start is field 22. */
 function linuxStart(stat: string): string | undefined {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
 }

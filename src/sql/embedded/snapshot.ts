@@ -44,7 +44,7 @@ function readArchive(file: string): Blob | undefined {
   }
 }
 
-/** A rename, so that nobody reads half an archive. */
+/** A rename, so that no process reads half an archive. */
 async function keep(file: string, archive: Blob): Promise<void> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${randomUUID()}`;

@@ -59,7 +59,7 @@ function nextPart({ name, up }: Migration, entry: JournalEntry, { interrupted }:
   return interrupted === "again" ? entry.running : entry.running + 1;
 }
 
-/** What has run must be there, and as it was: otherwise nobody knows what the database looks like. */
+/** Migrations that have run must exist unchanged: otherwise the state of the database is not known. */
 function refuseStrange(
   entries: readonly JournalEntry[],
   migrations: readonly Migration[],

@@ -16,7 +16,7 @@ export interface RollbackOptions {
  * Undoes the migrations that were applied last.
  *
  * @returns the names of those that were undone, the last one first.
- * @throws MigrationError before anything is undone when one would lose data and nobody has decided that.
+ * @throws MigrationError before anything is undone, when a step would lose data and is still commented out.
  */
 export function rollback(
   sql: OpenedSql,

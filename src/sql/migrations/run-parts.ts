@@ -17,7 +17,7 @@ interface PartsRun {
   readonly from: number;
 }
 
-/** Runs what is left of the parts, each with its mark in the journal, so that the next run goes on where this one ended. */
+/** Runs what is left of the parts, each with its mark in the journal, so that the next run continues where this one ended. */
 export async function runParts(run: PartsRun): Promise<void> {
   for (const [index, part] of run.parts.entries()) {
     if (index < run.from) continue;
@@ -51,7 +51,7 @@ async function runAlone({ connection, journal, name, counter }: PartsRun, part: 
   await journal.set(name, counter, index + 1);
 }
 
-/** What a person has to look at before anything goes on. */
+/** What a person must check before the migrations can continue. */
 export function adviceOn(name: string, part: SqlPart | undefined, counter: "done" | "undone"): string {
   const command = counter === "done" ? "migrate" : "rollback";
   return `migration ${name} was interrupted in a statement outside a transaction:

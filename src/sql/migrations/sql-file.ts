@@ -1,7 +1,7 @@
 /** A line that says how the statements below it run. */
 const transactionMark = "-- svc-infra:transaction";
 const aloneMark = "-- svc-infra:no-transaction";
-/** Stands before a step that loses data, which is commented out until somebody has decided. */
+/** Marks a step that loses data, which is commented out until a person has decided. */
 const lossMark = "-- svc-infra:loses ";
 
 /** Statements that take effect together. */
@@ -14,7 +14,7 @@ export interface SqlPart {
 /** The file of one direction of a migration. */
 export interface SqlFile {
   readonly parts: readonly SqlPart[];
-  /** Steps that nobody has decided on, as in `column users.email`. */
+  /** Steps without a decision, as in `column users.email`. */
   readonly undecided: readonly string[];
 }
 

@@ -23,7 +23,7 @@ export async function openPostgres(
   const { default: pg } = await loadPeer("pg", "addSqlDb on PostgreSQL", () => import("pg"));
   const { drizzle } = await loadPeer("drizzle-orm", "addSqlDb", () => import("drizzle-orm/node-postgres"));
   const pool = new pg.Pool(poolConfig(target, settings));
-  // Without a listener, a connection that breaks while nobody uses it would end the process.
+  // Without a listener, an idle connection that breaks would end the process.
   pool.on("error", onIdleError);
   pool.on("connect", (client) => watchClient(client, watch));
   const db: Database = drizzle(pool);

@@ -54,7 +54,10 @@ export interface CrudOptions<T extends PgTable> {
   readonly readOnly?: readonly ColumnName<T>[];
   /** Columns that callers neither see nor write; hooks may write them. */
   readonly hidden?: readonly ColumnName<T>[];
-  /** Whether PATCH and DELETE must have `If-Match`, so that nobody overwrites what they have not seen. Default: false. */
+  /**
+   * Whether PATCH and DELETE must have `If-Match`, so that no client overwrites a version that it has not seen.
+   * Default: false.
+   */
   readonly requireIfMatch?: boolean;
   /** Rows of a page when the caller does not say. Default: 20. */
   readonly pageSize?: number;
@@ -66,7 +69,8 @@ export interface CrudOptions<T extends PgTable> {
 }
 
 /**
- * Serves the rows of a table: `GET` a page of them, `GET` one, `POST`, `PATCH`, `DELETE`. Fields and parameters that are not
+ * Serves the rows of a table: `GET` a page of them, `GET` one, `POST`, `PATCH`, `DELETE`. Fields and parameters that
+ * are not
  * declared are refused, rows of other tenants are not there, and each row has an entity tag.
  *
  * @throws ConfigurationError when the options do not fit the table, or `addSqlDb` was not called.

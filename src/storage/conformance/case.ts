@@ -22,11 +22,11 @@ export interface CaseContext {
 export interface ConformanceCase {
   /** A sentence of the contract. */
   readonly name: string;
-  /** Capabilities without which the rule says nothing. */
+  /** Capabilities without which the rule does not apply. */
   readonly needs?: readonly Need[];
   /** Whether it needs {@link CaseContext.create}. */
   readonly isDestructive?: true;
-  /** Whether it reads a version that is gone meanwhile; a body that breaks on the way could not be gone on with. */
+  /** Whether it reads a version that is removed meanwhile, so that a body that breaks cannot be resumed. */
   readonly readsOldVersion?: true;
   /** Rejects when the backend breaks the rule. */
   run(context: CaseContext): Promise<void>;

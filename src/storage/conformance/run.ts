@@ -11,7 +11,7 @@ export interface ConformanceOptions {
   readonly create?: (() => StorageBackend | Promise<StorageBackend>) | undefined;
   /** Where the cases work, ending in `/`; `conformance-<random>/` by default. It is empty again afterwards. */
   readonly folder?: string | undefined;
-  /** Whether bodies may break on the way and be gone on with, as under `retry`; not of a version that is gone. */
+  /** Whether bodies may break and be resumed, as under `retry`; not of a version that was removed. */
   readonly breaksBodies?: boolean | undefined;
   /** How often each race is run; 10 by default. */
   readonly races?: number | undefined;
@@ -23,7 +23,7 @@ export interface ConformanceOptions {
 export interface ConformanceRun {
   readonly group: CaseGroup;
   readonly name: string;
-  /** Why it says nothing of this backend. */
+  /** Why the case does not apply to this backend. */
   readonly skippedBecause: string | undefined;
   /** Rejects when the backend breaks the rule. Cases may run side by side. */
   run(): Promise<void>;

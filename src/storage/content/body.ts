@@ -7,7 +7,7 @@ import { type Digest, DigestCheck, isDigest } from "./digest-check.js";
 import { PeekableSource } from "./peekable-source.js";
 import { SizeCheck, type SizeRules } from "./size-check.js";
 
-/** What content must satisfy before its last piece is let go. */
+/** What content must satisfy before its last piece is handed on. */
 export interface ContentRules extends SizeRules {
   readonly checksum: Checksum | undefined;
   /** Further digests that it must have. */
@@ -144,7 +144,7 @@ export class StreamBody implements Body {
     this.#isCrcWanted = false;
   }
 
-  /** Lets go of the source when nobody is going to read it. */
+  /** Releases a source that will not be read. */
   discard(): Promise<void> {
     this.#further?.cancel();
     return this.#source.discard();

@@ -4,7 +4,10 @@ import { InvalidArgumentError, type StorageError } from "../contract/error.js";
 import { failureOf, type MadeCall } from "../failure.js";
 import { BufferedBody, type ContentBody, type ContentRules, StreamBody } from "./body.js";
 
-/** What can be stored: text (as UTF-8), bytes, a `Blob` or `File`, a web or Node stream, or any async iterable of these pieces. */
+/**
+ * What can be stored: text (as UTF-8), bytes, a `Blob` or `File`, a web or Node stream, or any async iterable of
+ * these pieces.
+ */
 export type Content = string | Uint8Array | ArrayBuffer | Blob | AsyncIterable<Uint8Array | string>;
 
 /** A body of the content, whose rules have not been checked. */
@@ -36,8 +39,8 @@ function isDisturbed(source: AsyncIterable<unknown>): boolean {
 }
 
 /**
- * Lets go of content that was not stored: a source that is not read to its end must not stay open. Resolves to the
- * error that leaves the call: why that failed, or why letting go did.
+ * Releases content that was not stored: a source that is not read to its end must not stay open. Resolves to the
+ * error that leaves the call: that of the call, or that of the release.
  */
 export async function letGo(
   body: ContentBody | undefined,

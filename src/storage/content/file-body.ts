@@ -63,7 +63,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
     return stream.once("close", () => this.close().catch(() => undefined));
   }
 
-  /** Lets go of the content without reading it (to its end). */
+  /** Releases the content, read to its end or not. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#opened.close();

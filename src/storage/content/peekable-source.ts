@@ -8,7 +8,7 @@ import {
   TooLargeError,
 } from "../contract/error.js";
 
-/** A stream of bytes whose start can be looked at before it is read. Read it once. */
+/** A stream of bytes whose first bytes can be read ahead. It can be read once. */
 export class PeekableSource implements AsyncIterable<Uint8Array> {
   readonly #source: AsyncIterable<unknown>;
   #iterator: AsyncIterator<unknown> | undefined;

@@ -9,7 +9,7 @@ export type { SignOptions };
 /** Content in pieces. Every Node `Readable` is one. A piece belongs to its receiver. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
-/** Content on its way in. */
+/** Content that is to be written. */
 export interface Body {
   /** Bytes in all, when that is known before the first one is read. */
   readonly size: number | undefined;
@@ -42,7 +42,7 @@ export interface ContentFields {
   readonly contentLanguage?: string | undefined;
 }
 
-/** What is kept beside the bytes. `descriptionOf` takes it out of whatever holds one. */
+/** What is kept beside the bytes. `descriptionOf` takes it out of any object that holds one. */
 export interface ObjectDescription extends ContentFields {
   /** Media type. */
   readonly contentType: string;
@@ -78,7 +78,7 @@ export interface CallOptions {
   readonly onProgress?: (() => void) | undefined;
 }
 
-/** What is to be read. */
+/** How an object is read. */
 export interface ReadOptions extends CallOptions {
   /** Clamped to the object; one that starts behind its end is `invalid_range`. */
   readonly range: ByteRange | undefined;
@@ -86,7 +86,7 @@ export interface ReadOptions extends CallOptions {
   readonly ifMatch: string | undefined;
 }
 
-/** An opened object: one version of it, whatever happens to the key meanwhile. */
+/** An opened object: one version of it, although the key may be written or removed meanwhile. */
 export interface OpenedObject {
   readonly stat: ObjectStat;
   /** First byte and the one behind the last byte of `body`; `0` and `stat.size` when all of it was asked for. */
@@ -117,7 +117,7 @@ export interface CopyOptions extends CallOptions, WriteConditions {
   readonly sourceIfMatch: string | undefined;
 }
 
-/** What is to be removed. */
+/** How an object is removed. */
 export interface RemoveOptions extends CallOptions {
   /**
    * Remove only this version, decided atomically with the removal; another one is `precondition_failed`, and no object
@@ -237,12 +237,15 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   /** A missing key is an error classified `not_found`, raised here and not by the body. */
   read(key: Key, options: ReadOptions): Promise<OpenedObject>;
   /**
-   * All or nothing: until it resolves readers see the old object; if it rejects they always will. So one whose
-   * signal fires when it can no longer be stopped resolves. Layers wait a while for that; one that is silent for
+   * All or nothing: until it resolves readers see the old object; if it rejects they always will. When its signal
+   * fires and it can no longer be stopped it must resolve. Layers wait a while for that; a write that is silent for
    * longer is given up, and whether it was done is then not known.
    */
   write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat>;
-  /** As {@link write}, also when its signal fires, from another object with its description; the bytes stay with a provider that can copy. */
+  /**
+   * As {@link write}, also when its signal fires, from another object with its description; the bytes stay with a
+   * provider that can copy.
+   */
   copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat>;
   /** Idempotent. Resolves to whether the key was there; while others change it too, exact only with `exactDelete`. */
   remove(key: Key, options: RemoveOptions): Promise<boolean>;
@@ -251,7 +254,8 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   list(options: ListOptions): Promise<ListPage>;
   /**
    * Called only for methods that `capabilities` names. Does not look whether the key exists. What may fail or has to
-   * be waited for comes before it resolves; what only has to be computed is left to the {@link LazyUrl}, which is answered at
+   * be waited for comes before it resolves; what only has to be computed is left to the {@link LazyUrl}, which is
+   * answered at
    * once where nothing has to be waited for.
    */
   sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl>;
@@ -268,8 +272,8 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
     options: CallOptions,
   ): Promise<UploadedPart>;
   /**
-   * The parts that have been written, each as it was written last, in the order of their numbers: what an upload that is
-   * gone on with elsewhere has already. An unknown upload is `not_found`.
+   * The parts that have been written, each as it was written last, in the order of their numbers: what another
+   * process that resumes the upload need not write again. An unknown upload is `not_found`.
    */
   listParts(key: Key, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]>;
   /** Publishes the parts in the order of their numbers, all or nothing, like {@link write}, also when its signal fires. */

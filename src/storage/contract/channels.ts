@@ -22,7 +22,7 @@ export interface AttemptFacts {
   readonly attempt: number;
 }
 
-/** A body that was opened, or let go of. */
+/** A body that was opened, or closed. */
 export interface BodyFacts {
   readonly backend: string;
   readonly isOpen: boolean;
@@ -47,7 +47,7 @@ export const scanChannel: Channel = channel("svc-infra:storage:scan");
 /** Bodies that hold a connection or a file open. */
 const bodyChannel = channel("svc-infra:storage:body");
 
-/** The opened object, which tells {@link bodyChannel} when it is let go of. */
+/** The opened object, which tells {@link bodyChannel} when it is closed. */
 export function watchedBody(opened: OpenedObject, backend: string): OpenedObject {
   if (opened.bytes !== undefined || !bodyChannel.hasSubscribers) return opened;
   let isOpen = true;

@@ -1,6 +1,6 @@
 import type { Failure } from "./backend.js";
 
-/** Told while there is no connection yet: nothing was sent. */
+/** Codes of errors without a connection: nothing was sent. */
 const unreached: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -9,14 +9,14 @@ const unreached: ReadonlySet<string> = new Set([
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
-/** The connection broke, nothing came any more, or what came is no HTTP. */
+/** Codes of errors of a connection that broke, fell silent, or sent no HTTP. */
 const broken =
   /^(?:ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|HPE_.+|UND_ERR_(?:SOCKET|HEADERS_TIMEOUT|BODY_TIMEOUT|RES_CONTENT_LENGTH_MISMATCH|CLOSED|DESTROYED))$/;
 const certificate = /CERT|ERR_TLS_|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH/;
 
 /**
- * What an error of the way to a service means, by the code that Node.js, OpenSSL or undici gave it or its cause;
- * `undefined` when it is none.
+ * What an error of the connection to a service means, by the code that Node.js, OpenSSL or undici gave it or its
+ * cause; `undefined` for any other error.
  *
  * @param variables - what says where the service is: `STORAGE_S3_ENDPOINT and STORAGE_S3_REGION`.
  */

@@ -23,7 +23,7 @@ const exact = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
 /** A token, or a list of them (RFC 9110 §8.4, §8.5). */
 const tokens = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|~-]+)*$/;
 
-/** The description of whatever holds one, and nothing else of it. Every field is there. */
+/** The description of an object that holds one, and nothing else of it. Every field is there. */
 export function descriptionOf(described: ObjectDescription): ObjectDescription {
   const { contentType, filename, metadata } = described;
   const { cacheControl, contentEncoding, contentDisposition, contentLanguage } = described;
@@ -53,8 +53,8 @@ export function parseContentFields(raw: ContentFields): ContentFields {
 }
 
 /**
- * The fields as a service keeps them, no matter which tool wrote them. One that {@link parseContentFields} would refuse is
- * left out.
+ * The fields as a service keeps them, also those that other tools wrote. A field that {@link parseContentFields}
+ * would refuse is left out.
  *
  * @param read - the kept value, by the header's name or by that of the field.
  */

@@ -42,8 +42,8 @@ export function parseMetadata(raw: Readonly<Record<string, string>> | undefined)
 }
 
 /**
- * Metadata as a service keeps it, no matter which tool wrote it. A pair that {@link parseMetadata} would refuse is left out: what is
- * shown holds nothing that could harm where it goes, and can be written again, as long as it is not too much.
+ * Metadata as a service keeps it, also what other tools wrote. A pair that {@link parseMetadata} would refuse is left
+ * out: what is left can do no harm in a header or a page, and can be written again, as long as it is not too long.
  */
 export function storedMetadata(pairs: Iterable<readonly [name: string, value: string]>): Metadata {
   const metadata: Record<string, string> = {};
@@ -54,7 +54,10 @@ export function storedMetadata(pairs: Iterable<readonly [name: string, value: st
   return Object.freeze(metadata);
 }
 
-/** The name of a file as a service keeps it, no matter which tool wrote it; `undefined` for one that {@link parseFilename} would refuse. */
+/**
+ * The name of a file as a service keeps it, also what other tools wrote; `undefined` for a name that {@link
+ * parseFilename} would refuse.
+ */
 export function storedFilename(raw: string | undefined): string | undefined {
   try {
     return parseFilename(raw);

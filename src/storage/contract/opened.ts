@@ -45,7 +45,7 @@ export function openedBytes(stat: ObjectStat, span: Span, bytes: Uint8Array<Arra
   return new Opened(stat, span, new BytesReader(bytes), bytes);
 }
 
-/** The reader of an opened object, whoever made it. */
+/** The reader of an opened object of any author. */
 export function readerOf(opened: OpenedObject): PieceReader {
   return opened instanceof Opened ? opened.reader : new IteratorReader(opened);
 }

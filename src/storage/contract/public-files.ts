@@ -17,7 +17,7 @@ export class PublicFiles {
   readonly #url: () => string;
   readonly #prefixes: readonly string[];
 
-  /** @throws StorageConfigurationError for a URL that is none, or a prefix that no key can begin with. */
+  /** @throws StorageConfigurationError for a malformed URL, or a prefix that no key can begin with. */
   constructor({ url, prefixes = defaultPublicPrefixes }: PublicFilesOptions) {
     if (typeof url === "string") checkUrl(url);
     this.#url = typeof url === "string" ? () => url : url;

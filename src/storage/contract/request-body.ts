@@ -20,7 +20,7 @@ export function* moderatePieces(pieces: Iterable<Uint8Array>, offset = 0): Gener
 export interface SendingOptions {
   /** Called behind each piece but the last. */
   readonly onProgress?: (() => void) | undefined;
-  /** Called before the last piece goes, also where there is none. */
+  /** Called before the last piece is sent, also where there is no piece. */
   readonly onLast?: (() => void) | undefined;
 }
 

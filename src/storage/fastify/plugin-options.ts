@@ -12,7 +12,7 @@ import type { Authorize } from "./routes/authorize.js";
 /** What `addStorage` does besides decorating the app. */
 export interface AddStorageOptions {
   /**
-   * Mounts the management routes for those whom it lets in. The word `open` mounts them for everyone who
+   * Mounts the management routes for the callers that it admits. The word `open` mounts them for every client that
    * can reach the service.
    */
   readonly authorize?: Authorize | "open" | undefined;

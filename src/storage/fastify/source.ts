@@ -12,7 +12,7 @@ export interface ChosenStorage {
   readonly origin: Origin;
   /** Whether it was made here; any other one is its caller's until it has been added. */
   readonly isOwn: boolean;
-  /** Whether its files are lost with the process although nobody asked for that. */
+  /** Whether its files are lost with the process although no setting asks for that. */
   readonly isLossy: boolean;
   /** Limit that the environment sets for uploads, where it was read. */
   readonly maxUploadBytes: number | undefined;

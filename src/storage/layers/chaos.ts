@@ -19,9 +19,9 @@ import { type ChaosOptions, type FaultKind, FaultPlan } from "./fault-plan.js";
 import { type BackendCall, LayerBackend, type Next, type Verb } from "./layer-backend.js";
 
 /**
- * Breaks calls on purpose, to see that what stands around a backend copes. Faults of one seed repeat.
+ * Breaks calls on purpose, to test the code around a backend. The same seed gives the same faults.
  *
- * Content on its way in breaks only where it could be sent again; the rest of the source is then not read.
+ * Content that is written breaks only where it could be sent again; the rest of the source is then not read.
  */
 export function chaos(options: ChaosOptions = {}): Layer {
   const plan = new FaultPlan(options);

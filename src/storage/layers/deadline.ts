@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { TimeoutError } from "../contract/error.js";
 
-/** A deadline is looked at this often while it lasts: it fires late by an eighth of its time at most. */
+/** A deadline is checked this often while it lasts: it fires late by an eighth of its time at most. */
 const ticksPerTimeout = 8;
 const maxTickMs = 250;
 
@@ -10,8 +10,10 @@ const maxKept = 256;
 const maxUses = 1000;
 
 /**
- * The deadlines of all calls of one layer, on one coarse clock. A call costs neither a timer nor a new signal: the clock
- * runs while there are calls, and a signal that has not fired, and that nothing listens to any more, serves the next one.
+ * The deadlines of all calls of one layer, on one coarse clock. A call costs neither a timer nor a new signal: the
+ * clock
+ * runs while there are calls, and a signal that has not fired, and that nothing listens to any more, serves the next
+ * one.
  */
 export class DeadlineClock {
   readonly timeoutMs: number;
@@ -77,7 +79,7 @@ class Controller extends AbortController {
 
 /**
  * Fires when there is no progress for the time of its clock, or when the outer signal fires. Between {@link pause} and
- * {@link progress} time does not count. {@link end} lets go of the clock and of the outer signal.
+ * {@link progress} time does not count. {@link end} releases the clock and the outer signal.
  */
 export class Deadline {
   /** Tick of the last progress. */

@@ -26,17 +26,20 @@ import type { UrlSigner } from "../contract/signed-url.js";
 /** What a backend can be asked for; a closed set, fit for a metrics label. */
 export type Verb = Exclude<keyof StorageBackend, "name" | "type" | "capabilities" | "classify" | "close">;
 
-/** One call on its way to the backend. */
+/** One call to the backend. */
 export interface BackendCall {
   readonly verb: Verb;
   /** The first key, where the verb has one. */
   readonly key: Key | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Whether it may be done twice; where the outcome depends on what is there, a repetition may meet its own first attempt. */
+  /**
+   * Whether it may be done twice. Where the outcome depends on the stored object, a repetition may meet its own first
+   * attempt.
+   */
   readonly isRepeatable: boolean;
 }
 
-/** Goes on to the backend, with the call's signal or another one. */
+/** Calls the backend, with the call's signal or another one. */
 export type Next<T> = (signal: AbortSignal | undefined) => Promise<T>;
 
 /**

@@ -32,7 +32,7 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
     this.#root = root;
   }
 
-  /** A message may name keys, and what lies above the view is not for those who look at it. */
+  /** A message may name keys, and callers of the view must not see what lies above it. */
   classify(error: unknown) {
     const failure = this.#inner.classify(error);
     const { message } = failure;

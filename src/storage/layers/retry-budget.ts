@@ -12,7 +12,7 @@ export class RetryBudget {
     this.#tokens = capacity;
   }
 
-  /** Takes a token; `false` when there is none. */
+  /** Takes a token; `false` when none is left. */
   take(): boolean {
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;

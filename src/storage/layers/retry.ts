@@ -23,7 +23,7 @@ import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 /**
  * Tries again what failed with `unavailable`, `timeout` or `rate_limited` and is safe to repeat.
  *
- * A call whose outcome depends on what is there (a conditional write, the completion of an upload) is repeated
+ * A call whose outcome depends on the stored object (a conditional write, the completion of an upload) is repeated
  * only when the backend is certain that nothing was done; a write only while its content can be read from the
  * start. A removal that was done but reported as failed answers `false` the second time. A read body that
  * breaks goes on from where it was, in the same version.
@@ -117,7 +117,7 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
     return new Opened(stat, { start, end }, new ResumingReader(opened, readerOf(opened), reopen));
   }
 
-  /** The first attempt costs one promise; only what fails is looked at more closely. */
+  /** The first attempt costs one promise; only a failure costs more. */
   #repeat<T>(call: Attempted, canRepeat: () => boolean, next: Next<T>): Promise<T> {
     return this.#attempt(call, 1, next).then(
       (result) => {

@@ -32,8 +32,8 @@ const pieceBytes = 262_144;
 const maxGraceMs = 5000;
 
 /**
- * Ends a call that makes no progress for `timeoutMs` with `timeout`, and tells the backend to stop. For most
- * calls that is their whole time; for content on its way in or out it is the time between two pieces. Time in
+ * Ends a call that makes no progress for `timeoutMs` with `timeout`, and tells the backend to stop. For most calls
+ * that is their whole time; for content that is written or read it is the time between two pieces. Time in
  * which the reader of a body does not ask for more does not count.
  *
  * A write, a copy or a completion is then given as long again, 5 seconds at most, to tell how it ended; the same

@@ -5,7 +5,7 @@ import type { CallOptions, StorageBackend } from "../contract/backend.js";
 import { UnsupportedTypeError } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
 
-/** Which object is looked at, and what it has to satisfy. */
+/** Which object is checked, and what it must satisfy. */
 export interface StoredCheck extends CallOptions {
   readonly key: Key;
   /** Only this version. */

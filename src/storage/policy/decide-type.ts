@@ -12,12 +12,12 @@ export interface DecidedType {
   readonly essence: string;
   /** Whether the bytes say so; otherwise it is known by its name only. */
   readonly isSigned: boolean;
-  /** Whether the claim says the same; also when there is none. */
+  /** Whether the claim agrees, as also no claim does. */
   readonly isAsClaimed: boolean;
 }
 
 /**
- * Decides by its first bytes what content is. Where they do not say, the claim holds unless they contradict it.
+ * Decides by its first bytes what content is. Where they do not tell, the claim holds unless they contradict it.
  *
  * @param claimed - the content type that its sender gives; `application/octet-stream` says nothing.
  */

@@ -1,7 +1,7 @@
 /** What text is that begins like markup. */
 export type MarkupType = "text/html" | "image/svg+xml" | "application/xml";
 
-/** The type of content that begins like HTML, SVG or XML, whatever it is called; `undefined` for any other. */
+/** The type of content that begins like HTML, SVG or XML, under any name; `undefined` for any other. */
 export function markupOf(head: Uint8Array): MarkupType | undefined {
   const text = startOf(head).trimStart();
   if (!/^<[a-z!?/]/i.test(text)) return undefined;

@@ -31,7 +31,7 @@ export class Policy {
     return Math.min(...this.#rulesOf(key).map(({ maxBytes }) => maxBytes));
   }
 
-  /** Whether content under a key has to be looked at, and not only counted. */
+  /** Whether the content of a key must be read by a check, and not only counted. */
   looksAt(key: string): boolean {
     return this.checksOf(key).length > 0;
   }

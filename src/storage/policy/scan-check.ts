@@ -6,7 +6,7 @@ import type { Scan, Scanner } from "./scanner.js";
 /** A scanner, and what to do when it gives no verdict. */
 export interface ScanRules {
   readonly scanner: Scanner;
-  /** `accept` stores content that nothing looked at. Default: `refuse`, with `unavailable` (503). */
+  /** `accept` stores content that was not scanned. Default: `refuse`, with `unavailable` (503). */
   readonly whenUnavailable?: "refuse" | "accept" | undefined;
 }
 

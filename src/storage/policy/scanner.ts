@@ -22,7 +22,7 @@ export interface Scanner {
   /** For logs and health: `clamav`. */
   readonly name: string;
   /**
-   * Most bytes that the engine looks at. Content beyond it would count as clean although nothing looked at it, so it is
+   * Most bytes that the engine scans. Larger content would count as clean although its rest was not scanned, so it is
    * refused.
    */
   readonly maxBytes: number;

@@ -27,7 +27,7 @@ const textFormats: ReadonlySet<string> = new Set([
 /**
  * The type that the first bytes tell, at most 16 KiB of them.
  *
- * A format that makes the sniffer fail has no signature: it is then decided like content that says nothing.
+ * A format that makes the sniffer fail has no signature: it is then decided like content without one.
  */
 export async function signatureOf(head: Uint8Array): Promise<string | undefined> {
   const frequent = sniffContentType(head.subarray(0, sniffBytes), "");
@@ -40,7 +40,10 @@ export async function signatureOf(head: Uint8Array): Promise<string | undefined>
   return textFormats.has(found.mime) || !looksLikeText(head) ? found.mime : undefined;
 }
 
-/** Whether content of a type has a signature, so that content without one is of another type. Call it behind {@link signatureOf}. */
+/**
+ * Whether content of a type has a signature, so that content without one is of another type. Call it behind {@link
+ * signatureOf}.
+ */
 export function isSignedType(essence: string): boolean {
   return signedTypes.has(essence);
 }

@@ -13,7 +13,7 @@ export interface CopyFileOptions {
   /** When to try again what may pass, beyond what the storages do themselves: a stream can be read only once. */
   readonly backoff: Backoff;
   readonly signal: AbortSignal;
-  /** Told of bytes on their way; less than 0 when an attempt was in vain. */
+  /** Called with the bytes that were copied; with less than 0 when an attempt was in vain. */
   readonly onBytes: (bytes: number) => void;
 }
 

@@ -36,9 +36,9 @@ export function isStill(entry: JournalEntry, { source, target }: FilePair, lastN
 }
 
 /**
- * True when another change after this look would show another time.
+ * True when a later change would have another time.
  *
- * @param seenMs - when the object was looked at.
+ * @param seenMs - when the object was described.
  */
 export function isTelling(modifiedMs: number, seenMs: number): boolean {
   return !isRounded(modifiedMs) || seenMs - modifiedMs > roundingMs;

@@ -83,7 +83,7 @@ export class Journal {
    * Notes that both ends have the same object, unless the source may since have changed without showing it.
    *
    * @param targetMs - when the target was last modified, in milliseconds since the epoch.
-   * @param seenMs - when the source was looked at.
+   * @param seenMs - when the source was described.
    */
   note({ source }: FilePair, { targetMs, seenMs, isVerified }: Sighting): void {
     const sourceMs = source.lastModified.getTime();
@@ -97,7 +97,7 @@ export class Journal {
     this.#file = undefined;
   }
 
-  /** A copy that goes on is worth more than a journal that cannot. */
+  /** A copy must go on although its journal cannot be written. */
   #append(line: string): void {
     if (this.#file === undefined || this.#problem !== undefined) return;
     try {

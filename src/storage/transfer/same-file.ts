@@ -44,7 +44,7 @@ export async function findSame(
   return (await haveSameContent(ends, { source, target }, options)) ? { source, target } : undefined;
 }
 
-/** True for the same content type, file name, fields of the content and metadata, in whatever order the pairs are. */
+/** True for the same content type, file name, fields of the content and metadata, in any order of the pairs. */
 export function isSameDescription(one: FileDetails, other: FileDetails): boolean {
   const names = Object.keys(one.metadata);
   return (

@@ -21,7 +21,7 @@ export interface TransferOptions extends Ends {
   readonly journal: Journal | undefined;
   /** Names at the source that are no keys and that its listing does not tell. */
   readonly strayNames?: AsyncIterable<string> | undefined;
-  /** Stops the transfer: what is on its way is given up and leaves nothing behind. */
+  /** Stops the transfer: files that are being copied are given up and leave nothing behind. */
   readonly signal: AbortSignal;
   /** Told of every object that was copied, or would be. */
   readonly onCopied?: (key: string, bytes: number) => void;

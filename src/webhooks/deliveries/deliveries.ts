@@ -45,7 +45,8 @@ export class Deliveries {
   }
 
   /**
-   * Makes a delivery for each subscription that hears of the event, in one statement. Dispatching it again adds nothing.
+   * Makes a delivery for each subscription that hears of the event, in one statement. Dispatching it again adds
+   * nothing.
    *
    * @returns how many were made.
    */
@@ -75,7 +76,7 @@ export class Deliveries {
     return made.length;
   }
 
-  /** Makes one delivery for one subscription, whatever it subscribed to. */
+  /** Makes one delivery for one subscription, also of events that it did not subscribe to. */
   async test(subscription: SubscriptionRow): Promise<Delivery> {
     const body = JSON.stringify({ type: "webhook.test", timestamp: new Date().toISOString(), data: {} });
     const [row] = await this.#db

@@ -18,7 +18,7 @@ export function includesDigest(candidates: readonly Buffer[], digest: Buffer): b
   return found;
 }
 
-/** The secrets as text. @throws SignatureError when there is none. */
+/** The secrets as text. @throws SignatureError when no secret is given. */
 export async function secretsOf(source: SecretSource): Promise<readonly string[]> {
   const given: SigningSecrets = typeof source === "function" ? await source() : source;
   const list = typeof given === "string" || given instanceof Secret ? [given] : given;

@@ -85,7 +85,7 @@ const rowOfStatus: Readonly<Record<number, Row>> = {
 const maxSkewMs = 15 * 60_000;
 const skewed: Row = ["permission_denied", "the clock of this machine is wrong, or that of the service"];
 
-/** An answer that says no. */
+/** An answer with which the service refuses a request. */
 export interface Answer {
   /** HTTP status. */
   readonly status: number;

@@ -68,7 +68,7 @@ function blobHeaders(description: ObjectDescription): BlobHTTPHeaders {
   };
 }
 
-/** What the metadata of a blob means, whoever wrote it. */
+/** What the metadata of a blob means, also of one that another tool wrote. */
 export function keptMetadata(raw: Readonly<Record<string, string>> = {}): KeptMetadata {
   const pairs: [string, string][] = [];
   for (const [given, value] of Object.entries(raw)) {

@@ -4,12 +4,12 @@ import { Block } from "./block.js";
 const maxKeptBytes = 8_388_608;
 
 /**
- * How content is cut, and the blocks that hold it: those that have been sent are filled again, also by the next
- * content, as large buffers that nobody needs any more are the last thing a garbage collector looks for.
+ * How content is cut, and the blocks that hold it: a block that has been sent is filled again, also with the next
+ * content, since a garbage collector frees large buffers late.
  */
 export class BlockPool {
   readonly blockBytes: number;
-  /** Blocks of one content that are on their way at once; one more is being filled. */
+  /** Blocks of one content that are sent at once, while one more is filled. */
   readonly blocksAtOnce: number;
   readonly #free: Block[] = [];
 
@@ -23,7 +23,7 @@ export class BlockPool {
     return this.#free.pop() ?? new Block(this.blockBytes);
   }
 
-  /** Takes a block back that nobody looks at any more, no request either. */
+  /** Takes a block back that neither a caller nor a request reads any more. */
   give(block: Block): void {
     block.clear();
     if ((this.#free.length + 1) * this.blockBytes <= maxKeptBytes) this.#free.push(block);

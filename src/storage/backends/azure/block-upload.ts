@@ -28,7 +28,7 @@ function blockId(scope: Buffer, index: number): string {
   return id.toString("base64");
 }
 
-/** Blocks of one content on their way to a blob. Nothing of them is visible before they are committed. */
+/** The blocks of one content while they are sent to a blob. Readers see nothing of them before they are committed. */
 export class BlockUpload {
   readonly #client: AzureClient;
   readonly #name: string;
@@ -75,7 +75,7 @@ export class BlockUpload {
     return block;
   }
 
-  /** Begins to send a block, when no more are on their way than may be. */
+  /** Begins to send a block once fewer are being sent than may be at once. */
   async send(block: Block): Promise<void> {
     if (this.#onTheirWay.size >= this.#pool.blocksAtOnce) await this.#wait(Promise.race(this.#onTheirWay));
     const sending: Promise<void> = this.#stage(block, this.#count++).then(() => {
@@ -92,7 +92,7 @@ export class BlockUpload {
     return blockIds(this.#scope, this.#count);
   }
 
-  /** Stops what is on its way. */
+  /** Stops the requests that have not been answered. */
   cancel(): void {
     this.#cancellation.cancel(new Error("the content is not complete"));
   }

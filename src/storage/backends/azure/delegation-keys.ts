@@ -39,7 +39,7 @@ export class DelegationKeys {
     }
   }
 
-  /** Everyone who signs waits for it, so that no caller's signal may end it and a time of its own does. */
+  /** All callers that sign wait for this one request, so that no caller's signal may end it; it has a time limit of its own. */
   async #ask(from: Date, until: Date): Promise<UserDelegationKey> {
     const limit = new AbortController();
     const late = refusal("unavailable", "Azure gave no key to sign URLs in time");

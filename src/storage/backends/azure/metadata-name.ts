@@ -1,7 +1,7 @@
 /**
  * Names of metadata must be identifiers of C#: letters, digits and `_`, no digit first ("Naming and referencing
- * containers, blobs, and metadata"). Those that are stay as they are; any other is spelled behind a start of ours,
- * where `-` is `_h` and `_` is `_u`.
+ * containers, blobs, and metadata"). A name that is one stays as it is; any other is spelled behind a start of the
+ * kit's own, where `-` is `_h` and `_` is `_u`.
  */
 export const ownStart = "svc_infra_";
 const spelledStart = `${ownStart}n_`;
@@ -13,7 +13,7 @@ export function encodeName(name: string): string {
   return spelledStart + name.replace(/[-_]/g, (each) => (each === "-" ? "_h" : "_u"));
 }
 
-/** The user's name, or `undefined` where the pair is none of the user's. */
+/** The user's name; `undefined` where the pair is not the user's. */
 export function decodeName(kept: string): string | undefined {
   if (!kept.startsWith(ownStart)) return kept;
   if (!kept.startsWith(spelledStart)) return undefined;

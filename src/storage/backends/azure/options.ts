@@ -28,7 +28,7 @@ export interface AzureBackendOptions {
   readonly secrets?: readonly string[] | undefined;
   /** Bytes of a block, 64 KiB to 100 MiB; 2 MiB by default. An object has 40,000 blocks at most. */
   readonly blockBytes?: number | undefined;
-  /** Blocks of one object that are on their way at once; 3 by default. One more is being filled. */
+  /** Blocks of one object that are sent at once, while one more is filled. Default: 3. */
   readonly blocksAtOnce?: number | undefined;
   /** Milliseconds that a reader may let the service wait before the connection is given up; 10,000 by default. */
   readonly idleBodyMs?: number | undefined;

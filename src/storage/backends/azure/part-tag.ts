@@ -12,7 +12,7 @@ export interface PartFacts {
 
 const tagPattern = /^([A-Za-z0-9_-]{27})\.([0-9]{1,5})\.([0-9]{1,15})\.([0-9a-f]{8})\.([A-Za-z0-9_-]{22})$/;
 
-/** The ETag of a part: all that its completion needs, marked with the upload's secret so that nobody else can make one. */
+/** The ETag of a part: all that the completion needs, with a mark that only the upload's secret can make. */
 export function writeTag(secret: Buffer, number: number, { scope, blocks, size, crc }: PartFacts): string {
   const facts = [scope.toString("base64url"), blocks, size, crc.toString(16).padStart(8, "0")].join(".");
   return `${facts}.${mark(secret, number, facts).toString("base64url")}`;

@@ -8,7 +8,7 @@ import { isFailure, refusal, type ServiceError } from "../../contract/service-er
 import { type AzureClient, blobOf } from "./client.js";
 import { removeBlob, removeBlobs } from "./remove.js";
 
-/** What is known of an upload in parts; a blob that no key can name says so as long as the upload is under way. */
+/** What is known of an upload in parts; a blob that no key can name holds it as long as the upload is under way. */
 export interface UploadRecord {
   readonly description: ObjectDescription;
   /** Marks its parts. */
@@ -34,7 +34,7 @@ export async function createRecord(
   return id;
 }
 
-/** @throws ServiceError `not_found` where there is none, or it is another key's. */
+/** @throws ServiceError `not_found` when there is no such upload, or it is of another key. */
 export async function findRecord(
   client: AzureClient,
   key: Key,

@@ -45,7 +45,10 @@ const rowOfStatus: Readonly<Record<number, Row>> = {
   413: ["too_large", "the file is larger than this Cloudinary plan takes"],
 };
 
-/** The error of an answer that says no. What the service wrote holds keys, names and what was signed, so none of it is kept. */
+/**
+ * The error of an answer with which the service refuses a request. The service's text holds keys, names and signed
+ * parameters, so none of it is kept.
+ */
 export function answerError({ status, headers, text }: RefusedAnswer): ServiceError {
   const answer = { service: "Cloudinary", status };
   if (status === 420 || status === 429) {

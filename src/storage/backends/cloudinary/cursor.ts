@@ -20,8 +20,8 @@ const positionShape = z.object({
 });
 
 /**
- * Writes and reads cursors. They are encrypted (AES-256-GCM), for what lies above the prefix is not for callers,
- * and nobody else can make one; any process with the same API secret reads them.
+ * Writes and reads cursors. They are encrypted (AES-256-GCM), so that callers neither see what lies above the prefix
+ * nor make cursors themselves; any process with the same API secret reads them.
  */
 export class Cursors {
   readonly #key: Buffer;

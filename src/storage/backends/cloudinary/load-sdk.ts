@@ -10,7 +10,7 @@ export async function loadSdk(): Promise<CloudinarySdk> {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     const isMissing = code === "ERR_MODULE_NOT_FOUND";
-    // Loading it reads CLOUDINARY_URL, whatever the options say, and fails when that is none.
+    // Loading the SDK reads CLOUDINARY_URL even where options are given, and fails when it is malformed.
     const message = isMissing
       ? "the cloudinary backend needs a package that is not installed: npm install cloudinary"
       : "the package cloudinary cannot be loaded; look at CLOUDINARY_URL";

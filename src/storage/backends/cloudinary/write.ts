@@ -27,9 +27,9 @@ function uploadParameters({ publicId }: AssetAddress, context: Context): Paramet
 }
 
 /**
- * What has been stored, by the answer of the upload that was to store it.
+ * The asset that was stored, as the answer of its upload tells it.
  *
- * @throws ServiceError when it was stored in another way: an upload preset of the account changes what comes.
+ * @throws ServiceError when it was stored in another way, as upload presets of the account can do.
  */
 function parseStored(json: unknown, address: AssetAddress, context: Context): Asset {
   const asset = parseAsset(json);

@@ -12,7 +12,7 @@ export interface CredentialsSource {
   readonly credentialsPath: string | undefined;
 }
 
-/** What signs without asking anybody: the key of a service account. */
+/** The key of a service account, which signs without a request. */
 export interface ServiceAccountKey {
   readonly email: string;
   readonly privateKey: KeyObject;

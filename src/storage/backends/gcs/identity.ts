@@ -40,12 +40,12 @@ export class Identity {
     this.#options = options;
   }
 
-  /** Headers that prove it, for a request to this URL; none for nobody. */
+  /** Headers that prove the identity, for a request to this URL; none without credentials. */
   async headers(url: string, signal: AbortSignal | undefined): Promise<Proof> {
     return (await this.#proof(url, signal)) ?? {};
   }
 
-  /** The service account's address; `undefined` for nobody. */
+  /** The service account's address; `undefined` without credentials. */
   async email(): Promise<string | undefined> {
     const { key } = await this.#know();
     if (key !== undefined) return key.email;
@@ -65,7 +65,7 @@ export class Identity {
     return key && ((text) => sign("sha256", Buffer.from(text), key.privateKey));
   }
 
-  /** `undefined` for nobody, who is asked again each time: credentials may come to be. */
+  /** `undefined` without credentials. They are looked for again with each call, since they may be added later. */
   async #proof(url: string, signal: AbortSignal | undefined): Promise<Proof | undefined> {
     try {
       return await unlessAborted(async () => (await this.#know()).auth.getRequestHeaders(url), signal);

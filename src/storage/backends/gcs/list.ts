@@ -117,7 +117,7 @@ function toEntry(raw: unknown): readonly Entry[] {
 function strayNameOf(raw: unknown): readonly string[] {
   const { name, size } = membersOf(raw);
   if (typeof name !== "string" || isKey(name) || name.startsWith(reserved)) return [];
-  // An empty object that stands for a folder is missed by no caller.
+  // An empty object that stands for a folder is not told to callers.
   return name.endsWith("/") && Number(size) === 0 ? [] : [name];
 }
 

@@ -52,7 +52,7 @@ export function openAccess(options: GcsBackendOptions): BucketAccess {
   };
 }
 
-/** Tokens are bearer secrets: anyone who reads one on its way can use it. */
+/** Tokens are bearer secrets: anyone who reads one on the network can use it. */
 function checkProtected(endpoint: string, name: string, allowPlainHttp = false): void {
   if (allowPlainHttp || !URL.canParse(endpoint) || isProtected(new URL(endpoint))) return;
   const message = `${name} must be an https URL or an address of this machine, since tokens are sent; allowPlainHttp lifts this`;

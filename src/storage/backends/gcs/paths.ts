@@ -32,7 +32,7 @@ export class Paths {
   }
 }
 
-/** The service decides them with the publication, in one step: generation 0 means that there is none. */
+/** The service decides them with the publication, in one step; generation 0 means that there is no object. */
 export function conditionQuery({ ifAbsent, ifMatch }: WriteConditions): {
   readonly ifGenerationMatch?: string;
 } {

@@ -148,7 +148,7 @@ function checkSpan(stat: ObjectStat, span: Span, { statusCode, headers, body }: 
   throw new ServiceError("unavailable", "the service gave another range than was asked for");
 }
 
-/** Closes the connection unless all has come; what it then says is of no interest. */
+/** Closes the connection unless all has come; errors after that do not matter. */
 function release(body: Media["body"]): void {
   body.on("error", () => undefined).destroy();
 }

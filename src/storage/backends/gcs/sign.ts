@@ -13,7 +13,7 @@ export async function signUrl(access: BucketAccess, key: Key, options: SignOptio
   const { client, paths, identity, now } = access;
   const path = `/${paths.bucket}/${key.split("/").map(encode).join("/")}`;
   const email = await identity.email();
-  // An emulator wants no proof of an identity.
+  // An emulator asks for no credentials.
   if (email === undefined) return () => client.endpoint + path;
   const headers = headersOf(client.endpoint, options);
   const time = timeOf(options.signedAt?.getTime() ?? now(), options.expiresAt);

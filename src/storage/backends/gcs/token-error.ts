@@ -5,7 +5,7 @@ import { addressVariables, credentialVariables } from "./answer-error.js";
 
 /** True when the default chain found nothing at all. */
 export function isNoCredentials(error: unknown): boolean {
-  // The SDK puts whatever came into the message, text or not.
+  // The SDK puts any answer into the message, text or not.
   return error instanceof Error && String(error.message).startsWith("Could not load the default credentials");
 }
 

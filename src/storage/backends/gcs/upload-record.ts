@@ -5,7 +5,7 @@ import { parseMetadata } from "../../contract/metadata.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
 import { membersOf } from "./object-resource.js";
 
-/** What is known of an upload in parts; an object of ours says so as long as the upload is under way. */
+/** What is known of an upload in parts; an object of the kit's own holds it as long as the upload is under way. */
 export interface UploadRecord {
   readonly key: string;
   readonly description: ObjectDescription;

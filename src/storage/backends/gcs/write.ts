@@ -124,7 +124,7 @@ function giveUp({ endings }: BucketAccess, session: ResumableSession): void {
   ending.finally(() => endings.delete(ending));
 }
 
-/** While a chunk is on its way, the next one is taken in. */
+/** The next chunk is read while one is sent. */
 async function sendAll(
   session: ResumableSession,
   first: Chunk,
@@ -145,7 +145,7 @@ async function sendAll(
   }
 }
 
-/** Before the last chunk nothing can have been published, whatever happened. */
+/** Before the last chunk was sent nothing can have been published. */
 function uncommitted(error: unknown): never {
   const { code, message, retryAfterMs } = classifyError(error, addressVariables);
   if (code === "unknown" || code === "aborted" || code === "timeout") throw error;

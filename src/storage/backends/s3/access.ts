@@ -16,6 +16,6 @@ export interface BucketAccess {
   readonly copiedAtOnceBytes: number;
   /** Bytes of a part of a larger one. */
   readonly copiedPartBytes: number;
-  /** Parts of one object that are on their way at once. */
+  /** Parts of one object that are sent at once. */
   readonly partsAtOnce: number;
 }

@@ -7,14 +7,14 @@ import type { ProviderTraits } from "./providers.js";
 import { lookAt, statObject } from "./stat.js";
 import type { Headers } from "./wire/sigv4.js";
 
-/** Whether the outcome depends on what is there. */
+/** Whether the outcome depends on the object that is stored. */
 export function isConditional({ ifAbsent, ifMatch }: WriteConditions): boolean {
   return ifAbsent || ifMatch !== undefined;
 }
 
 /**
  * Refuses a condition that does not hold already. The service decides with {@link conditionHeaders}, but it knows
- * only its own ETag, which two writes of the same bytes share; the id of the write is looked at here.
+ * only its own ETag, which two writes of the same bytes share; the id of the write is compared here.
  */
 export async function checkVersion(
   access: BucketAccess,

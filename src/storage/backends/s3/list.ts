@@ -66,7 +66,7 @@ async function ask(
   return parseListAnswer(body);
 }
 
-/** Where to go on behind an entry; a rolled-up start stands for all that begins with it. */
+/** Where a listing goes on behind an entry; a rolled-up start stands for all keys that begin with it. */
 function behind(last: string, delimiter: string | undefined): string {
   return delimiter !== undefined && last.endsWith(delimiter) ? last + lastCharacter : last;
 }
@@ -137,7 +137,7 @@ class Page {
   }
 }
 
-/** Objects of the kit's own; like the empty objects that stand for folders, no caller misses them. */
+/** Objects of the kit's own. Like the empty objects that stand for folders, they are not told to callers. */
 function isReserved(name: string): boolean {
   return name.startsWith(`${reservedSegment}/`);
 }

@@ -32,14 +32,14 @@ export interface S3BackendOptions {
   readonly sessionToken?: string | undefined;
   /** Gives keys when none are given; by default the chain of `@aws-sdk/credential-providers`. */
   readonly credentials?: S3CredentialProvider | undefined;
-  /** Whether the bucket stands in the path of URLs or in their host; by default what the service wants. */
+  /** Whether the bucket is in the path of URLs or in their host. Default: as the service wants it. */
   readonly addressing?: "path" | "host" | undefined;
   readonly encryption?: S3Encryption | undefined;
   /** Whether content is hashed and the hash is signed; by default where neither TLS nor a private network protects it. */
   readonly signPayload?: boolean | undefined;
   /** Bytes of a part of a large object, 5 MiB to 5 GiB; 8 MiB by default. */
   readonly partBytes?: number | undefined;
-  /** Parts of one object that are on their way at once, while one more is filled; 2 by default. */
+  /** Parts of one object that are sent at once, while one more is filled. Default: 2. */
   readonly partsAtOnce?: number | undefined;
   /** Most connections; 64 by default. */
   readonly maxConnections?: number | undefined;
@@ -111,7 +111,7 @@ function credentialsOf(options: S3BackendOptions): CredentialSource {
 const privateHost =
   /^(?:localhost|.*\.localhost|127\..*|10\..*|192\.168\..*|172\.(?:1[6-9]|2\d|3[01])\..*|\[::1\])$/;
 
-/** Whether nobody in between can change content. */
+/** Whether content is safe from changes on the network. */
 function isProtected({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || privateHost.test(hostname);
 }

@@ -16,7 +16,7 @@ export type S3Provider = (typeof s3Providers)[number];
 
 /** What a service can do and how it wants to be asked. */
 export interface ProviderTraits {
-  /** The bucket stands in the path, not in the host. */
+  /** The bucket is in the path, not in the host. */
   readonly pathStyle: boolean;
   /** Honours `If-None-Match: *` and `If-Match` of PutObject atomically. */
   readonly conditionalPut: boolean;
@@ -44,7 +44,7 @@ export interface ProviderTraits {
   readonly maxMetadataValueBytes: number;
 }
 
-/** What every service can do; of one that nobody knows nothing more is believed. */
+/** What every service can do; of an unknown one nothing more is assumed. */
 const least: ProviderTraits = {
   pathStyle: true,
   conditionalPut: false,

@@ -14,7 +14,8 @@ import { blocksOf, escapeText, textOf } from "./wire/xml.js";
 const removalsAtOnce = 16;
 
 /**
- * Removes an object; the service does not say whether there was one, so that is asked before. It decides a condition in
+ * Removes an object. The service does not tell whether there was one, so a request before does. It decides a
+ * condition in
  * one step with the removal, but knows only its own ETag, which two writes of the same bytes share; the id of the write
  * is looked at here.
  */

@@ -64,7 +64,7 @@ export async function statWritten(
   return stat !== undefined && parseVersion(stat.etag).writeId === writeId ? stat : undefined;
 }
 
-/** The object that stands there after a write, whoever wrote it, when it can be seen. */
+/** The object that is stored after a write, of this or another writer; `undefined` when it cannot be seen. */
 export async function lookAt(access: BucketAccess, key: Key): Promise<ObjectStat | undefined> {
   try {
     return await statObject(access, key, { signal: AbortSignal.timeout(lookMs) });

@@ -19,8 +19,8 @@ const dropAttempts = 3;
 export type SendPart = (uploadId: string, signal: AbortSignal) => Promise<UploadedPart>;
 
 /**
- * Writes one object in parts, several at once. If anything fails, nothing is left of it: parts that are on
- * their way are stopped and the upload is dropped.
+ * Writes one object in parts, several at once. If anything fails, nothing is left of it: parts that are being sent
+ * are stopped and the upload is dropped.
  */
 export class UploadInParts {
   /** Fires when the caller's signal does, or when a part fails. */
@@ -102,7 +102,10 @@ export class UploadInParts {
     }
   }
 
-  /** What was written, where the service does not show it, or has another version already: an ETag of that would let its holder undo it. */
+  /**
+   * What was written, where the service does not show it, or has another version already: an ETag of that would let
+   * its holder undo it.
+   */
   #made(etag: string): ObjectStat {
     const size = this.#parts.reduce((sum, part) => sum + part.size, 0);
     const lastModified = new Date(Math.floor(Date.now() / 1000) * 1000);

@@ -78,7 +78,7 @@ export async function completeUpload(
   return made;
 }
 
-/** Drops it; one that nobody began is dropped already. */
+/** Drops it; an unknown upload counts as dropped. */
 export async function abortUpload(
   access: BucketAccess,
   key: Key,

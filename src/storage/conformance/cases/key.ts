@@ -7,7 +7,7 @@ import { hostileKeys } from "../hostile-keys.js";
 import { operationsOf } from "../operations.js";
 import { RecordingBackend } from "../recording-backend.js";
 
-/** Ordinary names that trip up those who use objects as maps, parse numbers, or think of files and folders. */
+/** Ordinary names that break code which uses objects as maps, parses numbers, or thinks of files and folders. */
 const awkwardNames = [
   "__proto__",
   "constructor",

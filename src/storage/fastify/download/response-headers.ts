@@ -4,7 +4,7 @@ import { isContentType, unknownContentType } from "../../content/content-type.js
 import { isShownType } from "../../content/shown-types.js";
 import type { FileDetails } from "../../options.js";
 
-/** How the one who asks wants the object presented. */
+/** How the caller wants the object presented. */
 export interface Presentation {
   /** Save it even if a browser could show it. */
   readonly download: boolean;
@@ -37,8 +37,8 @@ export function validatorHeaders(
 }
 
 /**
- * Headers of an answer that carries stored bytes: whatever was uploaded, nothing of it can run in the
- * serving origin, and no browser guesses another type.
+ * Headers of an answer that carries stored bytes: no content can run in the serving origin, and no browser guesses
+ * another type.
  */
 export function contentHeaders(file: FileDetails, presentation: Presentation): Record<string, string> {
   const contentType = isContentType(file.contentType) ? file.contentType : unknownContentType;

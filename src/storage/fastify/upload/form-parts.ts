@@ -58,7 +58,7 @@ export class FormParts {
     return { headers: await this.#readHeaders(), body: this.#body() };
   }
 
-  /** Stops reading; the source is let go of. */
+  /** Stops reading and releases the source. */
   stop(): void {
     this.#isOver = true;
     void this.#pieces.return?.();
@@ -182,7 +182,7 @@ function headerTooLong(): HttpError {
   return new HttpError(413, "too_large", "the header of a part is too long");
 }
 
-/** Header lines (RFC 5322 §2.2); one that begins with a blank goes on with the line before. */
+/** Header lines (RFC 5322 §2.2); one that begins with a blank continues the line before. */
 function parseHeaders(lines: string): FormPart["headers"] {
   const headers = new Map<string, readonly string[]>();
   const unfolded = lines.replace(/\r\n[ \t]+/g, " ").split("\r\n");

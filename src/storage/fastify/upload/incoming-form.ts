@@ -75,7 +75,7 @@ export class IncomingForm {
     this.fields.append(name, await textOf(part, name));
   }
 
-  /** An input that was left empty comes as a file without a name and without a byte: it is none. */
+  /** Browsers send an input that was left empty as a file without name and bytes; it does not count. */
   async #openFile(described: PartDescription, part: FormPart): Promise<OpenedPart | undefined> {
     const pieces = part.body[Symbol.asyncIterator]();
     const first = await pieces.next();

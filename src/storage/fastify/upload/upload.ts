@@ -36,7 +36,7 @@ export interface Upload extends UploadTarget {
 
 type Pairs = readonly (readonly [string, string])[];
 
-/** True for multipart/form-data, whatever its parameters. */
+/** True for multipart/form-data with any parameters. */
 export function isForm({ headers }: FastifyRequest): boolean {
   return /^multipart\/form-data[ \t]*(?:;|$)/i.test(headers["content-type"] ?? "");
 }
@@ -80,7 +80,8 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
   const { request, maxBytes } = upload;
   const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes };
   checkBody(request.raw, limit);
-  // The digests of a form are of all of it (RFC 9530 §2): its end comes only when they are right, and so does the file's.
+  // The digests of a form are of all of it (RFC 9530 §2): its end comes only when they are right, and so does the
+  // file's.
   const body = withDigests(new RequestBody(request.raw, limit), statedDigests(request.headers));
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
@@ -97,7 +98,7 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
   }
 }
 
-/** A refusal that the content met on its way in is the answer, not that the storage was interrupted by it. */
+/** Where a check refused the content, that is the answer, and not the interruption of the storage that followed. */
 export async function putContent(
   upload: UploadTarget,
   key: Key,

@@ -2,7 +2,7 @@ const extended = /;\s*filename\*\s*=\s*(UTF-8|ISO-8859-1)'[^']*'([^\s;]+)/i;
 const quoted = /;\s*filename\s*=\s*"((?:[^"\\]|\\.)*)"/i;
 const token = /;\s*filename\s*=\s*([^\s;"]+)/i;
 
-/** The file's name that a `Content-Disposition` holds (RFC 6266 §4.3), whoever wrote it. */
+/** The file name in a `Content-Disposition` (RFC 6266 §4.3), also in one that another tool wrote. */
 export function nameInDisposition(header: string): string | undefined {
   const [, charset, encoded] = extended.exec(header) ?? [];
   const name = encoded === undefined ? undefined : decodeExtended(encoded, charset);

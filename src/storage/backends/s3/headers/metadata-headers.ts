@@ -49,7 +49,7 @@ export function metadataHeaders(kept: KeptMetadata, traits: ProviderTraits): Hea
   return headers;
 }
 
-/** What the headers of an object keep, whoever wrote it. */
+/** What the headers of an object keep, also of one that another tool wrote. */
 export function keptMetadata(headers: S3Response["headers"]): KeptMetadata {
   const pairs: [string, string][] = [];
   for (const name in headers) {

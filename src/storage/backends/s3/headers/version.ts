@@ -7,12 +7,12 @@ export interface Version {
 
 const joined = /^(.*)\.([\w-]{16,40})$/;
 
-/** The version as an ETag of ours. */
+/** The version as the ETag that callers get. */
 export function formatVersion({ etag, writeId }: Version): string {
   return writeId === undefined ? etag : `${etag}.${writeId}`;
 }
 
-/** The version that an ETag of ours means. */
+/** The version that a caller's ETag means. */
 export function parseVersion(text: string): Version {
   const [, etag, writeId] = joined.exec(text) ?? [];
   return etag === undefined ? { etag: text, writeId: undefined } : { etag, writeId };

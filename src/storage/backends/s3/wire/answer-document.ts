@@ -29,7 +29,7 @@ export function requiredEtag(header: string | undefined): string {
   return etag;
 }
 
-/** The failure of an answer that is none of the service's, although its status is one of success. */
+/** The failure of an answer that is not the service's, although its status is one of success. */
 export function malformedAnswer(): ServiceError {
   return answerError({ status: 502, reason: "MalformedAnswer" });
 }

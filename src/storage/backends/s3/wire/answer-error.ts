@@ -18,7 +18,7 @@ const elsewhere: Row = [
 const slowDown: Row = ["rate_limited"];
 const passing: Row = ["unavailable"];
 
-/** By the names that S3 and those who imitate it give to errors. */
+/** By the names that S3 and its imitators give to errors. */
 const rows: Readonly<Record<string, Row>> = {
   NoSuchKey: ["not_found"],
   NoSuchVersion: ["not_found"],

@@ -63,12 +63,12 @@ export class S3Client {
     return this.#isBucketSeen;
   }
 
-  /** The whole answer. @throws ServiceError when it says no. */
+  /** The whole answer. @throws ServiceError when the service refuses it. */
   async send(call: S3Call): Promise<S3Response> {
     return whole(await this.#ask(call, false));
   }
 
-  /** The answer, with a body that may still be arriving. @throws ServiceError when it says no. */
+  /** The answer, with a body that may still be arriving. @throws ServiceError when the service refuses it. */
   open(call: S3Call): Promise<OpenResponse> {
     return this.#ask(call, true);
   }

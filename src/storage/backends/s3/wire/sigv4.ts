@@ -6,7 +6,7 @@ import { SigningKeys } from "./signing-key.js";
 import type { SigningTime } from "./signing-time.js";
 import { encodeText } from "./uri.js";
 
-/** Stands for the hash of a body that is not hashed: TLS protects it, or nobody can be in between. */
+/** Stands for the hash of a body that is not hashed: TLS protects it, or the network does. */
 export const unsignedPayload = "UNSIGNED-PAYLOAD";
 
 const algorithm = "AWS4-HMAC-SHA256";
@@ -52,7 +52,7 @@ export class RequestSigner {
   }
 
   /**
-   * The query of a request that whoever has it may send, with its signature. Every header of the request is signed
+   * The query of a signed request, which any client that has the URL may send. Every header of the request is signed
    * and must be sent along.
    *
    * @param expiresIn - whole seconds, 604,800 at most.
