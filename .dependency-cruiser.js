@@ -68,7 +68,8 @@ export default {
     },
     {
       name: "storage-core-knows-the-kernel",
-      comment: "prefix is what forTenant is made of; a policy is what all content passes.",
+      comment:
+        "prefix is what forTenant is made of; a policy is what all content passes; an upload is a way in.",
       severity: "error",
       from: {
         path: "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
@@ -80,7 +81,7 @@ export default {
           "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
           "^src/kernel/",
           "^src/storage/layers/prefix\\.ts$",
-          "^src/storage/policy/",
+          "^src/storage/(?:policy|uploads)/",
         ],
       },
     },

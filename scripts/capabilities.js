@@ -53,16 +53,22 @@ const meanings = {
   conditionalRemove:
     "`delete` with `ifMatch`: only the version with that ETag; `move` never deletes another one",
   transform: "`getUrl` with `transform`: an image or video in another size, format or quality",
+  direct: "`prepareUpload`: content that clients send past the service, as a whole or also in parts",
+  loosensCopies:
+    "copies may be of a later version than the one named; content that was sent past is then read once more",
   maxBytes: "largest object",
   minPartBytes: "smallest part of an upload in parts, but for the last",
 };
+
+/** Capabilities that backends may leave out. */
+const unsaid = { direct: "no", loosensCopies: false };
 
 /** The whole page, made from the backends themselves. */
 export function capabilitiesPage() {
   const names = Object.keys(meanings);
   const head = [row(["service", ...names]), row(["---", ...names.map(() => "---")])];
   const lines = rows.map(({ service, backend, ...told }) => {
-    const values = Object.entries({ ...backend.capabilities, ...told });
+    const values = Object.entries({ ...unsaid, ...backend.capabilities, ...told });
     return row([service, ...values.sort(byName).map(cell)]);
   });
   const legend = Object.entries(meanings).map(([name, meaning]) => `- \`${name}\`: ${meaning}`);
@@ -88,7 +94,7 @@ function row(cells) {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** @type {(capability: [string, boolean | number | string]) => string} */
+/** @type {(capability: [string, boolean | number | string | undefined]) => string} */
 function cell([, value]) {
   if (typeof value === "number") return size(value);
   if (typeof value === "string") return value;

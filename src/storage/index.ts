@@ -10,6 +10,8 @@ export type {
   Capabilities,
   ContentFields,
   CopyOptions,
+  DirectOptions,
+  DirectRequest,
   Failure,
   Layer,
   LazyUrl,
@@ -68,3 +70,4 @@ export type * from "./options.js";
 export { Storage } from "./storage.js";
 export { StorageFiles } from "./storage-files.js";
 export { TenantStorage } from "./tenant-storage.js";
+export type { PreparedPart, PreparedUpload } from "./uploads/prepare.js";

@@ -137,6 +137,28 @@ export interface UploadUrlOptions {
   readonly size?: number | undefined;
 }
 
+/** Options of `prepareUpload`. */
+export interface PrepareOptions<C extends Capabilities = Capabilities>
+  extends DescribeOptions,
+    ConditionOptions<C>,
+    SignalOption {
+  /** How many bytes the content has. */
+  readonly size: number;
+  readonly contentType: string;
+  /** Refuse content with another checksum. */
+  readonly checksum?: Checksum | undefined;
+  /** Further rules of this content, besides those of the storage; a scanner belongs to the storage. */
+  readonly policy?: PolicyOptions | undefined;
+  /** Seconds in which the content must be sent, 1 to 604,800. Default: 3,600. */
+  readonly expiresIn?: number | undefined;
+}
+
+/** Options of `completeUpload` and `abortUpload`. */
+export interface CompleteOptions extends SignalOption {
+  /** Further rules of this content, besides those of the storage and of `prepareUpload`. */
+  readonly policy?: PolicyOptions | undefined;
+}
+
 /** Options of `listAll` and `listAllKeys`. */
 export interface ListAllOptions extends SignalOption {
   /** A plain start of keys. Default: none, which is every key. */

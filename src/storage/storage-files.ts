@@ -8,13 +8,14 @@ import { verify } from "./content/verified-reader.js";
 import { unlessAborted } from "./contract/abortable.js";
 import type { Capabilities, LazyUrl, SignOptions, StorageBackend, WriteOptions } from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";
-import { type StorageOperation, UnsupportedOperationError } from "./contract/error.js";
+import { type StorageOperation, UnsupportedOperationError, UnsupportedTypeError } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told, toStorageError } from "./failure.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { type Ends, moveObject, toEnds } from "./move.js";
 import { MultipartUpload } from "./multipart-upload.js";
 import type {
+  CompleteOptions,
   CopyMoveOptions,
   DeleteFailure,
   DeleteOptions,
@@ -27,6 +28,7 @@ import type {
   ListPageOptions,
   OpenedFile,
   OpenOptions,
+  PrepareOptions,
   PutOptions,
   SignalOption,
   StorageOptions,
@@ -39,6 +41,9 @@ import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
 import { removeInBatches } from "./removal.js";
 import { tieUploadId, untieUploadId } from "./upload-id.js";
+import { abortUpload, completeUpload } from "./uploads/complete.js";
+import { type PreparedUpload, prepareUpload } from "./uploads/prepare.js";
+import type { UploadPlace } from "./uploads/upload-place.js";
 import { plainSignOptions, toReadUrlOptions, toUploadUrlOptions } from "./url-options.js";
 import { WrittenFile } from "./written-file.js";
 
@@ -440,6 +445,54 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
+   * Prepares an upload that a client sends straight to the provider, or to the file route: what to send, and where. Nothing
+   * of it can be seen before {@link completeUpload} has checked it by the whole policy.
+   *
+   * @throws UnsupportedOperationError where neither the provider nor a file route takes uploads; TooLargeError,
+   * UnsupportedTypeError and InvalidArgumentError for what no content could make right.
+   *
+   * @example
+   * const { size, type } = await request.json();
+   * const upload = await storage.prepareUpload("avatars/7.png", { size, contentType: type });
+   * // The client sends the content as `upload` says, and then asks for:
+   * await storage.completeUpload(upload.id);
+   */
+  prepareUpload(key: string, options: PrepareOptions<C>): Promise<PreparedUpload> {
+    return this.#run("prepareUpload", key, options, () =>
+      prepareUpload(this.#place(), parseKey(key), options),
+    );
+  }
+
+  /**
+   * Checks what a client sent after {@link prepareUpload}, and publishes exactly that. Idempotent. What is refused leaves
+   * nothing; while a scanner is away, it can be completed later.
+   *
+   * @param id - as `prepareUpload` gave it; one of another tenant is not found.
+   * @throws FileNotFoundError when there is no such upload, its time is over, or nothing was sent; and as {@link put}.
+   *
+   * @example
+   * const { key, url } = await storage.completeUpload(id);
+   */
+  completeUpload(id: string, options: CompleteOptions = {}): Promise<StoredFile> {
+    return this.#run("completeUpload", undefined, options, async () => {
+      const stat = await completeUpload(this.#place(), id, options);
+      return new WrittenFile(stat, await this.#urlOf(stat.key));
+    });
+  }
+
+  /**
+   * Drops an upload that {@link prepareUpload} began, with what was sent. Idempotent; one that is complete stays.
+   *
+   * @throws StorageError when the storage cannot be reached.
+   *
+   * @example
+   * await storage.abortUpload(id);
+   */
+  async abortUpload(id: string, options: SignalOption = {}): Promise<void> {
+    await this.#run("abortUpload", undefined, options, () => abortUpload(this.#place(), id, options));
+  }
+
+  /**
    * Begins an upload in parts; nothing is visible until it is completed.
    *
    * @throws UnsupportedOperationError without the capability `multipart`.
@@ -562,7 +615,16 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return { size, checksum, digests, maxBytes: limit };
   }
 
-  #policy(further?: PolicyOptions): Policy {
+  #place(): UploadPlace {
+    return {
+      backend: this.#backend,
+      scope: this.#scope,
+      maxBytes: this.#limit(),
+      policyOf: (further) => this.#policy(further),
+    };
+  }
+
+  #policy(further?: PolicyOptions | readonly PolicyOptions[]): Policy {
     return Policy.of(this.#options.policy, further);
   }
 
@@ -587,13 +649,17 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     if (this.#options.policy === undefined) return ifMatch;
     const name = this.#scope + target;
     const policy = this.#policy();
-    return checkStored(this.#backend, {
+    const { etag, contentType, stat } = await checkStored(this.#backend, {
       key: source,
       ifMatch,
-      target: name,
+      claim: { key: name },
       maxBytes: policy.maxBytesOf(name),
       checks: policy.checksOf(name),
       signal: options.signal,
+    });
+    if (contentType === stat.contentType) return etag;
+    throw new UnsupportedTypeError({
+      message: `the stored content is ${contentType}, not ${stat.contentType}`,
     });
   }
 
@@ -607,7 +673,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     const isLookedAt = this.#options.policy !== undefined && typeof key === "string";
     if (!isLookedAt || (await this.#backend.signer()) !== undefined) return;
     throw new UnsupportedOperationError({
-      message: `a URL for an upload to ${this.#backend.name} would go around the policy; let addStorage serve it with serveFiles`,
+      message: `a URL for an upload to ${this.#backend.name} would go around the policy; prepareUpload and completeUpload check what comes by one`,
     });
   }
 

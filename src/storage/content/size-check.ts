@@ -31,8 +31,13 @@ export class SizeCheck implements Check {
   end(): void {
     const { size } = this.#rules;
     if (size === undefined || size === this.#size) return;
-    throw new InvalidArgumentError({ message: `content has ${this.#size} bytes, ${size} were announced` });
+    throw otherSize(this.#size, size);
   }
+}
+
+/** The refusal of content of another size than was announced. */
+export function otherSize(actual: number, announced: number): InvalidArgumentError {
+  return new InvalidArgumentError({ message: `content has ${actual} bytes, ${announced} were announced` });
 }
 
 /** The refusal of content over a limit. */

@@ -3,6 +3,8 @@ import type {
   CallOptions,
   Capabilities,
   CopyOptions,
+  DirectOptions,
+  DirectRequest,
   Failure,
   LazyUrl,
   ListOptions,
@@ -96,6 +98,10 @@ export abstract class AccessBackend<Access, C extends Capabilities> implements S
 
   async signer(): Promise<UrlSigner | undefined> {
     return undefined;
+  }
+
+  signUpload(key: Key, options: DirectOptions): Promise<DirectRequest> {
+    return this.#verbs.signUpload(this.#access, key, options);
   }
 
   createUpload(key: Key, description: ObjectDescription & CallOptions): Promise<string> {

@@ -198,10 +198,36 @@ export interface Capabilities {
   readonly transform: boolean;
   /** Permanent URLs of public objects; the layer `publicFiles` adds it, no backend has it of its own. */
   readonly publicUrls?: boolean;
+  /** Requests that clients send straight to the service: for a whole object, or also for each part of one. */
+  readonly direct?: "whole" | "parts" | undefined;
+  /** Copies may be of another version of the source than the one that was named. */
+  readonly loosensCopies?: boolean;
   /** Largest object, in bytes. */
   readonly maxBytes: number;
   /** Smallest part of a multipart upload but for the last, in bytes. */
   readonly minPartBytes: number;
+}
+
+/** What a client is to send straight to the service. */
+export interface DirectOptions extends ObjectDescription, CallOptions {
+  /** Bytes of the whole, or of the part; the service refuses any other number where it can. */
+  readonly size: number;
+  /** Of the content; the service checks it where it can. */
+  readonly checksum: Checksum | undefined;
+  /** From then on the service takes nothing more; whole seconds count. */
+  readonly expiresAt: Date;
+  /** One part of an upload that {@link StorageBackend.createUpload} began; `undefined` for the whole content. */
+  readonly part: { readonly uploadId: string; readonly number: number } | undefined;
+}
+
+/** One request that a client sends straight to the service, with the content. */
+export interface DirectRequest {
+  /** `POST` sends a form of the fields with the content as `file` behind them. */
+  readonly method: "PUT" | "POST";
+  readonly url: string;
+  /** Must be sent as they are. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 /** What kind of failure a raw error is. */
@@ -261,6 +287,11 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl>;
   /** The signer whose URLs this service's own file route honours; `undefined` where the provider serves its URLs. */
   signer(): Promise<UrlSigner | undefined>;
+  /**
+   * The request by which a client may write one object, or one part of it, without this service in between. Called only
+   * where `capabilities.direct` says so. The object need not get the whole description.
+   */
+  signUpload(key: Key, options: DirectOptions): Promise<DirectRequest>;
   /** Begins a multipart upload and resolves to its id, which cannot be guessed. Nothing is visible until it is complete. */
   createUpload(key: Key, description: ObjectDescription & CallOptions): Promise<string>;
   /** Writes one part; the same number again replaces it. An unknown upload is `not_found`. */

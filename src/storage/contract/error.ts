@@ -18,6 +18,9 @@ export type StorageOperation =
   | "listKeys"
   | "list"
   | "getMetadata"
+  | "prepareUpload"
+  | "completeUpload"
+  | "abortUpload"
   | "multipart"
   | "check";
 

@@ -16,6 +16,12 @@ export const maxKeyLength = 1024;
 /** First segment that belongs to the kit itself, on every backend; compared without case and without dots at its end. */
 export const reservedSegment = ".svc-infra";
 
+/**
+ * What the names of unfinished uploads begin with. Neither a call nor a route can name one: only `uploads/staging.ts`
+ * makes them, and backends take them like keys.
+ */
+export const stagingRoot = `${reservedSegment}/staging/`;
+
 const alphabet = /^[A-Za-z0-9._/-]+$/;
 const emptyOrDotSegment = /(?:^|\/)\.?(?:\/|$)/;
 
@@ -34,6 +40,21 @@ export function parseKey(raw: unknown): Key {
 /** True when {@link parseKey} would accept `raw`. */
 export function isKey(raw: unknown): raw is Key {
   return raw !== "" && findFault(raw, "key") === undefined;
+}
+
+/** True for a name below {@link stagingRoot}, in the alphabet of keys. */
+export function isStaged(raw: unknown): raw is Key {
+  return typeof raw === "string" && raw.startsWith(stagingRoot) && isKey(raw.slice(stagingRoot.length));
+}
+
+/** True for the names of objects that a backend keeps for callers: keys, and what is staged for them. */
+export function isObjectName(raw: unknown): raw is Key {
+  return isKey(raw) || isStaged(raw);
+}
+
+/** Whether a listing has a name: what is staged is listed only where it is asked for. */
+export function isListed(raw: unknown, prefix: string): raw is Key {
+  return isKey(raw) || (prefix.startsWith(stagingRoot) && isStaged(raw));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type Hmac, type KeyObject, timingSafeEqual } from "node:crypto";
+import type { DirectOptions, DirectRequest } from "./backend.js";
 import { StorageConfigurationError, UnsupportedOperationError } from "./error.js";
 import type { Key } from "./key.js";
 import type { Transform } from "./transform.js";
@@ -127,6 +128,13 @@ export class UrlSigner {
     const pairs = pairsOf(options, expires);
     const signature = this.#hmac(this.#signingKey, options.method, key, pairs).digest("base64url");
     return `${this.baseUrl}/${key}?${textOf(pairs)}&signature=${signature}`;
+  }
+
+  /** The request that writes an object through the file route. */
+  request(key: Key, { contentType, size, expiresAt }: DirectOptions): DirectRequest {
+    const nothing = { download: false, filename: undefined, transform: undefined } as const;
+    const url = this.sign(key, { ...nothing, method: "put", expiresAt, contentType, size });
+    return { method: "PUT", url, headers: { "content-type": contentType }, fields: {} };
   }
 
   /** What the URL of a request allows, or `undefined` when it allows nothing. As {@link inspect}, without the reason. */

@@ -3,6 +3,8 @@ import type {
   CallOptions,
   Capabilities,
   CopyOptions,
+  DirectOptions,
+  DirectRequest,
   Failure,
   LazyUrl,
   ListOptions,
@@ -128,6 +130,12 @@ export abstract class LayerBackend<C extends Capabilities> implements StorageBac
 
   signer(): Promise<UrlSigner | undefined> {
     return this.intercept(plain("signer", undefined, undefined), () => this.inner.signer());
+  }
+
+  signUpload(key: Key, options: DirectOptions): Promise<DirectRequest> {
+    return this.intercept(plain("signUpload", key, options), (signal) =>
+      this.inner.signUpload(key, withSignal(options, signal)),
+    );
   }
 
   createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {

@@ -1,6 +1,6 @@
 import type { Capabilities, Layer, ListOptions, ListPage, StorageBackend } from "../contract/backend.js";
 import { InvalidKeyError } from "../contract/error.js";
-import { type Key, maxKeyLength, type Prefix, parseKey, parsePrefix } from "../contract/key.js";
+import { type Key, maxKeyLength, type Prefix, parseKey, parsePrefix, stagingRoot } from "../contract/key.js";
 import { Opened, readerOf } from "../contract/opened.js";
 
 /**
@@ -71,10 +71,12 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
 
   async list(options: ListOptions): Promise<ListPage> {
     this.#checkLength(options.prefix);
-    const page = await this.#inner.list({ ...options, prefix: parsePrefix(this.#root + options.prefix) });
+    const isStaging = options.prefix.startsWith(stagingRoot);
+    const prefix = isStaging ? this.#extendStaged(options.prefix) : parsePrefix(this.#root + options.prefix);
+    const page = await this.#inner.list({ ...options, prefix });
     return {
       items: page.items.map((item) => this.#shorten(item)),
-      prefixes: page.prefixes.map((each) => each.slice(this.#root.length)),
+      prefixes: page.prefixes.map((each) => this.#shortName(each)),
       cursor: page.cursor,
       ...(page.passedOver && { passedOver: page.passedOver.map((each) => each.slice(this.#root.length)) }),
     };
@@ -86,6 +88,10 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
 
   signer() {
     return this.#inner.signer();
+  }
+
+  signUpload(key: Key, options: Parameters<StorageBackend["signUpload"]>[1]) {
+    return this.#inner.signUpload(this.#extend(key), options);
   }
 
   createUpload(key: Key, options: Parameters<StorageBackend["createUpload"]>[1]) {
@@ -114,7 +120,17 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
 
   #extend(key: Key): Key {
     this.#checkLength(key);
-    return parseKey(this.#root + key);
+    return key.startsWith(stagingRoot) ? this.#extendStaged(key) : parseKey(this.#root + key);
+  }
+
+  /** What is staged for a view lies below its prefix inside of staging, where no other view finds it. */
+  #extendStaged<T extends Key | Prefix>(name: T): T {
+    return `${stagingRoot}${this.#root}${name.slice(stagingRoot.length)}` as T;
+  }
+
+  #shortName(name: string): string {
+    if (!name.startsWith(stagingRoot)) return name.slice(this.#root.length);
+    return stagingRoot + name.slice(stagingRoot.length + this.#root.length);
   }
 
   /** Its message names no key, which a prefix around this one would have made longer. */
@@ -130,7 +146,7 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
   }
 
   #shorten<T extends { readonly key: Key }>(named: T): T {
-    return { ...named, key: named.key.slice(this.#root.length) };
+    return { ...named, key: this.#shortName(named.key) };
   }
 }
 

@@ -1,4 +1,12 @@
-import type { Capabilities, Layer, LazyUrl, SignOptions, StorageBackend } from "../contract/backend.js";
+import type {
+  Capabilities,
+  DirectOptions,
+  DirectRequest,
+  Layer,
+  LazyUrl,
+  SignOptions,
+  StorageBackend,
+} from "../contract/backend.js";
 import type { Key } from "../contract/key.js";
 import type { UrlSigner } from "../contract/signed-url.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
@@ -22,6 +30,7 @@ class SigningBackend<C extends Capabilities> extends LayerBackend<C> {
       signGet: true,
       signPut: true,
       signSize: true,
+      direct: "whole",
     });
     this.#signer = signer;
   }
@@ -33,6 +42,10 @@ class SigningBackend<C extends Capabilities> extends LayerBackend<C> {
   override sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl> {
     if (options.transform !== undefined || options.isPublic) return super.sign(key, options);
     return () => this.#signer.sign(key, options);
+  }
+
+  override async signUpload(key: Key, options: DirectOptions): Promise<DirectRequest> {
+    return this.#signer.request(key, options);
   }
 
   override async signer(): Promise<UrlSigner> {

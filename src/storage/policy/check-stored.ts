@@ -1,41 +1,48 @@
 import { StreamBody } from "../content/body.js";
-import type { Check } from "../content/check.js";
+import type { Check, ContentClaim } from "../content/check.js";
+import { otherSize } from "../content/size-check.js";
 import { unlessAborted } from "../contract/abortable.js";
-import type { CallOptions, StorageBackend } from "../contract/backend.js";
-import { UnsupportedTypeError } from "../contract/error.js";
+import type { CallOptions, ObjectStat, StorageBackend } from "../contract/backend.js";
+import type { Checksum } from "../contract/checksum.js";
 import type { Key } from "../contract/key.js";
 
 /** Which object is checked, and what it must satisfy. */
 export interface StoredCheck extends CallOptions {
   readonly key: Key;
   /** Only this version. */
-  readonly ifMatch: string | undefined;
-  /** Where it shall be, as the whole storage names it. */
-  readonly target: string;
+  readonly ifMatch?: string | undefined;
+  /** What is said of it; what the object itself says, but for the key, unless it is given. */
+  readonly claim: ContentClaim | Pick<ContentClaim, "key">;
+  /** Bytes that were announced. */
+  readonly size?: number | undefined;
+  readonly checksum?: Checksum | undefined;
   readonly maxBytes: number;
   readonly checks: readonly Check[];
 }
 
-/**
- * Puts an object that is stored through checks. The whole of it is read only where a check needs that.
- *
- * @returns the ETag of the version that passed.
- */
-export async function checkStored(backend: StorageBackend, wanted: StoredCheck): Promise<string> {
-  const { key, ifMatch, target, maxBytes, checks, signal } = wanted;
+/** A version of an object that satisfies all checks. */
+export interface CheckedObject {
+  readonly etag: string;
+  /** What it is. */
+  readonly contentType: string;
+  readonly stat: ObjectStat;
+}
+
+/** Puts an object that is stored through checks. The whole of it is read only where a check needs that. */
+export async function checkStored(backend: StorageBackend, wanted: StoredCheck): Promise<CheckedObject> {
+  const { key, ifMatch, maxBytes, checks, checksum, signal } = wanted;
   const opened = await backend.read(key, { range: undefined, ifMatch, signal });
   const { stat } = opened;
-  const body = new StreamBody(opened.body, { maxBytes, size: stat.size, checksum: undefined });
+  const { size = stat.size } = wanted;
+  const body = new StreamBody(opened.body, { maxBytes, size, checksum });
   try {
     body.admit();
-    const { contentType, filename, metadata, size } = stat;
-    const claim = { key: target, contentType, filename, metadata, size };
+    if (stat.size !== size) throw otherSize(stat.size, size);
+    const { contentType, filename, metadata } = stat;
+    const claim = { contentType, filename, metadata, ...wanted.claim, size };
     const decided = await unlessAborted(() => body.begin(checks, claim), signal);
-    if (decided !== contentType) {
-      throw new UnsupportedTypeError({ message: `the stored content is ${decided}, not ${contentType}` });
-    }
-    if (checks.some(({ readsAll }) => readsAll)) await drain(body);
-    return stat.etag;
+    if (checksum !== undefined || checks.some(({ readsAll }) => readsAll)) await drain(body);
+    return { etag: stat.etag, contentType: decided ?? claim.contentType ?? contentType, stat };
   } finally {
     await body.discard();
     await opened.close();

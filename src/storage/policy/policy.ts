@@ -1,8 +1,8 @@
-import type { Check } from "../content/check.js";
+import type { Check, ContentClaim } from "../content/check.js";
 import { MetadataCheck } from "./metadata-check.js";
 import { type PolicyOptions, type PolicyRules, parsePolicy } from "./policy-options.js";
 import { ScanCheck } from "./scan-check.js";
-import { TypeCheck } from "./type-check.js";
+import { admitType, TypeCheck } from "./type-check.js";
 import { TypedSizeCheck } from "./typed-size-check.js";
 
 /** Options that were read already; a storage hands them on to all that is derived from it. */
@@ -21,7 +21,10 @@ export class Policy {
   }
 
   /** @throws StorageConfigurationError naming the option at fault. */
-  static of(own: PolicyOptions | readonly PolicyOptions[] | undefined, further?: PolicyOptions): Policy {
+  static of(
+    own: PolicyOptions | readonly PolicyOptions[] | undefined,
+    further?: PolicyOptions | readonly PolicyOptions[],
+  ): Policy {
     if (own === undefined && further === undefined) return Policy.#none;
     return new Policy([own ?? [], further ?? []].flat().flatMap(rulesOf));
   }
@@ -47,6 +50,18 @@ export class Policy {
       ...(limits.length > 0 ? [new TypedSizeCheck(limits)] : []),
       ...rules.flatMap(({ scan }) => (scan === undefined ? [] : new ScanCheck(scan))),
     ];
+  }
+
+  /** Refuses what is said of content where no bytes could make it right. */
+  admit(claim: ContentClaim): void {
+    const none = new Uint8Array();
+    for (const { types, typeLimits, metadata } of this.#rulesOf(claim.key)) {
+      if (metadata !== undefined) new MetadataCheck(metadata).begin(none, claim);
+      if (types !== undefined) admitType(types, claim.contentType);
+      if (typeLimits !== undefined && types?.mismatch !== "correct") {
+        new TypedSizeCheck([typeLimits]).begin(none, claim);
+      }
+    }
   }
 
   #rulesOf(key: string): readonly PolicyRules[] {

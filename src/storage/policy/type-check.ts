@@ -1,8 +1,9 @@
 import type { Check, ContentClaim } from "../content/check.js";
+import { unknownContentType } from "../content/content-type.js";
 import { UnsupportedTypeError } from "../contract/error.js";
 import { quote } from "../contract/quote.js";
 import { type DecidedType, decideType } from "./decide-type.js";
-import { fitOf } from "./media-type.js";
+import { essenceOf, fitOf } from "./media-type.js";
 
 /** What one policy says of types. */
 export interface TypeRules {
@@ -24,13 +25,26 @@ export class TypeCheck implements Check {
     for (const { types, mismatch } of this.#rules) {
       if (!decided.isAsClaimed && mismatch === "refuse") throw otherType(decided, claim);
       if (types !== undefined && !types.some((pattern) => isAllowed(decided, pattern))) {
-        throw new UnsupportedTypeError({
-          message: `content of type ${decided.essence} is not allowed; allowed are ${types.join(", ")}`,
-        });
+        throw notAllowed(decided.essence, types);
       }
     }
     return decided.contentType;
   }
+}
+
+/** Refuses a claim that could only be a lie or not allowed. */
+export function admitType({ types, mismatch }: TypeRules, contentType: string | undefined): void {
+  if (types === undefined || mismatch === "correct" || contentType === undefined) return;
+  const essence = essenceOf(contentType);
+  if (essence === unknownContentType || types.some((pattern) => fitOf(essence, pattern) !== undefined))
+    return;
+  throw notAllowed(essence, types);
+}
+
+function notAllowed(essence: string, types: readonly string[]): UnsupportedTypeError {
+  return new UnsupportedTypeError({
+    message: `content of type ${essence} is not allowed; allowed are ${types.join(", ")}`,
+  });
 }
 
 /** What only its name tells must be named: `text/*` would let anything pass. */

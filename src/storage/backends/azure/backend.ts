@@ -6,7 +6,7 @@ import { listObjects } from "./list.js";
 import { type AzureBackendOptions, openAccess } from "./options.js";
 import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
-import { signUrl } from "./sign.js";
+import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
 import { addressVariables } from "./translate.js";
 import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
@@ -21,6 +21,7 @@ const verbs: Verbs<ContainerAccess> = {
   removeMany: removeObjects,
   list: listObjects,
   sign: signUrl,
+  signUpload,
   createUpload,
   writePart,
   listParts,
@@ -44,6 +45,7 @@ const fixedCapabilities = {
   exactDelete: true,
   conditionalRemove: true,
   transform: false,
+  direct: "parts",
   minPartBytes: 1,
 } as const;
 

@@ -1,6 +1,6 @@
 import type { ContainerListBlobsOptions } from "@azure/storage-blob";
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
-import { isKey } from "../../contract/key.js";
+import { isKey, isListed } from "../../contract/key.js";
 import type { ContainerAccess } from "./access.js";
 import type { OpenContainer } from "./client.js";
 
@@ -31,7 +31,7 @@ export async function listObjects(
     const segment = await client.send(signal, (container, abortSignal) =>
       nextSegment(container, { prefix, delimiter, marker, size: left, abortSignal }),
     );
-    items.push(...segment.blobs.flatMap(listed));
+    items.push(...segment.blobs.flatMap((blob) => listed(blob, prefix)));
     prefixes.push(...segment.prefixes.map(({ name }) => name).filter(isStartOfKeys));
     marker = segment.marker;
   } while (marker !== undefined && items.length + prefixes.length < limit);
@@ -63,8 +63,8 @@ function markerOf(token: string | undefined): string | undefined {
   return token === "" ? undefined : token;
 }
 
-function listed({ name, properties }: Segment["blobs"][number]): ListedObject[] {
-  if (!isKey(name)) return [];
+function listed({ name, properties }: Segment["blobs"][number], prefix: string): ListedObject[] {
+  if (!isListed(name, prefix)) return [];
   return [{ key: name, size: properties.contentLength ?? 0, lastModified: properties.lastModified }];
 }
 

@@ -1,9 +1,17 @@
 import type { BlobSASSignatureValues } from "@azure/storage-blob";
 import { signedDisposition } from "../../content/content-disposition.js";
-import type { LazyUrl, SignOptions } from "../../contract/backend.js";
+import type {
+  DirectOptions,
+  DirectRequest,
+  LazyUrl,
+  ObjectDescription,
+  SignOptions,
+} from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { ContainerAccess } from "./access.js";
+import { sentDescription } from "./blob-description.js";
 import { blobOf } from "./client.js";
+import { directBlock } from "./direct-parts.js";
 
 /** How signatures are made; the newest one that servers behind the service itself know, too. */
 const signatureVersion = "2023-11-03";
@@ -12,10 +20,44 @@ const signatureVersion = "2023-11-03";
 export type AzureSignOptions = Pick<SignOptions, "expiresAt" | "download" | "filename" | "cacheControl">;
 
 /** A URL with which anyone may read one object until it expires ("Create a service SAS", "Create a user delegation SAS"). */
-export async function signUrl(
+export function signUrl(access: ContainerAccess, key: Key, options: AzureSignOptions): Promise<LazyUrl> {
+  const { expiresAt } = options;
+  return signedUrl(access, key, { permissions: "r", expiresAt }, answerHeaders(options));
+}
+
+/** A URL by which a client may write one object or one block, and the headers that go with it. */
+export async function signUpload(
+  access: ContainerAccess,
+  key: Key,
+  options: DirectOptions,
+): Promise<DirectRequest> {
+  const { expiresAt, part } = options;
+  const url = (await signedUrl(access, key, { permissions: "cw", expiresAt }, {}))();
+  if (part === undefined) return { method: "PUT", url, headers: wholeHeaders(options), fields: {} };
+  const block = encodeURIComponent(directBlock(part.uploadId, part.number));
+  return { method: "PUT", url: `${url}&comp=block&blockid=${block}`, headers: {}, fields: {} };
+}
+
+function wholeHeaders(description: ObjectDescription): Record<string, string> {
+  const { blobHTTPHeaders: sent, metadata } = sentDescription(description, undefined);
+  const given = {
+    "x-ms-blob-content-type": sent.blobContentType,
+    "x-ms-blob-cache-control": sent.blobCacheControl,
+    "x-ms-blob-content-disposition": sent.blobContentDisposition,
+    "x-ms-blob-content-encoding": sent.blobContentEncoding,
+    "x-ms-blob-content-language": sent.blobContentLanguage,
+    ...Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-ms-meta-${name}`, value])),
+  };
+  const headers: Record<string, string> = { "x-ms-blob-type": "BlockBlob" };
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) headers[name] = value;
+  return headers;
+}
+
+async function signedUrl(
   { client, delegationKeys }: ContainerAccess,
   key: Key,
-  options: AzureSignOptions,
+  { permissions, expiresAt }: { readonly permissions: string; readonly expiresAt: Date },
+  more: Partial<BlobSASSignatureValues>,
 ): Promise<LazyUrl> {
   const container = await client.open();
   const { sdk, account, containerName, sharedKey } = container;
@@ -24,13 +66,13 @@ export async function signUrl(
     version: signatureVersion,
     containerName,
     blobName: key,
-    permissions: sdk.BlobSASPermissions.parse("r"),
-    expiresOn: options.expiresAt,
+    permissions: sdk.BlobSASPermissions.parse(permissions),
+    expiresOn: expiresAt,
     protocol: url.startsWith("https:") ? sdk.SASProtocol.Https : sdk.SASProtocol.HttpsAndHttp,
-    ...answerHeaders(options),
+    ...more,
   };
   if (sharedKey !== undefined) return () => `${url}?${sdk.generateBlobSASQueryParameters(values, sharedKey)}`;
-  const delegationKey = await delegationKeys.until(options.expiresAt);
+  const delegationKey = await delegationKeys.until(expiresAt);
   return () => `${url}?${sdk.generateBlobSASQueryParameters(values, delegationKey, account)}`;
 }
 

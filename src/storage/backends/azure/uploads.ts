@@ -7,12 +7,13 @@ import type {
   WriteConditions,
 } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
-import type { Key } from "../../contract/key.js";
+import { isStaged, type Key } from "../../contract/key.js";
 import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
 import type { ContainerAccess } from "./access.js";
 import { BlockUpload, blockIds, newScope } from "./block-upload.js";
 import { combineCrc32 } from "./combine-crc32.js";
-import { type PartFacts, readTag, writeTag } from "./part-tag.js";
+import { directParts, dropBlocks, type PartBlocks, readDirect } from "./direct-parts.js";
+import { readTag, writeTag } from "./part-tag.js";
 import { createRecord, findRecord, notedParts, notePart, removeRecord } from "./upload-record.js";
 import { publishBlocks } from "./write.js";
 
@@ -63,7 +64,8 @@ export async function listParts(
   options: CallOptions,
 ): Promise<readonly UploadedPart[]> {
   await findRecord(client, key, id, options);
-  return notedParts(client, id, options);
+  const noted = await notedParts(client, id, options);
+  return isStaged(key) && noted.length === 0 ? directParts(client, key, id, options) : noted;
 }
 
 export async function completeUpload(
@@ -76,9 +78,10 @@ export async function completeUpload(
   const { description, secret } = await findRecord(access.client, key, id, options);
   const facts = parts.map((part, index) => {
     if (part.number <= (parts[index - 1]?.number ?? 0)) throw wrongPart("the parts are not in order");
-    return readTag(secret, part) ?? fail(wrongPart(`there is no such part ${part.number}`));
+    const blocks = readDirect(id, part) ?? readBlocks(secret, part);
+    return blocks ?? fail(wrongPart(`there is no such part ${part.number}`));
   });
-  const content = { ids: facts.flatMap(({ scope, blocks }) => blockIds(scope, blocks)), ...joined(facts) };
+  const content = { ids: facts.flatMap(({ ids }) => ids), ...joined(facts) };
   const stat = await publishBlocks(access, key, { ...description, ...options, ...content });
   // The object is published: a record that stays behind does no harm.
   await removeRecord(access.client, id, { signal: undefined }).catch(() => undefined);
@@ -94,20 +97,31 @@ export async function abortUpload(
 ): Promise<void> {
   try {
     await findRecord(client, key, id, options);
+    if (isStaged(key)) await dropBlocks(client, key, options);
     await removeRecord(client, id, options);
   } catch (error) {
     if (!isFailure(error, "not_found")) throw error;
   }
 }
 
-function joined(facts: readonly PartFacts[]): { readonly size: number; readonly checksum: Checksum } {
+function readBlocks(secret: Buffer, part: UploadedPart): PartBlocks | undefined {
+  const facts = readTag(secret, part);
+  return facts && { ids: blockIds(facts.scope, facts.blocks), size: facts.size, crc: facts.crc };
+}
+
+/** The checksum is known where that of every part is. */
+function joined(facts: readonly PartBlocks[]): {
+  readonly size: number;
+  readonly checksum: Checksum | undefined;
+} {
   let size = 0;
-  let crc = 0;
+  let crc: number | undefined = 0;
   for (const part of facts) {
     size += part.size;
-    crc = combineCrc32(crc, part.crc, part.size);
+    crc = crc === undefined || part.crc === undefined ? undefined : combineCrc32(crc, part.crc, part.size);
   }
-  return { size, checksum: `crc32:${crc.toString(16).padStart(8, "0")}` };
+  const checksum = crc === undefined ? undefined : (`crc32:${crc.toString(16).padStart(8, "0")}` as const);
+  return { size, checksum };
 }
 
 function crcOf(checksum: Checksum): number {

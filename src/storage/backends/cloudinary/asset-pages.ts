@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { CallOptions, ListedObject } from "../../contract/backend.js";
-import type { Key } from "../../contract/key.js";
+import { isStaged, type Key, stagingRoot } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
 import { type Asset, keptKeyOf, parseAsset, sizeOf, writtenAt } from "./asset.js";
 import type { CloudinaryClient } from "./client.js";
@@ -67,9 +67,9 @@ export class AssetPages {
 
   *#take(asset: Asset, page: string): Generator<AssetEntry> {
     this.#checkOrder(asset.publicId);
-    const { ids, resourceType } = this.#options;
+    const { ids, resourceType, start } = this.#options;
     const key = ids.keyOf({ resourceType, publicId: asset.publicId }, keptKeyOf(asset));
-    if (key === undefined) return;
+    if (key === undefined || (isStaged(key) && !start.includes(`/${stagingRoot}`))) return;
     const group = ids.isLong(key) ? ids.groupOf(key) : "";
     if (group !== this.#group) yield* this.#release();
     const entry = {

@@ -5,7 +5,7 @@ import { listObjects } from "./list.js";
 import { type CloudinaryBackendOptions, openAccess } from "./options.js";
 import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
-import { signUrl } from "./sign.js";
+import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
 import { writeObject } from "./write.js";
 
@@ -18,6 +18,7 @@ const verbs: Verbs<CloudAccess> = {
   removeMany: removeObjects,
   list: listObjects,
   sign: signUrl,
+  signUpload,
   ...withoutUploads,
   close: ({ client }) => client.close(),
 };
@@ -34,6 +35,8 @@ export const cloudinaryCapabilities = {
   exactDelete: false,
   conditionalRemove: false,
   transform: true,
+  direct: "whole",
+  loosensCopies: true,
   maxBytes: Number.MAX_SAFE_INTEGER,
   minPartBytes: 1,
 } as const;

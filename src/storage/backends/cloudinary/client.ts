@@ -135,6 +135,11 @@ export class CloudinaryClient {
     return { ...timed, signature, api_key: apiKey };
   }
 
+  /** Where a call of the Upload API is sent to. */
+  urlOf(path: UploadCall["path"]): string {
+    return `${this.#base}/${path}`;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#leavePools();

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { StorageConfigurationError } from "../../contract/error.js";
-import { isKey, type Key, type Prefix } from "../../contract/key.js";
+import { isObjectName, type Key, type Prefix } from "../../contract/key.js";
 
 /** Where Cloudinary keeps an asset: images and videos can be transformed, raw files are kept as they are. */
 export const resourceTypes = ["image", "video", "raw"] as const;
@@ -72,7 +72,7 @@ export class PublicIds {
    */
   keyOf({ resourceType, publicId }: AssetAddress, kept: string | undefined): Key | undefined {
     const key = kept ?? publicId.slice(this.#root.length).replaceAll(mark, "/");
-    if (!isKey(key)) return undefined;
+    if (!isObjectName(key)) return undefined;
     const address = this.addressOf(key);
     return address.publicId === publicId && address.resourceType === resourceType ? key : undefined;
   }

@@ -1,10 +1,15 @@
-import type { LazyUrl, SignOptions } from "../../contract/backend.js";
+import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { refusal } from "../../contract/service-error.js";
 import type { CloudAccess } from "./access.js";
+import { contextOf } from "./asset.js";
 import type { CloudinaryClient, Parameters } from "./client.js";
 import type { AssetAddress } from "./public-id.js";
 import { transformationOf } from "./transformation.js";
+import { uploadParameters } from "./write.js";
+
+/** How long the service takes a signature, in milliseconds. */
+const acceptedMs = 3_600_000;
 
 /** The address of the original, as it was uploaded. It ends at its time on every plan. */
 export function originalUrl(
@@ -61,4 +66,18 @@ function savingParameters(key: Key, { download, filename }: SignOptions): Parame
     ...(download ? { attachment: "true" } : {}),
     ...(name === undefined ? {} : { target_filename: name }),
   };
+}
+
+/** The form by which a client may write one asset. Cloudinary takes it for an hour from its timestamp, and no longer. */
+export async function signUpload(
+  { client, ids }: CloudAccess,
+  key: Key,
+  options: DirectOptions,
+): Promise<DirectRequest> {
+  const address = ids.addressOf(key);
+  const longKey = ids.isLong(key) ? key : undefined;
+  const context = contextOf({ ...options, longKey, checksum: undefined, isEmpty: false });
+  const signedAt = new Date(Math.min(Date.now(), options.expiresAt.getTime() - acceptedMs));
+  const fields = await client.signed(uploadParameters(address, context), signedAt);
+  return { method: "POST", url: client.urlOf(`${address.resourceType}/upload`), headers: {}, fields };
 }

@@ -16,7 +16,7 @@ import type { AssetAddress } from "./public-id.js";
 const placeholder = Buffer.from("\n");
 
 /** What identifies an upload, and what it does with what was there. */
-function uploadParameters({ publicId }: AssetAddress, context: Context): Parameters {
+export function uploadParameters({ publicId }: AssetAddress, context: Context): Parameters {
   return {
     public_id: publicId,
     type: "authenticated",

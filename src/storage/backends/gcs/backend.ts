@@ -6,7 +6,7 @@ import { listObjects } from "./list.js";
 import { type GcsBackendOptions, openAccess } from "./options.js";
 import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
-import { signUrl } from "./sign.js";
+import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
 import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
 import { writeObject } from "./write.js";
@@ -20,6 +20,7 @@ const verbs: Verbs<BucketAccess> = {
   removeMany: removeObjects,
   list: listObjects,
   sign: signUrl,
+  signUpload,
   createUpload,
   writePart,
   listParts,
@@ -44,6 +45,7 @@ export const gcsCapabilities = {
   exactDelete: true,
   conditionalRemove: true,
   transform: false,
+  direct: "whole",
   maxBytes: 5 * 1024 ** 4,
   minPartBytes: 1,
 } as const;

@@ -1,4 +1,4 @@
-import { isKey, maxKeyLength } from "../../contract/key.js";
+import { isObjectName, maxKeyLength } from "../../contract/key.js";
 import { refusal } from "../../contract/service-error.js";
 
 const version = "1:";
@@ -11,7 +11,7 @@ export function writeCursor(prefix: string, last: string): string {
 /** The last entry of the page before: a key, or a rolled-up start of keys that ends with `/`. */
 export function parseCursor(prefix: string, cursor: string): string {
   const last = prefix + Buffer.from(cursor, "base64url").toString("latin1").slice(version.length);
-  const isEntry = isKey(last.endsWith("/") ? last.slice(0, -1) : last);
+  const isEntry = isObjectName(last.endsWith("/") ? last.slice(0, -1) : last);
   if (isEntry && writeCursor(prefix, last) === cursor) return last;
   throw refusal("invalid_argument", "this is not a cursor of this listing");
 }

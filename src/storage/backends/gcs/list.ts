@@ -1,5 +1,5 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
-import { isKey, reservedSegment } from "../../contract/key.js";
+import { isKey, isListed, reservedSegment, stagingRoot } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
 import { behind, parseCursor, writeCursor } from "./cursor.js";
@@ -37,7 +37,7 @@ export async function listObjects(access: BucketAccess, options: ListOptions): P
     if (page.next?.pageToken !== undefined && page.next.pageToken === start.pageToken) {
       throw new ServiceError("unavailable", "the service's listing goes on where it was");
     }
-    entries.push(...page.entries.filter(({ name }) => isVisible(name)));
+    entries.push(...page.entries.filter(({ name }) => isVisible(name, prefix)));
     passedOver.push(...page.passedOver);
     start = page.next;
   }
@@ -76,12 +76,12 @@ async function rawPage(
   const query = { prefix: prefix || undefined, delimiter, maxResults: most, fields, ...start };
   const raw = membersOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
   const rolledUp = listOf(raw.prefixes).map((name): Entry => ({ name: String(name), object: undefined }));
-  const entries = [...listOf(raw.items).flatMap(toEntry), ...rolledUp].sort(byName);
+  const entries = [...listOf(raw.items).flatMap((each) => toEntry(each, prefix)), ...rolledUp].sort(byName);
   const { nextPageToken } = raw;
   return {
     entries,
     passedOver: listOf(raw.items).flatMap(strayNameOf),
-    next: typeof nextPageToken === "string" ? nextStart(entries, nextPageToken) : undefined,
+    next: typeof nextPageToken === "string" ? nextStart(entries, nextPageToken, prefix) : undefined,
   };
 }
 
@@ -94,18 +94,19 @@ export interface StagedObject {
 }
 
 /** What is reserved is left behind in one step, however much it is. */
-function nextStart(entries: readonly Entry[], pageToken: string): Start {
+function nextStart(entries: readonly Entry[], pageToken: string, prefix: string): Start {
+  if (prefix.startsWith(stagingRoot)) return { pageToken };
   return entries.at(-1)?.name.startsWith(reserved) ? { startOffset: `${reservedSegment}0` } : { pageToken };
 }
 
-function isVisible(name: string): boolean {
-  return isKey(name.endsWith("/") ? name.slice(0, -1) : name);
+function isVisible(name: string, prefix: string): boolean {
+  return isListed(name.endsWith("/") ? name.slice(0, -1) : name, prefix);
 }
 
 /** Names of objects may end with `/` where other tools made them; a key never does. */
-function toEntry(raw: unknown): readonly Entry[] {
+function toEntry(raw: unknown, prefix: string): readonly Entry[] {
   const { name: key, size, timeCreated } = membersOf(raw);
-  if (!isKey(key))
+  if (!isListed(key, prefix))
     return typeof key === "string" && key.startsWith(reserved) ? [{ name: key, object: undefined }] : [];
   const lastModified = new Date(String(timeCreated));
   if (!/^[0-9]{1,15}$/.test(String(size)) || Number.isNaN(lastModified.getTime())) {

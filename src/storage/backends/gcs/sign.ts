@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { signedDisposition } from "../../content/content-disposition.js";
-import type { LazyUrl, SignOptions } from "../../contract/backend.js";
+import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
@@ -10,12 +10,56 @@ const algorithm = "GOOG4-RSA-SHA256";
 
 /** A V4 signed URL (https://cloud.google.com/storage/docs/authentication/canonical-requests). */
 export async function signUrl(access: BucketAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
-  const { client, paths, identity, now } = access;
+  const { client, paths, identity } = access;
   const path = `/${paths.bucket}/${key.split("/").map(encode).join("/")}`;
   const email = await identity.email();
   // An emulator asks for no credentials.
   if (email === undefined) return () => client.endpoint + path;
   const headers = headersOf(client.endpoint, options);
+  const method = options.method.toUpperCase();
+  return signed(access, { method, path, email, headers, answer: answerOf(options) }, options);
+}
+
+/**
+ * The request by which a client may write one object. Its metadata is given when it is published, as headers hold no
+ * other script than ASCII (https://cloud.google.com/storage/docs/xml-api/reference-headers#xgoogcontentlengthrange).
+ */
+export async function signUpload(
+  access: BucketAccess,
+  key: Key,
+  { size, contentType, expiresAt }: DirectOptions,
+): Promise<DirectRequest> {
+  const { client, paths, identity } = access;
+  const path = `/${paths.bucket}/${key.split("/").map(encode).join("/")}`;
+  const sent = {
+    "content-type": contentType.trim().replace(/\s+/g, " "),
+    "x-goog-content-length-range": `${size},${size}`,
+  };
+  const email = await identity.email();
+  if (email === undefined) return { method: "PUT", url: client.endpoint + path, headers: sent, fields: {} };
+  const host = ["host", new URL(client.endpoint).host] as const;
+  const headers = [...Object.entries(sent), host].sort(([a = ""], [b = ""]) => (a < b ? -1 : 1));
+  const url = await signed(access, { method: "PUT", path, email, headers, answer: {} }, { expiresAt });
+  return { method: "PUT", url: url(), headers: sent, fields: {} };
+}
+
+interface SignedRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Of the account that signs. */
+  readonly email: string;
+  /** What the request must bring with it, in the order of the names. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** How the answer is to look. */
+  readonly answer: Readonly<Record<string, string>>;
+}
+
+async function signed(
+  access: BucketAccess,
+  { method, path, email, headers, answer }: SignedRequest,
+  options: Pick<SignOptions, "signedAt" | "expiresAt">,
+): Promise<LazyUrl> {
+  const { client, identity, now } = access;
   const time = timeOf(options.signedAt?.getTime() ?? now(), options.expiresAt);
   const scope = `${time.stamp.slice(0, 8)}/auto/storage/goog4_request`;
   const query = canonicalQuery({
@@ -24,9 +68,9 @@ export async function signUrl(access: BucketAccess, key: Key, options: SignOptio
     "X-Goog-Date": time.stamp,
     "X-Goog-Expires": String(time.seconds),
     "X-Goog-SignedHeaders": headers.map(([name]) => name).join(";"),
-    ...answerOf(options),
+    ...answer,
   });
-  const canonical = canonicalRequest(options.method.toUpperCase(), path, query, headers);
+  const canonical = canonicalRequest(method, path, query, headers);
   const hash = createHash("sha256").update(canonical).digest("hex");
   const text = [algorithm, time.stamp, scope, hash].join("\n");
   const start = `${client.endpoint}${path}?${query}&X-Goog-Signature=`;

@@ -3,7 +3,10 @@ import { sharedSignal, unlessAborted } from "../../contract/abortable.js";
 import type {
   Body,
   CallOptions,
+  Capabilities,
   CopyOptions,
+  DirectOptions,
+  DirectRequest,
   Failure,
   LazyUrl,
   ListOptions,
@@ -69,7 +72,9 @@ const capabilities = {
 } as const;
 
 /** URLs are signed where something serves them. */
-type LocalCapabilities = typeof capabilities & Readonly<Record<"signGet" | "signPut" | "signSize", boolean>>;
+type LocalCapabilities = typeof capabilities &
+  Readonly<Record<"signGet" | "signPut" | "signSize", boolean>> &
+  Pick<Capabilities, "direct">;
 
 /**
  * Objects as plain files in a folder, their metadata as JSON files beside them (`.svc-infra/meta`).
@@ -91,7 +96,8 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
 
   constructor(options: LocalBackendOptions = {}) {
     const isServed = options.baseUrl !== undefined;
-    this.capabilities = { ...capabilities, signGet: isServed, signPut: isServed, signSize: isServed };
+    const served = { signGet: isServed, signPut: isServed, signSize: isServed };
+    this.capabilities = { ...capabilities, ...served, ...(isServed && { direct: "whole" }) };
     this.#options = {
       basePath: resolve(options.basePath ?? "/data/uploads"),
       baseUrl: options.baseUrl ?? defaultBaseUrl,
@@ -190,6 +196,10 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
       throw error;
     });
     return this.#signer;
+  }
+
+  async signUpload(key: Key, options: DirectOptions): Promise<DirectRequest> {
+    return (await this.signer()).request(key, options);
   }
 
   async createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {

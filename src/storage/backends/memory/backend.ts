@@ -4,7 +4,10 @@ import { abortable } from "../../contract/abortable.js";
 import type {
   Body,
   CallOptions,
+  Capabilities,
   CopyOptions,
+  DirectOptions,
+  DirectRequest,
   Failure,
   LazyUrl,
   ListedObject,
@@ -63,7 +66,8 @@ const memoryCapabilities = {
 } as const;
 
 type MemoryCapabilities = typeof memoryCapabilities &
-  Readonly<Record<"signGet" | "signPut" | "signSize", boolean>>;
+  Readonly<Record<"signGet" | "signPut" | "signSize", boolean>> &
+  Pick<Capabilities, "direct">;
 
 /** Keeps objects in this process, for tests, development and what may be lost. Readers keep the version they opened. */
 export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
@@ -82,7 +86,8 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   constructor(options: MemoryBackendOptions = {}) {
     const { maxBytes = 100_000_000, ttlMs, baseUrl } = options;
     const isServed = baseUrl !== undefined;
-    this.capabilities = { ...memoryCapabilities, signGet: isServed, signPut: isServed, signSize: isServed };
+    const served = { signGet: isServed, signPut: isServed, signSize: isServed };
+    this.capabilities = { ...memoryCapabilities, ...served, ...(isServed && { direct: "whole" }) };
     this.#now = options.now ?? Date.now;
     const secrets = options.secrets ?? [randomBytes(32).toString("base64url")];
     this.#signer = new UrlSigner({ baseUrl: baseUrl ?? defaultBaseUrl, secrets, now: this.#now });
@@ -154,6 +159,11 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
 
   async signer(): Promise<UrlSigner> {
     return this.#signer;
+  }
+
+  async signUpload(key: Key, options: DirectOptions): Promise<DirectRequest> {
+    this.#enter(options);
+    return this.#signer.request(key, options);
   }
 
   async createUpload(key: Key, options: ObjectDescription & CallOptions): Promise<string> {

@@ -1,4 +1,5 @@
 import type { ListOptions } from "../../contract/backend.js";
+import { reservedSegment } from "../../contract/key.js";
 import type { SortedNames } from "./sorted-names.js";
 
 /** One page of names. */
@@ -19,12 +20,21 @@ export function pageOf<Name extends string>(
   let last: string | undefined;
   const walk = names.from(after === undefined ? prefix : behind(after));
   for (let step = walk.next(); !step.done && step.value.startsWith(prefix); step = walk.next(skipTo(last))) {
+    if (isHidden(step.value, prefix)) {
+      last = `${reservedSegment}/`;
+      continue;
+    }
     if (page.names.length + page.prefixes.length === limit) return { ...page, last };
     last = entryOf(step.value, prefix, delimiter);
     if (last === step.value) page.names.push(step.value);
     else page.prefixes.push(last);
   }
   return { ...page, last: undefined };
+}
+
+/** What is staged is listed only where it is asked for; it is left behind in one step. */
+function isHidden(name: string, prefix: string): boolean {
+  return name.startsWith(`${reservedSegment}/`) && !prefix.startsWith(reservedSegment);
 }
 
 /** The name itself, or its start up to the delimiter. */

@@ -7,7 +7,7 @@ import { listObjects } from "./list.js";
 import { openAccess, type S3BackendOptions } from "./options.js";
 import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
-import { signUrl } from "./sign.js";
+import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
 import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
 import { addressVariables } from "./wire/answer-error.js";
@@ -22,6 +22,7 @@ const verbs: Verbs<BucketAccess> = {
   removeMany: removeObjects,
   list: listObjects,
   sign: signUrl,
+  signUpload,
   createUpload,
   writePart,
   listParts,
@@ -61,6 +62,8 @@ function capabilitiesOf({ traits }: BucketAccess, { encryption }: S3BackendOptio
     exactDelete: false,
     conditionalRemove: traits.conditionalRemove,
     transform: false,
+    direct: isUploadSignable ? "parts" : undefined,
+    loosensCopies: !traits.conditionalPut,
     maxBytes: maxObjectBytes,
     minPartBytes,
   });

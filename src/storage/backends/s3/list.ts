@@ -1,5 +1,5 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
-import { isKey, reservedSegment } from "../../contract/key.js";
+import { isKey, isListed as isWanted, reservedSegment } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
 import { readCursor, writeCursor } from "./cursor.js";
 import { malformedAnswer } from "./wire/answer-document.js";
@@ -12,8 +12,8 @@ const maxNames = 1000;
 
 /** One page. Names that other tools made and that are no keys are passed over. */
 export async function listObjects(access: BucketAccess, options: ListOptions): Promise<ListPage> {
-  const { prefix, cursor, limit } = options;
-  const page = new Page(limit, cursor === undefined ? undefined : readCursor(prefix, cursor));
+  const { prefix, cursor } = options;
+  const page = new Page(options, cursor === undefined ? undefined : readCursor(prefix, cursor));
   let token: string | undefined;
   let turn = 0;
   do {
@@ -80,19 +80,19 @@ class Page {
   last: string | undefined;
   /** Whether there was no room for all that the service gave. */
   isCut = false;
-  readonly #limit: number;
+  readonly #options: ListOptions;
   readonly #first: string | undefined;
   #firstOfAnswer: string | undefined;
 
   /** @param first - the last entry of the page before, which some services begin with again. */
-  constructor(limit: number, first: string | undefined) {
-    this.#limit = limit;
+  constructor(options: ListOptions, first: string | undefined) {
+    this.#options = options;
     this.#first = first;
     this.last = first;
   }
 
   get room(): number {
-    return this.#limit - this.items.length - this.prefixes.length;
+    return this.#options.limit - this.items.length - this.prefixes.length;
   }
 
   /** @throws ServiceError when the answer repeats what came before, so that the listing would not end. */
@@ -108,7 +108,7 @@ class Page {
 
   #add({ name, size, lastModified }: ListedEntry): void {
     if (name === this.#first) return;
-    if (isKey(name)) this.items.push({ key: name, size, lastModified });
+    if (isWanted(name, this.#options.prefix)) this.items.push({ key: name, size, lastModified });
     else if (!isReserved(name) && !(size === 0 && name.endsWith("/"))) this.passedOver.push(name);
   }
 
@@ -126,7 +126,9 @@ class Page {
 
   /** The start of an answer, as far as there is room for what it lists. */
   #cut(answer: ListAnswer): Pick<ListAnswer, "entries" | "prefixes"> {
-    const keys = answer.entries.map(({ name }) => name).filter(isKey);
+    const keys = answer.entries
+      .map(({ name }) => name)
+      .filter((name) => isWanted(name, this.#options.prefix));
     const listed = [...keys, ...answer.prefixes.filter(isStart)].filter((name) => name !== this.#first);
     if (listed.length <= this.room) return answer;
     this.isCut = true;

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { pathOf } from "../../../http/index.js";
 import { FileNotFoundError, InvalidKeyError } from "../../contract/error.js";
-import { type Key, parseKey } from "../../contract/key.js";
+import { isStaged, type Key, parseKey } from "../../contract/key.js";
 
 /** Reads the key out of the path of a request below one route. */
 export class KeyPath {
@@ -19,10 +19,20 @@ export class KeyPath {
    * @throws InvalidKeyError, also for broken percent-encoding.
    */
   keyOf(request: FastifyRequest): Key {
+    return parseKey(this.#textOf(request));
+  }
+
+  /** As {@link keyOf}; it may also be the place of an unfinished upload. */
+  objectNameOf(request: FastifyRequest): Key {
+    const text = this.#textOf(request);
+    return isStaged(text) ? text : parseKey(text);
+  }
+
+  #textOf(request: FastifyRequest): string {
     const path = pathOf(request);
     const root = this.#root.exec(path)?.[0];
     if (root === undefined) throw new FileNotFoundError({ message: "there is nothing under this path" });
-    return parseKey(decodeOnce(path.slice(root.length)));
+    return decodeOnce(path.slice(root.length));
   }
 }
 

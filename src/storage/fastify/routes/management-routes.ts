@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { mountRoutes, pageBoundary } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
 import type { StorageFiles } from "../../storage-files.js";
+import { allowPages } from "./allow-pages.js";
 import { permit, type StorageRoute } from "./authorize.js";
+import { directUploadRoutes } from "./direct-uploads.js";
 import { fileRoutes } from "./management-files.js";
 import { inquiryRoutes } from "./management-inquiries.js";
 import { prepareScope, type RouteContext, type StorageOfCaller } from "./route-context.js";
@@ -12,6 +14,7 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   const { authorize, storage } = context;
   if (authorize === undefined) return;
   prepareScope(scope, context, true);
+  await allowPages(scope, context.allowOrigins);
   const { allowOrigins, signer } = context;
   const ownUrls = signer === undefined ? [] : [signer.baseUrl];
   scope.addHook("onRequest", pageBoundary({ isOpen: authorize === "open", ownUrls, allowOrigins }));
@@ -28,6 +31,7 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
     return own;
   };
   const routes = [
+    ...directUploadRoutes(context, storageOf),
     ...fileRoutes(scope.prefix, context, storageOf),
     ...inquiryRoutes(scope.prefix, context, storageOf),
   ];

@@ -84,3 +84,29 @@ export const backendInfo = z.object({
 
 /** 204: there is nothing to tell. */
 export const nothing = z.null();
+
+const uploadRequest = z.object({
+  method: z.enum(["PUT", "POST"]),
+  url: z.string(),
+  headers: z.record(z.string(), z.string()),
+  fields: z.record(z.string(), z.string()),
+});
+
+export const prepareRequest = z.strictObject({
+  key: z.string(),
+  size: z.int().min(0).meta({ description: "Bytes of the content" }),
+  contentType: z.string(),
+  checksum: z.string().optional().meta({ description: "`sha256:` and hex" }),
+  filename: z.string().optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
+  expiresIn: z.int().optional().meta({ description: "Seconds in which to send it, 3600 by default" }),
+});
+
+export const preparedUpload = z.object({
+  ...uploadRequest.shape,
+  url: z.string().nullable().meta({ description: "null where the content goes in parts" }),
+  id: z.string(),
+  key: z.string(),
+  parts: z.array(z.object({ ...uploadRequest.shape, number: z.int(), start: z.int(), end: z.int() })),
+  expiresAt: date,
+});

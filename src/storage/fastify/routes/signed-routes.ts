@@ -1,14 +1,25 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { clientSignal, forbidden, mountRoutes, queryOf, type Route, route } from "../../../http/index.js";
-import type { Key } from "../../contract/key.js";
+import {
+  checkBody,
+  clientSignal,
+  forbidden,
+  mountRoutes,
+  queryOf,
+  RequestBody,
+  type Route,
+  route,
+} from "../../../http/index.js";
+import { isStaged, type Key } from "../../contract/key.js";
 import type { VerifiedUrl } from "../../contract/signed-url.js";
+import { type Received, receiveStaged } from "../../uploads/receive.js";
 import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
 import { storeBody } from "../upload/upload.js";
+import { allowPages } from "./allow-pages.js";
 import { KeyPath } from "./key-path.js";
 import { answerStored } from "./management-files.js";
 import { prepareScope, type RouteContext } from "./route-context.js";
-import { anyBytes, keyText, storedFile } from "./schemas.js";
+import { anyBytes, keyText, nothing, storedFile } from "./schemas.js";
 
 /**
  * The file route: the holder of a signed URL may do what it says, and nothing else; files that are declared public need
@@ -16,6 +27,7 @@ import { anyBytes, keyText, storedFile } from "./schemas.js";
  */
 export async function signedRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
   prepareScope(scope, context, false);
+  await allowPages(scope, context.allowOrigins);
   mountRoutes(scope, fileRoute(scope.prefix, context), { tag: "files" });
 }
 
@@ -41,19 +53,30 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
       summary: "Stores the content, for the holder of a signed URL",
       wildcard: keyText,
       content: anyBytes,
-      answers: { 200: storedFile },
+      answers: { 200: storedFile, 204: nothing },
       handle: async ({ request, reply }) => {
-        const key = path.keyOf(request);
+        const key = path.objectNameOf(request);
         const { contentType, size } = verify(context, request, key);
         const isOfType = contentType !== undefined && request.headers["content-type"] === contentType;
         const isOfSize = size === undefined || request.headers["content-length"] === String(size);
         if (!isOfType || !isOfSize) throw notValid();
+        if (isStaged(key)) {
+          await receiveStaged(storage.backend, key, stagedBody(request, size ?? 0, clientSignal(reply)));
+          return reply.code(204).send();
+        }
         const upload = { request, storage, maxBytes, signal: clientSignal(reply) };
         const stored = await storeBody(upload, key, { contentType });
         return answerStored({ request, reply }, { ...stored, url: undefined });
       },
     }),
   ];
+}
+
+/** The content of an upload that was prepared, which may be larger than others: its size was checked then. */
+function stagedBody(request: FastifyRequest, size: number, signal: AbortSignal): Received {
+  const limit = { maxBytes: size, envelopeBytes: 0 };
+  checkBody(request.raw, limit);
+  return { source: new RequestBody(request.raw, limit), size, signal };
 }
 
 /** A signature counts also for a public file: it can say more, as that the file is to be saved. */

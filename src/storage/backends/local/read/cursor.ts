@@ -1,4 +1,4 @@
-import { isKey } from "../../../contract/key.js";
+import { isObjectName } from "../../../contract/key.js";
 import { DiskError } from "../disk/disk-error.js";
 import { isIdentityMark } from "./folder-identity.js";
 
@@ -35,5 +35,5 @@ export function parseCursor(prefix: string, cursor: string | undefined): PageEnd
 
 /** Entries are keys and, rolled up, starts of keys that end with `/`. */
 function isEntry(name: string): boolean {
-  return isKey(name.endsWith("/") ? name.slice(0, -1) : name);
+  return isObjectName(name.endsWith("/") ? name.slice(0, -1) : name);
 }

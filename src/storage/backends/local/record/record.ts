@@ -2,7 +2,7 @@ import type { Stats } from "node:fs";
 import type { ObjectDescription, ObjectStat } from "../../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../../contract/checksum.js";
 import { descriptionOf, storedContentFields } from "../../../contract/description.js";
-import { isKey, type Key } from "../../../contract/key.js";
+import { isObjectName, type Key } from "../../../contract/key.js";
 import { type Metadata, noMetadata } from "../../../contract/metadata.js";
 import type { LockOwner } from "./lock-owner.js";
 import { randomToken } from "./temp-name.js";
@@ -73,7 +73,7 @@ export function recordHead(key: string, { mtimeUs, size }: Fingerprint): string 
 /** Reads what {@link lockText} or {@link recordText} made; `undefined` when it is damaged. */
 export function parseLock(text: string): LockContent | undefined {
   const fields = parseObject(text);
-  if (fields === undefined || !isKey(fields.key) || !isVersion(fields.version)) return undefined;
+  if (fields === undefined || !isObjectName(fields.key) || !isVersion(fields.version)) return undefined;
   const owner = parseOwner(fields.holder);
   if (owner === undefined) return undefined;
   const record = fields.stampUs === undefined ? undefined : toRecord(fields);

@@ -1,0 +1,73 @@
+import type { z } from "zod";
+import { badRequest, clientSignal, type Route, type RouteCall, route } from "../../../http/index.js";
+import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import { answerStored } from "./management-files.js";
+import type { RouteContext, StorageOfCaller } from "./route-context.js";
+import { nothing, preparedUpload, prepareRequest, storedFile } from "./schemas.js";
+
+/** Routes of uploads that go straight to the provider: prepare, complete, abort. */
+export function directUploadRoutes(
+  { maxUploadBytes }: RouteContext,
+  storageOf: StorageOfCaller,
+): readonly Route[] {
+  return [
+    route({
+      method: "POST",
+      path: "/uploads",
+      permission: "upload",
+      summary: "Prepares an upload: where to send the content, and how",
+      body: prepareRequest,
+      answers: { 201: preparedUpload },
+      handle: (call) => answerPrepared(call, storageOf, maxUploadBytes),
+    }),
+    route({
+      method: "POST",
+      path: "/uploads/:id/complete",
+      permission: "upload",
+      summary: "Checks the content that was sent, and stores it",
+      answers: { 200: storedFile },
+      handle: async (call) => {
+        const signal = clientSignal(call.reply);
+        return answerStored(call, await storageOf(call.request).completeUpload(idOf(call), { signal }));
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/uploads/:id",
+      permission: "upload",
+      summary: "Drops an upload",
+      answers: { 204: nothing },
+      handle: async (call) => {
+        await storageOf(call.request).abortUpload(idOf(call), { signal: clientSignal(call.reply) });
+        return call.reply.code(204).send();
+      },
+    }),
+  ];
+}
+
+async function answerPrepared(
+  { request, reply, body }: RouteCall<unknown, z.output<typeof prepareRequest>>,
+  storageOf: StorageOfCaller,
+  maxBytes: number,
+): Promise<z.input<typeof preparedUpload>> {
+  const { key, checksum, ...described } = body;
+  const prepared = await storageOf(request).prepareUpload(key, {
+    ...described,
+    checksum: checksumOf(checksum),
+    policy: Number.isSafeInteger(maxBytes) ? { maxBytes } : undefined,
+    signal: clientSignal(reply),
+  });
+  request.log.info({ key, size: described.size }, "upload prepared");
+  reply.code(201).header("cache-control", "no-store");
+  const { url, expiresAt, parts, ...rest } = prepared;
+  return { ...rest, url: url ?? null, parts: [...parts], expiresAt: expiresAt.toISOString() };
+}
+
+function checksumOf(raw: string | undefined): Checksum | undefined {
+  if (raw === undefined || isChecksum(raw)) return raw;
+  throw badRequest("checksum is crc32: or sha256: and lower-case hex");
+}
+
+function idOf({ request }: RouteCall): string {
+  return String(Object(request.params).id);
+}

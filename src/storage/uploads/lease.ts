@@ -1,0 +1,108 @@
+import { BufferedBody } from "../content/body.js";
+import type { CallOptions, ObjectDescription, ObjectStat, StorageBackend } from "../contract/backend.js";
+import type { Checksum } from "../contract/checksum.js";
+import {
+  CorruptObjectError,
+  FileNotFoundError,
+  StorageError,
+  type StorageErrorCode,
+} from "../contract/error.js";
+import type { Key } from "../contract/key.js";
+import { noMetadata } from "../contract/metadata.js";
+import type { PolicyOptions } from "../policy/index.js";
+import { endOfLease, leaseKey } from "./staging.js";
+
+/** What is known of an unfinished upload; kept in the storage itself. */
+export interface Lease {
+  /** Where the content shall be, in the storage that began the upload. */
+  readonly key: string;
+  readonly description: ObjectDescription;
+  /** Bytes that were announced. */
+  readonly size?: number | undefined;
+  readonly checksum?: Checksum | undefined;
+  /** Further rules of this upload. */
+  readonly policy?: PolicyOptions | undefined;
+  readonly ifAbsent?: boolean | undefined;
+  readonly ifMatch?: string | undefined;
+  /** Of the backend, where the content comes in parts. */
+  readonly uploadId?: string | undefined;
+  /** How many parts there must be. */
+  readonly parts?: number | undefined;
+  /** Whether the parts are of the object itself, as no check has to come before it is seen. */
+  readonly isUnchecked?: boolean | undefined;
+  /** What was stored, once it was. */
+  readonly stored?: ObjectStat | undefined;
+}
+
+const description = {
+  contentType: "application/json",
+  filename: undefined,
+  metadata: noMetadata,
+} as const;
+
+/** What kind of failure an error is, whether a check or the backend threw it. */
+export function codeOf(backend: StorageBackend, error: unknown): StorageErrorCode {
+  return error instanceof StorageError ? error.code : backend.classify(error).code;
+}
+
+/** Keeps a lease, or what has become of it. */
+export async function writeLease(
+  backend: StorageBackend,
+  id: string,
+  lease: Lease,
+  { signal }: CallOptions,
+): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(lease));
+  const body = new BufferedBody(bytes, { maxBytes: bytes.byteLength, size: undefined, checksum: undefined });
+  await backend.write(leaseKey(id), body, { ...description, ifAbsent: false, ifMatch: undefined, signal });
+}
+
+/** @throws FileNotFoundError when there is no such upload, or its lease has ended. */
+export async function findLease(
+  backend: StorageBackend,
+  id: unknown,
+  options: CallOptions,
+): Promise<{ readonly id: string; readonly lease: Lease }> {
+  const endsAt = endOfLease(id);
+  if (typeof id !== "string" || endsAt === undefined || endsAt.getTime() <= Date.now()) throw noUpload();
+  const lease = await readLease(backend, leaseKey(id), options);
+  if (lease === undefined) throw noUpload();
+  return { id, lease };
+}
+
+/** The lease at a place; `undefined` when there is none. */
+export async function readLease(
+  backend: StorageBackend,
+  at: Key,
+  { signal }: CallOptions,
+): Promise<Lease | undefined> {
+  const pieces: Uint8Array[] = [];
+  try {
+    const opened = await backend.read(at, { range: undefined, ifMatch: undefined, signal });
+    for await (const piece of opened.body) pieces.push(piece);
+  } catch (error) {
+    if (codeOf(backend, error) === "not_found") return undefined;
+    throw error;
+  }
+  return parseLease(Buffer.concat(pieces).toString());
+}
+
+function parseLease(text: string): Lease {
+  try {
+    const { stored, ...lease } = JSON.parse(text);
+    if (typeof lease.key !== "string" || typeof lease.description !== "object") throw damaged();
+    if (stored === undefined) return lease;
+    return { ...lease, stored: { ...stored, lastModified: new Date(stored.lastModified) } };
+  } catch (cause) {
+    throw damaged(cause);
+  }
+}
+
+/** The refusal of an id that leads to nothing: also when it is another tenant's. */
+export function noUpload(): FileNotFoundError {
+  return new FileNotFoundError({ message: "there is no such upload, or its time is over" });
+}
+
+function damaged(cause?: unknown): CorruptObjectError {
+  return new CorruptObjectError({ message: "the lease of the upload is damaged", cause });
+}
