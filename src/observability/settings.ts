@@ -82,7 +82,7 @@ export const observabilityVariables = {
     name: "SHED_EVENT_LOOP_DELAY_MS",
     type: wholeNumber({ max: maxTimerMs }),
     expected: `a whole number of milliseconds from 0 to ${maxTimerMs}; 0 for never`,
-    help: "Mean delay of the event loop in a second from which on requests are answered with 503.",
+    help: "Mean delay of the event loop over five seconds from which on requests are answered with 503.",
     default: 1000,
   }),
   maxMemoryBytes: variable({

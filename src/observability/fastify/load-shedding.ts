@@ -12,6 +12,8 @@ export interface SheddingOptions {
   readonly openPaths: readonly string[];
 }
 
+/** Long enough that one slow turn of the event loop, as at the start of a process, is no overload. */
+const sampleMs = 5_000;
 const retryAfterSeconds = 5;
 
 /** Answers 503 with `Retry-After` while the process cannot keep up, so that what it has begun is finished. */
@@ -39,6 +41,7 @@ export async function loadShedding(
   };
   const { default: underPressure } = await import("@fastify/under-pressure");
   await app.register(underPressure, {
+    sampleInterval: sampleMs,
     maxEventLoopDelay: maxEventLoopDelayMs,
     maxRssBytes: maxMemoryBytes,
     // What a handler returns is sent; its type leaves that out.
