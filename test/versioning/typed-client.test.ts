@@ -72,7 +72,7 @@ describe("the documents of versions side by side", () => {
     "%s is OpenAPI 3.1 for a validator",
     async (path) => {
       const validator = new Validator();
-      const document = await (await fetch(`${url}${path}`)).json();
+      const document = (await (await fetch(`${url}${path}`)).json()) as Record<string, unknown>;
       expect(await validator.validate(document)).toEqual({ valid: true });
       expect(validator.version).toBe("3.1");
       expect((await validator.validate({ ...document, info: {} })).valid).toBe(false);

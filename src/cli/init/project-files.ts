@@ -1,6 +1,6 @@
 import { deployFiles } from "./deploy/index.js";
 import { packageJson } from "./package-json.js";
-import type { Project, ProjectFiles } from "./project.js";
+import { has, type Project, type ProjectFiles } from "./project.js";
 import { sources } from "./sources.js";
 
 /** Every file of a new project. */
@@ -12,6 +12,7 @@ export function projectFiles(project: Project): ProjectFiles {
     ".env.example": envExample(project),
     "README.md": readme(project),
     ...sources(project),
+    ...(has(project, "sql") ? { "migrations/README.md": migrationsReadme } : {}),
     ...deployFiles(project),
   };
 }
@@ -44,6 +45,11 @@ function envExample({ helpers }: Project): string {
     "# PORT=8000\n# CORS_ALLOW_ORIGINS=http://localhost:5173\n# REDIS_URL=redis://localhost:6379\n";
   return `# Copy to .env. \`npx svc-infra env --all\` shows every variable.\n${common}${helpers.map((each) => of[each]).join("")}`;
 }
+
+const migrationsReadme = `# Migrations
+
+\`npx svc-infra db generate\` writes them here from the tables, \`npx svc-infra db migrate\` applies them.
+`;
 
 function readme({ name, deploy }: Project): string {
   const deployed = deploy.length === 0 ? "" : `\nDeployment files are here for ${deploy.join(", ")}.\n`;

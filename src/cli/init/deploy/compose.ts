@@ -1,5 +1,5 @@
 import { has, type Project } from "../project.js";
-import { dataFolder } from "./docker.js";
+import { dataFolder, migrateCommand } from "./docker.js";
 
 /** The service with what it needs, on one machine: a read-only root, one volume, PostgreSQL when it has a database. */
 export function composeFile(project: Project): string {
@@ -37,6 +37,17 @@ function volumes(project: Project): string {
 }
 
 const databaseParts = `    depends_on:
+      migrate: { condition: service_completed_successfully }
+  migrate:
+    build: .
+    command: ${JSON.stringify(migrateCommand)}
+    environment:
+      SQL_URL: postgresql://app:\${DB_PASSWORD:?set it}@db:5432/app
+    read_only: true
+    tmpfs: [/tmp]
+    cap_drop: [ALL]
+    restart: "no"
+    depends_on:
       db: { condition: service_healthy }
   db:
     image: postgres:17

@@ -8,7 +8,7 @@ import { railwayFile, renderFile } from "./platforms.js";
 const filesOf: Readonly<Record<DeployTarget, (project: Project) => ProjectFiles>> = {
   docker: () => ({}),
   compose: (project) => ({ "compose.yaml": composeFile(project) }),
-  railway: () => ({ "railway.json": railwayFile() }),
+  railway: (project) => ({ "railway.json": railwayFile(project) }),
   render: (project) => ({ "render.yaml": renderFile(project) }),
   kubernetes: (project) => ({ "kubernetes.yaml": kubernetesManifests(project) }),
 };
@@ -16,6 +16,6 @@ const filesOf: Readonly<Record<DeployTarget, (project: Project) => ProjectFiles>
 /** What a project needs to be deployed where it was asked for. */
 export function deployFiles(project: Project): ProjectFiles {
   if (project.deploy.length === 0) return {};
-  const image = { Dockerfile: dockerfile(), ".dockerignore": dockerIgnore };
+  const image = { Dockerfile: dockerfile(project), ".dockerignore": dockerIgnore };
   return Object.assign({}, image, ...project.deploy.map((target) => filesOf[target](project)));
 }

