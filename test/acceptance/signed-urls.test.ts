@@ -195,3 +195,30 @@ function swap(list: readonly string[], index: number): string[] {
   [copy[index], copy[index + 1]] = [list[index + 1] ?? "", list[index] ?? ""];
   return copy;
 }
+
+test("a refusal says its reason in the log, and the same to every caller", async () => {
+  const logLines: string[] = [];
+  const service = await startService({ logLines });
+  await service.storage.put("k", "x");
+  const path = pathOf(await service.storage.getUrl("k"));
+  const expired = pathOf(await service.storage.getUrl("k", { expiresIn: 1 }));
+  const upload = pathOf(await service.storage.getUploadUrl("up", { contentType: "text/plain" }));
+  const put = (type: string) =>
+    call(service.port, { method: "PUT", path: upload, headers: { "content-type": type }, body: "x" });
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  const answers = [
+    await call(service.port, { path: "/files/k" }),
+    await call(service.port, { path: path.replace("/k?", "/other?") }),
+    await call(service.port, { path: expired }),
+    await put("text/html"),
+  ];
+  const told = answers.map(({ status, text }) => [status, text.replace(/"instance":"[^"]*"/, "")]);
+  expect(new Set(told.map(String)).size).toBe(1);
+  expect(told[0]?.[0]).toBe(403);
+  const reasons = logLines
+    .map((line): { msg: string; reason?: string } => JSON.parse(line))
+    .filter(({ msg }) => msg === "a signed URL was refused")
+    .map(({ reason }) => reason);
+  expect(reasons).toEqual(["malformed", "forged", "expired", "other type"]);
+  await service.close();
+});

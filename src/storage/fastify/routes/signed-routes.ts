@@ -10,7 +10,7 @@ import {
   route,
 } from "../../../http/index.js";
 import { isStaged, type Key } from "../../contract/key.js";
-import type { VerifiedUrl } from "../../contract/signed-url.js";
+import type { UrlRefusal, UrlVerdict, VerifiedUrl } from "../../contract/signed-url.js";
 import { type Received, receiveStaged } from "../../uploads/receive.js";
 import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
@@ -59,7 +59,8 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
         const { contentType, size } = verify(context, request, key);
         const isOfType = contentType !== undefined && request.headers["content-type"] === contentType;
         const isOfSize = size === undefined || request.headers["content-length"] === String(size);
-        if (!isOfType || !isOfSize) throw notValid();
+        if (!isOfType) throw notValid(request, "other type");
+        if (!isOfSize) throw notValid(request, "other size");
         if (isStaged(key)) {
           await receiveStaged(storage.backend, key, stagedBody(request, size ?? 0, clientSignal(reply)));
           return reply.code(204).send();
@@ -81,23 +82,36 @@ function stagedBody(request: FastifyRequest, size: number, signal: AbortSignal):
 
 /** A signature counts also for a public file: it can say more, as that the file is to be saved. */
 function presentationOf(context: RouteContext, request: FastifyRequest, key: Key): Presentation {
-  const { signer, publicFiles, resourcePolicy } = context;
-  const verified = signer?.verify("get", key, queryOf(request));
-  if (verified !== undefined) {
-    const { download, filename, cacheControl } = verified;
+  const { publicFiles, resourcePolicy } = context;
+  const verdict = inspect(context, request, "get", key);
+  if ("allows" in verdict) {
+    const { download, filename, cacheControl } = verdict.allows;
     return { download, filename, cacheControl, resourcePolicy };
   }
-  if (publicFiles?.files.has(key) !== true) throw notValid();
+  if (publicFiles?.files.has(key) !== true) throw notValid(request, verdict.refusal);
   const { cacheControl: defaultCacheControl } = publicFiles;
   return { download: false, filename: undefined, defaultCacheControl, resourcePolicy };
 }
 
-function verify({ signer }: RouteContext, request: FastifyRequest, key: Key): VerifiedUrl {
-  const verified = signer?.verify("put", key, queryOf(request));
-  if (verified === undefined) throw notValid();
-  return verified;
+function verify(context: RouteContext, request: FastifyRequest, key: Key): VerifiedUrl {
+  const verdict = inspect(context, request, "put", key);
+  if ("refusal" in verdict) throw notValid(request, verdict.refusal);
+  return verdict.allows;
 }
 
-function notValid() {
+function inspect(
+  { signer }: RouteContext,
+  request: FastifyRequest,
+  method: "get" | "put",
+  key: Key,
+): UrlVerdict {
+  return signer?.inspect(method, key, queryOf(request)) ?? { refusal: "malformed" };
+}
+
+type Refusal = UrlRefusal | "other type" | "other size";
+
+/** The reason is for the log only: a caller would learn from it how to forge a URL. */
+function notValid(request: FastifyRequest, reason: Refusal): Error {
+  request.log.info({ reason }, "a signed URL was refused");
   return forbidden("the URL is not valid, or not any more");
 }
