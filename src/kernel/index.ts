@@ -1,6 +1,6 @@
 export { type AppEnv, type AppEnvFinding, appEnvOf, findAppEnv } from "./app-env.js";
 export { ConfigurationError, type ConfigurationProblem, collectProblems } from "./configuration-error.js";
-export { readEnvironment } from "./env-file.js";
+export { markSource, readEnvironment, sourceOf, type VariableSource } from "./env-file.js";
 export { type Environment, isVariableSet, readVariable, withDefaults } from "./environment.js";
 export {
   type HealthCheck,

@@ -14,6 +14,7 @@ import {
 import { type BackendType, backendRows, backendTypes, backendVariables } from "./backends.js";
 import type { StorageBackend } from "./contract/backend.js";
 import type { LocationSettings, SigningSettings } from "./contract/backend-row.js";
+import { findForeignEndpoint } from "./foreign-endpoint.js";
 import { type EasyStorageOptions, type StorageSettings, storageVariables } from "./settings.js";
 
 /** Which backend was chosen, and why. */
@@ -144,7 +145,7 @@ async function build(draft: Draft): Promise<ConfiguredBackend> {
   if (configured !== undefined) {
     problems.push(...detection.missing.map((name) => isMissing(name, detection)));
   }
-  problems.push(...findUnsafe(draft));
+  problems.push(...findUnsafe(draft), ...findForeignEndpoint(choice.type, choice.env, ownOptions(options)));
   if (problems.length > 0 || configured === undefined || settings === undefined) {
     throw new ConfigurationError(problems);
   }

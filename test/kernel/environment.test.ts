@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { appEnvOf, ConfigurationError, readEnvironment, withDefaults } from "svc-infra/kernel";
+import { appEnvOf, ConfigurationError, readEnvironment, sourceOf, withDefaults } from "svc-infra/kernel";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 describe("readEnvironment", () => {
@@ -14,7 +14,23 @@ describe("readEnvironment", () => {
   it("takes from the file what the process does not have", () => {
     const file = join(folder, ".env");
     writeFileSync(file, '# a comment\nA=file\nB="file with spaces"\n');
-    expect(readEnvironment(file, { A: "process" })).toEqual({ A: "process", B: "file with spaces" });
+    const env = readEnvironment(file, { A: "process" });
+    expect({ A: env.A, B: env.B }).toEqual({ A: "process", B: "file with spaces" });
+    expect(Object.keys(env).sort()).toEqual(["A", "B"]);
+  });
+
+  it("knows where each value comes from, in copies too", () => {
+    const file = join(folder, ".env");
+    writeFileSync(file, "A=file\nB=file\nC_FILE=/secret\n");
+    const env = withDefaults(readEnvironment(file, { A: "process" }), { D: "default" });
+    expect(["A", "B", "C", "D", "E"].map((name) => sourceOf({ ...env }, name))).toEqual([
+      "process",
+      "file",
+      "file",
+      "process",
+      undefined,
+    ]);
+    expect(sourceOf({ A: "x" }, "A")).toBe("process");
   });
 
   it("is the process alone when there is no file", () => {

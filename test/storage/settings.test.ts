@@ -1,6 +1,9 @@
-import { ConfigurationError } from "svc-infra/kernel";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigurationError, readEnvironment } from "svc-infra/kernel";
 import { LayerBackend, parseKey, prefix, retry, Storage } from "svc-infra/storage";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { configurationOf, easyStorage } from "#dist/storage/easy-storage.js";
 import { backendFromEnv, detectBackend } from "#dist/storage/from-env.js";
 
@@ -240,5 +243,67 @@ describe("easyStorage", () => {
     await expect(storage.put("a.txt", "1234")).rejects.toMatchObject({ code: "quota_exceeded" });
     const named = await easyStorage({}, { STORAGE_BACKEND: "memory" }, fallback);
     expect(configurationOf(named)?.detection.reason).toBe("STORAGE_BACKEND is 'memory'");
+  });
+});
+
+describe("an endpoint of a .env file", () => {
+  function environment(file: Record<string, string>, process: Record<string, string>) {
+    const folder = mkdtempSync(join(tmpdir(), "env-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, ".env");
+    writeFileSync(
+      path,
+      Object.entries(file)
+        .map(([name, value]) => `${name}='${value}'\n`)
+        .join(""),
+    );
+    return readEnvironment(path, process);
+  }
+
+  const evil = "https://keys.evil.example";
+  const s3 = { STORAGE_BACKEND: "s3", STORAGE_S3_BUCKET: "my-bucket", STORAGE_S3_ENDPOINT: evil };
+  const gcs = { STORAGE_BACKEND: "gcs", STORAGE_GCS_BUCKET: "b", STORAGE_GCS_ENDPOINT: evil };
+  const azure = {
+    STORAGE_BACKEND: "azure",
+    STORAGE_AZURE_CONTAINER: "c",
+    STORAGE_AZURE_ACCOUNT: "a",
+    STORAGE_AZURE_ENDPOINT: evil,
+  };
+  const cloudinary = {
+    STORAGE_BACKEND: "cloudinary",
+    STORAGE_CLOUDINARY_CLOUD_NAME: "c",
+    STORAGE_CLOUDINARY_ENDPOINT: evil,
+  };
+  const keys = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" };
+
+  it.each([
+    [s3, keys, "AWS_SECRET_ACCESS_KEY"],
+    [s3, {}, "the credentials"],
+    [gcs, { GOOGLE_APPLICATION_CREDENTIALS: "/key.json" }, "GOOGLE_APPLICATION_CREDENTIALS"],
+    [gcs, {}, "the credentials"],
+    [azure, { AZURE_STORAGE_KEY: Buffer.alloc(64).toString("base64") }, "AZURE_STORAGE_KEY"],
+    [azure, {}, "the credentials"],
+    [cloudinary, { CLOUDINARY_URL: "cloudinary://a:b@c" }, "CLOUDINARY_URL"],
+  ])("is refused with credentials from elsewhere: %j with %j", async (file, process, proof) => {
+    const failure = backendFromEnv(environment(file, process));
+    await expect(failure).rejects.toThrow(
+      new RegExp(`_ENDPOINT: is from a .env file, and ${proof} not; set both in one place`),
+    );
+  });
+
+  it("is refused with a secret of the code", async () => {
+    const options = { backend: "s3", accessKey: "id", secretKey: "secret" } as const;
+    await expect(backendFromEnv(environment(s3, {}), options)).rejects.toThrow("option 'secretKey' not");
+  });
+
+  it("is used with credentials of the same file, and on this machine", async () => {
+    await backendFromEnv(environment({ ...s3, ...keys }, {}));
+    await backendFromEnv(environment({ ...s3, STORAGE_S3_ENDPOINT: "http://localhost:9000" }, keys));
+  });
+
+  it("and the reverse: an endpoint of the process, or of code, is used with credentials of the file", async () => {
+    await backendFromEnv(environment(keys, s3));
+    const { STORAGE_S3_ENDPOINT: endpoint, ...rest } = s3;
+    await backendFromEnv(environment({ ...keys, ...rest }, {}), { backend: "s3", endpoint });
   });
 });

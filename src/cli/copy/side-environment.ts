@@ -3,7 +3,9 @@ import {
   ConfigurationError,
   type Environment,
   isVariableSet,
+  markSource,
   type SettingsSchema,
+  sourceOf,
 } from "../../kernel/index.js";
 import { type BackendType, backendVariables } from "../../storage/backends.js";
 import { placeOf } from "../../storage/from-env.js";
@@ -66,6 +68,7 @@ class Draft implements SideEnvironment {
 
   set(name: string, value: string, origin: string): void {
     this.env[name] = value;
+    markSource(this.env, name, "process");
     delete this.env[`${name}_FILE`];
     this.origins.set(name, origin);
   }
@@ -74,6 +77,7 @@ class Draft implements SideEnvironment {
   adopt(own: string, name: string): void {
     if (!isVariableSet(this.env, own)) return;
     for (const end of ["", "_FILE"]) {
+      markSource(this.env, name + end, sourceOf(this.env, own) ?? "process");
       this.env[name + end] = this.env[own + end];
       this.origins.set(name + end, own + end);
     }

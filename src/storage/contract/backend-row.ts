@@ -30,6 +30,8 @@ export interface BackendDefinition<Variables extends SettingsSchema> {
   readonly within?: Names<Variables>;
   /** Makes the values the same for the same place, where several say it. */
   readonly unify?: (location: LocationSettings) => Promise<LocationSettings>;
+  /** Settings that prove to the service of the setting `endpoint` who calls: an address from a file gets no others. */
+  readonly proofs?: Names<Variables>;
   /** Any of these variables makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */

@@ -127,6 +127,23 @@ describe("a stream", () => {
     await settledState(({ sessions }) => sessions === 0);
   });
 
+  it.each(["http://sessions.example/upload", "https://sessions.example/upload", "ftp://localhost/", "none"])(
+    "whose session lies at %s sends nothing there",
+    async (location) => {
+      proxy.plan.mix(1, (_, { method, url = "" }) =>
+        method === "POST" && url.includes("uploadType=resumable")
+          ? { kind: "answer", status: 200, headers: { location, "content-length": "0" } }
+          : undefined,
+      );
+      const write = storage.put("elsewhere", piecesOf(bytesOf(17 * mebibyte)));
+      await expect(write).rejects.toMatchObject({
+        code: "unavailable",
+        message: expect.stringContaining("session"),
+      });
+      expect(proxy.visits.filter(({ method }) => method === "PUT")).toEqual([]);
+    },
+  );
+
   it("of which the service lost what it had is unavailable, and its session is cancelled", async () => {
     let puts = 0;
     proxy.plan.mix(1, (_, { method }) =>

@@ -57,6 +57,7 @@ export const azureRow = backendRow({
   variables: azureVariables,
   place: "container",
   within: ["connectionString", "account", "endpoint"],
+  proofs: ["accountKey", "connectionString"],
   detectedBy: ["STORAGE_AZURE_CONTAINER"],
   required: ["container", "account"],
   instead: { of: ["account"], option: "connectionString" },

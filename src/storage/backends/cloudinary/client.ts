@@ -4,6 +4,7 @@ import type { CallOptions } from "../../contract/backend.js";
 import { committed } from "../../contract/cancellation.js";
 import { httpConnector } from "../../contract/http-connector.js";
 import { joinHttpPools } from "../../contract/http-pools.js";
+import { isKnownAddress } from "../../contract/known-address.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
 import type { CloudinaryAccount } from "./account.js";
@@ -39,6 +40,7 @@ const connectMs = 10_000;
 /** Bytes of an answer that are read at most; a page of 500 assets has a few million. */
 const maxAnswerBytes = 64 * 1024 * 1024;
 const maxRedirects = 3;
+const domains = ["cloudinary.com"];
 
 /** Asks Cloudinary, over connections that are kept. Everything leaves signed; nothing is tried twice. */
 export class CloudinaryClient {
@@ -164,11 +166,11 @@ export class CloudinaryClient {
 
 type RequestOptions = Pick<Dispatcher.RequestOptions, "method" | "headers" | "body" | "signal">;
 
-/** Where a redirect leads: what was asked for over TLS never arrives without it. @throws ServiceError for any other address. */
+/** Where a redirect leads. @throws ServiceError for an address without TLS, or of a host that is not Cloudinary's. */
 export function nextAddress(location: string, from: string): string {
   const next = URL.canParse(location, from) ? new URL(location, from) : undefined;
-  if (next?.protocol === "https:" || next?.protocol === new URL(from).protocol) return next.href;
-  throw new ServiceError("unavailable", "Cloudinary sends to an address that is none, or has no TLS");
+  if (next !== undefined && isKnownAddress(next, new URL(from), domains)) return next.href;
+  throw new ServiceError("unavailable", "Cloudinary sends to an address that is not its own, or has no TLS");
 }
 
 async function readJson(response: Dispatcher.ResponseData): Promise<unknown> {

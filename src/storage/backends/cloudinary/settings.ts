@@ -89,6 +89,7 @@ export const cloudinaryRow = backendRow({
   variables: cloudinaryVariables,
   place: "cloudName",
   within: ["url", "folder"],
+  proofs: ["apiSecret", "url"],
   detectedBy: ["CLOUDINARY_URL"],
   required: ["cloudName", "apiKey", "apiSecret"],
   instead: { of: ["cloudName", "apiKey", "apiSecret"], option: "url" },

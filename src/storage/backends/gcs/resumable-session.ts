@@ -1,6 +1,7 @@
 import type { CallOptions } from "../../contract/backend.js";
 import { type Cancellation, committed } from "../../contract/cancellation.js";
 import type { Chunk } from "../../contract/chunks.js";
+import { isKnownAddress } from "../../contract/known-address.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
@@ -16,6 +17,8 @@ export interface SessionOptions extends CallOptions {
 const incomplete = 308;
 /** The service's word for an upload that was cancelled. */
 const cancelled = 499;
+
+const domains = ["googleapis.com"];
 
 /** Milliseconds that a cancellation may take. */
 const cancelMs = 10_000;
@@ -42,9 +45,7 @@ export class ResumableSession {
       signal: options.signal,
     });
     const { location } = headers;
-    if (typeof location === "string" && location.startsWith("http"))
-      return new ResumableSession(client, location);
-    throw refusal("unavailable", "the service opened no upload session");
+    return new ResumableSession(client, sessionUri(location, client.endpoint));
   }
 
   /** Sends a chunk that is not the last one. The service may keep less of it than it got. */
@@ -112,6 +113,17 @@ export class ResumableSession {
       accepts: [incomplete],
     });
   }
+}
+
+/** The session's address, which is its only secret: content and secret go to hosts of the service alone, and over TLS. */
+function sessionUri(location: unknown, endpoint: string): string {
+  const uri = typeof location === "string" && URL.canParse(location) ? new URL(location) : undefined;
+  if (uri === undefined) throw refusal("unavailable", "the service opened no upload session");
+  if (isKnownAddress(uri, new URL(endpoint), domains)) return uri.href;
+  throw refusal(
+    "unavailable",
+    "the service opened an upload session on a host that is not its own, or without TLS",
+  );
 }
 
 /** Bytes that the service has, by the `Range` of its answer; without one it has none. */

@@ -52,6 +52,7 @@ export const gcsRow = backendRow({
   variables: gcsVariables,
   place: "bucket",
   within: ["endpoint"],
+  proofs: ["credentials", "credentialsPath"],
   detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,

@@ -111,6 +111,7 @@ export const s3Row = backendRow({
     const { isWorldwideAws } = await import("./providers.js");
     return typeof endpoint === "string" && !isWorldwideAws(endpoint) ? { ...rest, endpoint } : rest;
   },
+  proofs: ["secretKey"],
   detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,
