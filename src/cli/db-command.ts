@@ -34,7 +34,7 @@ export async function withDatabase<T>(env: Environment, work: (sql: SqlDb) => Pr
   try {
     await sql.ping().catch((cause: unknown) => {
       const reason = cause instanceof Error ? cause.message || String(Object(cause).code) : String(cause);
-      throw new MigrationError(`the database ${sql.place} does not answer: ${reason}`, { cause });
+      throw new MigrationError(`the database ${sql.address} does not answer: ${reason}`, { cause });
     });
     return await work(sql);
   } finally {

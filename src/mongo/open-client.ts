@@ -7,7 +7,7 @@ export interface OpenMongo {
   readonly client: MongoClient;
   readonly db: Db;
   /** The database and its servers, for people; holds no secret. */
-  readonly place: string;
+  readonly address: string;
 }
 
 /**
@@ -26,7 +26,7 @@ export async function openClient(settings: MongoSettings): Promise<OpenMongo> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`MongoDB at ${servers} does not answer (MONGO_URL): ${reason}`, { cause });
   }
-  return { client, db: client.db(name), place: `${name} on ${servers}` };
+  return { client, db: client.db(name), address: `${name} on ${servers}` };
 }
 
 async function makeClient(settings: MongoSettings): Promise<MongoClient> {

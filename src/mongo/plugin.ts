@@ -75,7 +75,7 @@ async function mount(app: FastifyInstance, options: MongoPluginOptions): Promise
   if (app.hasDecorator("mongo")) {
     throw new ConfigurationError([{ name: "addMongoDb", message: "was called twice for one app" }]);
   }
-  const { client, db, place } = await openClient(loadSettings(mongoVariables, env, given));
+  const { client, db, address } = await openClient(loadSettings(mongoVariables, env, given));
   app.decorate("mongo", db);
   app.addHook("onClose", () => client.close());
   if (health) {
@@ -83,7 +83,7 @@ async function mount(app: FastifyInstance, options: MongoPluginOptions): Promise
     await joinHealth(app, "mongo", ping, { root, facts: () => ({ database: db.databaseName }) });
   }
   const reason = reasonOf(env, given.url !== undefined);
-  app.log.info({ database: db.databaseName, reason }, `MongoDB is ${place}: ${reason}`);
+  app.log.info({ database: db.databaseName, reason }, `MongoDB is ${address}: ${reason}`);
 }
 
 function reasonOf(env: Environment, hasOption: boolean): string {

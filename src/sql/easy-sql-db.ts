@@ -46,8 +46,8 @@ export async function easySqlDb(
   const target = sqlTarget(settings, env);
   const sql = withMigrations(measured(await open(target, settings, log)), settings.migrationsDir);
   log.info(
-    { kind: sql.kind, place: sql.place, reason: target.reason },
-    `the database is ${sql.place}: ${target.reason}`,
+    { kind: sql.kind, address: sql.address, reason: target.reason },
+    `the database is ${sql.address}: ${target.reason}`,
   );
   warn(target, env, log);
   return sql;

@@ -84,7 +84,7 @@ async function greet(sql: SqlDb): Promise<void> {
     await sql.ping();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message || Object(cause).code : String(cause);
-    throw new Error(`the database ${sql.place} does not answer (SQL_URL): ${reason}`, { cause });
+    throw new Error(`the database ${sql.address} does not answer (SQL_URL): ${reason}`, { cause });
   }
 }
 

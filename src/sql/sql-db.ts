@@ -28,7 +28,7 @@ export interface SqlConnection {
 interface AnySql {
   readonly db: Database;
   /** Where it is, for people: host and name, or the folder. Holds no secret. */
-  readonly place: string;
+  readonly address: string;
   /**
    * Asks the database for an answer.
    *

@@ -4,9 +4,9 @@ import { startAzurite } from "../rigs/azurite.js";
 import { runSuite } from "./run-suite.js";
 
 const rig = await startAzurite();
-await rig.createContainer("law");
+await rig.createContainer("conformance");
 
 /** Small blocks, so that most content is more than one. */
-runSuite("azure", () => new AzureBackend({ ...rig, container: "law", blockBytes: 65_536 }));
+runSuite("azure", () => new AzureBackend({ ...rig, container: "conformance", blockBytes: 65_536 }));
 
 afterAll(() => rig.stop());

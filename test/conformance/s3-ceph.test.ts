@@ -4,8 +4,8 @@ import { startCeph } from "../rigs/ceph.js";
 import { runSuite } from "./run-suite.js";
 
 const rig = await startCeph();
-await rig.createBucket("law");
+await rig.createBucket("conformance");
 
-runSuite("s3-ceph", () => new S3Backend({ ...rig, bucket: "law", provider: "ceph" }));
+runSuite("s3-ceph", () => new S3Backend({ ...rig, bucket: "conformance", provider: "ceph" }));
 
 afterAll(() => rig.stop());

@@ -7,8 +7,8 @@ import { runSuite } from "./run-suite.js";
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
 
 const rig = await startSwift();
-await rig.createBucket("law");
+await rig.createBucket("conformance");
 
-runSuite("s3-swift", () => new S3Backend({ ...rig, bucket: "law", provider: "swift" }));
+runSuite("s3-swift", () => new S3Backend({ ...rig, bucket: "conformance", provider: "swift" }));
 
 afterAll(() => rig.stop());

@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type AzuriteRig, startAzurite } from "../rigs/azurite.js";
 import type { FaultMaker } from "../rigs/fault-plan.js";
 import { type FaultProxy, startFaultProxy } from "../rigs/fault-proxy.js";
-import { Lane, type LaneOutcome } from "./lane.js";
+import { FaultyWriter, type WriterOutcome } from "./faulty-writer.js";
 
 const operations = Number(process.env.FAULTY_OPERATIONS ?? 1000);
-const laneCount = 20;
+const writerCount = 20;
 const faultRate = 0.2;
 
 const busy = (status: number, code: string, headers = {}) => ({
@@ -58,19 +58,19 @@ afterEach(async () => {
 /** Everyone at once, in faults; then each looks at what is left, without. */
 async function runLanes(storage: Storage, group: string, isNotApplied: (error: StorageError) => boolean) {
   proxy.plan.mix(faultRate, ...faults);
-  const lanes = Array.from({ length: laneCount }, (_, index) => {
+  const writers = Array.from({ length: writerCount }, (_, index) => {
     const name = `${group}-${String(index).padStart(2, "0")}`;
-    return new Lane({ name, storage, proxy, isNotApplied, random: randomNumbers(index) });
+    return new FaultyWriter({ name, storage, proxy, isNotApplied, random: randomNumbers(index) });
   });
-  await Promise.all(lanes.map((lane) => lane.run(operations / laneCount)));
+  await Promise.all(writers.map((writer) => writer.run(operations / writerCount)));
   proxy.plan.clear();
-  const faulty = lanes.flatMap(({ outcomes }) => outcomes);
-  for (const lane of lanes) await lane.settle();
+  const faulty = writers.flatMap(({ outcomes }) => outcomes);
+  for (const writer of writers) await writer.settle();
   return faulty;
 }
 
-function countsOf(outcomes: readonly LaneOutcome[]): Partial<Record<LaneOutcome["end"], number>> {
-  const counts: Partial<Record<LaneOutcome["end"], number>> = {};
+function countsOf(outcomes: readonly WriterOutcome[]): Partial<Record<WriterOutcome["end"], number>> {
+  const counts: Partial<Record<WriterOutcome["end"], number>> = {};
   for (const { end } of outcomes) counts[end] = (counts[end] ?? 0) + 1;
   return counts;
 }

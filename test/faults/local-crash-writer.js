@@ -14,9 +14,9 @@ async function* pieces(text) {
     yield Buffer.from(text.slice(start, start + 30_000));
 }
 
-async function lane(number) {
+async function writer(number) {
   for (let serial = 0; ; serial++) {
-    const key = `lane${number}/k${serial % 3}`;
+    const key = `writer${number}/k${serial % 3}`;
     const token = `${round}.${number}.${serial}`;
     const isRemoval = serial % 7 === 6;
     say(`begin ${isRemoval ? "remove" : "put"} ${key} ${token}`);
@@ -36,4 +36,4 @@ async function put(key, token, serial) {
 }
 
 await storage.check();
-await Promise.all(Array.from({ length: 8 }, (_, number) => lane(number)));
+await Promise.all(Array.from({ length: 8 }, (_, number) => writer(number)));

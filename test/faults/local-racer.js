@@ -27,16 +27,16 @@ async function create() {
   return won;
 }
 
-/** Counts up by compare-and-swap, 10 lanes of 10. */
+/** Counts up by compare-and-swap, 10 writers of 10. */
 async function count() {
-  const lane = async () => {
+  const writer = async () => {
     for (let done = 0; done < 10; ) {
       const { etag, body } = await storage.open("counter");
       const next = String(Number(Buffer.from(await body.bytes()).toString()) + 1);
       if (await wins(storage.put("counter", next, { ifMatch: etag }))) done++;
     }
   };
-  await Promise.all(Array.from({ length: 10 }, lane));
+  await Promise.all(Array.from({ length: 10 }, writer));
   return {};
 }
 

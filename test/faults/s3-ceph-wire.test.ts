@@ -6,11 +6,11 @@ import { type FaultMaker, slowDown } from "../rigs/fault-plan.js";
 import { type FaultProxy, startFaultProxy } from "../rigs/fault-proxy.js";
 import { s3Options } from "../rigs/s3-options.js";
 import type { S3Rig } from "../rigs/s3-rig.js";
-import { Lane, type LaneOutcome } from "./lane.js";
+import { FaultyWriter, type WriterOutcome } from "./faulty-writer.js";
 import { openConnections } from "./open-connections.js";
 
 const operations = Number(process.env.FAULTY_OPERATIONS ?? 1000);
-const laneCount = 20;
+const writerCount = 20;
 const faultRate = 0.2;
 
 /** Faults that a client can tell: of the part of an object, of a listing and of an upload in parts it has no checksum. */
@@ -51,20 +51,20 @@ afterEach(async () => {
 /** Everyone at once, in faults; then each looks at what is left, without. */
 async function runLanes(storage: Storage, group: string, isNotApplied: (error: StorageError) => boolean) {
   proxy.plan.mix(faultRate, ...faults);
-  const lanes = Array.from({ length: laneCount }, (_, index) => {
+  const writers = Array.from({ length: writerCount }, (_, index) => {
     const name = `${group}-${String(index).padStart(2, "0")}`;
-    return new Lane({ name, storage, proxy, isNotApplied, random: randomNumbers(index) });
+    return new FaultyWriter({ name, storage, proxy, isNotApplied, random: randomNumbers(index) });
   });
-  await Promise.all(lanes.map((lane) => lane.run(operations / laneCount)));
+  await Promise.all(writers.map((writer) => writer.run(operations / writerCount)));
   proxy.plan.clear();
-  const faulty = lanes.flatMap(({ outcomes }) => outcomes);
-  for (const lane of lanes) await lane.settle();
+  const faulty = writers.flatMap(({ outcomes }) => outcomes);
+  for (const writer of writers) await writer.settle();
   return faulty;
 }
 
 /** How often each end came. */
-function countsOf(outcomes: readonly LaneOutcome[]): Partial<Record<LaneOutcome["end"], number>> {
-  const counts: Partial<Record<LaneOutcome["end"], number>> = {};
+function countsOf(outcomes: readonly WriterOutcome[]): Partial<Record<WriterOutcome["end"], number>> {
+  const counts: Partial<Record<WriterOutcome["end"], number>> = {};
   for (const { end } of outcomes) counts[end] = (counts[end] ?? 0) + 1;
   return counts;
 }

@@ -17,7 +17,7 @@ import { ScriptedBackend } from "./scripted-backend.js";
 useFakeClock();
 
 /** Does a change as it is told, whatever the signal says. */
-class Publishing extends ScriptedBackend {
+class CommittingBackend extends ScriptedBackend {
   readonly #publish: (options: CallOptions) => Promise<void>;
 
   constructor(publish: (options: CallOptions) => Promise<void>) {
@@ -60,7 +60,7 @@ const changes: readonly (readonly [string, Change])[] = [
 
 describe.each(changes)("a %s whose time is over", (_name, change) => {
   async function timed(publish: (options: CallOptions) => Promise<void>): Promise<Storage> {
-    const storage = new Storage(new Publishing(publish)).with(timeout(30));
+    const storage = new Storage(new CommittingBackend(publish)).with(timeout(30));
     await storage.put("a", "content");
     return storage;
   }
@@ -114,7 +114,7 @@ describe.each(changes)("a %s whose time is over", (_name, change) => {
       }
       signal?.throwIfAborted();
     };
-    const backend = new Publishing(publish);
+    const backend = new CommittingBackend(publish);
     const layers = stack({ prefix: "t/", retry: {}, metrics: { operation: () => {}, fileSize: () => {} } });
     const storage = new Storage(backend).with(timeout(30), ...layers, timeout(30));
     await ended(storage.put("a", "content"));

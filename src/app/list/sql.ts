@@ -7,7 +7,7 @@ export const sql: Helper = {
   askedBy: ["SQL_URL", "DATABASE_URL", "DB_HOST"],
   add: async (app, { env, options }) => {
     const { addSqlDb } = await import("../../sql/index.js");
-    const { place } = await addSqlDb(app, { env, ...optionsOf(options.sql) });
-    return place;
+    const { address } = await addSqlDb(app, { env, ...optionsOf(options.sql) });
+    return address;
   },
 };

@@ -4,13 +4,13 @@ import { passwordProblem } from "../passwords/password-rules.js";
 import { hashRecoveryCode } from "./recovery-codes.js";
 
 /** What a request of the library is refused with. */
-export class Refusal extends Error {
+export class GuardError extends Error {
   readonly code: string;
   readonly retryAfterMs: number;
 
   constructor(code: string, message: string, retryAfterMs = 0) {
     super(message);
-    this.name = "Refusal";
+    this.name = "GuardError";
     this.code = code;
     this.retryAfterMs = retryAfterMs;
   }
@@ -42,13 +42,13 @@ export class Guards {
    * Called before a route runs.
    *
    * @returns what the body must say instead.
-   * @throws Refusal
+   * @throws GuardError
    */
   async before(call: GuardedCall): Promise<Readonly<Record<string, unknown>>> {
     const { path, body } = call;
     this.#checkPassword(path, body);
     // A token that some other client was given would do; only the redirect binds it to this browser.
-    if (body.idToken !== undefined) throw new Refusal("ID_TOKEN_REFUSED", "sign in by redirect");
+    if (body.idToken !== undefined) throw new GuardError("ID_TOKEN_REFUSED", "sign in by redirect");
     if (path === "/sign-in/email") await this.#takeSignIn(call);
     if (path === "/change-password") {
       await this.#takeProof(call, "password");
@@ -86,7 +86,7 @@ export class Guards {
     // What is no text is refused by the schema of the route.
     if (typeof password !== "string") return;
     const problem = passwordProblem(password, this.#config);
-    if (problem !== undefined) throw new Refusal(problem.code, problem.message);
+    if (problem !== undefined) throw new GuardError(problem.code, problem.message);
   }
 
   async #takeSignIn({ body, device }: GuardedCall): Promise<void> {
@@ -105,7 +105,7 @@ export class Guards {
       windowMs: lockoutMinutes * 60_000,
     });
     if (isAllowed) return;
-    throw new Refusal("LOCKED", "there were too many attempts; try again later", retryAfterMs);
+    throw new GuardError("LOCKED", "there were too many attempts; try again later", retryAfterMs);
   }
 }
 

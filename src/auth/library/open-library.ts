@@ -7,7 +7,7 @@ import type { AuthConfig } from "../auth-config.js";
 import { cookiePrefix, signedCookie } from "../cookies.js";
 import { Sessions } from "../sessions.js";
 import { SignedValues } from "../signed-values.js";
-import { type GuardedCall, Guards, normalAddress, Refusal } from "./guards.js";
+import { GuardError, type GuardedCall, Guards, normalAddress } from "./guards.js";
 import { type LibraryParts, libraryOptions } from "./library-options.js";
 
 /** The library as the kit uses it: requests in, answers out. */
@@ -67,7 +67,7 @@ class LibraryHooks {
       const body = await this.#guards.before(await this.#callOf(context));
       return Object.keys(body).length === 0 ? undefined : { context: { body } };
     } catch (error) {
-      if (error instanceof Refusal) throw refusal(error);
+      if (error instanceof GuardError) throw apiError(error);
       throw error;
     }
   }
@@ -140,7 +140,7 @@ class LibraryHooks {
       await context.context.internalAdapter.deleteSession(proved.session.token);
       context.context.setNewSession(null);
     }
-    throw refusal(new Refusal("INVALID_CODE", "the code was used before; wait for the next one"));
+    throw apiError(new GuardError("INVALID_CODE", "the code was used before; wait for the next one"));
   }
 }
 
@@ -148,7 +148,7 @@ function isFactorPath(path: string | undefined): boolean {
   return path === "/two-factor/verify-totp" || path === "/two-factor/verify-backup-code";
 }
 
-function refusal({ code, message, retryAfterMs }: Refusal): APIError {
+function apiError({ code, message, retryAfterMs }: GuardError): APIError {
   if (retryAfterMs === 0) {
     return new APIError(code === "INVALID_CODE" ? "UNAUTHORIZED" : "BAD_REQUEST", { code, message });
   }

@@ -27,11 +27,11 @@ async function wait(env: Environment, { timeout }: WaitOptions): Promise<void> {
         () => undefined,
         (error: unknown) => error,
       );
-      if (failure === undefined) return say(`The database ${sql.place} answers.`);
+      if (failure === undefined) return say(`The database ${sql.address} answers.`);
       if (performance.now() + pauseMs > deadline) {
         const reason =
           failure instanceof Error ? failure.message || String(Object(failure).code) : String(failure);
-        throw new MigrationError(`the database ${sql.place} did not answer within ${timeout} s: ${reason}`);
+        throw new MigrationError(`the database ${sql.address} did not answer within ${timeout} s: ${reason}`);
       }
       await sleep(pauseMs);
     }

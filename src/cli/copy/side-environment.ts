@@ -31,7 +31,7 @@ export function sideEnvironment(env: Environment, side: Side, url: StorageUrl): 
   const draft = new Draft(env);
   const schema: SettingsSchema = backendVariables[url.type];
   for (const { name } of [...Object.values(storageVariables), ...Object.values(schema)]) {
-    draft.adopt(sideVariable(side, name), name);
+    draft.take(sideVariable(side, name), name);
   }
   draft.dropOthersSecrets(schema);
   for (const [setting, value] of url.settings) {
@@ -74,7 +74,7 @@ class Draft implements SideEnvironment {
   }
 
   /** Puts the value of `own`, or of its file, where `name` is looked for. */
-  adopt(own: string, name: string): void {
+  take(own: string, name: string): void {
     if (!isVariableSet(this.env, own)) return;
     for (const end of ["", "_FILE"]) {
       markSource(this.env, name + end, sourceOf(this.env, own) ?? "process");

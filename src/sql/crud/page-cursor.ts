@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { badRequest } from "../../http/index.js";
 
-/** The place in a list behind which the next page begins. */
+/** The position in a list behind which the next page begins. */
 export interface PageCursor {
   readonly sort: string;
   /** The sorted column of the last row, as PostgreSQL writes it, which is finer than a `Date`. */
@@ -12,17 +12,17 @@ export interface PageCursor {
 
 const schema = z.tuple([z.literal(1), z.string(), z.string(), z.string()]);
 
-/** Packs a place for the caller. It holds nothing that the rows did not tell. */
+/** Packs a position for the caller. It holds nothing that the rows did not tell. */
 export function formatCursor({ sort, value, key }: PageCursor): string {
   return Buffer.from(JSON.stringify([1, sort, value, key])).toString("base64url");
 }
 
 /**
- * Unpacks a place. It may be forged: its values go to the database as values, and reach no row that the same list
+ * Unpacks a position. It may be forged: its values go to the database as values, and reach no row that the same list
  * without
  * it would not have.
  *
- * @throws HttpError (400) for a malformed place, or one of another order.
+ * @throws HttpError (400) for a malformed position, or one of another order.
  */
 export function parseCursor(text: string, sort: string): PageCursor {
   const parsed = schema.safeParse(parse(text));

@@ -54,23 +54,27 @@ export class RowStore {
     sort,
     cursor,
   }: ListQuery): Promise<{ items: Row[]; nextCursor: string | null }> {
-    const place = cursor === undefined ? undefined : parseCursor(cursor, sort);
-    const name = `list ${sort} ${place === undefined ? "" : "behind"} ${Object.keys(filters).sort().join()}`;
+    const position = cursor === undefined ? undefined : parseCursor(cursor, sort);
+    const name = `list ${sort} ${position === undefined ? "" : "behind"} ${Object.keys(filters).sort().join()}`;
     const statement = this.#prepared(name, () =>
-      this.#listStatement(sort, Object.keys(filters), place !== undefined),
+      this.#listStatement(sort, Object.keys(filters), position !== undefined),
     );
     const given = { ...filters, [ownTenant]: this.#tenant, [pageLimit]: limit + 1 };
-    const rows = await statement.execute({ ...given, [placeValue]: place?.value, [placeKey]: place?.key });
+    const rows = await statement.execute({
+      ...given,
+      [positionValue]: position?.value,
+      [positionKey]: position?.key,
+    });
     const items = rows.slice(0, limit);
     const nextCursor = rows.length > limit ? this.#cursorAt(items.at(-1) ?? {}, sort) : null;
-    for (const row of items) forgetPlace(row);
+    for (const row of items) forgetCursor(row);
     return { items, nextCursor };
   }
 
   #cursorAt(row: Row, sort: string): string {
     const sorted = sort.startsWith("-") ? sort.slice(1) : sort;
-    const value = row[placeValue] ?? row[sorted];
-    const key = row[placeKey] ?? row[this.#shape.key];
+    const value = row[positionValue] ?? row[sorted];
+    const key = row[positionKey] ?? row[this.#shape.key];
     return formatCursor({ sort, value: String(value), key: String(key) });
   }
 
@@ -81,15 +85,15 @@ export class RowStore {
     const keyColumn = columnOf(columns, key);
     const order = isDescending ? desc : asc;
     const sign = sql.raw(isDescending ? "<" : ">");
-    const [value, last] = [sql.placeholder(placeValue), sql.placeholder(placeKey)];
+    const [value, last] = [sql.placeholder(positionValue), sql.placeholder(positionKey)];
     const behind = sql`(${column}, ${keyColumn}) ${sign} (${value}::${typeOf(column)}, ${last}::${typeOf(keyColumn)})`;
     const matching = filters.map((name) => eq(columnOf(columns, name), given(name, columnOf(columns, name))));
     return this.#db
       .select({
         ...Object.fromEntries(visible.map((name) => [name, columnOf(columns, name)])),
         // A Date is coarser than the time that PostgreSQL has.
-        ...(column.dataType === "date" ? { [placeValue]: sql<string>`${column}::text` } : {}),
-        ...(keyColumn.dataType === "date" ? { [placeKey]: sql<string>`${keyColumn}::text` } : {}),
+        ...(column.dataType === "date" ? { [positionValue]: sql<string>`${column}::text` } : {}),
+        ...(keyColumn.dataType === "date" ? { [positionKey]: sql<string>`${keyColumn}::text` } : {}),
       })
       .from(table)
       .where(and(this.#own(), ...matching, isBehind ? behind : undefined))
@@ -199,9 +203,9 @@ export class RowStore {
 /** Names of values that no column can have. */
 const [ownTenant, rowId, pageLimit] = ["tenant:own", "row:id", "page:limit"];
 
-function forgetPlace(row: Record<string, unknown>): void {
-  if (placeValue in row) delete row[placeValue];
-  if (placeKey in row) delete row[placeKey];
+function forgetCursor(row: Record<string, unknown>): void {
+  if (positionValue in row) delete row[positionValue];
+  if (positionKey in row) delete row[positionKey];
 }
 
 /** A value that is given when the statement runs, converted as its column does. */
@@ -214,8 +218,8 @@ function placeholders(names: readonly string[]): Record<string, SQL> {
 }
 
 /** Beside the columns of a row of a list, and in the statement; likewise. */
-const placeValue = "cursor:value";
-const placeKey = "cursor:key";
+const positionValue = "cursor:value";
+const positionKey = "cursor:key";
 
 function columnOf(columns: Readonly<Record<string, PgColumn>>, name: string): PgColumn {
   const column = Object.hasOwn(columns, name) ? columns[name] : undefined;

@@ -51,7 +51,7 @@ function embeddedSql(
     db,
     pglite,
     folder,
-    place: folder ?? "memory",
+    address: folder ?? "memory",
     ping: async () => void (await pglite.query("select 1")),
     metrics: () => ({ maxConnections: 1, connections: pglite.closed ? 0 : 1, idle: 0, waiting: 0 }),
     withConnection: (work) => work(connection),

@@ -1,5 +1,5 @@
 import type { OpenedSql } from "../sql-db.js";
-import { type JournalEntry, MigrationJournal } from "./journal.js";
+import { type HistoryEntry, MigrationHistory } from "./history.js";
 import { MigrationError } from "./migration-error.js";
 import { type Migration, readMigrations } from "./migration-folder.js";
 import { withMigrationLock } from "./migration-lock.js";
@@ -20,19 +20,19 @@ export interface MigrateOptions {
 export function migrate(sql: OpenedSql, folder: string, options: MigrateOptions = {}): Promise<string[]> {
   return withMigrationLock(sql, async (connection) => {
     const migrations = readMigrations(folder);
-    const journal = new MigrationJournal(connection);
-    await journal.prepare();
-    const entries = new Map((await journal.entries()).map((entry) => [entry.name, entry]));
+    const history = new MigrationHistory(connection);
+    await history.prepare();
+    const entries = new Map((await history.entries()).map((entry) => [entry.name, entry]));
     refuseStrange([...entries.values()], migrations, folder);
     const left = migrations.filter(({ name }) => !isApplied(entries.get(name)));
     refuseUndecided(left);
     for (const migration of left) {
       const entry = entries.get(migration.name);
-      if (entry === undefined) await journal.add(migration.name, migration.hash, migration.up.parts.length);
+      if (entry === undefined) await history.add(migration.name, migration.hash, migration.up.parts.length);
       const from = entry === undefined ? 0 : nextPart(migration, entry, options);
       await runParts({
         connection,
-        journal,
+        history,
         name: migration.name,
         counter: "done",
         parts: migration.up.parts,
@@ -44,13 +44,13 @@ export function migrate(sql: OpenedSql, folder: string, options: MigrateOptions 
 }
 
 /** Whether all of it has run and none of it was undone. */
-export function isApplied(entry: JournalEntry | undefined): boolean {
+export function isApplied(entry: HistoryEntry | undefined): boolean {
   return (
     entry !== undefined && entry.done >= entry.parts && entry.running === undefined && entry.undone === 0
   );
 }
 
-function nextPart({ name, up }: Migration, entry: JournalEntry, { interrupted }: MigrateOptions): number {
+function nextPart({ name, up }: Migration, entry: HistoryEntry, { interrupted }: MigrateOptions): number {
   if (entry.undone > 0 || (entry.running !== undefined && entry.done >= entry.parts)) {
     throw new MigrationError(`the rollback of ${name} was interrupted; run 'svc-infra db rollback' first`);
   }
@@ -61,7 +61,7 @@ function nextPart({ name, up }: Migration, entry: JournalEntry, { interrupted }:
 
 /** Migrations that have run must exist unchanged: otherwise the state of the database is not known. */
 function refuseStrange(
-  entries: readonly JournalEntry[],
+  entries: readonly HistoryEntry[],
   migrations: readonly Migration[],
   folder: string,
 ): void {

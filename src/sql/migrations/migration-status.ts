@@ -1,5 +1,5 @@
 import type { OpenedSql } from "../sql-db.js";
-import { type JournalEntry, MigrationJournal } from "./journal.js";
+import { type HistoryEntry, MigrationHistory } from "./history.js";
 import { isApplied } from "./migrate.js";
 import { type Migration, readMigrations } from "./migration-folder.js";
 
@@ -12,8 +12,8 @@ export interface MigrationStatus {
 /** How each migration of the folder and of the database stands, in the order of their names. Changes nothing. */
 export function migrationStatus(sql: OpenedSql, folder: string): Promise<MigrationStatus[]> {
   return sql.withConnection(async (connection) => {
-    const journal = new MigrationJournal(connection);
-    const entries = (await journal.isThere()) ? await journal.entries() : [];
+    const history = new MigrationHistory(connection);
+    const entries = (await history.isThere()) ? await history.entries() : [];
     const known = new Map(entries.map((entry) => [entry.name, entry]));
     const files = new Map(readMigrations(folder).map((migration) => [migration.name, migration]));
     const names = [...new Set([...known.keys(), ...files.keys()])].sort();
@@ -21,7 +21,7 @@ export function migrationStatus(sql: OpenedSql, folder: string): Promise<Migrati
   });
 }
 
-function stateOf(entry: JournalEntry | undefined, file: Migration | undefined): MigrationStatus["state"] {
+function stateOf(entry: HistoryEntry | undefined, file: Migration | undefined): MigrationStatus["state"] {
   if (entry === undefined) return "pending";
   if (file === undefined) return "missing";
   if (file.hash !== entry.hash) return "changed";

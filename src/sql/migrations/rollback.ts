@@ -1,5 +1,5 @@
 import type { OpenedSql, SqlConnection } from "../sql-db.js";
-import { type JournalEntry, MigrationJournal } from "./journal.js";
+import { type HistoryEntry, MigrationHistory } from "./history.js";
 import { undecidedMessage } from "./migrate.js";
 import { MigrationError } from "./migration-error.js";
 import { type Migration, readMigrations } from "./migration-folder.js";
@@ -25,12 +25,12 @@ export function rollback(
 ): Promise<string[]> {
   return withMigrationLock(sql, async (connection) => {
     const files = new Map(readMigrations(folder).map((migration) => [migration.name, migration]));
-    const journal = new MigrationJournal(connection);
-    await journal.prepare();
-    const last = (await journal.entries()).reverse().slice(0, steps);
+    const history = new MigrationHistory(connection);
+    await history.prepare();
+    const last = (await history.entries()).reverse().slice(0, steps);
     const undoing = last.map((entry) => ({ entry, migration: fileOf(entry, files, folder) }));
     for (const { entry, migration } of undoing) {
-      await undo(connection, journal, migration, nextPart(migration, entry, interrupted));
+      await undo(connection, history, migration, nextPart(migration, entry, interrupted));
     }
     return last.map(({ name }) => name);
   });
@@ -38,16 +38,16 @@ export function rollback(
 
 async function undo(
   connection: SqlConnection,
-  journal: MigrationJournal,
+  history: MigrationHistory,
   { name, down }: Migration,
   from: number,
 ) {
-  await runParts({ connection, journal, name, counter: "undone", parts: down.parts, from });
-  await journal.remove(name);
+  await runParts({ connection, history, name, counter: "undone", parts: down.parts, from });
+  await history.remove(name);
 }
 
 function fileOf(
-  { name, done, parts }: JournalEntry,
+  { name, done, parts }: HistoryEntry,
   files: ReadonlyMap<string, Migration>,
   folder: string,
 ): Migration {
@@ -66,7 +66,7 @@ function fileOf(
 
 function nextPart(
   { name, down }: Migration,
-  entry: JournalEntry,
+  entry: HistoryEntry,
   interrupted: InterruptedStep | undefined,
 ): number {
   if (entry.running === undefined) return entry.undone;

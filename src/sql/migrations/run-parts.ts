@@ -1,5 +1,5 @@
 import type { SqlConnection } from "../sql-db.js";
-import type { MigrationJournal } from "./journal.js";
+import type { MigrationHistory } from "./history.js";
 import { MigrationError } from "./migration-error.js";
 import type { SqlPart } from "./sql-file.js";
 
@@ -8,16 +8,16 @@ export type InterruptedStep = "again" | "done";
 
 interface PartsRun {
   readonly connection: SqlConnection;
-  readonly journal: MigrationJournal;
+  readonly history: MigrationHistory;
   readonly name: string;
-  /** The counter of the journal; it also tells the direction. */
+  /** The counter of the history; it also tells the direction. */
   readonly counter: "done" | "undone";
   readonly parts: readonly SqlPart[];
   /** The first part that is left. */
   readonly from: number;
 }
 
-/** Runs what is left of the parts, each with its mark in the journal, so that the next run continues where this one ended. */
+/** Runs what is left of the parts, each with its mark in the history, so that the next run continues where this one ended. */
 export async function runParts(run: PartsRun): Promise<void> {
   for (const [index, part] of run.parts.entries()) {
     if (index < run.from) continue;
@@ -26,11 +26,11 @@ export async function runParts(run: PartsRun): Promise<void> {
   }
 }
 
-async function runTogether({ connection, journal, name, counter }: PartsRun, part: SqlPart, index: number) {
+async function runTogether({ connection, history, name, counter }: PartsRun, part: SqlPart, index: number) {
   await connection.run("begin");
   try {
     await connection.run(part.statements);
-    await journal.set(name, counter, index + 1);
+    await history.set(name, counter, index + 1);
     await connection.run("commit");
   } catch (cause) {
     await connection.run("rollback").catch(() => undefined);
@@ -41,14 +41,14 @@ async function runTogether({ connection, journal, name, counter }: PartsRun, par
   }
 }
 
-async function runAlone({ connection, journal, name, counter }: PartsRun, part: SqlPart, index: number) {
-  await journal.setRunning(name, index);
+async function runAlone({ connection, history, name, counter }: PartsRun, part: SqlPart, index: number) {
+  await history.setRunning(name, index);
   try {
     await connection.run(part.statements);
   } catch (cause) {
     throw new MigrationError(`${adviceOn(name, part, counter)}\nIt failed: ${reasonOf(cause)}`, { cause });
   }
-  await journal.set(name, counter, index + 1);
+  await history.set(name, counter, index + 1);
 }
 
 /** What a person must check before the migrations can continue. */

@@ -32,7 +32,7 @@ export async function openPostgres(
     kind: "postgres",
     db,
     pool,
-    place: `${target.database} on ${target.host}:${target.port}`,
+    address: `${target.database} on ${target.host}:${target.port}`,
     ping: async () => void (await pool.query("select 1")),
     metrics: () => ({
       maxConnections: settings.poolSize,

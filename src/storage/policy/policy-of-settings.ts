@@ -9,14 +9,14 @@ export const typeList: z.ZodType<readonly string[]> = z
   .pipe(z.array(z.string().refine(isTypePattern)).min(1));
 
 /** Where clamd listens. */
-export interface ClamdPlace {
+export interface ClamdAddress {
   readonly socket?: string;
   readonly host?: string;
   readonly port?: number;
 }
 
 /** Reads `unix:/run/clamav/clamd.ctl` and `tcp://clamav:3310`. */
-export const clamdUrl: z.ZodType<ClamdPlace> = z.union([
+export const clamdUrl: z.ZodType<ClamdAddress> = z.union([
   z
     .string()
     .regex(/^unix:\/[^\0]+$/)
@@ -38,7 +38,7 @@ export const clamdUrl: z.ZodType<ClamdPlace> = z.union([
 /** The policy that the settings of a storage ask for, if they do. */
 export function policyOfSettings(settings: {
   readonly allowedTypes: readonly string[] | undefined;
-  readonly clamavUrl: ClamdPlace | undefined;
+  readonly clamavUrl: ClamdAddress | undefined;
   readonly clamavMaxBytes: number;
 }): PolicyOptions | undefined {
   const { allowedTypes: types, clamavUrl, clamavMaxBytes: maxBytes } = settings;

@@ -2,7 +2,7 @@ import { type ForeignClient, ForeignError } from "../../outbound/index.js";
 import { signStandard } from "../signature/standard.js";
 
 /** A message as it is sent to one endpoint. */
-export interface OutgoingMessage {
+export interface EndpointMessage {
   readonly id: string;
   readonly url: string;
   readonly body: string;
@@ -24,7 +24,7 @@ export interface EndpointAnswer {
 const detailBytes = 1024;
 
 /** Sends one signed message (Standard Webhooks). Never throws: what went wrong is the answer. */
-export async function postSigned(client: ForeignClient, message: OutgoingMessage): Promise<EndpointAnswer> {
+export async function postSigned(client: ForeignClient, message: EndpointMessage): Promise<EndpointAnswer> {
   const { id, url, body, secrets } = message;
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt);

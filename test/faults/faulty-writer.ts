@@ -30,7 +30,7 @@ export type LaneCall =
   | "stat"
   | "list";
 
-export interface LaneOutcome {
+export interface WriterOutcome {
   readonly call: LaneCall;
   readonly end: "done" | StorageErrorCode;
 }
@@ -51,13 +51,13 @@ const codesOf: { readonly [K in Fault["kind"]]: readonly StorageErrorCode[] } = 
  * One user of a storage behind a fault proxy, with keys of its own, who does one thing after another and knows of each key
  * what it may hold: a write that failed may have been done, unless the failure says that it was not.
  */
-export class Lane {
+export class FaultyWriter {
   readonly #options: LaneOptions;
   readonly #possible = new Map<string, Set<Value>>();
   readonly #steps: readonly (() => Promise<void>)[];
   #made = 0;
   /** What was called, and how it ended: `done`, or the code. */
-  readonly outcomes: LaneOutcome[] = [];
+  readonly outcomes: WriterOutcome[] = [];
 
   constructor(options: LaneOptions) {
     this.#options = options;

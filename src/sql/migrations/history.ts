@@ -1,7 +1,7 @@
 import type { SqlConnection } from "../sql-db.js";
 
 /** What the database knows of a migration. */
-export interface JournalEntry {
+export interface HistoryEntry {
   readonly name: string;
   readonly hash: string;
   /** Parts of `up.sql` that are done. */
@@ -25,7 +25,7 @@ const create = `create table if not exists svc_infra_migrations (
 )`;
 
 /** The table in which the database keeps its migrations. */
-export class MigrationJournal {
+export class MigrationHistory {
   readonly #connection: SqlConnection;
 
   constructor(connection: SqlConnection) {
@@ -45,7 +45,7 @@ export class MigrationJournal {
   }
 
   /** The entries in the order in which they were applied. */
-  async entries(): Promise<JournalEntry[]> {
+  async entries(): Promise<HistoryEntry[]> {
     const rows = await this.#connection.query(
       "select name, hash, parts, done, undone, running from svc_infra_migrations order by applied_at, name",
     );
