@@ -1,5 +1,5 @@
 import { type Environment, readEnvironment } from "../kernel/index.js";
-import { easySqlDb, MigrationError, type SqlDb } from "../sql/index.js";
+import { easySqlDb, type FolderWait, MigrationError, type SqlDb } from "../sql/index.js";
 
 /** The option of every command that reads or writes migrations. */
 export const migrationsOption = [
@@ -28,9 +28,15 @@ export function dbCommand<Options>(
   };
 }
 
+/** Commands on one embedded database take turns; a service that has its folder would keep them waiting for ever. */
+const folderWait: FolderWait = {
+  timeoutMs: 60_000,
+  onWait: (pid) => say(`waiting for process ${pid}, which has the folder of the database`),
+};
+
 /** Runs work on the database that the environment names, and closes it. */
 export async function withDatabase<T>(env: Environment, work: (sql: SqlDb) => Promise<T>): Promise<T> {
-  const sql = await easySqlDb({}, { env });
+  const sql = await easySqlDb({}, { env, folderWait });
   try {
     await sql.ping().catch((cause: unknown) => {
       const reason = cause instanceof Error ? cause.message || String(Object(cause).code) : String(cause);

@@ -8,6 +8,7 @@ import {
   type SettingOptions,
   silentLogger,
 } from "../kernel/index.js";
+import type { FolderWait } from "./embedded/folder-lock.js";
 import { migrationVariables } from "./migrations/settings.js";
 import { QueryWatch } from "./query-watch.js";
 import { type SqlOptions, type SqlSettings, sqlVariables } from "./settings.js";
@@ -23,7 +24,11 @@ export interface EasySqlDbContext {
   readonly env?: Environment;
   /** Is told which database was chosen, of slow queries and of broken connections. Default: no log. */
   readonly log?: Logger;
+  /** How long to wait for the folder of an embedded database that another process has. Default: not at all. */
+  readonly folderWait?: FolderWait;
 }
+
+const noWait: FolderWait = { timeoutMs: 0, onWait: () => undefined };
 
 /**
  * Opens the database that the environment names, without an app; the caller closes it. `addSqlDb` is this with an app.
@@ -41,10 +46,10 @@ export async function easySqlDb(
   options: EasySqlDbOptions = {},
   context: EasySqlDbContext = {},
 ): Promise<SqlDb> {
-  const { env = readEnvironment(), log = silentLogger } = context;
+  const { env = readEnvironment(), log = silentLogger, folderWait = noWait } = context;
   const settings = loadSettings({ ...sqlVariables, ...migrationVariables }, env, options);
   const target = sqlTarget(settings, env);
-  const sql = withMigrations(measured(await open(target, settings, log)), settings.migrationsDir);
+  const sql = withMigrations(measured(await open(target, settings, log, folderWait)), settings.migrationsDir);
   log.info(
     { kind: sql.kind, address: sql.address, reason: target.reason },
     `the database is ${sql.address}: ${target.reason}`,
@@ -74,11 +79,16 @@ function withMigrations(sql: OpenedSql, folder: string): SqlDb {
   });
 }
 
-async function open(target: SqlTarget, settings: SqlSettings, log: Logger): Promise<OpenedSql> {
+async function open(
+  target: SqlTarget,
+  settings: SqlSettings,
+  log: Logger,
+  folderWait: FolderWait,
+): Promise<OpenedSql> {
   const watch = new QueryWatch({ slowQueryMs: settings.slowQueryMs, database: target.kind, log });
   if (target.kind === "embedded") {
     const { openEmbedded } = await import("./embedded/open-embedded.js");
-    return openEmbedded(target.folder, settings, watch, log);
+    return openEmbedded(target.folder, settings, watch, log, folderWait);
   }
   const { openPostgres } = await import("./postgres/open-postgres.js");
   return openPostgres(target, settings, watch, (error) =>

@@ -1,4 +1,5 @@
 export { type EasySqlDbContext, type EasySqlDbOptions, easySqlDb } from "./easy-sql-db.js";
+export type { FolderWait } from "./embedded/folder-lock.js";
 export { MigrationError } from "./migrations/migration-error.js";
 export type { Seed, Seeds } from "./migrations/seed.js";
 export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./plugin.js";

@@ -1,11 +1,56 @@
 import { randomUUID } from "node:crypto";
 import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigurationError } from "../../kernel/index.js";
 import { ownIdentity, type ProcessIdentity, stateOf } from "./process-identity.js";
 
 interface LockRecord extends ProcessIdentity {
   /** Tells two locks of one process apart. */
   readonly id: string;
+}
+
+/** Another process has the folder. */
+class FolderInUse extends ConfigurationError {
+  readonly pid: number | "unknown";
+  /** Whether that process may end and give it back. */
+  readonly mayEnd: boolean;
+
+  constructor(message: string, pid: number | "unknown", mayEnd: boolean) {
+    super([{ name: "SQL_URL", message }]);
+    this.pid = pid;
+    this.mayEnd = mayEnd;
+  }
+}
+
+/** How long to wait for a folder that another process has, and who hears of it. */
+export interface FolderWait {
+  /** Milliseconds in all; 0 for not at all. */
+  readonly timeoutMs: number;
+  /** Told once, with the process that has the folder. */
+  readonly onWait: (pid: number | "unknown") => void;
+}
+
+const pollMs = 50;
+
+/**
+ * {@link lockFolder}, which waits while the folder is in use by a process that may end.
+ *
+ * @throws ConfigurationError that names the process which still has it at the end.
+ */
+export async function lockFolderWithin(
+  folder: string,
+  { timeoutMs, onWait }: FolderWait,
+): Promise<() => void> {
+  const endsAt = Date.now() + timeoutMs;
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return lockFolder(folder);
+    } catch (error) {
+      if (!(error instanceof FolderInUse) || !error.mayEnd || Date.now() >= endsAt) throw error;
+      if (isFirst) onWait(error.pid);
+      await sleep(pollMs);
+    }
+  }
 }
 
 /**
@@ -78,5 +123,5 @@ function refuse(folder: string, file: string, holder: LockRecord | undefined): n
     state === "alive"
       ? `the folder ${folder} is in use by process ${pid}; end it, or ${fix}`
       : `the folder ${folder} was last used by process ${pid} of another machine or container; if that one is gone, remove ${file}`;
-  throw new ConfigurationError([{ name: "SQL_URL", message }]);
+  throw new FolderInUse(message, pid, state === "alive");
 }

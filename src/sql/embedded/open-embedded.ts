@@ -6,7 +6,7 @@ import { type Logger, loadPeer } from "../../kernel/index.js";
 import type { QueryWatch } from "../query-watch.js";
 import type { SqlSettings } from "../settings.js";
 import type { Database, EmbeddedSql, SqlConnection } from "../sql-db.js";
-import { lockFolder } from "./folder-lock.js";
+import { type FolderWait, lockFolderWithin } from "./folder-lock.js";
 import { emptyDatabase } from "./snapshot.js";
 import { watchPglite } from "./watch-pglite.js";
 
@@ -20,6 +20,7 @@ export async function openEmbedded(
   settings: SqlSettings,
   watch: QueryWatch,
   log: Logger,
+  wait: FolderWait,
 ): Promise<EmbeddedSql> {
   const { PGlite } = await loadPeer(
     "@electric-sql/pglite",
@@ -27,7 +28,7 @@ export async function openEmbedded(
     () => import("@electric-sql/pglite"),
   );
   const { drizzle } = await loadPeer("drizzle-orm", "addSqlDb", () => import("drizzle-orm/pglite"));
-  const unlock = folder === undefined ? () => undefined : lockNew(folder);
+  const unlock = folder === undefined ? () => undefined : await lockNew(folder, wait);
   try {
     const pglite = await start(PGlite, folder, () => emptyDatabase(PGlite, settings.snapshotDir, log));
     watchPglite(pglite, watch);
@@ -69,9 +70,9 @@ function connectionOf(pglite: PGlite): SqlConnection {
   };
 }
 
-function lockNew(folder: string): () => void {
+function lockNew(folder: string, wait: FolderWait): Promise<() => void> {
   mkdirSync(dirname(folder), { recursive: true });
-  return lockFolder(folder);
+  return lockFolderWithin(folder, wait);
 }
 
 async function start(
