@@ -1,11 +1,17 @@
 /** Why a call to the jobs failed. */
-export type JobErrorCode = "job_payload_invalid" | "job_unknown" | "job_options_invalid" | "jobs_unavailable";
+export type JobErrorCode =
+  | "job_payload_invalid"
+  | "job_unknown"
+  | "job_options_invalid"
+  | "jobs_unavailable"
+  | "outbox_missing";
 
 const statusOfCode: Readonly<Record<JobErrorCode, number>> = Object.freeze({
   job_payload_invalid: 400,
   job_unknown: 500,
   job_options_invalid: 500,
   jobs_unavailable: 503,
+  outbox_missing: 500,
 });
 
 /** A call to the jobs failed; `code` tells why and stays the same between versions. */

@@ -89,3 +89,29 @@ describe.each(["memory", "postgres"] as const)("the outbox before jobs in %s", (
     return undefined;
   });
 });
+
+it("without its table enqueueIn says what to run, and jobs are handled all the same", async () => {
+  const rig = await startPostgres();
+  const sql = await easySqlDb({ url: rig.url }, { env: {} });
+  const seen: number[] = [];
+  const lines: string[] = [];
+  const hear = (facts: object | string) =>
+    void lines.push(typeof facts === "string" ? facts : JSON.stringify(facts));
+  const log = { debug: hear, info: hear, warn: hear, error: hear };
+  const job = defineJob("noted", z.number(), (payload) => void seen.push(payload));
+  const jobs = await easyJobs({ driver: "memory", sql, jobs: [job], outboxPollMs: 5 }, { env: {}, log });
+  try {
+    const enqueued = sql.db.transaction((tx) => jobs.queue.enqueueIn(tx, job, 1));
+    await expect(enqueued).rejects.toMatchObject({
+      code: "outbox_missing",
+      message: expect.stringContaining("set JOBS_DRIVER, then run 'svc-infra db generate'"),
+    });
+    await jobs.queue.enqueue(job, 2);
+    await expect.poll(() => seen, soon).toEqual([2]);
+    await expect.poll(() => lines.filter((line) => line.startsWith("there is no outbox"))).toHaveLength(1);
+  } finally {
+    await jobs.close();
+    await sql.close();
+    await rig.stop();
+  }
+});

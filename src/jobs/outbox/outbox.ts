@@ -3,6 +3,7 @@ import { eq, inArray, notInArray, sql as statement } from "drizzle-orm";
 import type { Logger } from "../../kernel/index.js";
 import type { Database, SqlDb } from "../../sql/index.js";
 import type { JobDriver, NewJob } from "../job-driver.js";
+import { JobError } from "../job-error.js";
 import { outbox } from "./outbox-table.js";
 
 /** "outb" in ASCII: the advisory lock of the one process that relays. */
@@ -10,6 +11,15 @@ const relayLock = 0x6f757462;
 const batchSize = 200;
 /** Milliseconds after which a row that was just written is looked for, as most transactions are short. */
 const soonMs = 15;
+
+const advice =
+  "enqueueIn needs the table svc_infra_outbox; set JOBS_DRIVER, then run 'svc-infra db generate' and 'svc-infra db migrate'";
+
+/** SQLSTATE 42P01: there is no such table. The driver's error is the cause of Drizzle's. */
+function isMissing(error: unknown): boolean {
+  const { code, cause } = Object(error);
+  return code === "42P01" || Object(cause).code === "42P01";
+}
 
 /** Rows that transactions write, and the relay that brings them into the queue in their order. */
 export class Outbox {
@@ -32,7 +42,11 @@ export class Outbox {
 
   /** Writes a row within the caller's transaction. */
   async write(tx: Database, { id, ...job }: NewJob, key?: string): Promise<string> {
-    await tx.insert(outbox).values({ id, job, key });
+    try {
+      await tx.insert(outbox).values({ id, job, key });
+    } catch (cause) {
+      throw isMissing(cause) ? new JobError("outbox_missing", advice, { cause }) : cause;
+    }
     setTimeout(() => this.#wake.abort(), soonMs).unref();
     return id;
   }
@@ -54,13 +68,19 @@ export class Outbox {
         if ((await this.#relayBatch()) === batchSize) continue;
         hasFailed = false;
       } catch (error) {
-        if (!hasFailed) this.#log.warn({ err: error }, "the outbox cannot be relayed; it is tried again");
+        if (!hasFailed) this.#tell(error);
         hasFailed = true;
       }
       this.#wake = new AbortController();
       const signal = AbortSignal.any([this.#wake.signal, this.#stopping.signal]);
       await sleep(this.#pollMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
+  }
+
+  /** Without `enqueueIn` no application needs the table. */
+  #tell(error: unknown): void {
+    if (isMissing(error)) this.#log.info(`there is no outbox: ${advice}`);
+    else this.#log.warn({ err: error }, "the outbox cannot be relayed; it is tried again");
   }
 
   /** A row is removed after its job was added, so that a crash in between adds the job again under the same id. */
