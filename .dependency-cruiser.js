@@ -81,7 +81,7 @@ export default {
           "^src/storage/(?:contract/|content/)?[^/]+\\.ts$",
           "^src/kernel/",
           "^src/storage/layers/prefix\\.ts$",
-          "^src/storage/(?:policy|uploads)/",
+          "^src/storage/(?:policy|uploads|import)/",
         ],
       },
     },

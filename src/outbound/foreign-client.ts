@@ -9,17 +9,17 @@ import { readBody } from "./response-body.js";
 /** What a {@link ForeignClient} may do. */
 export interface ForeignClientOptions {
   /** Whether `http:` is dialled too. Default: false. */
-  readonly allowHttp?: boolean;
+  readonly allowHttp?: boolean | undefined;
   /** Whether loopback, private and other special addresses are dialled: for development and tests. Default: false. */
-  readonly allowPrivateAddresses?: boolean;
+  readonly allowPrivateAddresses?: boolean | undefined;
   /** Ports that may be dialled. Default: 443 and 8443, and 80 with `allowHttp`. */
-  readonly ports?: readonly number[];
+  readonly ports?: readonly number[] | undefined;
   /** Redirects that a GET follows; each one is checked like the first URL. Default: 0, where a redirect is an answer. */
   readonly maxRedirects?: number;
   /** Most bytes of a response, after decoding. Default: 65,536. */
   readonly maxResponseBytes?: number;
   /** Milliseconds from the call to the last byte of the response. Default: 15,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Resolves names. Default: the system. */
   readonly resolve?: Resolve;
 }
@@ -56,7 +56,9 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  * close();
  */
 export class ForeignClient {
-  readonly #options: Required<ForeignClientOptions>;
+  readonly #options: {
+    readonly [Name in keyof ForeignClientOptions]-?: NonNullable<ForeignClientOptions[Name]>;
+  };
   readonly #permits: (address: string) => boolean;
 
   constructor(options: ForeignClientOptions = {}) {

@@ -72,6 +72,18 @@ export interface PutOptions<C extends Capabilities = Capabilities>
   readonly digests?: readonly Digest[] | undefined;
 }
 
+/** Options of `putFromUrl`. */
+export interface ImportOptions<C extends Capabilities = Capabilities> extends PutOptions<C> {
+  /** Milliseconds from the call to the last byte of the content. Default: 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Whether `http:` is dialled too. Default: false. */
+  readonly allowHttp?: boolean | undefined;
+  /** Ports that may be dialled. Default: 443 and 8443, and 80 with `allowHttp`. */
+  readonly ports?: readonly number[] | undefined;
+  /** Lets the URL be on loopback and private addresses: for development and tests only. Default: false. */
+  readonly allowPrivateAddresses?: boolean | undefined;
+}
+
 /** A stored object, as applications see it. */
 export interface FileDetails extends Omit<ObjectStat, "key"> {
   /** As the caller gave it, without a tenant's prefix. */

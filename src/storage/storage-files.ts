@@ -22,6 +22,7 @@ import type {
   DescribeOptions,
   FileDetails,
   FilePage,
+  ImportOptions,
   ListAllOptions,
   ListedFile,
   ListKeysOptions,
@@ -65,6 +66,9 @@ const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
   "ifMatch",
   "signal",
 ]);
+
+/** Most bytes of an import whose caller names no limit. */
+const importBytes = 104_857_600;
 
 /** URLs that are signed at once: more would only wait for a service that signs each. */
 const signedAtOnce = 32;
@@ -151,6 +155,34 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
       return new WrittenFile(await this.#backend.write(parsed, body, writing), lazyUrl);
     } catch (error) {
       throw await letGo(body, error, call);
+    }
+  }
+
+  /**
+   * Fetches a file from an address that a user chose, and stores it as {@link put} does. Public addresses only, `https:`,
+   * three redirects at most, each checked like the first URL; see docs/guide/outbound.md. Its type is the one that the
+   * address states, unless the caller or a policy knows better.
+   *
+   * @param options - `maxBytes` is 100 MiB by default.
+   * @throws InvalidArgumentError for a URL or address that may not be dialled, SourceFailedError when there is no content,
+   * and everything that `put` throws.
+   *
+   * @example
+   * await storage.putFromUrl("avatars/7.png", "https://example.com/me.png", { maxBytes: 1_000_000 });
+   */
+  async putFromUrl(key: string, url: string | URL, options: ImportOptions<C> = {}): Promise<StoredFile> {
+    const { timeoutMs, allowHttp, ports, allowPrivateAddresses, ...rest } = options;
+    const { maxBytes = importBytes, signal } = rest;
+    const source = { url, timeoutMs, allowHttp, ports, allowPrivateAddresses, maxBytes, signal };
+    const { body, contentType, close } = await this.#run("put", key, options, async () => {
+      parseKey(key);
+      const { openForeign } = await import("./import/foreign-content.js");
+      return openForeign(source);
+    });
+    try {
+      return await this.put(key, body, { contentType, ...rest, maxBytes });
+    } finally {
+      close();
     }
   }
 
