@@ -18,6 +18,7 @@ export {
   defineEvent,
   eventsPlugin,
   getEvents,
+  objectEvents,
   onEvent,
 } from "./events/index.js";
 export { type LoggedRequest, loggedRequest, withoutSignature } from "./http/index.js";

@@ -3,13 +3,17 @@ import fastifyPlugin from "fastify-plugin";
 import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
 import { getJobs } from "../jobs/index.js";
 import { ConfigurationError } from "../kernel/index.js";
+import { getSqlDb } from "../sql/index.js";
 import type { EventDefinition } from "./define-event.js";
 import { type EventConsumer, Events } from "./events.js";
+import { ObjectEvents, objectEvents, type TenantOfKey } from "./object-events.js";
 
 declare module "fastify" {
   interface FastifyInstance {
     /** The events that `addEvents` added. */
     events: Events;
+    /** What `addStorage` tells of objects; there when `addEvents` was given the events of objects. */
+    objectNews: ObjectEvents | undefined;
   }
 }
 
@@ -19,6 +23,11 @@ export interface AddEventsOptions {
   readonly events: readonly EventDefinition<never>[];
   /** Who hears of them besides webhooks. */
   readonly consumers?: readonly EventConsumer[] | undefined;
+  /**
+   * The tenant of an object's key, for `objectEvents`: its webhooks hear of the object. Where every key begins with its
+   * tenant it is `(key) => key.split("/", 1)[0]`. Default: no tenant, so that jobs alone hear of objects.
+   */
+  readonly tenantOfKey?: TenantOfKey | undefined;
 }
 
 /**
@@ -38,7 +47,10 @@ export async function addEvents(app: AnyApp, options: AddEventsOptions): Promise
 
 /** {@link addEvents} as a plugin. */
 export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
-  async (app: FastifyInstance, { events, consumers = [] }: AddEventsOptions) => {
+  async (
+    app: FastifyInstance,
+    { events, consumers = [], tenantOfKey = () => undefined }: AddEventsOptions,
+  ) => {
     const added = new Events(events, consumers, {
       queue: () => getJobs(app).queue,
       webhooks: () => {
@@ -48,6 +60,9 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
       },
     });
     app.decorate("events", added);
+    const hasObjects = events.includes(objectEvents.created as EventDefinition<never>);
+    const news = new ObjectEvents(added, () => getSqlDb(app).db, tenantOfKey);
+    app.decorate("objectNews", hasObjects ? news : undefined);
   },
   { name: "svc-infra/events", fastify: "5.x" },
 );

@@ -53,6 +53,7 @@ export {
   type VerifiedUrl,
 } from "./contract/signed-url.js";
 export type { Transform, TransformFit, TransformFormat } from "./contract/transform.js";
+export { announce, type ObjectNews } from "./layers/announce.js";
 export type { RetryOptions } from "./layers/backoff.js";
 export { chaos } from "./layers/chaos.js";
 export type { ChaosOptions, FaultKind } from "./layers/fault-plan.js";

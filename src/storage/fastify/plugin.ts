@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../../health/index.js";
 import { type AnyApp, Closing, deferContinue, fastifyOf, loggedRequest } from "../../http/index.js";
+import { announce, type ObjectNews } from "../layers/announce.js";
 import type { Storage } from "../storage.js";
 import { needsFileRoute, withFileUrls } from "./file-signer.js";
 import { logOperations } from "./operation-log.js";
@@ -79,13 +80,29 @@ async function addBelow(
       : storage;
     const publicFiles = isServed ? await publicFileRoute(served, settings.publicFiles) : undefined;
     const shown = publicFiles === undefined ? served : withPublicUrls(served, publicFiles);
-    const added = options.policy === undefined ? shown : shown.withPolicy(options.policy);
+    const ruled = options.policy === undefined ? shown : shown.withPolicy(options.policy);
+    const added = withEvents(ruled, app);
     await mount(app, { ...chosen, storage: added }, { ...settings, publicFiles }, isServed);
     return added;
   } catch (error) {
     if (chosen.isOwn) await storage.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** What `addEvents` gives an app. */
+interface AppObjectNews extends ObjectNews {
+  infected(key: string): Promise<void>;
+}
+
+/** Objects are told of when `addEvents` was called before and knows the events of objects. */
+function withEvents(storage: Storage, app: FastifyInstance): Storage {
+  if (!app.hasDecorator("objectNews")) return storage;
+  const news = app.getDecorator<AppObjectNews | undefined>("objectNews");
+  if (news === undefined) return storage;
+  const announced = storage.with(announce(news));
+  const hasPolicy = storage.options.policy !== undefined;
+  return hasPolicy ? announced.withPolicy({ onInfected: (key) => news.infected(key) }) : announced;
 }
 
 function isToBeServed(storage: Storage, { serveFiles, signer }: PluginSettings): Promise<boolean> | boolean {

@@ -2,7 +2,7 @@ import { StorageConfigurationError } from "../contract/error.js";
 import { type ByteSize, parseByteSize } from "./byte-size.js";
 import { isTypePattern } from "./media-type.js";
 import type { MetadataRules } from "./metadata-check.js";
-import type { ScanRules } from "./scan-check.js";
+import type { InfectedListener, ScanRules } from "./scan-check.js";
 import type { Scanner } from "./scanner.js";
 import type { TypeRules } from "./type-check.js";
 import type { TypeLimits } from "./typed-size-check.js";
@@ -26,6 +26,8 @@ export interface PolicyOptions {
   readonly metadata?: MetadataRules | undefined;
   /** Looks for malware. */
   readonly scan?: Scanner | ScanRules | undefined;
+  /** Told of each key, in the words of the whole storage, whose content a scanner refuses; the call fails when it resolves. */
+  readonly onInfected?: InfectedListener | undefined;
   /** Further rules of keys that begin with a prefix, in the words of the whole storage: `{ "avatars/": … }`. */
   readonly under?: Readonly<Record<string, PolicyOptions>> | undefined;
 }
@@ -38,6 +40,7 @@ export interface PolicyRules {
   readonly types: TypeRules | undefined;
   readonly metadata: MetadataRules | undefined;
   readonly scan: ScanRules | undefined;
+  readonly onInfected: InfectedListener | undefined;
 }
 
 const names: ReadonlySet<string> = new Set([
@@ -46,6 +49,7 @@ const names: ReadonlySet<string> = new Set([
   "mismatch",
   "metadata",
   "scan",
+  "onInfected",
   "under",
 ] satisfies (keyof PolicyOptions)[]);
 
@@ -67,6 +71,7 @@ export function parsePolicy(options: PolicyOptions, prefix = ""): readonly Polic
     types: typeRulesOf(options, typeLimits !== undefined),
     metadata: metadata === undefined ? undefined : metadataOf(metadata),
     scan: scanOf(options.scan),
+    onInfected: options.onInfected,
   };
   return [own, ...Object.entries(under).flatMap(([start, more]) => parsePolicy(more, prefix + start))];
 }

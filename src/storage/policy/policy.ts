@@ -44,11 +44,12 @@ export class Policy {
     const rules = this.#rulesOf(key);
     const types = rules.flatMap((each) => each.types ?? []);
     const limits = rules.flatMap(({ typeLimits }) => typeLimits ?? []);
+    const listeners = rules.flatMap(({ onInfected }) => onInfected ?? []);
     return [
       ...rules.flatMap(({ metadata }) => (metadata === undefined ? [] : new MetadataCheck(metadata))),
       ...(types.length > 0 ? [new TypeCheck(types)] : []),
       ...(limits.length > 0 ? [new TypedSizeCheck(limits)] : []),
-      ...rules.flatMap(({ scan }) => (scan === undefined ? [] : new ScanCheck(scan))),
+      ...rules.flatMap(({ scan }) => (scan === undefined ? [] : new ScanCheck(scan, listeners))),
     ];
   }
 

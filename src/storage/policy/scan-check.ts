@@ -10,20 +10,27 @@ export interface ScanRules {
   readonly whenUnavailable?: "refuse" | "accept" | undefined;
 }
 
+/** Hears of a key whose content is infected. What it throws is dropped: the refusal is what the caller must learn of. */
+export type InfectedListener = (key: string) => unknown;
+
 /** Lets a scanner look at the content while it streams by. */
 export class ScanCheck implements Check {
   readonly readsAll = true;
   readonly #rules: ScanRules;
+  readonly #listeners: readonly InfectedListener[];
+  #key = "";
   #scan: Scan | undefined;
   #size = 0;
   #startedAt = 0;
   #isOver = false;
 
-  constructor(rules: ScanRules) {
+  constructor(rules: ScanRules, listeners: readonly InfectedListener[] = []) {
     this.#rules = rules;
+    this.#listeners = listeners;
   }
 
-  begin(_head: Uint8Array, { size = 0 }: ContentClaim): Promise<undefined> {
+  begin(_head: Uint8Array, { key, size = 0 }: ContentClaim): Promise<undefined> {
+    this.#key = key;
     return this.#unlessAway(async () => {
       this.#checkSize(size);
       return undefined;
@@ -44,6 +51,7 @@ export class ScanCheck implements Check {
       const verdict = await this.#scan?.end();
       if (verdict !== undefined) this.#tell(verdict.isClean ? "clean" : "infected");
       if (verdict === undefined || verdict.isClean) return;
+      await Promise.allSettled(this.#listeners.map(async (listener) => listener(this.#key)));
       throw new InfectedError({
         message: `${this.#rules.scanner.name} found ${verdict.found} in the content`,
       });

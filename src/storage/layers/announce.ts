@@ -1,0 +1,89 @@
+import type {
+  Body,
+  CallOptions,
+  Capabilities,
+  CopyOptions,
+  Layer,
+  ObjectStat,
+  RemoveFailure,
+  RemoveOptions,
+  StorageBackend,
+  UploadedPart,
+  WriteConditions,
+  WriteOptions,
+} from "../contract/backend.js";
+import { BackendUnavailableError } from "../contract/error.js";
+import type { Key } from "../contract/key.js";
+import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
+
+/** Who is told of objects. Each call resolves when the news is kept. */
+export interface ObjectNews {
+  created(object: ObjectStat): Promise<void>;
+  deleted(keys: readonly Key[]): Promise<void>;
+}
+
+/**
+ * Tells what became of objects, never before it can be seen. A call that changed the storage and whose news could not be
+ * kept fails with `unavailable`; repeating it tells the news.
+ */
+export function announce(news: ObjectNews): Layer {
+  return (inner) => new AnnouncingBackend(inner, news);
+}
+
+class AnnouncingBackend<C extends Capabilities> extends LayerBackend<C> {
+  readonly #news: ObjectNews;
+
+  constructor(inner: StorageBackend<C>, news: ObjectNews) {
+    super(inner);
+    this.#news = news;
+  }
+
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    return next(call.signal);
+  }
+
+  override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
+    return this.#created(await super.write(key, body, options));
+  }
+
+  override async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    return this.#created(await super.copy(from, to, options));
+  }
+
+  override async completeUpload(
+    key: Key,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+    options: CallOptions & WriteConditions,
+  ): Promise<ObjectStat> {
+    return this.#created(await super.completeUpload(key, uploadId, parts, options));
+  }
+
+  override async remove(key: Key, options: RemoveOptions): Promise<boolean> {
+    const wasThere = await super.remove(key, options);
+    if (wasThere) await kept(this.#news.deleted([key]));
+    return wasThere;
+  }
+
+  override async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
+    const failures = await super.removeMany(keys, options);
+    const left = new Set<string>(failures.map(({ key }) => key));
+    const gone = keys.filter((key) => !left.has(key));
+    if (gone.length > 0) await kept(this.#news.deleted(gone));
+    return failures;
+  }
+
+  async #created(stat: ObjectStat): Promise<ObjectStat> {
+    await kept(this.#news.created(stat));
+    return stat;
+  }
+}
+
+async function kept(news: Promise<void>): Promise<void> {
+  try {
+    await news;
+  } catch (cause) {
+    const message = "the storage was changed, but its event could not be kept; repeat the call";
+    throw new BackendUnavailableError({ message, cause });
+  }
+}
