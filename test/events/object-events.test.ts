@@ -13,7 +13,10 @@ import * as webhookSchema from "#dist/webhooks/schema.js";
 import { createTables } from "../webhooks/create-tables.js";
 import { Endpoint } from "../webhooks/endpoint.js";
 
-const backend = new MemoryBackend();
+const backend = new MemoryBackend({
+  baseUrl: "http://127.0.0.1:1/files",
+  secrets: ["0123456789abcdef0123456789abcdef"],
+});
 let app: FastifyInstance;
 let endpoint: Endpoint;
 let heard: { readonly event: EventEnvelope; readonly wasThere: boolean }[] = [];
@@ -119,6 +122,20 @@ it("copies, moves, finished uploads and deletions are told, what was not there i
       "storage.object.deleted c",
       "storage.object.deleted d",
     ]);
+});
+
+it("an upload in steps is told of when it is completed, and what is staged for it never", async () => {
+  const { id, url } = await app.storage.prepareUpload("direct.txt", { size: 5, contentType: "text/plain" });
+  const { pathname, search } = new URL(url ?? "");
+  const headers = { "content-type": "text/plain" };
+  const sent = await app.inject({ method: "PUT", url: pathname + search, headers, payload: "bytes" });
+  expect(sent.statusCode).toBeLessThan(300);
+  expect(heard).toEqual([]);
+  await app.storage.completeUpload(id);
+  await app.storage.put("after", "1");
+  await expect
+    .poll(told, soon)
+    .toEqual(["storage.object.created after", "storage.object.created direct.txt"]);
 });
 
 it("what is refused is not told of, and what is infected is told as that", async () => {

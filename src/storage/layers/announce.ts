@@ -13,7 +13,7 @@ import type {
   WriteOptions,
 } from "../contract/backend.js";
 import { BackendUnavailableError } from "../contract/error.js";
-import type { Key } from "../contract/key.js";
+import { isStaged, type Key } from "../contract/key.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
 /** Who is told of objects. Each call resolves when the news is kept. */
@@ -61,21 +61,26 @@ class AnnouncingBackend<C extends Capabilities> extends LayerBackend<C> {
 
   override async remove(key: Key, options: RemoveOptions): Promise<boolean> {
     const wasThere = await super.remove(key, options);
-    if (wasThere) await kept(this.#news.deleted([key]));
+    if (wasThere) await this.#deleted([key]);
     return wasThere;
   }
 
   override async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
     const failures = await super.removeMany(keys, options);
     const left = new Set<string>(failures.map(({ key }) => key));
-    const gone = keys.filter((key) => !left.has(key));
-    if (gone.length > 0) await kept(this.#news.deleted(gone));
+    await this.#deleted(keys.filter((key) => !left.has(key)));
     return failures;
   }
 
   async #created(stat: ObjectStat): Promise<ObjectStat> {
-    await kept(this.#news.created(stat));
+    if (!isStaged(stat.key)) await kept(this.#news.created(stat));
     return stat;
+  }
+
+  /** What is staged for an upload is no object yet. */
+  async #deleted(keys: readonly Key[]): Promise<void> {
+    const objects = keys.filter((key) => !isStaged(key));
+    if (objects.length > 0) await kept(this.#news.deleted(objects));
   }
 }
 
