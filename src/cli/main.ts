@@ -11,6 +11,7 @@ import { registerJobs } from "./commands/jobs.js";
 import { registerServe } from "./commands/serve.js";
 import { registerStorageCheck } from "./commands/storage-check.js";
 import { registerStorageCopy } from "./commands/storage-copy.js";
+import { registerStorageSweep } from "./commands/storage-sweep.js";
 
 /** Exit code of a command line that is wrong, as shells and other tools have it. */
 const usageCode = 2;
@@ -50,6 +51,7 @@ registerDb(program);
 registerJobs(program);
 registerStorageCheck(program);
 registerStorageCopy(program);
+registerStorageSweep(program);
 
 try {
   await program.parseAsync();

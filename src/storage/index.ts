@@ -26,6 +26,7 @@ export type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedUpload,
   UploadedPart,
   WriteConditions,
   WriteOptions,
@@ -72,3 +73,4 @@ export { Storage } from "./storage.js";
 export { StorageFiles } from "./storage-files.js";
 export { TenantStorage } from "./tenant-storage.js";
 export type { PreparedPart, PreparedUpload } from "./uploads/prepare.js";
+export type { SweepOptions, SweepReport } from "./uploads/sweep.js";

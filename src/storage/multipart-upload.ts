@@ -3,12 +3,13 @@ import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
 import { tooLarge } from "./content/size-check.js";
-import type { Capabilities, StorageBackend, UploadedPart } from "./contract/backend.js";
+import type { Capabilities, ObjectStat, StorageBackend, UploadedPart } from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
 import { FileNotFoundError, InvalidArgumentError } from "./contract/error.js";
 import type { Key } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told } from "./failure.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
+import type { Completion } from "./uploads/complete.js";
 
 type PartOptions = SignalOption & { readonly size?: number; readonly checksum?: Checksum };
 
@@ -24,6 +25,12 @@ export interface UploadHandle {
   readonly ofBackend: string | undefined;
   /** Most bytes that a part, and all parts together, may have. */
   readonly maxBytes: number;
+  /** Where the parts go. */
+  readonly at: Key;
+  /** Checks and publishes what the parts make, where a policy looks at it. */
+  readonly publish: ((completion: Completion) => Promise<ObjectStat>) | undefined;
+  /** Ends the lease of an upload that is over. */
+  readonly release: () => Promise<void>;
 }
 
 /** An object that arrives in parts, in any order and from any process; nothing of it is visible until it is complete. */
@@ -33,18 +40,14 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   /** The key of the object. */
   readonly key: string;
   readonly #backend: StorageBackend<C>;
-  readonly #key: Key;
-  readonly #ofBackend: string | undefined;
-  readonly #maxBytes: number;
+  readonly #handle: UploadHandle;
   readonly #parts = new Map<number, UploadedPart>();
 
-  constructor(backend: StorageBackend<C>, { key, id, ofBackend, maxBytes }: UploadHandle) {
+  constructor(backend: StorageBackend<C>, handle: UploadHandle) {
     this.#backend = backend;
-    this.#maxBytes = maxBytes;
-    this.#key = key;
-    this.#ofBackend = ofBackend;
-    this.key = key;
-    this.id = id;
+    this.#handle = handle;
+    this.key = handle.key;
+    this.id = handle.id;
   }
 
   /**
@@ -72,13 +75,13 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     try {
       checkOptions(options);
       const { size, checksum, signal } = options;
-      body = toBody(content, { size, checksum, maxBytes: this.#maxBytes });
+      body = toBody(content, { size, checksum, maxBytes: this.#handle.maxBytes });
       body.admit();
       enter(options);
       if (!Number.isInteger(number) || number < 1 || number > maxParts) {
         throw new InvalidArgumentError({ message: `a part's number is 1 to ${maxParts}` });
       }
-      const part = await this.#backend.writePart(this.#key, this.#knownId(), number, body, { signal });
+      const part = await this.#backend.writePart(this.#handle.at, this.#knownId(), number, body, { signal });
       this.#parts.set(number, part);
       return part;
     } catch (error) {
@@ -93,7 +96,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
    */
   async listParts(options: SignalOption = {}): Promise<readonly UploadedPart[]> {
     return attempt(this.#call(options), async () =>
-      this.#backend.listParts(this.#key, this.#knownId(), { signal: options.signal }),
+      this.#backend.listParts(this.#handle.at, this.#knownId(), { signal: options.signal }),
     );
   }
 
@@ -110,28 +113,33 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       if (parts.length === 0)
         throw new InvalidArgumentError({ message: "an upload needs at least one part" });
       const size = parts.reduce((sum, part) => sum + part.size, 0);
-      if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
+      if (size > this.#handle.maxBytes) throw tooLarge(this.#handle.maxBytes);
       const conditions = toConditions(this.#backend, options);
       if (conditions.ifAbsent || conditions.ifMatch !== undefined) {
         requireCapability(this.#backend, "conditionalComplete");
       }
-      return this.#backend.completeUpload(this.#key, this.#knownId(), parts, {
-        ...conditions,
-        signal: options.signal,
-      });
+      const { at, publish, release } = this.#handle;
+      const { signal } = options;
+      const id = this.#knownId();
+      if (publish !== undefined) return publish({ conditions, given: parts, signal });
+      const stat = await this.#backend.completeUpload(at, id, parts, { ...conditions, signal });
+      await release();
+      return stat;
     });
   }
 
   /** Drops the upload and its parts. Idempotent. */
   async abort(options: SignalOption = {}): Promise<void> {
     await attempt(this.#call(options), async () => {
-      const id = this.#ofBackend;
-      if (id !== undefined) await this.#backend.abortUpload(this.#key, id, { signal: options.signal });
+      const { ofBackend: id, at, release } = this.#handle;
+      if (id === undefined) return;
+      await this.#backend.abortUpload(at, id, { signal: options.signal });
+      await release();
     });
   }
 
   #knownId(): string {
-    if (this.#ofBackend !== undefined) return this.#ofBackend;
+    if (this.#handle.ofBackend !== undefined) return this.#handle.ofBackend;
     throw new FileNotFoundError({ message: "there is no such upload" });
   }
 

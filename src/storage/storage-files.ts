@@ -43,6 +43,7 @@ import { Policy } from "./policy/policy.js";
 import { removeInBatches } from "./removal.js";
 import { tieUploadId, untieUploadId } from "./upload-id.js";
 import { abortUpload, completeUpload } from "./uploads/complete.js";
+import { beginParts, handleOf } from "./uploads/in-parts.js";
 import { type PreparedUpload, prepareUpload } from "./uploads/prepare.js";
 import type { UploadPlace } from "./uploads/upload-place.js";
 import { plainSignOptions, toReadUrlOptions, toUploadUrlOptions } from "./url-options.js";
@@ -525,7 +526,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * Begins an upload in parts; nothing is visible until it is completed.
+   * Begins an upload in parts; nothing is visible until it is completed, and checked by the policy. One that is not completed
+   * within seven days is swept.
    *
    * @throws UnsupportedOperationError without the capability `multipart`.
    *
@@ -542,16 +544,11 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return this.#run("multipart", key, options, async () => {
       requireCapability(this.#backend, "multipart");
       const parsed = parseKey(key);
-      if (this.#policy().looksAt(this.#scope + parsed)) {
-        throw new UnsupportedOperationError({
-          message: "an upload in parts would go around the policy; put takes streams of any length",
-        });
-      }
       const given = checkDescription(options);
       const { signal } = options;
       const contentType =
         given.contentType ?? (await sniffedType(undefined, given.filename ?? parsed, signal));
-      const id = await this.#backend.createUpload(parsed, { ...given, contentType, signal });
+      const id = await beginParts(this.#place(), parsed, { ...given, contentType }, signal);
       return this.#upload(parsed, tieUploadId(this.#scope + parsed, id));
     });
   }
@@ -637,9 +634,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   #upload(key: Key, id: string): MultipartUpload<C> {
-    const ofBackend = untieUploadId(this.#scope + key, id);
-    const maxBytes = Math.min(this.#limit(), this.#policy().maxBytesOf(this.#scope + key));
-    return new MultipartUpload(this.#backend, { key, id, ofBackend, maxBytes });
+    const handle = handleOf(this.#place(), key, untieUploadId(this.#scope + key, id));
+    return new MultipartUpload(this.#backend, { key, id, ...handle });
   }
 
   #rules(key: string, { size, checksum, digests, maxBytes, policy }: PutOptions<C>): ContentRules {

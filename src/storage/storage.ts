@@ -1,12 +1,14 @@
 import { checkTenant, isLimit } from "./arguments.js";
 import type { Capabilities, Layer, StorageBackend } from "./contract/backend.js";
 import { StorageConfigurationError } from "./contract/error.js";
+import { attempt } from "./failure.js";
 import { prefix } from "./layers/prefix.js";
 import type { StorageOptions } from "./options.js";
 import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
 import { StorageFiles } from "./storage-files.js";
 import { TenantStorage } from "./tenant-storage.js";
+import { type SweepOptions, type SweepReport, sweepUploads } from "./uploads/sweep.js";
 
 /**
  * What an application holds: one interface over every backend.
@@ -70,6 +72,22 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
   forTenant(id: string): TenantStorage<C> {
     const scope = `${checkTenant(id)}/`;
     return new TenantStorage(id, { backend: prefix(scope)(this.backend), options: this.options, scope });
+  }
+
+  /**
+   * Removes what abandoned uploads left: what was sent and never completed, parts that the provider still keeps, temporary
+   * files of dead processes. Uploads whose time is not over are left alone. `addStorage` does it every hour.
+   *
+   * @throws StorageError when the storage cannot be reached.
+   *
+   * @example
+   * const { staged, uploads } = await storage.sweep({ dryRun: true });
+   */
+  sweep(options: SweepOptions = {}): Promise<SweepReport> {
+    const { signal } = options;
+    return attempt({ backend: this.backend, operation: "sweep", key: undefined, options: { signal } }, () =>
+      sweepUploads(this.backend, options),
+    );
   }
 
   /**

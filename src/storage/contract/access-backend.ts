@@ -17,6 +17,7 @@ import type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedUpload,
   UploadedPart,
   WriteConditions,
   WriteOptions,
@@ -129,6 +130,10 @@ export abstract class AccessBackend<Access, C extends Capabilities> implements S
     return this.#verbs.abortUpload(this.#access, key, id, options);
   }
 
+  unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload> {
+    return this.#verbs.unfinished(this.#access, options);
+  }
+
   close(): Promise<void> {
     return this.#verbs.close(this.#access);
   }
@@ -145,4 +150,5 @@ export const withoutUploads = {
   listParts: noUploads,
   completeUpload: noUploads,
   abortUpload: noUploads,
+  async *unfinished() {},
 };

@@ -115,6 +115,8 @@ export interface WriteOptions extends CallOptions, WriteConditions, ObjectDescri
 export interface CopyOptions extends CallOptions, WriteConditions {
   /** Copy only this version of the source; another one is `precondition_failed` and nothing is written. */
   readonly sourceIfMatch: string | undefined;
+  /** What the copy is described by, instead of what the source is. */
+  readonly description?: ObjectDescription | undefined;
 }
 
 /** How an object is removed. */
@@ -164,6 +166,14 @@ export interface UploadedPart {
   readonly number: number;
   readonly etag: string;
   readonly size: number;
+}
+
+/** An upload in parts that is under way. */
+export interface UnfinishedUpload {
+  readonly key: Key;
+  /** As {@link StorageBackend.abortUpload} takes it. */
+  readonly uploadId: string;
+  readonly begunAt: Date;
 }
 
 export interface RemoveFailure {
@@ -316,6 +326,11 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   ): Promise<ObjectStat>;
   /** Drops an upload and its parts; idempotent. */
   abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void>;
+  /**
+   * Uploads in parts that are under way, told by the service itself, also those of which only it knows. What killed
+   * writers left and what can be told to be dead is cleared away on the occasion.
+   */
+  unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload>;
   /** Releases what the backend holds. Calls after it fail. Idempotent. */
   close(): Promise<void>;
 }

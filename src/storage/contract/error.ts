@@ -21,6 +21,7 @@ export type StorageOperation =
   | "prepareUpload"
   | "completeUpload"
   | "abortUpload"
+  | "sweep"
   | "multipart"
   | "check";
 

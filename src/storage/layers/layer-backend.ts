@@ -17,6 +17,7 @@ import type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedUpload,
   UploadedPart,
   WriteConditions,
   WriteOptions,
@@ -26,7 +27,10 @@ import type { Key } from "../contract/key.js";
 import type { UrlSigner } from "../contract/signed-url.js";
 
 /** What a backend can be asked for; a closed set, fit for a metrics label. */
-export type Verb = Exclude<keyof StorageBackend, "name" | "type" | "capabilities" | "classify" | "close">;
+export type Verb = Exclude<
+  keyof StorageBackend,
+  "name" | "type" | "capabilities" | "classify" | "unfinished" | "close"
+>;
 
 /** One call to the backend. */
 export interface BackendCall {
@@ -180,6 +184,10 @@ export abstract class LayerBackend<C extends Capabilities> implements StorageBac
   }
 
   /** Not a call to be timed or tried again: it goes straight through. */
+  unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload> {
+    return this.inner.unfinished(options);
+  }
+
   close(): Promise<void> {
     return this.inner.close();
   }

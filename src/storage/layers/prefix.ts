@@ -114,6 +114,14 @@ class PrefixedBackend<C extends Capabilities> implements StorageBackend<C> {
     return this.#inner.abortUpload(this.#extend(key), ...rest);
   }
 
+  async *unfinished(options: Parameters<StorageBackend["unfinished"]>[0]) {
+    for await (const upload of this.#inner.unfinished(options)) {
+      const { key } = upload;
+      const isOwn = key.startsWith(this.#root) || key.startsWith(stagingRoot + this.#root);
+      if (isOwn) yield this.#shorten(upload);
+    }
+  }
+
   close() {
     return this.#inner.close();
   }

@@ -29,8 +29,7 @@ interface Promotion {
 
 /**
  * Publishes what has been staged, if all of the policy allows it: the version that was checked and no other, since the
- * sender can write again. Where the service cannot hold on to a version, or the object needs another description than it
- * was sent with, the bytes pass the checks on their way.
+ * sender can write again. Where the service cannot hold on to a version, the bytes pass the checks on their way.
  */
 export async function promote(
   place: UploadPlace,
@@ -42,9 +41,10 @@ export async function promote(
   if (place.backend.capabilities.loosensCopies) return writeChecked(promotion);
   for (let turn = 1; ; turn++) {
     const { etag, contentType, stat } = await check(promotion);
-    if (!isDescribed(stat, { ...lease.description, contentType })) return writeChecked(promotion);
+    const wanted = { ...lease.description, contentType };
+    const description = isDescribed(stat, wanted) ? undefined : wanted;
     try {
-      return await copyVersion(promotion, etag);
+      return await copyVersion(promotion, etag, description);
     } catch (error) {
       if (turn === maxTurns || !(await isReplaced(promotion, etag, error))) throw error;
     }
@@ -77,8 +77,9 @@ function check({ backend, from, lease, claim, maxBytes, checks, signal }: Promot
 function copyVersion(
   { backend, from, to, conditions, signal }: Promotion,
   etag: string,
+  description: ObjectDescription | undefined,
 ): Promise<ObjectStat> {
-  return backend.copy(from, to, { ...conditions, sourceIfMatch: etag, signal });
+  return backend.copy(from, to, { ...conditions, sourceIfMatch: etag, description, signal });
 }
 
 async function isReplaced(

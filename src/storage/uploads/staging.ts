@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { isStaged, type Key, stagingRoot } from "../contract/key.js";
 
+/** Longest lease, in seconds: seven days to send the content in, and an hour to complete the upload. */
+export const longestLeaseSeconds = 608_400;
+
 /** When its lease ends, in seconds since the epoch, and what cannot be guessed. */
 const idForm = /^([0-9a-z]{6,9})-[A-Za-z0-9_-]{24}$/;
 

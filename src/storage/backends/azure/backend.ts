@@ -9,6 +9,7 @@ import { removeObject, removeObjects } from "./remove.js";
 import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
 import { addressVariables } from "./translate.js";
+import { allRecords } from "./upload-record.js";
 import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
 import { writeObject } from "./write.js";
 
@@ -27,6 +28,7 @@ const verbs: Verbs<ContainerAccess> = {
   listParts,
   completeUpload,
   abortUpload,
+  unfinished: ({ client }, options) => allRecords(client, options),
   close: async ({ client }) => client.close(),
 };
 

@@ -5,6 +5,7 @@ import { inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
 import type { ContainerAccess } from "./access.js";
+import { sentDescription } from "./blob-description.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
 import { blobOf } from "./client.js";
@@ -54,8 +55,11 @@ async function copyVersion(
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
-  const copy = source.stat.size <= access.copiedAtOnceBytes ? copyAtOnce : copyInSteps;
-  return statOfWritten(to, await copy(access, source, to, options), source.stat, source.stat);
+  const { description } = options;
+  // Only blocks can be published under another description.
+  const isAtOnce = description === undefined && source.stat.size <= access.copiedAtOnceBytes;
+  const copy = isAtOnce ? copyAtOnce : copyInSteps;
+  return statOfWritten(to, await copy(access, source, to, options), description ?? source.stat, source.stat);
 }
 
 /** What took the place of a source; @throws the error where it was not for that. */
@@ -138,12 +142,14 @@ async function copyInSteps(
   options: CopyOptions,
 ): Promise<BlobAnswer> {
   const conditions = requestConditions(options);
+  const { description } = options;
+  const sent = description && sentDescription(description, source.stat.checksum);
   const ids = await stageSteps(access, source, to, options);
   const { etag } = await findSource(access, source.key, options);
   if (etag !== source.etag) throw replaced();
   return access.client.change(options.signal, (container, cancellation) => {
     cancellation.sent();
-    const { headers: blobHTTPHeaders, metadata } = source;
+    const { blobHTTPHeaders = source.headers, metadata = source.metadata } = sent ?? {};
     const abortSignal = cancellation.signal;
     return blobOf(container, to).commitBlockList(ids, { blobHTTPHeaders, metadata, conditions, abortSignal });
   });

@@ -1,8 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
-import type { CallOptions, ObjectDescription, UploadedPart } from "../../contract/backend.js";
+import type {
+  CallOptions,
+  ObjectDescription,
+  UnfinishedUpload,
+  UploadedPart,
+} from "../../contract/backend.js";
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
-import { type Key, reservedSegment } from "../../contract/key.js";
+import { isObjectName, type Key, reservedSegment } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
 import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
 import { type AzureClient, blobOf } from "./client.js";
@@ -39,19 +44,22 @@ export async function findRecord(
   client: AzureClient,
   key: Key,
   id: string,
-  { signal }: CallOptions,
+  options: CallOptions,
 ): Promise<UploadRecord> {
   checkId(id);
   try {
-    const text = await client.send(signal, async (container, abortSignal) => {
-      const options = { abortSignal, maxRetryRequests: 0 };
-      const answer = await blobOf(container, nameOf(id)).download(0, maxRecordBytes, options);
-      return textOf(answer.readableStreamBody);
-    });
-    return parseRecord(text, key);
+    return parseRecord(await readRecord(client, id, options), key);
   } catch (error) {
     throw isFailure(error, "not_found") ? noUpload() : error;
   }
+}
+
+function readRecord(client: AzureClient, id: string, { signal }: CallOptions): Promise<string> {
+  return client.send(signal, async (container, abortSignal) => {
+    const options = { abortSignal, maxRetryRequests: 0 };
+    const answer = await blobOf(container, nameOf(id)).download(0, maxRecordBytes, options);
+    return textOf(answer.readableStreamBody);
+  });
 }
 
 /** Removes the record and the list of parts. Idempotent. */
@@ -89,12 +97,39 @@ export async function notedParts(
   return parts;
 }
 
+/** Every upload in parts that is under way, by its record. */
+export async function* allRecords(
+  client: AzureClient,
+  options: CallOptions,
+): AsyncGenerator<UnfinishedUpload, void, undefined> {
+  const root = nameOf("");
+  for await (const { name, properties } of blobsBelow(client, root, options)) {
+    const uploadId = name.slice(root.length);
+    if (uploadId.includes("/")) continue;
+    const key = keyIn(await readRecord(client, uploadId, options).catch(() => ""));
+    if (key !== undefined) yield { key, uploadId, begunAt: properties.lastModified };
+  }
+}
+
+function keyIn(text: string): Key | undefined {
+  try {
+    const { key } = JSON.parse(text);
+    return isObjectName(key) ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function partBlobs(client: AzureClient, id: string, options: CallOptions) {
+  return blobsBelow(client, `${nameOf(id)}/`, options);
+}
+
 /** Listed by the service in the order of their names. */
-async function* partBlobs(client: AzureClient, id: string, { signal }: CallOptions) {
+async function* blobsBelow(client: AzureClient, prefix: string, { signal }: CallOptions) {
   let continuationToken: string | undefined;
   do {
     const page = await client.send(signal, async (container, abortSignal) => {
-      const options = { prefix: `${nameOf(id)}/`, includeMetadata: true, abortSignal };
+      const options = { prefix, includeMetadata: true, abortSignal };
       const settings = { maxPageSize: 1000, ...(continuationToken !== undefined && { continuationToken }) };
       const { value } = await container.client.listBlobsFlat(options).byPage(settings).next();
       return value;

@@ -18,7 +18,7 @@ export async function copyObject(
   access: CloudAccess,
   from: Key,
   to: Key,
-  { sourceIfMatch, signal, onProgress }: CopyOptions,
+  { sourceIfMatch, description, signal, onProgress }: CopyOptions,
 ): Promise<ObjectStat> {
   for (let attempt = 1; ; attempt++) {
     const source = await readObject(access, from, {
@@ -28,7 +28,12 @@ export async function copyObject(
       onProgress,
     });
     try {
-      return await writeObject(access, to, new CopiedBody(source), { ...source.stat, signal, onProgress });
+      return await writeObject(access, to, new CopiedBody(source), {
+        ...source.stat,
+        ...description,
+        signal,
+        onProgress,
+      });
     } catch (error) {
       // Nothing has been stored: the bytes were of another version than the description.
       if (!(error instanceof CorruptObjectError) || attempt === maxAttempts) throw error;

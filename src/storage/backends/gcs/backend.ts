@@ -8,7 +8,14 @@ import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
 import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
-import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
+import {
+  abortUpload,
+  completeUpload,
+  createUpload,
+  listParts,
+  unfinishedUploads,
+  writePart,
+} from "./uploads.js";
 import { writeObject } from "./write.js";
 
 const verbs: Verbs<BucketAccess> = {
@@ -26,6 +33,7 @@ const verbs: Verbs<BucketAccess> = {
   listParts,
   completeUpload,
   abortUpload,
+  unfinished: unfinishedUploads,
   async close({ client, endings }) {
     await Promise.all(endings);
     await client.close();

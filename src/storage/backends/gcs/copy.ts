@@ -3,7 +3,7 @@ import { committed } from "../../contract/cancellation.js";
 import type { Key } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
 import type { BucketAccess } from "./access.js";
-import { membersOf, parseResource, resourceFields, statOf } from "./object-resource.js";
+import { membersOf, parseResource, resourceFields, statOf, toResource } from "./object-resource.js";
 import { checkGeneration, conditionQuery } from "./paths.js";
 
 /**
@@ -20,6 +20,11 @@ export async function copyObject(
   const { sourceIfMatch } = options;
   const ifSourceGenerationMatch = sourceIfMatch === undefined ? undefined : checkGeneration(sourceIfMatch);
   const query = { ...conditionQuery(options), ifSourceGenerationMatch, fields };
+  const { description } = options;
+  const resource = description && {
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(toResource(description)),
+  };
   let rewriteToken: string | undefined;
   for (;;) {
     const answer = membersOf(
@@ -29,6 +34,7 @@ export async function copyObject(
           method: "POST",
           path: paths.rewrite(from, to),
           query: { ...query, rewriteToken },
+          ...resource,
           signal: cancellation.signal,
         });
       }),

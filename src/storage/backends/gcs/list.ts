@@ -57,7 +57,7 @@ export async function* objectsBelow(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StagedObject, void, undefined> {
   let pageToken: string | undefined;
-  const fields = "items(name,generation,size),nextPageToken";
+  const fields = "items(name,generation,size,timeCreated),nextPageToken";
   do {
     const query = { prefix, maxResults, pageToken, fields };
     const raw = membersOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
@@ -91,6 +91,7 @@ export interface StagedObject {
   readonly generation: string;
   /** Bytes. */
   readonly size: number;
+  readonly timeCreated: Date;
 }
 
 /** What is reserved is left behind in one step, however much it is. */
@@ -123,8 +124,13 @@ function strayNameOf(raw: unknown): readonly string[] {
 }
 
 function toStaged(raw: unknown): StagedObject {
-  const { name, generation, size } = membersOf(raw);
-  return { name: String(name), generation: String(generation), size: Number(size) };
+  const { name, generation, size, timeCreated } = membersOf(raw);
+  return {
+    name: String(name),
+    generation: String(generation),
+    size: Number(size),
+    timeCreated: new Date(String(timeCreated)),
+  };
 }
 
 function listOf(raw: unknown): readonly unknown[] {

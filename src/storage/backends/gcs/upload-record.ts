@@ -1,6 +1,6 @@
 import type { ObjectDescription } from "../../contract/backend.js";
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
-import type { Key } from "../../contract/key.js";
+import { isObjectName, type Key } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
 import { membersOf } from "./object-resource.js";
@@ -27,6 +27,16 @@ export function parseRecord(text: string, key: Key): UploadRecord {
     ...storedContentFields((_header, name) => rest[name]),
   };
   return { key, description };
+}
+
+/** The key that a record names; `undefined` of one that is gone or damaged. */
+export function keyOfRecord(text: string): Key | undefined {
+  try {
+    const { key } = membersOf(JSON.parse(text));
+    return isObjectName(key) ? key : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export function noUpload(): ServiceError {

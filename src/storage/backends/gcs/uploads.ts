@@ -5,6 +5,7 @@ import type {
   CallOptions,
   ObjectDescription,
   ObjectStat,
+  UnfinishedUpload,
   UploadedPart,
   WriteConditions,
 } from "../../contract/backend.js";
@@ -17,7 +18,7 @@ import { objectsBelow, type StagedObject } from "./list.js";
 import { statOf } from "./object-resource.js";
 import { readText } from "./read.js";
 import { removeNames } from "./remove.js";
-import { noUpload, parseRecord, type UploadRecord, writeRecord } from "./upload-record.js";
+import { keyOfRecord, noUpload, parseRecord, type UploadRecord, writeRecord } from "./upload-record.js";
 import { upload } from "./write.js";
 
 /*
@@ -86,6 +87,19 @@ export async function completeUpload(
   });
   await clear(access, id, options).catch(() => undefined);
   return statOf(key, resource);
+}
+
+/** All that are under way, by their records. */
+export async function* unfinishedUploads(
+  access: BucketAccess,
+  { signal }: CallOptions,
+): AsyncGenerator<UnfinishedUpload, void, undefined> {
+  for await (const { name, timeCreated } of objectsBelow(access, root, signal)) {
+    const [, uploadId] = /^[^/]+\/uploads\/([A-Za-z0-9_-]{24})\/record$/.exec(name) ?? [];
+    if (uploadId === undefined) continue;
+    const key = keyOfRecord(await readText(access, name, signal).catch(() => ""));
+    if (key !== undefined) yield { key, uploadId, begunAt: timeCreated };
+  }
 }
 
 export async function abortUpload(

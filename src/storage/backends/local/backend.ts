@@ -19,6 +19,7 @@ import type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedUpload,
   UploadedPart,
   WriteConditions,
   WriteOptions,
@@ -28,6 +29,7 @@ import type { Key } from "../../contract/key.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { type CommitJob, commit } from "./commit/commit.js";
 import { removeObject } from "./commit/remove.js";
+import { Sweep } from "./commit/sweep.js";
 import { classifyDiskError } from "./disk/classify.js";
 import { DiskError } from "./disk/disk-error.js";
 import { checkSegments } from "./disk/layout.js";
@@ -149,7 +151,12 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     const opening = () => openVersion(open.store, from, options.sourceIfMatch);
     const { fd, file, record } = await open.run(opening);
     const temp = await copyToTemp(open.store, fd, file.size, options);
-    return this.#commitTemp(to, temp, () => draftOf(record, record.size, record.checksum), options);
+    return this.#commitTemp(
+      to,
+      temp,
+      () => draftOf(options.description ?? record, record.size, record.checksum),
+      options,
+    );
   }
 
   async remove(key: Key, { ifMatch, signal }: RemoveOptions): Promise<boolean> {
@@ -238,6 +245,14 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
 
   async abortUpload(key: Key, uploadId: string, _options: CallOptions): Promise<void> {
     await (await this.#uploads()).abort(key, uploadId);
+  }
+
+  async *unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload> {
+    options.signal?.throwIfAborted();
+    const { store } = await this.#open();
+    const sweep = new Sweep(store);
+    while (!sweep.run()) await new Promise(setImmediate);
+    yield* new Uploads(store).all();
   }
 
   async close(): Promise<void> {

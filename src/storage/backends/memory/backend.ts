@@ -21,6 +21,7 @@ import type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedUpload,
   UploadedPart,
   WriteConditions,
   WriteOptions,
@@ -124,7 +125,14 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
     this.#enter(options);
     const source = this.#objects.get(from);
     this.#objects.checkVersion(source, options.sourceIfMatch);
-    const copied = this.#objects.publish(to, { ...source, reservedBytes: 0 }, options, this.#now());
+    const description =
+      options.description === undefined ? source.description : descriptionOf(options.description);
+    const copied = this.#objects.publish(
+      to,
+      { ...source, description, reservedBytes: 0 },
+      options,
+      this.#now(),
+    );
     this.#clock?.start();
     return this.#objects.statOf(to, copied);
   }
@@ -207,6 +215,11 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   async abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void> {
     this.#enter(options);
     this.#uploads.abort(key, uploadId);
+  }
+
+  async *unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload> {
+    this.#enter(options);
+    yield* this.#uploads.all();
   }
 
   async close(): Promise<void> {

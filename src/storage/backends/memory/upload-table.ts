@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ObjectDescription, UploadedPart } from "../../contract/backend.js";
+import type { ObjectDescription, UnfinishedUpload, UploadedPart } from "../../contract/backend.js";
 import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
@@ -46,6 +46,15 @@ export class UploadTable {
   /** Refuses an upload that is not under way. */
   check(key: Key, id: string): void {
     this.#get(key, id);
+  }
+
+  /** All that are under way. */
+  all(): readonly UnfinishedUpload[] {
+    return [...this.#uploads].map(([uploadId, { key, begunAt }]) => ({
+      key,
+      uploadId,
+      begunAt: new Date(begunAt),
+    }));
   }
 
   /** Keeps a part whose bytes have been reserved. */

@@ -9,6 +9,7 @@ import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
 import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
+import { unfinishedUploads } from "./unfinished.js";
 import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
 import { addressVariables } from "./wire/answer-error.js";
 import { writeObject } from "./write.js";
@@ -28,6 +29,7 @@ const verbs: Verbs<BucketAccess> = {
   listParts,
   completeUpload,
   abortUpload,
+  unfinished: unfinishedUploads,
   close: ({ client }) => client.close(),
 };
 

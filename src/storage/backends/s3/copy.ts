@@ -31,8 +31,9 @@ export async function copyObject(
   options: CopyOptions,
 ): Promise<ObjectStat> {
   const headers = await headObject(access, from, options);
-  const source = { ...(await sizedStat(access, from, headers, options)), keptHeaders: keptHeaders(headers) };
-  const { sourceIfMatch } = options;
+  const { sourceIfMatch, description } = options;
+  const kept = description === undefined ? keptHeaders(headers) : undefined;
+  const source = { ...(await sizedStat(access, from, headers, options)), keptHeaders: kept, ...description };
   if (sourceIfMatch !== undefined && source.etag !== sourceIfMatch) throw anotherVersion();
   await checkVersion(access, to, options);
   const { conditionalComplete, copyConditions } = access.traits;

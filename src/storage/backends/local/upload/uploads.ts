@@ -1,9 +1,17 @@
 import { open } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import type { Body, Bytes, CallOptions, ObjectDescription, UploadedPart } from "../../../contract/backend.js";
+import type {
+  Body,
+  Bytes,
+  CallOptions,
+  ObjectDescription,
+  UnfinishedUpload,
+  UploadedPart,
+} from "../../../contract/backend.js";
 import { ChecksumBuilder } from "../../../contract/checksum.js";
 import { descriptionOf } from "../../../contract/description.js";
+import type { Key } from "../../../contract/key.js";
 import { DiskError, errnoOf } from "../disk/disk-error.js";
 import { fileMode, folderMode, readFlags } from "../disk/files.js";
 import { checkOwnFolders } from "../disk/folders.js";
@@ -50,6 +58,15 @@ export class Uploads {
     await writeFile(`${temp}/upload.json`, JSON.stringify(note), { flag: "wx", mode: fileMode });
     await rename(temp, this.#at(this.#folder(uploadId)));
     return uploadId;
+  }
+
+  /** All that are under way; one that ends meanwhile, or is damaged, is passed over. */
+  async *all(): AsyncGenerator<UnfinishedUpload, void, undefined> {
+    for (const uploadId of await readdir(this.#at(this.#store.layout.uploads))) {
+      const note = await this.#note(uploadId).catch(() => undefined);
+      const stats = note && (await stat(`${this.#contentOf(uploadId)}upload.json`).catch(() => undefined));
+      if (note && stats) yield { key: note.key as Key, uploadId, begunAt: stats.mtime };
+    }
   }
 
   /** Ends an upload to this key, if there is one of this id. */

@@ -1,0 +1,196 @@
+import { createHash, randomBytes } from "node:crypto";
+import { type Prefix, type PreparedUpload, Storage, type StorageBackend } from "svc-infra/storage";
+import type { Scanner } from "svc-infra/storage/policy";
+import { describe, expect, it } from "vitest";
+import { stagingRoot } from "#dist/storage/contract/key.js";
+
+/** How often a promotion is raced; more than the few of every day by RACE_ROUNDS. */
+const rounds = Number(process.env.RACE_ROUNDS ?? 20);
+const partsOfTest = 3 * 16 * 1024 * 1024;
+
+/** What clients do, as the page does it. */
+async function bring(upload: PreparedUpload, content: Uint8Array<ArrayBuffer>): Promise<readonly number[]> {
+  if (upload.parts.length > 0) {
+    return Promise.all(
+      upload.parts.map(async ({ url, method, headers, start, end }) => {
+        return (await fetch(url, { method, headers, body: content.subarray(start, end) })).status;
+      }),
+    );
+  }
+  const { url = "", method, headers, fields } = upload;
+  if (method === "PUT") return [(await fetch(url, { method, headers, body: content })).status];
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  form.set("file", new Blob([content]));
+  return [(await fetch(url, { method, headers, body: form })).status];
+}
+
+const sumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** Finds nothing, and notes what it looked at. */
+function watching(): Scanner & { readonly seen: string[]; onEnd: () => Promise<unknown> } {
+  const seen: string[] = [];
+  const scanner = {
+    name: "watching",
+    maxBytes: Number.POSITIVE_INFINITY,
+    seen,
+    onEnd: async (): Promise<unknown> => undefined,
+    async begin() {
+      const sum = createHash("sha256");
+      return {
+        pass: async (piece: Uint8Array) => void sum.update(piece),
+        end: async () => {
+          seen.push(sum.digest("hex"));
+          await scanner.onEnd();
+          return { isClean: true } as const;
+        },
+        cancel: () => undefined,
+      };
+    },
+    check: async () => undefined,
+  };
+  return scanner;
+}
+
+/** What every service has to do with content that clients send straight to it. */
+export function directSuite(name: string, create: () => StorageBackend): void {
+  describe(`direct uploads to ${name}`, () => {
+    const backend = create();
+    const storage = new Storage(backend, { policy: { types: ["text/plain", "application/zip"] } });
+    const text = "text/plain; charset=utf-8";
+
+    const staged = async () => {
+      const asked = {
+        delimiter: undefined,
+        cursor: undefined,
+        limit: 1000,
+        details: false,
+        signal: undefined,
+      };
+      const { items } = await backend.list({ ...asked, prefix: stagingRoot as Prefix });
+      return items.map(({ key }) => key);
+    };
+
+    it("are the object with its description when they are complete, and not before", async () => {
+      const content = Buffer.from("hello");
+      const described = { filename: "grüße.txt", metadata: { a: "1", b: "ü" }, cacheControl: "no-cache" };
+      const upload = await storage.prepareUpload("d/a.txt", { size: 5, contentType: text, ...described });
+      const [status = 0] = await bring(upload, content);
+      expect(status).toBeLessThan(300);
+      expect(await storage.exists("d/a.txt")).toBe(false);
+      expect(await storage.listKeys({ prefix: "d/" })).toEqual([]);
+      const stored = await storage.completeUpload(upload.id);
+      expect(stored).toMatchObject({ key: "d/a.txt", size: 5, contentType: text, ...described });
+      expect((await storage.completeUpload(upload.id)).etag).toBe(stored.etag);
+      expect(Buffer.from(await storage.get("d/a.txt"))).toEqual(content);
+      expect(await storage.getMetadata("d/a.txt")).toMatchObject({ contentType: text, ...described });
+      expect(await staged()).toEqual([expect.stringMatching(/lease$/)]);
+      await storage.sweep({ now: new Date(Date.now() + 8e6) });
+      expect(await staged()).toEqual([]);
+    });
+
+    it("are refused with another type, length or checksum, and leave nothing", async () => {
+      const html = Buffer.from("<html>");
+      const cases = [
+        [{ size: 6, contentType: text }, html],
+        [{ size: 5, contentType: text }, Buffer.from("hello!")],
+        [{ size: 5, contentType: text, checksum: `sha256:${sumOf(html)}` as const }, Buffer.from("hello")],
+      ] as const;
+      for (const [options, content] of cases) {
+        const upload = await storage.prepareUpload("d/b.txt", options);
+        const [status = 0] = await bring(upload, content);
+        const error = await storage.completeUpload(upload.id).catch((refused: unknown) => refused);
+        // The service may refuse it; then there is nothing to complete.
+        const codes = status < 300 ? /unsupported_type|invalid_argument|checksum_mismatch/ : /not_found/;
+        expect(Object(error).code).toMatch(codes);
+        await storage.abortUpload(upload.id);
+      }
+      expect(await storage.exists("d/b.txt")).toBe(false);
+      expect(await staged()).toEqual([]);
+    });
+
+    it.runIf(backend.capabilities.direct === "parts")("go in parts when they are large", async () => {
+      const content = randomBytes(partsOfTest);
+      content.write("PK\u0003\u0004");
+      const options = { size: content.byteLength, contentType: "application/zip", filename: "ü.zip" };
+      const upload = await storage.prepareUpload("d/c.zip", options);
+      expect(upload.parts).toHaveLength(3);
+      const [first, ...rest] = upload.parts;
+      expect(Math.max(...(await bring({ ...upload, parts: rest }, content)))).toBeLessThan(300);
+      const early = storage.completeUpload(upload.id);
+      await expect(early).rejects.toMatchObject({ message: expect.stringContaining("part 1 of 3") });
+      if (first !== undefined) await bring({ ...upload, parts: [first] }, content);
+      const stored = await storage.completeUpload(upload.id);
+      expect(stored).toMatchObject({ size: content.byteLength, filename: "ü.zip" });
+      expect(sumOf(await storage.get("d/c.zip"))).toBe(sumOf(content));
+      await storage.sweep({ now: new Date(Date.now() + 8e6) });
+      expect(await staged()).toEqual([]);
+    });
+
+    it.runIf(backend.capabilities.multipart)("and uploads in parts are checked at completion", async () => {
+      const upload = await storage.createUpload("d/m.txt", { contentType: text });
+      await upload.writePart(1, "<html>");
+      await expect(upload.complete()).rejects.toMatchObject({ code: "unsupported_type" });
+      expect(await staged()).toEqual([]);
+      const sound = await storage.createUpload("d/m.txt", { contentType: text, filename: "ü.txt" });
+      await storage.resumeUpload("d/m.txt", sound.id).writePart(1, "hello");
+      const parts = await sound.listParts();
+      expect(await storage.exists("d/m.txt")).toBe(false);
+      const stored = await storage.resumeUpload("d/m.txt", sound.id).complete({ parts });
+      expect(stored).toMatchObject({ key: "d/m.txt", size: 5, filename: "ü.txt" });
+      await storage.sweep({ now: new Date(Date.now() + 7e8) });
+      expect(await staged()).toEqual([]);
+    });
+
+    it("publish what was checked, however the holder of the request writes meanwhile", async () => {
+      const scanner = watching();
+      const scanned = new Storage(backend, { policy: { scan: scanner } });
+      let published = 0;
+      for (let round = 0; round < rounds; round++) published += await race(scanned, scanner, round);
+      expect(published).toBeGreaterThan(0);
+      await scanned.sweep({ now: new Date(Date.now() + 8e6) });
+    }, 120_000);
+  });
+}
+
+/** One upload whose content is replaced, in even rounds right between check and copy. @returns 1 when it was published. */
+async function race(storage: Storage, scanner: ReturnType<typeof watching>, round: number): Promise<number> {
+  const key = `race/${round}`;
+  const contentType = "text/plain; charset=utf-8";
+  const upload = await storage.prepareUpload(key, { size: 64, contentType });
+  await bring(upload, Buffer.alloc(64, "a"));
+  let writes = 0;
+  const overwrite = async () => {
+    const content = Buffer.alloc(64, `${round}-${writes++}-`);
+    await bring(upload, content);
+    await overwriteAnyway(storage.backend, `${stagingRoot}${upload.id}/content`, content, contentType);
+  };
+  const most = 1 + (round % 4);
+  scanner.onEnd = async () => (round % 2 === 0 && writes < most ? overwrite() : undefined);
+  const meanwhile = round % 2 === 1 ? overwrite().catch(nothing) : nothing();
+  const done = await storage.completeUpload(upload.id).catch((error: unknown) => error);
+  await meanwhile;
+  scanner.onEnd = nothing;
+  if (done instanceof Error) {
+    expect(await storage.exists(key)).toBe(false);
+    return 0;
+  }
+  expect(scanner.seen.at(-1)).toBe(sumOf(await storage.get(key)));
+  return 1;
+}
+
+const nothing = async () => undefined;
+
+/** What a holder does whose request may write again, also where the service would take one content only. */
+async function overwriteAnyway(backend: StorageBackend, at: string, content: Buffer, contentType: string) {
+  const { BufferedBody } = await import("#dist/storage/content/body.js");
+  const body = new BufferedBody(content, { maxBytes: 64, size: undefined, checksum: undefined });
+  const description = { contentType, filename: undefined, metadata: {} };
+  await backend.write(at as never, body, {
+    ...description,
+    ifAbsent: false,
+    ifMatch: undefined,
+    signal: undefined,
+    onProgress: undefined,
+  });
+}
