@@ -9,9 +9,7 @@ import { registerEnv } from "./commands/env.js";
 import { registerInit } from "./commands/init.js";
 import { registerJobs } from "./commands/jobs.js";
 import { registerServe } from "./commands/serve.js";
-import { registerStorageCheck } from "./commands/storage-check.js";
-import { registerStorageCopy } from "./commands/storage-copy.js";
-import { registerStorageSweep } from "./commands/storage-sweep.js";
+import { registerStorage } from "./commands/storage.js";
 
 /** Exit code of a command line that is wrong, as shells and other tools have it. */
 const usageCode = 2;
@@ -40,6 +38,7 @@ Examples:
   $ svc-infra serve                                  files in ./.data/storage, on http://localhost:8000
   $ STORAGE_BASE_PATH=/srv/files svc-infra serve     files in another folder
   $ svc-infra serve --help                           every variable of the service
+  $ svc-infra storage ls                             the keys that there are; storage --help for more
   $ svc-infra storage copy --help                    how to move files to another storage`,
   );
 
@@ -49,9 +48,7 @@ registerEnv(program);
 registerDoctor(program);
 registerDb(program);
 registerJobs(program);
-registerStorageCheck(program);
-registerStorageCopy(program);
-registerStorageSweep(program);
+registerStorage(program);
 
 try {
   await program.parseAsync();

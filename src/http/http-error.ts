@@ -30,12 +30,18 @@ export interface BodyLimit {
   readonly maxBytes: number;
   /** Of the form around the file. */
   readonly envelopeBytes: number;
+  /** What sets the limit, as its operator reads it. */
+  readonly setBy?: string | undefined;
 }
 
 /** 413: a declared or counted length over the limit. It tells the configured limit, not what it adds up to. */
-export function contentTooLarge({ maxBytes, envelopeBytes }: BodyLimit): HttpError {
+export function contentTooLarge({ maxBytes, envelopeBytes, setBy }: BodyLimit): HttpError {
   const rest = envelopeBytes === 0 ? "" : ` (and ${envelopeBytes} bytes for the rest of the form)`;
-  return new HttpError(413, "too_large", `content is larger than ${maxBytes} bytes${rest}`);
+  return new HttpError(
+    413,
+    "too_large",
+    `content is larger than ${maxBytes} bytes${rest}${setBy === undefined ? "" : `; ${setBy}`}`,
+  );
 }
 
 /** 401 with the scheme that would help (RFC 6750 §3). */

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Writable } from "node:stream";
 import { setTimeout as after } from "node:timers/promises";
 
 const main = resolve("dist/cli/main.js");
@@ -21,8 +22,13 @@ export class CommandLine {
   readonly #children: ChildProcessWithoutNullStreams[] = [];
 
   /** Runs a command to its end. */
-  async run(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+  async run(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    input?: string | Uint8Array,
+  ): Promise<Outcome> {
     const running = this.start(args, env);
+    if (input !== undefined) running.stdin.end(input);
     return running.outcome;
   }
 
@@ -63,6 +69,11 @@ export class RunningCommand {
       stdout: this.#stdout,
       stderr: this.#stderr,
     }));
+  }
+
+  /** What the command reads. */
+  get stdin(): Writable {
+    return this.#child.stdin;
   }
 
   /** Process id. */

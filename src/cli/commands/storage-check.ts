@@ -17,9 +17,8 @@ interface CheckOptions {
 }
 
 /** Adds `storage check`: the whole conformance suite, run against the backend that the environment names. */
-export function registerStorageCheck(program: Command): void {
-  const known = program.commands.find((command) => command.name() === "storage");
-  (known ?? program.command("storage").description("Look after the storage."))
+export function registerStorageCheck(storage: Command): void {
+  storage
     .command("check")
     .description("Run every rule of the storage contract against the configured backend.")
     .option("--json", "print the report as JSON")

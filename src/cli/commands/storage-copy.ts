@@ -35,9 +35,8 @@ interface Ends {
 }
 
 /** Adds `storage copy`: every object of one storage into another, however often it is interrupted. */
-export function registerStorageCopy(program: Command): void {
-  const known = program.commands.find((command) => command.name() === "storage");
-  (known ?? program.command("storage").description("Look after the storage."))
+export function registerStorageCopy(storage: Command): void {
+  storage
     .command("copy")
     .description("Copy all objects of one storage into another; run it again to go on where it was.")
     .requiredOption("--from <url>", "storage to copy from")

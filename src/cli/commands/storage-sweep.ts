@@ -10,9 +10,8 @@ interface Options {
 }
 
 /** Adds `storage sweep`: removes what abandoned uploads left. */
-export function registerStorageSweep(program: Command): void {
-  const known = program.commands.find((command) => command.name() === "storage");
-  (known ?? program.command("storage").description("Look after the storage."))
+export function registerStorageSweep(storage: Command): void {
+  storage
     .command("sweep")
     .description("Remove what abandoned uploads left in the configured storage.")
     .option("--dry-run", "only tell what would be removed")

@@ -40,7 +40,11 @@ export function otherSize(actual: number, announced: number): InvalidArgumentErr
   return new InvalidArgumentError({ message: `content has ${actual} bytes, ${announced} were announced` });
 }
 
+/** Where a limit comes from. */
+export const limitNames =
+  "STORAGE_MAX_UPLOAD_BYTES, or the option maxUploadBytes of addStorage and easyStorage, sets it for all content";
+
 /** The refusal of content over a limit. */
 export function tooLarge(maxBytes: number): TooLargeError {
-  return new TooLargeError({ message: `content is larger than ${maxBytes} bytes` });
+  return new TooLargeError({ message: `content is larger than ${maxBytes} bytes; ${limitNames}` });
 }

@@ -10,6 +10,7 @@ import {
   statedDigests,
   withDigests,
 } from "../../../http/index.js";
+import { limitNames } from "../../content/size-check.js";
 import { StorageConfigurationError } from "../../contract/error.js";
 import { parseKey } from "../../contract/key.js";
 import type { PutOptions, StoredFile } from "../../options.js";
@@ -164,7 +165,11 @@ class Receiving {
       );
     }
     begun.add(raw);
-    const limit = { maxBytes: this.#maxBytes * this.#maxFiles, envelopeBytes: maxEnvelopeBytes };
+    const limit = {
+      maxBytes: this.#maxBytes * this.#maxFiles,
+      envelopeBytes: maxEnvelopeBytes,
+      setBy: limitNames,
+    };
     checkBody(raw, limit);
     const boundary = boundaryOf(headers["content-type"] ?? "");
     const body = withDigests(new RequestBody(raw, limit), statedDigests(headers));

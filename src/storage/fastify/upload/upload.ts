@@ -11,6 +11,7 @@ import {
 import type { Content } from "../../content/content.js";
 import { isContentType } from "../../content/content-type.js";
 import type { Digest } from "../../content/digest-check.js";
+import { limitNames } from "../../content/size-check.js";
 import { isChecksum } from "../../contract/checksum.js";
 import { FileNotFoundError, StorageError } from "../../contract/error.js";
 import { type Key, parseKey, safeKey } from "../../contract/key.js";
@@ -58,7 +59,7 @@ export async function storeBody(
 ): Promise<StoredFile> {
   const { request, maxBytes } = upload;
   const checked = parseKey(key);
-  const limit = { maxBytes, envelopeBytes: 0 };
+  const limit = { maxBytes, envelopeBytes: 0, setBy: limitNames };
   checkBody(request.raw, limit);
   const conditions = await writeConditions(request.headers, () => find(upload, checked));
   return putContent(upload, checked, new RequestBody(request.raw, limit), {
@@ -78,7 +79,7 @@ export async function storeBody(
  */
 export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
   const { request, maxBytes } = upload;
-  const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes };
+  const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes, setBy: limitNames };
   checkBody(request.raw, limit);
   // The digests of a form are of all of it (RFC 9530 §2): its end comes only when they are right, and so does the
   // file's.
