@@ -92,7 +92,10 @@ it.each(Object.entries(cases))(
     ).toBe(true);
     if (health !== undefined) {
       const { statusCode, body } = await app.inject("/readyz");
-      expect([statusCode, Object.keys(JSON.parse(body).checks)]).toEqual([200, [health]]);
+      expect([statusCode, Object.keys(JSON.parse(body).checks)]).toEqual([
+        200,
+        expect.arrayContaining([health]),
+      ]);
     }
     const began = performance.now();
     await app.close();

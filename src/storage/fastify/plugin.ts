@@ -14,6 +14,7 @@ import {
   wrong,
 } from "./plugin-options.js";
 import { publicFileRoute, withPublicUrls } from "./public-file-route.js";
+import { RoomCheck } from "./room-check.js";
 import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
 import { signedRoutes } from "./routes/signed-routes.js";
@@ -144,6 +145,17 @@ export const storagePlugin: (app: AnyApp, options: StoragePluginOptions) => Prom
   { name: "svc-infra/storage", fastify: "5.x" },
 );
 
+/** Without room there are no uploads, and downloads go on: the service is degraded and not unready. */
+function watchRoom(
+  app: FastifyInstance,
+  { decorator, root }: Pick<PluginSettings, "decorator" | "root">,
+  { backend }: Storage,
+): void {
+  const room = new RoomCheck(backend.type);
+  app.health.add(`${decorator}-room${app.prefix}${root}`, () => room.check(), { critical: false });
+  app.addHook("onClose", async () => room.close());
+}
+
 async function mount(
   app: FastifyInstance,
   chosen: ChosenStorage,
@@ -170,6 +182,7 @@ async function mount(
       root: settings.root,
       facts: () => ({ backend: storage.backend.name }),
     });
+    watchRoom(app, settings, storage);
   }
   if (context.authorize !== undefined) {
     await mountRoutes(app, `${settings.root}${settings.managementPrefix}`, (scope) =>

@@ -1,0 +1,191 @@
+// @ts-check
+// What the whole service costs: /ping against bare Fastify, its memory, what measuring and logging take of a put and of a
+// signed GET, and a cache in memory against a Map. Each server is a process of its own whose CPU alone is counted, in turns.
+// Run with: node bench/service.js
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fastify } from "fastify";
+import { Pool } from "undici";
+import { addCache, addObservability, addStorage, easyServiceApp, easyStorage } from "../dist/index.js";
+
+const script = fileURLToPath(import.meta.url);
+const rounds = Number(process.env.ROUNDS ?? 7);
+const calls = 4_000;
+const connections = 16;
+const secret = "a-secret-of-more-than-thirty-two-characters";
+const silent = { LOG_LEVEL: "silent", RATE_LIMIT_MAX: "1000000000" };
+
+/** @type {Readonly<Record<string, () => Promise<import("fastify").FastifyInstance>>>} */
+const servers = {
+  bare: async () => fastify().get("/ping", async () => ({ service: "bench" })),
+  service: async () => service({ ...silent, LOG_LEVEL: "warn" }),
+  "service that logs each request": async () => service({ ...silent, LOG_LEVEL: "info" }),
+  "files, measured": async () => files({ LOG_LEVEL: "info" }, true),
+  "files, not measured": async () => files({ LOG_LEVEL: "silent" }, false),
+};
+
+/** @param {Record<string, string>} env */
+async function service(env) {
+  return /** @type {never} */ (await easyServiceApp({ name: "bench", env, observability: true }));
+}
+
+/**
+ * A storage on disk that serves signed URLs; one of its apps measures, traces without an SDK, and logs uploads.
+ *
+ * @param {{ LOG_LEVEL: string }} env
+ * @param {boolean} isMeasured
+ */
+async function files({ LOG_LEVEL: level }, isMeasured) {
+  const app = fastify({ logger: { level }, disableRequestLogging: true });
+  if (isMeasured) await addObservability(app, { env: {} });
+  const folder = mkdtempSync(join(tmpdir(), "bench-service-"));
+  const env = { STORAGE_BASE_PATH: folder, STORAGE_SIGNING_SECRET: secret, STORAGE_DURABILITY: "fast" };
+  const storage = await addStorage(app, await easyStorage({}, env), { serveFiles: true });
+  const content = Buffer.alloc(4096, 7);
+  await storage.put("read.bin", content);
+  app.get(
+    "/url",
+    async () =>
+      new URL(await storage.getUrl("read.bin")).pathname + new URL(await storage.getUrl("read.bin")).search,
+  );
+  let number = 0;
+  app.post("/put", async () => ({ size: (await storage.put(`${number++ % 500}.bin`, content)).size }));
+  app.addHook("onClose", async () => rmSync(folder, { recursive: true, force: true }));
+  return app;
+}
+
+if (process.argv[2] === "serve") await serve(process.argv[3] ?? "");
+else await compare();
+
+/** @param {string} name */
+async function serve(name) {
+  const app = await servers[name]?.();
+  if (app === undefined) throw new Error(`there is no server ${name}`);
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  process.on("message", () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ cpu: user + system, rss: process.memoryUsage.rss() });
+  });
+  process.on("disconnect", () => app.close());
+  process.send?.({ url });
+}
+
+/** @param {string} name */
+async function start(name) {
+  // What is logged is written, to nowhere.
+  const child = fork(script, ["serve", name], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const [{ url }] = await once(child, "message");
+  const pool = new Pool(url, { connections });
+  const facts = async () => {
+    child.send("facts");
+    return /** @type {{ cpu: number, rss: number }} */ ((await once(child, "message"))[0]);
+  };
+  /** @param {string} path @param {"GET" | "POST"} [method] */
+  const cpuPerCall = async (path, method = "GET") => {
+    const before = await facts();
+    let left = calls;
+    const work = async () => {
+      while (left-- > 0) {
+        const answer = await pool.request({ path, method });
+        if (answer.statusCode !== 200) throw new Error(`${name}: ${answer.statusCode} for ${path}`);
+        await answer.body.dump();
+      }
+    };
+    await Promise.all(Array.from({ length: connections }, work));
+    return ((await facts()).cpu - before.cpu) / calls;
+  };
+  const text = async (/** @type {string} */ path) =>
+    (await pool.request({ path, method: "GET" })).body.text();
+  const stop = async () => {
+    await pool.close();
+    child.disconnect();
+    await once(child, "exit");
+  };
+  return { name, facts, cpuPerCall, text, stop };
+}
+
+/** @param {readonly number[]} values */
+function middle(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+/**
+ * @param {string} what
+ * @param {number} value
+ * @param {string} goal
+ * @param {boolean} isReached
+ */
+function tell(what, value, goal, isReached) {
+  console.log(
+    `${what.padEnd(64)} ${value.toFixed(2).padStart(8)}   ${goal.padEnd(8)} ${isReached ? "reached" : "NOT REACHED"}`,
+  );
+}
+
+async function compare() {
+  await pings();
+  await measuring();
+  await caching();
+}
+
+async function pings() {
+  const bare = await start("bare");
+  const others = [await start("service"), await start("service that logs each request")];
+  for (const server of [bare, ...others]) await server.cpuPerCall("/ping");
+  for (const other of others) {
+    const ratios = [];
+    for (let round = 0; round < rounds; round++) {
+      const limit = await bare.cpuPerCall("/ping");
+      ratios.push(limit / (await other.cpuPerCall("/ping")));
+    }
+    tell(`/ping through the ${other.name}, x bare Fastify`, middle(ratios), ">= 0.60", middle(ratios) >= 0.6);
+    const mib = ((await other.facts()).rss - (await bare.facts()).rss) / 2 ** 20;
+    tell(`resident MiB of the ${other.name} above bare Fastify`, mib, "<= 40", mib <= 40);
+  }
+  for (const server of [bare, ...others]) await server.stop();
+}
+
+async function measuring() {
+  const [with_, without] = [await start("files, measured"), await start("files, not measured")];
+  const cases = [
+    { what: "a put of 4 KiB", path: async () => "/put", method: /** @type {const} */ ("POST") },
+    {
+      what: "a signed GET of 4 KiB",
+      path: (/** @type {typeof with_} */ server) => server.text("/url"),
+      method: /** @type {const} */ ("GET"),
+    },
+  ];
+  for (const { what, path, method } of cases) {
+    const paths = [await path(with_), await path(without)];
+    const shares = [];
+    for (let round = 0; round <= rounds; round++) {
+      const base = await without.cpuPerCall(paths[1] ?? "", method);
+      const share = (await with_.cpuPerCall(paths[0] ?? "", method)) / base - 1;
+      if (round > 0) shares.push(share * 100);
+    }
+    tell(`% of CPU that measuring and logging add to ${what}`, middle(shares), "<= 10", middle(shares) <= 10);
+  }
+  await with_.stop();
+  await without.stop();
+}
+
+async function caching() {
+  const app = fastify();
+  const cache = await addCache(app, { env: {} });
+  const map = new Map([["a", Promise.resolve(1)]]);
+  const count = 200_000;
+  const ratios = [];
+  for (let round = 0; round <= rounds; round++) {
+    let startedAt = performance.now();
+    for (let i = 0; i < count; i++) await map.get("a");
+    const limit = performance.now() - startedAt;
+    startedAt = performance.now();
+    for (let i = 0; i < count; i++) await cache.getOrSet("a", {}, () => 1);
+    if (round > 0) ratios.push(limit / (performance.now() - startedAt));
+  }
+  tell("getOrSet in memory, x a Map", middle(ratios), ">= 0.50", middle(ratios) >= 0.5);
+  await app.close();
+}
