@@ -118,7 +118,7 @@ async function addProbes(app: FastifyInstance, plan: ServicePlan, guard: Guard |
   const { appEnv, settings } = plan;
   answerRequestIds(app);
   if (guard !== undefined) app.addHook("onRequest", guard);
-  await addSecurityHeaders(app);
+  addSecurityHeaders(app);
   await addCors(app, settings);
   const allowOrigins = settings.corsAllowOrigins ?? [];
   app.addHook("onRequest", pageBoundary({ isOpen: false, ownUrls: [], allowOrigins }));
