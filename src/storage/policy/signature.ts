@@ -1,8 +1,13 @@
 import { sniffBytes, sniffContentType } from "../content/content-type.js";
+import { StorageConfigurationError } from "../contract/error.js";
 import { looksLikeText } from "./text.js";
 
+type Sniffer = typeof import("file-type");
+
+/** By a name that bundlers do not follow: an application that is bundled into one file must not get a second one for it. */
+const sniffer: string = "file-type";
 /** Loaded when the first content is decided: a storage without such a policy does not need it. */
-let loading: Promise<typeof import("file-type")> | undefined;
+let loading: Promise<Sniffer> | undefined;
 let signedTypes: ReadonlySet<string> = new Set();
 
 /** Formats that a few bytes at a fixed place tell beyond doubt: the sniffer would take many times as long. */
@@ -32,7 +37,7 @@ const textFormats: ReadonlySet<string> = new Set([
 export async function signatureOf(head: Uint8Array): Promise<string | undefined> {
   const frequent = sniffContentType(head.subarray(0, sniffBytes), "");
   if (frequentTypes.has(frequent)) return frequent;
-  loading ??= import("file-type");
+  loading ??= loadSniffer();
   const { fileTypeFromBuffer, supportedMimeTypes } = await loading;
   signedTypes = supportedMimeTypes;
   const found = await fileTypeFromBuffer(head).catch(() => undefined);
@@ -46,4 +51,13 @@ export async function signatureOf(head: Uint8Array): Promise<string | undefined>
  */
 export function isSignedType(essence: string): boolean {
   return signedTypes.has(essence);
+}
+
+async function loadSniffer(): Promise<Sniffer> {
+  try {
+    return await import(sniffer);
+  } catch (cause) {
+    const message = `to tell types by content the package '${sniffer}' must be beside the application: npm install ${sniffer}`;
+    throw new StorageConfigurationError({ message, cause });
+  }
 }
