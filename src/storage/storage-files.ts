@@ -403,7 +403,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   /**
    * A URL to which a client may PUT this object's content until it expires. The request must have the content type
    * that was
-   * signed, and with `size` that `Content-Length`.
+   * signed, and with `size` that `Content-Length`. Of a type that a browser could run (HTML, SVG and all but plain text and
+   * common media) it must also have `Content-Disposition: attachment`: a provider shows what it keeps on its own origin.
    *
    * @throws UnsupportedOperationError without the capability `signPut`, or `signSize` for `size`.
    *

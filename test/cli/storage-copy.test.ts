@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -84,6 +85,16 @@ describe("storage copy", { timeout: 60_000 }, () => {
     writeFileSync(join(cli.folder, ".data/copy", journal), "");
     expect((await copy()).stdout).toMatch(/^0 copied \(0 bytes\), 10 already there \(/m);
     expect(await etags()).toEqual(before);
+  });
+
+  it("keeps its journal for the owner alone, also one that was open to others", async () => {
+    await fillSource(2);
+    await copy();
+    const journal = join(cli.folder, ".data/copy", readdirSync(join(cli.folder, ".data/copy"))[0] ?? "");
+    expect(statSync(journal).mode & 0o777).toBe(0o600);
+    chmodSync(journal, 0o644);
+    await copy();
+    expect(statSync(journal).mode & 0o777).toBe(0o600);
   });
 
   it("names what it leaves out because its name is no key, and does not end with 0", async () => {

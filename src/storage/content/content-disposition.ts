@@ -36,6 +36,14 @@ export function madeDisposition(contentType: string, filename: string | undefine
   return kind === "inline" ? undefined : kind;
 }
 
+/**
+ * The `Content-Disposition` that a signed upload must bring, or none: content of a type that a browser would run must not be
+ * stored so that the provider shows it.
+ */
+export function uploadDisposition(contentType: string | undefined): string | undefined {
+  return contentType === undefined ? undefined : madeDisposition(contentType, undefined);
+}
+
 /** Whether a stored `Content-Disposition` says no more than {@link madeDisposition} without a file name. */
 export function isBareDisposition(disposition: string, contentType: string): boolean {
   return disposition === "attachment" && !isShownType(contentType);

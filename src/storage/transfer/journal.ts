@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { StorageConfigurationError } from "../contract/error.js";
@@ -57,6 +57,8 @@ export class Journal {
       const entries = await readEntries(handle, path, route).finally(() => handle.close());
       if (isReadOnly) return new Journal(entries ?? new Map(), undefined);
       const file = openSync(path, "a");
+      // One of an earlier version, or made by hand, may be open to others.
+      fchmodSync(file, ownerOnly);
       // What stands behind half a line would be lost with it.
       writeSync(file, entries === undefined ? `${JSON.stringify({ format, route })}\n` : "\n");
       return new Journal(entries ?? new Map(), file);

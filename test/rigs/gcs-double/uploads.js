@@ -68,7 +68,11 @@ export class Uploads {
   /** A PUT of the XML API, by a signed URL. @param {Request} request @param {Response} response @param {string} name */
   async putXml(request, response, name) {
     const { headers } = request;
-    const description = { contentType: headers["content-type"] };
+    const disposition = headers["content-disposition"];
+    const description = {
+      contentType: headers["content-type"],
+      ...(disposition !== undefined && { contentDisposition: disposition }),
+    };
     this.#table.check(name, description);
     const content = await this.#take(request);
     const [, least, most] =

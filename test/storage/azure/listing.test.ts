@@ -1,3 +1,4 @@
+import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { Storage } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -41,6 +42,23 @@ describe("a cursor", () => {
     ];
     for (const each of refused) await expect(each).rejects.toMatchObject({ code: "invalid_argument" });
   });
+});
+
+it("names that are no keys are told and not listed; empty ones that stand for folders are not told", async () => {
+  const { account, accountKey, endpoint } = rig;
+  const client = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(account, accountKey));
+  const container = client.getContainerClient("svc-infra");
+  for (const [name, content] of [
+    ["zz/two words", "x"],
+    ["zz/ä", "x"],
+    ["zz/folder/", ""],
+    ["zz/full/", "x"],
+    ["zz/key", "x"],
+  ] as const)
+    await container.getBlockBlobClient(name).upload(content, content.length);
+  const page = await storage.list({ prefix: "zz/" });
+  expect(page.items.map(({ key }) => key)).toEqual(["zz/key"]);
+  expect(page.passedOver).toEqual(["zz/full/", "zz/two words", "zz/ä"]);
 });
 
 it("a page that the service gives in pieces is whole", async () => {

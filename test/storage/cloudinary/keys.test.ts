@@ -172,6 +172,16 @@ describe("a listing", () => {
       double.assets.put({ ...asset, resourceType: "image", publicId });
     }
     expect(await storage.listKeys()).toEqual(["own.txt", "photo.png"]);
+    for (const limit of [1, 2, 10]) {
+      const left: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await storage.list({ limit, cursor });
+        left.push(...(page.passedOver ?? []));
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      expect(left.sort(), `pages of ${limit}`).toEqual(["photo", "ä.png"]);
+    }
     const { contentType, metadata } = await storage.getMetadata("photo.png");
     expect([contentType, metadata]).toEqual(["image/png", {}]);
     expect(Buffer.from(await storage.get("photo.png")).equals(png())).toBe(true);

@@ -48,7 +48,10 @@ describe("a URL is the one that the official signer makes", () => {
   it.each(keys)("to write %s", async (key) => {
     const contentType = 'text/csv; charset="utf-8"';
     const url = (await ours.sign(key, { ...plain, method: "put", contentType }))();
-    expect(partsOf(url)).toEqual(await theirs(key, { action: "write", contentType }));
+    const extensionHeaders = { "content-disposition": "attachment" };
+    expect(partsOf(url)).toEqual(await theirs(key, { action: "write", contentType, extensionHeaders }));
+    const shown = (await ours.sign(key, { ...plain, method: "put", contentType: "image/png" }))();
+    expect(partsOf(shown)).toEqual(await theirs(key, { action: "write", contentType: "image/png" }));
   });
 });
 
@@ -75,6 +78,18 @@ describe("a URL", () => {
       undefined,
     ]);
     expect(Buffer.from(await storage.get("direct.txt")).toString()).toBe("sent directly");
+  });
+
+  it("that was signed to write what a browser would run makes an attachment, or nothing", async () => {
+    const url = await storage.getUploadUrl("page.html", { contentType: "text/html" });
+    const put = (headers: Record<string, string>) =>
+      fetch(url, { method: "PUT", headers: { "content-type": "text/html", ...headers }, body: "<script>" });
+    expect((await put({})).status).toBe(403);
+    expect((await put({ "content-disposition": "inline" })).status).toBe(403);
+    expect(await storage.exists("page.html")).toBe(false);
+    expect((await put({ "content-disposition": "attachment" })).status).toBe(200);
+    const read = await fetch(await storage.getUrl("page.html"));
+    expect(read.headers.get("content-disposition")).toBe("attachment");
   });
 
   it("of an endpoint with a slash at its end is sound", async () => {

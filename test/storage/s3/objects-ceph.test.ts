@@ -319,3 +319,19 @@ describe("a failure says what to look at", () => {
     await expect(storage.get("any")).rejects.toMatchObject({ code: "unavailable" });
   });
 });
+
+it("a URL to upload what a browser would run makes an attachment, or nothing", async () => {
+  const storage = storageOf();
+  const url = await storage.getUploadUrl("page.html", { contentType: "text/html" });
+  const put = (headers: Record<string, string>) =>
+    fetch(url, { method: "PUT", headers: { "content-type": "text/html", ...headers }, body: "<script>" });
+  expect((await put({})).status).toBe(403);
+  expect((await put({ "content-disposition": "inline" })).status).toBe(403);
+  expect(await storage.exists("page.html")).toBe(false);
+  expect((await put({ "content-disposition": "attachment" })).status).toBe(200);
+  const read = await fetch(await storage.getUrl("page.html"));
+  expect(read.headers.get("content-disposition")).toBe("attachment");
+  const shown = await storage.getUploadUrl("a.png", { contentType: "image/png" });
+  const sent = await fetch(shown, { method: "PUT", headers: { "content-type": "image/png" }, body: "x" });
+  expect(sent.status).toBe(200);
+});

@@ -1,6 +1,6 @@
 import type { ContainerListBlobsOptions } from "@azure/storage-blob";
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
-import { isKey, isListed } from "../../contract/key.js";
+import { isKey, isListed, reservedSegment } from "../../contract/key.js";
 import type { ContainerAccess } from "./access.js";
 import type { OpenContainer } from "./client.js";
 
@@ -26,16 +26,19 @@ export async function listObjects(
   let marker = options.cursor === undefined ? undefined : seal.open(options, options.cursor);
   const items: ListedObject[] = [];
   const prefixes: string[] = [];
+  const passedOver: string[] = [];
   do {
     const left = limit - items.length - prefixes.length;
     const segment = await client.send(signal, (container, abortSignal) =>
       nextSegment(container, { prefix, delimiter, marker, size: left, abortSignal }),
     );
     items.push(...segment.blobs.flatMap((blob) => listed(blob, prefix)));
+    passedOver.push(...segment.blobs.flatMap(strayNameOf));
     prefixes.push(...segment.prefixes.map(({ name }) => name).filter(isStartOfKeys));
     marker = segment.marker;
   } while (marker !== undefined && items.length + prefixes.length < limit);
-  return { items, prefixes, cursor: marker === undefined ? undefined : seal.close(options, marker) };
+  const cursor = marker === undefined ? undefined : seal.close(options, marker);
+  return { items, prefixes, passedOver, cursor };
 }
 
 interface SegmentOptions {
@@ -66,6 +69,12 @@ function markerOf(token: string | undefined): string | undefined {
 function listed({ name, properties }: Segment["blobs"][number], prefix: string): ListedObject[] {
   if (!isListed(name, prefix)) return [];
   return [{ key: name, size: properties.contentLength ?? 0, lastModified: properties.lastModified }];
+}
+
+/** An empty blob that stands for a folder is missed by no caller. */
+function strayNameOf({ name, properties }: Segment["blobs"][number]): string[] {
+  if (isKey(name) || name.startsWith(`${reservedSegment}/`)) return [];
+  return name.endsWith("/") && properties.contentLength === 0 ? [] : [name];
 }
 
 /** Those of other programs' names lead to nothing. */

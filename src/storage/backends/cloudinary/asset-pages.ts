@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { CallOptions, ListedObject } from "../../contract/backend.js";
-import { isStaged, type Key, stagingRoot } from "../../contract/key.js";
+import { isStaged, type Key, reservedSegment, stagingRoot } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
 import { type Asset, keptKeyOf, parseAsset, sizeOf, writtenAt } from "./asset.js";
 import type { CloudinaryClient } from "./client.js";
@@ -32,6 +32,10 @@ const pageShape = z.object({ resources: z.array(z.unknown()), next_cursor: z.str
  */
 export class AssetPages {
   readonly #options: PagesOptions;
+  /** Names of assets so far that others put below the folder and that are no keys, in order. */
+  readonly strayNames: string[] = [];
+  /** The page of the first of them since an object was given, which a listing that goes on with the next object begins at. */
+  #strayPage: string | undefined;
   #lastId = "";
   #group = "";
   #held: AssetEntry[] = [];
@@ -69,18 +73,26 @@ export class AssetPages {
     this.#checkOrder(asset.publicId);
     const { ids, resourceType, start } = this.#options;
     const key = ids.keyOf({ resourceType, publicId: asset.publicId }, keptKeyOf(asset));
-    if (key === undefined || (isStaged(key) && !start.includes(`/${stagingRoot}`))) return;
+    if (key === undefined) return this.#passOver(ids.nameOf(asset.publicId), page);
+    if (isStaged(key) && !start.includes(`/${stagingRoot}`)) return;
     const group = ids.isLong(key) ? ids.groupOf(key) : "";
     if (group !== this.#group) yield* this.#release();
     const entry = {
       key,
       size: sizeOf(asset),
       lastModified: writtenAt(asset),
-      page: this.#held[0]?.page ?? page,
+      page: this.#held[0]?.page ?? this.#strayPage ?? page,
     };
+    this.#strayPage = undefined;
     if (group === "") return yield entry;
     this.#group = group;
     this.#held.push(entry);
+  }
+
+  #passOver(name: string, page: string): void {
+    if (name.startsWith(`${reservedSegment}/`)) return;
+    this.strayNames.push(name);
+    this.#strayPage ??= page;
   }
 
   *#release(): Generator<AssetEntry> {

@@ -19,9 +19,10 @@ export async function listObjects(access: CloudAccess, options: ListOptions): Pr
     if (!entry.key.startsWith(prefix) || isBehind(entry.key, from?.last)) continue;
     if (page.add(entry)) continue;
     const position = { last: page.last, pages: merged.pagesFrom(entry) };
-    return page.build(access.cursors.write(listing, position));
+    const passedOver = merged.strayNames(from?.last, position);
+    return page.build(access.cursors.write(listing, position), passedOver);
   }
-  return page.build(undefined);
+  return page.build(undefined, merged.strayNames(from?.last, undefined));
 }
 
 /** Whether the page before had the key, by itself or rolled up. */
@@ -41,7 +42,7 @@ class MergedListing {
       const page = from === undefined ? "" : from.pages[resourceType];
       if (page === undefined) return [];
       const pages = new AssetPages({ client, ids, resourceType, start, page, pageSize, signal, onProgress });
-      return [new TypeListing(resourceType, pages.entries())];
+      return [new TypeListing(resourceType, pages)];
     });
   }
 
@@ -50,6 +51,14 @@ class MergedListing {
     const filled = this.#listings.filter(({ head }) => head !== undefined);
     const [first] = filled.sort((a, b) => (a.head && b.head ? compare(a.head.key, b.head.key) : 0));
     return first?.take();
+  }
+
+  /** Names that are no keys on a page, which begins behind `last`: what the next page lists again is left to it. */
+  strayNames(last: string | undefined, next: Position | undefined): readonly string[] {
+    return this.#listings.flatMap(({ resourceType, strayNames }) => {
+      const isListedAgain = next?.pages[resourceType] !== undefined;
+      return strayNames.filter((name) => !isBehind(name, last) && (!isListedAgain || name <= next.last));
+    });
   }
 
   /** Where every type goes on when `entry`, which was taken last, is to come again. */
@@ -67,11 +76,13 @@ class TypeListing {
   readonly resourceType: ResourceType;
   head: AssetEntry | undefined;
   lastTaken: AssetEntry | undefined;
+  readonly strayNames: readonly string[];
   readonly #entries: AsyncGenerator<AssetEntry>;
 
-  constructor(resourceType: ResourceType, entries: AsyncGenerator<AssetEntry>) {
+  constructor(resourceType: ResourceType, pages: AssetPages) {
     this.resourceType = resourceType;
-    this.#entries = entries;
+    this.strayNames = pages.strayNames;
+    this.#entries = pages.entries();
   }
 
   async fill(): Promise<void> {
@@ -112,7 +123,7 @@ class PageBuilder {
     return true;
   }
 
-  build(cursor: string | undefined): ListPage {
-    return { items: this.#items, prefixes: this.#prefixes, cursor };
+  build(cursor: string | undefined, passedOver: readonly string[]): ListPage {
+    return { items: this.#items, prefixes: this.#prefixes, cursor, passedOver };
   }
 }

@@ -65,13 +65,18 @@ export class PublicIds {
     return this.#root + escapePath(prefix).slice(0, this.#maxPlainLength);
   }
 
+  /** What stands in the place of the key in an address that is nobody's. */
+  nameOf(publicId: string): string {
+    return publicId.slice(this.#root.length).replaceAll(mark, "/");
+  }
+
   /**
    * The key of an address; `undefined` for an asset that this backend did not make.
    *
    * @param kept - the key that was kept beside the asset, where there is one.
    */
   keyOf({ resourceType, publicId }: AssetAddress, kept: string | undefined): Key | undefined {
-    const key = kept ?? publicId.slice(this.#root.length).replaceAll(mark, "/");
+    const key = kept ?? this.nameOf(publicId);
     if (!isObjectName(key)) return undefined;
     const address = this.addressOf(key);
     return address.publicId === publicId && address.resourceType === resourceType ? key : undefined;

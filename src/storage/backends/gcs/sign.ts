@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { signedDisposition } from "../../content/content-disposition.js";
+import { signedDisposition, uploadDisposition } from "../../content/content-disposition.js";
 import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
@@ -87,7 +87,12 @@ function headersOf(
 ): readonly (readonly [string, string])[] {
   const host = ["host", new URL(endpoint).host] as const;
   if (method === "get" || contentType === undefined) return [host];
-  return [["content-type", contentType.trim().replace(/\s+/g, " ")], host];
+  const disposition = uploadDisposition(contentType);
+  return [
+    ...(disposition === undefined ? [] : [["content-disposition", disposition] as const]),
+    ["content-type", contentType.trim().replace(/\s+/g, " ")],
+    host,
+  ];
 }
 
 /** https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob */

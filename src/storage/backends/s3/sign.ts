@@ -1,4 +1,4 @@
-import { signedDisposition } from "../../content/content-disposition.js";
+import { signedDisposition, uploadDisposition } from "../../content/content-disposition.js";
 import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { BucketAccess } from "./access.js";
@@ -13,6 +13,8 @@ export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions
   if (method === "get") return client.presign("GET", key, answerQuery(options), {}, options);
   const headers: Headers = {};
   if (contentType !== undefined) headers["content-type"] = contentType;
+  const disposition = uploadDisposition(contentType);
+  if (disposition !== undefined) headers["content-disposition"] = disposition;
   if (size !== undefined) headers["content-length"] = String(size);
   return client.presign("PUT", key, [], headers, options);
 }
