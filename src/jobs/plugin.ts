@@ -21,10 +21,8 @@ export interface AddJobsOptions extends EasyJobsOptions {
 
 /**
  * Gives an app jobs: opens the queue that the environment names, handles the jobs that are given, decorates the app
- * with
- * `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. The database of `addSqlDb`,
- * when it
- * was added before, keeps the outbox.
+ * with `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. The database of
+ * `addSqlDb`, when it was added before, keeps the outbox.
  *
  * @throws ConfigurationError when the settings are wrong, and Error when the server does not answer.
  * @example

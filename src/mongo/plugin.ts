@@ -36,8 +36,7 @@ export interface MongoPluginOptions extends AddMongoDbOptions {
 
 /**
  * Gives an app a MongoDB database by the official driver: connects to `MONGO_URL`, waits until it answers, decorates
- * the
- * app with `app.mongo`, adds `GET /_health/mongo` and a readiness check, and closes the connections with the app.
+ * the app with `app.mongo`, adds `GET /_health/mongo` and a readiness check, and closes the connections with the app.
  *
  * @throws ConfigurationError when the settings are wrong or `mongodb` is not installed, Error when no server answers.
  * @example

@@ -40,8 +40,7 @@ export function attempt<T>(call: MadeCall, work: () => Promise<T>): Promise<T> {
 
 /**
  * Refuses options that are no object, and a signal that has fired. One signal may serve any number of calls, as that
- * of a
- * shutdown does: Node would warn of more than ten listeners as of a leak.
+ * of a shutdown does: Node would warn of more than ten listeners as of a leak.
  */
 export function enter(options: SignalOption): void {
   checkOptions(options);

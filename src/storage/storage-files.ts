@@ -205,8 +205,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   /**
    * Details and a stream of the content or a range of it. The caller must read or close the body; one that is not
-   * read for
-   * a minute is closed.
+   * read for a minute is closed.
    *
    * @throws FileNotFoundError, InvalidRangeError, and PreconditionFailedError for `ifMatch`.
    *
@@ -256,8 +255,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   /**
    * Deletes an object. `true` if there was one, `false` if there was none; while others change it too, that is exact
-   * only with
-   * the capability `exactDelete`.
+   * only with the capability `exactDelete`.
    *
    * @throws PreconditionFailedError when `ifMatch` is given and the object is another version.
    *
@@ -320,8 +318,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * Copies an object with its description; the bytes stay with the provider where it can copy.
    *
    * @throws FileNotFoundError when there is no source; PreconditionFailedError for `ifAbsent`, `ifMatch` (of the
-   * target) and
-   * `sourceIfMatch`.
+   * target) and `sourceIfMatch`.
    *
    * @example
    * await storage.copy("drafts/7.txt", "published/7.txt", { ifAbsent: true });
@@ -334,9 +331,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * Copies, then deletes the source. Not atomic: if the deletion fails both are there.
    *
    * Only the version that was copied is deleted: content that is put under the source's key meanwhile stays there.
-   * Where
-   * the backend lacks `conditionalRemove`, the source is looked at right before it is deleted, and a put that falls
-   * between the two is lost.
+   * Where the backend lacks `conditionalRemove`, the source is looked at right before it is deleted, and a put that
+   * falls between the two is lost.
    *
    * @throws StorageError as {@link copy}.
    *
@@ -353,12 +349,10 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   /**
    * A URL that reads this object until it expires, as it is or transformed; with `public` its permanent one. Does not
-   * look
-   * whether the object exists. docs/guide/urls.md has more.
+   * look whether the object exists. docs/guide/urls.md has more.
    *
    * @throws UnsupportedOperationError where nothing serves URLs or cannot do what an option says;
-   * InvalidArgumentError for
-   * times out of range, and with `public` for a key that is not public.
+   * InvalidArgumentError for times out of range, and with `public` for a key that is not public.
    *
    * @example
    * const url = await storage.getUrl("invoices/7.pdf", { expiresIn: 300, download: true, filename: "Invoice 7.pdf" });
@@ -402,8 +396,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   /**
    * A URL to which a client may PUT this object's content until it expires. The request must have the content type
-   * that was
-   * signed, and with `size` that `Content-Length`. Of a type that a browser could run (HTML, SVG and all but plain text and
+   * that was signed, and with `size` that `Content-Length`. Of a type that a browser could run (HTML, SVG and all but plain text and
    * common media) it must also have `Content-Disposition: attachment`: a provider shows what it keeps on its own origin.
    *
    * @throws UnsupportedOperationError without the capability `signPut`, or `signSize` for `size`.
@@ -426,8 +419,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   /**
    * One page of keys that begin with a prefix (a plain string), in byte order: 100 unless `limit` says otherwise,
-   * 1,000 at
-   * most. It does not say whether there are more: {@link listAllKeys} answers every key.
+   * 1,000 at most. It does not say whether there are more: {@link listAllKeys} answers every key.
    *
    * @throws InvalidArgumentError for a `limit` out of range, InvalidKeyError for a prefix that no key can begin with.
    *
@@ -440,8 +432,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   /**
    * One page of objects with size and date, in byte order of their keys: 100 unless `limit` says otherwise. The
-   * `cursor` of a
-   * page gives the next one; with `delimiter` deeper keys are rolled up into `prefixes`.
+   * `cursor` of a page gives the next one; with `delimiter` deeper keys are rolled up into `prefixes`.
    *
    * @throws InvalidArgumentError for a `limit` out of range, or a cursor of another listing.
    *

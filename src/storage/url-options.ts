@@ -76,8 +76,7 @@ function publicOptions(options: UrlOptions): SignOptions {
 
 /**
  * From when to when a URL is valid. With `stableFor` both follow the clock's windows of that length, so that the same
- * call
- * gives the same text in all of one; it then lives for `expiresIn` at least.
+ * call gives the same text in all of one; it then lives for `expiresIn` at least.
  */
 function life({
   expiresIn = defaultUrlSeconds,

@@ -19,8 +19,7 @@ export function formatCursor({ sort, value, key }: PageCursor): string {
 
 /**
  * Unpacks a position. It may be forged: its values go to the database as values, and reach no row that the same list
- * without
- * it would not have.
+ * without it would not have.
  *
  * @throws HttpError (400) for a malformed position, or one of another order.
  */

@@ -70,8 +70,7 @@ export interface CrudOptions<T extends PgTable> {
 
 /**
  * Serves the rows of a table: `GET` a page of them, `GET` one, `POST`, `PATCH`, `DELETE`. Fields and parameters that
- * are not
- * declared are refused, rows of other tenants are not there, and each row has an entity tag.
+ * are not declared are refused, rows of other tenants are not there, and each row has an entity tag.
  *
  * @throws ConfigurationError when the options do not fit the table, or `addSqlDb` was not called.
  * @example

@@ -291,8 +291,7 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   /**
    * Called only for methods that `capabilities` names. Does not look whether the key exists. What may fail or has to
    * be waited for comes before it resolves; what only has to be computed is left to the {@link LazyUrl}, which is
-   * answered at
-   * once where nothing has to be waited for.
+   * answered at once where nothing has to be waited for.
    */
   sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl>;
   /** The signer whose URLs this service's own file route honours; `undefined` where the provider serves its URLs. */

@@ -11,9 +11,8 @@ const maxUses = 1000;
 
 /**
  * The deadlines of all calls of one layer, on one coarse clock. A call costs neither a timer nor a new signal: the
- * clock
- * runs while there are calls, and a signal that has not fired, and that nothing listens to any more, serves the next
- * one.
+ * clock runs while there are calls, and a signal that has not fired, and that nothing listens to any more, serves the
+ * next one.
  */
 export class DeadlineClock {
   readonly timeoutMs: number;

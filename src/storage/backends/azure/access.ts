@@ -4,7 +4,7 @@ import type { CursorSeal } from "./cursor.js";
 import type { DelegationKeys } from "./delegation-keys.js";
 
 /** All that the verbs of one backend share. */
-export interface ContainerAccess {
+export interface AzureAccess {
   readonly client: AzureClient;
   /** Keys that sign URLs where there is no account key. */
   readonly delegationKeys: DelegationKeys;

@@ -1,19 +1,19 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { copyObject } from "./copy.js";
 import { listObjects } from "./list.js";
 import { type AzureBackendOptions, openAccess } from "./options.js";
 import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
-import { signUpload, signUrl } from "./sign.js";
+import * as signing from "./sign.js";
 import { statObject } from "./stat.js";
 import { addressVariables } from "./translate.js";
 import { allRecords } from "./upload-record.js";
-import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
+import * as uploads from "./uploads.js";
 import { writeObject } from "./write.js";
 
-const verbs: Verbs<ContainerAccess> = {
+const verbs: Verbs<AzureAccess> = {
   stat: statObject,
   read: readObject,
   write: writeObject,
@@ -21,13 +21,8 @@ const verbs: Verbs<ContainerAccess> = {
   remove: removeObject,
   removeMany: removeObjects,
   list: listObjects,
-  sign: signUrl,
-  signUpload,
-  createUpload,
-  writePart,
-  listParts,
-  completeUpload,
-  abortUpload,
+  ...signing,
+  ...uploads,
   unfinished: ({ client }, options) => allRecords(client, options),
   close: async ({ client }) => client.close(),
 };
@@ -58,7 +53,7 @@ const usableBlocks = 40_000;
 type AzureCapabilities = typeof fixedCapabilities & Pick<Capabilities, "maxBytes">;
 
 /** Keeps objects in a container of Azure Blob Storage, by its official SDK. */
-export class AzureBackend extends AccessBackend<ContainerAccess, AzureCapabilities> {
+export class AzureBackend extends AccessBackend<AzureAccess, AzureCapabilities> {
   readonly name = "AzureBackend";
   readonly type = "azure";
 

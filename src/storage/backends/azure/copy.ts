@@ -4,13 +4,13 @@ import { Cancellation } from "../../contract/cancellation.js";
 import { inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { sentDescription } from "./blob-description.js";
 import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
 import { blobOf } from "./client.js";
 import { quotedEtag, requestConditions } from "./conditions.js";
-import { signUrl } from "./sign.js";
+import { sign } from "./sign.js";
 
 /** Limit of Copy Blob From URL; a step of Put Block From URL is short enough to show progress. */
 export const copyLimits = { copiedAtOnceBytes: 268_435_456, copiedStepBytes: 67_108_864 } as const;
@@ -32,7 +32,7 @@ interface CopySource {
 
 /** Copies an object inside the service, all or nothing, and only one version of it. */
 export async function copyObject(
-  access: ContainerAccess,
+  access: AzureAccess,
   from: Key,
   to: Key,
   options: CopyOptions,
@@ -50,7 +50,7 @@ export async function copyObject(
 }
 
 async function copyVersion(
-  access: ContainerAccess,
+  access: AzureAccess,
   source: CopySource,
   to: Key,
   options: CopyOptions,
@@ -64,7 +64,7 @@ async function copyVersion(
 
 /** What took the place of a source; @throws the error where it was not for that. */
 async function findReplacement(
-  access: ContainerAccess,
+  access: AzureAccess,
   source: CopySource,
   options: CopyOptions,
   error: unknown,
@@ -96,11 +96,7 @@ function replaced(): ServiceError {
   return new ServiceError("unavailable", explanation, { reason: sourceReplaced, applied: false });
 }
 
-async function findSource(
-  { client }: ContainerAccess,
-  key: Key,
-  { signal }: CopyOptions,
-): Promise<CopySource> {
+async function findSource({ client }: AzureAccess, key: Key, { signal }: CopyOptions): Promise<CopySource> {
   const found = await client.send(signal, (container, abortSignal) =>
     blobOf(container, key).getProperties({ abortSignal }),
   );
@@ -116,7 +112,7 @@ async function findSource(
 }
 
 async function copyAtOnce(
-  access: ContainerAccess,
+  access: AzureAccess,
   { key, etag }: CopySource,
   to: Key,
   options: CopyOptions,
@@ -136,7 +132,7 @@ async function copyAtOnce(
 
 /** The steps cannot ask for a version, so that of the source must still be the same when all of them are made. */
 async function copyInSteps(
-  access: ContainerAccess,
+  access: AzureAccess,
   source: CopySource,
   to: Key,
   options: CopyOptions,
@@ -156,7 +152,7 @@ async function copyInSteps(
 }
 
 async function stageSteps(
-  access: ContainerAccess,
+  access: AzureAccess,
   { key, stat }: CopySource,
   to: Key,
   { signal, onProgress }: CopyOptions,
@@ -184,7 +180,7 @@ async function stageSteps(
 }
 
 /** Reads the source for a while, since the service fetches it like any other reader. */
-async function sourceUrl(access: ContainerAccess, key: Key): Promise<string> {
+async function sourceUrl(access: AzureAccess, key: Key): Promise<string> {
   const expiresAt = new Date(Date.now() + sourceUrlMs);
-  return (await signUrl(access, key, { expiresAt, download: false, filename: undefined }))();
+  return (await sign(access, key, { expiresAt, download: false, filename: undefined }))();
 }

@@ -1,7 +1,7 @@
 import type { ContainerListBlobsOptions } from "@azure/storage-blob";
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, isListed, reservedSegment } from "../../contract/key.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import type { OpenContainer } from "./client.js";
 
 /** What the service gives of a page. */
@@ -18,10 +18,7 @@ interface BlobProperties {
 }
 
 /** One page. The service may give less than was asked for, and names that are no keys are left out: then it is asked on. */
-export async function listObjects(
-  { client, seal }: ContainerAccess,
-  options: ListOptions,
-): Promise<ListPage> {
+export async function listObjects({ client, seal }: AzureAccess, options: ListOptions): Promise<ListPage> {
   const { prefix, delimiter, limit, signal } = options;
   let marker = options.cursor === undefined ? undefined : seal.open(options, options.cursor);
   const items: ListedObject[] = [];

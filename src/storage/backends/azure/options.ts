@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { StorageConfigurationError } from "../../contract/error.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
 import { checkWhole } from "../../contract/whole-option.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { accountOf } from "./account.js";
 import { BlockPool } from "./block-pool.js";
 import { AzureClient } from "./client.js";
@@ -43,7 +43,7 @@ const maxBlockBytes = 104_857_600;
  *
  * @throws StorageConfigurationError naming the variable or option at fault.
  */
-export function openAccess(options: AzureBackendOptions): ContainerAccess {
+export function openAccess(options: AzureBackendOptions): AzureAccess {
   const { container, blockBytes = defaultBlockBytes, blocksAtOnce = 3, secrets } = options;
   const { idleBodyMs = defaultIdleMs } = options;
   checkContainer(container);

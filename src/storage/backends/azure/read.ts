@@ -12,7 +12,7 @@ import { openedBytes } from "../../contract/opened.js";
 import { clampRange, type Span } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { statOfAnswer } from "./blob-stat.js";
 import { blobOf } from "./client.js";
 import { quotedEtag } from "./conditions.js";
@@ -33,11 +33,7 @@ interface Answer {
 type Bounds = Extract<ByteRange, { readonly start: number }>;
 
 /** Opens an object or a part of it. */
-export async function readObject(
-  access: ContainerAccess,
-  key: Key,
-  options: ReadOptions,
-): Promise<OpenedObject> {
+export async function readObject(access: AzureAccess, key: Key, options: ReadOptions): Promise<OpenedObject> {
   const { range, ifMatch } = options;
   if (range === undefined || "start" in range) return open(access, key, { ...options, range, ifMatch });
   for (let turn = 1; ; turn++) {
@@ -58,7 +54,7 @@ type OpenOptions = CallOptions & {
   readonly ifMatch: string | undefined;
 };
 
-async function open(access: ContainerAccess, key: Key, options: OpenOptions): Promise<OpenedObject> {
+async function open(access: AzureAccess, key: Key, options: OpenOptions): Promise<OpenedObject> {
   const { stat, span, body } = await request(access, key, options);
   if (span === undefined) {
     await body.close();
@@ -74,7 +70,7 @@ async function open(access: ContainerAccess, key: Key, options: OpenOptions): Pr
 }
 
 /** One request whose body is still to come. */
-async function request(access: ContainerAccess, key: Key, options: OpenOptions): Promise<Answer> {
+async function request(access: AzureAccess, key: Key, options: OpenOptions): Promise<Answer> {
   const { range, ifMatch, signal } = options;
   const conditions = ifMatch === undefined ? {} : { ifMatch: quotedEtag(ifMatch) };
   const cancellation = new Cancellation(signal);

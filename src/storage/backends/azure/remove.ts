@@ -2,7 +2,7 @@ import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/b
 import { groupsOf } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { answerError } from "./answer-error.js";
 import { type AzureClient, blobOf } from "./client.js";
 import { requestConditions } from "./conditions.js";
@@ -13,17 +13,13 @@ const maxBatch = 256;
 const withSnapshots = { deleteSnapshots: "include" } as const;
 
 /** Removes one object, or one version of it, and says whether it was there. */
-export function removeObject(
-  { client }: ContainerAccess,
-  key: Key,
-  options: RemoveOptions,
-): Promise<boolean> {
+export function removeObject({ client }: AzureAccess, key: Key, options: RemoveOptions): Promise<boolean> {
   return removeBlob(client, key, options);
 }
 
 /** Removes what there is of many objects, and tells which could not be removed. */
 export function removeObjects(
-  { client }: ContainerAccess,
+  { client }: AzureAccess,
   keys: readonly Key[],
   options: CallOptions,
 ): Promise<readonly RemoveFailure[]> {

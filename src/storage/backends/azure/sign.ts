@@ -8,7 +8,7 @@ import type {
   SignOptions,
 } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { sentDescription } from "./blob-description.js";
 import { blobOf } from "./client.js";
 import { directBlock } from "./direct-parts.js";
@@ -20,14 +20,14 @@ const signatureVersion = "2023-11-03";
 export type AzureSignOptions = Pick<SignOptions, "expiresAt" | "download" | "filename" | "cacheControl">;
 
 /** A URL with which anyone may read one object until it expires ("Create a service SAS", "Create a user delegation SAS"). */
-export function signUrl(access: ContainerAccess, key: Key, options: AzureSignOptions): Promise<LazyUrl> {
+export function sign(access: AzureAccess, key: Key, options: AzureSignOptions): Promise<LazyUrl> {
   const { expiresAt } = options;
   return signedUrl(access, key, { permissions: "r", expiresAt }, answerHeaders(options));
 }
 
 /** A URL by which a client may write one object or one block, and the headers that go with it. */
 export async function signUpload(
-  access: ContainerAccess,
+  access: AzureAccess,
   key: Key,
   options: DirectOptions,
 ): Promise<DirectRequest> {
@@ -54,7 +54,7 @@ function wholeHeaders(description: ObjectDescription): Record<string, string> {
 }
 
 async function signedUrl(
-  { client, delegationKeys }: ContainerAccess,
+  { client, delegationKeys }: AzureAccess,
   key: Key,
   { permissions, expiresAt }: { readonly permissions: string; readonly expiresAt: Date },
   more: Partial<BlobSASSignatureValues>,

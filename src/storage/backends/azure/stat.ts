@@ -1,12 +1,12 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { statOfAnswer } from "./blob-stat.js";
 import { blobOf } from "./client.js";
 
 /** What the service tells of an object. */
 export async function statObject(
-  { client }: ContainerAccess,
+  { client }: AzureAccess,
   key: Key,
   { signal }: CallOptions,
 ): Promise<ObjectStat> {

@@ -9,7 +9,7 @@ import type {
 import type { Checksum } from "../../contract/checksum.js";
 import { isStaged, type Key } from "../../contract/key.js";
 import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { BlockUpload, blockIds, newScope } from "./block-upload.js";
 import { combineCrc32 } from "./combine-crc32.js";
 import { directParts, dropBlocks, type PartBlocks, readDirect } from "./direct-parts.js";
@@ -23,7 +23,7 @@ import { publishBlocks } from "./write.js";
  */
 
 export function createUpload(
-  { client }: ContainerAccess,
+  { client }: AzureAccess,
   key: Key,
   options: ObjectDescription & CallOptions,
 ): Promise<string> {
@@ -31,7 +31,7 @@ export function createUpload(
 }
 
 export async function writePart(
-  { client, pool }: ContainerAccess,
+  { client, pool }: AzureAccess,
   key: Key,
   id: string,
   number: number,
@@ -58,7 +58,7 @@ export async function writePart(
 }
 
 export async function listParts(
-  { client }: ContainerAccess,
+  { client }: AzureAccess,
   key: Key,
   id: string,
   options: CallOptions,
@@ -69,7 +69,7 @@ export async function listParts(
 }
 
 export async function completeUpload(
-  access: ContainerAccess,
+  access: AzureAccess,
   key: Key,
   id: string,
   parts: readonly UploadedPart[],
@@ -90,7 +90,7 @@ export async function completeUpload(
 
 /** The service throws the blocks away when another write of the key is published, or after a week. */
 export async function abortUpload(
-  { client }: ContainerAccess,
+  { client }: AzureAccess,
   key: Key,
   id: string,
   options: CallOptions,

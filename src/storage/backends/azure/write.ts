@@ -11,7 +11,7 @@ import type { Checksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
-import type { ContainerAccess } from "./access.js";
+import type { AzureAccess } from "./access.js";
 import { sentDescription } from "./blob-description.js";
 import { type BlobAnswer, statOfWritten } from "./blob-stat.js";
 import { BlockUpload, newScope } from "./block-upload.js";
@@ -28,7 +28,7 @@ export interface Publication extends ObjectDescription, WriteConditions, CallOpt
 
 /** Writes content: in one request when it fits into a block, else in blocks that are published together. */
 export async function writeObject(
-  access: ContainerAccess,
+  access: AzureAccess,
   key: Key,
   body: Body,
   options: WriteOptions,
@@ -53,7 +53,7 @@ export async function writeObject(
 
 /** Publishes blocks in one step, and throws all others of the key away. */
 export async function publishBlocks(
-  access: ContainerAccess,
+  access: AzureAccess,
   key: Key,
   { ids, size, checksum, ...options }: Publication,
 ): Promise<ObjectStat> {
@@ -70,7 +70,7 @@ export async function publishBlocks(
 }
 
 async function putBlob(
-  access: ContainerAccess,
+  access: AzureAccess,
   key: Key,
   content: { readonly bytes: Uint8Array; readonly checksum: Checksum },
   options: WriteOptions,
@@ -89,7 +89,7 @@ async function putBlob(
 
 /** Where blocks are gone, what another write published may be just what the condition forbids: that is the better answer. */
 async function isConditionBroken(
-  access: ContainerAccess,
+  access: AzureAccess,
   key: Key,
   { ifAbsent, ifMatch, signal }: WriteConditions & CallOptions,
   error: unknown,

@@ -4,7 +4,7 @@ import type { Delivery } from "./delivery.js";
 import type { PublicIds } from "./public-id.js";
 
 /** All that the verbs of one backend share. */
-export interface CloudAccess {
+export interface CloudinaryAccess {
   readonly client: CloudinaryClient;
   readonly ids: PublicIds;
   readonly cursors: Cursors;

@@ -1,5 +1,5 @@
 import { AccessBackend, type Verbs, withoutUploads } from "../../contract/access-backend.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { copyObject } from "./copy.js";
 import { listObjects } from "./list.js";
 import { type CloudinaryBackendOptions, openAccess } from "./options.js";
@@ -9,7 +9,7 @@ import { signUpload, signUrl } from "./sign.js";
 import { statObject } from "./stat.js";
 import { writeObject } from "./write.js";
 
-const verbs: Verbs<CloudAccess> = {
+const verbs: Verbs<CloudinaryAccess> = {
   stat: statObject,
   read: readObject,
   write: writeObject,
@@ -45,7 +45,7 @@ export const cloudinaryCapabilities = {
  * Keeps objects with Cloudinary: images and videos by the extension of their keys, everything else as raw files.
  * Everything is of the delivery type `authenticated`: nothing is read without a signature.
  */
-export class CloudinaryBackend extends AccessBackend<CloudAccess, typeof cloudinaryCapabilities> {
+export class CloudinaryBackend extends AccessBackend<CloudinaryAccess, typeof cloudinaryCapabilities> {
   readonly name = "CloudinaryBackend";
   readonly type = "cloudinary";
 

@@ -4,7 +4,7 @@ import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import { CorruptObjectError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
 import { piecesOf } from "../../contract/opened.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { readObject } from "./read.js";
 import { writeObject } from "./write.js";
 
@@ -15,7 +15,7 @@ const maxAttempts = 3;
  * but if the source were replaced meanwhile, the target would already be wrong when that is found out.
  */
 export async function copyObject(
-  access: CloudAccess,
+  access: CloudinaryAccess,
   from: Key,
   to: Key,
   { sourceIfMatch, description, signal, onProgress }: CopyOptions,

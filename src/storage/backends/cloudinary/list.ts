@@ -1,5 +1,5 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { type AssetEntry, AssetPages, compare } from "./asset-pages.js";
 import type { Position } from "./cursor.js";
 import { type ResourceType, resourceTypes } from "./public-id.js";
@@ -8,7 +8,7 @@ import { type ResourceType, resourceTypes } from "./public-id.js";
 const maxPageSize = 500;
 
 /** One page of keys: Cloudinary lists each resource type by itself, so three listings are merged. */
-export async function listObjects(access: CloudAccess, options: ListOptions): Promise<ListPage> {
+export async function listObjects(access: CloudinaryAccess, options: ListOptions): Promise<ListPage> {
   options.signal?.throwIfAborted();
   const { prefix, delimiter, cursor } = options;
   const listing = `${delimiter ?? ""}\n${prefix}`;
@@ -34,7 +34,7 @@ function isBehind(key: string, last: string | undefined): boolean {
 class MergedListing {
   readonly #listings: readonly TypeListing[];
 
-  constructor({ client, ids }: CloudAccess, options: ListOptions, from: Position | undefined) {
+  constructor({ client, ids }: CloudinaryAccess, options: ListOptions, from: Position | undefined) {
     const { prefix, delimiter, limit, signal, onProgress } = options;
     const pageSize = delimiter === undefined ? Math.min(limit + 1, maxPageSize) : maxPageSize;
     const start = ids.startOf(prefix);

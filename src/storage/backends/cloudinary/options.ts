@@ -1,6 +1,6 @@
 import { StorageConfigurationError } from "../../contract/error.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { type AccountOptions, parseAccount } from "./account.js";
 import { CloudinaryClient } from "./client.js";
 import { Cursors } from "./cursor.js";
@@ -32,7 +32,7 @@ const minChunkBytes = 5 * 1024 * 1024;
  *
  * @throws StorageConfigurationError naming what is missing or wrong.
  */
-export function openAccess(options: CloudinaryBackendOptions): CloudAccess {
+export function openAccess(options: CloudinaryBackendOptions): CloudinaryAccess {
   const { folder = "files", delivery: mode = "api", authTokenKey, cdnUrl } = options;
   const { chunkBytes = 6 * 1024 * 1024, maxConnections = 32 } = options;
   const { url, cloudName, apiKey, apiSecret, endpoint, signatureAlgorithm } = options;

@@ -6,7 +6,7 @@ import { openedBytes, type PieceReader, piecesOf } from "../../contract/opened.j
 import { clampRange, type Span } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { originalUrl } from "./sign.js";
 import { statObject } from "./stat.js";
 
@@ -19,7 +19,11 @@ const urlMs = 3_600_000;
  * Opens the version that is there. Description and bytes come from two calls, so they are compared: by the length,
  * and by the checksum, or by looking a second time where that cannot tell. If they differ both are asked for again.
  */
-export async function readObject(access: CloudAccess, key: Key, options: ReadOptions): Promise<OpenedObject> {
+export async function readObject(
+  access: CloudinaryAccess,
+  key: Key,
+  options: ReadOptions,
+): Promise<OpenedObject> {
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const stat = await statObject(access, key, options);
     if (options.ifMatch !== undefined && options.ifMatch !== stat.etag) {
@@ -38,7 +42,7 @@ export async function readObject(access: CloudAccess, key: Key, options: ReadOpt
 
 /** `undefined` when another version came. */
 async function open(
-  access: CloudAccess,
+  access: CloudinaryAccess,
   stat: ObjectStat,
   span: Span,
   options: CallOptions,
@@ -58,7 +62,7 @@ async function open(
 
 /** The body of a part; `undefined` when it is of an object of another size. */
 async function download(
-  { client, ids, idleMs }: CloudAccess,
+  { client, ids, idleMs }: CloudinaryAccess,
   stat: ObjectStat,
   { start, end }: Span,
   { signal }: CallOptions,
@@ -84,7 +88,7 @@ function isOfSize({ statusCode, headers }: Dispatcher.ResponseData, size: number
 }
 
 async function arriving(
-  access: CloudAccess,
+  access: CloudinaryAccess,
   stat: ObjectStat,
   span: Span,
   body: PieceReader,
@@ -114,7 +118,11 @@ function checksumOfPart({ size, checksum }: ObjectStat, { start, end }: Span): C
 }
 
 /** Whether the object is still the version that was described before its content was asked for. */
-async function isStillThere(access: CloudAccess, stat: ObjectStat, options: CallOptions): Promise<boolean> {
+async function isStillThere(
+  access: CloudinaryAccess,
+  stat: ObjectStat,
+  options: CallOptions,
+): Promise<boolean> {
   return (await statObject(access, stat.key, options)).etag === stat.etag;
 }
 

@@ -3,7 +3,7 @@ import type { CallOptions, RemoveFailure } from "../../contract/backend.js";
 import { groupsOf } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import type { CloudinaryClient } from "./client.js";
 import { type PublicIds, type ResourceType, resourceTypes } from "./public-id.js";
 
@@ -15,7 +15,7 @@ const deleted = z.object({ deleted: z.record(z.string(), z.string()) });
 
 /** Removes one asset and says whether there was one. */
 export async function removeObject(
-  { client, ids }: CloudAccess,
+  { client, ids }: CloudinaryAccess,
   key: Key,
   { signal }: CallOptions,
 ): Promise<boolean> {
@@ -31,7 +31,7 @@ export async function removeObject(
 
 /** Removes many, a hundred of one resource type at a time, and says which stayed. */
 export async function removeObjects(
-  { client, ids }: CloudAccess,
+  { client, ids }: CloudinaryAccess,
   keys: readonly Key[],
   options: CallOptions,
 ): Promise<readonly RemoveFailure[]> {

@@ -1,7 +1,7 @@
 import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { refusal } from "../../contract/service-error.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { contextOf } from "./asset.js";
 import type { CloudinaryClient, Parameters } from "./client.js";
 import type { AssetAddress } from "./public-id.js";
@@ -21,13 +21,13 @@ export function originalUrl(
 }
 
 /** The URL that reads an object, or what Cloudinary makes of it. */
-export async function signUrl(access: CloudAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
+export async function signUrl(access: CloudinaryAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
   const url = await urlOf(access, key, options);
   return () => url;
 }
 
 async function urlOf(
-  { client, ids, delivery }: CloudAccess,
+  { client, ids, delivery }: CloudinaryAccess,
   key: Key,
   options: SignOptions,
 ): Promise<string> {
@@ -70,7 +70,7 @@ function savingParameters(key: Key, { download, filename }: SignOptions): Parame
 
 /** The form by which a client may write one asset. Cloudinary takes it for an hour from its timestamp, and no longer. */
 export async function signUpload(
-  { client, ids }: CloudAccess,
+  { client, ids }: CloudinaryAccess,
   key: Key,
   options: DirectOptions,
 ): Promise<DirectRequest> {

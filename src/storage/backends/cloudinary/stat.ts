@@ -1,6 +1,6 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { parseAsset, statOf } from "./asset.js";
 
 /**
@@ -9,7 +9,7 @@ import { parseAsset, statOf } from "./asset.js";
  * @throws ServiceError `not_found` when there is none.
  */
 export async function statObject(
-  { client, ids }: CloudAccess,
+  { client, ids }: CloudinaryAccess,
   key: Key,
   { signal }: CallOptions,
 ): Promise<ObjectStat> {

@@ -6,7 +6,7 @@ import { type Chunk, chunksOf } from "../../contract/chunks.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
-import type { CloudAccess } from "./access.js";
+import type { CloudinaryAccess } from "./access.js";
 import { type Asset, contextOf, parseAsset, statOf } from "./asset.js";
 import type { Parameters } from "./client.js";
 import { type Context, contextParameter } from "./context.js";
@@ -39,7 +39,7 @@ function parseStored(json: unknown, address: AssetAddress, context: Context): As
 
 /** Writes an object, all or nothing. */
 export async function writeObject(
-  access: CloudAccess,
+  access: CloudinaryAccess,
   key: Key,
   body: Body,
   options: ObjectDescription & CallOptions,
@@ -53,12 +53,12 @@ class Upload {
   readonly #key: Key;
   readonly #address: AssetAddress;
   readonly #body: Body;
-  readonly #access: CloudAccess;
+  readonly #access: CloudinaryAccess;
   readonly #options: ObjectDescription & CallOptions;
   readonly #id = randomBytes(18).toString("hex");
   #sentBytes = 0;
 
-  constructor(access: CloudAccess, key: Key, body: Body, options: ObjectDescription & CallOptions) {
+  constructor(access: CloudinaryAccess, key: Key, body: Body, options: ObjectDescription & CallOptions) {
     this.#access = access;
     this.#key = key;
     this.#address = access.ids.addressOf(key);

@@ -3,7 +3,7 @@ import type { Identity } from "./identity.js";
 import type { Paths } from "./paths.js";
 
 /** All that the verbs of one backend share. */
-export interface BucketAccess {
+export interface GcsAccess {
   readonly client: GcsClient;
   readonly paths: Paths;
   readonly identity: Identity;

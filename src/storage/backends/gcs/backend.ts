@@ -1,24 +1,17 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { addressVariables } from "./answer-error.js";
 import { copyObject } from "./copy.js";
 import { listObjects } from "./list.js";
 import { type GcsBackendOptions, openAccess } from "./options.js";
 import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
-import { signUpload, signUrl } from "./sign.js";
+import * as signing from "./sign.js";
 import { statObject } from "./stat.js";
-import {
-  abortUpload,
-  completeUpload,
-  createUpload,
-  listParts,
-  unfinishedUploads,
-  writePart,
-} from "./uploads.js";
+import * as uploads from "./uploads.js";
 import { writeObject } from "./write.js";
 
-const verbs: Verbs<BucketAccess> = {
+const verbs: Verbs<GcsAccess> = {
   stat: statObject,
   read: readObject,
   write: writeObject,
@@ -26,14 +19,9 @@ const verbs: Verbs<BucketAccess> = {
   remove: removeObject,
   removeMany: removeObjects,
   list: listObjects,
-  sign: signUrl,
-  signUpload,
-  createUpload,
-  writePart,
-  listParts,
-  completeUpload,
-  abortUpload,
-  unfinished: unfinishedUploads,
+  ...signing,
+  ...uploads,
+  unfinished: uploads.unfinishedUploads,
   async close({ client, endings }) {
     await Promise.all(endings);
     await client.close();
@@ -59,7 +47,7 @@ export const gcsCapabilities = {
 } as const;
 
 /** Keeps objects in a bucket of Google Cloud Storage. Nothing is reached, and no SDK loaded, before the first call. */
-export class GcsBackend extends AccessBackend<BucketAccess, typeof gcsCapabilities> {
+export class GcsBackend extends AccessBackend<GcsAccess, typeof gcsCapabilities> {
   readonly name = "GcsBackend";
   readonly type = "gcs";
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { CallOptions, ObjectDescription, WriteConditions } from "../../contract/backend.js";
 import { committed } from "../../contract/cancellation.js";
 import { groupsOf, inParallel } from "../../contract/in-parallel.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import type { Query } from "./client.js";
 import type { StagedObject } from "./list.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
@@ -28,7 +28,7 @@ export interface JoinTarget extends CallOptions, WriteConditions {
  * last step, which is one request with the conditions, makes anything visible.
  */
 export async function compose(
-  access: BucketAccess,
+  access: GcsAccess,
   parts: readonly ObjectVersion[],
   target: JoinTarget,
 ): Promise<ObjectResource> {
@@ -43,7 +43,7 @@ export async function compose(
 }
 
 function joinGroups(
-  access: BucketAccess,
+  access: GcsAccess,
   versions: readonly ObjectVersion[],
   { folder, signal, onProgress }: JoinTarget,
 ): Promise<readonly ObjectVersion[]> {
@@ -58,7 +58,7 @@ function joinGroups(
 }
 
 async function join(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   name: string,
   versions: readonly ObjectVersion[],
   { query, destination, signal }: { query: Query; destination: object; signal: AbortSignal | undefined },

@@ -2,7 +2,7 @@ import type { CopyOptions, ObjectStat } from "../../contract/backend.js";
 import { committed } from "../../contract/cancellation.js";
 import type { Key } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { membersOf, parseResource, resourceFields, statOf, toResource } from "./object-resource.js";
 import { checkGeneration, conditionQuery } from "./paths.js";
 
@@ -11,7 +11,7 @@ import { checkGeneration, conditionQuery } from "./paths.js";
  * A large object takes several requests, each giving the token of the next one; the last one publishes.
  */
 export async function copyObject(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   from: Key,
   to: Key,
   options: CopyOptions,

@@ -1,7 +1,7 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, isListed, reservedSegment, stagingRoot } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { behind, parseCursor, writeCursor } from "./cursor.js";
 import { membersOf } from "./object-resource.js";
 
@@ -25,7 +25,7 @@ interface RawPage {
 type Start = { readonly startOffset?: string | undefined; readonly pageToken?: string };
 
 /** One page of what callers may name: neither the kit's own objects nor names of other tools that are no keys. */
-export async function listObjects(access: BucketAccess, options: ListOptions): Promise<ListPage> {
+export async function listObjects(access: GcsAccess, options: ListOptions): Promise<ListPage> {
   const { prefix, cursor, limit } = options;
   const entries: Entry[] = [];
   const passedOver: string[] = [];
@@ -52,7 +52,7 @@ export async function listObjects(access: BucketAccess, options: ListOptions): P
 
 /** Every object whose name begins so, also the kit's own. */
 export async function* objectsBelow(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   prefix: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StagedObject, void, undefined> {
@@ -67,7 +67,7 @@ export async function* objectsBelow(
 }
 
 async function rawPage(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   { prefix, delimiter, signal }: ListOptions,
   start: Start,
   most: number,

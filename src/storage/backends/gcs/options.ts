@@ -1,7 +1,7 @@
 import { StorageConfigurationError } from "../../contract/error.js";
 import { isProtected } from "../../contract/protected-address.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { GcsClient } from "./client.js";
 import type { CredentialsFile } from "./credentials.js";
 import { Identity } from "./identity.js";
@@ -33,7 +33,7 @@ export interface GcsBackendOptions {
  *
  * @throws StorageConfigurationError for an endpoint to which tokens would be sent in plain.
  */
-export function openAccess(options: GcsBackendOptions): BucketAccess {
+export function openAccess(options: GcsBackendOptions): GcsAccess {
   const { bucket, project, credentials, credentialsPath, now = Date.now } = options;
   const endpoint = (options.endpoint ?? "https://storage.googleapis.com").replace(/\/+$/, "");
   const iamEndpoint = options.iamEndpoint ?? "https://iamcredentials.googleapis.com";

@@ -5,7 +5,7 @@ import { openedBytes } from "../../contract/opened.js";
 import { clampRange, type Span } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import type { Query } from "./client.js";
 import { type ObjectResource, statOf } from "./object-resource.js";
 import { conditionQuery } from "./paths.js";
@@ -19,11 +19,7 @@ const attempts = 5;
 type Media = Dispatcher.ResponseData;
 
 /** Opens one version. Description and content are asked for at once; if they are of two versions, one after the other. */
-export async function readObject(
-  access: BucketAccess,
-  key: Key,
-  options: ReadOptions,
-): Promise<OpenedObject> {
+export async function readObject(access: GcsAccess, key: Key, options: ReadOptions): Promise<OpenedObject> {
   const query = conditionQuery({ ifAbsent: false, ifMatch: options.ifMatch });
   const opened = await readBoth(access, key, query, options);
   if (opened !== undefined) return opened;
@@ -36,7 +32,7 @@ export async function readObject(
 
 /** All of a small object of any name, as text. */
 export async function readText(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
@@ -45,7 +41,7 @@ export async function readText(
 }
 
 async function readBoth(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   query: Query,
   options: ReadOptions,
@@ -70,7 +66,7 @@ async function readBoth(
 }
 
 async function readInTurn(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   query: Query,
   options: ReadOptions,
@@ -87,7 +83,7 @@ async function readInTurn(
 }
 
 function openMedia(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   key: Key,
   query: Query,
   { range, signal }: Pick<ReadOptions, "range" | "signal">,
@@ -118,7 +114,7 @@ function headerOf(range: NonNullable<ReadOptions["range"]>): string {
 }
 
 async function opened(
-  access: BucketAccess,
+  access: GcsAccess,
   stat: ObjectStat,
   span: Span,
   media: Media,

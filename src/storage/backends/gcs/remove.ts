@@ -3,7 +3,7 @@ import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/b
 import { groupsOf, inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { answerError } from "./answer-error.js";
 import { conditionQuery, type Paths } from "./paths.js";
 
@@ -19,7 +19,7 @@ export interface NameFailure {
 
 /** Removes one object, or one version of it, and says whether it was there. */
 export async function removeObject(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   key: Key,
   { ifMatch, signal }: RemoveOptions,
 ): Promise<boolean> {
@@ -35,7 +35,7 @@ export async function removeObject(
 
 /** Removes what there is of many objects, and tells which could not be removed. */
 export async function removeObjects(
-  access: BucketAccess,
+  access: GcsAccess,
   keys: readonly Key[],
   { signal }: CallOptions,
 ): Promise<readonly RemoveFailure[]> {
@@ -46,7 +46,7 @@ export async function removeObjects(
 
 /** Removes objects of any name, a hundred by a request (https://cloud.google.com/storage/docs/batch). Missing ones count as removed. */
 export async function removeNames(
-  access: BucketAccess,
+  access: GcsAccess,
   names: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<readonly NameFailure[]> {
@@ -56,7 +56,7 @@ export async function removeNames(
 }
 
 async function removeBatch(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   names: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<readonly NameFailure[]> {

@@ -4,7 +4,7 @@ import type { Chunk } from "../../contract/chunks.js";
 import { isKnownAddress } from "../../contract/known-address.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import type { Answer, GcsClient, Query } from "./client.js";
 import { type ObjectResource, parseResource } from "./object-resource.js";
 
@@ -35,7 +35,7 @@ export class ResumableSession {
     this.#uri = uri;
   }
 
-  static async open({ client, paths }: BucketAccess, options: SessionOptions): Promise<ResumableSession> {
+  static async open({ client, paths }: GcsAccess, options: SessionOptions): Promise<ResumableSession> {
     const { headers } = await client.ask({
       method: "POST",
       path: paths.uploads,

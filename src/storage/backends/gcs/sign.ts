@@ -3,13 +3,13 @@ import { signedDisposition, uploadDisposition } from "../../content/content-disp
 import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { membersOf } from "./object-resource.js";
 
 const algorithm = "GOOG4-RSA-SHA256";
 
 /** A V4 signed URL (https://cloud.google.com/storage/docs/authentication/canonical-requests). */
-export async function signUrl(access: BucketAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
+export async function sign(access: GcsAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
   const { client, paths, identity } = access;
   const path = `/${paths.bucket}/${key.split("/").map(encode).join("/")}`;
   const email = await identity.email();
@@ -25,7 +25,7 @@ export async function signUrl(access: BucketAccess, key: Key, options: SignOptio
  * other script than ASCII (https://cloud.google.com/storage/docs/xml-api/reference-headers#xgoogcontentlengthrange).
  */
 export async function signUpload(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   { size, contentType, expiresAt }: DirectOptions,
 ): Promise<DirectRequest> {
@@ -55,7 +55,7 @@ interface SignedRequest {
 }
 
 async function signed(
-  access: BucketAccess,
+  access: GcsAccess,
   { method, path, email, headers, answer }: SignedRequest,
   options: Pick<SignOptions, "signedAt" | "expiresAt">,
 ): Promise<LazyUrl> {
@@ -96,11 +96,7 @@ function headersOf(
 }
 
 /** https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob */
-async function signByIam(
-  { client, iamEndpoint }: BucketAccess,
-  email: string,
-  text: string,
-): Promise<Buffer> {
+async function signByIam({ client, iamEndpoint }: GcsAccess, email: string, text: string): Promise<Buffer> {
   const answer = await client
     .json({
       method: "POST",

@@ -1,21 +1,17 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import type { Query } from "./client.js";
 import { type ObjectResource, parseResource, resourceFields, statOf } from "./object-resource.js";
 
 /** What the service tells of an object. */
-export async function statObject(
-  access: BucketAccess,
-  key: Key,
-  { signal }: CallOptions,
-): Promise<ObjectStat> {
+export async function statObject(access: GcsAccess, key: Key, { signal }: CallOptions): Promise<ObjectStat> {
   return statOf(key, await describeObject(access, key, signal));
 }
 
 /** The same as the service describes it, of any name. */
 export async function describeObject(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   name: string,
   signal: AbortSignal | undefined,
   query: Query = {},

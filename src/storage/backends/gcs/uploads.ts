@@ -12,7 +12,7 @@ import type {
 import { type Key, reservedSegment } from "../../contract/key.js";
 import { noMetadata } from "../../contract/metadata.js";
 import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { compose, type ObjectVersion } from "./compose.js";
 import { objectsBelow, type StagedObject } from "./list.js";
 import { statOf } from "./object-resource.js";
@@ -32,7 +32,7 @@ const unlimited = { size: undefined, maxBytes: Number.POSITIVE_INFINITY, checksu
 
 /** Keeps the record of a new upload; its id. */
 export async function createUpload(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   options: ObjectDescription & CallOptions,
 ): Promise<string> {
@@ -44,7 +44,7 @@ export async function createUpload(
 }
 
 export async function writePart(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   id: string,
   number: number,
@@ -58,7 +58,7 @@ export async function writePart(
 }
 
 export async function listParts(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   id: string,
   { signal }: CallOptions,
@@ -72,7 +72,7 @@ export async function listParts(
 }
 
 export async function completeUpload(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   id: string,
   parts: readonly UploadedPart[],
@@ -91,7 +91,7 @@ export async function completeUpload(
 
 /** All that are under way, by their records. */
 export async function* unfinishedUploads(
-  access: BucketAccess,
+  access: GcsAccess,
   { signal }: CallOptions,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
   for await (const { name, timeCreated } of objectsBelow(access, root, signal)) {
@@ -103,7 +103,7 @@ export async function* unfinishedUploads(
 }
 
 export async function abortUpload(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   id: string,
   options: CallOptions,
@@ -118,7 +118,7 @@ export async function abortUpload(
 }
 
 async function findRecord(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   id: string,
   signal: AbortSignal | undefined,
@@ -129,7 +129,7 @@ async function findRecord(
 
 /** The versions of the parts that were named, in the order of their numbers, which must be the ones there are. */
 async function versionsOf(
-  access: BucketAccess,
+  access: GcsAccess,
   id: string,
   parts: readonly UploadedPart[],
   signal: AbortSignal | undefined,
@@ -145,14 +145,14 @@ async function versionsOf(
 }
 
 /** The record goes first, so that no other caller completes the upload again. A lifecycle rule removes what stays behind. */
-async function clear(access: BucketAccess, id: string, options: CallOptions): Promise<void> {
+async function clear(access: GcsAccess, id: string, options: CallOptions): Promise<void> {
   await removeNames(access, [recordOf(id)], options.signal);
   await removeBelow(access, folderOf(id), options);
 }
 
 /** The record is the last by its name, so that an abortion that fails can be done again. */
 async function removeBelow(
-  access: BucketAccess,
+  access: GcsAccess,
   folder: string,
   { signal, onProgress }: CallOptions,
 ): Promise<void> {

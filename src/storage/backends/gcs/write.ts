@@ -14,7 +14,7 @@ import { type Chunk, chunksOf, emptyChunk } from "../../contract/chunks.js";
 import type { Key } from "../../contract/key.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
 import { classifyError, ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { GcsAccess } from "./access.js";
 import { addressVariables } from "./answer-error.js";
 import type { Query } from "./client.js";
 import { type ObjectResource, parseResource, resourceFields, statOf, toResource } from "./object-resource.js";
@@ -29,7 +29,7 @@ export interface UploadOptions extends CallOptions, WriteConditions, ObjectDescr
 
 /** Writes an object, all or nothing. */
 export async function writeObject(
-  access: BucketAccess,
+  access: GcsAccess,
   key: Key,
   body: Body,
   options: WriteOptions,
@@ -43,7 +43,7 @@ export async function writeObject(
  * and the service compares the MD5 of the whole before it publishes.
  */
 export async function upload(
-  access: BucketAccess,
+  access: GcsAccess,
   name: string,
   body: Body,
   options: UploadOptions,
@@ -65,7 +65,7 @@ export async function upload(
 }
 
 async function sendOnce(
-  { client, paths }: BucketAccess,
+  { client, paths }: GcsAccess,
   query: Query,
   pieces: readonly Uint8Array[],
   body: Body,
@@ -99,7 +99,7 @@ async function sendOnce(
 }
 
 async function sendChunks(
-  access: BucketAccess,
+  access: GcsAccess,
   query: Query,
   first: Chunk,
   rest: AsyncGenerator<Chunk, undefined, undefined>,
@@ -118,7 +118,7 @@ async function sendChunks(
 }
 
 /** The caller does not wait for this; a session whose end is not heard expires by itself. */
-function giveUp({ endings }: BucketAccess, session: ResumableSession): void {
+function giveUp({ endings }: GcsAccess, session: ResumableSession): void {
   const ending = session.cancel().catch(() => undefined);
   endings.add(ending);
   ending.finally(() => endings.delete(ending));

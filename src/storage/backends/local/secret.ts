@@ -11,7 +11,8 @@ const maxTurns = 60;
 const turnPauseMs = 50;
 
 /**
- * The signing secret kept beside the data, made by the first process that needs it: sibling processes and restarts agree.
+ * The signing secret kept beside the data, made by the first process that needs it: sibling processes and restarts
+ * agree.
  * It appears by link(2), or by rename(2) where there are no hard links, so that no process reads half of it.
  */
 export async function keptSecret(store: Store): Promise<string> {
@@ -73,7 +74,7 @@ async function moveIfAbsent(temp: string, path: string): Promise<void> {
   }
 }
 
-/** A turn that was left by a killed process is over after some seconds. */
+/** The turn of a killed process ends after some seconds. */
 async function openTurn(path: string): Promise<FileHandle> {
   for (let attempt = 0; attempt < maxTurns; attempt++) {
     try {

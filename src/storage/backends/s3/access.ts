@@ -4,7 +4,7 @@ import type { ProviderTraits } from "./providers.js";
 import type { S3Client } from "./wire/client.js";
 
 /** All that the verbs of one backend share. */
-export interface BucketAccess {
+export interface S3Access {
   readonly bucket: string;
   readonly client: S3Client;
   readonly traits: ProviderTraits;

@@ -1,20 +1,20 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { copyObject } from "./copy.js";
 import { maxObjectBytes, minPartBytes } from "./limits.js";
 import { listObjects } from "./list.js";
 import { openAccess, type S3BackendOptions } from "./options.js";
 import { readObject } from "./read.js";
 import { removeObject, removeObjects } from "./remove.js";
-import { signUpload, signUrl } from "./sign.js";
+import * as signing from "./sign.js";
 import { statObject } from "./stat.js";
 import { unfinishedUploads } from "./unfinished.js";
-import { abortUpload, completeUpload, createUpload, listParts, writePart } from "./uploads.js";
+import * as uploads from "./uploads.js";
 import { addressVariables } from "./wire/answer-error.js";
 import { writeObject } from "./write.js";
 
-const verbs: Verbs<BucketAccess> = {
+const verbs: Verbs<S3Access> = {
   stat: statObject,
   read: readObject,
   write: writeObject,
@@ -22,13 +22,8 @@ const verbs: Verbs<BucketAccess> = {
   remove: removeObject,
   removeMany: removeObjects,
   list: listObjects,
-  sign: signUrl,
-  signUpload,
-  createUpload,
-  writePart,
-  listParts,
-  completeUpload,
-  abortUpload,
+  ...signing,
+  ...uploads,
   unfinished: unfinishedUploads,
   close: ({ client }) => client.close(),
 };
@@ -37,7 +32,7 @@ const verbs: Verbs<BucketAccess> = {
 type S3Capabilities = Capabilities & { readonly transform: false };
 
 /** One bucket of Amazon S3 or of a service that speaks its protocol, over the kit's own wire client. */
-export class S3Backend extends AccessBackend<BucketAccess, S3Capabilities> {
+export class S3Backend extends AccessBackend<S3Access, S3Capabilities> {
   readonly name = "S3Backend";
   readonly type = "s3";
 
@@ -48,7 +43,7 @@ export class S3Backend extends AccessBackend<BucketAccess, S3Capabilities> {
   }
 }
 
-function capabilitiesOf({ traits }: BucketAccess, { encryption }: S3BackendOptions): S3Capabilities {
+function capabilitiesOf({ traits }: S3Access, { encryption }: S3BackendOptions): S3Capabilities {
   // A client that has only the URL does not have the key.
   const isSignable = encryption?.type !== "sse-c";
   // Nor would it send the headers that say how to encrypt, and the object would get the bucket's default.

@@ -1,7 +1,7 @@
 import type { CallOptions, WriteConditions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { parseVersion } from "./headers/version.js";
 import type { ProviderTraits } from "./providers.js";
 import { lookAt, statObject } from "./stat.js";
@@ -17,7 +17,7 @@ export function isConditional({ ifAbsent, ifMatch }: WriteConditions): boolean {
  * only its own ETag, which two writes of the same bytes share; the id of the write is compared here.
  */
 export async function checkVersion(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   { ifMatch, signal }: WriteConditions & CallOptions,
 ): Promise<void> {
@@ -48,7 +48,7 @@ export function conditionHeaders(
  * has been written: it answers `UnknownError`, as to other failures. If another write stands there now, it was a race.
  */
 export async function writeFailure(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   { ifMatch }: WriteConditions,
   writeId: string,

@@ -2,7 +2,7 @@ import type { CopyOptions, ObjectStat, WriteOptions } from "../../contract/backe
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { anotherVersion, checkVersion, conditionHeaders, isConditional } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./headers/kept-headers.js";
 import { objectHeaders } from "./headers/object-headers.js";
@@ -25,7 +25,7 @@ interface Source extends ObjectStat, SentDescription {}
  * target of a copy, the bytes come through here and are written under the condition.
  */
 export async function copyObject(
-  access: BucketAccess,
+  access: S3Access,
   from: Key,
   to: Key,
   options: CopyOptions,
@@ -46,7 +46,7 @@ export async function copyObject(
 }
 
 async function copyAtOnce(
-  { bucket, client, traits, encryption, marks }: BucketAccess,
+  { bucket, client, traits, encryption, marks }: S3Access,
   source: Source,
   to: Key,
   options: CopyOptions,
@@ -73,7 +73,7 @@ async function copyAtOnce(
 }
 
 async function copyThrough(
-  access: BucketAccess,
+  access: S3Access,
   source: Source,
   to: Key,
   options: CopyOptions,
@@ -92,12 +92,12 @@ async function copyThrough(
   }
 }
 
-function copyParts(access: BucketAccess, source: Source, to: Key, options: CopyOptions): Promise<ObjectStat> {
+function copyParts(access: S3Access, source: Source, to: Key, options: CopyOptions): Promise<ObjectStat> {
   const upload = new UploadInParts(access, to, writeOptions(source, options), source.checksum);
   return upload.run(partCopies(access, source, to));
 }
 
-async function* partCopies(access: BucketAccess, source: ObjectStat, to: Key): AsyncGenerator<SendPart> {
+async function* partCopies(access: S3Access, source: ObjectStat, to: Key): AsyncGenerator<SendPart> {
   const partBytes = partBytesFor(source.size, access.copiedPartBytes, access.traits.maxParts);
   for (let start = 0, number = 1; start < source.size; start += partBytes, number++) {
     const end = Math.min(start + partBytes, source.size);
@@ -115,7 +115,7 @@ interface PartCopy {
   readonly signal: AbortSignal;
 }
 
-async function copyPart({ bucket, client, encryption }: BucketAccess, part: PartCopy) {
+async function copyPart({ bucket, client, encryption }: S3Access, part: PartCopy) {
   const { source, to, uploadId, number, start, end, signal } = part;
   const headers = {
     ...sourceHeaders(bucket, source),

@@ -1,6 +1,6 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, isListed as isWanted, reservedSegment } from "../../contract/key.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { readCursor, writeCursor } from "./cursor.js";
 import { malformedAnswer } from "./wire/answer-document.js";
 import { type ListAnswer, type ListedEntry, parseListAnswer } from "./wire/list-answer.js";
@@ -11,7 +11,7 @@ const lastCharacter = "\u{10ffff}";
 const maxNames = 1000;
 
 /** One page. Names that other tools made and that are no keys are passed over. */
-export async function listObjects(access: BucketAccess, options: ListOptions): Promise<ListPage> {
+export async function listObjects(access: S3Access, options: ListOptions): Promise<ListPage> {
   const { prefix, cursor } = options;
   const page = new Page(options, cursor === undefined ? undefined : readCursor(prefix, cursor));
   let token: string | undefined;
@@ -29,7 +29,7 @@ export async function listObjects(access: BucketAccess, options: ListOptions): P
 
 /** The entry of one object, where a listing has it. */
 export async function listEntry(
-  { client }: BucketAccess,
+  { client }: S3Access,
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<ListedEntry | undefined> {
@@ -48,7 +48,7 @@ function countOf(room: number, turn: number): number {
 }
 
 async function ask(
-  { client }: BucketAccess,
+  { client }: S3Access,
   { prefix, delimiter, signal }: ListOptions,
   last: string | undefined,
   limit: number,

@@ -1,6 +1,6 @@
 import type { CallOptions, UploadedPart, WriteConditions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { conditionHeaders } from "./conditions.js";
 import type { SentDescription } from "./headers/kept-headers.js";
 import { objectHeaders } from "./headers/object-headers.js";
@@ -14,7 +14,7 @@ import { blocksOf, escapeText, textOf } from "./wire/xml.js";
 
 /** Begins an upload in parts and resolves to its id. */
 export async function beginUpload(
-  { client, traits, encryption }: BucketAccess,
+  { client, traits, encryption }: S3Access,
   key: Key,
   description: SentDescription & CallOptions,
   mark: WriteMark,
@@ -37,7 +37,7 @@ export async function beginUpload(
 
 /** Writes one part. */
 export async function sendPart(
-  { client, traits, encryption }: BucketAccess,
+  { client, traits, encryption }: S3Access,
   key: Key,
   uploadId: string,
   number: number,
@@ -66,7 +66,7 @@ export function partQuery(uploadId: string, number: number): readonly (readonly 
 
 /** Makes the parts an object and resolves to the service's ETag. */
 export async function joinParts(
-  { client, traits, encryption }: BucketAccess,
+  { client, traits, encryption }: S3Access,
   key: Key,
   uploadId: string,
   parts: readonly UploadedPart[],
@@ -93,7 +93,7 @@ export async function joinParts(
 
 /** The parts that the service has, in the order of their numbers. */
 export async function partsOfUpload(
-  { client }: BucketAccess,
+  { client }: S3Access,
   key: Key,
   uploadId: string,
   signal: AbortSignal | undefined,
@@ -122,7 +122,7 @@ function partIn(block: string): UploadedPart {
 
 /** Drops an upload with its parts. One that is not there is dropped already. */
 export async function dropUpload(
-  { client }: BucketAccess,
+  { client }: S3Access,
   key: Key,
   uploadId: string,
   signal: AbortSignal | undefined,
@@ -136,7 +136,7 @@ export async function dropUpload(
 
 /** Whether the service knows the upload. */
 export async function hasUpload(
-  { client }: BucketAccess,
+  { client }: S3Access,
   key: Key,
   uploadId: string,
   signal: AbortSignal | undefined,

@@ -2,7 +2,7 @@ import { StorageConfigurationError } from "../../contract/error.js";
 import { isProtected as isProtectedAddress } from "../../contract/protected-address.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
 import { checkWhole } from "../../contract/whole-option.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { credentialChain } from "./credentials/credential-chain.js";
 import {
   type CredentialSource,
@@ -55,7 +55,7 @@ const copiedPartBytes = 536_870_912;
 const defaultRegion = "us-east-1";
 
 /** Makes all that the verbs share; reaches nothing. */
-export function openAccess(options: S3BackendOptions): BucketAccess {
+export function openAccess(options: S3BackendOptions): S3Access {
   const { bucket, now = Date.now, partBytes = 8_388_608, partsAtOnce = 2 } = options;
   const endpoint = options.endpoint === undefined ? undefined : parseEndpoint(options.endpoint);
   const traits = providerTraits[options.provider ?? detectProvider(endpoint)];

@@ -3,7 +3,7 @@ import type { ObjectStat, WriteOptions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { conditionHeaders, writeFailure } from "./conditions.js";
 import type { SentDescription } from "./headers/kept-headers.js";
 import { objectHeaders } from "./headers/object-headers.js";
@@ -14,7 +14,7 @@ import type { Headers } from "./wire/sigv4.js";
 
 /** Writes an object in one request. */
 export async function putObject(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   payload: Payload,
   checksum: Checksum | undefined,

@@ -4,7 +4,7 @@ import { BytesReader, openedBytes, type PieceReader } from "../../contract/opene
 import { clampRange, type Span } from "../../contract/range.js";
 import { openedResponse } from "../../contract/response-body.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { anotherVersion } from "./conditions.js";
 import { parseVersion } from "./headers/version.js";
 import { sizedStat, statObject } from "./stat.js";
@@ -13,11 +13,7 @@ import type { OpenResponse } from "./wire/exchange.js";
 import type { Headers } from "./wire/sigv4.js";
 
 /** Opens one version of an object. */
-export async function readObject(
-  access: BucketAccess,
-  key: Key,
-  options: ReadOptions,
-): Promise<OpenedObject> {
+export async function readObject(access: S3Access, key: Key, options: ReadOptions): Promise<OpenedObject> {
   const { range, signal } = options;
   if (range !== undefined && "suffix" in range && range.suffix === 0)
     return refuseNothing(access, key, options);
@@ -42,11 +38,7 @@ interface Answer extends Span {
   readonly body: OpenResponse["body"];
 }
 
-async function open(
-  access: BucketAccess,
-  key: Key,
-  { range, ifMatch, signal }: ReadOptions,
-): Promise<Answer> {
+async function open(access: S3Access, key: Key, { range, ifMatch, signal }: ReadOptions): Promise<Answer> {
   const { client, encryption } = access;
   const headers = { ...encryption.access, ...rangeHeader(range), ...matchHeader(ifMatch) };
   const response = await client.open({ method: "GET", key, headers, signal });
@@ -62,7 +54,7 @@ async function open(
 }
 
 /** Before the service is asked: it would answer with the whole object, or with an error of its own. */
-async function refuseNothing(access: BucketAccess, key: Key, options: ReadOptions): Promise<never> {
+async function refuseNothing(access: S3Access, key: Key, options: ReadOptions): Promise<never> {
   const { size } = await statObject(access, key, options);
   throw outside(size);
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { anotherVersion, conditionHeaders } from "./conditions.js";
 import { statObject } from "./stat.js";
 import { documentOf } from "./wire/answer-document.js";
@@ -15,11 +15,10 @@ const removalsAtOnce = 16;
 
 /**
  * Removes an object. The service does not tell whether there was one, so a request before does. It decides a
- * condition in
- * one step with the removal, but knows only its own ETag, which two writes of the same bytes share; the id of the write
- * is looked at here.
+ * condition in one step with the removal, but knows only its own ETag, which two writes of the same bytes share; the
+ * id of the write is looked at here.
  */
-export async function removeObject(access: BucketAccess, key: Key, options: RemoveOptions): Promise<boolean> {
+export async function removeObject(access: S3Access, key: Key, options: RemoveOptions): Promise<boolean> {
   const { ifMatch } = options;
   try {
     const { etag } = await statObject(access, key, options);
@@ -34,7 +33,7 @@ export async function removeObject(access: BucketAccess, key: Key, options: Remo
 
 /** Removes what there is of many objects, and tells which could not be removed. */
 export async function removeObjects(
-  access: BucketAccess,
+  access: S3Access,
   keys: readonly Key[],
   options: CallOptions,
 ): Promise<readonly RemoveFailure[]> {
@@ -46,7 +45,7 @@ export async function removeObjects(
 }
 
 async function removeAtOnce(
-  { client }: BucketAccess,
+  { client }: S3Access,
   keys: readonly Key[],
   { signal }: CallOptions,
 ): Promise<readonly RemoveFailure[]> {
@@ -77,7 +76,7 @@ function errorOfEntry(code: string): ServiceError {
 }
 
 async function removeEach(
-  access: BucketAccess,
+  access: S3Access,
   keys: readonly Key[],
   options: CallOptions,
 ): Promise<readonly RemoveFailure[]> {
@@ -96,7 +95,7 @@ async function removeEach(
 }
 
 async function removeBlindly(
-  { client, traits }: BucketAccess,
+  { client, traits }: S3Access,
   key: Key,
   { ifMatch, signal }: RemoveOptions,
 ): Promise<void> {

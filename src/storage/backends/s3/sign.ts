@@ -1,14 +1,14 @@
 import { signedDisposition, uploadDisposition } from "../../content/content-disposition.js";
 import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { objectHeaders } from "./headers/object-headers.js";
 import { partQuery } from "./multipart.js";
 import { parseUploadId } from "./upload-id.js";
 import type { Headers } from "./wire/sigv4.js";
 
 /** A URL with which anyone may read or write one object until it expires. */
-export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
+export function sign({ client }: S3Access, key: Key, options: SignOptions): Promise<LazyUrl> {
   const { method, contentType, size } = options;
   if (method === "get") return client.presign("GET", key, answerQuery(options), {}, options);
   const headers: Headers = {};
@@ -24,11 +24,7 @@ export function signUrl({ client }: BucketAccess, key: Key, options: SignOptions
  * compares versions by an MD5, of which others can be made: so content whose SHA-256 is not signed can be written only
  * once, where the service decides that.
  */
-export async function signUpload(
-  access: BucketAccess,
-  key: Key,
-  options: DirectOptions,
-): Promise<DirectRequest> {
+export async function signUpload(access: S3Access, key: Key, options: DirectOptions): Promise<DirectRequest> {
   const { part, expiresAt } = options;
   const headers = part === undefined ? wholeHeaders(access, options) : {};
   const query = part === undefined ? [] : partQuery(uploadIdOf(part.uploadId), part.number);
@@ -37,7 +33,7 @@ export async function signUpload(
   return { method: "PUT", url: url(), headers, fields: {} };
 }
 
-function wholeHeaders({ traits, marks }: BucketAccess, options: DirectOptions): Headers {
+function wholeHeaders({ traits, marks }: S3Access, options: DirectOptions): Headers {
   const headers = objectHeaders(options, marks.later(undefined), traits);
   const [algorithm, hex = ""] = options.checksum?.split(":") ?? [];
   if (algorithm !== undefined && traits.checksums) {

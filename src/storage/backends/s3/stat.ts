@@ -1,7 +1,7 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { refusal } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { statOf } from "./headers/object-headers.js";
 import { bareEtag, parseVersion } from "./headers/version.js";
 import { listEntry } from "./list.js";
@@ -12,13 +12,13 @@ import type { S3Response } from "./wire/exchange.js";
 const lookMs = 10_000;
 
 /** What the service tells of an object. */
-export async function statObject(access: BucketAccess, key: Key, options: CallOptions): Promise<ObjectStat> {
+export async function statObject(access: S3Access, key: Key, options: CallOptions): Promise<ObjectStat> {
   return sizedStat(access, key, await headObject(access, key, options), options);
 }
 
 /** The same of headers that may not tell the size, which the listing then does. */
 export async function sizedStat(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   headers: S3Response["headers"],
   { signal }: CallOptions,
@@ -29,7 +29,7 @@ export async function sizedStat(
 }
 
 async function listedSize(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   etag: string,
   signal: AbortSignal | undefined,
@@ -41,7 +41,7 @@ async function listedSize(
 
 /** The headers in which it tells that. */
 export async function headObject(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   { signal }: CallOptions,
 ): Promise<S3Response["headers"]> {
@@ -56,7 +56,7 @@ export async function headObject(
 
 /** The object, when it can be seen and is still the one of this write; anything else would describe another's. */
 export async function statWritten(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   writeId: string | undefined,
 ): Promise<ObjectStat | undefined> {
@@ -65,7 +65,7 @@ export async function statWritten(
 }
 
 /** The object that is stored after a write, of this or another writer; `undefined` when it cannot be seen. */
-export async function lookAt(access: BucketAccess, key: Key): Promise<ObjectStat | undefined> {
+export async function lookAt(access: S3Access, key: Key): Promise<ObjectStat | undefined> {
   try {
     return await statObject(access, key, { signal: AbortSignal.timeout(lookMs) });
   } catch {
@@ -74,7 +74,7 @@ export async function lookAt(access: BucketAccess, key: Key): Promise<ObjectStat
 }
 
 /** An answer to HEAD has no body, so it does not tell a missing object from a missing bucket. */
-async function checkBucket({ client }: BucketAccess, signal: AbortSignal | undefined): Promise<void> {
+async function checkBucket({ client }: S3Access, signal: AbortSignal | undefined): Promise<void> {
   if (client.isBucketSeen) return;
   try {
     await client.send({ method: "HEAD", signal });

@@ -1,12 +1,12 @@
 import type { CallOptions, UnfinishedUpload } from "../../contract/backend.js";
 import { isObjectName } from "../../contract/key.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { documentOf, malformedAnswer } from "./wire/answer-document.js";
 import { blocksOf, textOf } from "./wire/xml.js";
 
 /** Every upload in parts of the bucket that was neither completed nor aborted (ListMultipartUploads), whoever began it. */
 export async function* unfinishedUploads(
-  { client }: BucketAccess,
+  { client }: S3Access,
   { signal }: CallOptions,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
   let after: readonly (readonly [string, string])[] = [];

@@ -3,7 +3,7 @@ import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { classifyError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import type { SentDescription } from "./headers/kept-headers.js";
 import { formatVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
@@ -25,7 +25,7 @@ export type SendPart = (uploadId: string, signal: AbortSignal) => Promise<Upload
 export class UploadInParts {
   /** Fires when the caller's signal does, or when a part fails. */
   readonly signal: AbortSignal;
-  readonly #access: BucketAccess;
+  readonly #access: S3Access;
   readonly #key: Key;
   readonly #options: WriteOptions & SentDescription;
   readonly #checksum: Checksum | undefined;
@@ -35,7 +35,7 @@ export class UploadInParts {
 
   /** @param checksum - of the whole content, which is sent ahead of it. */
   constructor(
-    access: BucketAccess,
+    access: S3Access,
     key: Key,
     options: WriteOptions & SentDescription,
     checksum: Checksum | undefined,

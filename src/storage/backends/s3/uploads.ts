@@ -9,7 +9,7 @@ import type {
 import { BackendUnavailableError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { checkVersion } from "./conditions.js";
 import { parseVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts, partsOfUpload, sendPart } from "./multipart.js";
@@ -20,7 +20,7 @@ import { isAbsent } from "./wire/answer-error.js";
 
 /** Begins an upload that callers write part by part. */
 export async function createUpload(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   description: ObjectDescription & CallOptions,
 ): Promise<string> {
@@ -30,7 +30,7 @@ export async function createUpload(
 
 /** Writes one part of it. */
 export async function writePart(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   uploadId: string,
   number: number,
@@ -45,7 +45,7 @@ export async function writePart(
 
 /** The parts that have been written of it. */
 export async function listParts(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   uploadId: string,
   options: CallOptions,
@@ -61,7 +61,7 @@ export async function listParts(
 
 /** Makes it an object. */
 export async function completeUpload(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   uploadId: string,
   parts: readonly UploadedPart[],
@@ -80,7 +80,7 @@ export async function completeUpload(
 
 /** Drops it; an unknown upload counts as dropped. */
 export async function abortUpload(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   uploadId: string,
   { signal }: CallOptions,
@@ -97,7 +97,7 @@ function knownId(uploadId: string): UploadId {
 
 /** An upload that is complete is the object that has its mark. */
 async function checkIncomplete(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   { writeId }: UploadId,
   options: CallOptions,

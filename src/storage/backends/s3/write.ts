@@ -4,7 +4,7 @@ import type { Checksum } from "../../contract/checksum.js";
 import { type Chunk, chunksOf, emptyChunk } from "../../contract/chunks.js";
 import type { Key } from "../../contract/key.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
-import type { BucketAccess } from "./access.js";
+import type { S3Access } from "./access.js";
 import { checkVersion, isConditional } from "./conditions.js";
 import { maxAtOnceBytes } from "./limits.js";
 import { sendPart } from "./multipart.js";
@@ -19,7 +19,7 @@ import type { Payload } from "./wire/payload.js";
  * condition, content of a known size streams in one request, and other content that is larger than a part is refused.
  */
 export async function writeObject(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   body: Body,
   options: WriteOptions,
@@ -34,7 +34,7 @@ export async function writeObject(
 }
 
 function putBytes(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   body: Body,
   bytes: Uint8Array,
@@ -44,7 +44,7 @@ function putBytes(
 }
 
 async function writeAtOnce(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   body: Body,
   size: number,
@@ -56,7 +56,7 @@ async function writeAtOnce(
 }
 
 async function writeParts(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   body: Body,
   partBytes: number,
@@ -79,7 +79,7 @@ async function writeParts(
 
 /** A layer further out cannot read a stream again, but a short one is in memory. */
 function putAgain(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   payload: Payload,
   checksum: Checksum,
@@ -91,7 +91,7 @@ function putAgain(
 }
 
 async function* senders(
-  access: BucketAccess,
+  access: S3Access,
   key: Key,
   options: WriteOptions,
   first: Chunk,

@@ -52,7 +52,7 @@ export async function commit(store: Store, job: CommitJob, bytes?: Uint8Array): 
   }
 }
 
-/** One write on its way. */
+/** One write before it is committed. */
 class Commit {
   readonly folder: string;
   readonly #store: Store;
@@ -92,7 +92,7 @@ class Commit {
     writeAll(this.#fd, bytes);
   }
 
-  /** That of the sidecar is only checked for links; it is made when it is needed. */
+  /** The folder of the sidecar is only checked for links; it is made when it is needed. */
   #makeFolders(): void {
     const { guard, layout } = this.#store;
     guard.isReal(folderOf(layout.sidecar(this.#job.key)));
@@ -152,7 +152,7 @@ class Commit {
       const body = this.#store.guard.at(this.#body);
       if (ifAbsent) moveIfAbsent(temp, body);
       else renameSync(temp, body);
-      // From here on there is nothing to undo.
+      // Nothing needs to be undone from here on.
       this.#isTempOurs = false;
       return undefined;
     } catch (error) {

@@ -1,12 +1,13 @@
 type Waiter = () => void;
 
-/** Lets one writer at a time at a key, in the order in which they came. */
+/** Admits one writer at a time to a key, in the order of their calls. */
 export class KeyQueue {
   /** Writers that wait for keys that another writer holds. */
   readonly #keys = new Map<string, Waiter[] | undefined>();
 
   /**
-   * Asks for a key: `undefined` when it is free, else a promise that resolves when the turn of the writer comes, and rejects when the
+   * Asks for a key: `undefined` when it is free, else a promise that resolves when the turn of the writer comes, and
+   * rejects when the
    * signal fires before. A writer that has the key must {@link leave} it.
    */
   enter(key: string, signal: AbortSignal | undefined): Promise<void> | undefined {

@@ -45,7 +45,7 @@ export class Lock {
     this.#isNamed = true;
   }
 
-  /** Removes the lock file where nothing came of the write. A lock that names no owner yet must be open still. */
+  /** Removes the lock file of a write that failed. A lock that names no owner yet must be open still. */
   release(): void {
     if (!this.#isNamed && !this.#isOurs()) return;
     const at = this.#store.guard.atIfVisible(this.#path);
@@ -56,7 +56,7 @@ export class Lock {
     closeSync(this.fd);
   }
 
-  /** A writer that stood still before the lock had a name may have been taken for dead. */
+  /** A writer that was stopped before its lock named it may have been taken for dead. */
   #isOurs(): boolean {
     if (performance.now() - this.#startMs < unwrittenStaleMs / 2) return true;
     const at = this.#store.guard.atIfVisible(this.#path);
@@ -83,7 +83,8 @@ function tryCreate({ guard }: Store, path: string): number | undefined {
 /**
  * Completes or undoes the write of an owner that is gone.
  *
- * @param isQueued - the caller has its turn in the queue of the key, which lets one writer of a process at a key: a lock
+ * @param isQueued - the caller has its turn in the queue of the key, which lets one writer of a process at a key: a
+ * lock
  * file of this process is then left over.
  * @returns `false` while the owner lives.
  */
@@ -113,7 +114,7 @@ function isStale(
 
 /**
  * Two writers may find the same dead owner; when the slower one acts, the path may already be the lock of a living
- * writer. So a writer claims the very record that it judged first, by a file that only one can make.
+ * writer. So a writer claims the very record that it judged first, by a file that only one writer can make.
  */
 function settle(store: Store, path: string, text: string, content: LockContent | undefined): boolean {
   const claim = `${path}!${content?.version ?? "unwritten"}`;

@@ -31,7 +31,7 @@ export async function removeObject(store: Store, job: RemoveJob): Promise<boolea
 }
 
 async function removeLocked(store: Store, { key, ifMatch }: RemoveJob): Promise<boolean> {
-  // Where the metadata cannot be looked at nothing is removed.
+  // Where the metadata cannot be read nothing is removed.
   const isSidecarVisible = store.guard.isVisible(folderOf(store.layout.sidecar(key)));
   if (ifMatch !== undefined) await checkVersion(store, key, ifMatch);
   if (!(await removeBody(store, key))) return false;
@@ -47,7 +47,7 @@ async function removeBody(store: Store, key: string): Promise<boolean> {
   return true;
 }
 
-/** A disk may be too full even for a lock. To remove the body needs none, and the sidecar without a body may stay. */
+/** A disk may be too full even for a lock. Removing the body needs no lock, and a sidecar without a body may stay. */
 async function removeWithoutLock(store: Store, job: RemoveJob): Promise<boolean> {
   if (job.ifMatch !== undefined)
     throw new DiskError("quota_exceeded", "the disk has no room for the lock of the key");

@@ -24,7 +24,7 @@ export class Sweep {
     this.#store = store;
   }
 
-  /** Works for some time. @returns `false` when there is more to do, which a later call goes on with. */
+  /** Works for some time. @returns `false` when there is more to do, which a later call continues. */
   run(): boolean {
     this.#left ??= stepsOf(this.#store);
     const deadlineMs = performance.now() + maxSweepMs;

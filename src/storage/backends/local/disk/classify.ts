@@ -33,7 +33,7 @@ export function classifyDiskError(error: unknown): Failure {
   return { code: codeOfErrno[errnoOf(error) ?? ""] ?? "unknown" };
 }
 
-/** Kinds that say all by themselves; their own messages hold the whole key, which may begin with a tenant's prefix. */
+/** Kinds that need no message; theirs holds the whole key, which may begin with a tenant's prefix. */
 const selfEvident: ReadonlySet<string> = new Set(["not_found", "precondition_failed", "corrupt"]);
 
 function classifyOwn({ kind, message }: DiskError): Failure {

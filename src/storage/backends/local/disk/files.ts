@@ -31,7 +31,7 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
 }
 
 /**
- * The text of a small file, or `undefined` when there is none or something else; a longer one is cut and so does not parse.
+ * The text of a small file; `undefined` when there is no file. A longer text is cut and so does not parse.
  *
  * @param isReached - says of the open file whether it counts.
  */
@@ -49,7 +49,7 @@ export function readSmall(path: string, isReached: (fd: number) => boolean = () 
   }
 }
 
-/** Folders and pipes. */
+/** Whether it is a folder or a pipe. */
 function isNoText(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === "EISDIR" || errno === "EAGAIN" || errno === "ESPIPE";
@@ -65,7 +65,7 @@ function openIfThere(path: string): number | undefined {
   }
 }
 
-/** What lies at a path, links not followed; `undefined` also when a file stands where a folder should. */
+/** The file or folder at a path, links not followed; `undefined` also when a file stands where a folder should. */
 export function lstatIfThere(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
@@ -75,7 +75,7 @@ export function lstatIfThere(path: string): Stats | undefined {
   }
 }
 
-/** Removes a file; one that is gone already is fine. */
+/** Removes a file; one that is missing counts as removed. */
 export function discard(path: string): boolean {
   try {
     unlinkSync(path);
@@ -86,7 +86,7 @@ export function discard(path: string): boolean {
   }
 }
 
-/** Removes a file where an error is to be reported already. */
+/** Removes a file while an error is reported; a failure to remove it is dropped. */
 export function discardQuietly(path: string): void {
   try {
     unlinkSync(path);

@@ -19,7 +19,7 @@ const maxAttempts = 8;
 export function checkOwnFolders(store: Store, paths: readonly string[] = store.layout.folders()): void {
   const { layout, guard } = store;
   for (const path of paths) {
-    // A folder that is really there shows that the base and the own folder above it are, too.
+    // A folder that exists shows that the base and the own folder above it do, too.
     if (path === layout.own || guard.isReal(path)) continue;
     if (!guard.isReal(layout.own)) throw baseIsGone();
     makeOwnAnew(store, path);

@@ -49,7 +49,8 @@ export class Layout {
   }
 
   /**
-   * `{key}.meta.json` in a tree of its own. A folder whose name ends like that of a sidecar gets a `+`, which no key can
+   * `{key}.meta.json` in a tree of its own. A folder whose name ends like that of a sidecar gets a `+`, which no key
+   * can
    * hold, so `a` and `a.meta.json/b` do not meet.
    */
   sidecar(key: string): string {
@@ -61,7 +62,8 @@ export class Layout {
   }
 
   /**
-   * The lock file of a key, which holds the record of the write in progress. All lie in one folder, so that recovery need
+   * The lock file of a key, which holds the record of the write in progress. All lie in one folder, so that recovery
+   * need
    * not walk the tree. `~` is outside the alphabet of keys.
    */
   lock(key: string): string {
@@ -75,7 +77,7 @@ export class Layout {
     return `${this.temps}/${name}`;
   }
 
-  /** What an error may tell of a path: the part below the base. */
+  /** The part of a path that an error may tell: what lies below the base. */
   nameOf(path: string): string {
     const name = path.slice(this.base.length + 1);
     return this.#unfolds ? keyOfUnfolded(name) : name;

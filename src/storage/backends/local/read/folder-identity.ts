@@ -7,8 +7,8 @@ const coarseTickMs = 2000;
 const markForm = /^[A-Za-z0-9_-]{16}$/;
 
 /**
- * What a folder was when it was looked at: the same only while nothing in it has come, gone or been replaced. The time of
- * modification can be set by hand, that of change cannot; another folder may have the same one.
+ * The identity of a folder at one moment: it is the same only while no entry was added, removed or replaced. The
+ * modification time can be set by hand, the change time cannot; another folder may have the same one.
  */
 export type FolderIdentity = Pick<Stats, "dev" | "ino" | "ctimeMs">;
 
@@ -26,7 +26,7 @@ export function isSameFolder(one: FolderIdentity | undefined, other: FolderIdent
   return one?.ctimeMs === other.ctimeMs && one.ino === other.ino && one.dev === other.dev;
 }
 
-/** An identity in few characters that do not tell what it was. */
+/** An identity as a short text from which it cannot be read back. */
 export function identityMark({ dev, ino, ctimeMs }: FolderIdentity): string {
   return createHash("sha256").update(`${dev}:${ino}:${ctimeMs}`).digest("base64url").slice(0, 16);
 }

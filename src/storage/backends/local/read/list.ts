@@ -10,7 +10,7 @@ import { type FolderIdentity, identityMark } from "./folder-identity.js";
 export interface ListJob {
   readonly prefix: string;
   readonly delimiter: "/" | undefined;
-  /** Where the page before ended. */
+  /** The last entry of the page before. */
   readonly after: PageEnd;
   readonly limit: number;
   readonly details: boolean;
@@ -96,7 +96,7 @@ export class Lister {
   }
 }
 
-/** One page in the making, and what it asks for. */
+/** A page while it is filled, and its request. */
 class Page {
   readonly files: ListedFile[] = [];
   readonly prefixes: string[] = [];
@@ -168,12 +168,12 @@ class Page {
     this.#end = { last: folder };
   }
 
-  /** Everything in a folder has been seen. Its mark spares the next page, should it begin here, to read it again. */
+  /** Notes that all of a folder was listed: a next page that begins here need not read it again. */
   endFolder(lastKey: string, identity: FolderIdentity | undefined): void {
     if (lastKey === this.#end.last) this.#end = { last: lastKey, mark: identity && identityMark(identity) };
   }
 
-  /** There is more than fits: the next page begins behind the last entry of this one. */
+  /** The page is full: the next one begins behind its last entry. */
   overflow(): void {
     this.isFull = true;
     this.next = this.#end;

@@ -87,7 +87,7 @@ export class OpenFile implements AsyncIterable<Uint8Array> {
 
   #readAt(position: number): Promise<Uint8Array> {
     const reading = this.#handle.read(position, Math.min(pooledPieceBytes, this.#end - position));
-    // A reader that has left awaits it no more.
+    // A reader that was closed does not await it.
     reading.catch(() => undefined);
     return reading;
   }

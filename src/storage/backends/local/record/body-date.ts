@@ -11,8 +11,8 @@ export class BodyDates {
   #kept = 0;
 
   /**
-   * Gives a body its date: now, but always later than the body that it replaces, and never a date that was noted in a
-   * lock file whose write came to nothing. The microseconds come from the clock that all processes of the host share.
+   * Dates a body: now, but always later than the body that it replaces, and never with a date that the lock file of a
+   * failed write holds. The microseconds come from the clock that all processes of the host share.
    *
    * @param replaced - what `lstat` says of the body that stands at the key, under the lock of the key.
    * @returns the modification time in microseconds as the file system keeps it.

@@ -14,12 +14,12 @@ export interface Fingerprint {
   readonly mtimeUs: number;
 }
 
-/** A fingerprint of a file that was looked at; the inode guards what is kept in memory, where it is known. */
+/** The fingerprint of a file; the inode, where it is known, guards records that are kept in memory. */
 export interface FileFingerprint extends Fingerprint {
   readonly inode?: number | undefined;
 }
 
-/** What is known of an object besides its bytes. */
+/** All that is kept of an object besides its bytes. */
 export interface ObjectRecord extends Fingerprint, ObjectDescription {
   /** Random for each write: the strong ETag. */
   readonly version: string;
@@ -81,7 +81,7 @@ export function parseLock(text: string): LockContent | undefined {
   return { key: fields.key, owner, version: fields.version, record };
 }
 
-/** It becomes part of the name of a file. */
+/** The version becomes part of a file name. */
 function isVersion(version: unknown): version is string {
   return typeof version === "string" && /^[0-9a-f]{1,64}$/.test(version);
 }
@@ -153,7 +153,7 @@ export function belongsTogether(record: Fingerprint, file: Fingerprint): boolean
   return record.size === file.size && record.mtimeUs === file.mtimeUs;
 }
 
-/** Whether a file is, by all that is known, the one that was looked at before. */
+/** Whether a file has the fingerprint that it had before. */
 export function isSameFile(file: FileFingerprint, before: FileFingerprint | undefined): boolean {
   if (before === undefined || !belongsTogether(file, before)) return false;
   return before.inode === undefined || before.inode === file.inode;

@@ -7,7 +7,7 @@ const closeFile = promisify(close);
 const syncFile = promisify(fdatasync);
 const unlinkFile = promisify(unlink);
 
-/** A body on its way in: written piece by piece, then committed or discarded. */
+/** A body while it is written: piece by piece, then committed or discarded. */
 export class TempFile {
   readonly path: string;
   readonly fd: number;

@@ -91,7 +91,7 @@ export class Uploads {
     return part;
   }
 
-  /** The parts that are there, in the order of their numbers. */
+  /** The parts that were written, in the order of their numbers. */
   async list(key: string, uploadId: string): Promise<readonly UploadedPart[]> {
     await this.#description(key, uploadId);
     const parts = new Map<number, UploadedPart>();
@@ -118,7 +118,7 @@ export class Uploads {
     return { temp, draft };
   }
 
-  /** Removes what is kept of an upload; what stays of one that succeeded is swept later. */
+  /** Removes the files of an upload; files of one that succeeded and stay are swept later. */
   async drop(uploadId: string): Promise<void> {
     const folder = this.#folder(uploadId);
     if (this.#store.guard.isReal(folder)) await rm(this.#at(folder), { recursive: true, force: true });
