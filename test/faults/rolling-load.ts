@@ -4,11 +4,17 @@ import { setTimeout as after } from "node:timers/promises";
 /** What went wrong with one request. */
 export type Failure = string;
 
-const body = Buffer.alloc(50_000, 7);
+/** Bytes of each upload. */
+export const uploadBytes = 50_000;
+const body = Buffer.alloc(uploadBytes, 7);
 
 /** Clients of a service: quick requests over connections that are kept, slow uploads, slow downloads. */
 export class RollingLoad {
   readonly failures: Failure[] = [];
+  /** When each request began that failed, by `performance.now()`. */
+  readonly lostSince: number[] = [];
+  /** Paths of uploads that were acknowledged. */
+  readonly stored = new Set<string>();
   readonly counts = { quick: 0, uploads: 0, downloads: 0 };
   readonly #url: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 50 });
@@ -41,11 +47,13 @@ export class RollingLoad {
   }
 
   #track(kind: keyof RollingLoad["counts"], call: Promise<void>): void {
+    const startedAt = performance.now();
     const tracked = call
       .then(() => {
         this.counts[kind] += 1;
       })
       .catch((error: unknown) => {
+        this.lostSince.push(startedAt);
         this.failures.push(`${kind}: ${error instanceof Error ? error.message : String(error)}`);
       })
       .finally(() => this.#running.delete(tracked));
@@ -59,6 +67,7 @@ export class RollingLoad {
   async #upload(): Promise<void> {
     const path = `/upload/${this.#uploads++ % 20}-${process.pid}.bin`;
     await this.#expect("PUT", path, pieces(), (text) => JSON.parse(text).size === body.byteLength);
+    this.stored.add(path);
   }
 
   async #download(): Promise<void> {

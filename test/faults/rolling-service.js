@@ -10,6 +10,11 @@ app.put("/upload/:name", async (request) => {
   return { size, checksum };
 });
 
+app.get("/upload/:name", async (request) => {
+  const { size } = await app.storage.getMetadata(`rolling/${request.params.name}`);
+  return { size };
+});
+
 app.get("/slow", async (_request, reply) =>
   reply.type("application/octet-stream").send(Readable.from(slowly())),
 );

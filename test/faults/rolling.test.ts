@@ -7,7 +7,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePorts } from "../rigs/free-ports.js";
 import { type HaproxyRig, startHaproxy } from "../rigs/haproxy.js";
-import { RollingLoad } from "./rolling-load.js";
+import { RollingLoad, uploadBytes } from "./rolling-load.js";
 
 /** How often each process is restarted; `ROLLING_ROUNDS=10` for the long run. */
 const rounds = Number(process.env.ROLLING_ROUNDS ?? 1);
@@ -72,4 +72,29 @@ it("no request is lost or cut while each of three processes is restarted behind 
   await load.stop();
   expect(load.failures).toEqual([]);
   for (const count of Object.values(load.counts)) expect(count).toBeGreaterThan(10);
+});
+
+it("kill -9 loses only what that process had in hand", { timeout: 60_000 }, async () => {
+  await after(400);
+  const load = new RollingLoad(proxy.url);
+  load.start();
+  await expect.poll(() => load.stored.size).toBeGreaterThan(5);
+  const [port = 0] = processes.keys();
+  const child = processes.get(port);
+  if (child === undefined) throw new Error("nothing runs");
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+  const endedAt = performance.now();
+  await after(3000);
+  await load.stop();
+  const late = load.lostSince.filter((startedAt) => startedAt > endedAt);
+  expect(late).toEqual([]);
+  // A second's requests: three processes had at most so many in hand.
+  expect(load.failures.length).toBeLessThan(100);
+  for (const path of load.stored) {
+    const response = await fetch(`${proxy.url}${path}`);
+    expect([path, await response.json()]).toEqual([path, { size: uploadBytes }]);
+  }
+  await start(port);
 });
