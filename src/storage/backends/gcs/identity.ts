@@ -68,7 +68,10 @@ export class Identity {
   /** `undefined` without credentials. They are looked for again with each call, since they may be added later. */
   async #proof(url: string, signal: AbortSignal | undefined): Promise<Proof | undefined> {
     try {
-      return await unlessAborted(async () => (await this.#know()).auth.getRequestHeaders(url), signal);
+      return await unlessAborted(async () => {
+        const headers = await (await this.#know()).auth.getRequestHeaders(url);
+        return recordOf(headers);
+      }, signal);
     } catch (error) {
       if (signal?.aborted === true) throw error;
       if (!isNoCredentials(error)) throw tokenError(error);
@@ -102,6 +105,24 @@ export class Identity {
   }
 }
 
+/** Version 8 of the SDK gives `Headers`, version 7 a record. */
+function recordOf(headers: unknown): Proof {
+  return headers instanceof Headers ? Object.fromEntries(headers) : Object(headers);
+}
+
+/** What both versions of the SDK have of a client of gaxios, which sends the requests for tokens. */
+interface TokenSender {
+  readonly interceptors: {
+    readonly request: {
+      add(interceptor: { resolved(request: TokenRequest): Promise<TokenRequest> }): unknown;
+    };
+  };
+}
+
+interface TokenRequest {
+  readonly url?: string | URL;
+}
+
 /**
  * Leaves retries to our own layer and sends the request for a token where the key file says (`token_uri`, which the
  * SDK does not read).
@@ -111,13 +132,18 @@ async function direct(auth: Auth, credentials: CredentialsFile): Promise<void> {
   const tokenUri = textOf(credentials, "token_uri");
   const isKey = "additionalClaims" in client;
   if (isKey && tokenUri !== undefined) client.additionalClaims = { aud: tokenUri };
-  client.gaxios?.interceptors.request.add({
+  const { gaxios, transporter }: { gaxios?: unknown; transporter?: unknown } = client;
+  const sender = (gaxios ?? transporter) as TokenSender;
+  sender.interceptors.request.add({
     resolved: async (request) => ({
       ...request,
       retry: false,
       retryConfig: { retry: 0 },
-      timeout: tokenTimeoutMs,
-      ...(isKey && tokenUri !== undefined && { url: tokenUri }),
+      // Version 8 has made a signal of its own timeout already.
+      ...(gaxios === undefined
+        ? { signal: AbortSignal.timeout(tokenTimeoutMs) }
+        : { timeout: tokenTimeoutMs }),
+      ...(isKey && tokenUri !== undefined && { url: gaxios === undefined ? new URL(tokenUri) : tokenUri }),
     }),
   });
 }
