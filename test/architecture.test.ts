@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -124,3 +133,9 @@ function relativeImport(from: string, target: string): string {
   const up = "../".repeat(from.split("/").length - 1);
   return `./${up}${target.replace(/\.ts$/, ".js")}`;
 }
+
+it("every file that ARCHITECTURE.md names is there", () => {
+  const named = readFileSync("ARCHITECTURE.md", "utf8").matchAll(/`((?:src|test|docs)\/[\w./-]+)`/g);
+  const missing = [...named].map(([, path = ""]) => path).filter((path) => !existsSync(path));
+  expect(missing).toEqual([]);
+});
