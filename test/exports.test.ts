@@ -71,3 +71,8 @@ it("the package is at a version and its lock file names no registry", () => {
   expect(JSON.parse(lock).version).toBe(version);
   expect(lock).not.toContain('"resolved": "http');
 });
+
+it("create-svc-infra has the version of the package that it makes projects with", () => {
+  const create = JSON.parse(readFileSync("packages/create-svc-infra/package.json", "utf8"));
+  expect([create.version, create.dependencies[name]]).toEqual([version, version]);
+});

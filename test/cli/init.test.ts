@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,19 +30,22 @@ function run(command: string, args: readonly string[], cwd: string) {
 
 describe("the packed package in an empty folder", { timeout: 240_000 }, () => {
   const project = join(folder, "demo");
+  const all = "storage,sql,cache,jobs,mail";
+  let tarball: string;
 
   beforeAll(() => {
-    const packed = run(
-      "npm",
-      ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder],
-      process.cwd(),
-    );
-    expect(packed).toMatchObject({ status: 0 });
-    const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz")) ?? "";
+    for (const source of [process.cwd(), join(process.cwd(), "packages/create-svc-infra")]) {
+      const packing = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
+      expect(run("npm", packing, source)).toMatchObject({ status: 0 });
+    }
+    const tarballs = readdirSync(folder).filter((file) => file.endsWith(".tgz"));
+    const packages = [...tarballs.map((file) => `./${file}`), "fastify@5"];
+    tarball = `./${tarballs.find((file) => file.startsWith("svc-infra"))}`;
     writeFileSync(join(folder, "package.json"), "{}");
-    const installed = run("npm", ["install", "--no-audit", "--no-fund", `./${tarball}`, "fastify@5"], folder);
-    expect(installed).toMatchObject({ status: 0 });
-    const made = run("npx", ["svc-infra", "init", "demo", "--kit", `./${tarball}`], folder);
+    expect(run("npm", ["install", "--no-audit", "--no-fund", ...packages], folder)).toMatchObject({
+      status: 0,
+    });
+    const made = run("npx", ["svc-infra", "init", "demo", "--with", all, "--kit", tarball], folder);
     expect(made).toMatchObject({ status: 0, output: expect.stringContaining("npm start") });
   }, 240_000);
 
@@ -57,6 +61,28 @@ describe("the packed package in an empty folder", { timeout: 240_000 }, () => {
     for (const path of ["/ping", "/docs", "/healthz", "/readyz", "/startupz", "/metrics", "/hello/Ann"]) {
       expect([path, (await fetch(`${url}${path}`)).status]).toEqual([path, 200]);
     }
+  });
+
+  it.each(["", "cache", "jobs"])("makes a project with only '%s' whose test passes", (helpers) => {
+    const name = `only-${helpers}`.replace(/-$/, "");
+    const made = run("npx", ["svc-infra", "init", name, "--with", helpers, "--no-install"], folder);
+    expect(made).toMatchObject({ status: 0 });
+    symlinkSync(join(project, "node_modules"), join(folder, name, "node_modules"));
+    expect(run("npm", ["test"], join(folder, name))).toMatchObject({
+      status: 0,
+      output: expect.stringContaining("# fail 0"),
+    });
+  });
+
+  it("is made by `npm create svc-infra` as well", () => {
+    const made = run(
+      "npx",
+      ["create-svc-infra", "other", "--with", all, "--no-install", "--kit", tarball],
+      folder,
+    );
+    expect(made).toMatchObject({ status: 0, output: expect.stringContaining("npm start") });
+    const read = (name: string) => readFileSync(join(folder, name, "src/app.ts"), "utf8");
+    expect(read("other")).toBe(read("demo").replace('name: "demo"', 'name: "other"'));
   });
 
   async function start(): Promise<number> {

@@ -40,7 +40,8 @@ export function registerInit(program: Command): void {
       `
 Examples:
   $ svc-infra init shop && cd shop && npm start
-  $ svc-infra init shop --with storage,sql,mail --deploy docker,kubernetes
+  $ svc-infra init shop --with storage,sql,jobs,mail --deploy docker,kubernetes
+  $ npm create svc-infra shop                      the same, when nothing is installed yet
   $ svc-infra init shop --with ""                  the bare service
 
 Exit codes: 0 the project is there; 1 it could not be made, and nothing of another file was changed.`,

@@ -4,6 +4,8 @@ import type { Project, ProjectHelper } from "./project.js";
 const packagesOf: Readonly<Record<ProjectHelper, readonly string[]>> = {
   storage: [],
   sql: ["drizzle-orm", "pg", "@electric-sql/pglite"],
+  cache: ["ioredis"],
+  jobs: ["bullmq", "ioredis"],
   mail: ["nodemailer"],
 };
 

@@ -39,6 +39,8 @@ function envExample({ helpers }: Project): string {
   const of = {
     storage: "# STORAGE_S3_BUCKET=my-uploads\n# STORAGE_BASE_PATH=./.data/storage\n",
     sql: "# SQL_URL=postgresql://user:password@localhost:5432/database\n",
+    cache: "# CACHE_URL=redis://localhost:6379\n",
+    jobs: "# JOBS_DRIVER=redis\n",
     mail: "# MAIL_URL=smtp://localhost:1025\n",
   };
   const common =

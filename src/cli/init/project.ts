@@ -1,5 +1,5 @@
 /** The helpers that a new project can have. */
-export const projectHelpers = ["storage", "sql", "mail"] as const;
+export const projectHelpers = ["storage", "sql", "cache", "jobs", "mail"] as const;
 
 export type ProjectHelper = (typeof projectHelpers)[number];
 

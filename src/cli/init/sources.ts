@@ -1,4 +1,4 @@
-import { has, type Project, type ProjectFiles } from "./project.js";
+import { has, type Project, type ProjectFiles, type ProjectHelper } from "./project.js";
 
 /** The sources of a new project: an app, what starts it, and a test. */
 export function sources(project: Project): ProjectFiles {
@@ -18,10 +18,11 @@ app.log.info(\`\${url}/docs shows the API\`);
 `;
 
 function appSource(project: Project): string {
-  const on = project.helpers.map((helper) => `, ${helper}: true`).join("");
-  return `import { easyServiceApp, type ServiceApp, type ServiceAppOptions } from "svc-infra";
+  const on = project.helpers.map((helper) => `, ${helper}: ${optionOf(helper)}`).join("");
+  const names = [...(has(project, "jobs") ? ["defineJob"] : []), "easyServiceApp"];
+  return `import { ${names.join(", ")}, type ServiceApp, type ServiceAppOptions } from "svc-infra";
 import { z } from "zod";
-
+${has(project, "jobs") ? jobSource : ""}
 /** The service with its routes; it does not listen yet. */
 export async function createApp(options: Partial<ServiceAppOptions> = {}): Promise<ServiceApp> {
   const app = await easyServiceApp({ name: "${project.name}"${on}, ...options });
@@ -37,10 +38,16 @@ ${routesOf(project)}
 `;
 }
 
+function optionOf(helper: ProjectHelper): string {
+  return helper === "jobs" ? "{ jobs: [greetLater] }" : "true";
+}
+
 function routesOf(project: Project): string {
   return [
     has(project, "storage") ? storageRoutes : "",
     has(project, "sql") ? sqlRoutes : "",
+    has(project, "cache") ? cacheRoutes : "",
+    has(project, "jobs") ? jobRoutes : "",
     has(project, "mail") ? mailRoutes : "",
   ].join("");
 }
@@ -63,6 +70,26 @@ const sqlRoutes = `
   app.get("/database", { schema: { summary: "Which database it is" } }, async () => {
     await app.sql.ping();
     return { kind: app.sql.kind };
+  });
+`;
+
+const cacheRoutes = `
+  app.get("/time", { schema: { summary: "The time, at most ten seconds old" } }, async () => {
+    return app.cache.getOrSet("time", { ttlSeconds: 10 }, async () => ({ time: new Date().toISOString() }));
+  });
+`;
+
+const jobSource = `
+/** Work that is done after the answer, at least once. */
+const greetLater = defineJob("greet", z.object({ name: z.string() }), ({ name }, { log }) => {
+  log.info({ name }, "somebody is greeted");
+});
+`;
+
+const jobRoutes = `
+  app.post("/greetings/:name", { schema: { summary: "Greets somebody later", params } }, async (request, reply) => {
+    await app.jobs.queue.enqueue(greetLater, { name: request.params.name });
+    return reply.code(202).send({ status: "queued" });
   });
 `;
 
@@ -96,7 +123,7 @@ test("it greets", async () => {
 test("it is ready", async () => {
   assert.equal((await app.inject("/readyz")).statusCode, 200);
 });
-${has(project, "storage") ? storageTest : ""}${has(project, "sql") ? sqlTest : ""}`;
+${has(project, "storage") ? storageTest : ""}${has(project, "sql") ? sqlTest : ""}${has(project, "cache") ? cacheTest : ""}${has(project, "jobs") ? jobTest : ""}`;
 }
 
 const storageTest = `
@@ -112,5 +139,18 @@ test("it has a database", async () => {
   const response = await app.inject("/database");
   assert.equal(response.statusCode, 200);
   assert.ok(["embedded", "postgres"].includes(response.json().kind));
+});
+`;
+
+const cacheTest = `
+test("it keeps the time for a while", async () => {
+  const first = (await app.inject("/time")).json();
+  assert.deepEqual((await app.inject("/time")).json(), first);
+});
+`;
+
+const jobTest = `
+test("it takes work for later", async () => {
+  assert.equal((await app.inject({ method: "POST", url: "/greetings/Ann" })).statusCode, 202);
 });
 `;
