@@ -21,7 +21,7 @@ const env = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "" };
 afterAll(() => {
   cli.dispose();
   rmSync(folder, { recursive: true, force: true });
-});
+}, 240_000);
 
 function run(command: string, args: readonly string[], cwd: string) {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });

@@ -10,7 +10,6 @@ interface Xhr {
   onabort: (() => void) | null;
   open(method: string, url: string): void;
   setRequestHeader(name: string, value: string): void;
-  getResponseHeader(name: string): string | null;
   send(body: Blob | FormData | string): void;
   abort(): void;
 }
@@ -29,7 +28,7 @@ export interface Sending {
 }
 
 /** An answer from 200 to 299. */
-export type Answer = Pick<Xhr, "responseText" | "getResponseHeader">;
+export type Answer = Pick<Xhr, "responseText">;
 
 /**
  * Sends a request and tells how far it has come.

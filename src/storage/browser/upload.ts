@@ -1,4 +1,7 @@
+import type { PreparedUpload } from "./prepared-upload.js";
 import { send } from "./send.js";
+import { formOf, sendContent } from "./send-content.js";
+import { UploadError } from "./upload-error.js";
 
 /** How far an upload has come, in bytes. */
 export interface UploadProgress {
@@ -33,7 +36,8 @@ export interface UploadedFile {
 }
 
 /**
- * Uploads a file from a page to a service with `addStorage`.
+ * Uploads a file from a page to a service with `addStorage`: straight to the provider, in parts where it is large, or through
+ * the service, as the service says.
  *
  * @throws UploadError when the service refuses it or cannot be reached; the signal's reason when it fires.
  * @example
@@ -48,21 +52,55 @@ export interface UploadedFile {
  * ```
  */
 export async function upload(file: Blob, options: UploadOptions): Promise<UploadedFile> {
-  return uploadForm(file, options);
+  const { key, signal, onProgress } = options;
+  const total = file.size;
+  // A form around the file counts as sent with it.
+  const onSent = (bytes: number) => onProgress?.({ sent: Math.min(bytes, total), total });
+  const watching = { signal, onSent };
+  const prepared = await prepare(file, options);
+  if (prepared === undefined) {
+    const body = formOf(file, key === undefined ? {} : { key });
+    return answerOf(
+      send({ ...options, ...watching, method: "POST", url: `${options.endpoint}/upload`, body }),
+    );
+  }
+  const path = `/uploads/${prepared.id}`;
+  try {
+    await sendContent(file, prepared, watching);
+  } catch (error) {
+    // What has arrived is of no use; should this fail as well, its lease ends.
+    const { endpoint, headers } = options;
+    await send({ method: "DELETE", url: endpoint + path, headers, body: "" }).catch(() => undefined);
+    throw error;
+  }
+  return ask(options, `${path}/complete`, {});
 }
 
-/** As a form does it: the bytes go through the service. */
-async function uploadForm(
-  file: Blob,
-  { endpoint, key, onProgress, signal, headers }: UploadOptions,
-): Promise<UploadedFile> {
-  const body = new FormData();
-  if (key !== undefined) body.append("key", key);
-  body.append("file", file);
-  const total = file.size;
-  // The form around the file counts as sent with it.
-  const onSent = (bytes: number) => onProgress?.({ sent: Math.min(bytes, total), total });
-  const url = `${endpoint}/upload`;
-  const { responseText } = await send({ method: "POST", url, headers, body, signal, onSent });
-  return JSON.parse(responseText);
+/** How the service wants the content; `undefined` when it wants it in a form. */
+async function prepare(
+  file: Blob & { readonly name?: string },
+  options: UploadOptions,
+): Promise<PreparedUpload | undefined> {
+  const { key } = options;
+  const contentType = file.type === "" ? undefined : file.type;
+  try {
+    return await ask(options, "/uploads", { key, filename: file.name, size: file.size, contentType });
+  } catch (error) {
+    if (error instanceof UploadError && error.status === 501) return undefined;
+    throw error;
+  }
+}
+
+function ask<Answer>(
+  { endpoint, headers, signal }: UploadOptions,
+  path: string,
+  content: object,
+): Promise<Answer> {
+  const body = JSON.stringify(content);
+  const json = { ...headers, "content-type": "application/json" };
+  return answerOf(send({ method: "POST", url: endpoint + path, headers: json, body, signal }));
+}
+
+async function answerOf<Answer>(answer: Promise<{ readonly responseText: string }>): Promise<Answer> {
+  return JSON.parse((await answer).responseText);
 }

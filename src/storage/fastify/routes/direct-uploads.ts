@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import { badRequest, clientSignal, type Route, type RouteCall, route } from "../../../http/index.js";
+import { sniffContentType } from "../../content/content-type.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import { keyFrom } from "../upload/upload.js";
 import { answerStored } from "./management-files.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
 import { nothing, preparedUpload, prepareRequest, storedFile } from "./schemas.js";
@@ -50,18 +52,28 @@ async function answerPrepared(
   storageOf: StorageOfCaller,
   maxBytes: number,
 ): Promise<z.input<typeof preparedUpload>> {
-  const { key, checksum, ...described } = body;
+  const { checksum, filename, ...described } = body;
+  const key = described.key ?? keyFrom(filename);
+  const contentType = described.contentType ?? sniffContentType(noBytes, filename ?? key);
+  const { size, metadata, expiresIn } = described;
   const prepared = await storageOf(request).prepareUpload(key, {
-    ...described,
+    size,
+    contentType,
+    filename,
+    metadata,
+    expiresIn,
     checksum: checksumOf(checksum),
     policy: Number.isSafeInteger(maxBytes) ? { maxBytes } : undefined,
     signal: clientSignal(reply),
   });
-  request.log.info({ key, size: described.size }, "upload prepared");
+  request.log.info({ key, size }, "upload prepared");
   reply.code(201).header("cache-control", "no-store");
   const { url, expiresAt, parts, ...rest } = prepared;
   return { ...rest, url: url ?? null, parts: [...parts], expiresAt: expiresAt.toISOString() };
 }
+
+/** Nothing has come yet, so only the name tells the type. */
+const noBytes = new Uint8Array();
 
 function checksumOf(raw: string | undefined): Checksum | undefined {
   if (raw === undefined || isChecksum(raw)) return raw;

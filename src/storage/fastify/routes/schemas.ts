@@ -93,9 +93,9 @@ const uploadRequest = z.object({
 });
 
 export const prepareRequest = z.strictObject({
-  key: z.string(),
+  key: z.string().optional().meta({ description: "Default: the safe form of `filename`" }),
   size: z.int().min(0).meta({ description: "Bytes of the content" }),
-  contentType: z.string(),
+  contentType: z.string().optional().meta({ description: "Default: what the name tells" }),
   checksum: z.string().optional().meta({ description: "`sha256:` and hex" }),
   filename: z.string().optional(),
   metadata: z.record(z.string(), z.string()).optional(),

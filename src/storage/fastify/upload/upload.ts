@@ -144,8 +144,9 @@ function checksumsOf(stated: readonly Digest[]): Pick<PutOptions, "checksum" | "
   return { checksum, digests: stated.filter((digest) => digest !== checksum) };
 }
 
-function keyFrom(filename: string | undefined): string {
-  if (filename === undefined) throw badRequest("give a field 'key' before the file, or the file a name");
+/** The key of a file that has only a name. */
+export function keyFrom(filename: string | undefined): string {
+  if (filename === undefined) throw badRequest("give a 'key', in a form before the file, or the file a name");
   return safeKey(filename);
 }
 
