@@ -31,7 +31,7 @@ describe("exports of package.json", () => {
     expect(Object.keys(module).length).toBeGreaterThan(0);
   });
 
-  it("let nobody import what is inside", async () => {
+  it("let no application import a file inside", async () => {
     const inside = `${name}/storage/from-env`;
     await expect(import(/* @vite-ignore */ inside)).rejects.toThrow();
   });

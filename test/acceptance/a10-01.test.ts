@@ -125,7 +125,7 @@ describe("on postgres", () => {
   });
   afterEach(() => project.remove());
 
-  it("one that was killed half-way is gone on with by the next", async () => {
+  it("one that was killed half-way is continued by the next", async () => {
     project.write(
       "migrations/20260101000000_slow/up.sql",
       "create table one (id int);\n-- svc-infra:transaction\ncreate table two (id int);\nselect pg_sleep(30);\n",
@@ -160,7 +160,7 @@ describe("on postgres", () => {
     await db.close();
   }, 60_000);
 
-  it("a statement outside a transaction that failed is told, and goes on as a person says", async () => {
+  it("a statement outside a transaction that failed is told, and continues as a person decides", async () => {
     const alone =
       "create table t (id int);\ninsert into t values (1), (1);\n-- svc-infra:no-transaction\ncreate unique index concurrently t_id on t (id);\n";
     project.write("migrations/20260101000000_index/up.sql", alone);

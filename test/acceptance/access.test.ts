@@ -112,7 +112,7 @@ describe("authorize", () => {
     },
   );
 
-  test("that throws lets nobody in and tells nothing", async () => {
+  test("that throws admits no caller and tells nothing", async () => {
     const service = await startService({
       authorize: () => {
         throw new Error("database password is hunter2");

@@ -45,7 +45,7 @@ describe.each(["open", "by cookie"])("a service whose callers are let in %s", (k
     }
   });
 
-  test("serves and takes signed URLs whatever page asks", async () => {
+  test("serves and takes signed URLs for any page", async () => {
     const { url } = await service.storage.put("shown", "shown", { contentType: "text/plain" });
     const answer = await ask({ path: pathOf(String(url)) }, evil);
     expect([answer.status, answer.text]).toEqual([200, "shown"]);

@@ -44,7 +44,7 @@ describe("an image, a video and a PDF on Cloudinary, over HTTP", () => {
     expect([part.status, part.body.equals(content.subarray(8, 20))]).toEqual([206, true]);
   });
 
-  test("A22-05: they are listed in the order of their keys, whatever they are", async () => {
+  test("A22-05: objects of all types are listed in the order of their keys", async () => {
     const listed = await call(service.port, { path: "/_storage/list?prefix=t/1/" });
     expect(listed.json()).toMatchObject({
       keys: files.map(({ name }) => name).sort(),

@@ -250,7 +250,7 @@ describe("the app around", () => {
     await service.close();
   });
 
-  test("a query parameter that nobody knows is ignored, and an empty one counts as absent", async () => {
+  test("an unknown query parameter is ignored, and an empty one counts as absent", async () => {
     const service = await startService();
     expect((await call(service.port, { path: "/_storage/list?x=1&x=2&prefix=&limit=&cursor=" })).status).toBe(
       200,

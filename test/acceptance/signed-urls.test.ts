@@ -144,7 +144,7 @@ describe.each(kinds)("%s", (kind) => {
     expect(bodies.size).toBe(1);
   });
 
-  test("an expired URL stays 403 whatever the conditions", async () => {
+  test("an expired URL stays 403 under any condition", async () => {
     const file = await service.storage.getMetadata("t/a.txt");
     const expired = pathOf(
       (

@@ -140,7 +140,7 @@ describe("CORS_ALLOW_ORIGINS", () => {
     }
   });
 
-  it("lets nobody in when it is not set", async () => {
+  it("admits no caller when it is not set", async () => {
     app = await makeService();
     const { headers } = await app.inject({ url: "/ping", headers: { origin: "https://app.example.com" } });
     expect(headers).not.toHaveProperty("access-control-allow-origin");

@@ -139,7 +139,7 @@ export function refuseAttacks(options: () => Promise<AuthServiceOptions>): void 
     }
   });
 
-  it("nobody learns whether an address has an account", async () => {
+  it("no answer tells whether an address has an account", async () => {
     const post = (path: string, body: object) => service.browser().post(path, body);
     const [known, unknown] = ["ann@example.com", "nobody@example.com"];
     for (const [path, body] of [

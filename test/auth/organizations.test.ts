@@ -31,7 +31,7 @@ async function join(owner: Browser, guest: Browser, email: string): Promise<void
   expect(accepted.statusCode).toBe(200);
 }
 
-it("the active organisation is the tenant of a member, and nobody else's", async () => {
+it("the active organisation is the tenant of a member, and of no other user", async () => {
   const ann = await service.signIn("ann@example.com");
   const ben = await service.signIn("ben@example.com");
   const acme = await organization(ann, "acme");

@@ -124,7 +124,7 @@ test("the session of a provider has one factor: what needs a second one is refus
   expect((await browser.get("/step-up")).json().code).toBe("second_factor_required");
 });
 
-test("a callback without the state of this browser signs nobody in", async () => {
+test("a callback without the state of this browser signs no user in", async () => {
   idp.identity = { id: "ada", email: "ada@example.com", isVerified: true };
   const attacker = service.browser();
   const callback = await idp.authorize((await begin(attacker)).href);
@@ -191,7 +191,7 @@ test("an account of one provider is not another's with the same id", async () =>
   expect(me.id).not.toBe(id);
 });
 
-test("a token of the provider alone signs nobody in", async () => {
+test("a token of the provider alone signs no user in", async () => {
   const answer = await service.browser().post("/auth/sign-in/social", {
     provider: "company",
     idToken: { token: "eyJhbGciOiJub25lIn0.e30." },

@@ -128,7 +128,7 @@ describe("what cannot be", () => {
 });
 
 describe("--deploy", () => {
-  it("writes an image that is built in two stages and runs as nobody special, and what each target needs", async () => {
+  it("writes an image that is built in two stages and runs without privileges, and what each target needs", async () => {
     const targets = "docker,compose,railway,render,kubernetes";
     const args = ["init", "shop", "--no-install", "--with", "storage,sql,mail", "--deploy", targets];
     expect((await cli.run(args)).code).toBe(0);

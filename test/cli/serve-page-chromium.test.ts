@@ -50,7 +50,7 @@ function files(page: Page) {
 }
 
 describe("the page at /", () => {
-  it("tells the backend and why, and asks nobody but the service for anything", async () => {
+  it("tells the backend and why, and sends requests to the service only", async () => {
     const { page, complaints, hosts } = await open();
     expect(await page.title()).toBe("svc-infra: a file service");
     const intro = await page.locator(".intro").textContent();

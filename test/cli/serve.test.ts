@@ -212,7 +212,7 @@ describe("settings", () => {
     },
   );
 
-  it("of a host that is none name the host, beside what else is wrong", async () => {
+  it("of an invalid host name the host, beside the other problems", async () => {
     const { code, stderr } = await cli.run(["serve"], { HOST: "::zz", PORT: "eighty" });
     expect([code, stderr]).toEqual([1, expect.stringContaining("HOST: expected an address or a host name")]);
     expect(stderr).toContain("PORT: expected");

@@ -55,7 +55,7 @@ describe("what a dead writer left", () => {
     expect(JSON.parse(await readFile(sidecar, "utf8"))).toMatchObject({ metadata: { owner: "u1" } });
   });
 
-  it("a record that cannot be put away keeps nobody from opening the folder", async () => {
+  it("a record that cannot be put away keeps no process from opening the folder", async () => {
     const { base, storage } = await freshStorage();
     await storage.put("t/a", "content", { metadata: { owner: "u1" } });
     const pending = join(base, ".svc-infra/pending/t~a");

@@ -80,7 +80,7 @@ describe("an answer of 200 that is not the document of its operation is a failur
   });
 });
 
-describe("a listing that cannot be gone on with is an error after one look", () => {
+describe("a listing that cannot be continued is an error after one look", () => {
   const names = Array.from({ length: 25 }, (_, index) => [`k${String(index).padStart(2, "0")}`, 1] as const);
   const more = "<IsTruncated>true</IsTruncated>";
   const tokenOf = (token: string) => `${more}<NextContinuationToken>${token}</NextContinuationToken>`;

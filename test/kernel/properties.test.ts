@@ -32,7 +32,7 @@ function showSettings(env: Record<string, string>): string {
   }
 }
 
-it("whatever is thrown becomes a problem with an error status, and tells nothing without being asked to", () => {
+it("any thrown value becomes a problem with an error status, and tells nothing without being asked to", () => {
   fc.assert(
     fc.property(fc.anything(), (thrown) => {
       const problem = problemOf(thrown);

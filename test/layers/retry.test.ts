@@ -162,7 +162,7 @@ describe("between two attempts", () => {
 describe("a body that breaks", () => {
   const bytes = sampleBytes(3_000_000);
 
-  it("goes on where it was", async () => {
+  it("is resumed where it broke", async () => {
     const storage = retried(new MemoryBackend());
     await storage.put("a", bytes);
     const broken = storage.with(retry(quick), chaos({ every: 2, kinds: ["body"], verbs: ["read"] }));
@@ -174,7 +174,7 @@ describe("a body that breaks", () => {
     }
   });
 
-  it("never goes on in another version", async () => {
+  it("is never resumed in another version", async () => {
     const storage = new Storage(new MemoryBackend());
     await storage.put("a", bytes);
     const broken = storage.with(retry(quick), chaos({ every: 2, kinds: ["body"], verbs: ["read"] }));

@@ -76,7 +76,7 @@ describe("a layer around every verb", () => {
 });
 
 describe("prefix", () => {
-  it("shows nothing of itself in messages, whatever keys the backend names in them", async () => {
+  it("shows nothing of itself in messages, with any keys that the backend names in them", async () => {
     const message = "'t/1/a' cannot be an object while 't/1/a/b' is one";
     const backend = new ScriptedBackend({ before: { code: "key_conflict", message } });
     const error = await new Storage(backend)

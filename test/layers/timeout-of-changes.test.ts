@@ -122,7 +122,7 @@ describe.each(changes)("a %s whose time is over", (_name, change) => {
     expect(await storage.exists("b")).toBe(true);
   });
 
-  it("leaves no timer, also when the backend goes on", async () => {
+  it("leaves no timer, also when the backend works on", async () => {
     const storage = await timed(async ({ onProgress }) => {
       await pass(200);
       onProgress?.();

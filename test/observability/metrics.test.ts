@@ -181,7 +181,7 @@ describe("the route", () => {
     expect(answer.headers["content-type"]).toContain("text/plain");
   });
 
-  it("refuses those who do not have the token, as problem details", async () => {
+  it("refuses clients without the token, with problem details", async () => {
     const app = await measured({ env: { METRICS_TOKEN: "s3cret" } });
     expect((await app.inject("/metrics")).statusCode).toBe(401);
     const wrong = await app.inject({ url: "/metrics", headers: { authorization: "Bearer other" } });

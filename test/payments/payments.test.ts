@@ -135,7 +135,7 @@ describe("an event", () => {
     expect(await payments.isEntitled(tenant, "pro")).toBe(false);
   });
 
-  it("that claims what the service does not know entitles nobody", async () => {
+  it("that claims what the service does not know entitles no tenant", async () => {
     const customer = await payments.customerOf(tenant);
     const claimed = { ...stripe.subscribe(customer, "price_pro") };
     stripe.subscriptions.delete(claimed.id);

@@ -37,7 +37,7 @@ const raw = fc.oneof(
 );
 
 describe("parseKey", () => {
-  it("takes exactly what the rules allow, and refuses the rest with InvalidKeyError, whatever it is", () => {
+  it("takes exactly what the rules allow, and refuses all other values with InvalidKeyError", () => {
     fc.assert(
       fc.property(anything, (value) => {
         const allowed = typeof value === "string" && isAllowed(value);

@@ -134,7 +134,7 @@ function signatureOf(each: Request) {
 const runs = { numRuns: 5000 };
 
 describe("5,000 random requests each have the signature that the official signer gives", () => {
-  it("in their headers, whatever the payload", async () => {
+  it("in their headers, with any payload", async () => {
     await fc.assert(
       fc.asyncProperty(request, payloadHash, async (each, payload) => {
         const extra = { "x-amz-content-sha256": payload };

@@ -95,7 +95,7 @@ describe("content that streams by", () => {
     expect((await drain(body)).code).toBe("invalid_argument");
   });
 
-  it("destroys a stream that nobody is going to read, looked at or not", async () => {
+  it("destroys a stream that will not be read, peeked at or not", async () => {
     for (const look of [false, true]) {
       const source = Readable.from([Buffer.from("a"), Buffer.from("b")]);
       const body = new StreamBody(source, noRules);

@@ -79,7 +79,7 @@ it("the channel of attempts tells each try with its number", async () => {
   ]);
 });
 
-it("the channel of bodies tells when one is opened and let go of, once", async () => {
+it("the channel of bodies tells when one is opened and when it is closed, once", async () => {
   const seen: unknown[] = [];
   const subscriber = (facts: unknown) => void seen.push(facts);
   bodies.subscribe(subscriber);

@@ -21,7 +21,7 @@ test.each([
   expect(contentDisposition("attachment", name)).toBe(`attachment; ${expected}`);
 });
 
-test("whatever the name, the header is printable ASCII of bounded length", () => {
+test("of any name the header is printable ASCII of bounded length", () => {
   for (let code = 0; code < 0x3000; code += 1) {
     const header = contentDisposition("inline", `${String.fromCharCode(code)}x`);
     expect(header).toMatch(

@@ -110,7 +110,7 @@ describe("a body with another number of bytes than was opened is corrupt", () =>
 describe("under retry a body that ends too early", () => {
   const quick = retry({ baseDelayMs: 1, attempts: 3 });
 
-  it("goes on where it was", async () => {
+  it("is resumed where it broke", async () => {
     const storage = (await stored(new Changing(short, short, sound))).with(quick);
     expect(Buffer.from(await storage.get("a")).toString()).toBe("content");
   });

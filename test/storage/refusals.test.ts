@@ -71,7 +71,7 @@ describe("what the source of the content fails with is not the backend's failure
   });
 });
 
-describe("a source is let go of", () => {
+describe("a source is released", () => {
   it.each([
     ["a signal that has fired", { signal: AbortSignal.abort() }, "aborted"],
     ["a limit that is no number", { maxBytes: Number.NaN }, "invalid_argument"],

@@ -92,7 +92,7 @@ describe("the error", () => {
     expect(cloudinary.message).toContain("cloudinary needs it, or CLOUDINARY_URL (");
   });
 
-  it("of a CLOUDINARY_URL that is none names it and does not tell it", async () => {
+  it("of a malformed CLOUDINARY_URL names it and does not tell its value", async () => {
     expect((await failureOf({ CLOUDINARY_URL: "b" })).variables).toEqual(["CLOUDINARY_URL"]);
   });
 
@@ -117,7 +117,7 @@ describe("the error", () => {
     ]);
   });
 
-  it("of a backend that nobody knows lists those there are, beside the other problems", async () => {
+  it("of an unknown backend lists the known ones, beside the other problems", async () => {
     const { message, variables } = await failureOf({
       STORAGE_BACKEND: "tape",
       STORAGE_MAX_UPLOAD_BYTES: "many",

@@ -19,7 +19,7 @@ describe("the files of a tenant", () => {
     expect(() => new Storage(new MemoryBackend()).forTenant(id)).toThrow(/a-z 0-9/);
   });
 
-  it("an upload is of no use to another tenant with the same key, whatever the backend checks", async () => {
+  it("an upload is of no use to another tenant with the same key, with any backend", async () => {
     const storage = new Storage(new MemoryBackend());
     const [mine, other] = [storage.forTenant("mine"), storage.forTenant("other")];
     const upload = await mine.createUpload("a.txt");

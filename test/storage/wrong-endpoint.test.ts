@@ -50,7 +50,7 @@ async function failureOfCheck(open: (endpoint: string) => Promise<Storage>): Pro
 }
 
 describe.each(Object.entries(storages))("%s", (variable, open) => {
-  it("is named when nobody listens there", async () => {
+  it("is named when no server listens there", async () => {
     await close();
     expect(await failureOfCheck(open)).toMatchObject({
       code: "unavailable",

@@ -50,7 +50,7 @@ describe("a deprecated version", () => {
     expect(response.headers.link).toContain("successor-version");
   });
 
-  it("keeps its document, for those who have to move", async () => {
+  it("keeps its document, for clients that have to move", async () => {
     clock = Date.parse(end);
     expect((await app.inject("/v1/docs/json")).statusCode).toBe(200);
   });

@@ -109,7 +109,7 @@ describe.each(calls)("%s", (_name, call) => {
     }
   });
 
-  it("to where nobody listens is unavailable, names the variable, and nothing was done", async () => {
+  it("to a port without a server is unavailable, names the variable, and nothing was done", async () => {
     const { storage, proxy, backend } = await freshWire(rig);
     await proxy.stop();
     const error = await failureOf(call(storage));

@@ -11,7 +11,7 @@ const names = fc.stringMatching(/^[a-z0-9_-]{1,64}$/);
 const identifier = /^[a-z_][a-z0-9_]*$/;
 
 describe("a name of metadata", () => {
-  it("comes back, whatever it is, and is kept as an identifier", () => {
+  it("comes back, with any characters, and is kept as an identifier", () => {
     fc.assert(
       fc.property(names, (name) => {
         expect(encodeName(name)).toMatch(identifier);
@@ -26,7 +26,7 @@ describe("a name of metadata", () => {
     }
   });
 
-  it("that looks like ours is not taken for ours", () => {
+  it("that looks like the kit's own is not taken for it", () => {
     for (const name of ["svc_infra_crc32", "svc_infra_filename", "svc_infra_n_a", "svc_infra_"]) {
       expect(encodeName(name)).not.toBe(name);
       expect(decodeName(encodeName(name))).toBe(name);
@@ -36,7 +36,7 @@ describe("a name of metadata", () => {
 });
 
 describe("a value of metadata", () => {
-  it("comes back, whatever it is, and is kept as plain ASCII without blanks that are changed on the way", () => {
+  it("comes back, with any characters, and is kept as plain ASCII without blanks that services change", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (value) => {
         expect(encodeValue(value)).toMatch(/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/);

@@ -14,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig?.stop());
 
-describe("a body that nobody reads", () => {
-  it("lets go of its connection, and goes on in the same version when the reader comes", async () => {
+describe("a body that is not read", () => {
+  it("releases its connection, and resumes in the same version when the reader comes", async () => {
     const { storage, proxy, visits } = await freshWire(rig, { idleBodyMs: 50 });
     await storage.put("idle/a", bytes);
     visits();
@@ -25,7 +25,7 @@ describe("a body that nobody reads", () => {
     expect(visits()).toEqual(["GET", "GET"]);
   });
 
-  it("half-way goes on where it was", async () => {
+  it("half-way is resumed where it was", async () => {
     const { storage, proxy } = await freshWire(rig, { idleBodyMs: 50 });
     await storage.put("idle/b", bytes);
     const { body } = await storage.open("idle/b");
@@ -37,7 +37,7 @@ describe("a body that nobody reads", () => {
     expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
   });
 
-  it("fails when its version is gone meanwhile, and never goes on in another", async () => {
+  it("fails when its version is gone meanwhile, and is never resumed in another", async () => {
     const { storage, proxy } = await freshWire(rig, { idleBodyMs: 50 });
     await storage.put("idle/c", bytes);
     const { body } = await storage.open("idle/c");
@@ -46,7 +46,7 @@ describe("a body that nobody reads", () => {
     await expect(body.bytes()).rejects.toMatchObject({ code: "precondition_failed" });
   });
 
-  it("is let go of at once when it is closed, or reading it ends early", async () => {
+  it("is released at once when it is closed, or reading it ends early", async () => {
     const { storage, proxy } = await freshWire(rig);
     await storage.put("idle/d", bytes);
     const opened = await storage.open("idle/d");
@@ -57,8 +57,8 @@ describe("a body that nobody reads", () => {
   });
 });
 
-describe("a body on its way", () => {
-  it("that breaks is unavailable, and goes on with retries", async () => {
+describe("a body while it arrives", () => {
+  it("that breaks is unavailable, and is resumed by retries", async () => {
     const { storage, proxy } = await freshWire(rig);
     await storage.put("broken/a", bytes);
     proxy.plan.next({ kind: "cutDown", share: 0.5 });

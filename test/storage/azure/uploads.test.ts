@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rig?.stop());
 
-it("the crc32 of two contents is that of both, whatever they are", () => {
+it("the crc32 of any two contents is that of both", () => {
   fc.assert(
     fc.property(fc.uint8Array(), fc.uint8Array({ maxLength: 5000 }), (first, second) => {
       const whole = crc32(Buffer.concat([first, second]));
@@ -39,7 +39,7 @@ describe("an upload in parts", () => {
     expect(Buffer.from(await storage.get("parts/a")).equals(bytes)).toBe(true);
   });
 
-  it("can be gone on with by a process with other blocks, which asks for the parts alone", async () => {
+  it("can be resumed by a process with other blocks, which asks for the parts alone", async () => {
     const bytes = randomBytes(400_000);
     const { id } = await storage.createUpload("parts/b", { metadata: { kept: "yes" } });
     const other = new Storage(new AzureBackend({ ...rig, container: "svc-infra", blockBytes: 100_000 }));
@@ -52,7 +52,7 @@ describe("an upload in parts", () => {
     expect((await storage.getMetadata("parts/b")).metadata).toEqual({ kept: "yes" });
   });
 
-  it("has an id that nobody can guess", async () => {
+  it("has an id that cannot be guessed", async () => {
     const ids = await Promise.all(
       Array.from({ length: 20 }, async () => (await storage.createUpload("parts/c")).id),
     );

@@ -61,7 +61,7 @@ describe("a large object", () => {
     expect(Buffer.from(await storage.get("large/a")).equals(bytes)).toBe(true);
   });
 
-  it("has no more blocks on their way than were asked for, and reads no further than one more", async () => {
+  it("sends no more blocks at once than were asked for, and reads no further than one more", async () => {
     const { storage, proxy } = await freshWire(rig, { blockBytes, blocksAtOnce: 2 });
     proxy.plan.mix(1, () => ({ kind: "hang" }));
     const controller = new AbortController();
@@ -83,7 +83,7 @@ describe("a large object", () => {
     await expect(write).rejects.toMatchObject({ code: "aborted" });
   });
 
-  it("of which one block fails is not there, and what else was on its way is stopped", async () => {
+  it("of which one block fails is not stored, and the other blocks are stopped", async () => {
     const { storage, proxy } = await freshWire(rig, { blockBytes });
     proxy.plan.next({ kind: "delay", ms: 0 }, { kind: "hang" }, { kind: "refuse" });
     const failure = storage.put("large/c", inPieces(randomBytes(10 * blockBytes)));

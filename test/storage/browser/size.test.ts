@@ -6,7 +6,7 @@ const folder = "dist/storage/browser";
 const modules = readdirSync(folder).filter((name) => name.endsWith(".js"));
 const text = modules.map((name) => readFileSync(`${folder}/${name}`, "utf8")).join("\n");
 
-it("the browser client is less than 4 KiB on its way, comments and all", () => {
+it("the browser client is less than 4 KiB as it is sent, with its comments", () => {
   expect(gzipSync(text, { level: 9 }).byteLength).toBeLessThan(4096);
 });
 

@@ -184,7 +184,7 @@ describe("a reader", () => {
     },
   );
 
-  it("who takes his time keeps no other call and no other reader waiting", async () => {
+  it("a slow reader keeps no other call and no other reader waiting", async () => {
     const { storage } = await fresh({ chunkBytes, maxConnections: 1 });
     await storage.put("large.bin", pieces(randomBytes(chunkBytes + 10)));
     const { body } = await storage.open("large.bin");

@@ -122,7 +122,7 @@ describe("what the plan does not have", () => {
   });
 });
 
-it("nobody at the endpoint is unavailable, and nothing was done", async () => {
+it("an endpoint without a server is unavailable, and nothing was done", async () => {
   const { double } = await fresh();
   const { options } = double;
   const backend = new CloudinaryBackend({ ...options, endpoint: "http://127.0.0.1:9" });

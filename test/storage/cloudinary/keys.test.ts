@@ -20,7 +20,7 @@ const awkwardKey = fc
 const anyKey = fc.oneof(validKey, awkwardKey).map(parseKey);
 
 describe("the address of a key", () => {
-  it("is what Cloudinary documents as a public id, whatever the key", () => {
+  it("is what Cloudinary documents as a public id, for any key", () => {
     fc.assert(
       fc.property(anyKey, (key) => {
         const { publicId } = ids.addressOf(key);
@@ -86,7 +86,7 @@ describe("the address of a key", () => {
     expect(ids.addressOf(parseKey(key)).resourceType).toBe(resourceType);
   });
 
-  it("is none of ours for an asset that others put where no key leads", () => {
+  it("is no key for an asset that another tool put where no key leads", () => {
     for (const publicId of [
       "files/a.pdf",
       "files/a",
@@ -141,7 +141,7 @@ describe("a listing", () => {
     }
   });
 
-  it("goes on with a cursor in another process, and in no other listing", async () => {
+  it("continues with a cursor in another process, and in no other listing", async () => {
     const { storage, double } = await fresh();
     for (const key of ["a/1", "a/2", "b/1", "b/2"]) await storage.put(key, "content");
     const { cursor } = await storage.list({ prefix: "a/", limit: 1 });
@@ -188,7 +188,7 @@ describe("a listing", () => {
   });
 });
 
-it("a key is at one place, whatever its content: what is no image is refused there", async () => {
+it("a key is at one place with any content: content that is no image is refused there", async () => {
   const { storage, double } = await fresh();
   await storage.put("a.png", png("old"));
   for (const content of ["text", ""]) {

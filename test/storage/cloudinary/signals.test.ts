@@ -41,7 +41,7 @@ describe("a signal", () => {
     await vi.waitFor(() => expect(proxy.busy).toEqual([]), { timeout: 10_000 });
   });
 
-  it("cuts off an upload that is on its way, and nothing of it is there", async () => {
+  it("cuts off an upload that is being sent, and nothing of it is stored", async () => {
     const { double, proxy, storage } = await behindProxy({ chunkBytes: 50_000_000 });
     await storage.put("a", "old");
     proxy.plan.next({ kind: "throttle", bytesPerSecond: 10_000_000 });

@@ -83,7 +83,7 @@ describe("a URL of a transform", () => {
     expect(ends).toEqual({ api: true, "cdn-token": true, "cdn-permanent": false });
   });
 
-  it("that is to be saved comes from the API, whatever the delivery", async () => {
+  it("that is to be saved comes from the API, with any delivery", async () => {
     const { storage, double } = await fresh({ delivery: "cdn-permanent" });
     await storage.put("b.png", png());
     const url = await storage.getUrl("b.png", { transform: { width: 9 }, download: true });

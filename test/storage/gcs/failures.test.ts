@@ -200,7 +200,7 @@ describe("on the way", () => {
     expect((await failureOf(storage.list())).code).toBe("rate_limited");
   });
 
-  it("content of a read that is cut off is unavailable, and a retry goes on where it was", async () => {
+  it("content of a read that is cut off is unavailable, and a retry resumes it", async () => {
     const bytes = Buffer.alloc(3_000_000, "0123456789");
     await storage.put("large", bytes);
     let cuts = 4;
@@ -220,7 +220,7 @@ describe("on the way", () => {
     expect((await failureOf(storage.get("there"))).code).toBe("corrupt");
   });
 
-  it("nobody at the address is unavailable and names the endpoint's variable", async () => {
+  it("an address without a server is unavailable and names the endpoint's variable", async () => {
     const { endpoint: gone } = proxy;
     await proxy.stop();
     const error = await failureOf(storageOf({ endpoint: gone }).check());

@@ -27,7 +27,7 @@ async function connectionsUntil(isRight: (connections: number) => boolean): Prom
   }
 }
 
-it("bodies that are closed or left early let go of their connections", async () => {
+it("bodies that are closed or left early release their connections", async () => {
   await storage.put("large", large);
   const opened: OpenedFile[] = [];
   for (let turn = 0; turn < 20; turn++) opened.push(await storage.open("large"));
@@ -39,7 +39,7 @@ it("bodies that are closed or left early let go of their connections", async () 
   await connectionsUntil((connections) => connections < 10);
 });
 
-it("readers who take their time keep no other call and no other reader waiting", async () => {
+it("slow readers keep no other call and no other reader waiting", async () => {
   await storage.put("large", large);
   const opened = await Promise.all(Array.from({ length: 140 }, () => storage.open("large")));
   expect(await storage.exists("large")).toBe(true);
@@ -48,7 +48,7 @@ it("readers who take their time keep no other call and no other reader waiting",
   await Promise.all(opened.map((each) => each.body.close()));
 });
 
-it("a body that nobody reads lets go of its connection, and goes on when the reader comes", async () => {
+it("a body that is not read releases its connection, and resumes when its reader comes", async () => {
   const patient = new Storage(new GcsBackend({ bucket, endpoint, credentials: owner, idleBodyMs: 50 }));
   await patient.put("large", large);
   const opened: OpenedFile[] = [];
@@ -82,7 +82,7 @@ it("an object that is replaced between its description and its content is read a
   await proxy.stop();
 });
 
-it("what somebody stored packed comes as it was stored", async () => {
+it("content that was stored packed comes as it was stored", async () => {
   const client = await GcsClient.open(rig);
   await client.put("packed", "not really gzip");
   const patch = { method: "PATCH", body: JSON.stringify({ contentEncoding: "gzip" }) };
@@ -90,7 +90,7 @@ it("what somebody stored packed comes as it was stored", async () => {
   expect(Buffer.from(await storage.get("packed")).toString()).toBe("not really gzip");
 });
 
-it("metadata that others wrote is shown where it could be put, and ours is not taken for theirs", async () => {
+it("metadata of other tools is shown where it could be put, and the kit's own is not taken for it", async () => {
   const client = await GcsClient.open(rig);
   await client.put("foreign", "x");
   await client.object("foreign", "", {

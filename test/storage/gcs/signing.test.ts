@@ -113,7 +113,7 @@ describe("without a key", () => {
     await keyless.close();
   });
 
-  it("a server that asks for credentials refuses nobody, and says which variables to look at", async () => {
+  it("a server that asks for credentials refuses a caller without, and says which variables to look at", async () => {
     vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1");
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", "");
     vi.stubEnv("HOME", "/nonexistent");
@@ -127,7 +127,7 @@ describe("without a key", () => {
     await nobody.close();
   });
 
-  it("nobody is nobody only until there are credentials", async () => {
+  it("a caller without credentials is one only until there are credentials", async () => {
     vi.stubEnv("METADATA_SERVER_DETECTION", "none");
     vi.stubEnv("HOME", "/nonexistent");
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", "");
@@ -139,7 +139,7 @@ describe("without a key", () => {
     await late.close();
   });
 
-  it("an emulator that asks nobody is used without credentials, and its URLs are not signed", async () => {
+  it("an emulator that asks for no credentials is used without, and its URLs are not signed", async () => {
     vi.stubEnv("METADATA_SERVER_DETECTION", "none");
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", "");
     vi.stubEnv("HOME", "/nonexistent");

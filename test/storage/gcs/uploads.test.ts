@@ -85,7 +85,7 @@ describe("a stream", () => {
     expect(proxy.visits.at(-1)?.method).toBe("DELETE");
   });
 
-  it("that is aborted while a chunk is on its way stops it, leaves nothing, and its session is cancelled", async () => {
+  it("that is aborted while a chunk is sent stops it, leaves nothing, and its session is cancelled", async () => {
     const controller = new AbortController();
     let given = 0;
     const source = async function* () {
@@ -101,7 +101,7 @@ describe("a stream", () => {
     expect(objects).not.toContain("aborted");
   });
 
-  it("goes on where the service says, when it kept less than it got", async () => {
+  it("continues where the service says, when it kept less than it got", async () => {
     const sparing = await startGcsDouble({ keepsAtMost: 3 * mebibyte });
     const spared = new Storage(
       new GcsBackend({ bucket, endpoint: sparing.endpoint, credentials: sparing.owner }),

@@ -101,7 +101,7 @@ describe("files on disk", () => {
     expect(await storageOn(base).getMetadata("a.txt")).toMatchObject({ etag, ...described });
   });
 
-  it("that were put there by hand are served while somebody begins to write over them", async () => {
+  it("that were put there by hand are served while a writer begins to replace them", async () => {
     const { base, storage } = await freshStorage();
     await storage.check();
     await writeFile(join(base, "by-hand.txt"), "hello");
@@ -109,7 +109,7 @@ describe("files on disk", () => {
     expect(await textOf(storage.get("by-hand.txt"))).toBe("hello");
   });
 
-  it("may have any name that looks like one of ours", async () => {
+  it("may have any name that looks like one of the kit's own", async () => {
     const { storage } = await freshStorage();
     const keys = ["a", "a.meta.json.meta.json", "a.meta.json/b", "a.meta.json/b.meta.json", "tmp/x", "x.tmp"];
     for (const key of keys) await storage.put(key, key, { metadata: { key } });
@@ -253,7 +253,7 @@ describe("symbolic links", () => {
 });
 
 describe("readers", () => {
-  it("keep the object they opened, whatever happens to the key", async () => {
+  it("keep the object they opened, also when the key is written or removed", async () => {
     const { storage } = await freshStorage();
     const old = Buffer.alloc(3_000_000, "o");
     for (const change of [() => storage.put("k", "new"), () => storage.delete("k")]) {

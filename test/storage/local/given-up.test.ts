@@ -45,7 +45,7 @@ describe("a change that is given up", () => {
     expect(await storage.listKeys()).toEqual([]);
   });
 
-  it("before its turn ends at once, and what holds the key goes on", async () => {
+  it("before its turn ends at once, and the writer that holds the key goes on", async () => {
     const { base, storage } = await freshStorage();
     await storage.check();
     // A lock of another process, which is respected for two seconds.

@@ -48,7 +48,7 @@ describe.each([
     await symlink(join(outside, "folder"), join(base, "folder"));
   });
 
-  it("hides what this very store once wrote, also from one who has its record in memory", async () => {
+  it("hides what this very store once wrote, also from a reader that has its record in memory", async () => {
     await expect(storage.get("folder/file")).rejects.toMatchObject({ code: "not_found" });
     await expect(storage.getMetadata("folder/file")).rejects.toMatchObject({ code: "not_found" });
     await expect(storage.copy("folder/file", "copy")).rejects.toMatchObject({ code: "not_found" });
@@ -183,7 +183,7 @@ describe("the folder of an upload that becomes a link to the outside", () => {
     expect(await changesIn(outside)).toEqual(before);
   });
 
-  it("takes no part that was on its way", async () => {
+  it("takes no part that was not written to its end", async () => {
     const parts = async function* () {
       yield large;
       await becomeLink();

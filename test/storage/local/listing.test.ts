@@ -89,7 +89,7 @@ describe("listing", () => {
       expect(await keysOf(storage, cursor(changed))).toEqual(["a/2", "b/1"]);
   });
 
-  it("reads a folder again until the tick of its last change is over by our own clock, whatever the disk's", async () => {
+  it("reads a folder again until the tick of its last change is over by this machine's clock, with any clock of the disk", async () => {
     const { base } = await freshStorage();
     const cache = new FolderCache();
     await mkdir(join(base, "a"));

@@ -58,7 +58,7 @@ describe.each([
     }
   });
 
-  it("finds no folder where there is none, or a file, or a folder above is missing", () => {
+  it("finds no folder where nothing or a file is, or a folder above is missing", () => {
     writeFileSync(path("file"), "");
     for (const name of ["x", "x/y", "a/x", "a/b/x", "file", "file/x"])
       expect(guard.isReal(path(name)), name).toBe(false);

@@ -28,7 +28,7 @@ async function beginWriting(source: () => AsyncGenerator<Uint8Array>) {
   return { store, events, writing };
 }
 
-describe("content on its way into a temporary file", () => {
+describe("content while it is written into a temporary file", () => {
   it("is taken from its source while what came before is written", async () => {
     const { events, writing } = await beginWriting(async function* () {
       for (let count = 0; count < 3; count++) yield piece;
@@ -51,7 +51,7 @@ describe("content on its way into a temporary file", () => {
     expect(await readdir(store.layout.temps)).toEqual([]);
   });
 
-  it("lets go of its source when there is nowhere to write it", async () => {
+  it("releases its source when there is nowhere to write it", async () => {
     let isLetGo = false;
     const base = await freshFolder();
     const store = new Store({ base, owner: thisOwner(base), isDurable: false, unfolds: false });

@@ -51,7 +51,7 @@ describe("a policy", () => {
     expect(await codeOf(storage.put("k", "x", { metadata: { a: "1234567890" } }))).toBe("invalid_argument");
   });
 
-  it("checks what is copied or moved, whoever stored it, by its new name", async () => {
+  it("checks what is copied or moved by its new name", async () => {
     const backend = new MemoryBackend();
     const before = new Storage(backend);
     await before.put("in/page", "<html>", { contentType: "image/gif" });

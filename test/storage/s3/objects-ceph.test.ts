@@ -250,10 +250,10 @@ describe("metadata that was put", () => {
   });
 });
 
-describe("a body that nobody reads", () => {
+describe("a body that is not read", () => {
   const bytes = sampleBytes(12 * mebibyte);
 
-  it("lets go of its connection, and goes on in the same version when its reader comes", async () => {
+  it("releases its connection, and resumes in the same version when its reader comes", async () => {
     const proxy = await startFaultProxy(rig.endpoint);
     const storage = storageOf({ endpoint: proxy.endpoint, idleBodyMs: 50 });
     await storage.put("unread", bytes);
@@ -276,7 +276,7 @@ describe("a body that nobody reads", () => {
 });
 
 describe("encryption with a key that goes along", () => {
-  it("gives the content to those who have the key, and signs no URLs", async () => {
+  it("gives the content to callers that have the key, and signs no URLs", async () => {
     const encryption = { type: "sse-c", key: Buffer.alloc(32, 7) } as const;
     const storage = storageOf({ encryption });
     const bytes = sampleBytes(9 * mebibyte);
@@ -309,7 +309,7 @@ describe("a failure says what to look at", () => {
     });
   });
 
-  it("a port where nobody listens", async () => {
+  it("a port without a server", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();

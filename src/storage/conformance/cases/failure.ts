@@ -50,7 +50,7 @@ async function messagesOf(view: Storage, maxKeyLength: number): Promise<readonly
 
 export const failureCases: readonly ConformanceCase[] = [
   {
-    name: "classify gives a known code for whatever was thrown, and never throws",
+    name: "classify gives a known code for any thrown value, and never throws",
     async run({ backend }) {
       for (const error of strangeErrors) {
         assert.ok(backend.classify(error).code in statusOfCode);

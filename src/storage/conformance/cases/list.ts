@@ -92,7 +92,7 @@ const paging: readonly ConformanceCase[] = [
     },
   },
   {
-    name: "a page goes on behind an entry that was deleted meanwhile",
+    name: "the next page begins behind an entry that was deleted meanwhile",
     async run({ storage, at, folder }) {
       const keys = await fill({ storage, at });
       const { items, cursor } = await storage.list({ prefix: folder, limit: 5 });

@@ -105,7 +105,7 @@ const rules: readonly Omit<ConformanceCase, "needs">[] = [
     },
   },
   {
-    name: "an upload that was not begun is not_found, whatever its id looks like",
+    name: "an upload that was not begun is not_found, with an id of any form",
     async run({ storage, at }) {
       for (const id of ["unknown", "", "../../etc", "__proto__", "x".repeat(3000), "a/b", "\0"]) {
         const upload = storage.resumeUpload(at("object"), id);
