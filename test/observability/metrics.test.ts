@@ -13,6 +13,9 @@ import type { Scanner, Verdict } from "svc-infra/storage/policy";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 
+/** `SERIES_ROUNDS=100000` for the long run. */
+const seriesRounds = Number(process.env.SERIES_ROUNDS ?? 1000);
+
 const apps: FastifyInstance[] = [];
 afterEach(async () => {
   for (const app of apps.splice(0)) await app.close();
@@ -133,6 +136,23 @@ describe("the work of the helpers", () => {
   });
 });
 
+it("unfinished direct uploads are counted, and a sweep tells how many there are", async () => {
+  const app = await measured();
+  const backend = new MemoryBackend({
+    baseUrl: "http://localhost:8000/files",
+    secrets: ["s".repeat(32)],
+  });
+  const storage = new Storage(backend);
+  const found = async () => /storage_leases\{backend="memory"\} (\d+)/.exec(await read(app))?.[1];
+  const what = { size: 5, contentType: "text/plain" };
+  const [first] = [await storage.prepareUpload("a.txt", what), await storage.prepareUpload("b.txt", what)];
+  expect(await found()).toBe("2");
+  await storage.abortUpload(first.id);
+  expect(await found()).toBe("1");
+  await storage.sweep({ now: new Date(Date.now() + 86_400_000) });
+  expect(await found()).toBe("0");
+});
+
 it("promtool finds nothing to say", async () => {
   const app = await measured();
   await doEverything(app);
@@ -153,8 +173,9 @@ it("every series is documented, and no other", async () => {
   expect(exposed.sort()).toEqual(documented.sort());
 });
 
-it("random keys, paths and agents leave the number of series unchanged", { timeout: 120_000 }, async () => {
-  const rounds = Number(process.env.SERIES_ROUNDS ?? 1000);
+it("random keys, paths and agents leave the number of series unchanged", {
+  timeout: 120_000 + seriesRounds * 10,
+}, async () => {
   const app = await measured();
   const storage = new Storage(new MemoryBackend());
   const round = async (name: string) => {
@@ -169,7 +190,8 @@ it("random keys, paths and agents leave the number of series unchanged", { timeo
   // The kinds of garbage collection come when they come.
   const count = async () => seriesOf(await read(app)).filter((line) => !line.includes("gc_duration")).length;
   const before = await count();
-  for (let number = 0; number < rounds; number++) await round(Math.random().toString(36).slice(2) || "0");
+  for (let number = 0; number < seriesRounds; number++)
+    await round(Math.random().toString(36).slice(2) || "0");
   expect(await count()).toBe(before);
 });
 

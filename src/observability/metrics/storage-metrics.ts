@@ -10,6 +10,7 @@ export function storageMetrics(metrics: Metrics): void {
   metrics.stopWith(operations(metrics));
   metrics.stopWith(retries(metrics));
   metrics.stopWith(openBodies(metrics));
+  metrics.stopWith(leases(metrics));
 }
 
 function operations(metrics: Metrics): () => void {
@@ -75,6 +76,31 @@ function openBodies(metrics: Metrics): () => void {
   );
 }
 
+/** Others complete what this process began, so the count is an estimate until the next sweep tells it. */
+function leases(metrics: Metrics): () => void {
+  const gauge = metrics.gauge({
+    name: "storage_leases",
+    help: "Unfinished direct uploads: of the last sweep by this process, and what it began and ended since.",
+    labels: ["backend"],
+  });
+  const counts = new Map<string, number>();
+  const set = (backend: string, count: number) => {
+    counts.set(backend, Math.max(0, count));
+    gauge.set({ backend }, Math.max(0, count));
+  };
+  return watchWork<OperationFacts>("svc-infra:storage:operation", {
+    ended: ({ facts: { backend, operation }, error, result }) => {
+      if (error !== undefined) return;
+      const count = counts.get(backend) ?? 0;
+      if (operation === "prepareUpload") set(backend, count + 1);
+      if (operation === "completeUpload" || operation === "abortUpload") set(backend, count - 1);
+      if (operation === "sweep") set(backend, Number(Object(result).alive));
+    },
+  });
+}
+
+const storing: ReadonlySet<string> = new Set(["put", "multipart", "completeUpload"]);
+
 function codeOf(error: unknown): string {
   const { code }: { code?: unknown } = Object(error);
   return typeof code === "string" ? code : "unknown";
@@ -82,7 +108,7 @@ function codeOf(error: unknown): string {
 
 /** Bytes of the file that a call has stored; `undefined` for other calls, and for a part of an upload. */
 function storedBytes({ facts, error, result }: EndedWork<OperationFacts>): number | undefined {
-  if (error !== undefined || (facts.operation !== "put" && facts.operation !== "multipart")) return undefined;
+  if (error !== undefined || !storing.has(facts.operation)) return undefined;
   const { size, contentType }: { size?: unknown; contentType?: unknown } = Object(result);
   return typeof size === "number" && contentType !== undefined ? size : undefined;
 }

@@ -13,6 +13,7 @@ interface EndedOperation extends OperationFacts {
 const told: Readonly<Partial<Record<StorageOperation, { level: "info" | "debug"; message: string }>>> = {
   put: { level: "info", message: "a file was stored" },
   multipart: { level: "info", message: "a file was stored" },
+  completeUpload: { level: "info", message: "a file was stored" },
   copy: { level: "info", message: "a file was copied" },
   move: { level: "info", message: "a file was moved" },
   delete: { level: "info", message: "a file was deleted" },
@@ -21,6 +22,8 @@ const told: Readonly<Partial<Record<StorageOperation, { level: "info" | "debug";
   getUrl: { level: "debug", message: "a URL was made" },
   getUrls: { level: "debug", message: "URLs were made" },
   getUploadUrl: { level: "debug", message: "an upload URL was made" },
+  prepareUpload: { level: "debug", message: "an upload was prepared" },
+  abortUpload: { level: "debug", message: "an upload was given up" },
   getMetadata: { level: "debug", message: "metadata was read" },
 };
 
@@ -57,8 +60,11 @@ function tellAll(message: unknown): void {
 function logSuccess(log: Logger, { operation, backend, key, result }: EndedOperation): void {
   const line = told[operation];
   if (line === undefined || didNothing(operation, result)) return;
-  const { size }: { size?: unknown } = Object(result);
-  log[line.level]({ operation, backend, key, ...(typeof size === "number" ? { size } : {}) }, line.message);
+  const { size, key: stored }: { size?: unknown; key?: unknown } = Object(result);
+  log[line.level](
+    { operation, backend, key: key ?? stored, ...(typeof size === "number" ? { size } : {}) },
+    line.message,
+  );
 }
 
 /** A deletion of what is not there, and a part of an upload or its beginning. */

@@ -5,7 +5,13 @@ import { QuotaExceededError, type StorageOperation } from "../contract/error.js"
 /** Milliseconds after which an old failure says nothing of the room that there is now. */
 const keptMs = 60_000;
 
-const writing: ReadonlySet<StorageOperation> = new Set(["put", "multipart", "copy", "move"]);
+const writing: ReadonlySet<StorageOperation> = new Set([
+  "put",
+  "multipart",
+  "completeUpload",
+  "copy",
+  "move",
+]);
 
 /**
  * Knows from the writes of the process whether there is room left: a disk that is full still answers every question, and
