@@ -147,6 +147,6 @@ function report(
     metricsToken === undefined ? "open: METRICS_TOKEN is not set" : "with the token of METRICS_TOKEN";
   app.log.info({ path }, `metrics are at ${path}, ${access}`);
   if (metricsToken === undefined && appEnvOf(env) === "prod") {
-    app.log.warn(`${path} is open to everyone who reaches this service; set METRICS_TOKEN`);
+    app.log.warn(`${path} is open to every client that reaches this service; set METRICS_TOKEN`);
   }
 }

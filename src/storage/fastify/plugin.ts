@@ -233,7 +233,7 @@ function report(
   if (isLossy) app.log.warn("files are kept in memory and will be lost when the process ends");
   if (settings.authorize === "open") {
     app.log.warn(
-      `the storage routes under ${app.prefix}${settings.root}${settings.managementPrefix} are open to everyone`,
+      `the storage routes under ${app.prefix}${settings.root}${settings.managementPrefix} are open to every client`,
     );
   }
 }

@@ -29,7 +29,7 @@ const rules: readonly Rule[] = [
     status: 400,
     text: /hash|checksum|crc32c|md5/i,
     code: "unavailable",
-    message: "the content was damaged on its way to the service",
+    message: "the content was damaged before it reached the service",
   },
   {
     status: 401,

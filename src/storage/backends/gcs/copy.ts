@@ -41,7 +41,7 @@ export async function copyObject(
     );
     if (answer.done === true) return statOf(to, parseResource(answer.resource));
     if (typeof answer.rewriteToken !== "string")
-      throw new ServiceError("unavailable", "the copy cannot be gone on with");
+      throw new ServiceError("unavailable", "the copy cannot be continued");
     rewriteToken = answer.rewriteToken;
     options.onProgress?.();
   }

@@ -35,7 +35,7 @@ export async function listObjects(access: GcsAccess, options: ListOptions): Prom
     const most = Math.min(limit - entries.length, maxResults);
     const page: RawPage = await rawPage(access, options, start, most);
     if (page.next?.pageToken !== undefined && page.next.pageToken === start.pageToken) {
-      throw new ServiceError("unavailable", "the service's listing goes on where it was");
+      throw new ServiceError("unavailable", "the service's listing does not advance");
     }
     entries.push(...page.entries.filter(({ name }) => isVisible(name, prefix)));
     passedOver.push(...page.passedOver);
