@@ -1,0 +1,79 @@
+import { crc32 } from "node:zlib";
+import { Storage } from "svc-infra/storage";
+import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type S3Operation, startS3Double } from "../../rigs/s3-double.js";
+
+const mebibyte = 1_048_576;
+
+async function watched(options: Partial<S3BackendOptions> = {}) {
+  const double = await startS3Double();
+  const storage = new Storage(new S3Backend({ ...double.options, ...options }));
+  onTestFinished(() => storage.close());
+  const sent = (operation: S3Operation) =>
+    double.requests.filter((request) => request.operation === operation).map(({ headers }) => headers);
+  return { ...double, storage, sent };
+}
+
+describe("a condition is sent to the service with the step that makes the object", () => {
+  it("ifAbsent of one request, and of an upload in parts", async () => {
+    const { storage, sent } = await watched();
+    await storage.put("small", "x", { ifAbsent: true });
+    await storage.put("large", Buffer.alloc(9 * mebibyte), { ifAbsent: true });
+    const upload = await storage.createUpload("parts");
+    await upload.writePart(1, "x");
+    await upload.complete({ ifAbsent: true });
+    expect(sent("put")[0]?.["if-none-match"]).toBe("*");
+    expect(sent("complete").map((headers) => headers["if-none-match"])).toEqual(["*", "*"]);
+  });
+
+  it("ifMatch of one request, of an upload in parts, and of a deletion", async () => {
+    const { storage, sent, objects } = await watched();
+    const { etag } = await storage.put("k", "first");
+    const service = `"${etag?.split(/[^0-9a-f]/)[0]}"`;
+    await storage.put("k", Buffer.alloc(9 * mebibyte), { ifMatch: etag });
+    expect(sent("complete").map((headers) => headers["if-match"])).toEqual([service]);
+    objects.clear();
+    const again = await storage.put("k", "first");
+    await storage.put("k", "second", { ifMatch: again.etag });
+    expect(sent("put").at(-1)?.["if-match"]).toBe(service);
+    const last = await storage.getMetadata("k");
+    await storage.delete("k", { ifMatch: last.etag });
+    expect(sent("remove").at(-1)?.["if-match"]).toBe(`"${last.etag.split(/[^0-9a-f]/)[0]}"`);
+  });
+
+  it("none where there is none", async () => {
+    const { storage, sent } = await watched();
+    await storage.put("k", Buffer.alloc(9 * mebibyte));
+    await storage.put("k", "x");
+    for (const headers of [...sent("put"), ...sent("complete")]) {
+      expect([headers["if-match"], headers["if-none-match"]]).toEqual([undefined, undefined]);
+    }
+  });
+});
+
+it("a service that checks checksums gets one with each body, of just these bytes", async () => {
+  const { storage, requests } = await watched();
+  await storage.put("small", "content");
+  await storage.put("large", Buffer.alloc(9 * mebibyte, 7));
+  const bodies = requests.filter(({ operation }) => operation === "put" || operation === "part");
+  expect(bodies.length).toBeGreaterThan(2);
+  for (const { headers, body } of bodies) {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(crc32(body));
+    expect(headers["x-amz-checksum-crc32"]).toBe(bytes.toString("base64"));
+  }
+});
+
+it("a signed URL holds the name that the file is saved under, and the rest of what the answer is to be", async () => {
+  const { storage } = await watched();
+  const url = await storage.getUrl("k", { filename: "請求書 1.pdf", cacheControl: "no-store" });
+  const query = new URL(url).searchParams;
+  expect(query.get("response-content-disposition")).toBe(
+    `attachment; filename="_ 1.pdf"; filename*=UTF-8''${encodeURIComponent("請求書 1.pdf")}`,
+  );
+  expect(query.get("response-cache-control")).toBe("no-store");
+  const saved = await storage.getUrl("k", { download: true });
+  expect(new URL(saved).searchParams.get("response-content-disposition")).toBe("attachment");
+  expect(new URL(await storage.getUrl("k")).searchParams.has("response-content-disposition")).toBe(false);
+});
