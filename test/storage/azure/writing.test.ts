@@ -160,6 +160,34 @@ describe("a large object", () => {
     }
   });
 
+  it("tells a lost race where the connection broke and the object that stands there is another", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes });
+    const first = await storage.put("lost/a", "of another writer");
+    const cut = { kind: "loseAnswer" } as const;
+    for (const condition of [{ ifAbsent: true }, { ifMatch: "0x0" }]) {
+      proxy.plan.next(cut);
+      const small = storage.put("lost/a", "small", condition);
+      await expect(small).rejects.toMatchObject({ code: "precondition_failed" });
+      proxy.plan.next({ kind: "cutUp", share: 0.5 });
+      const blocks = storage.put("lost/a", inPieces(randomBytes(2 * blockBytes)), condition);
+      await expect(blocks).rejects.toMatchObject({ code: "precondition_failed" });
+    }
+    expect((await storage.getMetadata("lost/a")).etag).toBe(first.etag);
+  });
+
+  it("does not tell a race as lost that may have been won", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes });
+    proxy.plan.next({ kind: "loseAnswer" });
+    await expect(storage.put("won/a", "own", { ifAbsent: true })).rejects.toMatchObject({
+      code: "unavailable",
+    });
+    expect(Buffer.from(await storage.get("won/a")).toString()).toBe("own");
+    proxy.plan.next({ kind: "cutUp", share: 0.5 });
+    await expect(storage.put("won/b", "own", { ifAbsent: true })).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  });
+
   it("is created by exactly one of a hundred writers", async () => {
     const { storage } = await freshWire(rig, { blockBytes });
     const writers = Array.from({ length: 100 }, (_, index) => {

@@ -40,12 +40,14 @@ export async function writeObject(
   }
   const upload = new BlockUpload(client, key, { ...options, pool, scope: newScope() });
   try {
-    const last = await upload.sendAllButLast(body.open());
+    const unsent = { options, sent: undefined };
+    const last = await orBroken(access, key, unsent, () => upload.sendAllButLast(body.open()));
     const checksum = body.checksum();
     if (upload.count === 0) return await putBlob(access, key, { bytes: last.bytes, checksum }, options);
     const size = upload.count * pool.blockBytes + last.length;
     await upload.send(last);
-    return await publishBlocks(access, key, { ...options, ids: await upload.arrived(), size, checksum });
+    const ids = await orBroken(access, key, unsent, () => upload.arrived());
+    return await publishBlocks(access, key, { ...options, ids, size, checksum });
   } finally {
     upload.cancel();
   }
@@ -58,15 +60,13 @@ export async function publishBlocks(
   { ids, size, checksum, ...options }: Publication,
 ): Promise<ObjectStat> {
   const sent = { ...sentDescription(options, checksum), conditions: requestConditions(options) };
-  try {
-    const answer = await access.client.change(options.signal, (container, cancellation) => {
+  const answer = await orBroken(access, key, { options, sent: { size, checksum } }, () =>
+    access.client.change(options.signal, (container, cancellation) => {
       cancellation.sent();
       return blobOf(container, key).commitBlockList(ids, { ...sent, abortSignal: cancellation.signal });
-    });
-    return statOfWritten(key, answer, options, { size, checksum });
-  } catch (error) {
-    throw (await isConditionBroken(access, key, options, error)) ? brokenCondition() : error;
-  }
+    }),
+  );
+  return statOfWritten(key, answer, options, { size, checksum });
 }
 
 async function putBlob(
@@ -77,30 +77,53 @@ async function putBlob(
 ): Promise<ObjectStat> {
   const { bytes, checksum } = content;
   const sent = { ...sentDescription(options, checksum), conditions: requestConditions(options) };
-  const answer: BlobAnswer = await access.client.change(options.signal, (container, cancellation) => {
-    const onLast = () => cancellation.sent();
-    const pieces = () =>
-      Readable.from(sentPieces(moderatePieces([bytes]), { onProgress: options.onProgress, onLast }));
-    const abortSignal = cancellation.signal;
-    return blobOf(container, key).upload(pieces, bytes.byteLength, { ...sent, abortSignal });
-  });
-  return statOfWritten(key, answer, options, { size: bytes.byteLength, checksum });
+  const size = bytes.byteLength;
+  const answer: BlobAnswer = await orBroken(access, key, { options, sent: { size, checksum } }, () =>
+    access.client.change(options.signal, (container, cancellation) => {
+      const onLast = () => cancellation.sent();
+      const pieces = () =>
+        Readable.from(sentPieces(moderatePieces([bytes]), { onProgress: options.onProgress, onLast }));
+      return blobOf(container, key).upload(pieces, size, { ...sent, abortSignal: cancellation.signal });
+    }),
+  );
+  return statOfWritten(key, answer, options, { size, checksum });
 }
 
-/** Where blocks are gone, what another write published may be just what the condition forbids: that is the better answer. */
+interface Step {
+  readonly options: WriteConditions & CallOptions;
+  /** What the step would publish; `undefined` where it publishes nothing. */
+  readonly sent: { readonly size: number; readonly checksum: Checksum | undefined } | undefined;
+}
+
+/**
+ * Does a step of a write. Where it fails and the object that stands there is surely what the condition forbids, that is the
+ * better answer: blocks are gone when another write was published, and a connection that broke tells nothing.
+ */
+async function orBroken<T>(access: AzureAccess, key: Key, step: Step, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw (await isConditionBroken(access, key, step, error)) ? brokenCondition() : error;
+  }
+}
+
 async function isConditionBroken(
   access: AzureAccess,
   key: Key,
-  { ifAbsent, ifMatch, signal }: WriteConditions & CallOptions,
+  { options, sent }: Step,
   error: unknown,
 ): Promise<boolean> {
+  const { ifAbsent, ifMatch, signal } = options;
+  const isLost = isFailure(error, "unavailable") && error.status === undefined;
   const areGone = error instanceof ServiceError && error.reason === "InvalidBlockList";
-  if (!areGone || (!ifAbsent && ifMatch === undefined)) return false;
+  if ((!areGone && !isLost) || (!ifAbsent && ifMatch === undefined)) return false;
   try {
-    const { etag } = await statObject(access, key, { signal });
-    return ifAbsent || etag !== ifMatch;
+    const { etag, size, checksum } = await statObject(access, key, { signal });
+    // After a connection broke, equal content may be what this very write has published.
+    const mayBeOwn = isLost && sent !== undefined && size === sent.size && checksum === sent.checksum;
+    return !mayBeOwn && (ifAbsent || etag !== ifMatch);
   } catch (statError) {
-    return !ifAbsent && isFailure(statError, "not_found");
+    return areGone && !ifAbsent && isFailure(statError, "not_found");
   }
 }
 
