@@ -1,11 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { joinHealth } from "../health/index.js";
-import { HttpError } from "../http/index.js";
-import { loadPeer } from "../kernel/index.js";
-import { type AppSettings, appVariables } from "./settings.js";
-
-/** Milliseconds after which a request is admitted without having been counted. */
-const commandTimeoutMs = 250;
+import { HttpError, openRateLimitRedis } from "../http/index.js";
+import type { AppSettings } from "./settings.js";
 
 type RateLimitSettings = Pick<AppSettings, "rateLimitMax" | "rateLimitWindowMs" | "redisUrl">;
 
@@ -42,28 +38,7 @@ export async function addRateLimit(
 }
 
 async function openRedis(app: FastifyInstance, url: string) {
-  const { Redis } = await loadPeer(
-    "ioredis",
-    `${appVariables.redisUrl.name} for rate limits`,
-    () => import("ioredis"),
-  );
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: commandTimeoutMs,
-    connectTimeout: 2000,
-  });
-  let lastError = "";
-  redis.on("error", (error: Error) => {
-    // It tries again for as long as it takes; each new reason is told once.
-    if (error.message !== lastError)
-      app.log.warn({ err: error }, "Redis does not answer; requests are not counted");
-    lastError = error.message;
-  });
-  redis.on("ready", () => {
-    lastError = "";
-  });
-  app.addHook("onClose", () => redis.disconnect());
+  const redis = await openRateLimitRedis(app, url);
   await joinHealth(app, "rate-limit", () => redis.ping(), { critical: false });
   return redis;
 }

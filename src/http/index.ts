@@ -18,6 +18,7 @@ export { hostBoundary, type PageBoundaryOptions, pageBoundary } from "./page-bou
 export { type Problem, problemContentType, problemOf } from "./problem.js";
 export { type ErrorHandler, problemHandler } from "./problem-handler.js";
 export { readParameters } from "./query-parameters.js";
+export { openRateLimitRedis } from "./rate-limit-redis.js";
 export { checkBody, declaredLength, hasBody, RequestBody } from "./request-body.js";
 export { pathOf, queryOf } from "./request-target.js";
 export { type MediaContent, type Route, type RouteCall, type RouteSpec, route } from "./route.js";

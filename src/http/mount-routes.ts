@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { z } from "zod";
 import { badRequest, HttpError } from "./http-error.js";
 import { readJson } from "./json-body.js";
@@ -8,7 +8,7 @@ import { schemaOf } from "./route-schema.js";
 
 export interface RoutesOptions {
   /** Lets the caller of a request do what a route needs, or throws; called before any content is read. */
-  readonly authorize?: (request: FastifyRequest, permission: string) => Promise<void>;
+  readonly authorize?: (request: FastifyRequest, permission: string, reply: FastifyReply) => Promise<void>;
   /** Heading of the routes in OpenAPI documents; without it they are not in any. */
   readonly tag?: string;
   /** Most bytes of JSON content. Default: 16 KiB. */
@@ -39,7 +39,9 @@ function optionsOf(spec: Route, { authorize, tag, maxBodyBytes }: RoutesOptions)
     schema: tag === undefined ? hidden : schemaOf(spec, tag),
     ...(authorize === undefined || permission === undefined
       ? {}
-      : { onRequest: (request: FastifyRequest) => authorize(request, permission) }),
+      : {
+          onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(request, permission, reply),
+        }),
     handler: async (request, reply) =>
       spec.handle({
         request,

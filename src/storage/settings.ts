@@ -124,6 +124,46 @@ export const storageVariables = {
     help: "The smallest of StreamMaxLength, MaxFileSize and MaxScanSize of clamd.conf; larger content is refused.",
     default: 26_214_400,
   }),
+  /** Uploads and deletions of each tenant, user and address in a window. Default: 0. Variable: `STORAGE_RATE_LIMIT_UPLOADS`. */
+  rateLimitUploads: variable({
+    name: "STORAGE_RATE_LIMIT_UPLOADS",
+    type: wholeNumber(),
+    expected: "a whole number of requests; 0 for no limit",
+    help: "Uploads and deletions that each tenant, user and address may make in each window.",
+    default: 0,
+  }),
+  /** Signed URLs of each tenant, user and address in a window. Default: 0. Variable: `STORAGE_RATE_LIMIT_SIGNS`. */
+  rateLimitSigns: variable({
+    name: "STORAGE_RATE_LIMIT_SIGNS",
+    type: wholeNumber(),
+    expected: "a whole number of requests; 0 for no limit",
+    help: "Signed URLs that each tenant, user and address may ask for in each window.",
+    default: 0,
+  }),
+  /** Reads of each tenant, user and address in a window. Default: 0. Variable: `STORAGE_RATE_LIMIT_READS`. */
+  rateLimitReads: variable({
+    name: "STORAGE_RATE_LIMIT_READS",
+    type: wholeNumber(),
+    expected: "a whole number of requests; 0 for no limit",
+    help: "Downloads, listings and look-ups that each tenant, user and address may make in each window.",
+    default: 0,
+  }),
+  /** Length of that window in milliseconds. Default: 60000. Variable: `STORAGE_RATE_LIMIT_WINDOW_MS`. */
+  rateLimitWindowMs: variable({
+    name: "STORAGE_RATE_LIMIT_WINDOW_MS",
+    type: wholeNumber({ min: 1, max: 2 ** 31 - 1 }),
+    expected: "a whole number of milliseconds from 1 to 2147483647",
+    help: "Length of the window of the three limits before, in milliseconds.",
+    default: 60_000,
+  }),
+  /** Milliseconds between sweeps of abandoned uploads; 0 for none. Default: 3600000. Variable: `STORAGE_SWEEP_MS`. */
+  sweepMs: variable({
+    name: "STORAGE_SWEEP_MS",
+    type: wholeNumber({ max: 2 ** 31 - 1 }),
+    expected: "a whole number of milliseconds up to 2147483647; 0 for no sweeps",
+    help: "Milliseconds between two sweeps of abandoned uploads in one process.",
+    default: 3_600_000,
+  }),
   /**
    * Bearer tokens of the management routes that `svc-infra serve` mounts; any of them is taken. Variable:
    * `STORAGE_API_TOKEN`.

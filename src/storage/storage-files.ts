@@ -477,8 +477,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * UnsupportedTypeError and InvalidArgumentError for what no content could make right.
    *
    * @example
-   * const { size, type } = await request.json();
-   * const upload = await storage.prepareUpload("avatars/7.png", { size, contentType: type });
+   * const upload = await storage.prepareUpload("avatars/7.png", { size: 5000, contentType: "image/png" });
    * // The client sends the content as `upload` says, and then asks for:
    * await storage.completeUpload(upload.id);
    */
@@ -496,6 +495,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * @throws FileNotFoundError when there is no such upload, its time is over, or nothing was sent; and as {@link put}.
    *
    * @example
+   * const { id } = await storage.prepareUpload("a.txt", { size: 5, contentType: "text/plain" });
    * const { key, url } = await storage.completeUpload(id);
    */
   completeUpload(id: string, options: CompleteOptions = {}): Promise<StoredFile> {
@@ -511,6 +511,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * @throws StorageError when the storage cannot be reached.
    *
    * @example
+   * const { id } = await storage.prepareUpload("a.txt", { size: 5, contentType: "text/plain" });
    * await storage.abortUpload(id);
    */
   async abortUpload(id: string, options: SignalOption = {}): Promise<void> {

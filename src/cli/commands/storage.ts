@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerStorageCat } from "./storage-cat.js";
 import { registerStorageCheck } from "./storage-check.js";
 import { registerStorageCopy } from "./storage-copy.js";
+import { registerStorageCors } from "./storage-cors.js";
 import { registerStorageGet } from "./storage-get.js";
 import { registerStorageLs } from "./storage-ls.js";
 import { registerStoragePut } from "./storage-put.js";
@@ -22,5 +23,6 @@ export function registerStorage(program: Command): void {
   registerStorageUrl(storage);
   registerStorageCopy(storage);
   registerStorageCheck(storage);
+  registerStorageCors(storage);
   registerStorageSweep(storage);
 }

@@ -1,5 +1,5 @@
 import { httpVariables } from "../../http/index.js";
-import { loadSettings, readEnvironment } from "../../kernel/index.js";
+import { loadSettings, readEnvironment, redisUrl, type Secret } from "../../kernel/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { UrlSigner } from "../contract/signed-url.js";
 import type { PolicyOptions } from "../policy/index.js";
@@ -7,6 +7,7 @@ import { Policy } from "../policy/policy.js";
 import { storageVariables } from "../settings.js";
 import type { ResourcePolicy } from "./download/response-headers.js";
 import type { PublicFilesRules } from "./public-file-route.js";
+import type { RateLimits } from "./rate-limit.js";
 import type { Authorize } from "./routes/authorize.js";
 
 /** What `addStorage` does besides decorating the app. */
@@ -44,6 +45,13 @@ export interface AddStorageOptions {
    * The word `*` lets no page change anything.
    */
   readonly allowOrigins?: readonly string[] | undefined;
+  /**
+   * Requests that each tenant, user and address may make: `{ uploads: 100, signs: 1000, reads: 6000 }` in a minute. Default:
+   * `STORAGE_RATE_LIMIT_…`, else none.
+   */
+  readonly rateLimit?: Partial<RateLimits> | undefined;
+  /** Milliseconds between sweeps of abandoned uploads; 0 for none. Default: `STORAGE_SWEEP_MS`, else an hour. */
+  readonly sweepMs?: number | undefined;
   /** Adds `GET /_health/storage` and a readiness check. Default: true. */
   readonly health?: boolean | undefined;
   /** Name on the app, for a second storage. Default: `storage`. */
@@ -69,6 +77,9 @@ export interface PluginSettings {
   readonly publicFiles: false | PublicFilesRules | undefined;
   readonly resourcePolicy: ResourcePolicy;
   readonly allowOrigins: readonly string[];
+  readonly rateLimit: RateLimits;
+  readonly redisUrl: Secret | undefined;
+  readonly sweepMs: number;
   readonly health: boolean;
   readonly decorator: string;
   readonly startTimeoutMs: number;
@@ -99,6 +110,7 @@ export function readOptions(options: AddStorageOptions, root: string): PluginSet
     publicFiles: options.publicFiles,
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
     allowOrigins: allowOrigins(options.allowOrigins),
+    ...regularOptions(options),
     health: options.health ?? true,
     decorator: options.decorator ?? "storage",
     startTimeoutMs: options.startTimeoutMs ?? 5000,
@@ -116,6 +128,8 @@ const optionNames: ReadonlySet<string> = new Set([
   "publicFiles",
   "resourcePolicy",
   "allowOrigins",
+  "rateLimit",
+  "sweepMs",
   "health",
   "decorator",
   "startTimeoutMs",
@@ -156,6 +170,24 @@ function checkMaxBytes(option: number | undefined): number | undefined {
 /** The limit of uploads that the environment sets. */
 export function defaultMaxUploadBytes(): number {
   return loadSettings(limitSchema, readEnvironment()).maxUploadBytes;
+}
+
+const regularSchema = {
+  uploads: storageVariables.rateLimitUploads,
+  signs: storageVariables.rateLimitSigns,
+  reads: storageVariables.rateLimitReads,
+  windowMs: storageVariables.rateLimitWindowMs,
+  sweepMs: storageVariables.sweepMs,
+  redisUrl,
+};
+
+function regularOptions({
+  rateLimit,
+  sweepMs: everyMs,
+}: AddStorageOptions): Pick<PluginSettings, "rateLimit" | "redisUrl" | "sweepMs"> {
+  const given = { ...rateLimit, sweepMs: everyMs };
+  const { redisUrl: url, sweepMs, ...limits } = loadSettings(regularSchema, readEnvironment(), given);
+  return { rateLimit: limits, redisUrl: url, sweepMs };
 }
 
 function allowOrigins(option: readonly string[] | undefined): readonly string[] {

@@ -5,6 +5,7 @@ import { type AnyApp, Closing, deferContinue, fastifyOf, loggedRequest } from ".
 import { announce, type ObjectNews } from "../layers/announce.js";
 import type { Storage } from "../storage.js";
 import { needsFileRoute, withFileUrls } from "./file-signer.js";
+import { loggedPolicy } from "./logged-policy.js";
 import { logOperations } from "./operation-log.js";
 import {
   type AddStorageOptions,
@@ -19,6 +20,7 @@ import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
 import { signedRoutes } from "./routes/signed-routes.js";
 import { type ChosenStorage, chooseStorage, isSource, type StorageSource } from "./source.js";
+import { sweepRegularly } from "./sweep-regularly.js";
 import { testConnection } from "./test-connection.js";
 import { drainRefusedForm } from "./upload/receive-upload.js";
 import { setUploadLimit } from "./upload/upload-limit.js";
@@ -81,7 +83,8 @@ async function addBelow(
       : storage;
     const publicFiles = isServed ? await publicFileRoute(served, settings.publicFiles) : undefined;
     const shown = publicFiles === undefined ? served : withPublicUrls(served, publicFiles);
-    const ruled = options.policy === undefined ? shown : shown.withPolicy(options.policy);
+    const ruled =
+      options.policy === undefined ? shown : shown.withPolicy(loggedPolicy(options.policy, app.log));
     const added = withEvents(ruled, app);
     await mount(app, { ...chosen, storage: added }, { ...settings, publicFiles }, isServed);
     return added;
@@ -166,12 +169,14 @@ async function mount(
   const closing = new Closing(settings.closeGraceMs);
   const signer = isServed ? await storage.backend.signer() : undefined;
   const maxUploadBytes = settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
-  const context: RouteContext = { storage, origin, closing, ...settings, maxUploadBytes, signer };
+  const name = settings.decorator;
+  const context: RouteContext = { storage, origin, closing, ...settings, name, maxUploadBytes, signer };
   setUploadLimit(storage, maxUploadBytes);
   leaveForms(app);
   app.decorate(settings.decorator, storage);
   const stopLog = logOperations(app.log);
   app.addHook("preClose", async () => closing.begin(app.server));
+  sweepRegularly(app, storage, settings.sweepMs);
   app.addHook("onClose", async () => {
     closing.end();
     await storage.close();

@@ -1,13 +1,24 @@
 import type { Check, ContentClaim } from "../content/check.js";
 import { type ScanFacts, scanChannel } from "../contract/channels.js";
 import { BackendUnavailableError, InfectedError } from "../contract/error.js";
-import type { Scan, Scanner } from "./scanner.js";
+import type { Scan, Scanner, Verdict } from "./scanner.js";
+import { keepVerdict, knownVerdict, maxKnownBytes } from "./verdicts.js";
 
 /** A scanner, and what to do when it gives no verdict. */
 export interface ScanRules {
   readonly scanner: Scanner;
   /** `accept` stores content that was not scanned. Default: `refuse`, with `unavailable` (503). */
   readonly whenUnavailable?: "refuse" | "accept" | undefined;
+  /** Is told of content that `accept` stores unseen. Default: a warning of the process; `addStorage` logs it. */
+  readonly onSkip?: ((skipped: SkippedScan) => void) | undefined;
+}
+
+/** Content that was stored although nothing looked at it. */
+export interface SkippedScan {
+  /** Where it is stored, as the whole storage names it. */
+  readonly key: string;
+  readonly scanner: string;
+  readonly reason: string;
 }
 
 /** Hears of a key whose content is infected. What it throws is dropped: the refusal is what the caller must learn of. */
@@ -23,16 +34,21 @@ export class ScanCheck implements Check {
   #size = 0;
   #startedAt = 0;
   #isOver = false;
+  #announced: number | undefined;
+  /** The content, where it came as one piece. */
+  #whole: Uint8Array | undefined;
+  #known: Verdict | undefined;
 
   constructor(rules: ScanRules, listeners: readonly InfectedListener[] = []) {
     this.#rules = rules;
     this.#listeners = listeners;
   }
 
-  begin(_head: Uint8Array, { key, size = 0 }: ContentClaim): Promise<undefined> {
+  begin(_head: Uint8Array, { key, size }: ContentClaim): Promise<undefined> {
     this.#key = key;
+    this.#announced = size;
     return this.#unlessAway(async () => {
-      this.#checkSize(size);
+      this.#checkSize(size ?? 0);
       return undefined;
     });
   }
@@ -41,6 +57,11 @@ export class ScanCheck implements Check {
     return this.#unlessAway(async () => {
       this.#size += piece.byteLength;
       this.#checkSize(this.#size);
+      if (this.#isWhole(piece)) {
+        this.#whole = Uint8Array.from(piece);
+        this.#known = knownVerdict(this.#rules.scanner, this.#whole);
+        if (this.#known !== undefined) return;
+      }
       this.#scan ??= await this.#begun();
       await this.#scan.pass(piece);
     });
@@ -48,7 +69,8 @@ export class ScanCheck implements Check {
 
   end(): Promise<void> {
     return this.#unlessAway(async () => {
-      const verdict = await this.#scan?.end();
+      const verdict = this.#known ?? (await this.#scan?.end());
+      this.#keep(verdict);
       if (verdict !== undefined) this.#tell(verdict.isClean ? "clean" : "infected");
       if (verdict === undefined || verdict.isClean) return;
       await Promise.allSettled(this.#listeners.map(async (listener) => listener(this.#key)));
@@ -71,6 +93,17 @@ export class ScanCheck implements Check {
     return scan;
   }
 
+  /** Whether it is all that was announced, and few enough bytes to know it again. */
+  #isWhole(piece: Uint8Array): boolean {
+    const { byteLength } = piece;
+    return byteLength === this.#announced && byteLength === this.#size && byteLength <= maxKnownBytes;
+  }
+
+  #keep(verdict: Verdict | undefined): void {
+    if (verdict === undefined || this.#whole === undefined || this.#known !== undefined) return;
+    keepVerdict(this.#rules.scanner, this.#whole, verdict);
+  }
+
   #checkSize(size: number): void {
     const { name, maxBytes } = this.#rules.scanner;
     if (size <= maxBytes) return;
@@ -89,6 +122,8 @@ export class ScanCheck implements Check {
       if (isAway) this.#tell("unavailable");
       if (!isAway || this.#rules.whenUnavailable !== "accept") throw error;
       this.cancel();
+      const { scanner, onSkip = warn } = this.#rules;
+      onSkip({ key: this.#key, scanner: scanner.name, reason: error.message });
       return undefined;
     }
   }
@@ -99,4 +134,11 @@ export class ScanCheck implements Check {
     const facts: ScanFacts = { scanner: this.#rules.scanner.name, verdict, durationSeconds };
     scanChannel.publish(facts);
   }
+}
+
+function warn({ key, scanner, reason }: SkippedScan): void {
+  process.emitWarning(
+    `'${key}' is stored unscanned, as the policy says: ${scanner}: ${reason}`,
+    "SkippedScan",
+  );
 }

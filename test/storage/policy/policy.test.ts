@@ -92,17 +92,20 @@ describe("a policy", () => {
     expect(await storage.listKeys()).toEqual(["staged"]);
   });
 
-  it("lets no upload in parts and no URL of a provider go around it", async () => {
-    const storage = stored({ types: ["image/*"] });
-    expect(await codeOf(storage.createUpload("k"))).toBe("unsupported");
-    expect(await codeOf(stored({ maxBytes: 10 }).createUpload("k"))).toBe("stored");
+  it("lets no URL of a provider go around it, and names what to use", async () => {
     class Provider extends MemoryBackend {
       override signer(): Promise<never> {
         return Promise.resolve(undefined as never);
       }
     }
-    const direct = new Storage(new Provider(), { policy: { types: ["image/*"] } });
-    expect(await codeOf(direct.getUploadUrl("k", { contentType: "image/png" }))).toBe("unsupported");
+    const direct = new Storage(new Provider({ baseUrl: "http://localhost/files" }), {
+      policy: { types: ["image/*"] },
+    });
+    const refused = direct.getUploadUrl("k", { contentType: "image/png" });
+    await expect(refused).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining("prepareUpload"),
+    });
   });
 });
 

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyRequest } from "fastify";
 import { addStorage, getStorage, receiveUpload } from "svc-infra";
-import { type Prefix, Storage, StorageError, StorageFiles } from "svc-infra/storage";
+import { type MultipartUpload, type Prefix, Storage, StorageError, StorageFiles } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { clamav } from "svc-infra/storage/policy";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(() => clamd?.stop());
 
-async function start(socket: string): Promise<void> {
+async function start(socket: string, rateLimit = {}): Promise<void> {
   backend = new MemoryBackend({ baseUrl, secrets });
   const policy = {
     maxBytes: { "image/*": 2000 },
@@ -40,7 +40,8 @@ async function start(socket: string): Promise<void> {
   service = await startService({
     backend,
     policy,
-    authorize: () => ({ tenant: "acme" }),
+    rateLimit,
+    authorize: () => ({ tenant: "acme", user: "7" }),
     routes: (app) => void app.post("/own", receive),
   });
   storage = getStorage(service.app);
@@ -106,19 +107,28 @@ function prefixed(metadata: Readonly<Record<string, string>>) {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`meta.${name}`, value]));
 }
 
+const isUpload = (made: unknown): made is MultipartUpload => "writePart" in Object(made);
+
 /** What was never checked, in the same place. */
 async function unchecked({ content = gif, contentType = "image/gif", metadata }: Given): Promise<void> {
   await new Storage(backend).put("before/k", content, { contentType, metadata });
 }
 
 const waysIn: Readonly<Record<string, (given: Given) => Promise<string>>> = {
-  put: ({ key = "acme/k", content = gif, contentType = "image/gif", metadata, digest }) => {
+  put: ({ key = "acme/k", content = gif, contentType = "image/gif", metadata, digest, size }) => {
     const checksum = digest === undefined ? undefined : hexOf(digest);
-    return codeOf(storage.put(key, content, { contentType, metadata, checksum }));
+    return codeOf(storage.put(key, content, { contentType, metadata, checksum, size }));
   },
-  "put of a stream": ({ key = "acme/k", content = gif, contentType = "image/gif", metadata, digest }) => {
+  "put of a stream": ({
+    key = "acme/k",
+    content = gif,
+    contentType = "image/gif",
+    metadata,
+    digest,
+    size,
+  }) => {
     const digests = digest === undefined ? [] : [hexOf(digest)];
-    return codeOf(storage.put(key, new Blob([content]), { contentType, metadata, digests }));
+    return codeOf(storage.put(key, new Blob([content]), { contentType, metadata, digests, size }));
   },
   putFromUrl: async ({ key = "acme/k", content = gif, contentType = "image/gif", metadata, digest }) => {
     const checksum =
@@ -177,7 +187,25 @@ const waysIn: Readonly<Record<string, (given: Given) => Promise<string>>> = {
     const { pathname, search } = new URL(String(prepared.json().url));
     const sent = await send("PUT", pathname + search, { "content-type": contentType }, content);
     const done = await send("POST", `/_storage/uploads/${prepared.json().id}/complete`, {}, Buffer.alloc(0));
+    // A client that could not send its content lets the upload go.
+    await ask(service.port, { method: "DELETE", path: `/_storage/uploads/${prepared.json().id}` });
     return sent === "stored" ? done : sent;
+  },
+  createUpload: async ({ key = "acme/k", content = gif, contentType = "image/gif", metadata, size }) => {
+    const upload = await storage
+      .createUpload(key, { contentType, metadata })
+      .catch((error: unknown) => error);
+    if (!isUpload(upload)) return Object(upload).code;
+    try {
+      const half = Math.floor(content.byteLength / 2);
+      const rest = content.subarray(half);
+      await upload.writePart(1, content.subarray(0, half));
+      await upload.writePart(2, rest, { size: size === undefined ? rest.byteLength : size - half });
+      return await codeOf(upload.complete());
+    } catch (error) {
+      await upload.abort();
+      return error instanceof StorageError ? error.code : String(error);
+    }
   },
   "copy of what was never checked": async (given) => {
     await unchecked(given);
@@ -212,13 +240,16 @@ const faults: readonly [string, Given, string][] = [
   ["of a lying type", { content: Buffer.from("<html>") }, "unsupported_type"],
   ["infected", { content: infected }, "infected"],
   ["of another digest", { digest: wrongDigest }, "checksum_mismatch"],
+  ["of another length than it says", { size: gif.byteLength + 1 }, "invalid_argument"],
   ["with hostile metadata", { metadata: { b: "1" } }, "invalid_argument"],
   ["for a hostile key", { key: "a/../k" }, "invalid_key"],
   ["for a reserved key", { key: ".svc-infra/k" }, "invalid_key"],
 ];
 
 /** What a way in does not take at all, so that nothing can be wrong of it. */
-const withoutDigest = /copy|move/;
+const withoutDigest = /copy|move|createUpload/;
+/** HTTP says the length in the framing of a message. */
+const withoutSize = /copy|move|PUT|upload$|receiveUpload|putFromUrl/;
 const withoutMetadata = /PUT \/files/;
 
 async function expectNothing(): Promise<void> {
@@ -235,7 +266,8 @@ describe.each(Object.entries(waysIn))("%s", (way, bring) => {
   });
 
   const possible = faults.filter(
-    ([, { digest, metadata }]) =>
+    ([, { digest, metadata, size }]) =>
+      !(size !== undefined && withoutSize.test(way)) &&
       !(digest !== undefined && withoutDigest.test(way)) &&
       !(metadata !== undefined && withoutMetadata.test(way)),
   );
@@ -250,8 +282,20 @@ describe.each(Object.entries(waysIn))("%s", (way, bring) => {
     await start("/nowhere/clamd.sock");
     expect(await bring({})).toBe("unavailable");
     expect(await new Storage(backend).exists("acme/k")).toBe(false);
-    // What was sent past the service can be completed when the scanner is back.
-    if (!way.includes("uploads")) await expectNothing();
+    // What was sent past the service can be completed when the scanner is back, as long as its lease lasts.
+    await storage.sweep({ now: new Date(Date.now() + 7e8) });
+    await expectNothing();
+  });
+
+  it.runIf(/^(?:POST|PUT) .*_storage|^PUT .files/.test(way))("refuses what is over the rate", async () => {
+    await service.close();
+    await start(clamd.socket, { uploads: 1 });
+    await send("PUT", "/_storage/files/first", headersOf({}), gif);
+    const path = way.startsWith("PUT /files")
+      ? new URL(await storage.getUploadUrl("acme/k", { contentType: "image/gif" }))
+      : undefined;
+    if (path !== undefined) await send("PUT", path.pathname + path.search, headersOf({}), gif);
+    expect(await bring({})).toBe("rate_limited");
   });
 });
 

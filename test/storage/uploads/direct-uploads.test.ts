@@ -102,7 +102,8 @@ describe.each(kinds)("direct uploads to %s", (kind) => {
 
   it("refuse another length and another type than were signed", async () => {
     const { url } = await prepare(hello);
-    expect((await bring(url, "hello!")).status).toBe(403);
+    expect((await bring(url, "hell")).status).toBe(400);
+    expect((await bring(url, "hello!")).status).toBe(413);
     expect((await bring(url, "hello", "text/html")).status).toBe(403);
   });
 

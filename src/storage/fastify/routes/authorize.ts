@@ -4,8 +4,11 @@ import { bearerCheck, forbidden, unauthorized } from "../../../http/index.js";
 /** What a management route does. */
 export type StorageRoute = "upload" | "download" | "list" | "metadata" | "delete" | "sign" | "backend-info";
 
-/** What a caller may do: nothing, everything, or everything below one tenant's prefix. */
-export type Permission = boolean | { readonly tenant: string };
+/**
+ * What a caller may do: nothing, everything, or everything below one tenant's prefix. A `user` is for the rate limits
+ * alone: each has them for itself.
+ */
+export type Permission = boolean | { readonly tenant: string; readonly user?: string | undefined };
 
 /**
  * Decides about one request before any of its content is read. `false` is answered with 401 when the
@@ -32,7 +35,7 @@ export async function permit(
   authorize: Authorize | "open",
   request: FastifyRequest,
   route: StorageRoute,
-): Promise<{ readonly tenant: string | undefined }> {
+): Promise<{ readonly tenant: string | undefined; readonly user?: string | undefined }> {
   const permission = authorize === "open" ? true : await authorize(request, route);
   if (permission === true) return { tenant: undefined };
   if (typeof permission === "object" && typeof permission?.tenant === "string") return permission;

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { mountRoutes, pageBoundary } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
 import type { StorageFiles } from "../../storage-files.js";
+import { type RateKind, rateChecks } from "../rate-limit.js";
 import { allowPages } from "./allow-pages.js";
 import { permit, type StorageRoute } from "./authorize.js";
 import { directUploadRoutes } from "./direct-uploads.js";
@@ -9,12 +10,24 @@ import { fileRoutes } from "./management-files.js";
 import { inquiryRoutes } from "./management-inquiries.js";
 import { prepareScope, type RouteContext, type StorageOfCaller } from "./route-context.js";
 
+/** What each route counts as. */
+const rateKinds: Readonly<Record<StorageRoute, RateKind>> = {
+  upload: "uploads",
+  delete: "uploads",
+  sign: "signs",
+  download: "reads",
+  list: "reads",
+  metadata: "reads",
+  "backend-info": "reads",
+};
+
 /** The management routes; every one asks `authorize` before it reads a byte of content. */
 export async function managementRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
   const { authorize, storage } = context;
   if (authorize === undefined) return;
   prepareScope(scope, context, true);
   await allowPages(scope, context.allowOrigins);
+  const countRequest = await rateChecks(scope, context.rateLimit, context);
   const { allowOrigins, signer } = context;
   const ownUrls = signer === undefined ? [] : [signer.baseUrl];
   scope.addHook("onRequest", pageBoundary({ isOpen: authorize === "open", ownUrls, allowOrigins }));
@@ -37,8 +50,9 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   ];
   mountRoutes(scope, routes, {
     tag: "storage",
-    authorize: async (request, permission) => {
-      const { tenant } = await permit(authorize, request, permission as StorageRoute);
+    authorize: async (request, permission, reply) => {
+      const { tenant, user } = await permit(authorize, request, permission as StorageRoute);
+      await countRequest(request, reply, rateKinds[permission as StorageRoute], { tenant, user });
       callers.set(request, tenant === undefined ? storage : storage.forTenant(tenant));
     },
   });

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import {
   checkBody,
   clientSignal,
+  declaredLength,
   forbidden,
   mountRoutes,
   queryOf,
@@ -9,11 +10,13 @@ import {
   type Route,
   route,
 } from "../../../http/index.js";
+import { otherSize } from "../../content/size-check.js";
 import { isStaged, type Key } from "../../contract/key.js";
 import type { UrlRefusal, UrlVerdict, VerifiedUrl } from "../../contract/signed-url.js";
 import { type Received, receiveStaged } from "../../uploads/receive.js";
 import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
+import { rateChecks } from "../rate-limit.js";
 import { storeBody } from "../upload/upload.js";
 import { allowPages } from "./allow-pages.js";
 import { KeyPath } from "./key-path.js";
@@ -28,6 +31,10 @@ import { anyBytes, keyText, nothing, storedFile } from "./schemas.js";
 export async function signedRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
   prepareScope(scope, context, false);
   await allowPages(scope, context.allowOrigins);
+  const countRequest = await rateChecks(scope, context.rateLimit, context);
+  scope.addHook("onRequest", (request, reply) =>
+    countRequest(request, reply, request.method === "PUT" ? "uploads" : "reads"),
+  );
   mountRoutes(scope, fileRoute(scope.prefix, context), { tag: "files" });
 }
 
@@ -58,13 +65,13 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
         const key = path.objectNameOf(request);
         const { contentType, size } = verify(context, request, key);
         const isOfType = contentType !== undefined && request.headers["content-type"] === contentType;
-        const isOfSize = size === undefined || request.headers["content-length"] === String(size);
         if (!isOfType) throw notValid(request, "other type");
-        if (!isOfSize) throw notValid(request, "other size");
         if (isStaged(key)) {
           await receiveStaged(storage.backend, key, stagedBody(request, size ?? 0, clientSignal(reply)));
           return reply.code(204).send();
         }
+        const isOfSize = size === undefined || request.headers["content-length"] === String(size);
+        if (!isOfSize) throw notValid(request, "other size");
         const upload = { request, storage, maxBytes, signal: clientSignal(reply) };
         const stored = await storeBody(upload, key, { contentType });
         return answerStored({ request, reply }, { ...stored, url: undefined });
@@ -77,6 +84,8 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
 function stagedBody(request: FastifyRequest, size: number, signal: AbortSignal): Received {
   const limit = { maxBytes: size, envelopeBytes: 0 };
   checkBody(request.raw, limit);
+  const length = declaredLength(request.raw);
+  if (length !== undefined && length !== size) throw otherSize(length, size);
   return { source: new RequestBody(request.raw, limit), size, signal };
 }
 

@@ -1,0 +1,93 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { call, type Service, startService } from "../acceptance/service.js";
+import { startRedis } from "../rigs/redis.js";
+
+let services: Service[] = [];
+
+afterEach(async () => {
+  await Promise.all(services.map((service) => service.close()));
+  services = [];
+});
+
+async function start(options: Parameters<typeof startService>[0]): Promise<Service> {
+  const service = await startService(options);
+  services.push(service);
+  return service;
+}
+
+const list = (service: Service, user = "a", tenant = "acme") =>
+  call(service.port, { path: "/_storage/list", headers: { authorization: `Bearer ${tenant}.${user}` } });
+
+const authorize = ({ headers }: { headers: { authorization?: string | undefined } }) => {
+  const [tenant = "", user] = (headers.authorization ?? "").replace("Bearer ", "").split(".");
+  return { tenant, user };
+};
+
+describe("rate limits of the storage's routes", () => {
+  it("answer 429 with the fields that say when to come again", async () => {
+    const service = await start({ authorize, rateLimit: { reads: 2, windowMs: 60_000 } });
+    const answers = [await list(service), await list(service), await list(service)];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+    expect(answers[1]?.headers).toMatchObject({ "ratelimit-limit": "2", "ratelimit-remaining": "0" });
+    const last = answers[2];
+    expect(last?.json()).toMatchObject({ code: "rate_limited", status: 429 });
+    expect(Number(last?.headers["retry-after"])).toBeGreaterThan(0);
+    expect(last?.headers["content-type"]).toBe("application/problem+json");
+  });
+
+  it("count each user of a tenant, and the tenant as a whole", async () => {
+    const service = await start({ authorize, rateLimit: { reads: 3 }, allowOrigins: [] });
+    expect((await list(service, "a")).headers["ratelimit-remaining"]).toBe("2");
+    expect((await list(service, "b")).headers["ratelimit-remaining"]).toBe("1");
+    expect((await list(service, "c")).status).toBe(200);
+    expect((await list(service, "d")).status).toBe(429);
+  });
+
+  it("count what is read, signed and uploaded for itself, and nothing unless they are told to", async () => {
+    const service = await start({ rateLimit: { signs: 1 } });
+    const sign = () =>
+      call(service.port, {
+        method: "POST",
+        path: "/_storage/sign",
+        headers: { "content-type": "application/json" },
+        body: Buffer.from('{"key":"a"}'),
+      });
+    expect([(await sign()).status, (await sign()).status]).toEqual([200, 429]);
+    expect((await call(service.port, { path: "/_storage/list" })).headers["ratelimit-limit"]).toBeUndefined();
+  });
+
+  it("count the holders of signed URLs by address", async () => {
+    const service = await start({ rateLimit: { reads: 1 } });
+    await service.storage.put("a", "hello");
+    const { pathname, search } = new URL(await service.app.storage.getUrl("a"));
+    const read = () => call(service.port, { path: pathname + search });
+    expect([(await read()).status, (await read()).status]).toEqual([200, 429]);
+  });
+
+  it("believe no header about the address", async () => {
+    const service = await start({ rateLimit: { reads: 1 }, authorize: () => true });
+    const from = (address: string) =>
+      call(service.port, { path: "/_storage/list", headers: { "x-forwarded-for": address } });
+    expect([(await from("1.1.1.1")).status, (await from("2.2.2.2")).status]).toEqual([200, 429]);
+  });
+
+  it("are refused by name when they are no numbers", async () => {
+    await expect(start({ rateLimit: { reads: -1 } })).rejects.toThrow(/option 'reads'/);
+  });
+
+  it("are shared by all processes with REDIS_URL", async () => {
+    const redis = await startRedis();
+    process.env.REDIS_URL = redis.url;
+    try {
+      const options = { authorize, rateLimit: { reads: 2 } };
+      const [one, other] = [await start(options), await start(options)];
+      expect((await list(one)).status).toBe(200);
+      await expect.poll(async () => (await list(other)).status).toBe(429);
+      await redis.stop();
+      expect((await list(one)).status).toBe(200);
+    } finally {
+      delete process.env.REDIS_URL;
+      await redis.stop().catch(() => undefined);
+    }
+  });
+});

@@ -1,0 +1,63 @@
+import { BackendUnavailableError, Storage } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
+import type { Scanner, SkippedScan, Verdict } from "svc-infra/storage/policy";
+import { describe, expect, it } from "vitest";
+
+/** Counts how often it is asked, and has one answer. */
+function counting(verdict: Verdict | "away"): Scanner & { scans: number } {
+  const scanner = {
+    name: "counting",
+    maxBytes: 1e9,
+    scans: 0,
+    begin: async () => {
+      scanner.scans += 1;
+      if (verdict === "away") throw new BackendUnavailableError({ message: "away" });
+      return { pass: async () => undefined, end: async () => verdict, cancel: () => undefined };
+    },
+    check: async () => undefined,
+  };
+  return scanner;
+}
+
+/** Two contents with the same CRC-32: the second ends in four bytes that make up for the difference. */
+const [one, other] = [Buffer.from("plumless"), Buffer.from("buckeroo")];
+
+describe("verdicts of a scanner", () => {
+  it("are kept for contents that are in memory, by what the content is", async () => {
+    const scanner = counting({ isClean: true });
+    const storage = new Storage(new MemoryBackend(), { policy: { scan: scanner } });
+    for (const key of ["a", "b", "c"]) await storage.put(key, "the same");
+    expect(scanner.scans).toBe(1);
+    await storage.put("d", "something else");
+    expect(scanner.scans).toBe(2);
+  });
+
+  it("are of infected content too", async () => {
+    const scanner = counting({ isClean: false, found: "Eicar" });
+    const storage = new Storage(new MemoryBackend(), { policy: { scan: scanner } });
+    for (const key of ["a", "b"]) {
+      await expect(storage.put(key, "bad")).rejects.toMatchObject({ code: "infected" });
+    }
+    expect(scanner.scans).toBe(1);
+  });
+
+  it("are not told apart by a CRC-32, of which anyone can make another content", async () => {
+    const scanner = counting({ isClean: true });
+    const storage = new Storage(new MemoryBackend(), { policy: { scan: scanner } });
+    const [first, second] = [await storage.put("a", one), await storage.put("b", other)];
+    expect(first.checksum).toBe(second.checksum);
+    expect(scanner.scans).toBe(2);
+  });
+
+  it("that were skipped by words of the policy are told", async () => {
+    const skipped: SkippedScan[] = [];
+    const scan = {
+      scanner: counting("away"),
+      whenUnavailable: "accept",
+      onSkip: (facts: SkippedScan) => skipped.push(facts),
+    } as const;
+    const storage = new Storage(new MemoryBackend(), { policy: { scan } });
+    await storage.put("a", "content");
+    expect(skipped).toEqual([{ key: "a", scanner: "counting", reason: "away" }]);
+  });
+});
