@@ -10,6 +10,7 @@ import { registerInit } from "./commands/init.js";
 import { registerJobs } from "./commands/jobs.js";
 import { registerServe } from "./commands/serve.js";
 import { registerStorage } from "./commands/storage.js";
+import { registerWebhooks } from "./commands/webhooks.js";
 
 /** Exit code of a command line that is wrong, as shells and other tools have it. */
 const usageCode = 2;
@@ -49,6 +50,7 @@ registerDoctor(program);
 registerDb(program);
 registerJobs(program);
 registerStorage(program);
+registerWebhooks(program);
 
 try {
   await program.parseAsync();

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { sql as statement } from "drizzle-orm";
+import Fastify, { type FastifyInstance } from "fastify";
+import { addSqlDb } from "svc-infra/sql";
+import { addWebhooks } from "svc-infra/webhooks";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import * as outboxSchema from "#dist/jobs/outbox/outbox-table.js";
+import * as webhookSchema from "#dist/webhooks/schema.js";
+import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
+import { createTables } from "../webhooks/create-tables.js";
+import { Endpoint } from "../webhooks/endpoint.js";
+
+const count = Number(process.env.KILLED_WEBHOOK_EVENTS ?? 100);
+const within = { timeout: 60_000 + count * 120, interval: 100 };
+
+let rig: PostgresRig;
+let app: FastifyInstance;
+let endpoints: Endpoint[];
+let processes: ChildProcess[];
+let ports: readonly number[];
+
+beforeEach(async () => {
+  processes = [];
+  rig = await startPostgres();
+  endpoints = await Promise.all(Array.from({ length: 10 }, () => Endpoint.start()));
+  app = Fastify();
+  const sql = await addSqlDb(app, { url: rig.url, env: {} });
+  await createTables(sql, { ...outboxSchema, ...webhookSchema });
+  await sql.db.execute("create table orders (number int primary key)");
+  ports = endpoints.map(({ port }) => port);
+  await addWebhooks(app, { deliver: false, allowPrivateAddresses: true, ports, env: {} });
+}, 60_000);
+
+afterEach(async () => {
+  await Promise.all(processes.map(kill));
+  for (const endpoint of endpoints) endpoint.stop();
+  await app.close();
+  await rig.stop();
+});
+
+async function subscribe(endpoint: Endpoint): Promise<string> {
+  const wanted = { url: endpoint.url, events: ["order.*"] };
+  const { subscription, secret } = await app.webhooks.subscriptions.add("acme", wanted);
+  endpoint.secrets = [secret];
+  await app.webhooks.prove("acme", subscription.id);
+  return subscription.id;
+}
+
+function start(role: "service" | "worker"): ChildProcess {
+  const env = {
+    PATH: process.env.PATH ?? "",
+    SQL_URL: rig.url,
+    ROLE: role,
+    COUNT: String(count),
+    PORTS: ports.join(),
+  };
+  const child = spawn(process.execPath, ["test/faults/webhooks-service.js"], { env, stdio: "inherit" });
+  processes.push(child);
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+async function numberOf(query: string): Promise<number> {
+  const { rows } = Object(await app.db.execute(statement.raw(query)));
+  return rows[0].count;
+}
+
+const untilPublished = (part: number) =>
+  expect
+    .poll(() => numberOf("select count(*)::int as count from orders"), within)
+    .toBeGreaterThanOrEqual(Math.floor(count * part));
+
+/** The ids under which each number came. */
+function idsByNumber({ received }: Endpoint): Map<number, Set<string>> {
+  const ids = new Map<number, Set<string>>();
+  for (const { id, data } of received) {
+    const { number } = Object(data);
+    ids.set(number, (ids.get(number) ?? new Set()).add(id));
+  }
+  return ids;
+}
+
+it(
+  "each event reaches each living endpoint, with one id, though service and worker are killed amid them",
+  async () => {
+    const [slow, dead, busy, gone, ...quick] = endpoints as [
+      Endpoint,
+      Endpoint,
+      Endpoint,
+      Endpoint,
+      ...Endpoint[],
+    ];
+    const ids: string[] = [];
+    for (const endpoint of endpoints) ids.push(await subscribe(endpoint));
+    slow.answer = async (response) => {
+      await sleep(100);
+      response.writeHead(204).end();
+    };
+    dead.stop();
+    gone.answer = (response) => response.writeHead(410).end();
+    const refused = new Set<string>();
+    busy.answer = (response, { id }) => {
+      if (refused.has(id)) return response.writeHead(204).end();
+      refused.add(id);
+      return response.writeHead(429, { "retry-after": "1" }).end();
+    };
+
+    let [service, worker] = [start("service"), start("worker")];
+    await untilPublished(1 / 4);
+    await Promise.all([kill(service), kill(worker)]);
+    [service, worker] = [start("service"), start("worker")];
+    await untilPublished(1 / 2);
+    await kill(worker);
+    worker = start("worker");
+    await untilPublished(3 / 4);
+    await kill(service);
+    service = start("service");
+
+    const numbers = Array.from({ length: count }, (_, index) => index + 1);
+    const living = [...quick, slow, busy];
+    for (const endpoint of living) await expect.poll(() => idsByNumber(endpoint).size, within).toBe(count);
+    const served = () =>
+      numberOf(`select count(*)::int as count from svc_infra_webhook_deliveries
+    where state = 'delivered'`);
+    await expect.poll(served, within).toBe(count * living.length);
+    expect(await numberOf("select count(*)::int as count from svc_infra_outbox")).toBe(0);
+
+    const first = idsByNumber(quick[0] ?? slow);
+    for (const endpoint of living) {
+      const received = idsByNumber(endpoint);
+      expect([...received.keys()].sort((a, b) => a - b)).toEqual(numbers);
+      for (const [number, some] of received) expect([...some]).toEqual([...(first.get(number) ?? [])]);
+      expect(endpoint.unverified).toEqual([]);
+    }
+    expect(new Set([...first.values()].flatMap((some) => [...some])).size).toBe(count);
+    const left = await app.webhooks.subscriptions.list("acme");
+    expect(left.filter(({ disabledAt }) => disabledAt !== null).map(({ id }) => id)).toEqual([ids[3]]);
+  },
+  300_000 + count * 500,
+);
