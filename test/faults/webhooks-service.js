@@ -16,7 +16,7 @@ const { db } = await addSqlDb(app, { autoMigrate: false, health: false });
 const counted = defineEvent("order.counted", z.object({ number: z.number() }));
 const events = await addEvents(app, { events: [counted] });
 await addJobs(app, { driver: "postgres", jobs: [...events.jobs], outboxPollMs: 50, health: false });
-await addWebhooks(app, { allowPrivateAddresses: true, ports, timeoutMs: 1_000 });
+await addWebhooks(app, { allowPrivateAddresses: true, ports, timeoutMs: 3_000 });
 await app.ready();
 if (ROLE === "service") await publish();
 

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import {
   and,
   asc,
-  count,
   desc,
   eq,
   gte,
@@ -13,6 +12,7 @@ import {
   lte,
   notInArray,
   or,
+  sql,
 } from "drizzle-orm";
 import { HttpError } from "../../http/index.js";
 import type { Database } from "../../sql/index.js";
@@ -102,9 +102,9 @@ export class Deliveries {
    */
   async claim(limit: number, claimMs: number, busy: readonly string[]): Promise<readonly ClaimedDelivery[]> {
     const now = new Date();
-    return this.#db.transaction(async (tx) => {
-      const due = await tx
-        .select({ delivery: webhookDeliveries, subscription: webhookSubscriptions })
+    const due = this.#db.$with("due").as(
+      this.#db
+        .select({ id: webhookDeliveries.id })
         .from(webhookDeliveries)
         .innerJoin(webhookSubscriptions, eq(webhookSubscriptions.id, webhookDeliveries.subscription))
         .where(
@@ -119,14 +119,31 @@ export class Deliveries {
         )
         .orderBy(asc(webhookDeliveries.nextAttemptAt))
         .limit(limit)
-        .for("update", { of: webhookDeliveries, skipLocked: true });
-      const ids = due.map(({ delivery }) => delivery.id);
-      if (ids.length > 0) {
-        const claimedUntil = new Date(now.getTime() + claimMs);
-        await tx.update(webhookDeliveries).set({ claimedUntil }).where(inArray(webhookDeliveries.id, ids));
-      }
-      return due;
-    });
+        .for("update", { of: webhookDeliveries, skipLocked: true }),
+    );
+    const claimed = await this.#db
+      .with(due)
+      .update(webhookDeliveries)
+      .set({ claimedUntil: new Date(now.getTime() + claimMs) })
+      .where(inArray(webhookDeliveries.id, this.#db.select({ id: due.id }).from(due)))
+      .returning();
+    return this.#withSubscriptions(claimed);
+  }
+
+  async #withSubscriptions(claimed: readonly DeliveryRow[]): Promise<readonly ClaimedDelivery[]> {
+    if (claimed.length === 0) return [];
+    const ids = [...new Set(claimed.map(({ subscription }) => subscription))];
+    const rows = await this.#db
+      .select()
+      .from(webhookSubscriptions)
+      .where(inArray(webhookSubscriptions.id, ids));
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return claimed
+      .toSorted((a, b) => a.nextAttemptAt.getTime() - b.nextAttemptAt.getTime())
+      .flatMap((delivery) => {
+        const subscription = byId.get(delivery.subscription);
+        return subscription === undefined ? [] : [{ delivery, subscription }];
+      });
   }
 
   /** Gives claimed deliveries back untried. */
@@ -142,41 +159,44 @@ export class Deliveries {
   async settle({ delivery }: ClaimedDelivery, answer: EndpointAnswer, outcome: Outcome): Promise<void> {
     const now = new Date();
     const { id, subscription } = delivery;
-    await this.#db.transaction(async (tx) => {
-      const [made] = await tx
-        .select({ attempts: count() })
-        .from(webhookAttempts)
-        .where(eq(webhookAttempts.delivery, id));
-      await tx.insert(webhookAttempts).values({
-        delivery: id,
-        number: (made?.attempts ?? 0) + 1,
-        at: now,
-        status: answer.status ?? null,
-        milliseconds: answer.milliseconds,
-        detail: answer.detail,
-      });
-      await tx
-        .update(webhookDeliveries)
-        .set({
-          state: outcome.state,
-          tries: delivery.tries + 1,
-          claimedUntil: null,
-          ...(outcome.state === "pending" ? { nextAttemptAt: outcome.nextAttemptAt } : { finishedAt: now }),
+    const isSuccess = outcome.state === "delivered";
+    const { failingSince } = webhookSubscriptions;
+    // One statement is one round trip, and all of it or nothing.
+    const attempt = this.#db.$with("attempt").as(
+      this.#db
+        .insert(webhookAttempts)
+        .values({
+          delivery: id,
+          number: sql`(select count(*) + 1 from ${webhookAttempts} where ${eq(webhookAttempts.delivery, id)})`,
+          at: now,
+          status: answer.status ?? null,
+          milliseconds: answer.milliseconds,
+          detail: answer.detail,
         })
-        .where(eq(webhookDeliveries.id, id));
-      const isSuccess = outcome.state === "delivered";
-      await tx
+        .returning({ number: webhookAttempts.number }),
+    );
+    const health = this.#db.$with("health").as(
+      this.#db
         .update(webhookSubscriptions)
         .set({ failingSince: isSuccess ? null : now })
         .where(
           and(
             eq(webhookSubscriptions.id, subscription),
-            isSuccess
-              ? isNotNull(webhookSubscriptions.failingSince)
-              : isNull(webhookSubscriptions.failingSince),
+            isSuccess ? isNotNull(failingSince) : isNull(failingSince),
           ),
-        );
-    });
+        )
+        .returning({ id: webhookSubscriptions.id }),
+    );
+    await this.#db
+      .with(attempt, health)
+      .update(webhookDeliveries)
+      .set({
+        state: outcome.state,
+        tries: delivery.tries + 1,
+        claimedUntil: null,
+        ...(outcome.state === "pending" ? { nextAttemptAt: outcome.nextAttemptAt } : { finishedAt: now }),
+      })
+      .where(eq(webhookDeliveries.id, id));
   }
 
   /** The newest deliveries of a tenant. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../kernel/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
 import type { Subscriptions } from "../subscriptions/subscriptions.js";
@@ -7,6 +8,8 @@ import { nextWaitMs, retryAfterMs } from "./retry-schedule.js";
 
 const failingLimitMs = 5 * 24 * 60 * 60 * 1000;
 const cleaningMs = 60 * 60 * 1000;
+/** Milliseconds before each look, so that it sees all that is told meanwhile: many looks would take the time of attempts. */
+const gatheringMs = 10;
 
 /** What a {@link DeliveryPump} is made of. */
 export interface PumpOptions {
@@ -40,6 +43,8 @@ export class DeliveryPump {
   #turn: Promise<void> = Promise.resolve();
   #cleanedAt = 0;
   #isOpen = true;
+  /** Whether a look waits for its turn; it will see what is told until then, too. */
+  #willLook = false;
 
   constructor(options: PumpOptions) {
     this.#options = options;
@@ -52,9 +57,10 @@ export class DeliveryPump {
 
   /** Looks now: something was dispatched. */
   wake(): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen || this.#willLook) return;
     clearTimeout(this.#timer);
-    this.#turn = this.#turn.then(() => this.#look());
+    this.#willLook = true;
+    this.#turn = this.#turn.then(() => sleep(gatheringMs)).then(() => this.#look());
   }
 
   /** Ends the attempts that are under way, and takes no others. */
@@ -67,6 +73,7 @@ export class DeliveryPump {
   }
 
   async #look(): Promise<void> {
+    this.#willLook = false;
     if (!this.#isOpen) return;
     try {
       await this.#take();
