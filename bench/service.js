@@ -1,7 +1,7 @@
 // @ts-check
 // What the whole service costs: /ping against bare Fastify, its memory, what measuring and logging take of a put and of a
 // signed GET, and a cache in memory against a Map. Each server is a process of its own whose CPU alone is counted, in turns.
-// Run with: node bench/service.js
+// Run with: node bench/service.js [pings] [measuring] [caching]
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -125,10 +125,13 @@ function tell(what, value, goal, isReached) {
   );
 }
 
+/** All parts, or those that are named: pings, measuring, caching. */
 async function compare() {
-  await pings();
-  await measuring();
-  await caching();
+  const parts = { pings, measuring, caching };
+  const names = process.argv.slice(2);
+  for (const [name, part] of Object.entries(parts)) {
+    if (names.length === 0 || names.includes(name)) await part();
+  }
 }
 
 async function pings() {

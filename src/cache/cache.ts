@@ -75,8 +75,9 @@ export class Cache {
    * const user = await cache.getOrSet(`user:${id}`, { ttlSeconds: 60, tags: ["users"] }, () => findUser(id));
    */
   getOrSet<T>(key: string, options: EntryOptions, load: () => Promise<T> | T): Promise<T> {
-    const entry = this.#memory?.peek(entryKey(key)) as Entry | undefined;
-    if (entry !== undefined && entry.tags === undefined && entry.freshUntil > Date.now()) {
+    const now = Date.now();
+    const entry = this.#memory?.peek(entryKey(key), now) as Entry | undefined;
+    if (entry !== undefined && entry.tags === undefined && entry.freshUntil > now) {
       this.#tell("hit");
       return Promise.resolve(entry.value as T);
     }
@@ -241,14 +242,15 @@ function isUncloneable(error: unknown): boolean {
   );
 }
 
+/** As it is, since a hit is looked up by it; what begins like a tag or a lock gets a name of its own. */
 function entryKey(key: string): string {
-  return `e:${key}`;
+  return key.charCodeAt(0) === 0 ? `\0e:${key}` : key;
 }
 
 function tagKey(tag: string): string {
-  return `t:${tag}`;
+  return `\0t:${tag}`;
 }
 
 function lockKey(key: string): string {
-  return `l:${key}`;
+  return `\0l:${key}`;
 }

@@ -17,10 +17,10 @@ export class MemoryStore implements CacheStore {
   }
 
   /** The value, at once. */
-  peek(key: string): unknown {
+  peek(key: string, now: number = Date.now()): unknown {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    if (entry.expiresAt <= Date.now()) {
+    if (entry.expiresAt <= now) {
       this.#entries.delete(key);
       return undefined;
     }
