@@ -1,4 +1,5 @@
 import { AccessBackend, type Verbs, withoutUploads } from "../../contract/access-backend.js";
+import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
 import type { CloudinaryAccess } from "./access.js";
 import { copyObject } from "./copy.js";
 import { listObjects } from "./list.js";
@@ -41,6 +42,26 @@ export const cloudinaryCapabilities = {
   minPartBytes: 1,
 } as const;
 
+const rules: ConstructorRules = {
+  name: "CloudinaryBackend",
+  known: [
+    "url",
+    "cloudName",
+    "apiKey",
+    "apiSecret",
+    "endpoint",
+    "signatureAlgorithm",
+    "folder",
+    "delivery",
+    "authTokenKey",
+    "cdnUrl",
+    "chunkBytes",
+    "maxConnections",
+    "idleBodyMs",
+  ] satisfies (keyof CloudinaryBackendOptions)[],
+  instead: { cloud_name: "cloudName", api_key: "apiKey", api_secret: "apiSecret" },
+};
+
 /**
  * Keeps objects with Cloudinary: images and videos by the extension of their keys, everything else as raw files.
  * Everything is of the delivery type `authenticated`: nothing is read without a signature.
@@ -51,6 +72,7 @@ export class CloudinaryBackend extends AccessBackend<CloudinaryAccess, typeof cl
 
   /** @throws StorageConfigurationError naming what is missing or wrong. */
   constructor(options: CloudinaryBackendOptions = {}) {
+    checkConstructor(options, rules);
     super({
       access: openAccess(options),
       verbs,

@@ -1,4 +1,5 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
+import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
 import type { GcsAccess } from "./access.js";
 import { addressVariables } from "./answer-error.js";
 import { copyObject } from "./copy.js";
@@ -46,6 +47,23 @@ export const gcsCapabilities = {
   minPartBytes: 1,
 } as const;
 
+const rules: ConstructorRules = {
+  name: "GcsBackend",
+  known: [
+    "bucket",
+    "project",
+    "credentialsPath",
+    "credentials",
+    "endpoint",
+    "iamEndpoint",
+    "allowPlainHttp",
+    "idleBodyMs",
+    "now",
+  ] satisfies (keyof GcsBackendOptions)[],
+  place: "bucket",
+  instead: { keyFilename: "credentialsPath", projectId: "project", apiEndpoint: "endpoint" },
+};
+
 /** Keeps objects in a bucket of Google Cloud Storage. Nothing is reached, and no SDK loaded, before the first call. */
 export class GcsBackend extends AccessBackend<GcsAccess, typeof gcsCapabilities> {
   readonly name = "GcsBackend";
@@ -53,6 +71,7 @@ export class GcsBackend extends AccessBackend<GcsAccess, typeof gcsCapabilities>
 
   /** @throws StorageConfigurationError for an endpoint to which tokens would be sent in plain. */
   constructor(options: GcsBackendOptions) {
+    checkConstructor(options, rules);
     super({ access: openAccess(options), verbs, capabilities: gcsCapabilities, addressVariables });
   }
 }

@@ -25,6 +25,7 @@ import type {
   WriteOptions,
 } from "../../contract/backend.js";
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
+import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
 import type { Key } from "../../contract/key.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { type CommitJob, commit } from "./commit/commit.js";
@@ -78,6 +79,12 @@ type LocalCapabilities = typeof capabilities &
   Readonly<Record<"signGet" | "signPut" | "signSize", boolean>> &
   Pick<Capabilities, "direct">;
 
+const rules: ConstructorRules = {
+  name: "LocalBackend",
+  known: ["basePath", "baseUrl", "secrets", "durability"] satisfies (keyof LocalBackendOptions)[],
+  instead: { root: "basePath", location: "basePath", directory: "basePath" },
+};
+
 /**
  * Objects as plain files in a folder, their metadata as JSON files beside them (`.svc-infra/meta`).
  *
@@ -97,6 +104,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   readonly #closing = new AbortController();
 
   constructor(options: LocalBackendOptions = {}) {
+    checkConstructor(options, rules);
     const isServed = options.baseUrl !== undefined;
     const served = { signGet: isServed, signPut: isServed, signSize: isServed };
     this.capabilities = { ...capabilities, ...served, ...(isServed && { direct: "whole" }) };

@@ -26,6 +26,7 @@ import type {
   WriteConditions,
   WriteOptions,
 } from "../../contract/backend.js";
+import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { classifyError, refusal } from "../../contract/service-error.js";
@@ -70,6 +71,11 @@ type MemoryCapabilities = typeof memoryCapabilities &
   Readonly<Record<"signGet" | "signPut" | "signSize", boolean>> &
   Pick<Capabilities, "direct">;
 
+const rules: ConstructorRules = {
+  name: "MemoryBackend",
+  known: ["maxBytes", "ttlMs", "baseUrl", "secrets", "now"] satisfies (keyof MemoryBackendOptions)[],
+};
+
 /** Keeps objects in this process, for tests, development and what may be lost. Readers keep the version they opened. */
 export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   readonly name = "MemoryBackend";
@@ -85,6 +91,7 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   #isClosed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
+    checkConstructor(options, rules);
     const { maxBytes = 100_000_000, ttlMs, baseUrl } = options;
     const isServed = baseUrl !== undefined;
     const served = { signGet: isServed, signPut: isServed, signSize: isServed };

@@ -1,5 +1,7 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
+import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
+import { StorageConfigurationError } from "../../contract/error.js";
 import type { S3Access } from "./access.js";
 import { copyObject } from "./copy.js";
 import { maxObjectBytes, minPartBytes } from "./limits.js";
@@ -31,6 +33,35 @@ const verbs: Verbs<S3Access> = {
 /** The services differ, so that most capabilities are known when one is chosen; none of them transforms. */
 type S3Capabilities = Capabilities & { readonly transform: false };
 
+const rules: ConstructorRules = {
+  name: "S3Backend",
+  known: [
+    "bucket",
+    "region",
+    "endpoint",
+    "provider",
+    "accessKey",
+    "secretKey",
+    "sessionToken",
+    "credentials",
+    "addressing",
+    "encryption",
+    "signPayload",
+    "partBytes",
+    "partsAtOnce",
+    "maxConnections",
+    "idleBodyMs",
+    "now",
+  ] satisfies (keyof S3BackendOptions)[],
+  place: "bucket",
+  instead: {
+    forcePathStyle: "addressing: 'path'",
+    accessKeyId: "accessKey",
+    secretAccessKey: "secretKey",
+    client: "the options of the service: bucket, endpoint, accessKey, secretKey",
+  },
+};
+
 /** One bucket of Amazon S3 or of a service that speaks its protocol, over the kit's own wire client. */
 export class S3Backend extends AccessBackend<S3Access, S3Capabilities> {
   readonly name = "S3Backend";
@@ -38,6 +69,8 @@ export class S3Backend extends AccessBackend<S3Access, S3Capabilities> {
 
   /** @throws StorageConfigurationError naming the option at fault. */
   constructor(options: S3BackendOptions) {
+    checkConstructor(options, rules);
+    checkCredentials(options);
     const access = openAccess(options);
     super({ access, verbs, capabilities: capabilitiesOf(access, options), addressVariables });
   }
@@ -64,4 +97,12 @@ function capabilitiesOf({ traits }: S3Access, { encryption }: S3BackendOptions):
     maxBytes: maxObjectBytes,
     minPartBytes,
   });
+}
+
+/** Other libraries take the keys themselves under this name. */
+function checkCredentials({ credentials }: S3BackendOptions): void {
+  if (credentials === undefined || typeof credentials === "function") return;
+  const message =
+    "new S3Backend takes a function that answers credentials; write accessKey and secretKey for keys that stay";
+  throw new StorageConfigurationError({ message });
 }

@@ -1,0 +1,95 @@
+import Fastify from "fastify";
+import { addStorage, easyStorage, getStorage } from "svc-infra";
+import { UrlSigner } from "svc-infra/storage";
+import { AzureBackend } from "svc-infra/storage/azure";
+import { CloudinaryBackend } from "svc-infra/storage/cloudinary";
+import { GcsBackend } from "svc-infra/storage/gcs";
+import { LocalBackend } from "svc-infra/storage/local";
+import { MemoryBackend } from "svc-infra/storage/memory";
+import { S3Backend } from "svc-infra/storage/s3";
+import { expect, it } from "vitest";
+
+/** Calls that only JavaScript can make. */
+const any = (value: unknown) => value as never;
+const app = async () => {
+  const made = Fastify();
+  await addStorage(made, new MemoryBackend(), { authorize: "open" });
+  return made;
+};
+
+const rows: readonly [string, () => unknown, RegExp][] = [
+  ["S3Backend without options", () => new S3Backend(any(undefined)), /new S3Backend\(\{ bucket: /],
+  ["S3Backend of no bucket", () => new S3Backend(any({ bucket: undefined })), /needs the option 'bucket'/],
+  [
+    "forcePathStyle",
+    () => new S3Backend(any({ bucket: "files", forcePathStyle: true })),
+    /write addressing: 'path'/,
+  ],
+  ["accessKeyId", () => new S3Backend(any({ bucket: "files", accessKeyId: "a" })), /write accessKey/],
+  [
+    "credentials of S3",
+    () => new S3Backend(any({ bucket: "files", credentials: {} })),
+    /write accessKey and secretKey/,
+  ],
+  ["GcsBackend of no bucket", () => new GcsBackend(any({ bucket: undefined })), /needs the option 'bucket'/],
+  ["keyFilename", () => new GcsBackend(any({ bucket: "files", keyFilename: "a" })), /write credentialsPath/],
+  [
+    "AzureBackend of no container",
+    () => new AzureBackend(any({ container: undefined })),
+    /needs the option 'container'/,
+  ],
+  ["accountName", () => new AzureBackend(any({ container: "files", accountName: "a" })), /write account/],
+  ["cloud_name", () => new CloudinaryBackend(any({ cloud_name: "a" })), /write cloudName/],
+  ["maxSize", () => new MemoryBackend(any({ maxSize: 1 })), /it takes maxBytes, ttlMs/],
+  ["root", () => new LocalBackend(any({ root: "/x" })), /write basePath/],
+  ["a short secret", () => new UrlSigner({ baseUrl: "http://a", secrets: ["short"] }), /at least 32 bytes/],
+  [
+    "a short signingSecret",
+    () => easyStorage({ backend: "memory", signingSecret: "short" }, {}),
+    /signingSecret.*at least 32/,
+  ],
+  [
+    "a bucket that is undefined",
+    () => easyStorage({ backend: "s3", bucket: undefined }, {}),
+    /STORAGE_S3_BUCKET/,
+  ],
+  [
+    "credentials of easyStorage",
+    () => easyStorage(any({ backend: "s3", credentials: {} }), {}),
+    /'credentials'.*accessKey, secretKey/,
+  ],
+  ["a backend that is none", () => easyStorage(any({ backend: "s33" }), {}), /expected one of local, s3/],
+  [
+    "maxUploadBytes of -1",
+    () => easyStorage({ backend: "memory", maxUploadBytes: -1 }, {}),
+    /'maxUploadBytes'.*above 0/,
+  ],
+  [
+    "addStorage by name",
+    () => addStorage(Fastify(), any("s3")),
+    /not "s3".*easyStorage\(\{ backend: "s3" \}\)/,
+  ],
+  ["options of a backend", () => addStorage(Fastify(), any({ bucket: "b" })), /'bucket'.*easyStorage/],
+  ["adding twice", async () => addStorage(await app(), new MemoryBackend()), /decorator: "archive"/],
+  [
+    "a second one without a prefix",
+    async () => addStorage(await app(), new MemoryBackend(), { decorator: "b" }),
+    /serveFiles: \{ prefix/,
+  ],
+  ["getStorage before addStorage", () => getStorage(Fastify()), /await addStorage\(app\)/],
+  [
+    "put over maxUploadBytes",
+    async () => (await easyStorage({ backend: "memory", maxUploadBytes: 1 }, {})).put("a", "xx"),
+    /STORAGE_MAX_UPLOAD_BYTES.*maxUploadBytes/,
+  ],
+];
+
+it.each(rows)("%s is one sentence that says what to write instead", async (_what, call, message) => {
+  const error: unknown = await (async () => call())().then(
+    () => "no error",
+    (reason: unknown) => reason,
+  );
+  expect(Object(error).code).toMatch(/configuration|too_large/);
+  expect(Object(error).message).toMatch(message);
+  expect(Object(error).message).not.toContain("\n");
+});
