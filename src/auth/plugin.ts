@@ -51,6 +51,9 @@ export const authUsersPlugin: FastifyPluginAsync<AddAuthUsersOptions> = fastifyP
  * The users of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none were added.
+ *
+ * @example
+ * const authUsers = getAuthUsers(request);
  */
 export function getAuthUsers(from: AnyApp | AnyRequest): AuthUsers {
   return authUsersOf(from);

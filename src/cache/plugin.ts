@@ -61,6 +61,9 @@ export const cachePlugin: FastifyPluginAsync<CachePluginOptions> = fastifyPlugin
  * The cache of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none was added.
+ *
+ * @example
+ * await getCache(request).delete("rates");
  */
 export function getCache(from: AnyApp | AnyRequest): Cache {
   const app = appOf(from);

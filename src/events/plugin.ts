@@ -71,6 +71,9 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
  * The events of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none were added.
+ *
+ * @example
+ * const events = getEvents(request);
  */
 export function getEvents(from: AnyApp | AnyRequest): Events {
   const app = appOf(from);

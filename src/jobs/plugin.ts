@@ -59,6 +59,9 @@ export const jobsPlugin: FastifyPluginAsync<AddJobsOptions> = fastifyPlugin(
  * The jobs of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none were added.
+ *
+ * @example
+ * await getJobs(request).enqueue(sendReport, { id: "7" });
  */
 export function getJobs(from: FastifyInstance | FastifyRequest): Jobs {
   const app = "server" in from && "raw" in from ? from.server : from;

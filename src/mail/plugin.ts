@@ -64,6 +64,9 @@ export const mailPlugin: FastifyPluginAsync<AddMailOptions> = fastifyPlugin(
  * The mail of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none was added.
+ *
+ * @example
+ * await getMail(request).send({ to, subject: "Hello", text: "It works." });
  */
 export function getMail(from: AnyApp | AnyRequest): Mail {
   const app = appOf(from);

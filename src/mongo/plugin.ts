@@ -61,6 +61,9 @@ export const mongoPlugin: FastifyPluginAsync<MongoPluginOptions> = fastifyPlugin
  * The MongoDB database of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none was added.
+ *
+ * @example
+ * const notes = getMongoDb(request).collection("notes");
  */
 export function getMongoDb(from: AnyApp | AnyRequest): Db {
   const app = appOf(from);

@@ -80,6 +80,9 @@ export async function addPayments<Plan extends string>(
  * The payments of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none were added.
+ *
+ * @example
+ * const payments = getPayments(request);
  */
 export function getPayments(from: AnyApp | AnyRequest): Payments {
   const app = appOf(from);

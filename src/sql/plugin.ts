@@ -100,6 +100,9 @@ export const sqlPlugin: FastifyPluginAsync<AddSqlDbOptions> = fastifyPlugin(
  * The database of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none was added.
+ *
+ * @example
+ * const { db } = getSqlDb(request);
  */
 export function getSqlDb(from: FastifyInstance | FastifyRequest): SqlDb {
   const app = "server" in from && "raw" in from ? from.server : from;

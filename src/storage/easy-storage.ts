@@ -21,6 +21,10 @@ const configurations = new WeakMap<StorageOptions, StorageConfiguration>();
  *
  * @param fallback - what to use instead of memory when nothing names a backend.
  * @throws ConfigurationError naming every variable and option at fault.
+ *
+ * @example
+ * const storage = await easyStorage(); // from the environment
+ * const local = await easyStorage({ backend: "local", basePath: "./uploads" });
  */
 export async function easyStorage(
   options: EasyStorageOptions = {},

@@ -52,6 +52,9 @@ export const tenancyPlugin: FastifyPluginAsync<AddTenancyOptions> = fastifyPlugi
  * The tenancy of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none was added.
+ *
+ * @example
+ * const tenancy = getTenancy(request);
  */
 export function getTenancy(from: AnyApp | AnyRequest): Tenancy<FastifyRequest> {
   const app = appOf(from);

@@ -94,6 +94,9 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
  * The webhooks of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none were added.
+ *
+ * @example
+ * const webhooks = getWebhooks(request);
  */
 export function getWebhooks(from: AnyApp | AnyRequest): Webhooks {
   const app = appOf(from);

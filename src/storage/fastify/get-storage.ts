@@ -7,6 +7,10 @@ import { Storage } from "../storage.js";
  *
  * @param decorator - name it was added under.
  * @throws StorageConfigurationError when none was added.
+ *
+ * @example
+ * const storage = getStorage(request);
+ * const archive = getStorage(request, "archive");
  */
 export function getStorage(from: AnyApp | AnyRequest, decorator = "storage"): Storage {
   const storage = Object(appOf(from))[decorator];

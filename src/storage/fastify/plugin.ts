@@ -47,6 +47,10 @@ export interface StoragePluginOptions extends AddStorageOptions {
  *
  * @param source - a storage or a backend; without it the environment decides.
  * @throws ConfigurationError when the settings are wrong, StorageError when the storage cannot be reached.
+ *
+ * @example
+ * const app = fastify();
+ * const storage = await addStorage(app); // also app.storage
  */
 export async function addStorage(
   app: AnyApp,

@@ -9,6 +9,7 @@ export interface SweepOptions {
   readonly dryRun?: boolean | undefined;
   /** The time by which leases are judged. Default: now. */
   readonly now?: Date | undefined;
+  /** Aborts the sweep. */
   readonly signal?: AbortSignal | undefined;
 }
 
