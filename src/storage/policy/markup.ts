@@ -3,6 +3,7 @@ export type MarkupType = "text/html" | "image/svg+xml" | "application/xml";
 
 /** The type of content that begins like HTML, SVG or XML, under any name; `undefined` for any other. */
 export function markupOf(head: Uint8Array): MarkupType | undefined {
+  if (!mayBeMarkup(head)) return undefined;
   const text = startOf(head).trimStart();
   if (!/^<[a-z!?/]/i.test(text)) return undefined;
   const isXml = /^<\?xml/i.test(text);
@@ -10,6 +11,15 @@ export function markupOf(head: Uint8Array): MarkupType | undefined {
   if (root.toLowerCase() === "svg" || /^<!doctype\s+svg/i.test(text)) return "image/svg+xml";
   return isXml && root.toLowerCase() !== "html" ? "application/xml" : "text/html";
 }
+
+/** Whether the first character can be `<`, white space or a byte order mark: of most content it cannot, which saves decoding. */
+function mayBeMarkup([first = 0, second = 0]: Uint8Array): boolean {
+  if (first === 0xff || first === 0xfe) return second === 0xff || second === 0xfe;
+  return first <= 0x20 || first === 0x3c || firstOfSpaces.has(first);
+}
+
+/** First bytes in UTF-8 of white space beyond ASCII, and of the byte order mark. */
+const firstOfSpaces: ReadonlySet<number> = new Set([0xc2, 0xe1, 0xe2, 0xe3, 0xef]);
 
 /** The content as text in the encoding that its first bytes tell (WHATWG Encoding §6). */
 function startOf(head: Uint8Array): string {

@@ -14,6 +14,8 @@ const parsed = new WeakMap<PolicyOptions, readonly PolicyRules[]>();
  */
 export class Policy {
   static readonly #none = new Policy([]);
+  /** Of options that no call adds to, as those of a storage. */
+  static readonly #known = new WeakMap<PolicyOptions | readonly PolicyOptions[], Policy>();
   readonly #rules: readonly PolicyRules[];
 
   private constructor(rules: readonly PolicyRules[]) {
@@ -26,7 +28,16 @@ export class Policy {
     further?: PolicyOptions | readonly PolicyOptions[],
   ): Policy {
     if (own === undefined && further === undefined) return Policy.#none;
-    return new Policy([own ?? [], further ?? []].flat().flatMap(rulesOf));
+    if (own === undefined || further !== undefined) return Policy.#made(own ?? [], further ?? []);
+    const known = Policy.#known.get(own);
+    if (known !== undefined) return known;
+    const policy = Policy.#made(own, []);
+    Policy.#known.set(own, policy);
+    return policy;
+  }
+
+  static #made(...policies: readonly (PolicyOptions | readonly PolicyOptions[])[]): Policy {
+    return new Policy(policies.flat().flatMap(rulesOf));
   }
 
   /** Most bytes of content under a key, before it is known what it is. */
