@@ -10,9 +10,10 @@ import {
   type SeenFolder,
   seeAgain,
 } from "./folder-identity.js";
+import { SortedNames } from "./sorted-names.js";
 
-/** Names kept over all folders; about 100 bytes each. */
-const maxNames = 500_000;
+/** Names kept over all folders; about 100 bytes each. A folder with more of them is read for each page. */
+const maxNames = 1_000_000;
 /** Entries read in one call of the thread pool; between two of them the event loop goes round. */
 const entriesPerCall = 1024;
 const nameOfKey = /^[A-Za-z0-9._-]+$/;
@@ -90,13 +91,13 @@ export class FolderCache {
 }
 
 async function readNames(folder: Dir, segmentOf: SegmentOf): Promise<readonly string[]> {
-  const names: string[] = [];
+  const names = new SortedNames();
   for await (const entry of folder) {
     const name = nameOf(entry, segmentOf);
-    if (name !== undefined) names.push(name);
+    const sorting = name === undefined ? undefined : names.add(name);
+    if (sorting !== undefined) await sorting;
   }
-  // Names are ASCII here, so this is the order of their bytes.
-  return names.sort();
+  return names.all();
 }
 
 function nameOf(entry: Dirent, segmentOf: SegmentOf): string | undefined {
