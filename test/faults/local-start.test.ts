@@ -1,11 +1,11 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, it } from "vitest";
-import { freshFolder } from "../storage/local/fresh-store.js";
+import { expect, it, onTestFinished } from "vitest";
 
 const program = fileURLToPath(new URL("./local-start-process.js", import.meta.url));
 const run = promisify(execFile);
@@ -25,7 +25,8 @@ it(
   `with ${objects} objects, killed amid ${puts} durable puts on another host, an application starts at once, ${starts} of ${starts} times${why}`,
   async ({ skip }) => {
     if (!isPermitted) skip(why);
-    const base = await freshFolder();
+    const base = await mkdtemp(join(tmpdir(), "svc-infra-local-"));
+    onTestFinished(() => rm(base, { recursive: true, force: true }), 60_000 + objects * 2);
     await run(process.execPath, [program, "fill", base, String(objects)]);
     const tookMs: number[] = [];
     for (let round = 0; round < starts; round++) {
