@@ -64,10 +64,13 @@ app.post("/logo", async () => {
   return { key, signed: url, url: await storage.getUrl(key, { public: true }) };
 });
 
-app.post("/direct", async (request) => {
+// The two routes that the browser client asks; the bytes go straight to the storage.
+app.post("/direct/uploads", async (request) => {
   const { size, contentType } = request.body as { size: number; contentType: string };
-  const options = { contentType, expiresIn: 600, ...(storage.capabilities.signSize ? { size } : {}) };
-  return { url: await storage.getUploadUrl("photos/direct.png", options) };
+  return storage.prepareUpload("photos/direct.png", { size, contentType, expiresIn: 600 });
+});
+app.post<{ Params: { id: string } }>("/direct/uploads/:id/complete", async (request) => {
+  return storage.completeUpload(request.params.id);
 });
 
 app.get("/wrong", async () => {
