@@ -35,6 +35,7 @@ describe.each([
     );
     expect(routes.filter((each) => !each.startsWith("head ")).sort()).toEqual([
       "delete /_storage/files/{*}",
+      "delete /_storage/uploads/{id}",
       "get /_health/storage",
       "get /_storage/backend-info",
       "get /_storage/download/{*}",
@@ -45,6 +46,8 @@ describe.each([
       "get /readyz",
       "post /_storage/sign",
       "post /_storage/upload",
+      "post /_storage/uploads",
+      "post /_storage/uploads/{id}/complete",
       "put /_storage/files/{*}",
       "put /files/{*}",
     ]);
