@@ -11,6 +11,7 @@ import { watchedBody } from "./contract/channels.js";
 import { type StorageOperation, UnsupportedOperationError, UnsupportedTypeError } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told, toStorageError } from "./failure.js";
+import { openForeign } from "./import/foreign-content.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { type Ends, moveObject, toEnds } from "./move.js";
 import { MultipartUpload } from "./multipart-upload.js";
@@ -177,7 +178,6 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     const source = { url, timeoutMs, allowHttp, ports, allowPrivateAddresses, maxBytes, signal };
     const { body, contentType, close } = await this.#run("put", key, options, async () => {
       parseKey(key);
-      const { openForeign } = await import("./import/foreign-content.js");
       return openForeign(source);
     });
     try {
