@@ -1,9 +1,9 @@
 import type { Check, ContentClaim } from "../content/check.js";
 import { MetadataCheck } from "./metadata-check.js";
 import { type PolicyOptions, type PolicyRules, parsePolicy } from "./policy-options.js";
-import { ScanCheck } from "./scan-check.js";
+import { type InfectedListener, ScanCheck, type ScanRules } from "./scan-check.js";
 import { admitType, TypeCheck } from "./type-check.js";
-import { TypedSizeCheck } from "./typed-size-check.js";
+import { TypedSizeCheck, type TypeLimits } from "./typed-size-check.js";
 
 /** Options that were read already; a storage hands them on to all that is derived from it. */
 const parsed = new WeakMap<PolicyOptions, readonly PolicyRules[]>();
@@ -17,9 +17,12 @@ export class Policy {
   /** Of options that no call adds to, as those of a storage. */
   static readonly #known = new WeakMap<PolicyOptions | readonly PolicyOptions[], Policy>();
   readonly #rules: readonly PolicyRules[];
+  readonly #hasPrefixes: boolean;
+  #plan: Plan | undefined;
 
   private constructor(rules: readonly PolicyRules[]) {
     this.#rules = rules;
+    this.#hasPrefixes = rules.some(({ prefix }) => prefix !== "");
   }
 
   /** @throws StorageConfigurationError naming the option at fault. */
@@ -42,7 +45,7 @@ export class Policy {
 
   /** Most bytes of content under a key, before it is known what it is. */
   maxBytesOf(key: string): number {
-    return Math.min(...this.#rulesOf(key).map(({ maxBytes }) => maxBytes));
+    return this.#planOf(key).maxBytes;
   }
 
   /** Whether the content of a key must be read by a check, and not only counted. */
@@ -52,15 +55,12 @@ export class Policy {
 
   /** New checks of one piece of content. Its type comes before what depends on it. */
   checksOf(key: string): readonly Check[] {
-    const rules = this.#rulesOf(key);
-    const types = rules.flatMap((each) => each.types ?? []);
-    const limits = rules.flatMap(({ typeLimits }) => typeLimits ?? []);
-    const listeners = rules.flatMap(({ onInfected }) => onInfected ?? []);
+    const { steady, limits, scans, listeners } = this.#planOf(key);
+    if (limits.length === 0 && scans.length === 0) return steady;
     return [
-      ...rules.flatMap(({ metadata }) => (metadata === undefined ? [] : new MetadataCheck(metadata))),
-      ...(types.length > 0 ? [new TypeCheck(types)] : []),
+      ...steady,
       ...(limits.length > 0 ? [new TypedSizeCheck(limits)] : []),
-      ...rules.flatMap(({ scan }) => (scan === undefined ? [] : new ScanCheck(scan, listeners))),
+      ...scans.map((scan) => new ScanCheck(scan, listeners)),
     ];
   }
 
@@ -76,9 +76,40 @@ export class Policy {
     }
   }
 
+  /** Without rules of prefixes it is the same for every key, and made once. */
+  #planOf(key: string): Plan {
+    if (this.#hasPrefixes) return planOf(this.#rulesOf(key));
+    this.#plan ??= planOf(this.#rules);
+    return this.#plan;
+  }
+
   #rulesOf(key: string): readonly PolicyRules[] {
     return this.#rules.filter(({ prefix }) => key.startsWith(prefix));
   }
+}
+
+/** What the rules of a key come to. */
+interface Plan {
+  readonly maxBytes: number;
+  /** Checks that keep nothing of the content, and so serve any number of contents. */
+  readonly steady: readonly Check[];
+  readonly limits: readonly TypeLimits[];
+  readonly scans: readonly ScanRules[];
+  readonly listeners: readonly InfectedListener[];
+}
+
+function planOf(rules: readonly PolicyRules[]): Plan {
+  const types = rules.flatMap((each) => each.types ?? []);
+  return {
+    maxBytes: Math.min(...rules.map(({ maxBytes }) => maxBytes)),
+    steady: [
+      ...rules.flatMap(({ metadata }) => (metadata === undefined ? [] : new MetadataCheck(metadata))),
+      ...(types.length > 0 ? [new TypeCheck(types)] : []),
+    ],
+    limits: rules.flatMap(({ typeLimits }) => typeLimits ?? []),
+    scans: rules.flatMap(({ scan }) => scan ?? []),
+    listeners: rules.flatMap(({ onInfected }) => onInfected ?? []),
+  };
 }
 
 function rulesOf(options: PolicyOptions): readonly PolicyRules[] {
