@@ -124,7 +124,10 @@ export const storageVariables = {
     help: "The smallest of StreamMaxLength, MaxFileSize and MaxScanSize of clamd.conf; larger content is refused.",
     default: 26_214_400,
   }),
-  /** Uploads and deletions of each tenant, user and address in a window. Default: 0. Variable: `STORAGE_RATE_LIMIT_UPLOADS`. */
+  /**
+   * Uploads and deletions that each tenant, user and address may make in each window. Default: 0. Variable:
+   * `STORAGE_RATE_LIMIT_UPLOADS`.
+   */
   rateLimitUploads: variable({
     name: "STORAGE_RATE_LIMIT_UPLOADS",
     type: wholeNumber(),
@@ -132,7 +135,10 @@ export const storageVariables = {
     help: "Uploads and deletions that each tenant, user and address may make in each window.",
     default: 0,
   }),
-  /** Signed URLs of each tenant, user and address in a window. Default: 0. Variable: `STORAGE_RATE_LIMIT_SIGNS`. */
+  /**
+   * Signed URLs that each tenant, user and address may ask for in each window. Default: 0. Variable:
+   * `STORAGE_RATE_LIMIT_SIGNS`.
+   */
   rateLimitSigns: variable({
     name: "STORAGE_RATE_LIMIT_SIGNS",
     type: wholeNumber(),
@@ -140,7 +146,10 @@ export const storageVariables = {
     help: "Signed URLs that each tenant, user and address may ask for in each window.",
     default: 0,
   }),
-  /** Reads of each tenant, user and address in a window. Default: 0. Variable: `STORAGE_RATE_LIMIT_READS`. */
+  /**
+   * Downloads, listings and look-ups that each tenant, user and address may make in each window. Default: 0.
+   * Variable: `STORAGE_RATE_LIMIT_READS`.
+   */
   rateLimitReads: variable({
     name: "STORAGE_RATE_LIMIT_READS",
     type: wholeNumber(),
@@ -148,7 +157,10 @@ export const storageVariables = {
     help: "Downloads, listings and look-ups that each tenant, user and address may make in each window.",
     default: 0,
   }),
-  /** Length of that window in milliseconds. Default: 60000. Variable: `STORAGE_RATE_LIMIT_WINDOW_MS`. */
+  /**
+   * Length of the window of the three limits before, in milliseconds. Default: 60000. Variable:
+   * `STORAGE_RATE_LIMIT_WINDOW_MS`.
+   */
   rateLimitWindowMs: variable({
     name: "STORAGE_RATE_LIMIT_WINDOW_MS",
     type: wholeNumber({ min: 1, max: 2 ** 31 - 1 }),
@@ -156,7 +168,10 @@ export const storageVariables = {
     help: "Length of the window of the three limits before, in milliseconds.",
     default: 60_000,
   }),
-  /** Milliseconds between sweeps of abandoned uploads; 0 for none. Default: 3600000. Variable: `STORAGE_SWEEP_MS`. */
+  /**
+   * Milliseconds between two sweeps of abandoned uploads in one process. Default: 3600000. Variable:
+   * `STORAGE_SWEEP_MS`.
+   */
   sweepMs: variable({
     name: "STORAGE_SWEEP_MS",
     type: wholeNumber({ max: 2 ** 31 - 1 }),
