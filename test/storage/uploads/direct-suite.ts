@@ -158,10 +158,10 @@ async function race(storage: Storage, scanner: ReturnType<typeof watching>, roun
   const key = `race/${round}`;
   const contentType = "text/plain; charset=utf-8";
   const upload = await storage.prepareUpload(key, { size: 64, contentType });
-  await bring(upload, Buffer.alloc(64, "a"));
+  await bring(upload, Buffer.alloc(64, `first-${round}-`));
   let writes = 0;
   const overwrite = async () => {
-    const content = Buffer.alloc(64, `${round}-${writes++}-`);
+    const content = Buffer.alloc(64, `next-${round}-${writes++}-`);
     await bring(upload, content);
     await overwriteAnyway(storage.backend, `${stagingRoot}${upload.id}/content`, content, contentType);
   };
