@@ -93,7 +93,7 @@ function capabilitiesOf({ traits }: S3Access, { encryption }: S3BackendOptions):
     conditionalRemove: traits.conditionalRemove,
     transform: false,
     direct: isUploadSignable ? "parts" : undefined,
-    loosensCopies: !traits.conditionalPut,
+    loosensCopies: !traits.pinsCopies,
     maxBytes: maxObjectBytes,
     minPartBytes,
   });

@@ -28,6 +28,8 @@ export interface ProviderTraits {
   readonly conditionalRemove: boolean;
   /** Start of the headers that set conditions on the target of CopyObject, where it honours any. */
   readonly copyConditions: "if-" | "cf-copy-destination-if-" | undefined;
+  /** Copies the version that `x-amz-copy-source-if-match` names, also when the source is replaced meanwhile. Ceph does not. */
+  readonly pinsCopies: boolean;
   /** Checks `x-amz-checksum-crc32`. */
   readonly checksums: boolean;
   /** Has DeleteObjects. */
@@ -52,6 +54,7 @@ const least: ProviderTraits = {
   conditionalComplete: false,
   conditionalRemove: false,
   copyConditions: undefined,
+  pinsCopies: false,
   checksums: false,
   bulkDelete: false,
   reopensUploads: false,
@@ -70,6 +73,7 @@ export const providerTraits: { readonly [P in S3Provider]: ProviderTraits } = {
     conditionalComplete: true,
     conditionalRemove: true,
     copyConditions: "if-",
+    pinsCopies: true,
     checksums: true,
     bulkDelete: true,
     keepsUnderscores: true,
