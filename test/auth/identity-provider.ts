@@ -68,7 +68,7 @@ export class IdentityProvider {
   }
 
   #provider(redirectUris: string[]): Provider {
-    const provider = new Provider(this.issuer, {
+    const provider: Provider = new Provider(this.issuer, {
       clients: [
         { client_id: client.clientId, client_secret: client.clientSecret, redirect_uris: redirectUris },
       ],

@@ -90,12 +90,12 @@ describe("retry repeats", () => {
   });
 
   it("a stream only as long as nothing of it was read", async () => {
-    const backend = new ScriptedBackend("pass", { before: unavailable });
+    const backend = new ScriptedBackend({ before: unavailable });
     await retried(backend).put("a", oddPieces(Buffer.from("content")), write);
-    expect(backend.verbs).toEqual(["sign", "write", "write"]);
-    const read = new ScriptedBackend("pass", { after: refused });
+    expect(backend.verbs).toEqual(["write", "write"]);
+    const read = new ScriptedBackend({ after: refused });
     await expect(retried(read).put("a", oddPieces(Buffer.from("content")), write)).rejects.toThrow();
-    expect(read.verbs).toEqual(["sign", "write"]);
+    expect(read.verbs).toEqual(["write"]);
   });
 
   it("neither the beginning nor the completion of an upload in doubt", async () => {
@@ -106,7 +106,8 @@ describe("retry repeats", () => {
     await upload.writePart(1, "content");
     backend.plan({ after: unavailable });
     await expect(upload.complete()).rejects.toMatchObject({ code: "unavailable" });
-    expect(backend.verbs).toEqual(["createUpload", "createUpload", "writePart", "completeUpload"]);
+    // The write between them is the lease of the upload.
+    expect(backend.verbs).toEqual(["createUpload", "createUpload", "write", "writePart", "completeUpload"]);
   });
 
   it("of many removals only those that failed and may pass", async () => {
