@@ -4,6 +4,7 @@ import { type Capabilities, Storage } from "svc-infra/storage";
 import { S3Backend } from "svc-infra/storage/s3";
 import { afterAll, afterEach, beforeEach, expect, it } from "vitest";
 import { startCeph } from "../rigs/ceph.js";
+import { s3Options } from "../rigs/s3-options.js";
 import { storageOn } from "../storage/local/fresh-store.js";
 import { contentsOf, expectSame, fill, journalFile, run, WatchedBackend } from "../storage/transfer/ends.js";
 import { CommandLine } from "./command-line.js";
@@ -23,7 +24,7 @@ beforeEach(() => {
 afterEach(() => cli.dispose(), 300_000);
 
 function bucketStorage(bucket: string): Storage<Capabilities> {
-  return new Storage<Capabilities>(new S3Backend({ ...rig, bucket, provider: "ceph" }));
+  return new Storage<Capabilities>(new S3Backend({ ...s3Options(rig), bucket }));
 }
 
 const start = (from: string, to: string, ...more: readonly string[]) =>
@@ -80,7 +81,7 @@ it("what is noted is not asked again: a later run lists, and does nothing else",
   await rig.createBucket("again");
   const [from, to] = [
     new WatchedBackend(),
-    new WatchedBackend(new S3Backend({ ...rig, bucket: "again", provider: "ceph" })),
+    new WatchedBackend(new S3Backend({ ...s3Options(rig), bucket: "again" })),
   ];
   const [source, target] = [new Storage<Capabilities>(from), new Storage<Capabilities>(to)];
   await fill(source, 60);

@@ -1,5 +1,6 @@
 import { S3Backend } from "svc-infra/storage/s3";
 import { afterAll, vi } from "vitest";
+import { s3Options } from "../rigs/s3-options.js";
 import { startSwift } from "../rigs/swift.js";
 import { runSuite } from "./run-suite.js";
 
@@ -9,6 +10,6 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
 const rig = await startSwift();
 await rig.createBucket("conformance");
 
-runSuite("s3-swift", () => new S3Backend({ ...rig, bucket: "conformance", provider: "swift" }));
+runSuite("s3-swift", () => new S3Backend({ ...s3Options(rig), bucket: "conformance" }));
 
 afterAll(() => rig.stop());

@@ -20,7 +20,7 @@ const seen = () => events.map(({ operation, status, errorType }) => [operation, 
 
 describe("metrics", () => {
   it("counts every call with how it ended, and the size of what was written", async () => {
-    const storage = measured(new MemoryBackend());
+    const storage = measured(new MemoryBackend({ baseUrl: "https://files.example.com/files" }));
     await storage.put("a", "content");
     await storage.get("a");
     await expect(storage.get("missing")).rejects.toThrow();

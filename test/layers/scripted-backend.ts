@@ -28,7 +28,7 @@ export class ScriptedBackend extends LayerBackend<Capabilities> {
   readonly #script: Step[];
 
   constructor(...script: Step[]) {
-    super(new MemoryBackend());
+    super(new MemoryBackend({ baseUrl: "https://files.example.com/files" }));
     this.#script = script;
   }
 

@@ -31,7 +31,8 @@ class CommittingBackend extends ScriptedBackend {
   }
 
   override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    if (key === "a") return super.write(key, body, options);
+    // The object that is copied, and the lease of an upload.
+    if (key !== "b") return super.write(key, body, options);
     await this.#publish(options);
     return super.write(key, body, { ...options, signal: undefined });
   }

@@ -12,7 +12,7 @@ import type {
   WriteOptions,
 } from "../contract/backend.js";
 import type { StorageErrorCode } from "../contract/error.js";
-import type { Key } from "../contract/key.js";
+import { type Key, stagingRoot } from "../contract/key.js";
 import { Opened, type PieceReader, readerOf } from "../contract/opened.js";
 import { type BackendCall, LayerBackend, type Next, type Verb } from "./layer-backend.js";
 
@@ -78,7 +78,9 @@ class MeasuredBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 
   override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    return this.#sized(await super.write(key, body, options));
+    const stat = await super.write(key, body, options);
+    // A lease is no file.
+    return key.startsWith(stagingRoot) ? stat : this.#sized(stat);
   }
 
   override async completeUpload(

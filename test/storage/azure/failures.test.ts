@@ -62,7 +62,9 @@ describe.each(calls)("%s", (_name, call) => {
   });
 
   it("of a missing container is a configuration error that names its variable", async () => {
-    const storage = new Storage(new AzureBackend({ ...rig, container: "missing" }));
+    const storage = new Storage(
+      new AzureBackend({ connectionString: rig.connectionString, container: "missing" }),
+    );
     check(await failureOf(call(storage)), "configuration", /STORAGE_AZURE_CONTAINER/);
   });
 

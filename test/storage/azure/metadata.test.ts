@@ -61,7 +61,9 @@ describe("an object in the container", () => {
   let storage: Storage;
   beforeAll(async () => {
     rig = await startAzurite();
-    storage = new Storage(new AzureBackend({ ...rig, container: "svc-infra" }));
+    storage = new Storage(
+      new AzureBackend({ connectionString: rig.connectionString, container: "svc-infra" }),
+    );
   });
   afterAll(() => rig?.stop());
 

@@ -7,7 +7,7 @@ let rig: AzuriteRig;
 let storage: Storage;
 beforeAll(async () => {
   rig = await startAzurite();
-  storage = new Storage(new AzureBackend({ ...rig, container: "svc-infra" }));
+  storage = new Storage(new AzureBackend({ connectionString: rig.connectionString, container: "svc-infra" }));
   await storage.put("docs/report.txt", "content", { contentType: "text/plain", filename: "Bericht.txt" });
 });
 afterAll(() => rig?.stop());
