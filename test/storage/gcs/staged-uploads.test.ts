@@ -50,7 +50,8 @@ describe("an upload in parts", () => {
   it("that is aborted leaves nothing", async () => {
     const upload = await storage.createUpload("aborted.txt");
     for (let number = 1; number <= 5; number++) await upload.writePart(number, "content");
-    expect(await staged()).toHaveLength(6);
+    // The parts, their record and the lease.
+    expect(await staged()).toHaveLength(7);
     await upload.abort();
     expect(await staged()).toEqual([]);
   });

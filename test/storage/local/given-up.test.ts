@@ -91,8 +91,8 @@ describe("progress", () => {
     const parts = [await upload.writePart(1, part), await upload.writePart(2, part)];
     const options = { ifAbsent: false, ifMatch: undefined, signal: undefined };
     const onProgress = vi.fn();
-    // The storage adds what ties an id to its key; the backend knows only what stands behind it.
-    const id = upload.id.slice(upload.id.indexOf(".") + 1);
+    // The storage puts what ties an id to its key, and its lease, before what the backend knows.
+    const id = upload.id.slice(upload.id.indexOf(":") + 1);
     await backend.completeUpload(key, id, parts, { ...options, onProgress });
     expect(onProgress.mock.calls.length).toBeGreaterThan(8);
   });
