@@ -109,7 +109,7 @@ describe("the page at /", () => {
     await expect
       .poll(() => page.locator("#uploads .reason").first().textContent())
       .toBe("It has 2 kB, and this service takes 1 kB at most.");
-    expect(paths.filter((path) => path.startsWith("/_storage/upload"))).toHaveLength(1);
+    expect(paths.filter((path) => path === "/_storage/uploads")).toHaveLength(1);
     // The browser itself reports the refusal, and nothing else.
     expect(complaints).toEqual([expect.stringContaining("415")]);
   });
