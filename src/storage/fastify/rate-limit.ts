@@ -1,4 +1,3 @@
-import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError, openRateLimitRedis } from "../../http/index.js";
 import type { Secret } from "../../kernel/index.js";
@@ -47,6 +46,7 @@ export async function rateChecks(
 ): Promise<RateCheck> {
   if (kinds.every((kind) => limits[kind] === 0)) return async () => undefined;
   const redis = redisUrl === undefined ? undefined : await openRateLimitRedis(scope, redisUrl.reveal());
+  const { default: rateLimit } = await import("@fastify/rate-limit");
   await scope.register(rateLimit, {
     global: false,
     skipOnError: true,

@@ -1,4 +1,3 @@
-import cors from "@fastify/cors";
 import type { FastifyInstance } from "fastify";
 
 /** Headers of answers that a page may read beside the few that the Fetch standard allows. */
@@ -11,6 +10,7 @@ const exposedHeaders = ["etag", "retry-after", "ratelimit-limit", "ratelimit-rem
 export async function allowPages(scope: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0 || scope.hasRequestDecorator("corsPreflightEnabled")) return;
   const origin = origins.includes("*") ? "*" : [...origins];
+  const { default: cors } = await import("@fastify/cors");
   await scope.register(cors, {
     origin,
     methods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
