@@ -91,9 +91,7 @@ export class BlocksFromUrl {
     const { hostname, port } = new URL(this.#rig.endpoint);
     const { method, url: path, rawHeaders: headers } = request;
     const upstream = http.request({ hostname, port, method, path, headers, agent: false });
-    const answered = once(upstream, "response");
-    await pipeline(request, upstream);
-    const [incoming] = await answered;
+    const [[incoming]] = await Promise.all([once(upstream, "response"), pipeline(request, upstream)]);
     response.writeHead(incoming.statusCode ?? 502, incoming.rawHeaders);
     await pipeline(incoming, response);
   }

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { freePort } from "../../cli/command-line.js";
 import { startAzurite } from "../../rigs/azurite.js";
+import { BlocksFromUrl } from "../../rigs/azurite-blocks-from-url.js";
 import { startCeph } from "../../rigs/ceph.js";
 import { type ChromiumRig, startChromium } from "../../rigs/chromium.js";
 import { s3Request } from "../../rigs/s3-request.js";
@@ -68,7 +69,14 @@ async function azurite(): Promise<Place> {
   const rule = { allowedOrigins: pagesUrl, allowedMethods: "PUT", allowedHeaders: "*", exposedHeaders: "" };
   const service = BlobServiceClient.fromConnectionString(rig.connectionString);
   await service.setProperties({ cors: [{ ...rule, maxAgeInSeconds: 60 }] });
-  return rig;
+  // Azurite lacks the verb by which more than 256 MiB are copied.
+  const blocks = new BlocksFromUrl(rig);
+  const env = { ...rig.env, STORAGE_AZURE_ENDPOINT: await blocks.start() };
+  const stop = async () => {
+    await blocks.stop();
+    await rig.stop();
+  };
+  return { env, stop };
 }
 
 async function local(): Promise<Place> {
