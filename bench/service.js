@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fastify } from "fastify";
-import { Pool } from "undici";
-import { addCache, addObservability, addStorage, easyServiceApp, easyStorage } from "../dist/index.js";
 
+/** Loaded where it is used: the memory of bare Fastify is to hold none of it. */
+const kit = () => import("../dist/index.js");
 const script = fileURLToPath(import.meta.url);
 const rounds = Number(process.env.ROUNDS ?? 7);
 const calls = 4_000;
@@ -30,6 +30,7 @@ const servers = {
 
 /** @param {Record<string, string>} env */
 async function service(env) {
+  const { easyServiceApp } = await kit();
   return /** @type {never} */ (await easyServiceApp({ name: "bench", env, observability: true }));
 }
 
@@ -40,6 +41,7 @@ async function service(env) {
  * @param {boolean} isMeasured
  */
 async function files({ LOG_LEVEL: level }, isMeasured) {
+  const { addObservability, addStorage, easyStorage } = await kit();
   const app = fastify({ logger: { level }, disableRequestLogging: true });
   if (isMeasured) await addObservability(app, { env: {} });
   const folder = mkdtempSync(join(tmpdir(), "bench-service-"));
@@ -79,6 +81,7 @@ async function start(name) {
   // What is logged is written, to nowhere.
   const child = fork(script, ["serve", name], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   const [{ url }] = await once(child, "message");
+  const { Pool } = await import("undici");
   const pool = new Pool(url, { connections });
   const facts = async () => {
     child.send("facts");
@@ -177,6 +180,7 @@ async function measuring() {
 
 async function caching() {
   const app = fastify();
+  const { addCache } = await kit();
   const cache = await addCache(app, { env: {} });
   const map = new Map([["a", Promise.resolve(1)]]);
   const count = 200_000;
