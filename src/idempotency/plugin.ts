@@ -114,7 +114,7 @@ class IdempotencyGuard {
     this.#caller = caller;
   }
 
-  /** Puts itself behind a route's own hooks, so that nothing is repeated to a caller whom they refuse. */
+  /** Adds the hook after a route's own hooks: a caller that they refuse must not get a stored answer. */
   watch(route: RouteOptions): void {
     const methods = [route.method].flat();
     if (route.config?.idempotency === false || !methods.some((method) => guarded.has(method))) return;

@@ -8,7 +8,7 @@ import {
   wholeNumber,
 } from "../kernel/index.js";
 
-/** How a connection is encrypted and whom it trusts, in the words of libpq. */
+/** How a connection is encrypted and which certificates it trusts, in the words of libpq. */
 export const sslModes = ["disable", "require", "verify-ca", "verify-full"] as const;
 
 /** One of {@link sslModes}. */

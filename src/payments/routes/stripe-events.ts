@@ -13,7 +13,7 @@ const stripeEvent = z.object({
   }),
 });
 
-/** Takes events of Stripe: verified, then handed on. Nothing of their content is believed but whom they are about. */
+/** Takes events of Stripe: verifies them and hands them on. Of their content only the id of the customer is used. */
 export async function stripeEvents(
   scope: FastifyInstance,
   secrets: readonly Secret[],

@@ -38,7 +38,7 @@ export interface ContentFields {
   readonly contentEncoding?: string | undefined;
   /** How the content is presented: `attachment`. Without it the file name decides. */
   readonly contentDisposition?: string | undefined;
-  /** Languages of the readers whom the content is for: `de, en`. */
+  /** Languages of the intended readers (RFC 9110 §8.5): `de, en`. */
   readonly contentLanguage?: string | undefined;
 }
 

@@ -27,8 +27,8 @@ export interface ResponseBodyOptions {
 }
 
 /**
- * The body of an answer while it arrives. The rule for a body that nobody reads: a reader that is away for `idleMs` loses
- * the connection, and the next read asks for the rest.
+ * The body of an answer while it arrives. The rule for an unread body: a reader that is away for `idleMs` loses the
+ * connection, and the next read asks for the rest.
  */
 export class ResponseBody implements PieceReader {
   readonly #stream: Readable;

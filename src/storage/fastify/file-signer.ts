@@ -23,8 +23,8 @@ export async function needsFileRoute({ backend }: Storage): Promise<boolean> {
 
 /**
  * The storage with URLs that the file route honours: those of the signer that is given, else the backend's
- * own. Where a provider signs its URLs, the settings of the kit's own signatures take its place. A base URL that
- * nobody set follows the path that is mounted and the port that the app listens on.
+ * own. Where a provider signs its URLs, the settings of the kit's own signatures take its place. Without a
+ * setting the base URL follows the path that is mounted and the port that the app listens on.
  *
  * @param path - where the file route is mounted, with every prefix.
  * @throws ConfigurationError when the base URL has another path; in production also when it is of this machine, and

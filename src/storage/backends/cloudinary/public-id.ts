@@ -65,7 +65,7 @@ export class PublicIds {
     return this.#root + escapePath(prefix).slice(0, this.#maxPlainLength);
   }
 
-  /** What stands in the place of the key in an address that is nobody's. */
+  /** Stands in the place of the key in an address that belongs to no object. */
   nameOf(publicId: string): string {
     return publicId.slice(this.#root.length).replaceAll(mark, "/");
   }

@@ -4,7 +4,7 @@ import type { S3Access } from "./access.js";
 import { documentOf, malformedAnswer } from "./wire/answer-document.js";
 import { blocksOf, textOf } from "./wire/xml.js";
 
-/** Every upload in parts of the bucket that was neither completed nor aborted (ListMultipartUploads), whoever began it. */
+/** Every upload in parts of the bucket that was neither completed nor aborted (ListMultipartUploads), those of other programs too. */
 export async function* unfinishedUploads(
   { client }: S3Access,
   { signal }: CallOptions,

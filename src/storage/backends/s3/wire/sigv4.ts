@@ -25,7 +25,7 @@ export interface SignableRequest {
   readonly headers: Headers;
 }
 
-/** By whom and when a request is signed. */
+/** The key and the time that a request is signed with. */
 export interface Signature {
   readonly credentials: S3Credentials;
   readonly region: string;
