@@ -10,6 +10,7 @@ import {
   type StorageOperation,
   storageError,
 } from "./contract/error.js";
+import type { OperationObservers } from "./operation-observers.js";
 import type { SignalOption } from "./options.js";
 
 /** What was being done when something failed. */
@@ -24,6 +25,7 @@ export interface FailedCall {
 /** A call as it was made, before its options are checked. */
 export interface MadeCall extends Omit<FailedCall, "signal"> {
   readonly options: SignalOption;
+  readonly observers: OperationObservers;
 }
 
 /** Does the work of one call, unless its signal has fired; lets nothing but a {@link StorageError} leave it. */
@@ -50,9 +52,16 @@ export function enter(options: SignalOption): void {
   setMaxListeners(0, signal);
 }
 
-/** Does the work of one call and tells the channel of operations, when there is a subscriber. */
-export function told<T>({ backend, operation, key }: MadeCall, work: () => Promise<T>): Promise<T> {
-  return operationChannel.run(() => ({ backend: backend.type, operation, key }), work);
+/** Does the work of one call; tells the channel of operations and those who observe this storage. */
+export function told<T>(
+  { backend, operation, key, observers }: MadeCall,
+  work: () => Promise<T>,
+): Promise<T> {
+  const facts = { backend: backend.type, operation, key };
+  return observers.watch(
+    facts,
+    operationChannel.run(() => ({ ...facts }), work),
+  );
 }
 
 /** The error that leaves a call which failed. Its options may be what it failed of. */

@@ -8,6 +8,7 @@ import type { Checksum } from "./contract/checksum.js";
 import { FileNotFoundError, InvalidArgumentError } from "./contract/error.js";
 import type { Key } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told } from "./failure.js";
+import type { OperationObservers } from "./operation-observers.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
 import type { Completion } from "./uploads/complete.js";
 
@@ -41,11 +42,13 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   readonly key: string;
   readonly #backend: StorageBackend<C>;
   readonly #handle: UploadHandle;
+  readonly #observers: OperationObservers;
   readonly #parts = new Map<number, UploadedPart>();
 
-  constructor(backend: StorageBackend<C>, handle: UploadHandle) {
+  constructor(backend: StorageBackend<C>, handle: UploadHandle, observers: OperationObservers) {
     this.#backend = backend;
     this.#handle = handle;
+    this.#observers = observers;
     this.key = handle.key;
     this.id = handle.id;
   }
@@ -144,6 +147,12 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   }
 
   #call(options: SignalOption): MadeCall {
-    return { backend: this.#backend, operation: "multipart", key: this.key, options };
+    return {
+      backend: this.#backend,
+      operation: "multipart",
+      key: this.key,
+      options,
+      observers: this.#observers,
+    };
   }
 }

@@ -15,6 +15,7 @@ import { openForeign } from "./import/foreign-content.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { type Ends, moveObject, toEnds } from "./move.js";
 import { MultipartUpload } from "./multipart-upload.js";
+import type { OperationObservers } from "./operation-observers.js";
 import type {
   CompleteOptions,
   CopyMoveOptions,
@@ -81,6 +82,7 @@ export interface FilesAccess<C extends Capabilities> {
   readonly options: StorageOptions;
   /** What the keys begin with at the backend of the whole storage: empty, or `acme/`. */
   readonly scope: string;
+  readonly observers: OperationObservers;
 }
 
 /**
@@ -93,11 +95,13 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   readonly #backend: StorageBackend<C>;
   readonly #options: StorageOptions;
   readonly #scope: string;
+  readonly #observers: OperationObservers;
 
-  protected constructor({ backend, options, scope }: FilesAccess<C>) {
+  protected constructor({ backend, options, scope, observers }: FilesAccess<C>) {
     this.#backend = backend;
     this.#options = options;
     this.#scope = scope;
+    this.#observers = observers;
   }
 
   /**
@@ -591,7 +595,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   #call(operation: StorageOperation, key: string | undefined, options: SignalOption): MadeCall {
     const given = typeof key === "string" ? key : undefined;
-    return { backend: this.#backend, operation, key: given, options };
+    return { backend: this.#backend, operation, key: given, options, observers: this.#observers };
   }
 
   async #open(operation: StorageOperation, key: Key, options: OpenOptions): Promise<OpenedFile> {
@@ -628,7 +632,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
 
   #upload(key: Key, id: string): MultipartUpload<C> {
     const handle = handleOf(this.#place(), key, untieUploadId(this.#scope + key, id));
-    return new MultipartUpload(this.#backend, { key, id, ...handle });
+    return new MultipartUpload(this.#backend, { key, id, ...handle }, this.#observers);
   }
 
   #rules(key: string, { size, checksum, digests, maxBytes, policy }: PutOptions<C>): ContentRules {

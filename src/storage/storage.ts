@@ -3,6 +3,7 @@ import type { Capabilities, Layer, StorageBackend } from "./contract/backend.js"
 import { StorageConfigurationError } from "./contract/error.js";
 import { attempt } from "./failure.js";
 import { prefix } from "./layers/prefix.js";
+import { OperationObservers } from "./operation-observers.js";
 import type { StorageOptions } from "./options.js";
 import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
@@ -22,16 +23,29 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
   readonly backend: StorageBackend<C>;
   /** The options it was made with; those of a storage and of what is derived from it are the same object. */
   readonly options: StorageOptions;
+  /**
+   * Told of each call that has ended, to this storage and to what is derived from it: for a log or a count of its own. The
+   * channels of docs/guide/observability.md tell of every storage of the process.
+   *
+   * @example
+   * const stop = storage.observers.add(({ operation, key, error }) => console.log(operation, key, error));
+   */
+  readonly observers: OperationObservers;
 
   /** @throws StorageConfigurationError when `maxBytes` is not a number of bytes, or the policy is not sound. */
-  constructor(backend: StorageBackend<C>, options: StorageOptions = {}) {
+  constructor(
+    backend: StorageBackend<C>,
+    options: StorageOptions = {},
+    observers: OperationObservers = new OperationObservers(),
+  ) {
     if (options.maxBytes !== undefined && !isLimit(options.maxBytes)) {
       throw new StorageConfigurationError({ message: "maxBytes must be a number of bytes" });
     }
     Policy.of(options.policy);
-    super({ backend, options, scope: "" });
+    super({ backend, options, scope: "", observers });
     this.backend = backend;
     this.options = options;
+    this.observers = observers;
   }
 
   /**
@@ -44,7 +58,7 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    */
   with(...layers: readonly Layer[]): Storage<C> {
     const layered = layers.reduceRight<StorageBackend<C>>((inner, layer) => layer(inner), this.backend);
-    return new Storage(layered, this.options);
+    return new Storage(layered, this.options, this.observers);
   }
 
   /**
@@ -55,7 +69,7 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    */
   withPolicy(policy: PolicyOptions): Storage<C> {
     const own = this.options.policy ?? [];
-    return new Storage(this.backend, { ...this.options, policy: [own, policy].flat() });
+    return new Storage(this.backend, { ...this.options, policy: [own, policy].flat() }, this.observers);
   }
 
   /**
@@ -71,7 +85,8 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    */
   forTenant(id: string): TenantStorage<C> {
     const scope = `${checkTenant(id)}/`;
-    return new TenantStorage(id, { backend: prefix(scope)(this.backend), options: this.options, scope });
+    const { options, observers } = this;
+    return new TenantStorage(id, { backend: prefix(scope)(this.backend), options, scope, observers });
   }
 
   /**
@@ -84,10 +99,10 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    * const { staged, uploads } = await storage.sweep({ dryRun: true });
    */
   sweep(options: SweepOptions = {}): Promise<SweepReport> {
+    const { backend, observers } = this;
     const { signal } = options;
-    return attempt({ backend: this.backend, operation: "sweep", key: undefined, options: { signal } }, () =>
-      sweepUploads(this.backend, options),
-    );
+    const call = { backend, operation: "sweep", key: undefined, options: { signal }, observers } as const;
+    return attempt(call, () => sweepUploads(backend, options));
   }
 
   /**

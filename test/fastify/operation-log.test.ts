@@ -27,7 +27,7 @@ function leaky(): Storage {
   return new Storage(backend);
 }
 
-async function logged(storage = new Storage(new MemoryBackend())): Promise<Storage> {
+async function logged(storage: Storage = new Storage(new MemoryBackend())): Promise<Storage> {
   lines.length = 0;
   app = Fastify({ logger: { stream, level: "debug" } });
   return addStorage(app, storage);
@@ -62,10 +62,8 @@ describe("the log of a storage", () => {
   });
 
   it("has what the service is at fault for at error, with code and cause but without secrets", async () => {
-    await logged();
-    await leaky()
-      .getMetadata("a.txt")
-      .catch(() => undefined);
+    const storage = await logged(leaky());
+    await storage.getMetadata("a.txt").catch(() => undefined);
     expect(linesOf("getMetadata")).toMatchObject([
       { level: levels.error, code: "unavailable", cause: expect.stringContaining("said no") },
     ]);
@@ -89,12 +87,38 @@ describe("the log of a storage", () => {
     expect(linesOf("put")).toHaveLength(1);
   });
 
+  it("has each line once, also with one storage added twice", async () => {
+    const storage = await logged();
+    await addStorage(app, storage, {
+      decorator: "archive",
+      managementPrefix: "/_archive",
+      serveFiles: false,
+    });
+    await storage.put("a.txt", "hello");
+    expect(linesOf("put")).toHaveLength(1);
+  });
+
+  it("has what is done through tenants, further layers and policies", async () => {
+    const storage = await logged();
+    await storage.forTenant("acme").put("a.txt", "hello");
+    await storage.with().put("b.txt", "hello");
+    await storage.withPolicy({ maxBytes: 10 }).put("c.txt", "hello");
+    await storage.createUpload("d.bin").then((upload) => upload.writePart(0, "hello").catch(() => undefined));
+    expect(linesOf("put")).toHaveLength(3);
+    expect(linesOf("multipart")).toMatchObject([{ level: levels.debug, code: "invalid_argument" }]);
+  });
+
+  it("has nothing of storages of other apps", async () => {
+    await logged();
+    await new Storage(new MemoryBackend()).put("a.txt", "hello");
+    expect(linesOf("put")).toEqual([]);
+  });
+
   it("ends with the app", async () => {
     const storage = await logged();
     await app.close();
     lines.length = 0;
-    await new Storage(new MemoryBackend()).put("a.txt", "hello");
-    expect(storage).toBeDefined();
+    await storage.put("a.txt", "hello").catch(() => undefined);
     expect(lines).toEqual([]);
   });
 });

@@ -1,13 +1,8 @@
-import { tracingChannel } from "node:diagnostics_channel";
 import { withoutSecrets } from "../../http/index.js";
 import type { Logger } from "../../kernel/index.js";
-import type { OperationFacts } from "../contract/channels.js";
 import { StorageError, type StorageOperation } from "../contract/error.js";
-
-interface EndedOperation extends OperationFacts {
-  readonly result?: unknown;
-  readonly error?: unknown;
-}
+import type { EndedOperation, OperationObserver } from "../operation-observers.js";
+import type { Storage } from "../storage.js";
 
 /** What changes files is told at `info`, what only looks at them at `debug`, and what is not named here not at all. */
 const told: Readonly<Partial<Record<StorageOperation, { level: "info" | "debug"; message: string }>>> = {
@@ -27,34 +22,28 @@ const told: Readonly<Partial<Record<StorageOperation, { level: "info" | "debug";
   getMetadata: { level: "debug", message: "metadata was read" },
 };
 
-const { asyncEnd } = tracingChannel<unknown, OperationFacts>("svc-infra:storage:operation");
-
-/** How many storages each logger is told for: it has every line once. */
-const storages = new Map<Logger, number>();
+/** One observer a logger, which so has every line once though a storage is added twice. */
+const loggers = new WeakMap<Logger, OperationObserver>();
 
 /**
- * Logs what is done with the storages of the process: uploads and deletions with key and size, failures with backend and
- * code. URLs are never part of a line, and what an error says is told without secrets.
+ * Logs what is done with a storage: uploads and deletions with key and size, failures with backend and code. URLs are
+ * never part of a line, and what an error says is told without secrets.
  *
  * @returns what ends that.
  */
-export function logOperations(log: Logger): () => void {
-  if (storages.size === 0) asyncEnd.subscribe(tellAll);
-  storages.set(log, (storages.get(log) ?? 0) + 1);
-  return () => {
-    const left = (storages.get(log) ?? 0) - 1;
-    if (left > 0) storages.set(log, left);
-    else storages.delete(log);
-    if (storages.size === 0) asyncEnd.unsubscribe(tellAll);
-  };
+export function logOperations({ observers }: Storage, log: Logger): () => void {
+  return observers.add(observerOf(log));
 }
 
-function tellAll(message: unknown): void {
-  const ended = message as EndedOperation;
-  for (const log of storages.keys()) {
+function observerOf(log: Logger): OperationObserver {
+  const known = loggers.get(log);
+  if (known !== undefined) return known;
+  const observer = (ended: EndedOperation) => {
     if (ended.error === undefined) logSuccess(log, ended);
     else logFailure(log, ended, ended.error);
-  }
+  };
+  loggers.set(log, observer);
+  return observer;
 }
 
 function logSuccess(log: Logger, { operation, backend, key, result }: EndedOperation): void {

@@ -156,9 +156,9 @@ export const storagePlugin: (app: AnyApp, options: StoragePluginOptions) => Prom
 function watchRoom(
   app: FastifyInstance,
   { decorator, root }: Pick<PluginSettings, "decorator" | "root">,
-  { backend }: Storage,
+  storage: Storage,
 ): void {
-  const room = new RoomCheck(backend.type);
+  const room = new RoomCheck(storage);
   app.health.add(`${decorator}-room${app.prefix}${root}`, () => room.check(), { critical: false });
   app.addHook("onClose", async () => room.close());
 }
@@ -178,7 +178,7 @@ async function mount(
   setUploadLimit(storage, maxUploadBytes);
   leaveForms(app);
   app.decorate(settings.decorator, storage);
-  const stopLog = logOperations(app.log);
+  const stopLog = logOperations(storage, app.log);
   app.addHook("preClose", async () => closing.begin(app.server));
   sweepRegularly(app, storage, settings.sweepMs);
   app.addHook("onClose", async () => {
