@@ -6,9 +6,16 @@ import { checkDescription, type GivenDescription, sniffedType } from "./content/
 import { FileBody, readAll } from "./content/file-body.js";
 import { verify } from "./content/verified-reader.js";
 import { unlessAborted } from "./contract/abortable.js";
-import type { Capabilities, LazyUrl, SignOptions, StorageBackend, WriteOptions } from "./contract/backend.js";
+import type {
+  Capabilities,
+  CopyOptions,
+  LazyUrl,
+  SignOptions,
+  StorageBackend,
+  WriteOptions,
+} from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";
-import { type StorageOperation, UnsupportedOperationError, UnsupportedTypeError } from "./contract/error.js";
+import { type StorageOperation, UnsupportedOperationError } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told, toStorageError } from "./failure.js";
 import { openForeign } from "./import/foreign-content.js";
@@ -39,7 +46,7 @@ import type {
   UploadUrlOptions,
   UrlOptions,
 } from "./options.js";
-import { checkStored } from "./policy/check-stored.js";
+import { copyChecked } from "./policy/copy-checked.js";
 import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
 import { removeInBatches } from "./removal.js";
@@ -613,13 +620,32 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     };
   }
 
-  async #copy({ source, target }: Ends, options: CopyMoveOptions<C>): Promise<StoredFile> {
-    const { signal } = options;
+  async #copy(ends: Ends, options: CopyMoveOptions<C>): Promise<StoredFile> {
     const conditions = toConditions(this.#backend, options);
-    const sourceIfMatch = await this.#checkedVersion({ source, target }, options);
-    const lazyUrl = await this.#urlOf(target);
-    const stat = await this.#backend.copy(source, target, { ...conditions, sourceIfMatch, signal });
+    const sourceIfMatch = checkEtag(options.sourceIfMatch);
+    const lazyUrl = await this.#urlOf(ends.target);
+    const isChecked = this.#options.policy !== undefined;
+    const copying = { ...conditions, sourceIfMatch, signal: options.signal };
+    const stat = isChecked
+      ? await this.#copyChecked(ends, copying)
+      : await this.#backend.copy(ends.source, ends.target, copying);
     return new WrittenFile(stat, lazyUrl);
+  }
+
+  /** What something else wrote has passed no check yet. */
+  #copyChecked({ source, target }: Ends, { sourceIfMatch, signal, ...conditions }: CopyOptions) {
+    const name = this.#scope + target;
+    const policy = this.#policy();
+    return copyChecked(this.#backend, {
+      from: source,
+      to: target,
+      sourceIfMatch,
+      name,
+      maxBytes: policy.maxBytesOf(name),
+      checks: () => policy.checksOf(name),
+      conditions,
+      signal,
+    });
   }
 
   #listKeys(options: ListPageOptions): Promise<KeyPage> {
@@ -666,26 +692,6 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     const checked =
       checks.length === 0 ? contentType : await unlessAborted(() => body.begin(checks, claim), signal);
     return checked ?? sniffedType(body, filename ?? key, signal);
-  }
-
-  /** The version of a source that may be copied: with a policy the one that was checked. */
-  async #checkedVersion({ source, target }: Ends, options: CopyMoveOptions<C>): Promise<string | undefined> {
-    const ifMatch = checkEtag(options.sourceIfMatch);
-    if (this.#options.policy === undefined) return ifMatch;
-    const name = this.#scope + target;
-    const policy = this.#policy();
-    const { etag, contentType, stat } = await checkStored(this.#backend, {
-      key: source,
-      ifMatch,
-      claim: { key: name },
-      maxBytes: policy.maxBytesOf(name),
-      checks: policy.checksOf(name),
-      signal: options.signal,
-    });
-    if (contentType === stat.contentType) return etag;
-    throw new UnsupportedTypeError({
-      message: `the stored content is ${contentType}, not ${stat.contentType}`,
-    });
   }
 
   /** What is no number stays none, and is refused with the content. */

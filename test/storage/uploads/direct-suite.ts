@@ -150,6 +150,19 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       expect(published).toBeGreaterThan(0);
       await scanned.sweep({ now: new Date(Date.now() + 8e6) });
     }, 120_000);
+
+    it.each(["copy", "move"] as const)(
+      "a %s publishes what was checked, however the source is written meanwhile",
+      async (way) => {
+        const scanner = watching();
+        const scanned = new Storage(backend, { policy: { scan: scanner } });
+        let published = 0;
+        for (let round = 0; round < rounds; round++)
+          published += await raceCopy(scanned, scanner, way, round);
+        expect(published).toBeGreaterThan(0);
+      },
+      120_000,
+    );
   });
 }
 
@@ -177,6 +190,38 @@ async function race(storage: Storage, scanner: ReturnType<typeof watching>, roun
   }
   expect(scanner.seen.at(-1)).toBe(sumOf(await storage.get(key)));
   return 1;
+}
+
+/** A copy whose source something else replaces until it is done. @returns 1 when there was a copy. */
+async function raceCopy(
+  storage: Storage,
+  scanner: ReturnType<typeof watching>,
+  way: "copy" | "move",
+  round: number,
+): Promise<number> {
+  const [from, to] = [`race/${way}-from-${round}`, `race/${way}-to-${round}`];
+  const contentType = "text/plain; charset=utf-8";
+  const overwrite = (serial: number) =>
+    overwriteAnyway(storage.backend, from, Buffer.alloc(64, `${way}-${round}-${serial}-`), contentType);
+  await overwrite(0);
+  let writing: Promise<unknown> = nothing();
+  scanner.onEnd = async () => {
+    scanner.onEnd = nothing;
+    writing = writeOften(overwrite).catch(nothing);
+  };
+  const done = await storage[way](from, to).catch((error: unknown) => error);
+  await writing;
+  scanner.onEnd = nothing;
+  if (done instanceof Error) {
+    expect(await storage.exists(to)).toBe(false);
+    return 0;
+  }
+  expect(scanner.seen.at(-1)).toBe(sumOf(await storage.get(to)));
+  return 1;
+}
+
+async function writeOften(overwrite: (serial: number) => Promise<void>): Promise<void> {
+  for (let serial = 1; serial <= 4; serial++) await overwrite(serial);
 }
 
 const nothing = async () => undefined;
