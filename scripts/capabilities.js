@@ -55,7 +55,7 @@ const meanings = {
   transform: "`getUrl` with `transform`: an image or video in another size, format or quality",
   direct: "`prepareUpload`: content that clients send past the service, as a whole or also in parts",
   loosensCopies:
-    "copies may be of a later version than the one named; content that was sent past is then read once more",
+    "copies may be of a later version than the one named; with a policy the bytes of copies and of content that was sent past then come through the service",
   maxBytes: "largest object",
   minPartBytes: "smallest part of an upload in parts, but for the last",
 };
