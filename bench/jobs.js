@@ -15,8 +15,6 @@ const concurrency = 8;
 /** Calls of `enqueue` at the same time. */
 const callers = 16;
 const goal = 0.8;
-/** The same for both, so that both keep the same. */
-const keepDone = { age: 3_600, count: 1_000 };
 
 /**
  * What is measured: enqueues one job, and tells each that was handled.
@@ -88,7 +86,7 @@ async function onRedis() {
     const worker = new Worker(name, async () => onHandled(), { ...options, concurrency });
     await worker.waitUntilReady();
     return {
-      enqueue: (number) => queue.add("noop", { number }, { attempts: 5, removeOnComplete: keepDone }),
+      enqueue: (number) => queue.add("noop", { number }, { attempts: 5, removeOnComplete: true }),
       close: async () => {
         await worker.close();
         await queue.close();
@@ -117,7 +115,7 @@ async function onPostgres() {
     );
     await worker.waitUntilReady();
     return {
-      enqueue: (number) => queue.add("noop", { number }, { attempts: 5, removeOnComplete: keepDone }),
+      enqueue: (number) => queue.add("noop", { number }, { attempts: 5, removeOnComplete: true }),
       close: async () => {
         await worker.close();
         await queue.close();

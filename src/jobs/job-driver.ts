@@ -13,6 +13,8 @@ export interface NewJob {
   readonly priority: number;
   /** While an unfinished job has the same key, no other one is added. */
   readonly dedupKey?: string | undefined;
+  /** Whether it comes from the outbox, which can add it again after it is done. */
+  readonly isRelayed?: boolean;
 }
 
 /** A job that a worker has taken. */
@@ -74,7 +76,10 @@ export interface Worker {
 /** Keeps jobs and hands them out. Every method must fail, not hang, when the server is away. */
 export interface JobDriver {
   readonly name: "memory" | "postgres" | "redis";
-  /** Returns the id: the given one, or that of the unfinished job with the same key. A known id is added once. */
+  /**
+   * Returns the id: the given one, or that of the unfinished job with the same key. A known id is added once; that of a
+   * relayed job stays known for a while after it is done.
+   */
   add(job: NewJob): Promise<string>;
   schedule(schedule: NewSchedule): Promise<void>;
   unschedule(id: string): Promise<boolean>;
@@ -90,6 +95,8 @@ export interface JobDriver {
   work(handle: TakenJobHandler, concurrency: number): Worker;
   ping(): Promise<void>;
   close(): Promise<void>;
+  /** Only where done jobs are kept for the outbox: removes those that it cannot add again any more. */
+  readonly forgetDone?: () => Promise<void>;
   /** Only where jobs end with the process: resolves when the job's handler has ended well or the job was removed. */
   readonly whenDone?: (id: string) => Promise<void>;
 }

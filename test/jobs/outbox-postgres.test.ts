@@ -90,6 +90,50 @@ describe.each(["memory", "postgres"] as const)("the outbox before jobs in %s", (
   });
 });
 
+describe("done jobs in postgres", () => {
+  let rig: PostgresRig;
+  let sql: SqlDb;
+  const seen: string[] = [];
+  const job = defineJob("noted", z.string(), (payload) => void seen.push(payload));
+  const queueName = `q-${randomUUID()}`;
+  const open = () =>
+    easyJobs({ driver: "postgres", sql, jobs: [job], outboxPollMs: 20, queue: queueName }, { env: {} });
+  const kept = async () =>
+    Object(await sql.db.execute("select id from bullmq.job")).rows.map(({ id }: { id: string }) => id);
+
+  beforeAll(async () => {
+    rig = await startPostgres();
+    sql = await easySqlDb({ url: rig.url }, { env: {} });
+    await sql.db.execute(table);
+  });
+  afterAll(async () => {
+    await sql.close();
+    await rig.stop();
+  });
+
+  it("are kept for the outbox alone, which can relay a row again, and forgotten after some minutes", async () => {
+    const jobs = await open();
+    await jobs.queue.enqueue(job, "by hand");
+    const id = await sql.db.transaction((tx) => jobs.queue.enqueueIn(tx, job, "relayed"));
+    await expect.poll(() => [...seen].sort(), soon).toEqual(["by hand", "relayed"]);
+    await expect.poll(kept, soon).toEqual([id]);
+    const row = { name: "noted", payload: "relayed", attempts: 5, backoff: {}, delayMs: 0, priority: 0 };
+    const again = `insert into svc_infra_outbox (id, job) values ('${id}', '${JSON.stringify(row)}')`;
+    await sql.db.execute(again);
+    await expect
+      .poll(async () => Object(await sql.db.execute("select id from svc_infra_outbox")).rows, soon)
+      .toEqual([]);
+    await jobs.queue.enqueue(job, "after");
+    await expect.poll(() => seen.filter((each) => each === "after"), soon).toHaveLength(1);
+    expect(seen.filter((each) => each === "relayed")).toHaveLength(1);
+    await jobs.close();
+    await sql.db.execute("update bullmq.job set finished_at_ms = finished_at_ms - 600001");
+    const later = await open();
+    await expect.poll(kept, soon).toEqual([]);
+    await later.close();
+  });
+});
+
 it("without its table enqueueIn says what to run, and jobs are handled all the same", async () => {
   const rig = await startPostgres();
   const sql = await easySqlDb({ url: rig.url }, { env: {} });

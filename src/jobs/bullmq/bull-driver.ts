@@ -28,8 +28,10 @@ export interface BullServer {
   disconnect(): void;
 }
 
-/** Finished jobs are kept so that a redelivered row of the outbox finds the id it had. */
-const keepDone = { age: 3_600, count: 1_000 };
+/** Milliseconds for which a relayed job that is done is kept, so that a row relayed again finds the id it had. */
+const keepRelayedMs = 600_000;
+/** Jobs that one call removes; it is made again while there are as many. */
+const forgetAtOnce = 1_000;
 const typesOfState = {
   waiting: ["wait", "prioritized"],
   delayed: ["delayed"],
@@ -112,6 +114,12 @@ export class BullDriver implements JobDriver {
     return (await this.#answer(this.#queue.remove(id))) > 0;
   }
 
+  async forgetDone(): Promise<void> {
+    for (let forgotten = forgetAtOnce; forgotten === forgetAtOnce; ) {
+      forgotten = (await this.#answer(this.#queue.clean(keepRelayedMs, forgetAtOnce, "completed"))).length;
+    }
+  }
+
   work(handle: TakenJobHandler, concurrency: number): Worker {
     this.#worker = new BullWorker(this.#server.openWorker, handle, concurrency);
     return this.#worker;
@@ -179,7 +187,8 @@ function optionsOf(job: Omit<NewJob, "id" | "delayMs"> & { readonly delayMs?: nu
   return {
     attempts: job.attempts,
     backoff: { type, delay: delayMs, jitter },
-    removeOnComplete: keepDone,
+    // An age or a count would make PostgreSQL look through all finished jobs whenever one ends.
+    removeOnComplete: job.isRelayed !== true,
     ...(job.delayMs === undefined || job.delayMs === 0 ? {} : { delay: job.delayMs }),
     ...(job.priority === 0 ? {} : { priority: job.priority }),
     ...(job.dedupKey === undefined ? {} : { deduplication: { id: job.dedupKey } }),

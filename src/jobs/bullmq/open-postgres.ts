@@ -10,10 +10,17 @@ import type { Pool } from "pg";
 import type { Logger } from "../../kernel/index.js";
 import { BullDriver, repeatSettings } from "./bull-driver.js";
 import { lockSettings } from "./bull-worker.js";
+import { retryDeadlocks } from "./retry-deadlocks.js";
 
 const schema = "bullmq";
 /** Connections of the producers, and again of the worker, which has one more to be woken by. */
 const poolSize = 4;
+
+const createBackend: typeof createPostgresBackend = (...options) => {
+  const backend = createPostgresBackend(...options);
+  retryDeadlocks(backend.connection.pool);
+  return backend;
+};
 
 /** Keeps jobs in a schema of their own in PostgreSQL, on connections of their own: a busy application starves no job. */
 export async function openPostgres(
@@ -40,7 +47,7 @@ export async function openPostgres(
     string,
     PostgresQueueBackend,
     PostgresConnectionOptions
-  >(queueName, { connection, settings: repeatSettings }, createPostgresBackend);
+  >(queueName, { connection, settings: repeatSettings }, createBackend);
   queue.on("error", () => undefined);
   await queue.waitUntilReady();
   return new BullDriver(
@@ -60,7 +67,7 @@ export async function openPostgres(
           queueName,
           (job, token, signal) => processor(job, token, signal),
           { connection, concurrency, settings: repeatSettings, ...lockSettings },
-          createPostgresBackend,
+          createBackend,
         );
         worker.on("error", (error) => log.warn({ err: error }, "the worker of the jobs met an error"));
         return worker as unknown as Worker;

@@ -11,6 +11,8 @@ const relayLock = 0x6f757462;
 const batchSize = 200;
 /** Milliseconds after which a row that was just written is looked for, as most transactions are short. */
 const soonMs = 15;
+/** Milliseconds between two times when the queue forgets the relayed jobs that are long done. */
+const forgetEveryMs = 60_000;
 
 const advice =
   "enqueueIn needs the table svc_infra_outbox; set JOBS_DRIVER, then run 'svc-infra db generate' and 'svc-infra db migrate'";
@@ -30,6 +32,7 @@ export class Outbox {
   readonly #stopping = new AbortController();
   /** Rows that the memory driver has and whose handler has not ended. */
   readonly #unfinished = new Set<string>();
+  #forgetAtMs = 0;
   #wake = new AbortController();
   #relaying: Promise<void> = Promise.resolve();
 
@@ -66,6 +69,7 @@ export class Outbox {
     while (!this.#stopping.signal.aborted) {
       try {
         if ((await this.#relayBatch()) === batchSize) continue;
+        await this.#forgetDone();
         hasFailed = false;
       } catch (error) {
         if (!hasFailed) this.#tell(error);
@@ -75,6 +79,12 @@ export class Outbox {
       const signal = AbortSignal.any([this.#wake.signal, this.#stopping.signal]);
       await sleep(this.#pollMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
+  }
+
+  async #forgetDone(): Promise<void> {
+    if (performance.now() < this.#forgetAtMs) return;
+    this.#forgetAtMs = performance.now() + forgetEveryMs;
+    await this.#driver.forgetDone?.();
   }
 
   /** Without `enqueueIn` no application needs the table. */
@@ -96,7 +106,7 @@ export class Outbox {
         .orderBy(outbox.position)
         .limit(batchSize);
       for (const { id, job } of rows) {
-        await this.#driver.add({ id, ...job });
+        await this.#driver.add({ id, ...job, isRelayed: true });
         if (this.#driver.whenDone !== undefined) this.#removeWhenDone(id);
       }
       if (this.#driver.whenDone === undefined && rows.length > 0) {
