@@ -30,7 +30,7 @@ export interface PlanOptions extends AppSettingOptions, HelperOptions {}
  * @throws ConfigurationError that names every variable and option at fault.
  */
 export async function planService(options: PlanOptions, env: Environment): Promise<ServicePlan> {
-  const problems: ConfigurationProblem[] = [];
+  const problems: ConfigurationProblem[] = [...findUnknown(options)];
   const appEnv = collectProblems(problems, () => appEnvOf(env)) ?? "prod";
   const settings = collectProblems(problems, () => loadSettings(appVariables, env, settingsIn(options)));
   problems.push(...(settings === undefined ? [] : findCorsProblem(settings)));
@@ -42,6 +42,17 @@ export async function planService(options: PlanOptions, env: Environment): Promi
   }
   if (settings === undefined || problems.length > 0) throw new ConfigurationError(problems);
   return { env, appEnv, settings, helpers: chosen };
+}
+
+/** A helper that is misspelled must not pass for one that was left out. */
+function findUnknown(options: PlanOptions): ConfigurationProblem[] {
+  const known = ["name", "guard", "env", ...helpers.map(({ name }) => name), ...Object.keys(appVariables)];
+  return Object.entries(options)
+    .filter(([name, value]) => value !== undefined && !known.includes(name))
+    .map(([name]) => ({
+      name: `option '${name}'`,
+      message: `is not known to easyServiceApp; it takes ${known.join(", ")}`,
+    }));
 }
 
 /** Helpers that are on without one that they need. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Logger, silentLogger } from "../kernel/index.js";
+import { checkGivenOptions, type Logger, type OptionRules, silentLogger } from "../kernel/index.js";
 import type { CacheStore } from "./cache-store.js";
 import { MemoryStore } from "./memory-store.js";
 
@@ -26,6 +26,12 @@ export interface CacheOptions {
   readonly ttlSeconds?: number | undefined;
   readonly log?: Logger | undefined;
 }
+
+const rules: OptionRules<CacheOptions> = {
+  call: "new Cache",
+  kinds: { ttlSeconds: "number", log: "object" },
+  instead: { ttl: "ttlSeconds", ttlMs: "ttlSeconds" },
+};
 
 /** How a read of the cache went. `svc-infra:cache:read` tells it with the type of the store. */
 export interface CacheRead {
@@ -60,7 +66,9 @@ export class Cache {
   readonly #log: Logger;
   readonly #loading = new Map<string, Promise<unknown>>();
 
+  /** @throws ConfigurationError for an unknown option. */
   constructor(store: CacheStore, options: CacheOptions = {}) {
+    checkGivenOptions(options, rules);
     this.store = store;
     this.#memory = store instanceof MemoryStore ? store : undefined;
     this.#ttlSeconds = options.ttlSeconds ?? 300;

@@ -1,12 +1,14 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../health/index.js";
-import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf, withoutRegisterOptions } from "../http/index.js";
 import {
   ConfigurationError,
+  checkGivenOptions,
   type Environment,
   isVariableSet,
   loadSettings,
+  type OptionRules,
   readEnvironment,
 } from "../kernel/index.js";
 import { Cache } from "./cache.js";
@@ -35,6 +37,20 @@ export interface CachePluginOptions extends AddCacheOptions {
   /** Puts the health route below it, like `/v1`. */
   readonly prefix?: string | undefined;
 }
+
+const rules: OptionRules<AddCacheOptions> = {
+  call: "addCache",
+  kinds: {
+    url: "anything",
+    keyPrefix: "string",
+    ttlSeconds: "anything",
+    maxEntries: "anything",
+    timeoutMs: "anything",
+    health: "boolean",
+    env: "object",
+  },
+  instead: { ttl: "ttlSeconds", max: "maxEntries" },
+};
 
 /**
  * Gives an app a cache: in this process, or with `CACHE_URL` or `REDIS_URL` in a Redis that all processes share. A Redis
@@ -73,6 +89,7 @@ export function getCache(from: AnyApp | AnyRequest): Cache {
 }
 
 async function mount(app: FastifyInstance, options: CachePluginOptions): Promise<void> {
+  checkGivenOptions(withoutRegisterOptions(options), rules);
   const { env = readEnvironment(), health = true, prefix: root = "", keyPrefix, ...given } = options;
   const { url, maxEntries, ttlSeconds, timeoutMs } = given;
   const own = { url, maxEntries, ttlSeconds, timeoutMs, prefix: keyPrefix };

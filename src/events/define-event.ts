@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkGivenOptions, type OptionRules } from "../kernel/index.js";
 
 /** An event as consumers get it. */
 export interface EventEnvelope<Data = unknown> {
@@ -46,6 +47,12 @@ export class EventError extends Error {
   }
 }
 
+const rules: OptionRules<EventOptions> = {
+  call: "defineEvent",
+  kinds: { version: "number", isPublic: "boolean" },
+  instead: { public: "isPublic" },
+};
+
 const form = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)+$/;
 
 /**
@@ -60,8 +67,10 @@ const form = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)+$/;
 export function defineEvent<Schema extends z.ZodType>(
   type: string,
   schema: Schema,
-  { version = 1, isPublic = true }: EventOptions = {},
+  options: EventOptions = {},
 ): EventDefinition<z.input<Schema>> {
+  checkGivenOptions(options, rules);
+  const { version = 1, isPublic = true } = options;
   if (!form.test(type) || type.length > 100) {
     throw new TypeError(
       `the event type '${type}' must be lower-case words with dots between, like invoice.paid`,

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf, withoutRegisterOptions } from "../http/index.js";
 import { getJobs } from "../jobs/index.js";
-import { ConfigurationError } from "../kernel/index.js";
+import { ConfigurationError, checkGivenOptions, type OptionRules } from "../kernel/index.js";
 import { getSqlDb } from "../sql/index.js";
 import type { EventDefinition } from "./define-event.js";
 import { type EventConsumer, Events } from "./events.js";
@@ -30,6 +30,12 @@ export interface AddEventsOptions {
   readonly tenantOfKey?: TenantOfKey | undefined;
 }
 
+const rules: OptionRules<AddEventsOptions> = {
+  call: "addEvents",
+  kinds: { events: "array", consumers: "array", tenantOfKey: "function" },
+  needed: ["events"],
+};
+
 /**
  * Gives an app events: typed, published with a transaction, relayed to jobs and webhooks. Decorates the app with
  * `app.events`. Its jobs are given to `addJobs`, which comes after it.
@@ -47,10 +53,9 @@ export async function addEvents(app: AnyApp, options: AddEventsOptions): Promise
 
 /** {@link addEvents} as a plugin. */
 export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
-  async (
-    app: FastifyInstance,
-    { events, consumers = [], tenantOfKey = () => undefined }: AddEventsOptions,
-  ) => {
+  async (app: FastifyInstance, options: AddEventsOptions) => {
+    checkGivenOptions(withoutRegisterOptions(options), rules);
+    const { events, consumers = [], tenantOfKey = () => undefined } = options;
     const added = new Events(events, consumers, {
       queue: () => getJobs(app).queue,
       webhooks: () => {

@@ -1,5 +1,10 @@
 import { type AnyApp, fastifyOf } from "../http/index.js";
-import type { HealthCheck, HealthCheckOptions } from "../kernel/index.js";
+import {
+  checkGivenOptions,
+  type HealthCheck,
+  type HealthCheckOptions,
+  type OptionRules,
+} from "../kernel/index.js";
 import { healthRoute, mountHealthRoutes } from "./health-routes.js";
 import { healthPlugin } from "./plugin.js";
 
@@ -11,6 +16,11 @@ export interface JoinHealthOptions extends HealthCheckOptions {
   readonly facts?: () => object;
 }
 
+const rules: OptionRules<JoinHealthOptions> = {
+  call: "joinHealth",
+  kinds: { root: "string", facts: "function", critical: "boolean", timeoutMs: "number" },
+};
+
 /**
  * Adds a helper's check to `/readyz`, and `GET /_health/{name}`, which runs that check alone. The first helper to
  * join brings `/healthz` and `/readyz` along.
@@ -21,8 +31,10 @@ export async function joinHealth(
   anyApp: AnyApp,
   name: string,
   check: HealthCheck,
-  { root = "", facts, ...options }: JoinHealthOptions = {},
+  given: JoinHealthOptions = {},
 ): Promise<void> {
+  checkGivenOptions(given, rules);
+  const { root = "", facts, ...options } = given;
   const app = fastifyOf(anyApp);
   if (!app.hasDecorator("health")) await app.register(healthPlugin);
   const checkName = `${name}${app.prefix}${root}`;

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
+import { withoutRegisterOptions } from "../http/index.js";
 import { HealthRegistry, type HealthRegistryOptions } from "../kernel/index.js";
 import { healthRoute, mountHealthRoutes } from "./health-routes.js";
 
@@ -23,7 +24,7 @@ export const healthPlugin: FastifyPluginAsync<HealthOptions> = fastifyPlugin(add
 });
 
 async function addHealthRoutes(app: FastifyInstance, options: HealthOptions): Promise<void> {
-  const registry = new HealthRegistry(options);
+  const registry = new HealthRegistry(withoutRegisterOptions(options));
   app.decorate("health", registry);
   await mountHealthRoutes(app, [
     healthRoute("/healthz", "Whether the process answers", async () => {

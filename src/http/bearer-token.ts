@@ -25,6 +25,7 @@ export function bearerCheck(
 
 /** The lengths are equal for any input: the comparison can neither throw nor tell the length. */
 function digest(token: string): Buffer {
-  if (token === "") throw new TypeError("a bearer token must not be empty");
+  if (typeof token !== "string" || token === "")
+    throw new TypeError("a bearer token must be text, and not empty");
   return createHash("sha256").update(token, "utf8").digest();
 }

@@ -19,6 +19,7 @@ export { type Problem, problemContentType, problemOf } from "./problem.js";
 export { type ErrorHandler, problemHandler } from "./problem-handler.js";
 export { readParameters } from "./query-parameters.js";
 export { openRateLimitRedis } from "./rate-limit-redis.js";
+export { withoutRegisterOptions } from "./register-options.js";
 export { checkBody, declaredLength, hasBody, RequestBody } from "./request-body.js";
 export { pathOf, queryOf } from "./request-target.js";
 export { type MediaContent, type Route, type RouteCall, type RouteSpec, route } from "./route.js";

@@ -8,13 +8,15 @@ import type {
 } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { type CacheStore, cacheVariables, openStore } from "../cache/index.js";
-import { type AnyApp, fastifyOf, HttpError, pathOf } from "../http/index.js";
+import { type AnyApp, fastifyOf, HttpError, pathOf, withoutRegisterOptions } from "../http/index.js";
 import {
   appEnvOf,
   ConfigurationError,
+  checkGivenOptions,
   type Environment,
   isVariableSet,
   loadSettings,
+  type OptionRules,
   readEnvironment,
 } from "../kernel/index.js";
 import { readIdempotencyKey } from "./idempotency-key.js";
@@ -44,6 +46,11 @@ export interface AddIdempotencyOptions extends IdempotencySettingOptions {
   readonly env?: Environment | undefined;
 }
 
+const rules: OptionRules<AddIdempotencyOptions> = {
+  call: "addIdempotency",
+  kinds: { ttlSeconds: "anything", caller: "function", store: "string|object", env: "object" },
+};
+
 /**
  * Lets clients repeat POST and PATCH without harm: the header `Idempotency-Key`
  * (draft-ietf-httpapi-idempotency-key-header) makes a repetition get the first answer again. A key belongs to one
@@ -68,6 +75,7 @@ export const idempotencyPlugin: FastifyPluginAsync<AddIdempotencyOptions> = fast
 });
 
 async function mount(app: FastifyInstance, options: AddIdempotencyOptions): Promise<void> {
+  checkGivenOptions(withoutRegisterOptions(options), rules);
   const { caller = callerOf, env = readEnvironment(), ttlSeconds } = options;
   const settings = loadSettings(idempotencyVariables, env, { ttlSeconds });
   const { store, reason } = await chooseStore(app, options.store, env);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Logger } from "../kernel/index.js";
+import { findOptionProblem, type Logger, type OptionRules } from "../kernel/index.js";
 import { JobError } from "./job-error.js";
 
 /** How long to wait before the next attempt. */
@@ -19,6 +19,12 @@ export interface AttemptOptions {
   /** Default: exponential from 1,000 ms with a jitter of 0.5. */
   readonly backoff?: Backoff;
 }
+
+const rules: OptionRules<AttemptOptions> = {
+  call: "defineJob",
+  kinds: { attempts: "number", backoff: "object" },
+  instead: { retries: "attempts, which counts the first one too" },
+};
 
 /** What a handler gets besides the payload. */
 export interface JobContext {
@@ -72,6 +78,8 @@ export function defineJob<Schema extends z.ZodType>(
       `the job name '${name}' must be 1 to 100 letters, digits, . - and _`,
     );
   }
+  const problem = findOptionProblem(options, rules);
+  if (problem !== undefined) throw new JobError("job_options_invalid", `defineJob ${problem}`);
   const parse = (payload: unknown): z.output<Schema> => {
     const parsed = schema.safeParse(payload);
     if (parsed.success) return parsed.data;

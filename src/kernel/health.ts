@@ -1,3 +1,5 @@
+import { checkGivenOptions, type OptionRules } from "./option-rules.js";
+
 /** Looks whether one thing works: returns when it does, throws when it does not. Stop when `signal` fires. */
 export type HealthCheck = (signal: AbortSignal) => unknown;
 
@@ -31,6 +33,16 @@ export interface HealthRegistryOptions {
   readonly keepMs?: number;
 }
 
+const registryRules: OptionRules<HealthRegistryOptions> = {
+  call: "new HealthRegistry",
+  kinds: { showErrors: "boolean", keepMs: "number" },
+};
+
+const checkRules: OptionRules<HealthCheckOptions> = {
+  call: "health.add",
+  kinds: { critical: "boolean", timeoutMs: "number" },
+};
+
 /** The things a service needs to be ready, each with a check of its own. */
 export class HealthRegistry {
   readonly #checks = new Map<string, KeptCheck>();
@@ -38,6 +50,7 @@ export class HealthRegistry {
   readonly #keepMs: number;
 
   constructor(options: HealthRegistryOptions = {}) {
+    checkGivenOptions(options, registryRules);
     this.#showErrors = options.showErrors ?? false;
     this.#keepMs = options.keepMs ?? 3000;
   }
@@ -48,6 +61,7 @@ export class HealthRegistry {
    * @throws Error when the name is taken.
    */
   add(name: string, check: HealthCheck, options: HealthCheckOptions = {}): void {
+    checkGivenOptions(options, checkRules);
     if (this.#checks.has(name)) throw new Error(`there is a health check '${name}' already`);
     const { critical = true, timeoutMs = 2000 } = options;
     const run = () => this.#runCheck(check, critical, timeoutMs);

@@ -13,6 +13,7 @@ export {
 export { loadPeer } from "./load-peer.js";
 export { type Logger, type LogMethod, silentLogger } from "./logger.js";
 export { isLoopback } from "./loopback.js";
+export { checkGivenOptions, findOptionProblem, type OptionKind, type OptionRules } from "./option-rules.js";
 export { joinPools, measurePools, type PoolFacts } from "./pools.js";
 export { redisAddress, redisUrl } from "./redis-url.js";
 export { Secret } from "./secret.js";

@@ -1,5 +1,6 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { checkGivenOptions, type OptionRules } from "../kernel/index.js";
 import { addressRefused, checkedLookup, type Resolve, resolveBySystem } from "./checked-lookup.js";
 import { ForeignError } from "./foreign-error.js";
 import { hostOf, isAddress, parseForeignUrl } from "./foreign-url.js";
@@ -43,6 +44,19 @@ export interface ForeignResponse {
   close(): void;
 }
 
+const rules: OptionRules<ForeignClientOptions> = {
+  call: "new ForeignClient",
+  kinds: {
+    allowHttp: "boolean",
+    allowPrivateAddresses: "boolean",
+    ports: "array",
+    maxRedirects: "number",
+    maxResponseBytes: "number",
+    timeoutMs: "number",
+    resolve: "function",
+  },
+};
+
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
@@ -61,7 +75,9 @@ export class ForeignClient {
   };
   readonly #permits: (address: string) => boolean;
 
+  /** @throws ConfigurationError for an unknown option. */
   constructor(options: ForeignClientOptions = {}) {
+    checkGivenOptions(options, rules);
     const { allowHttp = false, allowPrivateAddresses = false } = options;
     this.#options = {
       allowHttp,

@@ -1,6 +1,7 @@
 import { checkTenant, isLimit } from "./arguments.js";
 import type { Capabilities, Layer, StorageBackend } from "./contract/backend.js";
 import { StorageConfigurationError } from "./contract/error.js";
+import { checkMethods, checkStorageOptions, type OptionRules } from "./contract/storage-options.js";
 import { attempt } from "./failure.js";
 import { prefix } from "./layers/prefix.js";
 import { OperationObservers } from "./operation-observers.js";
@@ -10,6 +11,17 @@ import { Policy } from "./policy/policy.js";
 import { StorageFiles } from "./storage-files.js";
 import { TenantStorage } from "./tenant-storage.js";
 import { type SweepOptions, type SweepReport, sweepUploads } from "./uploads/sweep.js";
+
+const rules: OptionRules<StorageOptions> = {
+  call: "new Storage",
+  kinds: { maxBytes: "anything", policy: "object|array" },
+};
+
+/** What tells a backend; there is nothing to inherit from. */
+const backendMethods = ["stat", "read", "write", "classify"];
+
+const noBackend =
+  "new Storage takes a backend, as in new Storage(new MemoryBackend()); easyStorage makes a storage from the environment";
 
 /**
  * What an application holds: one interface over every backend.
@@ -32,12 +44,14 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    */
   readonly observers: OperationObservers;
 
-  /** @throws StorageConfigurationError when `maxBytes` is not a number of bytes, or the policy is not sound. */
+  /** @throws StorageConfigurationError for what is no backend, an unknown option, a wrong `maxBytes` or policy. */
   constructor(
     backend: StorageBackend<C>,
     options: StorageOptions = {},
     observers: OperationObservers = new OperationObservers(),
   ) {
+    checkMethods(backend, backendMethods, noBackend);
+    checkStorageOptions(options, rules);
     if (options.maxBytes !== undefined && !isLimit(options.maxBytes)) {
       throw new StorageConfigurationError({ message: "maxBytes must be a number of bytes" });
     }
@@ -57,6 +71,11 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
    * const patient = storage.with(retry({ attempts: 8 }));
    */
   with(...layers: readonly Layer[]): Storage<C> {
+    if (!layers.every((layer) => typeof layer === "function")) {
+      throw new StorageConfigurationError({
+        message: "with takes layers, as in storage.with(retry(), timeout(5000))",
+      });
+    }
     const layered = layers.reduceRight<StorageBackend<C>>((inner, layer) => layer(inner), this.backend);
     return new Storage(layered, this.options, this.observers);
   }

@@ -1,7 +1,21 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { type AnyApp, type AnyRequest, appOf, fastifyOf, forbidden } from "../http/index.js";
-import { ConfigurationError, type Environment, loadSettings, readEnvironment } from "../kernel/index.js";
+import {
+  type AnyApp,
+  type AnyRequest,
+  appOf,
+  fastifyOf,
+  forbidden,
+  withoutRegisterOptions,
+} from "../http/index.js";
+import {
+  ConfigurationError,
+  checkGivenOptions,
+  type Environment,
+  loadSettings,
+  type OptionRules,
+  readEnvironment,
+} from "../kernel/index.js";
 import { type TenancySettingOptions, tenancyVariables } from "./settings.js";
 import { Tenancy, type TenantSource } from "./tenancy.js";
 
@@ -23,6 +37,11 @@ export interface AddTenancyOptions extends TenancySettingOptions {
   /** Default: `process.env` and the `.env` file. */
   readonly env?: Environment | undefined;
 }
+
+const rules: OptionRules<AddTenancyOptions> = {
+  call: "addTenancy",
+  kinds: { header: "anything", resolve: "function", env: "object" },
+};
 
 /**
  * Gives every request its tenant, for all helpers alike: the app's `resolve` tells it, else the identity that a caller
@@ -74,6 +93,7 @@ export async function requireTenant(request: FastifyRequest): Promise<void> {
 }
 
 async function mount(app: FastifyInstance, options: AddTenancyOptions): Promise<void> {
+  checkGivenOptions(withoutRegisterOptions(options), rules);
   const { resolve, env = readEnvironment(), header: given } = options;
   const { header } = loadSettings(tenancyVariables, env, { header: given });
   const tenancy = new Tenancy<FastifyRequest>(

@@ -1,4 +1,5 @@
 import { HttpError } from "../http/index.js";
+import { ConfigurationError } from "../kernel/index.js";
 
 /** Tells the tenant of a request; `undefined` when it does not know. */
 export type TenantSource<Request> = (request: Request) => string | undefined | Promise<string | undefined>;
@@ -18,6 +19,11 @@ export class Tenancy<Request extends object> {
    * @param header - comes last, behind every identity.
    */
   constructor(resolver: TenantSource<Request> | undefined, header: TenantSource<Request> | undefined) {
+    if ([resolver, header].some((each) => each !== undefined && typeof each !== "function")) {
+      const message =
+        "takes functions that tell the tenant of a request, as in new Tenancy((request) => tenant)";
+      throw new ConfigurationError([{ name: "new Tenancy", message }]);
+    }
     this.#resolver = resolver;
     this.#header = header;
   }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { type AnyApp, fastifyOf, HttpError } from "../http/index.js";
-import { ConfigurationError } from "../kernel/index.js";
+import { ConfigurationError, checkGivenOptions, type OptionRules } from "../kernel/index.js";
 import { type ApiInfo, addApiDocs } from "./api-docs.js";
 import { type Lifetime, lifetimeHeaders, readLifetime, type VersionLifetime } from "./lifetime.js";
 
@@ -14,6 +14,18 @@ export interface VersionOptions extends VersionLifetime {
   /** Milliseconds since 1970. Default: the clock of the system. */
   readonly now?: (() => number) | undefined;
 }
+
+const rules: OptionRules<VersionOptions> = {
+  call: "version",
+  kinds: {
+    info: "object",
+    docs: "boolean",
+    now: "function",
+    deprecated: "anything",
+    sunset: "anything",
+    successor: "string",
+  },
+};
 
 /** The app of one version, whose routes take zod schemas. */
 export type VersionedApp = ReturnType<typeof withZod>;
@@ -42,6 +54,11 @@ export async function version(
   options: VersionOptions = {},
 ): Promise<void> {
   checkName(name);
+  if (typeof routes !== "function") {
+    const message = `takes a function that registers routes, as in version(app, "${name}", async (${name}) => { ... })`;
+    throw new ConfigurationError([{ name: "version", message }]);
+  }
+  checkGivenOptions(options, rules);
   const lifetime = readLifetime(name, options);
   const info = { title: name, version: name, ...options.info };
   await fastifyOf(anyApp).register(

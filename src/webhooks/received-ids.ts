@@ -1,3 +1,5 @@
+import { ConfigurationError } from "../kernel/index.js";
+
 /** Remembers ids of messages, so that a message is handled once. Several processes share one in a cache or database. */
 export interface ReceivedIds {
   /** Takes an id: `claimed`, or that the message is being handled (`running`) or was handled (`done`). */
@@ -20,6 +22,10 @@ export class MemoryReceivedIds implements ReceivedIds {
   readonly #ids = new Map<string, number | undefined>();
 
   constructor(windowMs = 15 * 60_000, maxIds = 100_000, now: () => number = Date.now) {
+    if (![windowMs, maxIds].every((each) => typeof each === "number" && each > 0)) {
+      const message = "takes milliseconds and a number of ids, as in new MemoryReceivedIds(900_000, 100_000)";
+      throw new ConfigurationError([{ name: "new MemoryReceivedIds", message }]);
+    }
     this.#windowMs = windowMs;
     this.#maxIds = maxIds;
     this.#now = now;

@@ -23,7 +23,7 @@ const album = async () => (await (await fetch(`${service}/album`)).json()) as { 
 it("the documented app answers pages of its origins, and names no other", async () => {
   const { url } = await album();
   const own = await fetch(url, { headers: { origin } });
-  expect(await own.text()).toBe("hello");
+  expect(own.headers.get("content-type")).toBe("image/png");
   expect(own.headers.get("access-control-allow-origin")).toBe(origin);
   expect(own.headers.get("access-control-expose-headers")).toContain("ETag");
   expect(own.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
@@ -41,10 +41,11 @@ it("and lets them upload by a signed URL, after a preflight", async () => {
   const preflight = await fetch(upload, { method: "OPTIONS", headers: asked });
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get("access-control-allow-methods")).toContain("PUT");
-  const headers = { origin, "content-type": "text/plain" };
-  const put = await fetch(upload, { method: "PUT", headers, body: "sent" });
+  const dot = Buffer.from(await getStorage(app).get("album/1.png"));
+  const headers = { origin, "content-type": "image/png" };
+  const put = await fetch(upload, { method: "PUT", headers, body: dot });
   expect([put.status, put.headers.get("access-control-allow-origin")]).toEqual([200, origin]);
-  expect(Buffer.from(await getStorage(app).get("album/2.txt")).toString()).toBe("sent");
+  expect(Buffer.from(await getStorage(app).get("album/2.png"))).toEqual(dot);
 });
 
 it("and shows public files in the same way", async () => {

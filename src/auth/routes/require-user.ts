@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { forbidden, HttpError, pageBoundary, unauthorized } from "../../http/index.js";
+import { checkGivenOptions, type OptionRules } from "../../kernel/index.js";
 import type { AuthUser } from "../auth-user.js";
 import { authUsersOf, findUser, renewSession } from "./current-user.js";
 
@@ -14,6 +15,12 @@ export interface RequireUserOptions {
   readonly factor?: 1 | 2 | undefined;
 }
 
+const rules: OptionRules<RequireUserOptions> = {
+  call: "requireUser",
+  kinds: { fresh: "string", factor: "number" },
+  instead: { role: "requireRole(role)", scope: "requireScope(scope)" },
+};
+
 /**
  * Admits only users, and puts the user into `request.user`. A page of another origin cannot use their cookies to
  * change something.
@@ -26,6 +33,7 @@ export interface RequireUserOptions {
  * app.delete("/account", { preHandler: requireUser({ fresh: "10m", factor: 2 }) }, eraseAccount);
  */
 export function requireUser(options: RequireUserOptions = {}): UserHook {
+  checkGivenOptions(options, rules);
   const freshMs = options.fresh === undefined ? undefined : millisecondsOf(options.fresh);
   const { factor = 1 } = options;
   return async (request, reply) => {

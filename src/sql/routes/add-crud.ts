@@ -1,6 +1,6 @@
 import type { PgTable } from "drizzle-orm/pg-core";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { loadPeer } from "../../kernel/index.js";
+import { checkGivenOptions, loadPeer, type OptionRules } from "../../kernel/index.js";
 import type { Database } from "../sql-db.js";
 
 /** What a caller wants to do with rows. */
@@ -68,6 +68,26 @@ export interface CrudOptions<T extends PgTable> {
   readonly hooks?: CrudHooks<T>;
 }
 
+const rules: OptionRules<CrudOptions<PgTable>> = {
+  call: "addCrud",
+  kinds: {
+    authorize: "string|function",
+    prefix: "string",
+    tenant: "object",
+    softDelete: "string",
+    filters: "array",
+    sorts: "array",
+    readOnly: "array",
+    hidden: "array",
+    requireIfMatch: "boolean",
+    pageSize: "number",
+    maxPageSize: "number",
+    maxBodyBytes: "number",
+    hooks: "object",
+  },
+  needed: ["authorize"],
+};
+
 /**
  * Serves the rows of a table: `GET` a page of them, `GET` one, `POST`, `PATCH`, `DELETE`. Fields and parameters that
  * are not declared are refused, rows of other tenants are not there, and each row has an entity tag.
@@ -88,6 +108,7 @@ export async function addCrud<T extends PgTable>(
   table: T,
   options: CrudOptions<T>,
 ): Promise<void> {
+  checkGivenOptions(options, rules);
   await loadPeer("drizzle-zod", "addCrud", () => import("drizzle-zod"));
   const { crudRoutes } = await import("./crud-routes.js");
   await crudRoutes(app, table, options);

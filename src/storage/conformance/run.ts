@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { StorageBackend } from "../contract/backend.js";
 import { parsePrefix } from "../contract/key.js";
+import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import { Storage } from "../storage.js";
 import type { CaseContext, ConformanceCase } from "./case.js";
 import { type CaseGroup, conformanceCases } from "./suite.js";
@@ -19,6 +20,19 @@ export interface ConformanceOptions {
   readonly maxKeyLength?: number | undefined;
 }
 
+const rules: OptionRules<ConformanceOptions> = {
+  call: "runConformance",
+  kinds: {
+    backend: "object",
+    create: "function",
+    folder: "string",
+    breaksBodies: "boolean",
+    races: "number",
+    maxKeyLength: "number",
+  },
+  needed: ["backend"],
+};
+
 /** One case, ready for any test runner. */
 export interface ConformanceRun {
   readonly group: CaseGroup;
@@ -31,6 +45,7 @@ export interface ConformanceRun {
 
 /** The conformance suite, bound to a backend; nothing runs before `run` is called. */
 export function* runConformance(options: ConformanceOptions): Generator<ConformanceRun> {
+  checkStorageOptions(options, rules);
   const root = parsePrefix(options.folder ?? `conformance-${randomBytes(6).toString("hex")}/`);
   for (const [group, cases] of Object.entries(conformanceCases) as [
     CaseGroup,

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, StorageConfigurationError } from "./error.js";
 import { type Key, parseKey } from "./key.js";
+import { checkStorageOptions, type OptionRules } from "./storage-options.js";
 
 /** Prefixes of public keys unless said otherwise. */
 export const defaultPublicPrefixes: readonly string[] = ["public/"];
@@ -12,13 +13,22 @@ export interface PublicFilesOptions {
   readonly prefixes?: readonly string[] | undefined;
 }
 
+const rules: OptionRules<PublicFilesOptions> = {
+  call: "publicFiles",
+  kinds: { url: "string|function", prefixes: "array" },
+  needed: ["url"],
+  instead: { prefix: "prefixes: [prefix]" },
+};
+
 /** Which keys are public, and where. */
 export class PublicFiles {
   readonly #url: () => string;
   readonly #prefixes: readonly string[];
 
   /** @throws StorageConfigurationError for a malformed URL, or a prefix that no key can begin with. */
-  constructor({ url, prefixes = defaultPublicPrefixes }: PublicFilesOptions) {
+  constructor(options: PublicFilesOptions) {
+    checkStorageOptions(options, rules);
+    const { url, prefixes = defaultPublicPrefixes } = options;
     if (typeof url === "string") checkUrl(url);
     this.#url = typeof url === "string" ? () => url : url;
     this.#prefixes = prefixes.map(checkPrefix);

@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, type Hmac, type KeyObject, timingSafeEqual
 import type { DirectOptions, DirectRequest } from "./backend.js";
 import { StorageConfigurationError, UnsupportedOperationError } from "./error.js";
 import type { Key } from "./key.js";
+import { checkStorageOptions, type OptionRules } from "./storage-options.js";
 import type { Transform } from "./transform.js";
 
 /** Shortest secret that may sign, in bytes: the length of the digest (RFC 2104 §3). */
@@ -27,6 +28,13 @@ export interface UrlSignerOptions {
   /** Milliseconds since the epoch; for tests. */
   readonly now?: () => number;
 }
+
+const rules: OptionRules<UrlSignerOptions> = {
+  call: "new UrlSigner",
+  kinds: { baseUrl: "string|function", secrets: "array", audience: "string", now: "function" },
+  needed: ["baseUrl", "secrets"],
+  instead: { secret: "secrets: [secret]" },
+};
 
 /** What a signed URL allows, and how the answer looks; all of it is covered by the signature. */
 export interface SignOptions {
@@ -93,8 +101,9 @@ export class UrlSigner {
   readonly #now: () => number;
   readonly #audience: string;
 
-  /** @throws StorageConfigurationError when there is no secret, or a short one. */
+  /** @throws StorageConfigurationError when there is no secret, or a short one, or an option is unknown. */
   constructor(options: UrlSignerOptions) {
+    checkStorageOptions(options, rules);
     this.#options = options;
     this.#audience = options.audience ?? this.baseUrl.replace(/^[a-z]+:\/\/[^/]*/i, "");
     this.#keys = options.secrets.map(toSigningKey);

@@ -14,6 +14,7 @@ import type {
 } from "../contract/backend.js";
 import { BackendUnavailableError } from "../contract/error.js";
 import { isStaged, type Key } from "../contract/key.js";
+import { checkMethods } from "../contract/storage-options.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
 /** Who is told of objects. Each call resolves when the news is kept. */
@@ -27,6 +28,7 @@ export interface ObjectNews {
  * kept fails with `unavailable`; repeating it tells the news.
  */
 export function announce(news: ObjectNews): Layer {
+  checkMethods(news, ["created", "deleted"], "announce takes an object with the methods created and deleted");
   return (inner) => new AnnouncingBackend(inner, news);
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Failure } from "../contract/backend.js";
+import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import { RetryBudget } from "./retry-budget.js";
 
 /** Options of the layer `retry`. */
@@ -18,6 +19,22 @@ export interface RetryOptions {
   readonly random?: (() => number) | undefined;
 }
 
+const rules: OptionRules<RetryOptions> = {
+  call: "retry",
+  kinds: {
+    attempts: "number",
+    baseDelayMs: "number",
+    maxDelayMs: "number",
+    maxRetryAfterMs: "number",
+    budget: "object",
+    random: "function",
+  },
+  instead: {
+    retries: "attempts, which counts the first one too",
+    maxRetries: "attempts, which counts the first one too",
+  },
+};
+
 /** Failures that may pass by themselves. */
 const passing: ReadonlySet<Failure["code"]> = new Set(["unavailable", "timeout", "rate_limited"]);
 
@@ -27,6 +44,7 @@ export class Backoff {
   readonly #budget: RetryBudget;
 
   constructor(options: RetryOptions) {
+    checkStorageOptions(options, rules);
     this.#options = options;
     this.#budget = options.budget ?? new RetryBudget();
   }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { StorageErrorCode } from "../contract/error.js";
+import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import type { Verb } from "./layer-backend.js";
 
 /** `before`: the backend is not asked. `after`: it did it and the answer is lost. `body`: content breaks half-way. */
@@ -21,6 +22,11 @@ export interface ChaosOptions {
   readonly code?: StorageErrorCode | undefined;
 }
 
+const rules: OptionRules<ChaosOptions> = {
+  call: "chaos",
+  kinds: { every: "number", rate: "number", seed: "number", kinds: "array", verbs: "array", code: "string" },
+};
+
 /** Decides which calls fail, and how. */
 export class FaultPlan {
   readonly #options: ChaosOptions;
@@ -28,6 +34,7 @@ export class FaultPlan {
   #draws = 0;
 
   constructor(options: ChaosOptions) {
+    checkStorageOptions(options, rules);
     this.#options = options;
   }
 

@@ -14,6 +14,7 @@ import type {
 import type { StorageErrorCode } from "../contract/error.js";
 import { type Key, stagingRoot } from "../contract/key.js";
 import { Opened, type PieceReader, readerOf } from "../contract/opened.js";
+import { checkMethods } from "../contract/storage-options.js";
 import { type BackendCall, LayerBackend, type Next, type Verb } from "./layer-backend.js";
 
 /** One call that has ended. Every field but the duration is from a closed set and fit for a label; there is no key. */
@@ -41,6 +42,11 @@ export interface MetricsSink {
 
 /** Measures every call and tells the sink. */
 export function metrics(sink: MetricsSink): Layer {
+  checkMethods(
+    sink,
+    ["operation", "fileSize"],
+    "metrics takes an object with the methods operation and fileSize",
+  );
   return (inner) => new MeasuredBackend(inner, sink);
 }
 

@@ -12,7 +12,7 @@ import { Opened, readerOf } from "../contract/opened.js";
  * @throws InvalidKeyError when it does not follow the rules of keys.
  */
 export function prefix(start: string): Layer {
-  parseKey(start.replace(/\/$/, ""));
+  parseKey(typeof start === "string" ? start.replace(/\/$/, "") : start);
   const root = parsePrefix(start.endsWith("/") ? start : `${start}/`);
   return (inner) => new PrefixedBackend(inner, root);
 }

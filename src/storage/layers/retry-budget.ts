@@ -1,3 +1,5 @@
+import { StorageConfigurationError } from "../contract/error.js";
+
 /**
  * Bounds the repetitions of all calls together, so that a backend that is down is not asked many times as often:
  * each repetition takes a token, each success gives a tenth back.
@@ -8,6 +10,11 @@ export class RetryBudget {
 
   /** @param capacity - most repetitions without a success between them. */
   constructor(capacity = 100) {
+    if (!(typeof capacity === "number" && capacity >= 0)) {
+      throw new StorageConfigurationError({
+        message: "new RetryBudget takes a number of repetitions, as in new RetryBudget(100)",
+      });
+    }
     this.#capacity = capacity;
     this.#tokens = capacity;
   }

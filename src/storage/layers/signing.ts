@@ -9,6 +9,7 @@ import type {
 } from "../contract/backend.js";
 import type { Key } from "../contract/key.js";
 import type { UrlSigner } from "../contract/signed-url.js";
+import { checkMethods } from "../contract/storage-options.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
 /**
@@ -16,6 +17,11 @@ import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
  * uploads and their size also where the provider does not; what only the provider can make of a file, it sends itself.
  */
 export function signing(signer: UrlSigner): Layer {
+  checkMethods(
+    signer,
+    ["sign", "inspect"],
+    "signing takes a signer, as in signing(new UrlSigner({ baseUrl, secrets }))",
+  );
   return (inner) => new SigningBackend(inner, signer);
 }
 

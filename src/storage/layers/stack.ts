@@ -1,5 +1,6 @@
 import type { Layer } from "../contract/backend.js";
 import type { PublicFilesOptions } from "../contract/public-files.js";
+import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import type { RetryOptions } from "./backoff.js";
 import { type MetricsSink, metrics } from "./metrics.js";
 import { prefix } from "./prefix.js";
@@ -21,6 +22,11 @@ export interface StackOptions {
   readonly publicFiles?: PublicFilesOptions | undefined;
 }
 
+const rules: OptionRules<StackOptions> = {
+  call: "stack",
+  kinds: { prefix: "string", metrics: "object", retry: "object", timeoutMs: "number", publicFiles: "object" },
+};
+
 /**
  * The layers in the one order that is right, outermost first: prefix, metrics, retry, timeout, public files, backend.
  *
@@ -30,6 +36,7 @@ export interface StackOptions {
  * service sees: public URLs name that key.
  */
 export function stack(options: StackOptions): readonly Layer[] {
+  checkStorageOptions(options, rules);
   return [
     options.prefix !== undefined && prefix(options.prefix),
     options.metrics !== undefined && metrics(options.metrics),

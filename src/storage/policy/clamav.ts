@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { BackendUnavailableError, StorageConfigurationError } from "../contract/error.js";
+import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import { ClamdSession } from "./clamd-session.js";
 import { Permits } from "./permits.js";
 import type { Scanner } from "./scanner.js";
@@ -22,6 +23,19 @@ export interface ClamavOptions {
   readonly timeoutMs?: number;
 }
 
+const rules: OptionRules<ClamavOptions> = {
+  call: "clamav",
+  kinds: {
+    socket: "string",
+    host: "string",
+    port: "number",
+    maxBytes: "number",
+    maxScans: "number",
+    timeoutMs: "number",
+  },
+  instead: { socketPath: "socket", timeout: "timeoutMs" },
+};
+
 /**
  * Scans with a running clamd, by the command INSTREAM of clamd(8).
  *
@@ -30,6 +44,7 @@ export interface ClamavOptions {
  * const scanner = clamav({ socket: "/run/clamav/clamd.ctl" });
  */
 export function clamav(options: ClamavOptions): Scanner {
+  checkStorageOptions(options, rules);
   const { maxBytes = 26_214_400, maxScans = 4, timeoutMs = 30_000 } = options;
   const dial = dialer(options);
   const permits = new Permits(maxScans);

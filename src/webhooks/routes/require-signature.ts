@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest, preParsingAsyncHookHandler, RequestPayload } from "fastify";
 import { contentTooLarge, declaredLength, HttpError } from "../../http/index.js";
+import { checkGivenOptions, type OptionRules } from "../../kernel/index.js";
 import { MemoryReceivedIds, type ReceivedIds } from "../received-ids.js";
 import {
   type SecretSource,
@@ -27,6 +28,11 @@ export interface RequireSignatureOptions {
   readonly now?: () => number;
 }
 
+const rules: OptionRules<RequireSignatureOptions> = {
+  call: "requireSignature",
+  kinds: { maxBytes: "number", receivedIds: "object", now: "function" },
+};
+
 /**
  * A `preParsing` hook that lets only signed requests on. The raw bytes are verified before they are parsed. A message
  * that was handled is answered with 204 and does not reach the handler again; one that is being handled with 409; a
@@ -40,6 +46,7 @@ export function requireSignature(
   scheme: SignatureScheme | SecretSource,
   options: RequireSignatureOptions = {},
 ): preParsingAsyncHookHandler {
+  checkGivenOptions(options, rules);
   const { maxBytes = 1_048_576, receivedIds = new MemoryReceivedIds(), now = Date.now } = options;
   const chosen = isScheme(scheme) ? scheme : standardWebhooks(scheme);
   return async (request, reply, payload) => {

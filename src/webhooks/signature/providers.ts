@@ -1,10 +1,10 @@
 import { checkTimestamp, digestFromHex, fieldOf, hmacSha256, includesDigest, secretsOf } from "./hmac.js";
 import { type SecretSource, SignatureError, type SignatureScheme } from "./scheme.js";
-import type { ToleranceOptions } from "./standard.js";
+import { type ToleranceOptions, toleranceOf } from "./standard.js";
 
 /** Requests of Stripe: `Stripe-Signature` with `t` and one `v1` for each secret. @see https://docs.stripe.com/webhooks */
 export function stripeSignature(secrets: SecretSource, options: ToleranceOptions = {}): SignatureScheme {
-  const { toleranceSeconds = 300 } = options;
+  const toleranceSeconds = toleranceOf(options);
   return {
     name: "stripe",
     fields: ["stripe-signature"],
@@ -23,7 +23,7 @@ export function stripeSignature(secrets: SecretSource, options: ToleranceOptions
 
 /** Requests of Slack: `X-Slack-Signature` over `v0:timestamp:body`. @see https://api.slack.com/authentication/verifying-requests-from-slack */
 export function slackSignature(secrets: SecretSource, options: ToleranceOptions = {}): SignatureScheme {
-  const { toleranceSeconds = 300 } = options;
+  const toleranceSeconds = toleranceOf(options);
   return {
     name: "slack",
     fields: ["x-slack-signature", "x-slack-request-timestamp"],

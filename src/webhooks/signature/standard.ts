@@ -1,4 +1,4 @@
-import { Secret } from "../../kernel/index.js";
+import { checkGivenOptions, type OptionRules, Secret } from "../../kernel/index.js";
 import { checkTimestamp, fieldOf, hmacSha256, includesDigest, secretsOf } from "./hmac.js";
 import { type SecretSource, SignatureError, type SignatureScheme } from "./scheme.js";
 
@@ -6,6 +6,18 @@ import { type SecretSource, SignatureError, type SignatureScheme } from "./schem
 export interface ToleranceOptions {
   /** Seconds that the timestamp may differ from the receiver's clock, in both directions. Default: 300. */
   readonly toleranceSeconds?: number;
+}
+
+const rules: OptionRules<ToleranceOptions> = {
+  call: "a signature scheme",
+  kinds: { toleranceSeconds: "number" },
+  instead: { tolerance: "toleranceSeconds" },
+};
+
+/** Seconds that a timestamp may be off. @throws ConfigurationError for an unknown option. */
+export function toleranceOf(options: ToleranceOptions): number {
+  checkGivenOptions(options, rules);
+  return options.toleranceSeconds ?? 300;
 }
 
 const fields = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
@@ -17,7 +29,7 @@ const fields = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const
  * @see https://www.standardwebhooks.com
  */
 export function standardWebhooks(secrets: SecretSource, options: ToleranceOptions = {}): SignatureScheme {
-  const { toleranceSeconds = 300 } = options;
+  const toleranceSeconds = toleranceOf(options);
   return {
     name: "standard-webhooks",
     fields,

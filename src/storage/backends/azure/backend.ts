@@ -1,6 +1,6 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
-import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
+import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { AzureAccess } from "./access.js";
 import { copyObject } from "./copy.js";
 import { listObjects } from "./list.js";
@@ -53,21 +53,21 @@ const usableBlocks = 40_000;
 /** `maxBytes` is what as many blocks can hold as an object may have. */
 type AzureCapabilities = typeof fixedCapabilities & Pick<Capabilities, "maxBytes">;
 
-const rules: ConstructorRules = {
-  name: "AzureBackend",
-  known: [
-    "container",
-    "connectionString",
-    "account",
-    "accountKey",
-    "credential",
-    "endpoint",
-    "secrets",
-    "blockBytes",
-    "blocksAtOnce",
-    "idleBodyMs",
-  ] satisfies (keyof AzureBackendOptions)[],
-  place: "container",
+const rules: OptionRules<AzureBackendOptions> = {
+  call: "new AzureBackend",
+  kinds: {
+    container: "string",
+    connectionString: "string",
+    account: "string",
+    accountKey: "string",
+    credential: "object",
+    endpoint: "string",
+    secrets: "array",
+    blockBytes: "number",
+    blocksAtOnce: "number",
+    idleBodyMs: "number",
+  },
+  needed: ["container"],
   instead: { accountName: "account", containerName: "container", key: "accountKey" },
 };
 
@@ -78,7 +78,7 @@ export class AzureBackend extends AccessBackend<AzureAccess, AzureCapabilities> 
 
   /** @throws StorageConfigurationError naming the variable or option at fault. */
   constructor(options: AzureBackendOptions) {
-    checkConstructor(options, rules);
+    checkStorageOptions(options, rules);
     const access = openAccess(options);
     const capabilities = { ...fixedCapabilities, maxBytes: usableBlocks * access.pool.blockBytes };
     super({ access, verbs, capabilities, addressVariables });

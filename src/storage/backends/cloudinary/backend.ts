@@ -1,5 +1,5 @@
 import { AccessBackend, type Verbs, withoutUploads } from "../../contract/access-backend.js";
-import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
+import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { CloudinaryAccess } from "./access.js";
 import { copyObject } from "./copy.js";
 import { listObjects } from "./list.js";
@@ -42,23 +42,23 @@ export const cloudinaryCapabilities = {
   minPartBytes: 1,
 } as const;
 
-const rules: ConstructorRules = {
-  name: "CloudinaryBackend",
-  known: [
-    "url",
-    "cloudName",
-    "apiKey",
-    "apiSecret",
-    "endpoint",
-    "signatureAlgorithm",
-    "folder",
-    "delivery",
-    "authTokenKey",
-    "cdnUrl",
-    "chunkBytes",
-    "maxConnections",
-    "idleBodyMs",
-  ] satisfies (keyof CloudinaryBackendOptions)[],
+const rules: OptionRules<CloudinaryBackendOptions> = {
+  call: "new CloudinaryBackend",
+  kinds: {
+    url: "string",
+    cloudName: "string",
+    apiKey: "string",
+    apiSecret: "string",
+    endpoint: "string",
+    signatureAlgorithm: "string",
+    folder: "string",
+    delivery: "string",
+    authTokenKey: "string",
+    cdnUrl: "string",
+    chunkBytes: "number",
+    maxConnections: "number",
+    idleBodyMs: "number",
+  },
   instead: { cloud_name: "cloudName", api_key: "apiKey", api_secret: "apiSecret" },
 };
 
@@ -72,7 +72,7 @@ export class CloudinaryBackend extends AccessBackend<CloudinaryAccess, typeof cl
 
   /** @throws StorageConfigurationError naming what is missing or wrong. */
   constructor(options: CloudinaryBackendOptions = {}) {
-    checkConstructor(options, rules);
+    checkStorageOptions(options, rules);
     super({
       access: openAccess(options),
       verbs,

@@ -1,5 +1,5 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
-import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
+import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { GcsAccess } from "./access.js";
 import { addressVariables } from "./answer-error.js";
 import { copyObject } from "./copy.js";
@@ -47,20 +47,20 @@ export const gcsCapabilities = {
   minPartBytes: 1,
 } as const;
 
-const rules: ConstructorRules = {
-  name: "GcsBackend",
-  known: [
-    "bucket",
-    "project",
-    "credentialsPath",
-    "credentials",
-    "endpoint",
-    "iamEndpoint",
-    "allowPlainHttp",
-    "idleBodyMs",
-    "now",
-  ] satisfies (keyof GcsBackendOptions)[],
-  place: "bucket",
+const rules: OptionRules<GcsBackendOptions> = {
+  call: "new GcsBackend",
+  kinds: {
+    bucket: "string",
+    project: "string",
+    credentialsPath: "string",
+    credentials: "string|object",
+    endpoint: "string",
+    iamEndpoint: "string",
+    allowPlainHttp: "boolean",
+    idleBodyMs: "number",
+    now: "function",
+  },
+  needed: ["bucket"],
   instead: { keyFilename: "credentialsPath", projectId: "project", apiEndpoint: "endpoint" },
 };
 
@@ -71,7 +71,7 @@ export class GcsBackend extends AccessBackend<GcsAccess, typeof gcsCapabilities>
 
   /** @throws StorageConfigurationError for an endpoint to which tokens would be sent in plain. */
   constructor(options: GcsBackendOptions) {
-    checkConstructor(options, rules);
+    checkStorageOptions(options, rules);
     super({ access: openAccess(options), verbs, capabilities: gcsCapabilities, addressVariables });
   }
 }

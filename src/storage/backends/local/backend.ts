@@ -25,9 +25,9 @@ import type {
   WriteOptions,
 } from "../../contract/backend.js";
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
-import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
 import type { Key } from "../../contract/key.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
+import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import { type CommitJob, commit } from "./commit/commit.js";
 import { removeObject } from "./commit/remove.js";
 import { Sweep } from "./commit/sweep.js";
@@ -79,9 +79,14 @@ type LocalCapabilities = typeof capabilities &
   Readonly<Record<"signGet" | "signPut" | "signSize", boolean>> &
   Pick<Capabilities, "direct">;
 
-const rules: ConstructorRules = {
-  name: "LocalBackend",
-  known: ["basePath", "baseUrl", "secrets", "durability"] satisfies (keyof LocalBackendOptions)[],
+const rules: OptionRules<LocalBackendOptions> = {
+  call: "new LocalBackend",
+  kinds: {
+    basePath: "string",
+    baseUrl: "string",
+    secrets: "array",
+    durability: "string",
+  },
   instead: { root: "basePath", location: "basePath", directory: "basePath" },
 };
 
@@ -104,7 +109,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   readonly #closing = new AbortController();
 
   constructor(options: LocalBackendOptions = {}) {
-    checkConstructor(options, rules);
+    checkStorageOptions(options, rules);
     const isServed = options.baseUrl !== undefined;
     const served = { signGet: isServed, signPut: isServed, signSize: isServed };
     this.capabilities = { ...capabilities, ...served, ...(isServed && { direct: "whole" }) };

@@ -26,11 +26,11 @@ import type {
   WriteConditions,
   WriteOptions,
 } from "../../contract/backend.js";
-import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { classifyError, refusal } from "../../contract/service-error.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
+import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import { ByteBudget } from "./byte-budget.js";
 import { PageCursor } from "./cursor.js";
 import { ExpiryClock } from "./expiry-clock.js";
@@ -71,9 +71,15 @@ type MemoryCapabilities = typeof memoryCapabilities &
   Readonly<Record<"signGet" | "signPut" | "signSize", boolean>> &
   Pick<Capabilities, "direct">;
 
-const rules: ConstructorRules = {
-  name: "MemoryBackend",
-  known: ["maxBytes", "ttlMs", "baseUrl", "secrets", "now"] satisfies (keyof MemoryBackendOptions)[],
+const rules: OptionRules<MemoryBackendOptions> = {
+  call: "new MemoryBackend",
+  kinds: {
+    maxBytes: "number",
+    ttlMs: "number",
+    baseUrl: "string",
+    secrets: "array",
+    now: "function",
+  },
 };
 
 /** Keeps objects in this process, for tests, development and what may be lost. Readers keep the version they opened. */
@@ -91,7 +97,7 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   #isClosed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
-    checkConstructor(options, rules);
+    checkStorageOptions(options, rules);
     const { maxBytes = 100_000_000, ttlMs, baseUrl } = options;
     const isServed = baseUrl !== undefined;
     const served = { signGet: isServed, signPut: isServed, signSize: isServed };

@@ -1,7 +1,7 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
-import { type ConstructorRules, checkConstructor } from "../../contract/constructor-options.js";
 import { StorageConfigurationError } from "../../contract/error.js";
+import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { S3Access } from "./access.js";
 import { copyObject } from "./copy.js";
 import { maxObjectBytes, minPartBytes } from "./limits.js";
@@ -33,27 +33,27 @@ const verbs: Verbs<S3Access> = {
 /** The services differ, so that most capabilities are known when one is chosen; none of them transforms. */
 type S3Capabilities = Capabilities & { readonly transform: false };
 
-const rules: ConstructorRules = {
-  name: "S3Backend",
-  known: [
-    "bucket",
-    "region",
-    "endpoint",
-    "provider",
-    "accessKey",
-    "secretKey",
-    "sessionToken",
-    "credentials",
-    "addressing",
-    "encryption",
-    "signPayload",
-    "partBytes",
-    "partsAtOnce",
-    "maxConnections",
-    "idleBodyMs",
-    "now",
-  ] satisfies (keyof S3BackendOptions)[],
-  place: "bucket",
+const rules: OptionRules<S3BackendOptions> = {
+  call: "new S3Backend",
+  kinds: {
+    bucket: "string",
+    region: "string",
+    endpoint: "string",
+    provider: "string",
+    accessKey: "string",
+    secretKey: "string",
+    sessionToken: "string",
+    credentials: "anything",
+    addressing: "string",
+    encryption: "object",
+    signPayload: "boolean",
+    partBytes: "number",
+    partsAtOnce: "number",
+    maxConnections: "number",
+    idleBodyMs: "number",
+    now: "function",
+  },
+  needed: ["bucket"],
   instead: {
     forcePathStyle: "addressing: 'path'",
     accessKeyId: "accessKey",
@@ -69,7 +69,7 @@ export class S3Backend extends AccessBackend<S3Access, S3Capabilities> {
 
   /** @throws StorageConfigurationError naming the option at fault. */
   constructor(options: S3BackendOptions) {
-    checkConstructor(options, rules);
+    checkStorageOptions(options, rules);
     checkCredentials(options);
     const access = openAccess(options);
     super({ access, verbs, capabilities: capabilitiesOf(access, options), addressVariables });
