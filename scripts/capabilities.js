@@ -58,10 +58,11 @@ const meanings = {
     "copies may be of a later version than the one named; with a policy the bytes of copies and of content that was sent past then come through the service",
   maxBytes: "largest object",
   minPartBytes: "smallest part of an upload in parts, but for the last",
+  maxMetadataBytes: "names and values of an object's metadata; those beyond ASCII take more",
 };
 
 /** Capabilities that backends may leave out. */
-const unsaid = { direct: "no", loosensCopies: false };
+const unsaid = { direct: "no", loosensCopies: false, maxMetadataBytes: 2048 };
 
 /** The whole page, made from the backends themselves. */
 export function capabilitiesPage() {

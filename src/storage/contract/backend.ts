@@ -216,6 +216,8 @@ export interface Capabilities {
   readonly maxBytes: number;
   /** Smallest part of a multipart upload but for the last, in bytes. */
   readonly minPartBytes: number;
+  /** Most bytes of plain metadata, names and values, of an object; the 2,048 of the storage where it is left out. */
+  readonly maxMetadataBytes?: number;
 }
 
 /** What a client is to send straight to the service. */

@@ -1,9 +1,11 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
 import { StorageConfigurationError } from "../../contract/error.js";
+import { maxMetadataBytes } from "../../contract/metadata.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { S3Access } from "./access.js";
 import { copyObject } from "./copy.js";
+import { maxMarkBytes } from "./headers/metadata-headers.js";
 import { maxObjectBytes, minPartBytes } from "./limits.js";
 import { listObjects } from "./list.js";
 import { openAccess, type S3BackendOptions } from "./options.js";
@@ -96,6 +98,7 @@ function capabilitiesOf({ traits }: S3Access, { encryption }: S3BackendOptions):
     loosensCopies: !traits.pinsCopies,
     maxBytes: maxObjectBytes,
     minPartBytes,
+    maxMetadataBytes: Math.min(maxMetadataBytes, traits.maxMetadataBytes - maxMarkBytes),
   });
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
+import { maxMetadataBytes } from "../../contract/metadata.js";
 import type { FileDetails } from "../../options.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";
@@ -93,11 +94,10 @@ export const metadataCases: readonly ConformanceCase[] = [
   {
     name: "as much metadata as is allowed fits",
     async run({ storage, at }) {
-      const pairs = Array.from({ length: 32 }, (_, index) => [
-        `name-${String(index).padStart(2, "0")}`,
-        "v".repeat(57),
-      ]);
-      const metadata = Object.fromEntries(pairs);
+      const bytes = storage.capabilities.maxMetadataBytes ?? maxMetadataBytes;
+      const names = Array.from({ length: 32 }, (_, index) => `name-${String(index).padStart(2, "0")}`);
+      const metadata = Object.fromEntries(names.map((name) => [name, "v".repeat(57)]));
+      metadata["name-31"] = "v".repeat(57 - (maxMetadataBytes - bytes));
       await storage.put(at("object"), "content", { metadata });
       assert.deepEqual({ ...(await storage.getMetadata(at("object"))).metadata }, metadata);
     },

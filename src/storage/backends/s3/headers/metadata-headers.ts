@@ -9,6 +9,8 @@ import { formatMark, parseMark, type WriteMark } from "./write-mark.js";
 const start = "x-amz-meta-";
 /** Names that belong to the backend begin like this. */
 const ownName = "svc-infra";
+/** Most bytes that the mark of a write takes of an object's metadata, with its name. */
+export const maxMarkBytes = ownName.length + 36;
 /** Short enough for every service. */
 const packedPieceBytes = 240;
 
