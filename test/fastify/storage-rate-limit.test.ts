@@ -1,3 +1,4 @@
+import { getStorage, receiveUpload } from "svc-infra";
 import { afterEach, describe, expect, it } from "vitest";
 import { call, type Service, startService } from "../acceptance/service.js";
 import { startRedis } from "../rigs/redis.js";
@@ -62,6 +63,29 @@ describe("rate limits of the storage's routes", () => {
     const { pathname, search } = new URL(await service.app.storage.getUrl("a"));
     const read = () => call(service.port, { path: pathname + search });
     expect([(await read()).status, (await read()).status]).toEqual([200, 429]);
+  });
+
+  it("count what the app's own routes receive together with the rest, and tell when to come again", async () => {
+    const routes = (app: Service["app"]) =>
+      void app.post("/own", async (request) => {
+        const { files } = await receiveUpload(request, {
+          key: "k",
+          storage: getStorage(request).forTenant("acme"),
+        });
+        return files.length;
+      });
+    const service = await start({ rateLimit: { uploads: 2 }, routes });
+    const form = Buffer.from(
+      '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhello\r\n--b--\r\n',
+    );
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    const send = (path: string) => call(service.port, { method: "POST", path, headers, body: form });
+    expect((await send("/_storage/upload?key=a")).status).toBe(200);
+    expect((await send("/own")).status).toBe(200);
+    const last = await send("/own");
+    expect([last.status, last.json().code]).toEqual([429, "rate_limited"]);
+    expect(Number(last.headers["retry-after"])).toBeGreaterThan(0);
+    expect((await send("/_storage/upload?key=b")).status).toBe(429);
   });
 
   it("believe no header about the address", async () => {

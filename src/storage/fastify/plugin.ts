@@ -15,6 +15,7 @@ import {
   wrong,
 } from "./plugin-options.js";
 import { publicFileRoute, withPublicUrls } from "./public-file-route.js";
+import { type RateCheck, rateChecks } from "./rate-limit.js";
 import { RoomCheck } from "./room-check.js";
 import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
@@ -23,7 +24,7 @@ import { type ChosenStorage, chooseStorage, isSource, type StorageSource } from 
 import { sweepRegularly } from "./sweep-regularly.js";
 import { testConnection } from "./test-connection.js";
 import { drainRefusedForm } from "./upload/receive-upload.js";
-import { setUploadLimit } from "./upload/upload-limit.js";
+import { setUploadRules } from "./upload/upload-rules.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -174,8 +175,9 @@ async function mount(
   const signer = isServed ? await storage.backend.signer() : undefined;
   const maxUploadBytes = settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
   const name = settings.decorator;
-  const context: RouteContext = { storage, origin, closing, ...settings, name, maxUploadBytes, signer };
-  setUploadLimit(storage, maxUploadBytes);
+  const countRequest = await countRequests(app, settings);
+  const context = { storage, origin, closing, ...settings, name, maxUploadBytes, signer, countRequest };
+  setUploadRules(storage, { maxBytes: maxUploadBytes, countRequest });
   leaveForms(app);
   app.decorate(settings.decorator, storage);
   const stopLog = logOperations(storage, app.log);
@@ -204,6 +206,19 @@ async function mount(
     );
   }
   report(app, chosen, settings);
+}
+
+/** One count for all routes, in a scope of its own: the app may have another plugin for its rates. */
+async function countRequests(
+  app: FastifyInstance,
+  { rateLimit, decorator: name, redisUrl }: Pick<PluginSettings, "rateLimit" | "decorator" | "redisUrl">,
+): Promise<RateCheck> {
+  let countRequest: RateCheck | undefined;
+  await app.register(async (scope) => {
+    countRequest = await rateChecks(scope, rateLimit, { name, redisUrl });
+  });
+  if (countRequest === undefined) throw new TypeError("the scope of the rates was not ready");
+  return countRequest;
 }
 
 const formType = /^multipart\/form-data/i;

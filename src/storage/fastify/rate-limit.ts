@@ -26,7 +26,7 @@ export interface RateCaller {
 /** Counts one request. @throws HttpError 429 `rate_limited` with `Retry-After` when it is one too many. */
 export type RateCheck = (
   request: FastifyRequest,
-  reply: FastifyReply,
+  reply: FastifyReply | undefined,
   kind: RateKind,
   caller?: RateCaller,
 ) => Promise<void>;
@@ -89,7 +89,7 @@ interface Counted {
 }
 
 /** The fields of draft-ietf-httpapi-ratelimit-headers, of the subject that has least left. */
-function tell(reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }: Counted): void {
+function tell(reply: FastifyReply | undefined, { max, remaining, ttlInSeconds, isExceeded }: Counted): void {
   const fields = {
     "ratelimit-limit": String(max),
     "ratelimit-remaining": String(remaining),
@@ -99,6 +99,6 @@ function tell(reply: FastifyReply, { max, remaining, ttlInSeconds, isExceeded }:
     const message = `more than ${max} requests; try again in ${ttlInSeconds} s`;
     throw new HttpError(429, "rate_limited", message, { ...fields, "retry-after": String(ttlInSeconds) });
   }
-  const told = reply.getHeader("ratelimit-remaining");
-  if (told === undefined || Number(told) > remaining) reply.headers(fields);
+  const told = reply?.getHeader("ratelimit-remaining");
+  if (told === undefined || Number(told) > remaining) reply?.headers(fields);
 }

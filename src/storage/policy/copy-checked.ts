@@ -1,6 +1,7 @@
 import { StreamBody } from "../content/body.js";
 import type { Check, ContentClaim } from "../content/check.js";
 import { otherSize } from "../content/size-check.js";
+import { VerifiedReader } from "../content/verified-reader.js";
 import { unlessAborted } from "../contract/abortable.js";
 import type {
   CallOptions,
@@ -13,6 +14,7 @@ import type {
 import type { Checksum } from "../contract/checksum.js";
 import { contentFieldNames, descriptionOf } from "../contract/description.js";
 import type { Key } from "../contract/key.js";
+import { piecesOf } from "../contract/opened.js";
 
 /** A copy of an object that nothing has checked yet. */
 export interface CheckedCopy extends CallOptions {
@@ -87,7 +89,9 @@ async function opened<T>(
 ): Promise<T> {
   const source = await backend.read(from, { range: undefined, ifMatch: sourceIfMatch, signal });
   const { size = source.stat.size } = copy;
-  const body = new StreamBody(source.body, { maxBytes, size, checksum });
+  // Damage must not get a checksum of its own on the way.
+  const content = checksum === undefined ? piecesOf(new VerifiedReader(source)) : source.body;
+  const body = new StreamBody(content, { maxBytes, size, checksum });
   try {
     body.admit();
     if (source.stat.size !== size) throw otherSize(source.stat.size, size);

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { mountRoutes, pageBoundary } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
 import type { StorageFiles } from "../../storage-files.js";
-import { type RateKind, rateChecks } from "../rate-limit.js";
+import type { RateKind } from "../rate-limit.js";
 import { allowPages } from "./allow-pages.js";
 import { permit, type StorageRoute } from "./authorize.js";
 import { directUploadRoutes } from "./direct-uploads.js";
@@ -27,8 +27,7 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   if (authorize === undefined) return;
   prepareScope(scope, context, true);
   await allowPages(scope, context.allowOrigins);
-  const countRequest = await rateChecks(scope, context.rateLimit, context);
-  const { allowOrigins, signer } = context;
+  const { allowOrigins, signer, countRequest } = context;
   const ownUrls = signer === undefined ? [] : [signer.baseUrl];
   scope.addHook("onRequest", pageBoundary({ isOpen: authorize === "open", ownUrls, allowOrigins }));
   scope.setNotFoundHandler(() => {

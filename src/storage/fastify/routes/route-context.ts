@@ -1,12 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Closing, drainAfterError, problemHandler } from "../../../http/index.js";
-import type { Secret } from "../../../kernel/index.js";
 import type { UrlSigner } from "../../contract/signed-url.js";
 import type { Storage } from "../../storage.js";
 import type { StorageFiles } from "../../storage-files.js";
 import type { ResourcePolicy } from "../download/response-headers.js";
 import type { PublicFileRoute } from "../public-file-route.js";
-import type { RateLimits } from "../rate-limit.js";
+import type { RateCheck } from "../rate-limit.js";
 import type { Authorize } from "./authorize.js";
 
 /** How a storage was chosen, for people. */
@@ -32,10 +31,7 @@ export interface RouteContext {
   readonly resourcePolicy: ResourcePolicy;
   /** Origins whose pages may do on the management routes what their users may. */
   readonly allowOrigins: readonly string[];
-  readonly rateLimit: RateLimits;
-  readonly redisUrl: Secret | undefined;
-  /** Of the storage among others of the app. */
-  readonly name: string;
+  readonly countRequest: RateCheck;
 }
 
 /** The part of the storage that the caller of a request may see. */

@@ -16,7 +16,6 @@ import type { UrlRefusal, UrlVerdict, VerifiedUrl } from "../../contract/signed-
 import { type Received, receiveStaged } from "../../uploads/receive.js";
 import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
-import { rateChecks } from "../rate-limit.js";
 import { storeBody } from "../upload/upload.js";
 import { allowPages } from "./allow-pages.js";
 import { KeyPath } from "./key-path.js";
@@ -31,9 +30,8 @@ import { anyBytes, keyText, nothing, storedFile } from "./schemas.js";
 export async function signedRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
   prepareScope(scope, context, false);
   await allowPages(scope, context.allowOrigins);
-  const countRequest = await rateChecks(scope, context.rateLimit, context);
   scope.addHook("onRequest", (request, reply) =>
-    countRequest(request, reply, request.method === "PUT" ? "uploads" : "reads"),
+    context.countRequest(request, reply, request.method === "PUT" ? "uploads" : "reads"),
   );
   mountRoutes(scope, fileRoute(scope.prefix, context), { tag: "files" });
 }

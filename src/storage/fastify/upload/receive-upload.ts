@@ -17,11 +17,13 @@ import type { PutOptions, StoredFile } from "../../options.js";
 import type { PolicyOptions } from "../../policy/index.js";
 import { Policy } from "../../policy/policy.js";
 import type { StorageFiles } from "../../storage-files.js";
+import { TenantStorage } from "../../tenant-storage.js";
 import { getStorage } from "../get-storage.js";
+import type { RateCheck } from "../rate-limit.js";
 import { boundaryOf, maxEnvelopeBytes } from "./form-entry.js";
 import { type IncomingFile, IncomingForm, type OpenedPart } from "./incoming-form.js";
 import { checkType, isForm, putContent } from "./upload.js";
-import { uploadLimitOf } from "./upload-limit.js";
+import { uploadRulesOf } from "./upload-rules.js";
 
 /** Options of {@link receiveUpload}: where the files go, and what they must satisfy besides what the storage demands. */
 export interface ReceiveUploadOptions
@@ -82,7 +84,8 @@ const begun = new WeakSet<object>();
  * this request made them: then they are deleted again.
  *
  * @throws HttpError for a form that is not sound, StorageError for content that is refused. Both have a `code`, and a
- * `statusCode` that Fastify answers with; StorageConfigurationError for a wrong option.
+ * `statusCode` that Fastify answers with, 429 for one more upload than the rate limits allow; StorageConfigurationError for a
+ * wrong option.
  *
  * @example
  * app.post("/photos", async (request) => {
@@ -97,6 +100,7 @@ export async function receiveUpload(
 ): Promise<ReceivedUpload> {
   const request = requestOf(from);
   const receiving = new Receiving(request, options);
+  await receiving.count();
   const form = receiving.openForm();
   const files: ReceivedFile[] = [];
   try {
@@ -133,6 +137,7 @@ class Receiving {
   readonly #maxBytes: number;
   readonly #maxFiles: number;
   readonly #minFiles: number;
+  readonly #countRequest: RateCheck;
 
   constructor(request: FastifyRequest, options: ReceiveUploadOptions) {
     checkNames(options);
@@ -144,12 +149,20 @@ class Receiving {
     this.#options = options;
     this.#policy = { maxBytes, types, mismatch, scan };
     this.#storage = options.storage ?? getStorage(request);
-    this.#maxBytes = Math.min(uploadLimitOf(request, this.#storage), Policy.of(this.#policy).maxBytesOf(""));
+    const { maxBytes: limit, countRequest } = uploadRulesOf(request, this.#storage);
+    this.#countRequest = countRequest;
+    this.#maxBytes = Math.min(limit, Policy.of(this.#policy).maxBytesOf(""));
     this.#maxFiles = checkCount("maxFiles", options.maxFiles ?? (typeof key === "string" ? 1 : 10), 1);
     this.#minFiles = checkCount("minFiles", options.minFiles ?? 1, 0);
     if (typeof key === "string" && this.#maxFiles > 1) {
       throw wrong("one key is for one file; with maxFiles above 1 key must be a function");
     }
+  }
+
+  /** Counts the request as one more upload of its address, and of the tenant whose storage it goes to. */
+  async count(): Promise<void> {
+    const tenant = this.#storage instanceof TenantStorage ? this.#storage.tenant : undefined;
+    await this.#countRequest(this.#request, undefined, "uploads", { tenant });
   }
 
   /** Refuses what the header section alone condemns. */
