@@ -1,38 +1,16 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import http from "node:http";
 import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
+import { crcOf, mebibyte, residentMiB, writePieces } from "./large-content.js";
 import { serve } from "./served.js";
 import type { ServedBackend } from "./served-backends.js";
 
-const mebibyte = 1024 * 1024;
 const fullSizeMiB = Number(process.env.LARGE_FILE_MIB ?? 256);
 const maxGrowthMiB = 96;
-const piece = Buffer.alloc(mebibyte, "0123456789abcdef");
-
-/** Resident memory of another process, in MiB (proc(5)). */
-async function residentMiB(pid: number): Promise<{ now: number; peak: number }> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  const read = (name: string) => Number(new RegExp(`^${name}:\\s+([0-9]+) kB`, "m").exec(status)?.[1]) / 1024;
-  return { now: read("VmRSS"), peak: read("VmHWM") };
-}
 
 function send(request: http.ClientRequest): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => request.on("response", resolve).on("error", reject));
-}
-
-/** Every mebibyte is another, so that none can take the place of another. */
-function pieceOf(index: number): Buffer {
-  const bytes = Buffer.from(piece);
-  bytes.writeUInt32BE(index);
-  return bytes;
-}
-
-function crcOf(sizeMiB: number): number {
-  let sum = 0;
-  for (let index = 0; index < sizeMiB; index += 1) sum = crc32(pieceOf(index), sum);
-  return sum;
 }
 
 async function writeAll(
@@ -40,9 +18,7 @@ async function writeAll(
   { sizeMiB, head, tail }: { readonly sizeMiB: number; readonly head: string; readonly tail: string },
 ): Promise<void> {
   request.write(head);
-  for (let index = 0; index < sizeMiB; index += 1) {
-    if (!request.write(pieceOf(index))) await once(request, "drain");
-  }
+  await writePieces(request, 0, sizeMiB);
   request.end(tail);
 }
 

@@ -1,0 +1,4 @@
+import { runScannedWays } from "./scanned-ways.js";
+import { ceph } from "./served-backends.js";
+
+runScannedWays(ceph);

@@ -1,0 +1,4 @@
+import { runScannedWays } from "./scanned-ways.js";
+import { local } from "./served-backends.js";
+
+runScannedWays(local);

@@ -1,0 +1,217 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { infectedMarker, startClamd } from "../rigs/clamd.js";
+import { forgetPeak, mebibyte, residentMiB, writePieces } from "./large-content.js";
+import type { RunningBackend, ServedBackend } from "./served-backends.js";
+
+const sizeMiB = Number(process.env.SCANNED_MIB ?? 48);
+const bytes = sizeMiB * mebibyte;
+const maxGrowthMiB = 96;
+const script = fileURLToPath(new URL("scanning-service.js", import.meta.url));
+const contentType = "application/octet-stream";
+
+/** One request, whose body is some of the pieces between two texts. */
+interface Sending {
+  readonly method?: string;
+  readonly url: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly head?: string;
+  readonly pieces?: readonly [start: number, end: number];
+  readonly tail?: string;
+}
+
+async function send({ method = "POST", url, headers = {}, head = "", pieces, tail = "" }: Sending) {
+  const [start, end] = pieces ?? [0, 0];
+  const length = Buffer.byteLength(head + tail) + (end - start) * mebibyte;
+  const sent = { ...headers, "content-length": String(length) };
+  const request = http.request(url, { method, headers: sent, agent: false });
+  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+    request.on("response", resolve).on("error", reject);
+  });
+  const write = async () => {
+    if (head !== "") request.write(head);
+    await writePieces(request, start, end);
+    request.end(tail);
+  };
+  const [answer] = await Promise.all([answered, write()]);
+  let text = "";
+  for await (const piece of answer.setEncoding("utf8")) text += piece;
+  return { status: answer.statusCode ?? 0, text };
+}
+
+const sent = z.object({ method: z.string(), url: z.string(), headers: z.record(z.string(), z.string()) });
+const prepared = z.object({
+  id: z.string(),
+  method: z.string(),
+  url: z.string().nullable(),
+  headers: z.record(z.string(), z.string()),
+  parts: z.array(sent.extend({ start: z.number(), end: z.number() })),
+});
+
+/** The service, and what it takes to fill it by each way. */
+class Ways {
+  readonly origin: string;
+  readonly #foreign: http.Server;
+
+  constructor(origin: string, foreign: http.Server) {
+    this.origin = origin;
+    this.#foreign = foreign;
+  }
+
+  put = (key: string, tail = "") =>
+    send({
+      url: `${this.origin}/put?key=${key}`,
+      headers: { "content-type": contentType },
+      pieces: [0, sizeMiB],
+      tail,
+    });
+
+  form = (path: string, tail = "") => {
+    const named = `--b\r\nContent-Disposition: form-data; name="file"; filename="form.bin"\r\n`;
+    return send({
+      url: `${this.origin}${path}`,
+      headers: { "content-type": "multipart/form-data; boundary=b" },
+      head: `${named}Content-Type: ${contentType}\r\n\r\n`,
+      pieces: [0, sizeMiB],
+      tail: `${tail}\r\n--b--\r\n`,
+    });
+  };
+
+  raw = (method: string, path: string) =>
+    send({ method, url: this.origin + path, headers: { "content-type": contentType }, pieces: [0, sizeMiB] });
+
+  parts = (key: string) =>
+    send({
+      url: `${this.origin}/parts?key=${key}&bytes=${16 * mebibyte}`,
+      headers: { "content-type": contentType },
+      pieces: [0, sizeMiB],
+    });
+
+  /** What a client of `getUploadUrl` does. */
+  signedPut = async (key: string) => {
+    const answer = await send({ url: `${this.origin}/sign?key=${key}&bytes=${bytes}` });
+    const { url } = z.object({ url: z.string() }).parse(JSON.parse(answer.text));
+    const { pathname, search } = new URL(url, this.origin);
+    return this.raw("PUT", pathname + search);
+  };
+
+  /** As a page sends it straight to the provider. */
+  direct = async (key: string) => {
+    const asked = JSON.stringify({ key, contentType, size: bytes });
+    const json = { "content-type": "application/json" };
+    const answer = await send({ url: `${this.origin}/_storage/uploads`, headers: json, head: asked });
+    const { id, method, url, headers, parts } = prepared.parse(JSON.parse(answer.text));
+    const whole = url === null ? [] : [{ method, url, headers, start: 0, end: bytes }];
+    for (const { start, end, ...request } of [...whole, ...parts]) {
+      const pieces = [start / mebibyte, end / mebibyte] as const;
+      const target = new URL(request.url);
+      const own = target.pathname.startsWith("/files/")
+        ? new URL(target.pathname + target.search, this.origin)
+        : target;
+      const { status, text } = await send({ ...request, url: own, pieces });
+      expect(status, text).toBeLessThan(300);
+    }
+    return send({ url: `${this.origin}/_storage/uploads/${id}/complete` });
+  };
+
+  copy = (from: string, key: string) => send({ url: `${this.origin}/copy?from=${from}&key=${key}` });
+
+  import = (key: string) => {
+    const { port } = this.#foreign.address() as AddressInfo;
+    const query = new URLSearchParams({ key, port: String(port), url: `http://127.0.0.1:${port}/` });
+    return send({ url: `${this.origin}/import?${query}` });
+  };
+}
+
+/** Large content by each way in, with a scanner, on a backend. */
+export function runScannedWays(backend: ServedBackend): void {
+  describe.runIf(process.platform === "linux")(`${backend.type}: ${sizeMiB} MiB, scanned`, () => {
+    let clamd: Awaited<ReturnType<typeof startClamd>>;
+    let running: RunningBackend;
+    let service: ReturnType<typeof fork>;
+    let ways: Ways;
+    let idleMiB: number;
+    const pid = () => service.pid ?? 0;
+    const foreign = http.createServer((_request, response) => {
+      response.writeHead(200, { "content-type": contentType, "content-length": bytes });
+      void writePieces(response, 0, sizeMiB).then(() => response.end());
+    });
+
+    beforeAll(async () => {
+      const maxBytes = bytes + mebibyte;
+      clamd = await startClamd({ streamMaxBytes: maxBytes });
+      running = await backend.start();
+      foreign.listen(0, "127.0.0.1");
+      await once(foreign, "listening");
+      const policy = {
+        STORAGE_ALLOWED_TYPES: contentType,
+        STORAGE_MAX_UPLOAD_BYTES: String(maxBytes),
+        STORAGE_CLAMAV_MAX_BYTES: String(maxBytes),
+      };
+      const env = {
+        PATH: process.env.PATH,
+        STORAGE_BACKEND: backend.type,
+        ...running.env,
+        ...clamd.env,
+        ...policy,
+      };
+      service = fork(script, [], { env, stdio: ["ignore", "pipe", "inherit", "ipc"] });
+      const [line = ""] = await once(createInterface({ input: service.stdout ?? process.stdin }), "line");
+      const { port } = z.object({ port: z.number() }).parse(JSON.parse(line));
+      ways = new Ways(`http://127.0.0.1:${port}`, foreign);
+      idleMiB = (await residentMiB(pid())).now;
+    }, 180_000);
+
+    afterAll(async () => {
+      service?.kill("SIGKILL");
+      foreign.close();
+      await running?.stop();
+      await clamd?.stop();
+    });
+
+    it.each<[string, () => Promise<{ status: number; text: string }>]>([
+      ["put", () => ways.put("put")],
+      ["POST /_storage/upload", () => ways.form("/_storage/upload?key=form")],
+      ["receiveUpload", () => ways.form("/receive?key=received")],
+      ["POST /_storage/upload of a raw body", () => ways.raw("POST", "/_storage/upload?key=raw")],
+      ["PUT /_storage/files/*", () => ways.raw("PUT", "/_storage/files/file")],
+      ["PUT /files/*", () => ways.signedPut("signed")],
+      ["createUpload", () => ways.parts("parts")],
+      ["POST /_storage/uploads", () => ways.direct("direct")],
+      ["copy", () => ways.copy("put", "copied")],
+      ["putFromUrl", () => ways.import("imported")],
+    ])(
+      `by %s take the server less than ${maxGrowthMiB} MiB of memory`,
+      async (_way, bring) => {
+        await forgetPeak(pid());
+        const { status, text } = await bring();
+        expect(status, text).toBeLessThan(300);
+        const { peak } = await residentMiB(pid());
+        if (process.env.TELL_MEMORY !== undefined) console.info(_way, Math.round(idleMiB), Math.round(peak));
+        expect(peak - idleMiB).toBeLessThan(maxGrowthMiB);
+      },
+      20 * 60_000,
+    );
+
+    it(
+      "and is refused when its last bytes are infected",
+      async () => {
+        const answers = [
+          await ways.put("bad", infectedMarker),
+          await ways.form("/receive?key=bad", infectedMarker),
+        ];
+        expect(answers.map(({ status, text }) => [status, JSON.parse(text).code])).toEqual([
+          [422, "infected"],
+          [422, "infected"],
+        ]);
+      },
+      20 * 60_000,
+    );
+  });
+}
