@@ -10,6 +10,14 @@ const adapters = {
   "raw-map": () => import("./raw-map.js"),
   "svc-infra-local": () => import("./svc-infra-local.js"),
   "svc-infra-memory": () => import("./svc-infra-memory.js"),
+  ...Object.fromEntries(
+    ["local", "memory", "s3"].map((backend) => [
+      `svc-infra-${backend}-bare`,
+      async () => ({ adapter: (await import(`./svc-infra-${backend}.js`)).bareAdapter }),
+    ]),
+  ),
+  "raw-hmac": () => import("./raw-hmac.js"),
+  "svc-infra-signer": () => import("./svc-infra-signer.js"),
   "unstorage-fs": () => import("./unstorage-fs.js"),
   "unstorage-memory": () => import("./unstorage-memory.js"),
   "flydrive-fs": () => import("./flydrive-fs.js"),

@@ -26,6 +26,10 @@ export const adapter = {
     countAll: () => countSorted(dir),
     firstPage: () => sortedPage(dir, "", 100),
     middlePage: (cursor) => sortedPage(dir, cursor, 100),
+    pageOf1000: async (cursor = "") => {
+      const items = await sortedPage(dir, cursor, 1000);
+      return { items, next: items.at(-1) };
+    },
     close: async () => undefined,
   }),
 };

@@ -1,11 +1,14 @@
 import { LocalBackend } from "../../dist/storage/backends/local/index.js";
+import { easyStorage } from "../../dist/storage/easy-storage.js";
 import { Storage } from "../../dist/storage/index.js";
 
 const description = { contentType: "application/octet-stream", metadata: { owner: "u1" } };
 
+/** @typedef {Partial<import("../harness/contracts.js").Store>} Store */
+
 /**
- * Ours as an application uses it: keys and metadata checked, checksum made and verified. In a service that has
- * started: the threads run, but nothing of the data has been seen.
+ * Ours as users run it: the storage of `addStorage` with its default layers. Keys and metadata are checked, the checksum is
+ * made and verified. In a service that has started, but nothing of the data has been seen.
  *
  * @type {import("../harness/contracts.js").Adapter}
  */
@@ -13,23 +16,52 @@ export const adapter = {
   name: "svc-infra-local",
   layout: "svc-infra",
   open: async ({ dir, isDurable }) => {
-    const storage = new Storage(new LocalBackend({ basePath: dir, durability: isDurable ? "full" : "fast" }));
-    await storage.exists("absent");
-    await storage.list({ prefix: "absent/" });
-    return {
-      put: (key, bytes) => storage.put(key, bytes, description),
-      get: (key) => storage.get(key),
-      putStream: (key, source) => storage.put(key, source, description),
-      getStream: async (key) => (await storage.open(key)).body,
-      stat: (key) => storage.getMetadata(key),
-      countAll: () => countAll(storage),
-      firstPage: async () => keysOf(await storage.list()),
-      middlePage: async (cursor) => keysOf(await storage.list({ cursor })),
-      middleCursor: () => middleCursor(storage),
-      close: () => storage.close(),
+    const env = {
+      STORAGE_BACKEND: "local",
+      STORAGE_BASE_PATH: dir,
+      STORAGE_DURABILITY: isDurable ? "full" : "fast",
+      STORAGE_MAX_UPLOAD_BYTES: String(2 ** 40),
     };
+    return storeOf(await easyStorage({}, env));
   },
 };
+
+/**
+ * The same without layers, to see what they cost.
+ *
+ * @type {import("../harness/contracts.js").Adapter}
+ */
+export const bareAdapter = {
+  name: "svc-infra-local-bare",
+  layout: "svc-infra",
+  open: async ({ dir, isDurable }) =>
+    storeOf(new Storage(new LocalBackend({ basePath: dir, durability: isDurable ? "full" : "fast" }))),
+};
+
+/**
+ * @param {Storage<any>} storage
+ * @returns {Promise<Store>}
+ */
+async function storeOf(storage) {
+  await storage.exists("absent");
+  await storage.list({ prefix: "absent/" });
+  return {
+    put: (key, bytes) => storage.put(key, bytes, description),
+    get: (key) => storage.get(key),
+    putStream: (key, source) => storage.put(key, source, description),
+    getStream: async (key) => (await storage.open(key)).body,
+    stat: (key) => storage.getMetadata(key),
+    countAll: () => countAll(storage),
+    firstPage: async () => keysOf(await storage.list()),
+    middlePage: async (cursor) => keysOf(await storage.list({ cursor })),
+    pageOf1000: async (cursor) => {
+      const page = await storage.list({ limit: 1000, cursor });
+      return { items: page.items, next: page.cursor };
+    },
+    middleCursor: () => middleCursor(storage),
+    close: () => storage.close(),
+  };
+}
 
 /** @param {Storage<any>} storage */
 async function countAll(storage) {

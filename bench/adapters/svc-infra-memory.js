@@ -1,16 +1,42 @@
 import { MemoryBackend } from "../../dist/storage/backends/memory/index.js";
+import { easyStorage } from "../../dist/storage/easy-storage.js";
 import { Storage } from "../../dist/storage/index.js";
 
-/** @type {import("../harness/contracts.js").Adapter} */
+const maxBytes = 2 ** 30;
+
+/**
+ * As users run it, with the default layers of `addStorage`.
+ *
+ * @type {import("../harness/contracts.js").Adapter}
+ */
 export const adapter = {
   name: "svc-infra-memory",
   layout: "memory",
   open: async () => {
-    const storage = new Storage(new MemoryBackend({ maxBytes: 2 ** 30 }));
-    return {
-      put: (key, bytes) => storage.put(key, bytes, { contentType: "application/octet-stream" }),
-      get: (key) => storage.get(key),
-      close: () => storage.close(),
-    };
+    const env = { STORAGE_BACKEND: "memory", STORAGE_MEMORY_MAX_BYTES: String(maxBytes) };
+    return storeOf(await easyStorage({}, env));
   },
 };
+
+/**
+ * The same without layers, to see what they cost.
+ *
+ * @type {import("../harness/contracts.js").Adapter}
+ */
+export const bareAdapter = {
+  name: "svc-infra-memory-bare",
+  layout: "memory",
+  open: async () => storeOf(new Storage(new MemoryBackend({ maxBytes }))),
+};
+
+/**
+ * @param {Storage<any>} storage
+ * @returns {Partial<import("../harness/contracts.js").Store>}
+ */
+function storeOf(storage) {
+  return {
+    put: (key, bytes) => storage.put(key, bytes, { contentType: "application/octet-stream" }),
+    get: (key) => storage.get(key),
+    close: () => storage.close(),
+  };
+}

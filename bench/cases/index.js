@@ -6,12 +6,15 @@ import { l3PutStream } from "./l3-put-stream.js";
 import { l4GetStream } from "./l4-get-stream.js";
 import { l5ListFlat, l5ListNested } from "./l5-list.js";
 import { l6Stat } from "./l6-stat.js";
+import { l7PutDurableLarge, l8PutLarge } from "./l7-put-durable-large.js";
+import { l9HugeFolder } from "./l9-huge-folder.js";
 import { m1Memory } from "./m1-memory.js";
 import { s1Objects } from "./s1-objects.js";
 import { s2Upload } from "./s2-upload.js";
 import { s3Presign } from "./s3-presign.js";
 import { s4List } from "./s4-list.js";
 import { u1Form, u2LargeForm } from "./u-uploads.js";
+import { v1SignedUrl } from "./v1-signed-url.js";
 
 /** In the order in which they run. @type {readonly import("../harness/contracts.js").Case[]} */
 export const cases = [
@@ -23,6 +26,9 @@ export const cases = [
   l5ListNested,
   l5ListFlat,
   l6Stat,
+  l7PutDurableLarge,
+  l8PutLarge,
+  l9HugeFolder,
   m1Memory,
   s1Objects,
   s2Upload,
@@ -34,6 +40,7 @@ export const cases = [
   h4NotModified,
   u1Form,
   u2LargeForm,
+  v1SignedUrl,
 ];
 
 /** @param {string} id */

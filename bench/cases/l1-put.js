@@ -3,6 +3,15 @@ import { measure } from "../harness/measure.js";
 import { steadyCalls, workers } from "../harness/workers.js";
 
 export const objectBytes = 4096;
+export const smallObjectAdapters = [
+  "raw-fs",
+  "raw-fs-safe",
+  "svc-infra-local",
+  "svc-infra-local-bare",
+  "unstorage-fs",
+  "flydrive-fs",
+  "flystorage-local",
+];
 const bytes = Buffer.alloc(objectBytes, "svc-infra bench ");
 const concurrency = 16;
 
@@ -10,7 +19,7 @@ const concurrency = 16;
 export const l1Put = {
   id: "L1",
   title: "put 10,000 x 4 KiB, 16 at a time",
-  adapters: ["raw-fs", "raw-fs-safe", "svc-infra-local", "unstorage-fs", "flydrive-fs", "flystorage-local"],
+  adapters: smallObjectAdapters,
   unit: "ops/s",
   run: async (context) => putMany(context, 10_000),
 };

@@ -12,6 +12,8 @@ const adapters = [
   "flystorage-local",
 ];
 const repetitions = 20;
+/** Milliseconds from one put to the next while everything is listed. */
+const putEveryMs = 100;
 
 /** @type {import("../harness/contracts.js").Case} */
 export const l5ListNested = {
@@ -83,6 +85,7 @@ async function run(context, middleKey) {
   const all = await measure(1, async () => {
     counted = await store.countAll();
   });
+  const listing = await measure(1, () => duringPuts(store, middleKey));
   await store.close();
   const lost = counted === total(context) ? undefined : `${counted} keys`;
   return {
@@ -90,7 +93,25 @@ async function run(context, middleKey) {
     "middle page": { ...middlePage, fault: fault ?? lost },
     "middle again": { ...againMiddle, fault: fault ?? lost },
     "all keys": { ...all, fault: lost },
+    "all keys during puts": listing,
   };
+}
+
+/**
+ * All keys while one of them is written again ten times a second.
+ *
+ * @param {import("../harness/contracts.js").Store} store
+ * @param {string} key
+ */
+async function duringPuts(store, key) {
+  const puts = [];
+  const timer = setInterval(() => puts.push(store.put(key, Buffer.from("x"))), putEveryMs);
+  try {
+    await store.countAll();
+  } finally {
+    clearInterval(timer);
+  }
+  await Promise.all(puts);
 }
 
 /**

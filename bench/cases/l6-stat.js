@@ -1,11 +1,11 @@
 import { readTwice } from "../harness/read-twice.js";
-import { objectBytes, prepareObjects } from "./l1-put.js";
+import { objectBytes, prepareObjects, smallObjectAdapters } from "./l1-put.js";
 
 /** @type {import("../harness/contracts.js").Case} */
 export const l6Stat = {
   id: "L6",
   title: "stat of 10,000 with metadata, 16 at a time",
-  adapters: ["raw-fs", "raw-fs-safe", "svc-infra-local", "unstorage-fs", "flydrive-fs", "flystorage-local"],
+  adapters: smallObjectAdapters,
   unit: "ops/s",
   prepare: prepareObjects,
   run: (context) =>

@@ -8,7 +8,7 @@ const concurrency = 16;
 export const m1Memory = {
   id: "M1",
   title: "memory: put and get 100,000 x 1 KiB, 16 at a time",
-  adapters: ["raw-map", "svc-infra-memory", "unstorage-memory", "flystorage-memory"],
+  adapters: ["raw-map", "svc-infra-memory", "svc-infra-memory-bare", "unstorage-memory", "flystorage-memory"],
   unit: "ops/s",
   run: async ({ scale, open }) => {
     const bytes = Buffer.alloc(1024, "svc-infra bench ");

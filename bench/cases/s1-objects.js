@@ -7,12 +7,13 @@ const concurrency = 16;
 
 /** The clients of the S cases, the limit first. */
 export const clients = ["raw-s3", "svc-infra-s3", "aws-sdk", "lean-s3", "s3mini", "minio"];
+const [limit = "", ours = "", ...peers] = clients;
 
 /** @type {import("../harness/contracts.js").Case} */
 export const s1Objects = {
   id: "S1",
   title: "S3: put and get 2,000 x 16 KiB, 16 at a time",
-  adapters: clients,
+  adapters: [limit, ours, "svc-infra-s3-bare", ...peers],
   unit: "ops/s",
   isOnS3: true,
   run: async ({ scale, open }) => {

@@ -11,8 +11,10 @@
  * @property {() => Promise<number>} countAll Lists everything and says how many there were.
  * @property {() => Promise<string[]>} firstPage 100 keys from the start.
  * @property {(cursor: string) => Promise<string[]>} middlePage 100 keys from `cursor` on.
+ * @property {(cursor: string | undefined) => Promise<{ items: readonly unknown[], next: string | undefined }>} pageOf1000 The page of 1,000 keys behind `cursor`, and where the next one begins.
  * @property {() => Promise<string>} middleCursor Where the page in the middle begins, in the adapter's own form.
  * @property {(key: string) => Promise<string> | string} sign A URL that reads the object for an hour.
+ * @property {(url: string) => boolean} verify Whether a signed URL is ours and holds.
  * @property {() => Promise<string[]>} allKeys Lists everything by pages of 1,000 objects with size and date, and answers the keys.
  * @property {readonly string[]} [leavesOut] What a listing passes over, since it is no key to this store.
  * @property {Required<import("../servers/answer.js").Served>} served What a server says of itself; only of servers.
