@@ -1,6 +1,7 @@
 import type { Logger } from "../kernel/index.js";
 import type { Mail } from "../mail/index.js";
 import type { Database } from "../sql/index.js";
+import { Accounts } from "./account/accounts.js";
 import { ApiKeys, apiKeyPrefix } from "./api-keys/api-keys.js";
 import type { AuthConfig } from "./auth-config.js";
 import { AuthMail } from "./auth-mail.js";
@@ -31,6 +32,7 @@ export class AuthUsers {
   readonly sessions: Sessions;
   readonly apiKeys: ApiKeys;
   readonly tokens: TokenFamilies;
+  readonly accounts: Accounts;
   readonly library: AuthLibrary;
   readonly #mail: AuthMail;
   readonly #values: SignedValues;
@@ -40,6 +42,7 @@ export class AuthUsers {
     this.sessions = new Sessions(db, config);
     this.apiKeys = new ApiKeys(db);
     this.tokens = new TokenFamilies(db, config);
+    this.accounts = new Accounts(db);
     this.#values = new SignedValues(config.secrets);
     this.#mail = new AuthMail(mail, config.issuer, log);
     this.library = openLibrary(config, { db, mail: this.#mail, log, tokens: this.tokens });

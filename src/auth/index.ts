@@ -1,3 +1,6 @@
+export type { AccountExport, Accounts, Erasure } from "./account/accounts.js";
+export type { DataSubject, PersonalData } from "./account/personal-data.js";
+export { storedFiles } from "./account/stored-files.js";
 export type { ApiKey, ApiKeys, CreatedApiKey, NewApiKey } from "./api-keys/api-keys.js";
 export type { AuthConfig } from "./auth-config.js";
 export type { AuthSession, AuthUser, UsedApiKey } from "./auth-user.js";

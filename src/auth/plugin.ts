@@ -4,12 +4,14 @@ import { type AnyApp, type AnyRequest, fastifyOf } from "../http/index.js";
 import { type Environment, loadPeer, loadSettings, readEnvironment } from "../kernel/index.js";
 import { getMail } from "../mail/index.js";
 import { getSqlDb } from "../sql/index.js";
+import type { Storage } from "../storage/index.js";
 import { getTenancy } from "../tenancy/index.js";
+import { storedFiles } from "./account/stored-files.js";
 import { authConfig } from "./auth-config.js";
 import type { AuthUsers } from "./auth-users.js";
 import { namesOf, type OidcProvider } from "./providers/providers.js";
 import { authUsersOf, getCurrentUser } from "./routes/current-user.js";
-import { keyRoutes } from "./routes/key-routes.js";
+import { kitRoutes } from "./routes/kit-routes.js";
 import { libraryRoutes } from "./routes/library-routes.js";
 import { type AuthOptions, authInputs } from "./settings.js";
 
@@ -66,13 +68,15 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   const parts = { db: getSqlDb(app).db, mail: getMail(app), log: app.log };
   const opened = await loadPeer("better-auth", "addAuthUsers", () => import("./auth-users.js"));
   const users = new opened.AuthUsers(config, parts);
+  const storage = () => (app.hasDecorator("storage") ? app.getDecorator<Storage>("storage") : undefined);
+  users.accounts.add("files", storedFiles(storage));
   app.decorate("authUsers", users);
   app.decorateRequest("user", undefined);
   if (app.hasDecorator("tenancy")) {
     getTenancy(app).identify(async (request) => (await getCurrentUser(request))?.tenant);
   }
   await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
-  await app.register((scope) => keyRoutes(scope, users), { prefix: routesPrefix });
+  await app.register((scope) => kitRoutes(scope, users), { prefix: routesPrefix });
   app.addHook("onClose", () => users.close());
   const reason = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
   app.log.info(

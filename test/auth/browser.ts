@@ -21,8 +21,12 @@ export class Browser {
     return this.request("POST", url, body, { origin: this.#origin, ...headers });
   }
 
+  delete(url: string, headers: Record<string, string> = {}): Promise<LightMyRequestResponse> {
+    return this.request("DELETE", url, undefined, { origin: this.#origin, ...headers });
+  }
+
   async request(
-    method: "GET" | "POST" | "PUT" | "DELETE",
+    method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE",
     url: string,
     body: unknown,
     headers: Record<string, string>,

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { forbidden, HttpError } from "../../http/index.js";
+import { userPrefix } from "../account/stored-files.js";
 import type { AuthUser } from "../auth-user.js";
 import { knownUser } from "./require-user.js";
 
@@ -18,8 +19,7 @@ const reads: ReadonlySet<string> = new Set(["download", "list", "metadata", "bac
  * await addStorage(app, { authorize: userFiles() });
  */
 export function userFiles(): FileAccess {
-  // The id of an organisation is a UUID, so that no user shares a prefix with one.
-  return async (request, route) => ({ tenant: `user-${(await callerOf(request, route)).id}` });
+  return async (request, route) => ({ tenant: userPrefix((await callerOf(request, route)).id) });
 }
 
 /**

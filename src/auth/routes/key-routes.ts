@@ -1,8 +1,8 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { HttpError, mountRoutes, problemHandler, type Route, route } from "../../http/index.js";
+import { HttpError, type Route, route } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
-import { knownUser } from "./require-user.js";
+import { logUserEvent, noStore, userIdOf } from "./user-request.js";
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
@@ -28,22 +28,8 @@ const tokenPair = z.object({ accessToken: z.string(), refreshToken: z.string(), 
 const session = z.strictObject({ session: z.string().min(1).max(200) });
 const refresh = z.strictObject({ refreshToken: z.string().min(1).max(200) });
 
-/** The routes of API keys, and of tokens for clients without cookies. */
-export async function keyRoutes(scope: FastifyInstance, users: AuthUsers): Promise<void> {
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-  scope.setErrorHandler(problemHandler(false));
-  const authorize = async (request: FastifyRequest) => {
-    const user = await knownUser(request);
-    if (user.session === undefined) {
-      throw new HttpError(403, "needs_session", "API keys are made by users who are signed in");
-    }
-    request.user = user;
-  };
-  mountRoutes(scope, [...apiKeyRoutes(users), ...tokenRoutes(users)], { authorize, tag: "Users" });
-}
-
-function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
+/** The routes of API keys. */
+export function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
   return [
     route({
       method: "GET",
@@ -51,7 +37,7 @@ function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
       summary: "List the API keys of the user",
       permission: "user",
       answers: { 200: z.array(apiKey) },
-      handle: ({ request }) => apiKeys.list(idOf(request)),
+      handle: ({ request }) => apiKeys.list(userIdOf(request)),
     }),
     route({
       method: "POST",
@@ -64,9 +50,9 @@ function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
         const expiresAt =
           expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * dayMs);
         const tenant = request.user?.tenant;
-        const created = await apiKeys.create({ userId: idOf(request), name, scopes, tenant, expiresAt });
-        logKey(request, "api-key/create", created.id);
-        return secret(reply).code(201).send(created);
+        const created = await apiKeys.create({ userId: userIdOf(request), name, scopes, tenant, expiresAt });
+        logUserEvent(request, "api-key/create", { key: created.id });
+        return noStore(reply).code(201).send(created);
       },
     }),
     route({
@@ -77,8 +63,8 @@ function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
       answers: { 204: z.undefined() },
       handle: async ({ request, reply }) => {
         const id = parameterOf(request);
-        if (!(await apiKeys.revoke(idOf(request), id))) throw noSuchKey();
-        logKey(request, "api-key/revoke", id);
+        if (!(await apiKeys.revoke(userIdOf(request), id))) throw noSuchKey();
+        logUserEvent(request, "api-key/revoke", { key: id });
         return reply.code(204).send();
       },
     }),
@@ -91,16 +77,17 @@ function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
       answers: { 201: withKey },
       handle: async ({ request, reply, body: { overlapMinutes } }) => {
         const id = parameterOf(request);
-        const created = await apiKeys.rotate(idOf(request), id, overlapMinutes * minuteMs);
+        const created = await apiKeys.rotate(userIdOf(request), id, overlapMinutes * minuteMs);
         if (created === undefined) throw noSuchKey();
-        logKey(request, "api-key/rotate", id);
-        return secret(reply).code(201).send(created);
+        logUserEvent(request, "api-key/rotate", { key: id });
+        return noStore(reply).code(201).send(created);
       },
     }),
   ];
 }
 
-function tokenRoutes({ tokens }: AuthUsers): Route[] {
+/** The routes of tokens for clients without cookies. */
+export function tokenRoutes({ tokens }: AuthUsers): Route[] {
   return [
     route({
       method: "POST",
@@ -111,7 +98,7 @@ function tokenRoutes({ tokens }: AuthUsers): Route[] {
       handle: async ({ reply, body }) => {
         const pair = await tokens.begin(body.session);
         if (pair === undefined) throw new HttpError(401, "invalid_token", "there is no such session");
-        return secret(reply).send(pair);
+        return noStore(reply).send(pair);
       },
     }),
     route({
@@ -122,7 +109,7 @@ function tokenRoutes({ tokens }: AuthUsers): Route[] {
       answers: { 200: tokenPair },
       handle: async ({ request, reply, body }) => {
         const refreshed = await tokens.refresh(body.refreshToken);
-        if ("pair" in refreshed) return secret(reply).send(refreshed.pair);
+        if ("pair" in refreshed) return noStore(reply).send(refreshed.pair);
         const { refused } = refreshed;
         request.log.info(
           { event: "tokens/refresh", outcome: refused, address: request.ip },
@@ -145,27 +132,10 @@ function tokenRoutes({ tokens }: AuthUsers): Route[] {
   ];
 }
 
-function idOf({ user }: FastifyRequest): string {
-  if (user === undefined) throw new Error("a route for users was called without one");
-  return user.id;
-}
-
 function parameterOf({ params }: FastifyRequest): string {
   return String(Object(params).id);
 }
 
 function noSuchKey(): HttpError {
   return new HttpError(404, "not_found", "the user has no such API key");
-}
-
-/** What holds a secret is kept by no cache (RFC 6749 §5.1). */
-function secret(reply: FastifyReply): FastifyReply {
-  return reply.header("cache-control", "no-store");
-}
-
-function logKey(request: FastifyRequest, event: string, key: string): void {
-  request.log.info(
-    { event, outcome: "done", actor: request.user?.id, key, address: request.ip },
-    "security event",
-  );
 }

@@ -98,7 +98,8 @@ function hasCredentials({ headers }: FastifyRequest): boolean {
   return [headers.cookie, headers.authorization, headers["x-api-key"]].some((each) => each !== undefined);
 }
 
-function checkProof({ session }: AuthUser, freshMs: number | undefined, factor: number): void {
+/** @throws HttpError (401, 403) when the proof of a user is too old, or of too few factors. */
+export function checkProof({ session }: AuthUser, freshMs: number | undefined, factor: number): void {
   if (factor > 1 && (session?.factor ?? 0) < factor) {
     throw new HttpError(403, "second_factor_required", "this needs a second factor");
   }

@@ -1,0 +1,20 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+
+/** The user whom the scope of the routes has let in. */
+export function userIdOf({ user }: FastifyRequest): string {
+  if (user === undefined) throw new Error("a route for users was called without one");
+  return user.id;
+}
+
+/** What holds a secret is kept by no cache (RFC 6749 §5.1). */
+export function noStore(reply: FastifyReply): FastifyReply {
+  return reply.header("cache-control", "no-store");
+}
+
+/** One line for each security event. */
+export function logUserEvent(request: FastifyRequest, event: string, facts: object = {}): void {
+  request.log.info(
+    { event, outcome: "done", actor: request.user?.id, ...facts, address: request.ip },
+    "security event",
+  );
+}
