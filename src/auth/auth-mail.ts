@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../kernel/index.js";
 import { linkMail, type Mail } from "../mail/index.js";
 
-/** As long as an answer waits for its mail: a queue has kept it by then, and a slow server is not waited for. */
+/** As long as an answer waits for a server; for a queue it waits until the mail is kept. */
 const maxWaitMs = 250;
 
 /** A mail with a link. */
@@ -13,12 +13,12 @@ export interface LinkLetter {
 
 /** The mails that flows of users send. A server that is away delays and fails no flow. */
 export class AuthMail {
-  readonly #mail: Pick<Mail, "send">;
+  readonly #mail: Pick<Mail, "send" | "isQueued">;
   readonly #service: string;
   readonly #log: Pick<Logger, "error">;
   readonly #sending = new Set<Promise<void>>();
 
-  constructor(mail: Pick<Mail, "send">, service: string, log: Pick<Logger, "error">) {
+  constructor(mail: Pick<Mail, "send" | "isQueued">, service: string, log: Pick<Logger, "error">) {
     this.#mail = mail;
     this.#service = service;
     this.#log = log;
@@ -75,6 +75,7 @@ export class AuthMail {
       .catch((error: unknown) => this.#log.error({ err: error }, "a mail to a user was not sent"))
       .finally(() => this.#sending.delete(sending));
     this.#sending.add(sending);
-    await Promise.race([sending, delay(maxWaitMs, undefined, { ref: false })]);
+    if (this.#mail.isQueued) await sending;
+    else await Promise.race([sending, delay(maxWaitMs, undefined, { ref: false })]);
   }
 }

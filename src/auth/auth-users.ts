@@ -15,7 +15,7 @@ import { accessTokenPrefix, TokenFamilies } from "./tokens/token-families.js";
 /** What the users of an app are kept with. */
 export interface AuthUsersParts {
   readonly db: Database;
-  readonly mail: Pick<Mail, "send">;
+  readonly mail: Pick<Mail, "send" | "isQueued">;
   readonly log: Logger;
 }
 

@@ -23,6 +23,11 @@ export class Mail {
     return this.#transport.description;
   }
 
+  /** Whether a queue keeps each mail, so that a dead server loses none. */
+  get isQueued(): boolean {
+    return this.#queue !== undefined;
+  }
+
   /**
    * Sends one mail. With a queue it resolves when the mail is kept, and a dead server delays it; without one it resolves
    * when the server has taken it.

@@ -5,12 +5,19 @@ import { SMTPServer } from "smtp-server";
 export class Inbox {
   readonly #server: SMTPServer;
   readonly #mails: string[] = [];
+  /** Called with the first mail that is held back. */
+  #onHeld: (() => void) | undefined;
+  #isHolding = false;
 
   private constructor() {
     this.#server = new SMTPServer({
       authOptional: true,
       disabledCommands: ["STARTTLS"],
       onData: (stream, _session, callback) => {
+        if (this.#isHolding) {
+          this.#onHeld?.();
+          return;
+        }
         const pieces: Buffer[] = [];
         stream.on("data", (piece) => pieces.push(piece));
         stream.on("end", () => {
@@ -21,9 +28,11 @@ export class Inbox {
     });
   }
 
-  static async start(): Promise<Inbox> {
+  static async start(port = 0): Promise<Inbox> {
     const inbox = new Inbox();
-    await new Promise<void>((resolve) => inbox.#server.listen(0, "127.0.0.1", resolve));
+    // A client that is killed is no fault of the server.
+    inbox.#server.on("error", () => undefined);
+    await new Promise<void>((resolve) => inbox.#server.listen(port, "127.0.0.1", resolve));
     return inbox;
   }
 
@@ -50,6 +59,18 @@ export class Inbox {
   async linkTo(address: string): Promise<URL> {
     const [link = ""] = /https?:\/\/[^\s"<]+/.exec(await this.mailTo(address)) ?? [];
     return new URL(link);
+  }
+
+  /** Takes no mail: resolves when a client waits for the answer to one. */
+  hold(): Promise<void> {
+    this.#isHolding = true;
+    return new Promise((resolve) => {
+      this.#onHeld = resolve;
+    });
+  }
+
+  release(): void {
+    this.#isHolding = false;
   }
 
   stop(): Promise<void> {

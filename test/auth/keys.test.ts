@@ -63,9 +63,9 @@ describe("an API key", () => {
   it("ends when it is revoked, by its user alone", async () => {
     const { id, key } = await makeKey(ann, []);
     const ben = await service.signIn("ben@example.com");
-    expect((await ben.request("DELETE", `/auth/api-keys/${id}`, undefined, {})).statusCode).toBe(404);
+    expect((await ben.delete(`/auth/api-keys/${id}`)).statusCode).toBe(404);
     expect((await callWith(key)).statusCode).toBe(200);
-    expect((await ann.request("DELETE", `/auth/api-keys/${id}`, undefined, {})).statusCode).toBe(204);
+    expect((await ann.delete(`/auth/api-keys/${id}`)).statusCode).toBe(204);
     expect((await callWith(key)).statusCode).toBe(401);
   });
 

@@ -10,6 +10,13 @@ export function codeOf(totpUri: string, steps = 0): string {
   return String((digest.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
+/** The same, made when it will not have expired before it arrives. */
+export async function timelyCodeOf(totpUri: string, steps = 0): Promise<string> {
+  const leftMs = 30_000 - (Date.now() % 30_000);
+  if (leftMs < 8_000) await new Promise((resolve) => setTimeout(resolve, leftMs));
+  return codeOf(totpUri, steps);
+}
+
 function fromBase32(text: string): Buffer {
   const bits = [...text.replace(/=+$/, "").toUpperCase()]
     .map((each) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(each).toString(2).padStart(5, "0"))

@@ -33,6 +33,12 @@ export interface LibraryParts {
   readonly tokens: Pick<TokenFamilies, "revokeAll">;
 }
 
+/** Called when a link of a mail has replaced a password. */
+export type PasswordReset = (
+  reset: { readonly user: { readonly id: string; readonly email: string } },
+  request?: Request,
+) => Promise<void>;
+
 const tables = {
   user: authUsers,
   session: authSessions,
@@ -46,7 +52,7 @@ const tables = {
 };
 
 /** Everything that the library would take from its environment is said here, so that no variable weakens it. */
-export function libraryOptions(config: AuthConfig, { db, mail, log, tokens }: LibraryParts) {
+export function libraryOptions(config: AuthConfig, { db, mail, log }: LibraryParts, onReset: PasswordReset) {
   return {
     appName: config.issuer,
     baseURL: config.origin,
@@ -54,10 +60,12 @@ export function libraryOptions(config: AuthConfig, { db, mail, log, tokens }: Li
     secrets: config.secrets.map((value) => ({ version: versionOf(value), value })),
     trustedOrigins: [...config.trustedOrigins],
     database: drizzleAdapter(db, { provider: "pg", schema: tables, transaction: true }),
+    // A reader of the database finds no link that works.
+    verification: { storeIdentifier: "hashed" },
     telemetry: { enabled: false },
     // Below 'error' its lines name addresses of people; at other levels it writes to the console itself.
     logger: { level: "info", log: (level, message) => level === "error" && log.warn({ level }, message) },
-    ...accountOptions(config, mail, tokens),
+    ...accountOptions(config, mail, onReset),
     ...providerOptions(config),
     session: {
       expiresIn: config.sessionIdleMinutes * 60,
@@ -97,7 +105,7 @@ export function libraryOptions(config: AuthConfig, { db, mail, log, tokens }: Li
 function accountOptions(
   { passwordMinLength, origin }: AuthConfig,
   mail: AuthMail,
-  tokens: LibraryParts["tokens"],
+  onPasswordReset: PasswordReset,
 ) {
   return {
     emailAndPassword: {
@@ -107,7 +115,7 @@ function accountOptions(
       minPasswordLength: passwordMinLength,
       maxPasswordLength: passwordMaxLength,
       revokeSessionsOnPasswordReset: true,
-      onPasswordReset: ({ user }) => tokens.revokeAll(user.id),
+      onPasswordReset,
       sendResetPassword: ({ user, url }) => mail.resetPassword({ to: user.email, url }),
       onExistingUserSignUp: ({ user }) => mail.accountExists({ to: user.email, url: origin }),
     },

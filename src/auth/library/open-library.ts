@@ -30,7 +30,7 @@ const endsOthers: ReadonlySet<string> = new Set([
 export function openLibrary(config: AuthConfig, parts: LibraryParts): AuthLibrary {
   const hooks = new LibraryHooks(config, parts);
   return betterAuth({
-    ...libraryOptions(config, parts),
+    ...libraryOptions(config, parts, ({ user }, request) => hooks.passwordReset(user, request)),
     hooks: {
       before: createAuthMiddleware((context) => hooks.before(context)),
       after: createAuthMiddleware((context) => hooks.after(context)),
@@ -53,6 +53,7 @@ class LibraryHooks {
   readonly #values: SignedValues;
   readonly #tokens: LibraryParts["tokens"];
   readonly #deviceCookie: string;
+  readonly #resets = new WeakMap<Request, string>();
 
   constructor(config: AuthConfig, { db, tokens }: LibraryParts) {
     this.#tokens = tokens;
@@ -77,10 +78,18 @@ class LibraryHooks {
     if (returned instanceof Error) return;
     const call = await this.#callOf(context);
     if (call.path === "/sign-in/email" && newSession) await this.#afterSignIn(context, call);
+    const address = context.request && this.#resets.get(context.request);
+    if (address !== undefined) await this.#keepDevice(context, randomUUID(), address);
     if (call.path === "/change-password") await this.#guards.proved(call);
     const { session } = context.context;
     if (session && endsOthers.has(call.path)) await this.#tokens.revokeAll(session.user.id);
     if (isFactorPath(call.path)) await this.#afterFactor(context, call);
+  }
+
+  /** Who has read the mail owns the address: their device counts for itself from now on, so that strangers cannot lock it. */
+  async passwordReset({ id, email }: { id: string; email: string }, request?: Request): Promise<void> {
+    if (request !== undefined) this.#resets.set(request, email);
+    await this.#tokens.revokeAll(id);
   }
 
   async #callOf({ path, body, headers }: Context): Promise<GuardedCall> {
@@ -102,11 +111,13 @@ class LibraryHooks {
 
   async #afterSignIn(context: Context, call: GuardedCall): Promise<void> {
     await this.#guards.signedIn(call);
-    const { email } = call.body;
-    const device = call.device ?? randomUUID();
+    await this.#keepDevice(context, call.device ?? randomUUID(), String(call.body.email));
+  }
+
+  async #keepDevice(context: Context, device: string, email: string): Promise<void> {
     await context.setSignedCookie(
       this.#deviceCookie,
-      `${device} ${normalAddress(String(email))}`,
+      `${device} ${normalAddress(email)}`,
       context.context.secret,
       { ...context.context.authCookies.sessionToken.attributes, maxAge: deviceMaxAgeSeconds },
     );

@@ -87,11 +87,18 @@ async function userOf(request: FastifyRequest, reply: FastifyReply): Promise<Aut
 export async function knownUser(request: FastifyRequest): Promise<AuthUser> {
   const found = await findUser(request);
   if (found === undefined) throw unauthorized(hasCredentials(request));
-  if (found.isByCookie) {
-    const { origin, trustedOrigins } = authUsersOf(request).config;
-    await pageBoundary({ isOpen: false, ownUrls: [origin], allowOrigins: trustedOrigins })(request);
-  }
+  if (found.isByCookie) await checkPage(request);
   return found.user;
+}
+
+/** Cookies are for browsers, which say where a request comes from; one that does not say it may be forged. */
+async function checkPage(request: FastifyRequest): Promise<void> {
+  const { origin, trustedOrigins } = authUsersOf(request).config;
+  await pageBoundary({ isOpen: false, ownUrls: [origin], allowOrigins: trustedOrigins })(request);
+  const { method, headers } = request;
+  if (method === "GET" || method === "HEAD") return;
+  if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) return;
+  throw new HttpError(403, "cross_site", "a request with a cookie must say its Origin; others send a token");
 }
 
 function hasCredentials({ headers }: FastifyRequest): boolean {
