@@ -40,7 +40,7 @@ export class Browser {
       ...(body === undefined
         ? {}
         : {
-            payload: JSON.stringify(body),
+            payload: typeof body === "string" ? body : JSON.stringify(body),
             headers: { ...(cookie === "" ? {} : { cookie }), "content-type": "application/json", ...headers },
           }),
     });

@@ -42,11 +42,13 @@ const step = (
 
 /** Every flow, as requests; `flows.answers.txt` has the answers, which are the same wherever the service runs. */
 function flowsOf(inbox: Inbox): Readonly<Record<string, readonly Step[]>> {
-  const link = (email: string) => async () => {
-    const { pathname, search } = await inbox.linkTo(email);
-    return pathname + search;
-  };
-  const resetToken = async (email: string) => (await inbox.linkTo(email)).pathname.split("/").at(-1) ?? "";
+  const link =
+    (email: string, count = 1) =>
+    async () => {
+      const { pathname, search } = await inbox.linkTo(email, count);
+      return pathname + search;
+    };
+  const resetToken = async (email: string) => (await inbox.linkTo(email, 2)).pathname.split("/").at(-1) ?? "";
   const signUp = (by: string) => {
     const email = `${by}@example.com`;
     return [
@@ -112,7 +114,7 @@ function flowsOf(inbox: Inbox): Readonly<Record<string, readonly Step[]>> {
           { email: `${who}@example.com`, redirectTo: "/new" },
         ]),
       ),
-      step("page", ["GET", link("cat@example.com")]),
+      step("page", ["GET", link("cat@example.com", 2)]),
       ...[newPassword, "a third staple horse"].map((each) =>
         step("page", [
           "POST",

@@ -45,10 +45,12 @@ export class Inbox {
     return this.#mailsTo(address).length;
   }
 
-  /** The newest mail to an address, as text. */
-  async mailTo(address: string): Promise<string> {
-    for (let tries = 0; tries < 200; tries++) {
-      const mail = this.#mailsTo(address).at(-1);
+  /** The newest mail to an address, as text, when there are so many. */
+  async mailTo(address: string, count = 1): Promise<string> {
+    for (let tries = 0; tries < 500; tries++) {
+      const mail = this.#mailsTo(address)
+        .slice(count - 1)
+        .at(-1);
       if (mail !== undefined) return mail.replaceAll("=\r\n", "").replaceAll("=3D", "=");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -56,8 +58,8 @@ export class Inbox {
   }
 
   /** The link of the newest mail to an address. */
-  async linkTo(address: string): Promise<URL> {
-    const [link = ""] = /https?:\/\/[^\s"<]+/.exec(await this.mailTo(address)) ?? [];
+  async linkTo(address: string, count = 1): Promise<URL> {
+    const [link = ""] = /https?:\/\/[^\s"<]+/.exec(await this.mailTo(address, count)) ?? [];
     return new URL(link);
   }
 
