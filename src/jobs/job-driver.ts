@@ -13,6 +13,8 @@ export interface NewJob {
   readonly priority: number;
   /** While an unfinished job has the same key, no other one is added. */
   readonly dedupKey?: string | undefined;
+  /** The span that enqueued it, as a `traceparent` header names it. */
+  readonly traceparent?: string | undefined;
   /** Whether it comes from the outbox, which can add it again after it is done. */
   readonly isRelayed?: boolean;
 }
@@ -23,6 +25,8 @@ export interface TakenJob {
   readonly name: string;
   readonly payload: unknown;
   readonly attempt: number;
+  readonly traceparent?: string | undefined;
+  /** Made when it is read. */
   readonly signal: AbortSignal;
   progress(value: number | object): Promise<void>;
 }
@@ -53,7 +57,7 @@ export interface JobInfo {
 export interface NewSchedule {
   readonly id: string;
   readonly when: Recurrence;
-  readonly job: Omit<NewJob, "id" | "delayMs" | "dedupKey">;
+  readonly job: Omit<NewJob, "id" | "delayMs" | "dedupKey" | "traceparent">;
 }
 
 /** When a schedule makes its jobs: by a cron pattern in a time zone, or every so many milliseconds. */

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { activeTraceparent } from "../kernel/index.js";
 import type { Database } from "../sql/index.js";
 import type { AttemptOptions, Backoff, JobDefinition } from "./define-job.js";
 import type { JobDriver, JobInfo, JobState, NewJob } from "./job-driver.js";
@@ -51,7 +52,8 @@ export class JobQueue {
     payload: NoInfer<Input>,
     options: EnqueueOptions = {},
   ): Promise<string> {
-    return this.#driver.add(newJob(randomUUID(), job, payload, options));
+    const traceparent = activeTraceparent();
+    return this.#driver.add({ ...newJob(randomUUID(), job, payload, options), traceparent });
   }
 
   /**
@@ -74,7 +76,8 @@ export class JobQueue {
       );
     }
     const { key, ...rest } = options;
-    return this.#outbox.write(tx, newJob(randomUUID(), job, payload, rest), key);
+    const traceparent = activeTraceparent();
+    return this.#outbox.write(tx, { ...newJob(randomUUID(), job, payload, rest), traceparent }, key);
   }
 
   /** A job in the queue; `undefined` for an unknown job and for one that has succeeded. */

@@ -1,5 +1,5 @@
 import { type Logger, WorkChannel } from "../kernel/index.js";
-import type { JobDefinition } from "./define-job.js";
+import type { JobContext, JobDefinition } from "./define-job.js";
 import { FinalJobFailure, type TakenJob } from "./job-driver.js";
 import { JobError } from "./job-error.js";
 
@@ -10,6 +10,8 @@ export interface JobRunFacts {
   readonly id: string;
   readonly attempt: number;
   readonly driver: string;
+  /** The span that enqueued the job, as a `traceparent` header names it. */
+  readonly traceparent?: string | undefined;
 }
 
 const runs = new WorkChannel<JobRunFacts>("svc-infra:jobs:run");
@@ -28,29 +30,36 @@ export class JobRunner {
 
   /** Runs one attempt. A job that nothing handles, or whose payload breaks its schema, is not tried again. */
   async run(taken: TakenJob): Promise<void> {
-    const { id, name, attempt } = taken;
-    const facts = { job: name, id, attempt, driver: this.#driver };
+    const { id, name, attempt, traceparent } = taken;
     try {
       await runs.run(
-        () => ({ ...facts, job: this.#jobs.has(name) ? name : "unknown" }),
+        () => ({
+          job: this.#jobs.has(name) ? name : "unknown",
+          id,
+          attempt,
+          driver: this.#driver,
+          traceparent,
+        }),
         () => this.#handle(taken),
       );
     } catch (error) {
-      this.#log.warn({ ...facts, err: error }, `job '${name}' failed`);
+      const facts = { job: name, id, attempt, driver: this.#driver, err: error };
+      this.#log.warn(facts, `job '${name}' failed`);
       if (error instanceof JobError) throw new FinalJobFailure(error.message, { cause: error });
       throw error;
     }
   }
 
-  async #handle({ payload, ...context }: TakenJob): Promise<void> {
-    const job = this.#jobs.get(context.name);
+  #handle(taken: TakenJob): Promise<unknown> {
+    const { name } = taken;
+    const job = this.#jobs.get(name);
     if (job === undefined) {
       throw new JobError(
         "job_unknown",
-        `nothing handles jobs named '${context.name}'; is it in the 'jobs' of this process?`,
+        `nothing handles jobs named '${name}'; is it in the 'jobs' of this process?`,
       );
     }
-    await job.handle(payload, { ...context, log: this.#log });
+    return job.handle(taken.payload, new RunContext(taken, this.#log));
   }
 
   #register(job: JobDefinition<never>): void {
@@ -59,5 +68,31 @@ export class JobRunner {
       throw new JobError("job_options_invalid", `two jobs are named '${job.name}'`);
     }
     this.#jobs.set(job.name, job);
+  }
+}
+
+/** What a handler is told; the signal is made when it is read. */
+class RunContext implements JobContext {
+  readonly #taken: TakenJob;
+  readonly id: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly log: Logger;
+
+  constructor(taken: TakenJob, log: Logger) {
+    this.#taken = taken;
+    this.id = taken.id;
+    this.name = taken.name;
+    this.attempt = taken.attempt;
+    this.log = log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#taken.signal;
+  }
+
+  /** A function of its own, as handlers take it out of the context. */
+  get progress(): JobContext["progress"] {
+    return (value) => this.#taken.progress(value);
   }
 }

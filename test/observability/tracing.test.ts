@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { loadedPackages } from "../acceptance/loaded-packages.js";
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "../rigs/otlp-receiver.js";
+import { startRedis } from "../rigs/redis.js";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const callerSpan = "b7ad6b7169203331";
@@ -148,6 +149,39 @@ describe("with OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     ]);
     const puts = all.filter(({ name }) => name === "storage put");
     expect(puts.map(({ parentSpanId }) => parentSpanId)).toEqual(runs.map(({ spanId }) => spanId));
+  });
+
+  it.each([
+    ["in a queue on Redis", "enqueue"],
+    ["in the outbox of a transaction", "enqueueIn"],
+  ] as const)("a job that waited %s goes on the trace of the request that enqueued it", async (_, way) => {
+    await traced();
+    const rig = way === "enqueue" ? await startRedis() : undefined;
+    const ran: string[] = [];
+    const job = defineJob("later", z.object({}), (_payload, { id }) => void ran.push(id));
+    const { db } = await addSqlDb(app, { env: {}, url: "pglite:memory" });
+    await db.execute(`create table svc_infra_outbox (id uuid primary key, position bigserial not null, key text,
+      job jsonb not null, created_at timestamptz not null default now())`);
+    const { queue } = await addJobs(app, { env: {}, jobs: [job], redisUrl: rig?.url, outboxPollMs: 20 });
+    app.post("/orders", () =>
+      way === "enqueue"
+        ? queue.enqueue(job, {})
+        : db.transaction(async (tx) => queue.enqueueIn(tx, job, {}, { delayMs: 100 })),
+    );
+    try {
+      const { body } = await app.inject({ method: "POST", url: "/orders", headers: { traceparent } });
+      await expect.poll(() => ran).toEqual([body]);
+      const all = await spans();
+      const request = named(all, "POST /orders");
+      const parents = [named(all, "job later"), request].map((span) => [span.traceId, span.parentSpanId]);
+      // The statement that writes the row is below the request, and the job is not below the statement.
+      expect(parents).toEqual([
+        [traceId, request.spanId],
+        [traceId, callerSpan],
+      ]);
+    } finally {
+      await rig?.stop();
+    }
   });
 
   it("every log line of a request names its trace once, also after the body and at the end", async () => {

@@ -148,22 +148,27 @@ export class BullDriver implements JobDriver {
   }
 
   /** A client may go on trying for ever; its caller gets an error in time. */
-  async #answer<T>(call: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const message = `${this.name} did not answer within ${this.#timeoutMs} ms (JOBS_ENQUEUE_TIMEOUT_MS)`;
-      timer = setTimeout(() => reject(new JobError("jobs_unavailable", message)), this.#timeoutMs);
+  #answer<T>(call: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        const message = `${this.name} did not answer within ${this.#timeoutMs} ms (JOBS_ENQUEUE_TIMEOUT_MS)`;
+        reject(new JobError("jobs_unavailable", message));
+      }, this.#timeoutMs);
+      const answered = (value: T) => {
+        clearTimeout(late);
+        resolve(value);
+      };
+      const refused = (cause: unknown) => {
+        clearTimeout(late);
+        reject(this.#refusal(cause));
+      };
+      call.then(answered, refused);
     });
-    try {
-      return await Promise.race([call, late]);
-    } catch (cause) {
-      if (cause instanceof JobError) throw cause;
-      const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
-      throw new JobError("jobs_unavailable", `${this.name} refused a call of the jobs: ${reason}`, { cause });
-    } finally {
-      clearTimeout(timer);
-      call.catch(() => undefined);
-    }
+  }
+
+  #refusal(cause: unknown): JobError {
+    const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+    return new JobError("jobs_unavailable", `${this.name} refused a call of the jobs: ${reason}`, { cause });
   }
 }
 
@@ -191,6 +196,7 @@ function optionsOf(job: Omit<NewJob, "id" | "delayMs"> & { readonly delayMs?: nu
     removeOnComplete: job.isRelayed !== true,
     ...(job.delayMs === undefined || job.delayMs === 0 ? {} : { delay: job.delayMs }),
     ...(job.priority === 0 ? {} : { priority: job.priority }),
+    ...(job.traceparent === undefined ? {} : { telemetry: { metadata: job.traceparent } }),
     ...(job.dedupKey === undefined ? {} : { deduplication: { id: job.dedupKey } }),
   };
 }

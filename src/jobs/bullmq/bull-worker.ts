@@ -5,8 +5,8 @@ import {
   UnrecoverableError,
   WaitingError,
 } from "bullmq";
-import { FinalJobFailure, type TakenJobHandler, type Worker } from "../job-driver.js";
-import { untilAborted } from "../until-aborted.js";
+import { Cancellation } from "../cancellation.js";
+import { FinalJobFailure, type TakenJob, type TakenJobHandler, type Worker } from "../job-driver.js";
 import { within } from "./within.js";
 
 /** Limits of the locks, the same for every server: a job of a killed worker is taken over within two intervals. */
@@ -19,12 +19,13 @@ export const lockSettings = {
 
 /** Milliseconds in which the server must have taken jobs back. */
 const giveBackMs = 1_000;
-const closing = "the service is closing";
 
 /** Handles the jobs that BullMQ hands to this process. */
 export class BullWorker implements Worker {
   readonly #worker: BullMqWorker;
   readonly #handle: TakenJobHandler;
+  readonly #running = new Map<string, Cancellation>();
+  readonly #closing = new Error("the service is closing");
 
   constructor(
     open: (processor: Processor, concurrency: number) => BullMqWorker,
@@ -32,11 +33,14 @@ export class BullWorker implements Worker {
     concurrency: number,
   ) {
     this.#handle = handle;
-    this.#worker = open((job, token, signal) => this.#process(job, token, signal), concurrency);
+    // A processor with a third parameter would be given a signal for each job, wanted or not.
+    this.#worker = open((job, token) => this.#process(job, token), concurrency);
   }
 
   cancel(id: string): boolean {
-    return this.#worker.cancelJob(id, "the job was cancelled");
+    const cancellation = this.#running.get(id);
+    cancellation?.cancel(new FinalJobFailure("the job was cancelled"));
+    return cancellation !== undefined;
   }
 
   /**
@@ -44,38 +48,71 @@ export class BullWorker implements Worker {
    * given back and the locks of the jobs run out.
    */
   async close(timeoutMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#worker.cancelAllJobs(closing), timeoutMs);
+    const giveBack = () => {
+      for (const cancellation of this.#running.values()) cancellation.cancel(this.#closing);
+    };
+    const timer = setTimeout(giveBack, timeoutMs);
     await within(timeoutMs + giveBackMs, this.#worker.close());
     clearTimeout(timer);
   }
 
-  async #process(job: Job, token: string | undefined, signal = new AbortController().signal): Promise<void> {
+  async #process(job: Job, token: string | undefined): Promise<void> {
     // A retry from the dead letters keeps the number of killed workers, but begins anew to count what was started.
     const attempt = Math.min(job.attemptsMade + job.stalledCounter + 1, job.attemptsStarted);
     if (attempt > (job.opts.attempts ?? 1)) {
       throw new UnrecoverableError(`${job.stalledCounter} of its workers ended before the job did`);
     }
+    const { id = "" } = job;
+    const cancellation = new Cancellation();
+    this.#running.set(id, cancellation);
     try {
-      await untilAborted(this.#handle(takenJob(job, attempt, signal)), signal);
+      await cancellation.until(this.#handle(new TakenBullJob(job, attempt, cancellation)));
     } catch (error) {
-      if (signal.aborted && signal.reason === closing) {
+      if (cancellation.reason === this.#closing) {
         await job.moveToWait(token);
         throw new WaitingError();
       }
-      if (signal.aborted) throw new UnrecoverableError(String(signal.reason));
-      if (error instanceof FinalJobFailure) throw new UnrecoverableError(error.message);
-      throw error;
+      const failure = cancellation.reason ?? error;
+      throw failure instanceof FinalJobFailure ? new UnrecoverableError(failure.message) : failure;
+    } finally {
+      this.#running.delete(id);
     }
   }
 }
 
-function takenJob(job: Job, attempt: number, signal: AbortSignal) {
-  return {
-    id: job.id ?? "",
-    name: job.name,
-    payload: job.data,
-    attempt,
-    signal,
-    progress: (value: number | object) => job.updateProgress(value),
-  };
+/** What a handler may read of a job of BullMQ, without a copy. */
+class TakenBullJob implements TakenJob {
+  readonly #job: Job;
+  readonly #cancellation: Cancellation;
+  readonly attempt: number;
+
+  constructor(job: Job, attempt: number, cancellation: Cancellation) {
+    this.#job = job;
+    this.#cancellation = cancellation;
+    this.attempt = attempt;
+  }
+
+  get id(): string {
+    return this.#job.id ?? "";
+  }
+
+  get name(): string {
+    return this.#job.name;
+  }
+
+  get payload(): unknown {
+    return this.#job.data;
+  }
+
+  get traceparent(): string | undefined {
+    return this.#job.opts.telemetry?.metadata;
+  }
+
+  get signal(): AbortSignal {
+    return this.#cancellation.signal;
+  }
+
+  progress(value: number | object): Promise<void> {
+    return this.#job.updateProgress(value);
+  }
 }

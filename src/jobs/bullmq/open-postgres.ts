@@ -65,7 +65,7 @@ export async function openPostgres(
           PostgresConnectionOptions
         >(
           queueName,
-          (job, token, signal) => processor(job, token, signal),
+          (job, token) => processor(job, token),
           { connection, concurrency, settings: repeatSettings, ...lockSettings },
           createBackend,
         );

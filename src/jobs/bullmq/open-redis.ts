@@ -18,7 +18,6 @@ export async function openRedis(
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
   });
   producer.on("error", (error) => log.debug({ err: error }, "the jobs have no connection to Redis"));
   try {
@@ -41,7 +40,7 @@ export async function openRedis(
       queueName,
       queue,
       openWorker: (processor, concurrency) => {
-        const worker = new Worker(queueName, (job, token, signal) => processor(job, token, signal), {
+        const worker = new Worker(queueName, (job, token) => processor(job, token), {
           connection: consumer,
           prefix,
           concurrency,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Cancellation } from "../cancellation.js";
 import {
   FinalJobFailure,
   type JobDriver,
@@ -11,7 +12,6 @@ import {
   type Worker,
 } from "../job-driver.js";
 import { nextRun } from "../next-run.js";
-import { untilAborted } from "../until-aborted.js";
 import { backoffMs } from "./backoff-ms.js";
 import { type Deferred, deferred } from "./deferred.js";
 import { GivenBack, MemoryWorker } from "./memory-worker.js";
@@ -25,7 +25,7 @@ interface Entry {
   progress: number | object;
   error?: string;
   timer?: Timer;
-  abort?: AbortController;
+  cancellation?: Cancellation;
   readonly done: Deferred;
 }
 
@@ -106,7 +106,8 @@ export class MemoryDriver implements JobDriver {
   async cancel(id: string): Promise<boolean> {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.state === "dead") return false;
-    if (entry.abort !== undefined) entry.abort.abort(new FinalJobFailure("the job was cancelled"));
+    const { cancellation } = entry;
+    if (cancellation !== undefined) cancellation.cancel(new FinalJobFailure("the job was cancelled"));
     else this.#forget(entry);
     return true;
   }
@@ -148,18 +149,25 @@ export class MemoryDriver implements JobDriver {
 
   async #run(entry: Entry, handle: TakenJobHandler): Promise<void> {
     const { job } = entry;
-    const abort = new AbortController();
+    const cancellation = new Cancellation();
     entry.state = "active";
-    entry.abort = abort;
+    entry.cancellation = cancellation;
     const progress = async (value: number | object) => {
       entry.progress = value;
     };
     try {
-      const attempt = entry.failedAttempts + 1;
-      await untilAborted(handle({ ...job, attempt, signal: abort.signal, progress }), abort.signal);
+      const taken = {
+        ...job,
+        attempt: entry.failedAttempts + 1,
+        progress,
+        get signal() {
+          return cancellation.signal;
+        },
+      };
+      await cancellation.until(handle(taken));
       this.#forget(entry);
     } catch (error) {
-      delete entry.abort;
+      delete entry.cancellation;
       if (error instanceof GivenBack) this.#wait(entry, 0);
       else this.#fail(entry, error);
     }

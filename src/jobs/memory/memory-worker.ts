@@ -1,10 +1,11 @@
+import type { Cancellation } from "../cancellation.js";
 import type { Worker } from "../job-driver.js";
 
 /** Tells a running job that its worker ends; the job is not at fault. */
 export class GivenBack extends Error {}
 
 interface Running {
-  abort?: AbortController;
+  cancellation?: Cancellation;
 }
 
 /** What a worker needs of the driver. */
@@ -47,6 +48,8 @@ export class MemoryWorker<Entry extends Running> implements Worker {
   }
 
   #giveBack(): void {
-    for (const entry of this.#running.keys()) entry.abort?.abort(new GivenBack("the service is closing"));
+    for (const entry of this.#running.keys()) {
+      entry.cancellation?.cancel(new GivenBack("the service is closing"));
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
-import { loadPeer, type Secret } from "../../kernel/index.js";
+import { answerTraceparent, loadPeer, type Secret } from "../../kernel/index.js";
 import { pairsIn } from "./header-pairs.js";
 import { readTraceFrom } from "./trace-fields.js";
 import { type OtelApi, Tracing } from "./tracing.js";
@@ -68,6 +68,7 @@ async function open(options: TracingOptions, hasProvider: boolean): Promise<Shar
   const stopSdk = hasProvider ? async () => undefined : await startSdk(api, options);
   const tracing = new Tracing(api);
   const stopSpans = workSpans(tracing);
+  const stopAnswers = answerTraceparent(() => tracing.traceparent());
   readTraceFrom(() => tracing.spanContext());
   const opened: Shared = {
     tracing,
@@ -78,6 +79,7 @@ async function open(options: TracingOptions, hasProvider: boolean): Promise<Shar
       if (opened.apps > 0) return;
       shared = undefined;
       stopSpans();
+      stopAnswers();
       readTraceFrom(undefined);
       await stopSdk();
     },

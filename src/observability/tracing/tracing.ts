@@ -9,7 +9,12 @@ export interface SpanStart {
   readonly name: string;
   readonly kind: SpanKind;
   readonly attributes: Attributes;
+  /** A span of another time or process that it goes below. Default: the active one. */
+  readonly traceparent?: string | undefined;
 }
+
+/** The header of W3C Trace Context, version 00. */
+const traceparentOf = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
 /** Spans of the process, through the API of OpenTelemetry. */
 export class Tracing {
@@ -24,8 +29,11 @@ export class Tracing {
     this.#tracer = api.trace.getTracer("svc-infra");
   }
 
-  /** Begins a span below the one of `parent`. Returns it with the context in which its own work is done. */
-  begin({ name, kind, attributes }: SpanStart, parent: Context): { span: Span; context: Context } {
+  /** Begins a span. Returns it with the context in which its own work is done. */
+  begin(
+    { name, kind, attributes, traceparent }: SpanStart,
+    parent: Context = this.#named(traceparent) ?? this.api.context.active(),
+  ): { span: Span; context: Context } {
     const span = this.#tracer.startSpan(name, { kind, attributes }, parent);
     return { span, context: this.api.trace.setSpan(parent, span) };
   }
@@ -42,6 +50,21 @@ export class Tracing {
   /** The span in whose work this is called. */
   spanContext(): SpanContext | undefined {
     return this.api.trace.getSpanContext(this.api.context.active());
+  }
+
+  /** The same span as a `traceparent` header names it. */
+  traceparent(): string | undefined {
+    const span = this.spanContext();
+    if (span === undefined) return undefined;
+    const flags = span.traceFlags.toString(16).padStart(2, "0");
+    return `00-${span.traceId}-${span.spanId}-${flags}`;
+  }
+
+  #named(traceparent: string | undefined): Context | undefined {
+    const [, traceId, spanId, flags] = traceparentOf.exec(traceparent ?? "") ?? [];
+    if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+    const span = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+    return this.api.trace.setSpanContext(this.api.ROOT_CONTEXT, span);
   }
 }
 

@@ -33,7 +33,8 @@ export function workSpans(tracing: Tracing): () => void {
       kind: CLIENT,
       attributes: { "db.system.name": "postgresql", "db.query.text": statement },
     })),
-    spansOf<JobRunFacts>(tracing, "svc-infra:jobs:run", ({ job, id, attempt, driver }) => ({
+    spansOf<JobRunFacts>(tracing, "svc-infra:jobs:run", ({ job, id, attempt, driver, traceparent }) => ({
+      traceparent,
       name: `job ${job}`,
       kind: CONSUMER,
       attributes: { "job.name": job, "job.id": id, "job.attempt": attempt, "job.driver": driver },
@@ -44,7 +45,7 @@ export function workSpans(tracing: Tracing): () => void {
   };
 }
 
-/** The span becomes the active one for all that the work does. */
+/** A span goes below the active one, or below the one that `traceparent` names. The span becomes the active one for all that the work does. */
 function spansOf<Facts extends object>(
   tracing: Tracing,
   name: string,
@@ -57,7 +58,7 @@ function spansOf<Facts extends object>(
     if (span !== undefined) tracing.end(span, Object(facts).error);
   };
   work.start.bindStore(tracing.active, (facts) => {
-    const { span, context } = tracing.begin(describe(facts as Facts), tracing.api.context.active());
+    const { span, context } = tracing.begin(describe(facts as Facts));
     spans.set(facts as Facts, span);
     return context;
   });
