@@ -43,7 +43,8 @@ export class NewcomerProject {
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"];
     this.#run("npm", ["install", ...quiet, `./${tarball}`, ...packages], this.folder);
     cpSync("test/package/newcomer/app.ts", join(this.folder, "app.ts"));
-    this.#writeConfiguration("nodenext", { module: "nodenext" });
+    // A service on Node has no DOM; a page that is bundled has.
+    this.#writeConfiguration("nodenext", { module: "nodenext", lib: ["es2023"] });
     this.#writeConfiguration("bundler", { module: "esnext", moduleResolution: "bundler", noEmit: true });
   }
 

@@ -28,6 +28,7 @@ const tsconfig = `${JSON.stringify(
       strict: true,
       noUncheckedIndexedAccess: true,
       skipLibCheck: true,
+      incremental: true,
     },
     include: ["src", "test"],
   },
