@@ -156,11 +156,14 @@ describe.each([
     expect(complaints).toEqual([]);
   });
 
-  it("lists stable URLs", async () => {
+  it("lists stable URLs, and what is signed into them is how they are cached", async () => {
     const list = async () => (await fetch(`${appUrl}/photos`)).json();
     const first = await list();
     expect(first).toHaveLength(2);
     expect(await list()).toEqual(first);
+    const [photo] = z.array(named).parse(first);
+    const answer = await fetch(photo?.url ?? "");
+    expect([answer.status, answer.headers.get("cache-control")]).toEqual([200, "private, max-age=600"]);
   });
 
   it("downloads what was uploaded, with its type, name and description", async () => {
@@ -188,6 +191,20 @@ describe.each([
     const answer = await fetch(url);
     expect([answer.status, await answer.text()]).toEqual([200, "<logo>"]);
     expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+  });
+
+  it("says of each mistake in one sentence what to write instead", async () => {
+    const told = z.record(z.string(), z.string()).parse(await (await fetch(`${appUrl}/refusals`)).json());
+    expect(told).toEqual({
+      twice: expect.stringContaining('{ decorator: "archive"'),
+      "a name": expect.stringContaining('easyStorage({ backend: "s3" })'),
+      "options of another library": expect.stringMatching(/'credentials'.*accessKey, secretKey/),
+      "no bucket": expect.stringContaining("needs the option 'bucket'"),
+      "no backend": expect.stringContaining("new Storage(new MemoryBackend())"),
+      "a misspelled option": expect.stringMatching(/no option .cacheControll.; it takes .*cacheControl/),
+      "an option of S3": expect.stringMatching(/no option .expires.; it takes expiresIn/),
+    });
+    expect(Object.values(told).filter((message) => message.includes("\n"))).toEqual([]);
   });
 
   it("refuses what the route does not take, deletes, and tells what is missing", async () => {

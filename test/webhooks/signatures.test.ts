@@ -81,6 +81,17 @@ describe("Standard Webhooks", () => {
     await expect(standardWebhooks(old).verify({ headers: later, body, now })).rejects.toThrow(SignatureError);
   });
 
+  it("another spelling of the same signature is refused: the last character has two spare bits", async () => {
+    const headers = signStandard({ id: vector.id, sentAt, body }, [vector.secret]);
+    const spellings = ["F", "G", "H"].map((last) => vector.signature.replace(/E=$/, `${last}=`));
+    for (const spelling of spellings) {
+      const altered = { ...headers, "webhook-signature": spelling };
+      await expect(standardWebhooks(vector.secret).verify({ headers: altered, body, now })).rejects.toThrow(
+        SignatureError,
+      );
+    }
+  });
+
   it("a message with an id that holds a dot is not signed, as another could be made of it", () => {
     expect(() => signStandard({ id: "a.b", sentAt, body }, [vector.secret])).toThrow(TypeError);
   });

@@ -82,10 +82,14 @@ export function signStandard(
   };
 }
 
-/** Signatures of other versions, and of other lengths, are passed over, as the specification has it. */
+/**
+ * Signatures of other versions, and of other lengths, are passed over, as the specification has it. The last of 43
+ * characters has two spare bits: only the spelling that a sender writes counts.
+ */
 function digestOf(signature: string): readonly Buffer[] {
   const [, base64] = /^v1,([A-Za-z0-9+/]{43}=)$/.exec(signature) ?? [];
-  return base64 === undefined ? [] : [Buffer.from(base64, "base64")];
+  const digest = Buffer.from(base64 ?? "", "base64");
+  return digest.toString("base64") === base64 ? [digest] : [];
 }
 
 function keyOf(secret: string): Buffer {

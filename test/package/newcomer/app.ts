@@ -1,8 +1,9 @@
 import cors from "@fastify/cors";
 import Fastify from "fastify";
 import { pino } from "pino";
-import { addStorage, getStorage, receiveUpload } from "svc-infra";
-import { FileNotFoundError, StorageError, safeKey } from "svc-infra/storage";
+import { addStorage, easyStorage, getStorage, receiveUpload } from "svc-infra";
+import { FileNotFoundError, Storage, StorageError, safeKey } from "svc-infra/storage";
+import { S3Backend } from "svc-infra/storage/s3";
 
 /** What a newcomer writes on the first day; which storage it is, only the environment says. */
 const app = Fastify({ loggerInstance: pino({ level: "warn" }) });
@@ -27,7 +28,11 @@ app.post("/photos", async (request) => {
 
 app.get("/photos", async (request) => {
   const keys: readonly string[] = await getStorage(request).listKeys({ prefix: "photos/" });
-  const urls = await getStorage(request).getUrls(keys, { expiresIn: 600, stableFor: 3600 });
+  const urls = await getStorage(request).getUrls(keys, {
+    expiresIn: 600,
+    stableFor: 3600,
+    cacheControl: "private, max-age=600",
+  });
   return keys.map((key, index) => ({ key, url: urls[index] }));
 });
 
@@ -80,6 +85,24 @@ app.get("/wrong", async () => {
     if (error instanceof FileNotFoundError) return { code: error.code, isOne: error instanceof StorageError };
     throw error;
   }
+});
+
+/** What JavaScript lets a newcomer write on the first day, each with the sentence that it gets. */
+app.get("/refusals", async () => {
+  const wrong: Record<string, () => unknown> = {
+    twice: () => addStorage(app),
+    "a name": () => addStorage(Fastify(), "s3" as never),
+    "options of another library": () => easyStorage({ backend: "s3", credentials: {} } as never, {}),
+    "no bucket": () => new S3Backend({ bucket: undefined } as never),
+    "no backend": () => new Storage("s3" as never),
+    "a misspelled option": () => storage.put("a.txt", "a", { cacheControll: "no-store" } as never),
+    "an option of S3": () => storage.getUrl("a.txt", { expires: 60 } as never),
+  };
+  const told = Object.entries(wrong).map(async ([what, call]) => {
+    const error: unknown = await (async () => call())().catch((reason: unknown) => reason);
+    return [what, error instanceof Error ? error.message : "no error"];
+  });
+  return Object.fromEntries(await Promise.all(told));
 });
 
 await app.listen({ port: Number(process.env.PORT ?? 8000), host: "127.0.0.1" });
