@@ -36,7 +36,7 @@ export const authVariables = {
     type: httpUrl,
     expected: "an http or https URL like https://app.example.com",
     help: "Where people reach the service: what links in mails start with. Production needs https.",
-    defaultText: "http://localhost:3000; an error in production",
+    defaultText: "http://localhost:3000, with easyServiceApp where it listens; an error in production",
   }),
   trustedOrigins: variable({
     name: "AUTH_TRUSTED_ORIGINS",

@@ -18,7 +18,7 @@ import { type JobsOptions, type JobsSettings, jobsVariables } from "./settings.j
 
 /** Options of {@link easyJobs}. Each setting beats its variable. */
 export interface EasyJobsOptions extends JobsOptions {
-  /** The kinds of jobs that this process handles; without one it only enqueues. */
+  /** The kinds of jobs that this process handles; without one, or with `JOBS_WORK=false`, it only enqueues. */
   readonly jobs?: readonly JobDefinition<never>[] | undefined;
   /** The database of the outbox, and of the driver `postgres`. The caller closes it, after the jobs. */
   readonly sql?: SqlDb | undefined;
@@ -54,6 +54,13 @@ export interface Jobs {
  * ```
  */
 export async function easyJobs(options: EasyJobsOptions = {}, context: EasyJobsContext = {}): Promise<Jobs> {
+  const jobs = await openJobs(options, context);
+  jobs.start();
+  return jobs;
+}
+
+/** {@link easyJobs}, which handles nothing before it is started. */
+export async function openJobs(options: EasyJobsOptions, context: EasyJobsContext): Promise<OpenJobs> {
   const { jobs = [], sql, ...given } = options;
   const { env = readEnvironment(), log = silentLogger } = context;
   const settings = loadSettings(jobsVariables, env, given);
@@ -63,37 +70,44 @@ export async function easyJobs(options: EasyJobsOptions = {}, context: EasyJobsC
     const runner = new JobRunner(jobs, name, log);
     const outbox = sql && (await openOutbox(sql, driver, settings, log));
     log.info({ driver: name, reason }, `jobs are kept in ${name}: ${reason}`);
-    const worker =
-      jobs.length === 0 ? undefined : driver.work((job) => runner.run(job), settings.concurrency);
-    outbox?.start();
-    return new OpenJobs(driver, worker, outbox, settings.shutdownTimeoutMs);
+    return new OpenJobs(driver, jobs.length === 0 ? undefined : runner, outbox, settings);
   } catch (error) {
     await driver.close();
     throw error;
   }
 }
 
-class OpenJobs implements Jobs {
+export class OpenJobs implements Jobs {
   readonly queue: JobQueue;
   readonly scheduler: JobScheduler;
   readonly #driver: JobDriver;
-  readonly #worker: Worker | undefined;
+  readonly #runner: JobRunner | undefined;
   readonly #outbox: Outbox | undefined;
-  readonly #shutdownTimeoutMs: number;
+  readonly #settings: JobsSettings;
+  #worker: Worker | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
     driver: JobDriver,
-    worker: Worker | undefined,
+    runner: JobRunner | undefined,
     outbox: Outbox | undefined,
-    shutdownTimeoutMs: number,
+    settings: JobsSettings,
   ) {
     this.#driver = driver;
-    this.#worker = worker;
+    this.#runner = runner;
     this.#outbox = outbox;
-    this.#shutdownTimeoutMs = shutdownTimeoutMs;
+    this.#settings = settings;
     this.queue = new JobQueue(driver, outbox);
     this.scheduler = new JobScheduler(driver);
+  }
+
+  /** Begins to handle jobs, and to relay those that transactions left. */
+  start(): void {
+    if (this.#closed !== undefined) return;
+    const { work, concurrency } = this.#settings;
+    const runner = work ? this.#runner : undefined;
+    if (runner !== undefined) this.#worker = this.#driver.work((job) => runner.run(job), concurrency);
+    this.#outbox?.start();
   }
 
   ping(): Promise<void> {
@@ -107,7 +121,7 @@ class OpenJobs implements Jobs {
 
   async #close(): Promise<void> {
     await this.#outbox?.stop();
-    await this.#worker?.close(this.#shutdownTimeoutMs);
+    await this.#worker?.close(this.#settings.shutdownTimeoutMs);
     await this.#driver.close();
   }
 }

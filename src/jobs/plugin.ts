@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastif
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../health/index.js";
 import { ConfigurationError, type Environment } from "../kernel/index.js";
-import { type EasyJobsOptions, easyJobs, type Jobs } from "./easy-jobs.js";
+import { type EasyJobsOptions, type Jobs, openJobs } from "./easy-jobs.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -21,7 +21,8 @@ export interface AddJobsOptions extends EasyJobsOptions {
 
 /**
  * Gives an app jobs: opens the queue that the environment names, handles the jobs that are given, decorates the app
- * with `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. The database of
+ * with `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. Jobs are handled from the time
+ * when the app is ready. The database of
  * `addSqlDb`, when it was added before, keeps the outbox.
  *
  * @throws ConfigurationError when the settings are wrong, and Error when the server does not answer.
@@ -37,8 +38,10 @@ export async function addJobs(app: FastifyInstance, options: AddJobsOptions = {}
     throw new ConfigurationError([{ name: "addJobs", message: "was called twice for one app" }]);
   }
   const sql = given.sql ?? (app.hasDecorator("sql") ? app.sql : undefined);
-  const jobs = await easyJobs({ ...given, sql }, { env, log: app.log });
+  const jobs = await openJobs({ ...given, sql }, { env, log: app.log });
   app.decorate<Jobs>("jobs", jobs);
+  // A handler may use all that the app is made of, also what is added after this.
+  app.addHook("onReady", async () => jobs.start());
   // Hooks of closing run last first, so the jobs end before the database that was added earlier.
   app.addHook("onClose", () => jobs.close());
   if (health) {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  flag,
   oneOf,
   redisUrl,
   type SettingOptions,
@@ -38,6 +39,13 @@ export const jobsVariables = {
     expected: "a whole number from 1 to 1000",
     help: "Jobs that one process handles at the same time.",
     default: 4,
+  }),
+  work: variable({
+    name: "JOBS_WORK",
+    type: flag,
+    expected: "true or false",
+    help: "Whether this process handles jobs; false where others do, and this one only enqueues.",
+    default: true,
   }),
   enqueueTimeoutMs: variable({
     name: "JOBS_ENQUEUE_TIMEOUT_MS",

@@ -13,8 +13,8 @@ export interface ForeignClientOptions {
   readonly allowHttp?: boolean | undefined;
   /** Whether loopback, private and other special addresses are dialled: for development and tests. Default: false. */
   readonly allowPrivateAddresses?: boolean | undefined;
-  /** Ports that may be dialled. Default: 443 and 8443, and 80 with `allowHttp`. */
-  readonly ports?: readonly number[] | undefined;
+  /** Ports that may be dialled; `any` is for development and tests. Default: 443 and 8443, and 80 with `allowHttp`. */
+  readonly ports?: readonly number[] | "any" | undefined;
   /** Redirects that a GET follows; each one is checked like the first URL. Default: 0, where a redirect is an answer. */
   readonly maxRedirects?: number;
   /** Most bytes of a response, after decoding. Default: 65,536. */
@@ -49,7 +49,7 @@ const rules: OptionRules<ForeignClientOptions> = {
   kinds: {
     allowHttp: "boolean",
     allowPrivateAddresses: "boolean",
-    ports: "array",
+    ports: "array|string",
     maxRedirects: "number",
     maxResponseBytes: "number",
     timeoutMs: "number",

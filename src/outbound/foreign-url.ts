@@ -6,7 +6,7 @@ export interface UrlRules {
   /** Whether `http:` is taken besides `https:`. */
   readonly allowHttp: boolean;
   /** Ports that may be dialled. */
-  readonly ports: readonly number[];
+  readonly ports: readonly number[] | "any";
 }
 
 /**
@@ -23,7 +23,7 @@ export function parseForeignUrl(text: string | URL, { allowHttp, ports }: UrlRul
   }
   if (url.username !== "" || url.password !== "") throw refused("it must hold no user name or password");
   const port = portOf(url);
-  if (!ports.includes(port)) throw refused(`its port must be one of ${ports.join(", ")}`);
+  if (ports !== "any" && !ports.includes(port)) throw refused(`its port must be one of ${ports.join(", ")}`);
   url.hash = "";
   // The dot that may end a name is not part of it in TLS (RFC 6066 §3), nor in most hosts files.
   url.hostname = url.hostname.replace(/\.$/, "");

@@ -30,6 +30,8 @@ export interface PaymentProvider {
     request: CheckoutRequest,
     call: IdempotentCall,
   ): Promise<{ readonly id: string; readonly url: string }>;
+  /** Ends all subscriptions of a customer and forgets them; one that is gone is no failure. */
+  deleteCustomer(customer: string): Promise<void>;
   portal(customer: string, returnUrl: string): Promise<{ readonly url: string }>;
   /** All subscriptions of a customer that have not ended. */
   subscriptions(customer: string): Promise<readonly ProviderSubscription[]>;

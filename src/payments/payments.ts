@@ -107,6 +107,21 @@ export class Payments<Plan extends string = string> {
     return (await this.entitlement(tenant)).plans.includes(plan);
   }
 
+  /**
+   * Ends what a tenant pays, at the provider too, and forgets the tenant. Repeated after a failure, it does the rest.
+   *
+   * @throws PaymentError
+   */
+  async erase(tenant: string): Promise<void> {
+    const customer = await this.#knownCustomer(tenant);
+    if (customer !== undefined) await this.#provider.deleteCustomer(customer);
+    await this.#db.transaction(async (tx) => {
+      await tx.delete(entitlements).where(eq(entitlements.tenant, tenant));
+      if (customer !== undefined) await tx.delete(paymentEvents).where(eq(paymentEvents.customer, customer));
+      await tx.delete(paymentCustomers).where(eq(paymentCustomers.tenant, tenant));
+    });
+  }
+
   /** Keeps an event; resolves to whether it came for the first time. */
   async keep(tx: Database, { id, type, customer }: ProviderEvent): Promise<boolean> {
     const rows = await tx

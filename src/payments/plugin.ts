@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import type { PersonalData } from "../auth/index.js";
 import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
 import { defineJob, getJobs, type JobDefinition } from "../jobs/index.js";
 import {
@@ -70,6 +71,7 @@ export async function addPayments<Plan extends string>(
     });
   };
   fastify.decorate("payments", payments as unknown as Payments);
+  if (fastify.hasDecorator("authUsers")) fastify.authUsers.accounts.add("payments", paymentData(payments));
   await fastify.register((scope: FastifyInstance) => stripeEvents(scope, webhookSecret, take), {
     prefix: routesPrefix,
   });
@@ -89,6 +91,16 @@ export function getPayments(from: AnyApp | AnyRequest): Payments {
   if (app.hasDecorator("payments")) return app.payments;
   const message = "there are no payments here; call 'await addPayments(app, { plans })' first";
   throw new ConfigurationError([{ name: "app.payments", message }]);
+}
+
+/** Tenants that end with an account pay no more. */
+function paymentData(payments: Pick<Payments, "entitlement" | "erase">): PersonalData {
+  return {
+    export: ({ tenants }) => Promise.all(tenants.map((tenant) => payments.entitlement(tenant))),
+    erase: async ({ tenants }) => {
+      for (const tenant of tenants) await payments.erase(tenant);
+    },
+  };
 }
 
 async function openPayments<Plan extends string>(

@@ -17,6 +17,10 @@ export function stripeProvider(stripe: Stripe): PaymentProvider {
         const params = { metadata: { tenant }, ...(email === undefined ? {} : { email }) };
         return (await stripe.customers.create(params, keyed(call))).id;
       }),
+    deleteCustomer: (customer) =>
+      told(async () => {
+        await stripe.customers.del(customer).catch(unlessGone);
+      }),
     checkout: ({ customer, price, quantity, successUrl, cancelUrl }, call) =>
       told(async () => {
         const session = await stripe.checkout.sessions.create(
@@ -75,6 +79,10 @@ async function told<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw toPaymentError(error);
   }
+}
+
+function unlessGone(error: unknown): void {
+  if (Object(error).statusCode !== 404) throw error;
 }
 
 function toPaymentError(cause: unknown): PaymentError {

@@ -83,13 +83,16 @@ export function getTenancy(from: AnyApp | AnyRequest): Tenancy<FastifyRequest> {
 }
 
 /**
- * A `preHandler` that lets only requests of a tenant on.
+ * The tenant of a request. As a `preHandler` it lets only requests of a tenant on.
  *
  * @throws HttpError (403, `forbidden`) for a request without one.
+ * @example
+ * app.get("/notes", async (request) => listNotes(await requireTenant(request)));
  */
-export async function requireTenant(request: FastifyRequest): Promise<void> {
+export async function requireTenant(request: FastifyRequest): Promise<string> {
   const tenant = await getTenancy(request).tenantOf(request);
   if (tenant === undefined) throw forbidden("this needs a tenant");
+  return tenant;
 }
 
 async function mount(app: FastifyInstance, options: AddTenancyOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
+import type { PersonalData } from "../auth/index.js";
 import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
 import {
   appEnvOf,
@@ -35,7 +36,7 @@ export interface AddWebhooksOptions extends WebhookOptions {
   readonly onDisabled?: PumpOptions["onDisabled"] | undefined;
   /** Lets endpoints be on private addresses and speak http: for development and tests only. Default: false. */
   readonly allowPrivateAddresses?: boolean | undefined;
-  /** Ports of endpoints. Default: 443 and 8443. */
+  /** Ports of endpoints. Default: 443 and 8443, and with `allowPrivateAddresses` every port. */
   readonly ports?: readonly number[] | undefined;
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
@@ -79,6 +80,7 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
       ports,
     });
     app.decorate("webhooks", webhooks);
+    if (app.hasDecorator("authUsers")) app.authUsers.accounts.add("webhooks", webhookData(webhooks));
     if (authorize !== undefined) {
       await app.register((scope) => webhookRoutes(scope, webhooks, authorize), { prefix: routesPrefix });
     }
@@ -103,6 +105,17 @@ export function getWebhooks(from: AnyApp | AnyRequest): Webhooks {
   if (app.hasDecorator("webhooks")) return app.webhooks;
   const message = "there are no webhooks here; call 'await addWebhooks(app)' first";
   throw new ConfigurationError([{ name: "app.webhooks", message }]);
+}
+
+/** Tenants that end with an account hear of nothing more. */
+function webhookData({ subscriptions }: Webhooks): PersonalData {
+  return {
+    export: async ({ tenants }) =>
+      (await Promise.all(tenants.map((tenant) => subscriptions.list(tenant)))).flat(),
+    erase: async ({ tenants }) => {
+      for (const tenant of tenants) await subscriptions.removeAll(tenant);
+    },
+  };
 }
 
 /** What belongs to the plugin is no setting. */

@@ -15,7 +15,7 @@ export interface WebhooksContext {
   readonly db: Database;
   readonly log: Logger;
   readonly onDisabled: PumpOptions["onDisabled"];
-  /** Whether endpoints may be on private addresses and speak http, on any port of `ports`: for development and tests. */
+  /** Whether endpoints may be on private addresses and speak http: for development and tests. */
   readonly allowPrivateAddresses: boolean;
   readonly ports: readonly number[] | undefined;
 }
@@ -37,7 +37,7 @@ export class Webhooks {
       timeoutMs,
       allowPrivateAddresses,
       allowHttp: allowPrivateAddresses,
-      ...(ports === undefined ? {} : { ports }),
+      ports: ports ?? (allowPrivateAddresses ? "any" : undefined),
     });
     this.subscriptions = new Subscriptions(db, new SecretBox(settings.encryptKey), this.#client);
     this.deliveries = new Deliveries(db);

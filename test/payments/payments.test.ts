@@ -82,6 +82,23 @@ describe("a tenant", () => {
     await expect.poll(() => payments.isEntitled(tenant, "team")).toBe(false);
   });
 
+  it("that is erased pays no more, and is forgotten, though an answer is lost", async () => {
+    const customer = await payments.customerOf(tenant);
+    const subscription = stripe.subscribe(customer, "price_pro");
+    await post(stripe.event(subscription));
+    await expect.poll(() => payments.isEntitled(tenant, "pro")).toBe(true);
+    let calls = 0;
+    stripe.fate = () => (calls++ === 0 ? "lose" : "give");
+    await payments.erase(tenant);
+    await payments.erase(tenant);
+    expect(subscription.status).toBe("canceled");
+    expect(stripe.customers.has(customer)).toBe(false);
+    expect(await payments.entitlement(tenant)).toMatchObject({ plans: [] });
+    const tables = [schema.paymentCustomers, schema.paymentEvents, schema.entitlements];
+    const rows = await Promise.all(tables.map((table) => app.db.select().from(table)));
+    for (const trace of [tenant, customer]) expect(JSON.stringify(rows)).not.toContain(trace);
+  });
+
   it("that never paid has no portal", async () => {
     await expect(payments.portal(tenant, "https://example.com")).rejects.toMatchObject({
       code: "no_customer",

@@ -26,7 +26,7 @@ export class StripeDouble {
   customers = new Map();
   /** @type {Map<string, Subscription>} */
   subscriptions = new Map();
-  /** Checkout sessions that were made. @type {{ id: string, customer: string, price: string }[]} */
+  /** Checkout sessions that were made. @type {{ id: string, customer: string, price: string, success_url: string }[]} */
   sessions = [];
   /** @type {{ id: string, payment: string, amount: string | undefined }[]} */
   refunds = [];
@@ -145,6 +145,8 @@ export class StripeDouble {
   /** @param {http.IncomingMessage} request @param {URLSearchParams} form */
   #route({ method, url = "" }, form) {
     const { pathname, searchParams } = new URL(url, this.url);
+    const [, customer] = /^\/v1\/customers\/([^/]+)$/.exec(pathname) ?? [];
+    if (method === "DELETE" && customer !== undefined) return this.#deleteCustomer(customer);
     switch (`${method} ${pathname}`) {
       case "POST /v1/customers":
         return this.#createCustomer(form);
@@ -170,6 +172,15 @@ export class StripeDouble {
     return ok({ id, object: "customer" });
   }
 
+  /** Subscriptions end with their customer (https://docs.stripe.com/api/customers/delete). @param {string} id */
+  #deleteCustomer(id) {
+    if (!this.customers.delete(id)) {
+      return refusal(404, "invalid_request_error", `No such customer: '${id}'`);
+    }
+    for (const each of this.subscriptions.values()) if (each.customer === id) each.status = "canceled";
+    return ok({ id, object: "customer", deleted: true });
+  }
+
   /** @param {URLSearchParams} form */
   #createSession(form) {
     const missing = ["mode", "success_url", "line_items[0][price]", "line_items[0][quantity]"].find(
@@ -178,7 +189,13 @@ export class StripeDouble {
     if (missing !== undefined)
       return refusal(400, "invalid_request_error", `Missing required param: ${missing}`);
     return this.#withCustomer(form, (customer) => {
-      const session = { id: `cs_${randomUUID()}`, customer, price: form.get("line_items[0][price]") ?? "" };
+      const price = form.get("line_items[0][price]") ?? "";
+      const session = {
+        id: `cs_${randomUUID()}`,
+        customer,
+        price,
+        success_url: form.get("success_url") ?? "",
+      };
       this.sessions.push(session);
       return ok({
         ...session,

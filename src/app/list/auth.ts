@@ -1,4 +1,6 @@
 import { authVariables } from "../../auth/settings.js";
+import { isVariableSet } from "../../kernel/index.js";
+import { urlOf } from "../address.js";
 import { type Helper, optionsOf } from "../helper.js";
 
 export const auth: Helper = {
@@ -6,10 +8,11 @@ export const auth: Helper = {
   variables: [authVariables],
   askedBy: [authVariables.secret.name, authVariables.baseUrl.name],
   needs: ["sql", "mail"],
-  add: async (app, { env, options }) => {
+  add: async (app, { env, appEnv, settings, options }) => {
     const { addAuthUsers } = await import("../../auth/index.js");
     const given = optionsOf(options.auth);
-    await addAuthUsers(app, { env, ...given });
+    const isKnown = appEnv === "prod" || isVariableSet(env, authVariables.baseUrl.name);
+    await addAuthUsers(app, { env, ...(isKnown ? {} : { baseUrl: urlOf(settings) }), ...given });
     return given.routesPrefix ?? "/auth";
   },
 };

@@ -30,7 +30,7 @@ export function registerWebhooksListen(webhooks: Command): void {
     .addHelpText(
       "after",
       `
-The service that sends must allow private addresses: addWebhooks(app, { allowPrivateAddresses: true, ports: [4400] }).`,
+The service that sends must allow private addresses: addWebhooks(app, { allowPrivateAddresses: true }).`,
     )
     .action(listen);
 }

@@ -2,7 +2,13 @@ export { getStorage } from "./get-storage.js";
 export { addStorage, type StoragePluginOptions, storagePlugin } from "./plugin.js";
 export type { AddStorageOptions } from "./plugin-options.js";
 export type { PublicFilesRules } from "./public-file-route.js";
-export { type Authorize, bearerToken, type Permission, type StorageRoute } from "./routes/authorize.js";
+export {
+  type Authorize,
+  bearerToken,
+  type Permission,
+  type StorageRoute,
+  type TenantPermission,
+} from "./routes/authorize.js";
 export type { StorageSource } from "./source.js";
 export type { IncomingFile } from "./upload/incoming-form.js";
 export {

@@ -95,6 +95,11 @@ export class Subscriptions {
     existing(rows[0]);
   }
 
+  /** Removes all subscriptions of a tenant, with their deliveries. */
+  async removeAll(tenant: string): Promise<void> {
+    await this.#db.delete(webhookSubscriptions).where(eq(webhookSubscriptions.tenant, tenant));
+  }
+
   /** Makes another secret; for a day both sign, so that the receiver can take its time. */
   async rotate(tenant: string, id: string): Promise<SubscriptionWithSecret> {
     const before = await this.row(tenant, id);

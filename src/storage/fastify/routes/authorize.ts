@@ -1,14 +1,21 @@
 import type { FastifyRequest } from "fastify";
 import { bearerCheck, forbidden, unauthorized } from "../../../http/index.js";
+import type { PolicyOptions } from "../../policy/index.js";
 
 /** What a management route does. */
 export type StorageRoute = "upload" | "download" | "list" | "metadata" | "delete" | "sign" | "backend-info";
 
-/**
- * What a caller may do: nothing, everything, or everything below one tenant's prefix. A `user` is for the rate limits
- * alone: each has them for itself.
- */
-export type Permission = boolean | { readonly tenant: string; readonly user?: string | undefined };
+/** Everything below one tenant's prefix, by the rules of the storage and those for this caller. */
+export interface TenantPermission {
+  readonly tenant: string;
+  /** For the rate limits alone: each user has them for itself. */
+  readonly user?: string | undefined;
+  /** Narrows what the storage takes, as the plan of the tenant has it. */
+  readonly policy?: PolicyOptions | undefined;
+}
+
+/** What a caller may do: nothing, everything, or everything below one tenant's prefix. */
+export type Permission = boolean | TenantPermission;
 
 /**
  * Decides about one request before any of its content is read. `false` is answered with 401 when the
@@ -35,7 +42,7 @@ export async function permit(
   authorize: Authorize | "open",
   request: FastifyRequest,
   route: StorageRoute,
-): Promise<{ readonly tenant: string | undefined; readonly user?: string | undefined }> {
+): Promise<Omit<TenantPermission, "tenant"> & { readonly tenant: string | undefined }> {
   const permission = authorize === "open" ? true : await authorize(request, route);
   if (permission === true) return { tenant: undefined };
   if (typeof permission === "object" && typeof permission?.tenant === "string") return permission;

@@ -50,9 +50,10 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   mountRoutes(scope, routes, {
     tag: "storage",
     authorize: async (request, permission, reply) => {
-      const { tenant, user } = await permit(authorize, request, permission as StorageRoute);
+      const { tenant, user, policy } = await permit(authorize, request, permission as StorageRoute);
       await countRequest(request, reply, rateKinds[permission as StorageRoute], { tenant, user });
-      callers.set(request, tenant === undefined ? storage : storage.forTenant(tenant));
+      const ruled = policy === undefined ? storage : storage.withPolicy(policy);
+      callers.set(request, tenant === undefined ? ruled : ruled.forTenant(tenant));
     },
   });
 }

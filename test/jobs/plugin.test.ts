@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import Fastify, { type FastifyInstance } from "fastify";
+import { addJobs, defineJob } from "svc-infra/jobs";
+import { afterEach, expect, it } from "vitest";
+import { z } from "zod";
+
+let app: FastifyInstance;
+afterEach(() => app.close());
+
+async function added(env: Record<string, string>) {
+  app = Fastify();
+  const seen: boolean[] = [];
+  const job = defineJob("look", z.object({}), () => {
+    seen.push(app.hasDecorator("later"));
+  });
+  const { queue } = await addJobs(app, { jobs: [job], env });
+  await queue.enqueue(job, {});
+  return { seen, queue };
+}
+
+it("a handler may use what is added to the app after the jobs", async () => {
+  const { seen } = await added({});
+  await sleep(50);
+  app.decorate("later", true);
+  await app.ready();
+  await expect.poll(() => seen).toEqual([true]);
+});
+
+it("a process with JOBS_WORK=false enqueues and handles nothing", async () => {
+  const { seen, queue } = await added({ JOBS_WORK: "false" });
+  await app.ready();
+  await sleep(100);
+  expect(await queue.list("waiting")).toHaveLength(1);
+  expect(seen).toEqual([]);
+});
