@@ -32,5 +32,5 @@ function refusalOf(code: string | undefined): HttpError {
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
     return new HttpError(408, "request_timeout", "the request came too slowly");
   }
-  return new HttpError(400, "bad_request", "this is not HTTP as RFC 9112 has it");
+  return new HttpError(400, "bad_request", "the request is not valid HTTP/1.1 (RFC 9112)");
 }

@@ -1,14 +1,14 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 
 type Connections = Partial<Pick<Server, "closeIdleConnections">>;
 
 /**
  * Lets a closing server end soon: connections that become idle are closed at once and not after their
- * keep-alive time, and what is still moving bytes of files after the time of grace is cut.
+ * keep-alive time, and transfers that outlast the grace period are cut off.
  */
 export class Closing {
   readonly #graceMs: number;
-  readonly #moving = new Set<IncomingMessage | ServerResponse>();
+  readonly #moving = new Set<ServerResponse>();
   #timers: NodeJS.Timeout[] = [];
 
   /** @param graceMs - milliseconds that transfers have left when the server closes. */
@@ -16,7 +16,7 @@ export class Closing {
     this.#graceMs = graceMs;
   }
 
-  /** Counts a transfer until its connection or its response ends. */
+  /** Counts a transfer until its response closes. */
   track(response: ServerResponse): void {
     this.#moving.add(response);
     response.once("close", () => this.#moving.delete(response));

@@ -51,7 +51,7 @@ export function unauthorized(hasCredentials: boolean): HttpError {
   return new HttpError(401, "unauthorized", message, { "www-authenticate": challenge });
 }
 
-/** 403 for a caller who is known and may not. */
+/** 403: the request is not allowed, and other credentials of the same caller would not help. */
 export function forbidden(message: string): HttpError {
   return new HttpError(403, "forbidden", message);
 }

@@ -97,7 +97,7 @@ function refuseOtherMethods(scope: FastifyInstance, url: string, allowed: readon
     exposeHeadRoute: false,
     schema: hidden,
     handler: async () => {
-      throw new HttpError(405, "method_not_allowed", `this path has only ${headers.allow}`, headers);
+      throw new HttpError(405, "method_not_allowed", `this path allows only ${headers.allow}`, headers);
     },
   });
 }

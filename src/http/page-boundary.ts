@@ -3,11 +3,11 @@ import type { FastifyRequest } from "fastify";
 import { isLoopback } from "../kernel/index.js";
 import { HttpError } from "./http-error.js";
 
-/** What is known of a service whose routes browsers must not call for strangers. */
+/** What is known of a service whose routes pages of other origins must not call. */
 export interface PageBoundaryOptions {
   /** Whether it asks for no credentials; then it answers to this machine only. */
   readonly isOpen: boolean;
-  /** Names by which the service is reached, beside loopback; URLs count as their host and as an own origin. */
+  /** URLs of the service, besides loopback; each allows its host name and its origin. */
   readonly ownUrls: readonly string[];
   /** Origins, as `https://app.example.com`, whose pages may do what their users may. */
   readonly allowOrigins: readonly string[];
@@ -16,7 +16,7 @@ export interface PageBoundaryOptions {
 type Hook = (request: FastifyRequest) => Promise<void>;
 
 /**
- * An `onRequest` hook that takes web pages for strangers. Verbs that change something are refused when a browser
+ * An `onRequest` hook that does not trust pages of other origins. Methods that change something are refused when a browser
  * says that a page of another origin asks (Fetch Metadata, else `Origin`, RFC 6454); requests with neither header
  * come from no browser and pass. An open service answers only to its own names, so that no rebound name reaches it,
  * not through a proxy, and no page of another origin may read from it.
@@ -29,10 +29,10 @@ export function pageBoundary(options: PageBoundaryOptions): Hook {
   const allowed = new Set([...options.allowOrigins, ...ownOrigins]);
   return async (request) => {
     await checkHost?.(request);
-    const isRead = safeVerbs.has(request.method);
+    const isRead = safeMethods.has(request.method);
     if (isRead && (!options.isOpen || isNavigation(request.headers))) return;
     if (isFromOwnPage(request.headers, allowed)) return;
-    throw new HttpError(403, "cross_site", "pages of other origins may not ask for this");
+    throw new HttpError(403, "cross_site", "pages of other origins must not send this request");
   };
 }
 
@@ -58,7 +58,8 @@ export function hostBoundary(ownUrls: readonly string[]): Hook {
   };
 }
 
-const safeVerbs: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+/** RFC 9110 §9.2.1. */
+const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** A person who follows a link to an address: no page gets to see the answer. */
 function isNavigation(headers: IncomingHttpHeaders): boolean {

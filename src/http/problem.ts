@@ -17,8 +17,8 @@ export interface Problem {
 }
 
 /**
- * Describes any thrown value for a client. An error may carry `statusCode` (the word of Fastify's
- * own), `code`, and `expose`. From 500 on the message stays inside unless `expose` is true; of an error that
+ * Describes any thrown value for a client. An error may carry `statusCode` (the property that Fastify's
+ * own errors have), `code`, and `expose`. From 500 on the message stays inside unless `expose` is true; of an error that
  * carries no status nothing is told at all. Codes of other spellings than the kit's, as `FST_ERR_VALIDATION`, are
  * answered as the code of their status.
  *

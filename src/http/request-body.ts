@@ -15,19 +15,20 @@ export function declaredLength({ headers }: IncomingMessage): number | undefined
 }
 
 /**
- * Refuses what the header section alone condemns, before a byte of the content is read.
+ * Refuses a request that its headers alone make invalid, before a byte of the content is read.
  *
  * @param limit - most bytes the content may have.
  */
 export function checkBody(message: IncomingMessage, limit: BodyLimit): void {
   const { headers, headersDistinct } = message;
   const coding = headers["transfer-encoding"] ?? "chunked";
-  if (coding.toLowerCase() !== "chunked") throw badRequest("content takes no transfer coding but chunked");
+  if (coding.toLowerCase() !== "chunked") throw badRequest("the only accepted transfer coding is chunked");
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     throw new HttpError(415, "unsupported_type", "content must come without a content encoding");
   }
-  if (headers["content-range"] !== undefined) throw badRequest("a part of an object cannot be written");
+  if (headers["content-range"] !== undefined)
+    throw badRequest("Content-Range is not supported: send the whole object");
   // Requests of `app.inject` have no such lists.
   if ((headersDistinct?.["content-type"]?.length ?? 0) > 1) throw badRequest("there are two content types");
   if ((declaredLength(message) ?? 0) > most(limit)) throw contentTooLarge(limit);
@@ -72,7 +73,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       }
     } catch (error) {
       if (error instanceof HttpError) throw error;
-      const message = "the client left before all of its content had come";
+      const message = "the client disconnected before the request body was complete";
       throw new HttpError(499, "aborted", message, {}, { cause: error });
     } finally {
       pace.stop();

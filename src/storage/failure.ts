@@ -64,7 +64,7 @@ export function told<T>(
   );
 }
 
-/** The error that leaves a call which failed. Its options may be what it failed of. */
+/** The error of a call that failed. The options themselves may be the cause. */
 export function failureOf(error: unknown, call: MadeCall): StorageError {
   return toStorageError(error, { ...call, signal: call.options?.signal });
 }
@@ -94,7 +94,7 @@ function classified(error: unknown, { backend, operation }: FailedCall): Failure
   const failure = backend.classify(error);
   if (operation !== "check" || failure.code !== "not_found") return failure;
   const message =
-    "what answers is not the service that is meant, or does not know the place: look at the variables of endpoint and bucket, container or cloud";
+    "the endpoint is not the intended service, or the bucket, container or cloud does not exist: check their variables";
   return { ...failure, code: "configuration", message };
 }
 
@@ -115,8 +115,8 @@ const explanations: Readonly<Record<StorageErrorCode, string>> = {
   not_found: "no such object",
   invalid_key: "the key is not valid here",
   invalid_argument: "an argument is not valid",
-  invalid_range: "the range starts behind the end of the object",
-  key_conflict: "the key cannot stand beside one that exists",
+  invalid_range: "the range starts beyond the end of the object",
+  key_conflict: "the key conflicts with an existing key",
   precondition_failed: "the object is not in the state that was asked for",
   permission_denied: "access was refused",
   quota_exceeded: "there is no room left",
@@ -132,7 +132,7 @@ const explanations: Readonly<Record<StorageErrorCode, string>> = {
   unavailable: "the backend is not available",
   unsupported: "the backend cannot do this",
   configuration: "the storage is not set up correctly",
-  unknown: "the backend failed in a way that no rule knows",
+  unknown: "the backend failed with an unrecognised error",
 };
 
 function messageOf(code: StorageErrorCode, { backend, operation, key }: FailedCall): string {

@@ -17,8 +17,8 @@ export function toEnds(from: string, to: string): Ends {
   return { source, target };
 }
 
-/** How often a source that is replaced while it is copied is begun with again. */
-const maxTurns = 5;
+/** Most attempts to copy a source that is replaced meanwhile. */
+const maxAttempts = 5;
 
 /**
  * Copies one version of an object and then removes that version and no other. A version that is put meanwhile stays.
@@ -33,14 +33,14 @@ export async function moveObject<T>(
 ): Promise<T> {
   const { signal } = options;
   const wanted = checkEtag(options.sourceIfMatch);
-  for (let turn = 1; ; turn++) {
+  for (let attempt = 1; ; attempt++) {
     const version = wanted ?? (await backend.stat(from, { signal })).etag;
     try {
       const copied = await copy(version);
       await removeVersion(backend, from, version, signal);
       return copied;
     } catch (error) {
-      const isFinal = wanted !== undefined || turn === maxTurns || !isPrecondition(backend, error);
+      const isFinal = wanted !== undefined || attempt === maxAttempts || !isPrecondition(backend, error);
       // Unless the source was replaced, it is a condition of the target that does not hold.
       if (isFinal || (await backend.stat(from, { signal })).etag === version) throw error;
     }

@@ -67,7 +67,7 @@ export function plainSignOptions(): SignOptions {
   return plain;
 }
 
-/** A public URL never expires and sets nothing of the answer: nothing of it is signed. */
+/** A public URL never expires and cannot set response headers, because it is not signed. */
 function publicOptions(options: UrlOptions): SignOptions {
   const other = Object.entries(options).find(([name, value]) => name !== "public" && value !== undefined);
   if (other === undefined) return { ...nothing, method: "get", ...life({}), isPublic: true };

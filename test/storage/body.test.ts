@@ -33,7 +33,7 @@ describe("content that streams by", () => {
     expect(body.checksum()).toBe(checksumOf(Buffer.from("abc")));
   });
 
-  it("comes with no checksum once that was forgone, but still by its rules", async () => {
+  it("comes with no checksum after forgoChecksum(), but still by its rules", async () => {
     const expected = checksumOf(Buffer.from("abc"));
     const body = new StreamBody(pieces("ab", "d"), { ...noRules, checksum: expected });
     body.forgoChecksum();

@@ -70,12 +70,12 @@ async function sendPart(file: Blob, part: PreparedPart, watching: Watching): Pro
     try {
       return await bring(content, part, watching);
     } catch (error) {
-      if (left === 0 || !isPassing(error)) throw error;
+      if (left === 0 || !isTransient(error)) throw error;
     }
   }
 }
 
 /** Whether the same request may succeed the next time. */
-function isPassing(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   return error instanceof UploadError && (error.status === 0 || error.status >= 500);
 }

@@ -136,7 +136,7 @@ export class StreamBody implements Body {
   }
 
   checksum(): Checksum {
-    if (!this.#isCrcWanted) throw new Error("the checksum was forgone");
+    if (!this.#isCrcWanted) throw new Error("checksum() was called after forgoChecksum()");
     return this.#crc.digest();
   }
 
@@ -151,7 +151,7 @@ export class StreamBody implements Body {
   }
 }
 
-/** What content that was given becomes. */
+/** The body made of a caller's content. */
 export type ContentBody = BufferedBody | StreamBody;
 
 /** Checks that answer at once, as those of every content do. */
@@ -169,7 +169,9 @@ function checkRules({ size, maxBytes, checksum, digests = [] }: ContentRules): v
     throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
   }
   if (checksum !== undefined && !isChecksum(checksum)) {
-    throw new InvalidArgumentError({ message: "a checksum is crc32: or sha256: and lower-case hex" });
+    throw new InvalidArgumentError({
+      message: "a checksum must be crc32: or sha256: followed by lower-case hex",
+    });
   }
   if (!Array.isArray(digests) || !digests.every(isDigest)) {
     throw new InvalidArgumentError({

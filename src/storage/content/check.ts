@@ -2,7 +2,7 @@ import type { Metadata } from "../contract/metadata.js";
 
 /** What is said of content before it is read. */
 export interface ContentClaim {
-  /** Where it shall be stored, as the whole storage names it. */
+  /** Where it will be stored, as the whole storage names it. */
   readonly key: string;
   readonly contentType: string | undefined;
   readonly filename: string | undefined;

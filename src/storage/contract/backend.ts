@@ -328,8 +328,8 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   /** Drops an upload and its parts; idempotent. */
   abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void>;
   /**
-   * Uploads in parts that are under way, told by the service itself, also those of which only it knows. What killed
-   * writers left and what can be told to be dead is cleared away on the occasion.
+   * Uploads in parts that are under way, as the service lists them, including those that were started elsewhere. The call
+   * also clears away what dead writers left.
    */
   unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload>;
   /** Releases what the backend holds. Calls after it fail. Idempotent. */

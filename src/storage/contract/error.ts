@@ -101,9 +101,9 @@ export class FileNotFoundError extends errorOf("not_found") {}
 export class InvalidKeyError extends errorOf("invalid_key") {}
 /** An argument other than the key is wrong. */
 export class InvalidArgumentError extends errorOf("invalid_argument") {}
-/** The range starts behind the end of the object (RFC 9110 §15.5.17). */
+/** The range starts beyond the end of the object (RFC 9110 §15.5.17). */
 export class InvalidRangeError extends errorOf("invalid_range") {}
-/** The key cannot stand beside one that exists, as `a` beside `a/b` on a file system. */
+/** The key conflicts with an existing key, as `a` beside `a/b` on a file system. */
 export class KeyConflictError extends errorOf("key_conflict") {}
 /** `ifAbsent` met an object, or `ifMatch` met another version. */
 export class PreconditionFailedError extends errorOf("precondition_failed") {}
@@ -121,7 +121,7 @@ export class InfectedError extends errorOf("infected") {}
 export class ChecksumMismatchError extends errorOf("checksum_mismatch") {}
 /** Reading the content that the caller gave failed; its own error is the `cause`. */
 export class SourceFailedError extends errorOf("source_failed") {}
-/** The stored object is damaged: its bytes or its metadata no longer have their checksum. */
+/** The stored object is damaged: its bytes or its metadata no longer match their checksum. */
 export class CorruptObjectError extends errorOf("corrupt") {}
 /** The caller's `AbortSignal` fired, the client left, or the source of the content was cut off. */
 export class AbortedError extends errorOf("aborted") {}
@@ -135,7 +135,7 @@ export class BackendUnavailableError extends errorOf("unavailable") {}
 export class UnsupportedOperationError extends errorOf("unsupported") {}
 /** The storage is set up wrongly; the message names the variable or option. */
 export class StorageConfigurationError extends errorOf("configuration") {}
-/** A failure that no rule knows. */
+/** An unrecognised failure of the backend. */
 export class UnknownStorageError extends errorOf("unknown") {}
 
 const classOfCode = {

@@ -8,7 +8,7 @@ import type { Transform } from "./transform.js";
 /** Shortest secret that may sign, in bytes: the length of the digest (RFC 2104 §3). */
 export const minSecretBytes = 32;
 
-/** Where the file route is taken to be until its place is known. */
+/** Base URL that is assumed until the file route is mounted. */
 export const defaultBaseUrl = "http://localhost:8000/files";
 
 /** Options of a {@link UrlSigner}. */

@@ -36,7 +36,7 @@ const rules: OptionRules<RetryOptions> = {
 };
 
 /** Failures that may pass by themselves. */
-const passing: ReadonlySet<Failure["code"]> = new Set(["unavailable", "timeout", "rate_limited"]);
+const transient: ReadonlySet<Failure["code"]> = new Set(["unavailable", "timeout", "rate_limited"]);
 
 /** When to try again: exponential pauses with full jitter, attempts and a budget. */
 export class Backoff {
@@ -52,12 +52,12 @@ export class Backoff {
   /**
    * Waits before attempt number `attempt` + 1.
    *
-   * @returns `false`, at once, when there shall be none.
+   * @returns `false`, at once, when no further attempt is made.
    */
   async pause(failure: Failure, attempt: number, signal: AbortSignal | undefined): Promise<boolean> {
     const { attempts = 4, maxRetryAfterMs = 30_000 } = this.#options;
     const { retryAfterMs = 0 } = failure;
-    if (signal?.aborted || !isPassing(failure)) return false;
+    if (signal?.aborted || !isTransient(failure)) return false;
     if (attempt >= attempts || retryAfterMs > maxRetryAfterMs || !this.#budget.take()) return false;
     await abortableSleep(Math.max(this.#jitter(attempt), retryAfterMs), signal);
     return true;
@@ -74,8 +74,8 @@ export class Backoff {
 }
 
 /** True for failures that may pass by themselves. */
-export function isPassing({ code }: Failure): boolean {
-  return passing.has(code);
+export function isTransient({ code }: Failure): boolean {
+  return transient.has(code);
 }
 
 async function abortableSleep(delayMs: number, signal: AbortSignal | undefined): Promise<void> {

@@ -98,7 +98,10 @@ class ChaoticBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 }
 
-/** A body that is empty or cannot be sent again has no middle to break. */
+/**
+ * Only content that can be sent again gets a fault after its first byte: of other content no caller could tell whether it
+ * was stored. Empty content has no middle.
+ */
 function kindsOf(body: Body): readonly FaultKind[] {
   return body.replayable && body.size !== 0 ? ["before", "after", "body"] : ["before"];
 }

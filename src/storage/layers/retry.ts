@@ -17,7 +17,7 @@ import { attemptChannel } from "../contract/channels.js";
 import type { Key } from "../contract/key.js";
 import { Opened, readerOf } from "../contract/opened.js";
 import { ResumingReader } from "../contract/resuming-reader.js";
-import { Backoff, isPassing, type RetryOptions } from "./backoff.js";
+import { Backoff, isTransient, type RetryOptions } from "./backoff.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
 /**
@@ -46,11 +46,11 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 
   override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    const content = new OnceReadBody(body);
+    const content = new ReplayCheck(body);
     const isRepeatable = !options.ifAbsent && options.ifMatch === undefined;
     return this.#repeat(
       { verb: "write", signal: options.signal, isRepeatable },
-      () => content.isWhole,
+      () => content.canReplay,
       () => this.inner.write(key, content.body, options),
     );
   }
@@ -62,10 +62,10 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
     body: Body,
     options: CallOptions,
   ): Promise<UploadedPart> {
-    const content = new OnceReadBody(body);
+    const content = new ReplayCheck(body);
     return this.#repeat(
       { verb: "writePart", signal: options.signal, isRepeatable: true },
-      () => content.isWhole,
+      () => content.canReplay,
       () => this.inner.writePart(key, uploadId, number, content.body, options),
     );
   }
@@ -76,7 +76,7 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
     });
   }
 
-  /** A URL that is there already needs no second attempt. */
+  /** A URL that is returned at once cannot fail. */
   override sign(key: Key, options: SignOptions): LazyUrl | Promise<LazyUrl> {
     let url: LazyUrl | Promise<LazyUrl> | undefined = this.inner.sign(key, options);
     if (typeof url === "function") return url;
@@ -88,21 +88,21 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 
   override async removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
-    const given: RemoveFailure[] = [];
+    const finalFailures: RemoveFailure[] = [];
     let failures = await super.removeMany(keys, options);
     for (let attempt = 1; failures.length > 0; attempt++) {
-      const [passing, lasting] = this.#split(failures);
-      given.push(...lasting);
-      const [first] = passing;
-      if (first === undefined) return given;
+      const [transient, lasting] = this.#split(failures);
+      finalFailures.push(...lasting);
+      const [first] = transient;
+      if (first === undefined) return finalFailures;
       const again = await this.#backoff.pause(this.classify(first.error), attempt, options.signal);
-      if (!again) return [...given, ...passing];
+      if (!again) return [...finalFailures, ...transient];
       failures = await super.removeMany(
-        passing.map(({ key }) => key),
+        transient.map(({ key }) => key),
         options,
       );
     }
-    return given;
+    return finalFailures;
   }
 
   #resumed(key: Key, opened: OpenedObject, options: ReadOptions): OpenedObject {
@@ -153,15 +153,15 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 
   #split(failures: readonly RemoveFailure[]): readonly [RemoveFailure[], RemoveFailure[]] {
-    const passing = failures.filter(({ error }) => isPassing(this.classify(error)));
-    return [passing, failures.filter((failure) => !passing.includes(failure))];
+    const transient = failures.filter(({ error }) => isTransient(this.classify(error)));
+    return [transient, failures.filter((failure) => !transient.includes(failure))];
   }
 }
 
 type Attempted = Omit<BackendCall, "key">;
 
 /** Knows whether a body could still be read from its start. */
-class OnceReadBody {
+class ReplayCheck {
   readonly body: Body;
   #isOpened = false;
 
@@ -169,7 +169,7 @@ class OnceReadBody {
     this.body = body.replayable ? body : this.#watch(body);
   }
 
-  get isWhole(): boolean {
+  get canReplay(): boolean {
     return this.body.replayable || !this.#isOpened;
   }
 

@@ -24,7 +24,7 @@ import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 import { TimedReader } from "./timed-reader.js";
 import { unlessFired, waitForOutcome } from "./wait-for-outcome.js";
 
-/** Content larger than this is given on in pieces, because only pieces show progress. */
+/** Content larger than this is passed on in pieces, because only pieces show progress. */
 const maxAtOnceBytes = 1_048_576;
 const pieceBytes = 262_144;
 
@@ -97,7 +97,7 @@ class TimedBackend<C extends Capabilities> extends LayerBackend<C> {
     const { signal } = deadline;
     const read = () =>
       this.inner.read(key, { ...options, signal }).then((opened) => {
-        // What arrives after the time is closed, or its socket would stay open.
+        // A body that arrives after the deadline is closed at once, or its socket would stay open.
         if (signal.aborted) return opened.close().then(() => opened);
         if (opened.bytes !== undefined) return opened;
         return new Opened(opened.stat, opened, new TimedReader(readerOf(opened), deadline));

@@ -2,7 +2,7 @@ import { TimeoutError } from "../contract/error.js";
 import type { Deadline } from "./deadline.js";
 
 /**
- * The outcome of a call under a deadline: that of the work, or the reason of the deadline, which ends with it.
+ * Resolves as the work does, or rejects with the deadline's reason when that fires first; ends the deadline.
  *
  * @param isOver - `false` when the deadline goes on, because of a body that is still to be read.
  */

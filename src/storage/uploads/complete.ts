@@ -6,7 +6,7 @@ import { promote } from "./promote.js";
 import { contentKey, leaseKey } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
 
-/** What makes content refused for good; of all else the upload can be completed later. */
+/** Failures that refuse the content for good; after any other the upload can be completed later. */
 const refusals: ReadonlySet<StorageErrorCode> = new Set([
   "too_large",
   "unsupported_type",
@@ -64,7 +64,7 @@ export async function abortUpload(
   }
 }
 
-/** Removes an upload that is not to be: its parts, its content, and its lease at last. */
+/** Removes an upload that was refused or aborted: its parts, its content, and its lease at last. */
 export async function removeUpload(backend: StorageBackend, id: string, { uploadId }: Lease): Promise<void> {
   const options = { signal: undefined };
   if (uploadId !== undefined) await backend.abortUpload(contentKey(id), uploadId, options);

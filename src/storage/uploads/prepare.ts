@@ -99,7 +99,9 @@ function leaseOf(place: UploadPlace, key: Key, options: PrepareOptions): Lease &
     throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
   }
   if (checksum !== undefined && !isChecksum(checksum)) {
-    throw new InvalidArgumentError({ message: "a checksum is crc32: or sha256: and lower-case hex" });
+    throw new InvalidArgumentError({
+      message: "a checksum must be crc32: or sha256: followed by lower-case hex",
+    });
   }
   const { contentType, ...described } = checkDescription(options);
   if (contentType === undefined) throw new InvalidArgumentError({ message: "contentType must be given" });
@@ -109,21 +111,21 @@ function leaseOf(place: UploadPlace, key: Key, options: PrepareOptions): Lease &
   return { key, description, size, checksum, policy, ...conditions };
 }
 
-/** Refuses what no content could make right. */
+/** Refuses an upload that no content could make valid. */
 function admit(
   place: UploadPlace,
   key: Key,
   lease: Pick<Lease, "description" | "policy"> & { size: number },
 ) {
   const name = place.scope + key;
-  const policy = place.policyOf(keepable(lease.policy) ?? []);
+  const policy = place.policyOf(refuseScanner(lease.policy) ?? []);
   const maxBytes = Math.min(place.maxBytes, policy.maxBytesOf(name));
   if (lease.size > maxBytes) throw tooLarge(maxBytes);
   policy.admit({ key: name, size: lease.size, ...lease.description });
 }
 
-/** A scanner cannot be kept in a lease, and a rule that is forgotten would be one less. */
-function keepable(policy: PrepareOptions["policy"]): PrepareOptions["policy"] {
+/** A scanner cannot be saved in a lease, and dropping it would weaken the policy. */
+function refuseScanner(policy: PrepareOptions["policy"]): PrepareOptions["policy"] {
   if (policy === undefined || !hasScanner(policy)) return policy;
   throw new InvalidArgumentError({
     message:

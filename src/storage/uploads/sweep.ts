@@ -17,7 +17,7 @@ export interface SweepOptions {
 export interface SweepReport {
   /** Objects of uploads whose lease has ended: content that was sent, and leases. */
   readonly staged: number;
-  /** Uploads in parts that were given up. */
+  /** Uploads in parts that the sweep aborted. */
   readonly uploads: number;
   /** Staged objects of uploads that are alive. */
   readonly alive: number;

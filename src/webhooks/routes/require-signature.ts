@@ -91,7 +91,7 @@ async function verify(
   } catch (error) {
     if (!(error instanceof SignatureError)) throw error;
     request.log.info({ scheme: scheme.name, reason: error.message }, "webhook refused");
-    throw new HttpError(401, "invalid_signature", "the signature is not valid, or not any more");
+    throw new HttpError(401, "invalid_signature", "the signature is invalid or has expired");
   }
 }
 

@@ -141,7 +141,7 @@ describe("what Azure answers and the emulator does not", () => {
     [400, "InvalidResourceName", "invalid_key", /not valid/],
     [400, "MetadataTooLarge", "invalid_argument", /metadata/],
     [409, "BlockCountExceedsLimit", "too_large", /too large/],
-    [418, "NobodyKnowsThis", "unknown", /no rule knows/],
+    [418, "NobodyKnowsThis", "unknown", /unrecognised error/],
   ] as const)("%d %s", async (status, code, expected, words) => {
     const { storage } = await answering(status, code);
     check(await failureOf(storage.put(key, "content")), expected, words);

@@ -59,7 +59,7 @@ const rules: readonly Rule[] = [
   { status: 410, code: "unavailable", message: "the upload session is gone" },
   { status: 412, code: "precondition_failed", message: "the object is not the version that was asked for" },
   { status: 413, code: "too_large", message: "the content is larger than the service allows" },
-  { status: 416, code: "invalid_range", message: "the range starts behind the end of the object" },
+  { status: 416, code: "invalid_range", message: "the range starts beyond the end of the object" },
   { status: 429, code: "rate_limited", message: "the service asks to slow down" },
 ];
 

@@ -15,12 +15,12 @@ export type Durability = "full" | "fast";
 const maxFirstSweepMs = 250;
 /** Pause between two rounds of clearing away later, so that callers are not held up. */
 const sweepPauseMs = 50;
-/** Longer than any lock is respected that a loss of power left. */
+/** Longer than a lock that a loss of power left is honoured. */
 const maxLockedMs = 35_000;
 const lockedPauseMs = 500;
 
 /**
- * Makes the folders, and clears away what dead processes left for some time; the rest is done later. An
+ * Makes the folders, and spends up to 250 ms on clearing away what dead processes left; the rest is done later. An
  * old folder whose records lie in journals is not open before each object has its record.
  *
  * @throws DiskError `configuration` for a base folder that must not hold uploads, or that cannot be used.

@@ -27,7 +27,7 @@ export async function sendAgain<T>(
       const failure = classifyError(error, addressVariables);
       const { retryAfterMs = 0 } = failure;
       const isLast = attempt === attempts || signal?.aborted === true || retryAfterMs > maxRetryAfterMs;
-      if (isLast || !isPassing(failure) || !isRepeatable(failure)) throw error;
+      if (isLast || !isTransient(failure) || !isRepeatable(failure)) throw error;
       const pauseMs = Math.max(retryAfterMs, Math.random() * firstPauseMs * 2 ** (attempt - 1));
       await sleep(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
       signal?.throwIfAborted();
@@ -35,6 +35,6 @@ export async function sendAgain<T>(
   }
 }
 
-function isPassing({ code }: Failure): boolean {
+function isTransient({ code }: Failure): boolean {
   return code === "unavailable" || code === "rate_limited" || code === "timeout";
 }

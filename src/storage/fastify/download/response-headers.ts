@@ -37,8 +37,8 @@ export function validatorHeaders(
 }
 
 /**
- * Headers of an answer that carries stored bytes: no content can run in the serving origin, and no browser guesses
- * another type.
+ * Headers of an answer that carries stored bytes: no content can run in the serving origin. `nosniff` is set for all
+ * routes of the scope.
  */
 export function contentHeaders(file: FileDetails, presentation: Presentation): Record<string, string> {
   const contentType = isContentType(file.contentType) ? file.contentType : unknownContentType;

@@ -115,8 +115,8 @@ async function openPart(served: ServedToClient, range: ByteRange | undefined): P
 }
 
 /**
- * The conditions come first (RFC 9110 §13.2.2): they can make 412 of it, or the whole object. So does an object
- * without bytes, which has no range.
+ * Preconditions come before the range (RFC 9110 §13.2.2): they may lead to 412, 304 or the whole object. A suffix range
+ * of an empty object is the whole object; any other range of it is 416.
  */
 async function openAfterInvalidRange(
   { request, storage, key, signal }: ServedToClient,

@@ -77,7 +77,7 @@ const noBytes = new Uint8Array();
 
 function checksumOf(raw: string | undefined): Checksum | undefined {
   if (raw === undefined || isChecksum(raw)) return raw;
-  throw badRequest("checksum is crc32: or sha256: and lower-case hex");
+  throw badRequest("checksum must be crc32: or sha256: followed by lower-case hex");
 }
 
 function idOf({ request }: RouteCall): string {

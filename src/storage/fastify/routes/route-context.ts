@@ -29,7 +29,7 @@ export interface RouteContext {
   readonly publicFiles: PublicFileRoute | undefined;
   /** Whose pages may show the files of the file route. */
   readonly resourcePolicy: ResourcePolicy;
-  /** Origins whose pages may do on the management routes what their users may. */
+  /** Origins whose pages may call the management routes and the file route. */
   readonly allowOrigins: readonly string[];
   readonly countRequest: RateCheck;
 }

@@ -120,5 +120,5 @@ type Refusal = UrlRefusal | "other type" | "other size";
 /** The reason is for the log only: a caller would learn from it how to forge a URL. */
 function notValid(request: FastifyRequest, reason: Refusal): Error {
   request.log.info({ reason }, "a signed URL was refused");
-  return forbidden("the URL is not valid, or not any more");
+  return forbidden("the URL is invalid or has expired");
 }

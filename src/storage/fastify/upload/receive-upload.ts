@@ -74,7 +74,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof ReceiveUploadOptions>([
 
 const mostFiles = 100;
 
-/** Requests whose form is being read: their answer waits for no rest of it. */
+/** Requests whose form `receiveUpload` reads. When one is refused, `drainRefusedForm` drops the rest. */
 const begun = new WeakSet<object>();
 
 /**
@@ -100,14 +100,14 @@ export async function receiveUpload(
 ): Promise<ReceivedUpload> {
   const request = requestOf(from);
   const receiving = new Receiving(request, options);
-  await receiving.count();
+  await receiving.countForRateLimit();
   const form = receiving.openForm();
   const files: ReceivedFile[] = [];
   try {
     for (let next = await form.nextFile(); next !== undefined; next = await form.nextFile()) {
       files.push(await receiving.store(next, form.fields));
     }
-    receiving.checkCount(files.length);
+    receiving.checkMinFiles(files.length);
     return { files, fields: form.fields };
   } catch (error) {
     await receiving.undo(files);
@@ -152,20 +152,20 @@ class Receiving {
     const { maxBytes: limit, countRequest } = uploadRulesOf(request, this.#storage);
     this.#countRequest = countRequest;
     this.#maxBytes = Math.min(limit, Policy.of(this.#policy).maxBytesOf(""));
-    this.#maxFiles = checkCount("maxFiles", options.maxFiles ?? (typeof key === "string" ? 1 : 10), 1);
-    this.#minFiles = checkCount("minFiles", options.minFiles ?? 1, 0);
+    this.#maxFiles = checkFileLimit("maxFiles", options.maxFiles ?? (typeof key === "string" ? 1 : 10), 1);
+    this.#minFiles = checkFileLimit("minFiles", options.minFiles ?? 1, 0);
     if (typeof key === "string" && this.#maxFiles > 1) {
       throw wrong("one key is for one file; with maxFiles above 1 key must be a function");
     }
   }
 
   /** Counts the request as one more upload of its address, and of the tenant whose storage it goes to. */
-  async count(): Promise<void> {
+  async countForRateLimit(): Promise<void> {
     const tenant = this.#storage instanceof TenantStorage ? this.#storage.tenant : undefined;
     await this.#countRequest(this.#request, undefined, "uploads", { tenant });
   }
 
-  /** Refuses what the header section alone condemns. */
+  /** Refuses a request that its headers alone make invalid. */
   openForm(): IncomingForm {
     const request = this.#request;
     const { raw, headers } = request;
@@ -174,7 +174,7 @@ class Receiving {
     }
     if (raw.readableDidRead) {
       throw wrong(
-        "something else has read the form, as @fastify/multipart does with attachFieldsToBody; let one of them read it",
+        "the request body was already read, as @fastify/multipart does with attachFieldsToBody; only one of the two may read it",
       );
     }
     begun.add(raw);
@@ -207,7 +207,7 @@ class Receiving {
     return { ...file, stored };
   }
 
-  checkCount(files: number): void {
+  checkMinFiles(files: number): void {
     if (files >= this.#minFiles) return;
     throw badRequest(
       files === 0 ? "the form has no file" : `the form has fewer than ${this.#minFiles} files`,
@@ -226,7 +226,7 @@ class Receiving {
   }
 }
 
-function checkCount(name: string, count: number, min: number): number {
+function checkFileLimit(name: string, count: number, min: number): number {
   if (Number.isInteger(count) && count >= min && count <= mostFiles) return count;
   throw wrong(`${name} must be a whole number from ${min} to ${mostFiles}`);
 }

@@ -74,7 +74,7 @@ class Commit {
     this.#fd = job.streamed?.fd ?? -1;
   }
 
-  /** Writes the temporary file, takes the lock and sees that there may be an object at the key. */
+  /** Writes the temporary file, takes the lock and checks that an object may be put at the key. */
   begin(bytes: Uint8Array | undefined): void {
     const { locks, temps } = this.#store.layout;
     checkOwnFolders(this.#store, [locks, temps]);

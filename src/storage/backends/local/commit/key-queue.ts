@@ -2,13 +2,12 @@ type Waiter = () => void;
 
 /** Admits one writer at a time to a key, in the order of their calls. */
 export class KeyQueue {
-  /** Writers that wait for keys that another writer holds. */
+  /** The keys that are held, each with the writers that wait for it; `undefined` when none waits. */
   readonly #keys = new Map<string, Waiter[] | undefined>();
 
   /**
    * Asks for a key: `undefined` when it is free, else a promise that resolves when the turn of the writer comes, and
-   * rejects when the
-   * signal fires before. A writer that has the key must {@link leave} it.
+   * rejects when the signal fires before. A writer that has the key must {@link leave} it.
    */
   enter(key: string, signal: AbortSignal | undefined): Promise<void> | undefined {
     if (this.#keys.has(key)) return this.#turn(key, signal);

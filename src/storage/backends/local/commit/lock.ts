@@ -83,9 +83,8 @@ function tryCreate({ guard }: Store, path: string): number | undefined {
 /**
  * Completes or undoes the write of an owner that is gone.
  *
- * @param isQueued - the caller has its turn in the queue of the key, which lets one writer of a process at a key: a
- * lock
- * file of this process is then left over.
+ * @param isQueued - the caller has its turn in the queue of the key, which lets one writer of a process at a key: a lock file
+ * of this process is then left over.
  * @returns `false` while the owner lives.
  */
 export function recoverIfStale(store: Store, path: string, isQueued: boolean): boolean {
