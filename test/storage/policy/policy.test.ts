@@ -78,17 +78,23 @@ describe("a policy", () => {
       name: "slow",
       maxBytes: 100,
       check: async () => undefined,
-      begin: async () => ({
-        pass: async () => undefined,
-        end: async () => {
-          await outside.put("staged", "evil", { contentType: "text/plain" });
-          return { isClean: true };
-        },
-        cancel: () => undefined,
-      }),
+      begin: async () => {
+        let text = "";
+        return {
+          pass: async (piece) => {
+            text += Buffer.from(piece).toString();
+          },
+          end: async () => {
+            if (text === "evil") return { isClean: false, found: "Evil" };
+            await outside.put("staged", "evil", { contentType: "text/plain" });
+            return { isClean: true };
+          },
+          cancel: () => undefined,
+        };
+      },
     };
     const storage = new Storage(backend, { policy: { scan: overwriting } });
-    expect(await codeOf(storage.copy("staged", "final"))).toBe("precondition_failed");
+    expect(await codeOf(storage.copy("staged", "final"))).toBe("infected");
     expect(await storage.listKeys()).toEqual(["staged"]);
   });
 
