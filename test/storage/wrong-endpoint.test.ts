@@ -61,7 +61,7 @@ describe.each(Object.entries(storages))("%s", (variable, open) => {
   it("of another service is a configuration error, not a missing object", async () => {
     expect(await failureOfCheck(open)).toMatchObject({
       code: "configuration",
-      message: expect.stringContaining("not the service that is meant"),
+      message: expect.stringContaining("not the intended service"),
     });
   });
 });
