@@ -14,6 +14,7 @@ import { JobQueue } from "./job-queue.js";
 import { JobRunner } from "./job-runner.js";
 import { JobScheduler } from "./job-scheduler.js";
 import type { Outbox } from "./outbox/outbox.js";
+import { applySchedules } from "./planned-schedules.js";
 import { type JobsOptions, type JobsSettings, jobsVariables } from "./settings.js";
 
 /** Options of {@link easyJobs}. Each setting beats its variable. */
@@ -67,6 +68,7 @@ export async function openJobs(options: EasyJobsOptions, context: EasyJobsContex
   const { name, reason } = choose(settings, sql);
   const driver = await open(name, settings, sql, log);
   try {
+    await plan(jobs, driver, settings);
     const runner = new JobRunner(jobs, name, log);
     const outbox = sql && (await openOutbox(sql, driver, settings, log));
     log.info({ driver: name, reason }, `jobs are kept in ${name}: ${reason}`);
@@ -124,6 +126,15 @@ export class OpenJobs implements Jobs {
     await this.#worker?.close(this.#settings.shutdownTimeoutMs);
     await this.#driver.close();
   }
+}
+
+async function plan(
+  jobs: readonly JobDefinition<never>[],
+  driver: JobDriver,
+  { schedule }: JobsSettings,
+): Promise<void> {
+  if (schedule === undefined || jobs.length === 0) return;
+  await applySchedules(schedule, jobs, new JobScheduler(driver));
 }
 
 function choose(settings: JobsSettings, sql: SqlDb | undefined): { name: JobDriver["name"]; reason: string } {

@@ -9,6 +9,7 @@ import {
   variable,
   wholeNumber,
 } from "../kernel/index.js";
+import { plannedSchedules } from "./planned-schedules.js";
 
 /** Where jobs can be kept. */
 export const jobsDrivers = ["memory", "postgres", "redis"] as const;
@@ -67,6 +68,12 @@ export const jobsVariables = {
     expected: milliseconds,
     help: "Milliseconds between two looks for jobs that committed transactions have left.",
     default: 500,
+  }),
+  schedule: variable({
+    name: "JOBS_SCHEDULE_JSON",
+    type: plannedSchedules,
+    expected: 'a JSON array of {"job", "cron" or "everyMs", "timeZone", "payload", "id"}',
+    help: "Schedules of jobs that this process handles; one that is taken out ends.",
   }),
 };
 

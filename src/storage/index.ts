@@ -72,5 +72,7 @@ export type * from "./options.js";
 export { Storage } from "./storage.js";
 export { StorageFiles } from "./storage-files.js";
 export { TenantStorage } from "./tenant-storage.js";
+export { type CopyObjectsOptions, copyObjects } from "./transfer/copy-objects.js";
+export type { TransferState } from "./transfer/transfer-progress.js";
 export type { PreparedPart, PreparedUpload } from "./uploads/prepare.js";
 export type { SweepOptions, SweepReport } from "./uploads/sweep.js";
