@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RunningBackend, ServedBackend } from "../acceptance/served-backends.js";
-import { CommandLine } from "./command-line.js";
+import { CommandLine, type Outcome } from "./command-line.js";
 
 const main = resolve("dist/cli/main.js");
 
@@ -109,6 +109,39 @@ export function describeStorageFiles({ type, start }: ServedBackend): void {
       expect([asked.code, asked.stdout]).toEqual([0, "copy.bin: 314572800 bytes\n"]);
       expect(asked.stderr).toMatch(/1 of 1 objects, 314\.6 MB of 314\.6 MB/);
       expect((await run("get big.bin copy.bin")).stderr).toBe("");
+    });
+
+    it.each([
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+    ] as const)("%s amid a get ends it and leaves neither a file nor a part of one", async (signal, code) => {
+      const before = readdirSync(line.folder).sort();
+      let outcome: Outcome | undefined;
+      // One that was done before the signal came tells nothing.
+      while (outcome?.code !== code) {
+        rmSync(join(line.folder, "cut.bin"), { force: true });
+        const command = line.start(["storage", "get", "big.bin", "cut.bin"], env);
+        await vi.waitUntil(() => readdirSync(line.folder).some((name) => name.startsWith("cut.bin")), {
+          timeout: 30_000,
+          interval: 2,
+        });
+        outcome = await command.stop(signal);
+        expect(outcome.code).toBeOneOf([0, code]);
+      }
+      expect(outcome).toMatchObject({ stdout: "", stderr: "Interrupted.\n" });
+      expect(readdirSync(line.folder).sort()).toEqual(before);
+    });
+
+    it("Ctrl-C amid a put ends it, and nothing of the object is there", async () => {
+      const command = line.start(["storage", "put", "-", "cut.bin", "--type", "application/x-big"], env);
+      const piece = Buffer.alloc(1024 * 1024, 7);
+      for (let sent = 0; sent < 12; sent += 1) {
+        if (!command.stdin.write(piece)) await new Promise((resolve) => command.stdin.once("drain", resolve));
+      }
+      command.stdin.on("error", () => undefined);
+      expect(await command.stop("SIGINT")).toEqual({ code: 130, stdout: "", stderr: "Interrupted.\n" });
+      expect((await run("ls cut.bin")).stdout).toBe("");
+      expect((await run("stat cut.bin")).code).toBe(1);
     });
 
     it("a refused put leaves nothing, and get of nothing no file", async () => {

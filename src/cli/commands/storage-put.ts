@@ -62,7 +62,11 @@ async function put(file: string, key: string | undefined, options: PutCommandOpt
     } finally {
       progress.end();
     }
-  }).finally(() => source?.close());
+  }).finally(() => {
+    // The writer of a pipe may keep it open, which would keep this process.
+    content.destroy();
+    return source?.close();
+  });
 }
 
 async function openFile(file: string, command: Command): Promise<FileHandle> {
