@@ -10,21 +10,22 @@ import { root, say } from "./prepare.js";
  * @param filters - paths or parts of paths; all suites when there is none.
  * @param leftOut - suites that are not to run; each counts as one that was skipped.
  * @param program - the Node that runs them; this one by default.
+ * @param folder - the project whose suites they are; this one by default.
  * @returns how many tests passed, failed and were skipped.
  */
-export function runSuites(filters, leftOut, program = process.execPath) {
-  const folder = mkdtempSync(join(tmpdir(), "svc-infra-test-"));
-  const report = join(folder, "report.json");
+export function runSuites(filters, leftOut, program = process.execPath, folder = root) {
+  const reports = mkdtempSync(join(tmpdir(), "svc-infra-test-"));
+  const report = join(reports, "report.json");
   try {
     const { status } = spawnSync(program, vitestArguments(filters, leftOut, report), {
-      cwd: root,
+      cwd: folder,
       env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", FORCE_COLOR: undefined }) },
       stdio: ["ignore", "inherit", "inherit"],
     });
     const counts = existsSync(report) ? count(JSON.parse(readFileSync(report, "utf8"))) : noCounts;
     return withFailure({ ...counts, skipped: counts.skipped + leftOut.length }, status);
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(reports, { recursive: true });
   }
 }
 

@@ -13,7 +13,8 @@ process.exitCode = totals.failed > 0 ? 1 : 0;
 
 /**
  * `--checks-only` leaves the suites out; any other argument selects suites and leaves the checks out. With `ALL_RUNTIMES=1`
- * the suites that need no rig run on the other versions of Node as well.
+ * the suites that need no rig run on the other versions of Node as well, with `ALL_PEERS=1` those of the optional peers
+ * beside the oldest and the newest version of each.
  */
 async function runEverything() {
   const filters = args.filter((each) => each !== "--checks-only");
@@ -29,6 +30,13 @@ async function runTests(filters) {
   for (const name of failed) say(`FAIL the Debian package ${name} could not be installed`);
   add({ failed: failed.length });
   add(runSuites(filters, leftOut));
+  if (process.env.ALL_PEERS === "1") {
+    const { runBesidePeers } = await import("./peers.js");
+    for (const age of ["oldest", "newest"]) {
+      say(`The suites of the peers, beside the ${age} version of each:`);
+      add(runBesidePeers(age));
+    }
+  }
   if (process.env.ALL_RUNTIMES !== "1") return;
   const { runtimes } = await import("../test/rigs/runtimes.js");
   for (const [name, program] of Object.entries(runtimes).filter(([name]) => name.startsWith("Node"))) {
