@@ -88,11 +88,9 @@ function installPeers(folder, age) {
   const wanted = Object.entries(peerDependencies).map(([name, range]) => `${name}@${spelling[age](range)}`);
   mkdirSync(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
-  run(
-    "npm",
-    ["install", "--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts", ...wanted],
-    folder,
-  );
+  // What the peers want of each other is theirs: an old one may ask for a newer other one.
+  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts", "--legacy-peer-deps"];
+  run("npm", ["install", ...quiet, ...wanted], folder);
   const packages = join(folder, "node_modules");
   for (const name of Object.keys(peerDependencies)) {
     say(`  ${name} ${JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8")).version}`);
