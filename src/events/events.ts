@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { defineJob, type JobDefinition, type JobQueue } from "../jobs/index.js";
+import { defineJob, type JobDefinition, type JobQueue, type RelayedWork } from "../jobs/index.js";
 import type { Database } from "../sql/index.js";
-import type { WebhookEvent } from "../webhooks/index.js";
+import type { WebhookEvent, Webhooks } from "../webhooks/index.js";
 import { type EventDefinition, type EventEnvelope, EventError } from "./define-event.js";
 
 /** Handles events of some kinds, as a job of its own, so that a consumer that fails holds up no other. */
@@ -15,8 +15,9 @@ export interface EventConsumer {
 /** Where published events go on to. */
 export interface EventTargets {
   readonly queue: () => JobQueue;
-  /** Hands an event to webhooks; none where there are no webhooks. */
-  readonly webhooks: () => ((event: WebhookEvent) => Promise<unknown>) | undefined;
+  readonly db: () => Database;
+  /** Hands events to webhooks with a transaction; none where there are no webhooks. */
+  readonly webhooks: () => Pick<Webhooks, "dispatchIn" | "wake"> | undefined;
 }
 
 /** The tenant of an event, and what it is about. */
@@ -52,7 +53,15 @@ export class Events {
     if (this.#definitions.size < definitions.length) throw new TypeError("an event type is defined twice");
     this.#consumers = consumers;
     this.#targets = targets;
-    this.#relay = defineJob("svc-infra.event", envelope, (event) => this.#fanOut(event), { attempts: 20 });
+    const job = defineJob("svc-infra.event", envelope, (event) => this.#fanOutOne(event), { attempts: 20 });
+    const relay: RelayedWork = (jobs, tx) => {
+      const published = jobs.map(({ payload, traceparent }) => ({
+        event: envelope.parse(payload),
+        traceparent,
+      }));
+      return this.#fanOut(published, tx);
+    };
+    this.#relay = Object.freeze({ ...job, relay });
   }
 
   /** The jobs that relay events and handle them: give them to `addJobs`. */
@@ -103,17 +112,40 @@ export class Events {
     return event.id;
   }
 
-  /** Adds the work of each consumer; one that was added before a failure is added again, with the same event. */
-  async #fanOut(event: EventEnvelope): Promise<void> {
-    const queue = this.#targets.queue();
-    for (const { types, job } of this.#consumers) {
-      if (types.includes(event.type))
-        await queue.enqueue(job, event, { dedupKey: `${job.name}:${event.id}` });
-    }
-    const { id, type, tenant, occurredAt, data } = event;
-    if (this.#definitions.get(type)?.isPublic !== true) return;
-    await this.#targets.webhooks()?.({ id, type, tenant, occurredAt: new Date(occurredAt), data });
+  /** A process without these definitions relayed it into the queue. */
+  async #fanOutOne(event: EventEnvelope): Promise<void> {
+    const wake = await this.#targets.db().transaction((tx) => this.#fanOut([{ event }], tx));
+    wake();
   }
+
+  /** Leaves the work of each consumer, and deliveries to subscribers, with the transaction. */
+  async #fanOut(published: readonly PublishedEvent[], tx: Database): Promise<() => void> {
+    const queue = this.#targets.queue();
+    for (const { event, traceparent } of published) {
+      const options = { key: `${event.tenant}/${event.subject}`, traceparent };
+      for (const { types, job } of this.#consumers) {
+        if (types.includes(event.type)) await queue.enqueueIn(tx, job, event, options);
+      }
+    }
+    const webhooks = this.#targets.webhooks();
+    const told = published.map(({ event }) => event).filter(({ type }) => this.#isPublic(type));
+    const made = (await webhooks?.dispatchIn(tx, told.map(toWebhookEvent))) ?? 0;
+    return () => (made > 0 ? webhooks?.wake() : undefined);
+  }
+
+  #isPublic(type: string): boolean {
+    return this.#definitions.get(type)?.isPublic === true;
+  }
+}
+
+/** An event and the span that published it. */
+interface PublishedEvent {
+  readonly event: EventEnvelope;
+  readonly traceparent?: string | undefined;
+}
+
+function toWebhookEvent({ id, type, tenant, occurredAt, data }: EventEnvelope): WebhookEvent {
+  return { id, type, tenant, occurredAt: new Date(occurredAt), data };
 }
 
 /**

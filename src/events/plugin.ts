@@ -58,11 +58,8 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
     const { events, consumers = [], tenantOfKey = () => undefined } = options;
     const added = new Events(events, consumers, {
       queue: () => getJobs(app).queue,
-      webhooks: () => {
-        if (!app.hasDecorator("webhooks")) return undefined;
-        const { webhooks } = app;
-        return (event) => webhooks.dispatch(event);
-      },
+      db: () => getSqlDb(app).db,
+      webhooks: () => (app.hasDecorator("webhooks") ? app.webhooks : undefined),
     });
     app.decorate("events", added);
     const hasObjects = events.includes(objectEvents.created as EventDefinition<never>);

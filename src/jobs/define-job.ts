@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { findOptionProblem, type Logger, type OptionRules } from "../kernel/index.js";
+import type { Database } from "../sql/index.js";
 import { JobError } from "./job-error.js";
 
 /** How long to wait before the next attempt. */
@@ -43,12 +44,29 @@ export interface JobContext {
 /** Does a job. It can run more than once for the same job. A rejection means that the job is tried again later. */
 export type JobHandler<Payload> = (payload: Payload, context: JobContext) => unknown;
 
+/**
+ * Does jobs that transactions left, without a queue: in the transaction that removes their rows, so exactly once.
+ *
+ * @param jobs - in the order of their rows.
+ * @returns what is to be done when the transaction is committed.
+ */
+export type RelayedWork = (jobs: readonly RelayedJob[], tx: Database) => Promise<() => void>;
+
+/** A job that a transaction left. */
+export interface RelayedJob {
+  readonly payload: unknown;
+  /** The span that enqueued it, as a `traceparent` header names it. */
+  readonly traceparent?: string | undefined;
+}
+
 /** A kind of job; made by {@link defineJob}. */
 export interface JobDefinition<Input = unknown> extends AttemptOptions {
   readonly kind: "svc-infra/job";
   readonly name: string;
   /** Throws JobError when the payload breaks the schema; returns it as the caller gave it. */
   check(payload: Input): unknown;
+  /** For work that is only a few rows; what fails here is done as an ordinary job. */
+  readonly relay?: RelayedWork;
   /** Parses the payload and runs the handler. */
   handle(payload: unknown, context: JobContext): Promise<unknown>;
 }

@@ -70,7 +70,7 @@ export async function openJobs(options: EasyJobsOptions, context: EasyJobsContex
   try {
     await plan(jobs, driver, settings);
     const runner = new JobRunner(jobs, name, log);
-    const outbox = sql && (await openOutbox(sql, driver, settings, log));
+    const outbox = sql && (await openOutbox(sql, driver, settings, log, jobs));
     log.info({ driver: name, reason }, `jobs are kept in ${name}: ${reason}`);
     return new OpenJobs(driver, jobs.length === 0 ? undefined : runner, outbox, settings);
   } catch (error) {
@@ -179,9 +179,13 @@ async function openOutbox(
   driver: JobDriver,
   settings: JobsSettings,
   log: Logger,
+  jobs: readonly JobDefinition<never>[],
 ): Promise<Outbox> {
   const { Outbox } = await import("./outbox/outbox.js");
-  return new Outbox(sql, driver, settings.outboxPollMs, log);
+  const relayed = new Map(
+    jobs.flatMap(({ name, relay }) => (relay === undefined ? [] : [[name, relay] as const])),
+  );
+  return new Outbox(sql, driver, settings.outboxPollMs, log, relayed);
 }
 
 function misses(name: string, message: string): ConfigurationError {

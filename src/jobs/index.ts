@@ -6,6 +6,8 @@ export {
   type JobContext,
   type JobDefinition,
   type JobHandler,
+  type RelayedJob,
+  type RelayedWork,
 } from "./define-job.js";
 export { type EasyJobsContext, type EasyJobsOptions, easyJobs, type Jobs } from "./easy-jobs.js";
 export { type JobInfo, type JobState, jobStates, type ScheduleInfo } from "./job-driver.js";

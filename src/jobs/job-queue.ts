@@ -20,6 +20,8 @@ export interface EnqueueOptions extends AttemptOptions {
 export interface EnqueueInOptions extends Omit<EnqueueOptions, "dedupKey"> {
   /** Jobs with the same key reach the queue in the order of their rows. Default: in any order. */
   readonly key?: string;
+  /** The span that it belongs to, as a `traceparent` header names it. Default: the active one. */
+  readonly traceparent?: string | undefined;
 }
 
 const defaultBackoff = { type: "exponential", delayMs: 1_000, jitter: 0.5 } as const;
@@ -75,8 +77,7 @@ export class JobQueue {
         "enqueueIn needs a database; call 'await addSqlDb(app)' first",
       );
     }
-    const { key, ...rest } = options;
-    const traceparent = activeTraceparent();
+    const { key, traceparent = activeTraceparent(), ...rest } = options;
     return this.#outbox.write(tx, { ...newJob(randomUUID(), job, payload, rest), traceparent }, key);
   }
 

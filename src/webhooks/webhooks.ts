@@ -61,9 +61,14 @@ export class Webhooks {
    * @returns how many deliveries were made; none for an event that was dispatched before.
    */
   async dispatch(event: WebhookEvent): Promise<number> {
-    const made = await this.deliveries.dispatch(event);
+    const made = await this.deliveries.dispatch([event]);
     if (made > 0) this.#pump.wake();
     return made;
+  }
+
+  /** The same for many events, with a transaction of the caller, who wakes the deliveries when it is committed. */
+  dispatchIn(tx: Database, events: readonly WebhookEvent[]): Promise<number> {
+    return this.deliveries.dispatch(events, tx);
   }
 
   /** Sends the challenge to a subscription's URL. @throws HttpError (404, 422) */

@@ -10,7 +10,7 @@ import {
 import { addJobs } from "svc-infra/jobs";
 import { addSqlDb } from "svc-infra/sql";
 import { addWebhooks } from "svc-infra/webhooks";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import * as outboxSchema from "#dist/jobs/outbox/outbox-table.js";
 import * as webhookSchema from "#dist/webhooks/schema.js";
@@ -100,11 +100,25 @@ describe("an event", () => {
     expect(endpoint.received[0]?.type).toBe("invoice.paid");
   });
 
-  it("whose consumer fails is handled at another attempt", async () => {
+  it("whose consumer fails is handled at another attempt, and is a row until then", async () => {
     failures = 1;
     await app.db.transaction((tx) => events.publish(tx, invoicePaid, { amount: 5 }, about));
+    await expect.poll(() => failures).toBe(0);
+    // The process may die here: what it has left to do is in the database, whatever keeps the jobs.
+    expect(await app.db.select().from(outboxSchema.outbox)).toMatchObject([
+      { job: { name: "count-invoices", payload: { data: { amount: 5 } } } },
+    ]);
     await expect.poll(() => heard.length).toBe(1);
     await expect.poll(() => endpoint.received.length).toBe(1);
+  });
+
+  it("that cannot be handed on with its batch holds up no other", async () => {
+    const dispatch = vi.spyOn(app.webhooks, "dispatchIn").mockRejectedValueOnce(new Error("not now"));
+    await app.db.transaction((tx) => events.publish(tx, invoicePaid, { amount: 6 }, about));
+    await expect.poll(() => heard.length).toBe(1);
+    await expect.poll(() => endpoint.received.length).toBe(1);
+    expect(dispatch).toHaveBeenCalledTimes(2);
+    dispatch.mockRestore();
   });
 
   it("whose data breaks the schema, or that nothing defines, is refused", async () => {

@@ -93,226 +93,232 @@ it("the tutorial shows lines of the example as they are, of which there are less
   expect(shown.filter((block) => !files.some((file) => file.includes(block)))).toEqual([]);
 });
 
-describe.each(settings)("the service of the tutorial, $name", ({ prepare, workers }) => {
-  let place: Place;
-  let folder: SaasFolder;
-  let stripe: StripeDouble;
-  let subscriber: Endpoint;
-  let url: string;
-  let workerUrl: string;
-  let page: Page;
-  let complaints: string[];
-  let tenant: string;
-  /** Kills who does the jobs, and starts another one. */
-  let interrupt: () => Promise<void>;
+describe.each(settings)(
+  "the service of the tutorial, $name",
+  { timeout: 240_000 },
+  ({ prepare, workers }) => {
+    let place: Place;
+    let folder: SaasFolder;
+    let stripe: StripeDouble;
+    let subscriber: Endpoint;
+    let url: string;
+    let workerUrl: string;
+    let page: Page;
+    let complaints: string[];
+    let tenant: string;
+    /** Kills who does the jobs, and starts another one. */
+    let interrupt: () => Promise<void>;
 
-  beforeAll(async () => {
-    const [port, workerPort] = [await freePort(), await freePort()];
-    url = `http://localhost:${port}`;
-    workerUrl = `http://localhost:${workers === "a worker, killed" ? workerPort : port}`;
-    place = await prepare(url);
-    const example = { key: "sk_test_replace_this", webhookSecret: "whsec_replace_this" };
-    stripe = await new StripeDouble(example).start();
-    subscriber = await Endpoint.start();
-    const env = {
-      ...place.env,
-      STRIPE_API_URL: stripe.url,
-      WEBHOOKS_TIMEOUT_MS: "1000",
-      RATE_LIMIT_MAX: "0",
-    };
-    folder = await SaasFolder.make(compiled.main, env);
-    if (workers === "a worker, killed") {
-      await folder.start(port, { JOBS_WORK: "false" });
-      let worker = await folder.start(workerPort);
-      interrupt = async () => {
-        await end(worker, "SIGKILL");
-        worker = await folder.start(workerPort);
+    beforeAll(async () => {
+      const [port, workerPort] = [await freePort(), await freePort()];
+      url = `http://localhost:${port}`;
+      workerUrl = `http://localhost:${workers === "a worker, killed" ? workerPort : port}`;
+      place = await prepare(url);
+      const example = { key: "sk_test_replace_this", webhookSecret: "whsec_replace_this" };
+      stripe = await new StripeDouble(example).start();
+      subscriber = await Endpoint.start();
+      const env = {
+        ...place.env,
+        STRIPE_API_URL: stripe.url,
+        WEBHOOKS_TIMEOUT_MS: "1000",
+        RATE_LIMIT_MAX: "0",
       };
-    } else {
-      let service = await folder.start(port);
-      interrupt = async () => {
-        if (workers === "the service") return;
-        await end(service, "SIGKILL");
-        service = await folder.start(port);
-      };
+      folder = await SaasFolder.make(compiled.main, env);
+      if (workers === "a worker, killed") {
+        await folder.start(port, { JOBS_WORK: "false" });
+        let worker = await folder.start(workerPort);
+        interrupt = async () => {
+          await end(worker, "SIGKILL");
+          worker = await folder.start(workerPort);
+        };
+      } else {
+        let service = await folder.start(port);
+        interrupt = async () => {
+          if (workers === "the service") return;
+          await end(service, "SIGKILL");
+          service = await folder.start(port);
+        };
+      }
+      ({ page, complaints } = await chromium.openPage());
+      page.on("dialog", (dialog) => dialog.accept());
+      await page.route("https://checkout.stripe.com/**", async (route) => {
+        const session = stripe.sessions.at(-1);
+        const body = `<!doctype html><link rel="icon" href="data:,"><a href="${session?.success_url}">Pay</a>`;
+        await route.fulfill({ contentType: "text/html", body });
+      });
+      await page.goto(url);
+    }, 180_000);
+
+    afterAll(async () => {
+      await folder.stop();
+      stripe.stop();
+      subscriber.stop();
+      await place.stop();
+      await folder.remove();
+    });
+
+    const form = (id: string) => page.locator(`#${id}`);
+    const message = () => page.textContent("#message");
+
+    /** Fills a form and sends it. */
+    async function send(id: string, fields: Readonly<Record<string, string>> = {}): Promise<void> {
+      for (const [name, value] of Object.entries(fields))
+        await form(id).locator(`[name=${name}]`).fill(value);
+      await form(id).locator("button").click();
     }
-    ({ page, complaints } = await chromium.openPage());
-    page.on("dialog", (dialog) => dialog.accept());
-    await page.route("https://checkout.stripe.com/**", async (route) => {
+
+    async function upload(name: string, mimeType: string, buffer: Buffer): Promise<void> {
+      await page.setInputFiles("#upload [type=file]", { name, mimeType, buffer });
+      await send("upload");
+    }
+
+    const noise = async (side: number) =>
+      sharp(randomBytes(side * side * 3), { raw: { width: side, height: side, channels: 3 } })
+        .png()
+        .toBuffer();
+
+    it("1. Sign up", async () => {
+      await send("sign-up", { name: "Ann", email, password });
+      await expect.poll(message, waiting).toMatch(/^A link was sent/);
+      await interrupt();
+      await expect.poll(() => folder.link().catch(() => ""), waiting).toMatch(/verify-email/);
+      await page.goto(await folder.link());
+      await send("sign-in", { email, password });
+      await expect.poll(() => form("organisation").isVisible(), waiting).toBe(true);
+    });
+
+    it("2. Create an organisation", async () => {
+      await send("organisation", { name: "Acme Ltd" });
+      await expect.poll(() => page.textContent("#plan"), waiting).toBe("free");
+      await interrupt();
+      const me = await page.evaluate(`fetch("/me").then((answer) => answer.json())`);
+      ({ tenant } = Object(me));
+      expect(tenant).toMatch(/^[0-9a-f-]{36}$/);
+    });
+
+    it("3. Upload documents", async () => {
+      await upload("first.png", "image/png", await noise(400));
+      await expect.poll(message, waiting).toBe("first.png was uploaded.");
+      await interrupt();
+      const link = page.locator("#documents a");
+      await expect.poll(() => link.count(), waiting).toBe(1);
+      const answer = await fetch(String(await link.getAttribute("href")));
+      expect(answer.headers.get("content-type")).toBe("image/png");
+      await upload("page.png", "image/png", Buffer.from("<html><script>1</script></html>"));
+      await expect.poll(message, waiting).toMatch(/text\/html/);
+    });
+
+    it("4. Make a preview in a job", async () => {
+      await upload("second.png", "image/png", await noise(500));
+      await expect.poll(message, waiting).toBe("second.png was uploaded.");
+      await interrupt();
+      const previews = page.locator("#documents img");
+      await expect.poll(() => previews.count(), waiting).toBe(2);
+      await expect
+        .poll(() => previews.last().evaluate((image) => Reflect.get(image, "naturalWidth")))
+        .toBe(320);
+    });
+
+    it("5. Tell a subscriber", async () => {
+      await send("subscribe", { url: subscriber.url });
+      await expect.poll(() => page.textContent("#secret"), waiting).toMatch(/^whsec_/);
+      subscriber.secrets = [String(await page.textContent("#secret"))];
+      await page.click("#subscriptions button");
+      await expect.poll(() => page.textContent("#subscriptions"), waiting).toMatch(/proved$/);
+      await upload("third.png", "image/png", await noise(300));
+      await expect.poll(message, waiting).toBe("third.png was uploaded.");
+      await interrupt();
+      await expect.poll(() => new Set(subscriber.received.map(({ id }) => id)).size, waiting).toBe(1);
+      expect(subscriber.received[0]).toMatchObject({
+        type: "document.ready",
+        data: { name: "third.png", hasPreview: true },
+      });
+      expect(subscriber.unverified).toEqual([]);
+      await expect.poll(() => page.textContent("#deliveries"), waiting).toMatch(/^document.ready: delivered/);
+    });
+
+    it("6. Let the plan raise a limit", async () => {
+      const large = Buffer.concat([Buffer.from("%PDF-1.7\n"), randomBytes(2_000_000)]);
+      await upload("large.pdf", "application/pdf", large);
+      await expect.poll(message, waiting).toMatch(/1000000 bytes/);
+      await send("upgrade");
+      await page.waitForURL(/checkout\.stripe\.com/);
       const session = stripe.sessions.at(-1);
-      const body = `<!doctype html><link rel="icon" href="data:,"><a href="${session?.success_url}">Pay</a>`;
-      await route.fulfill({ contentType: "text/html", body });
+      const { body, headers } = stripe.event(stripe.subscribe(session?.customer ?? "", session?.price ?? ""));
+      const told = await fetch(`${url}/_webhooks/stripe`, { method: "POST", headers, body });
+      expect(told.status).toBe(204);
+      await interrupt();
+      await page.click("text=Pay");
+      const plan = async () => {
+        await page.reload();
+        return page.textContent("#plan");
+      };
+      await expect.poll(plan, { timeout: 60_000, interval: 500 }).toBe("pro");
+      await upload("large.pdf", "application/pdf", large);
+      await expect.poll(message, waiting).toBe("large.pdf was uploaded.");
+      await expect.poll(() => page.locator("#documents a").count(), waiting).toBe(4);
     });
-    await page.goto(url);
-  }, 180_000);
 
-  afterAll(async () => {
-    await folder.stop();
-    stripe.stop();
-    subscriber.stop();
-    await place.stop();
-    await folder.remove();
-  });
-
-  const form = (id: string) => page.locator(`#${id}`);
-  const message = () => page.textContent("#message");
-
-  /** Fills a form and sends it. */
-  async function send(id: string, fields: Readonly<Record<string, string>> = {}): Promise<void> {
-    for (const [name, value] of Object.entries(fields)) await form(id).locator(`[name=${name}]`).fill(value);
-    await form(id).locator("button").click();
-  }
-
-  async function upload(name: string, mimeType: string, buffer: Buffer): Promise<void> {
-    await page.setInputFiles("#upload [type=file]", { name, mimeType, buffer });
-    await send("upload");
-  }
-
-  const noise = async (side: number) =>
-    sharp(randomBytes(side * side * 3), { raw: { width: side, height: side, channels: 3 } })
-      .png()
-      .toBuffer();
-
-  it("1. Sign up", async () => {
-    await send("sign-up", { name: "Ann", email, password });
-    await expect.poll(message, waiting).toMatch(/^A link was sent/);
-    await interrupt();
-    await page.goto(await folder.link());
-    await send("sign-in", { email, password });
-    await expect.poll(() => form("organisation").isVisible(), waiting).toBe(true);
-  });
-
-  it("2. Create an organisation", async () => {
-    await send("organisation", { name: "Acme Ltd" });
-    await expect.poll(() => page.textContent("#plan"), waiting).toBe("free");
-    await interrupt();
-    const me = await page.evaluate(`fetch("/me").then((answer) => answer.json())`);
-    ({ tenant } = Object(me));
-    expect(tenant).toMatch(/^[0-9a-f-]{36}$/);
-  });
-
-  it("3. Upload documents", async () => {
-    await upload("first.png", "image/png", await noise(400));
-    await expect.poll(message, waiting).toBe("first.png was uploaded.");
-    await interrupt();
-    const link = page.locator("#documents a");
-    await expect.poll(() => link.count(), waiting).toBe(1);
-    const answer = await fetch(String(await link.getAttribute("href")));
-    expect(answer.headers.get("content-type")).toBe("image/png");
-    await upload("page.png", "image/png", Buffer.from("<html><script>1</script></html>"));
-    await expect.poll(message, waiting).toMatch(/text\/html/);
-  });
-
-  it("4. Make a preview in a job", async () => {
-    await upload("second.png", "image/png", await noise(500));
-    await expect.poll(message, waiting).toBe("second.png was uploaded.");
-    await interrupt();
-    const previews = page.locator("#documents img");
-    await expect.poll(() => previews.count(), waiting).toBe(2);
-    await expect
-      .poll(() => previews.last().evaluate((image) => Reflect.get(image, "naturalWidth")))
-      .toBe(320);
-  });
-
-  it("5. Tell a subscriber", async () => {
-    await send("subscribe", { url: subscriber.url });
-    await expect.poll(() => page.textContent("#secret"), waiting).toMatch(/^whsec_/);
-    subscriber.secrets = [String(await page.textContent("#secret"))];
-    await page.click("#subscriptions button");
-    await expect.poll(() => page.textContent("#subscriptions"), waiting).toMatch(/proved$/);
-    await upload("third.png", "image/png", await noise(300));
-    await expect.poll(message, waiting).toBe("third.png was uploaded.");
-    await interrupt();
-    await expect.poll(() => new Set(subscriber.received.map(({ id }) => id)).size, waiting).toBe(1);
-    expect(subscriber.received[0]).toMatchObject({
-      type: "document.ready",
-      data: { name: "third.png", hasPreview: true },
+    it("7. See it in the metrics", async () => {
+      const metrics = await (await fetch(`${workerUrl}/metrics`)).text();
+      expect(metrics).toMatch(/jobs_run_duration_seconds_count\{.*name="show-document".*\} [1-9]/);
+      expect(metrics).toMatch(/storage_operations_total\{.*operation="get".*\} [1-9]/);
+      expect(metrics).not.toContain(tenant);
+      await interrupt();
     });
-    expect(subscriber.unverified).toEqual([]);
-    await expect.poll(() => page.textContent("#deliveries"), waiting).toMatch(/^document.ready: delivered/);
-  });
 
-  it("6. Let the plan raise a limit", async () => {
-    const large = Buffer.concat([Buffer.from("%PDF-1.7\n"), randomBytes(2_000_000)]);
-    await upload("large.pdf", "application/pdf", large);
-    await expect.poll(message, waiting).toMatch(/1000000 bytes/);
-    await send("upgrade");
-    await page.waitForURL(/checkout\.stripe\.com/);
-    const session = stripe.sessions.at(-1);
-    const { body, headers } = stripe.event(stripe.subscribe(session?.customer ?? "", session?.price ?? ""));
-    const told = await fetch(`${url}/_webhooks/stripe`, { method: "POST", headers, body });
-    expect(told.status).toBe(204);
-    await interrupt();
-    await page.click("text=Pay");
-    const plan = async () => {
-      await page.reload();
-      return page.textContent("#plan");
-    };
-    await expect.poll(plan, { timeout: 60_000, interval: 500 }).toBe("pro");
-    await upload("large.pdf", "application/pdf", large);
-    await expect.poll(message, waiting).toBe("large.pdf was uploaded.");
-    await expect.poll(() => page.locator("#documents a").count(), waiting).toBe(4);
-  });
-
-  it("7. See it in the metrics", async () => {
-    const metrics = await (await fetch(`${workerUrl}/metrics`)).text();
-    expect(metrics).toMatch(/jobs_run_duration_seconds_count\{.*name="show-document".*\} [1-9]/);
-    expect(metrics).toMatch(/storage_operations_total\{.*operation="get".*\} [1-9]/);
-    expect(metrics).not.toContain(tenant);
-    await interrupt();
-  });
-
-  it("8. Erase the account", async () => {
-    await page.locator("#documents li", { hasText: "second.png" }).locator("button").click();
-    await expect.poll(() => page.locator("#documents a").count(), waiting).toBe(3);
-    await send("erase");
-    await expect.poll(message, waiting).toBe("Your account is erased.");
-    await interrupt();
-    await send("sign-in", { email, password });
-    await expect.poll(message, waiting).toMatch(/invalid/i);
-    expect(stripe.customers.size).toBe(0);
-    expect([...stripe.subscriptions.values()].map(({ status }) => status)).toEqual(["canceled"]);
-    await expect.poll(keys, waiting).toEqual([]);
-    await expect.poll(() => fetch(`${workerUrl}/metrics`).then(({ ok }) => ok), waiting).toBe(true);
-    await settled();
-    await folder.stop();
-    expect(await keys()).toEqual([]);
-    const rows = await everyRow();
-    for (const trace of [email, tenant, "Acme", "first.png", subscriber.url])
-      expect(rows).not.toContain(trace);
-    // The browser itself reports refusals; whatever else it says is a fault.
-    expect(complaints.filter((text) => !/status of (?:401|403|413|415)/.test(text))).toEqual([]);
-  });
-
-  const envOfPlace = () => ({
-    STORAGE_BACKEND: "local",
-    STORAGE_BASE_PATH: join(folder.path, ".data/files"),
-    SQL_URL: `pglite:${join(folder.path, ".data/db")}`,
-    ...place.env,
-  });
-
-  async function keys(): Promise<readonly string[]> {
-    const storage = await easyStorage({}, envOfPlace());
-    return storage.listKeys().finally(() => storage.close());
-  }
-
-  /** Lets the events of the erasure come to their consumers. */
-  async function settled(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-  }
-
-  async function everyRow(): Promise<string> {
-    const sql = await easySqlDb({ migrationsDir: "examples/saas/migrations" }, { env: envOfPlace() });
-    const rows = await sql.withConnection(async (connection) => {
-      const tables = await connection.query(
-        "select table_name from information_schema.tables where table_schema = 'public'",
-      );
-      const all: unknown[] = [];
-      for (const { table_name } of tables.map(Object))
-        all.push(await connection.query(`select * from "${table_name}"`));
-      return all;
+    it("8. Erase the account", async () => {
+      await page.locator("#documents li", { hasText: "second.png" }).locator("button").click();
+      await expect.poll(() => page.locator("#documents a").count(), waiting).toBe(3);
+      await send("erase");
+      await expect.poll(message, waiting).toBe("Your account is erased.");
+      await interrupt();
+      await send("sign-in", { email, password });
+      await expect.poll(message, waiting).toMatch(/invalid/i);
+      expect(stripe.customers.size).toBe(0);
+      expect([...stripe.subscriptions.values()].map(({ status }) => status)).toEqual(["canceled"]);
+      await expect.poll(keys, waiting).toEqual([]);
+      await expect.poll(() => fetch(`${workerUrl}/metrics`).then(({ ok }) => ok), waiting).toBe(true);
+      await settled();
+      await folder.stop();
+      expect(await keys()).toEqual([]);
+      const rows = await everyRow();
+      for (const trace of [email, tenant, "Acme", "first.png", subscriber.url])
+        expect(rows).not.toContain(trace);
+      // The browser itself reports refusals; whatever else it says is a fault.
+      expect(complaints.filter((text) => !/status of (?:401|403|413|415)/.test(text))).toEqual([]);
     });
-    await sql.close();
-    return JSON.stringify(rows);
-  }
-});
+
+    const envOfPlace = () => ({
+      STORAGE_BACKEND: "local",
+      STORAGE_BASE_PATH: join(folder.path, ".data/files"),
+      SQL_URL: `pglite:${join(folder.path, ".data/db")}`,
+      ...place.env,
+    });
+
+    async function keys(): Promise<readonly string[]> {
+      const storage = await easyStorage({}, envOfPlace());
+      return storage.listKeys().finally(() => storage.close());
+    }
+
+    /** Lets the events of the erasure come to their consumers. */
+    async function settled(): Promise<void> {
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+
+    async function everyRow(): Promise<string> {
+      const sql = await easySqlDb({ migrationsDir: "examples/saas/migrations" }, { env: envOfPlace() });
+      const rows = await sql.withConnection(async (connection) => {
+        const tables = await connection.query(
+          "select table_name from information_schema.tables where table_schema = 'public'",
+        );
+        const all: unknown[] = [];
+        for (const { table_name } of tables.map(Object))
+          all.push(await connection.query(`select * from "${table_name}"`));
+        return all;
+      });
+      await sql.close();
+      return JSON.stringify(rows);
+    }
+  },
+);

@@ -156,6 +156,7 @@ describe("an SMTP server", () => {
   it("that is away delays mail that jobs send, and loses none", async () => {
     const mail = await addMail(app, { url: urlOf(), env: {} });
     const { queue } = await addJobs(app, { jobs: [...mailJobs(app)], env: {} });
+    await app.ready();
     answer = Object.assign(new Error("down"), { responseCode: 451 });
     await mail.send(welcome);
     const waiting = async () => (await queue.list("delayed"))[0];

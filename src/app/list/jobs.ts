@@ -1,4 +1,6 @@
+import type { FastifyInstance } from "fastify";
 import { jobsVariables, registryVariables } from "../../jobs/settings.js";
+import { type Environment, isVariableSet } from "../../kernel/index.js";
 import { type Helper, optionsOf } from "../helper.js";
 
 export const jobs: Helper = {
@@ -8,7 +10,19 @@ export const jobs: Helper = {
   add: async (app, { env, options, jobs: ofHelpers }) => {
     const { addJobs } = await import("../../jobs/index.js");
     const { jobs: own = [], ...given } = optionsOf(options.jobs);
-    const { queue } = await addJobs(app, { env, ...given, jobs: [...own, ...ofHelpers] });
+    const mail = await jobsOfMail(app, env);
+    const { queue } = await addJobs(app, { env, ...given, jobs: [...own, ...ofHelpers, ...mail] });
     return queue.driver;
   },
 };
+
+/** Jobs send the mail, so that it outlives the process: where a database is, they need its table for that. */
+async function jobsOfMail(app: FastifyInstance, env: Environment) {
+  if (!app.hasDecorator("mail")) return [];
+  const hasTable = [jobsVariables.driver, registryVariables.registry].some(({ name }) =>
+    isVariableSet(env, name),
+  );
+  if (app.hasDecorator("sql") && !hasTable) return [];
+  const { mailJobs } = await import("../../mail/index.js");
+  return mailJobs(app);
+}

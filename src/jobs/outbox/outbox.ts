@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eq, inArray, notInArray, sql as statement } from "drizzle-orm";
 import type { Logger } from "../../kernel/index.js";
 import type { Database, SqlDb } from "../../sql/index.js";
+import type { RelayedWork } from "../define-job.js";
 import type { JobDriver, NewJob } from "../job-driver.js";
 import { JobError } from "../job-error.js";
 import { outbox } from "./outbox-table.js";
@@ -23,12 +24,15 @@ function isMissing(error: unknown): boolean {
   return code === "42P01" || Object(cause).code === "42P01";
 }
 
+type OutboxRow = typeof outbox.$inferSelect;
+
 /** Rows that transactions write, and the relay that brings them into the queue in their order. */
 export class Outbox {
   readonly #sql: SqlDb;
   readonly #driver: JobDriver;
   readonly #pollMs: number;
   readonly #log: Logger;
+  readonly #relayed: ReadonlyMap<string, RelayedWork>;
   readonly #stopping = new AbortController();
   /** Rows that the memory driver has and whose handler has not ended. */
   readonly #unfinished = new Set<string>();
@@ -36,11 +40,18 @@ export class Outbox {
   #wake = new AbortController();
   #relaying: Promise<void> = Promise.resolve();
 
-  constructor(sql: SqlDb, driver: JobDriver, pollMs: number, log: Logger) {
+  constructor(
+    sql: SqlDb,
+    driver: JobDriver,
+    pollMs: number,
+    log: Logger,
+    relayed: ReadonlyMap<string, RelayedWork>,
+  ) {
     this.#sql = sql;
     this.#driver = driver;
     this.#pollMs = pollMs;
     this.#log = log;
+    this.#relayed = relayed;
   }
 
   /** Writes a row within the caller's transaction. */
@@ -95,30 +106,58 @@ export class Outbox {
 
   /** A row is removed after its job was added, so that a crash in between adds the job again under the same id. */
   async #relayBatch(): Promise<number> {
-    return this.#sql.db.transaction(async (tx) => {
-      const lock = await tx.execute(statement`select pg_try_advisory_xact_lock(${relayLock}) as held`);
-      if (Object(lock).rows[0]?.held !== true) return 0;
-      const skipped = [...this.#unfinished];
-      const rows = await tx
-        .select()
-        .from(outbox)
-        .where(skipped.length === 0 ? undefined : notInArray(outbox.id, skipped))
-        .orderBy(outbox.position)
-        .limit(batchSize);
-      for (const { id, job } of rows) {
-        await this.#driver.add({ id, ...job, isRelayed: true });
-        if (this.#driver.whenDone !== undefined) this.#removeWhenDone(id);
-      }
-      if (this.#driver.whenDone === undefined && rows.length > 0) {
-        await tx.delete(outbox).where(
-          inArray(
-            outbox.id,
-            rows.map(({ id }) => id),
-          ),
-        );
-      }
+    const afterwards: (() => void)[] = [];
+    const count = await this.#sql.db.transaction(async (tx) => {
+      const rows = await this.#next(tx);
+      const done = await this.#doRelayed(tx, rows, afterwards);
+      for (const row of rows) if (!done.has(row.id) && (await this.#enqueue(row))) done.add(row.id);
+      if (done.size > 0) await tx.delete(outbox).where(inArray(outbox.id, [...done]));
       return rows.length;
     });
+    for (const each of afterwards) each();
+    return count;
+  }
+
+  /** The oldest rows; none while another process relays. */
+  async #next(tx: Database): Promise<readonly OutboxRow[]> {
+    const lock = await tx.execute(statement`select pg_try_advisory_xact_lock(${relayLock}) as held`);
+    if (Object(lock).rows[0]?.held !== true) return [];
+    const skipped = [...this.#unfinished];
+    return tx
+      .select()
+      .from(outbox)
+      .where(skipped.length === 0 ? undefined : notInArray(outbox.id, skipped))
+      .orderBy(outbox.position)
+      .limit(batchSize);
+  }
+
+  /** Resolves to whether the queue keeps it, so that the row can go. */
+  async #enqueue({ id, job }: OutboxRow): Promise<boolean> {
+    await this.#driver.add({ id, ...job, isRelayed: true });
+    if (this.#driver.whenDone === undefined) return true;
+    this.#removeWhenDone(id);
+    return false;
+  }
+
+  /** Does what needs no queue. What fails is left to the queue, so that it keeps no other row waiting. */
+  async #doRelayed(
+    tx: Database,
+    rows: readonly OutboxRow[],
+    afterwards: (() => void)[],
+  ): Promise<Set<string>> {
+    const done = new Set<string>();
+    for (const [name, work] of this.#relayed) {
+      const own = rows.filter(({ job }) => job.name === name);
+      if (own.length === 0) continue;
+      try {
+        const jobs = own.map(({ job }) => job);
+        afterwards.push(await tx.transaction((inner) => work(jobs, inner)));
+        for (const { id } of own) done.add(id);
+      } catch (error) {
+        this.#log.warn({ err: error, job: name }, "jobs that need no queue failed, and are queued");
+      }
+    }
+    return done;
   }
 
   #removeWhenDone(id: string): void {

@@ -36,6 +36,9 @@ export type Outcome =
   | { readonly state: "delivered" | "failed" }
   | { readonly state: "pending"; readonly nextAttemptAt: Date };
 
+/** Rows of one statement, which takes 65,535 parameters at most. */
+const insertedAtOnce = 1000;
+
 /** The table of deliveries: what is due, what was tried, what came of it. */
 export class Deliveries {
   readonly #db: Database;
@@ -45,35 +48,30 @@ export class Deliveries {
   }
 
   /**
-   * Makes a delivery for each subscription that hears of the event, in one statement. Dispatching it again adds
+   * Makes a delivery for each subscription that hears of an event, with few statements. Dispatching an event again adds
    * nothing.
    *
    * @returns how many were made.
    */
-  async dispatch(event: WebhookEvent): Promise<number> {
-    const { id: eventId, type, tenant, occurredAt, data } = event;
-    const rows = await this.#db
-      .select({ id: webhookSubscriptions.id, events: webhookSubscriptions.events })
+  async dispatch(events: readonly WebhookEvent[], db: Database = this.#db): Promise<number> {
+    if (events.length === 0) return 0;
+    const tenants = [...new Set(events.map(({ tenant }) => tenant))];
+    const { id, tenant, events: patterns } = webhookSubscriptions;
+    const subscriptions = await db
+      .select({ id, tenant, patterns })
       .from(webhookSubscriptions)
-      .where(and(eq(webhookSubscriptions.tenant, tenant), isActive()));
-    const hearing = rows.filter(({ events }) => events.some((pattern) => matchesEvent(pattern, type)));
-    if (hearing.length === 0) return 0;
-    const body = JSON.stringify({ type, timestamp: occurredAt.toISOString(), data });
-    const made = await this.#db
-      .insert(webhookDeliveries)
-      .values(
-        hearing.map(({ id: subscription }) => ({
-          id: `whdel_${randomUUID()}`,
-          subscription,
-          tenant,
-          eventId,
-          eventType: type,
-          body,
-        })),
-      )
-      .onConflictDoNothing()
-      .returning({ id: webhookDeliveries.id });
-    return made.length;
+      .where(and(inArray(tenant, tenants), isActive()));
+    const rows = events.flatMap((event) => deliveriesOf(event, subscriptions));
+    let made = 0;
+    for (let at = 0; at < rows.length; at += insertedAtOnce) {
+      const some = await db
+        .insert(webhookDeliveries)
+        .values(rows.slice(at, at + insertedAtOnce))
+        .onConflictDoNothing()
+        .returning({ id: webhookDeliveries.id });
+      made += some.length;
+    }
+    return made;
   }
 
   /** Makes one delivery for one subscription, also of events that it did not subscribe to. */
@@ -258,6 +256,29 @@ export class Deliveries {
   async removeFinished(before: Date): Promise<void> {
     await this.#db.delete(webhookDeliveries).where(lt(webhookDeliveries.finishedAt, before));
   }
+}
+
+interface Hearing {
+  readonly id: string;
+  readonly tenant: string;
+  readonly patterns: readonly string[];
+}
+
+function deliveriesOf(
+  { id: eventId, type, tenant, occurredAt, data }: WebhookEvent,
+  all: readonly Hearing[],
+) {
+  const body = JSON.stringify({ type, timestamp: occurredAt.toISOString(), data });
+  return all
+    .filter((each) => each.tenant === tenant && each.patterns.some((pattern) => matchesEvent(pattern, type)))
+    .map(({ id: subscription }) => ({
+      id: `whdel_${randomUUID()}`,
+      subscription,
+      tenant,
+      eventId,
+      eventType: type,
+      body,
+    }));
 }
 
 function isActive() {
