@@ -66,6 +66,16 @@ it("every file of dist has a source", () => {
   expect(orphans, "remove dist and build again").toEqual([]);
 });
 
+it("every source map has its sources in it, as the package has none", () => {
+  const maps = readdirSync("dist", { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".js.map"),
+  );
+  const sourcesOf = (file: string) =>
+    JSON.parse(readFileSync(`dist/${file}`, "utf8")).sourcesContent ?? [null];
+  expect(maps.length).toBeGreaterThan(100);
+  expect(maps.filter((file) => sourcesOf(file).includes(null))).toEqual([]);
+});
+
 it("the package is at a version and its lock file names no registry", () => {
   const lock = readFileSync("package-lock.json", "utf8");
   expect(JSON.parse(lock).version).toBe(version);
