@@ -173,6 +173,7 @@ describe.each([
     expect(decodeURIComponent(answer.headers.get("x-filename") ?? "")).toBe("Sömmer 40.png");
     expect(answer.headers.get("x-kept")).toBe("private, max-age=60");
     const bytes = Buffer.from(await answer.arrayBuffer());
+    expect(answer.headers.get("x-bytes")).toBe(String(bytes.byteLength));
     expect((await sharp(bytes).metadata()).width).toBe(40);
   });
 

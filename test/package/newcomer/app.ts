@@ -45,9 +45,11 @@ app.get<Named>("/photos/:name", async (request, reply) => {
   // Bytes of `get` go where the web's own types want them.
   const blob = new Blob([bytes], { type: contentType });
   const digest = await crypto.subtle.digest("SHA-256", bytes);
+  const { byteLength } = await new Response(bytes).arrayBuffer();
   reply.headers({
     "x-sha256": Buffer.from(digest).toString("hex"),
     "x-filename": encodeURIComponent(filename ?? ""),
+    "x-bytes": String(byteLength),
   });
   reply.headers({ "x-kept": cacheControl ?? "" });
   return reply.type(blob.type).send(Buffer.from(await blob.arrayBuffer()));
