@@ -65,6 +65,11 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
     const hasObjects = events.includes(objectEvents.created as EventDefinition<never>);
     const news = new ObjectEvents(added, () => getSqlDb(app).db, tenantOfKey);
     app.decorate("objectNews", hasObjects ? news : undefined);
+    const heard = { consumers: consumers.length, webhooks: app.hasDecorator("webhooks") };
+    app.log.info(
+      heard,
+      `events are ${events.map(({ type }) => type).join(", ")}: option 'events' names them`,
+    );
   },
   { name: "svc-infra/events", fastify: "5.x" },
 );

@@ -75,7 +75,14 @@ export async function addPayments<Plan extends string>(
   await fastify.register((scope: FastifyInstance) => stripeEvents(scope, webhookSecret, take), {
     prefix: routesPrefix,
   });
+  const { host } = new URL(settings.apiUrl);
+  const reason = rest.apiUrl === undefined ? keyReason(rest) : "option 'apiUrl' is set";
+  fastify.log.info({ host, plans: Object.keys(plans) }, `payments go to ${host}: ${reason}`);
   return { payments, jobs: [job] };
+}
+
+function keyReason({ secretKey }: PaymentOptions): string {
+  return secretKey === undefined ? "STRIPE_SECRET_KEY is set" : "option 'secretKey' is set";
 }
 
 /**

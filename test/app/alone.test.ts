@@ -3,17 +3,23 @@ import Fastify, { type FastifyInstance } from "fastify";
 import {
   addAuthUsers,
   addCache,
+  addEvents,
   addIdempotency,
   addJobs,
   addMail,
+  addMongoDb,
   addObservability,
+  addPayments,
   addSqlDb,
   addStorage,
   addTenancy,
   addWebhooks,
   easyStorage,
 } from "svc-infra";
-import { expect, it } from "vitest";
+import { defineEvent } from "svc-infra/events";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
+import { MongoDouble } from "../rigs/mongo-double.js";
 
 const env = { APP_ENV: "local", MAIL_FOLDER: "/tmp/svc-infra-alone-mail" };
 
@@ -25,7 +31,15 @@ interface Case {
   readonly health?: string;
 }
 
-/** Every helper that can do without settings. `addPayments` cannot: it has no account to charge. */
+const paid = defineEvent("alone.paid", z.object({ amount: z.number() }));
+const mongo = new MongoDouble();
+beforeAll(() => mongo.listen());
+afterAll(() => mongo.stop());
+
+/**
+ * Every helper, with nothing set but what none can be without: `addMongoDb` has a server, `addPayments` an account to
+ * charge, `addEvents` its events. One that keeps its rows in the database is as well as that one.
+ */
 const cases: Record<string, Case> = {
   addStorage: {
     add: async (app) => addStorage(app, await easyStorage({}, env)),
@@ -52,18 +66,44 @@ const cases: Record<string, Case> = {
   },
   addWebhooks: {
     add: async (app) => {
-      await addSqlDb(app, { env, health: false });
+      await addSqlDb(app, { env });
       await addWebhooks(app, { env, deliver: false });
     },
     says: /^secrets of webhooks are encrypted: WEBHOOKS_ENCRYPT_KEY is not set/,
+    health: "sql",
   },
   addAuthUsers: {
     add: async (app) => {
-      await addSqlDb(app, { env, health: false });
+      await addSqlDb(app, { env });
       await addMail(app, { env });
       await addAuthUsers(app, { env });
     },
     says: /^users sign in at .*: AUTH_SECRET is not set/,
+    health: "sql",
+  },
+  addMongoDb: {
+    add: (app) => addMongoDb(app, { env: { ...env, MONGO_URL: `mongodb://127.0.0.1:${mongo.port}/shop` } }),
+    says: /^MongoDB is .*: MONGO_URL is set/,
+    health: "mongo",
+  },
+  addEvents: {
+    add: async (app) => {
+      await addSqlDb(app, { env });
+      const { jobs } = await addEvents(app, { events: [paid] });
+      await addJobs(app, { env, jobs: [...jobs] });
+    },
+    says: /^events are alone.paid: option 'events' names them/,
+    health: "jobs",
+  },
+  addPayments: {
+    add: async (app) => {
+      await addSqlDb(app, { env });
+      const stripe = { STRIPE_SECRET_KEY: "sk_test_alone", STRIPE_WEBHOOK_SECRET: "whsec_alone" };
+      const { jobs } = await addPayments(app, { env: { ...env, ...stripe }, plans: { pro: "price_1" } });
+      await addJobs(app, { env, jobs: [...jobs] });
+    },
+    says: /^payments go to api.stripe.com: STRIPE_SECRET_KEY is set/,
+    health: "jobs",
   },
 };
 
