@@ -26,7 +26,7 @@ export function describeSettings({ env, appEnv, settings }: ServicePlan): readon
     { what: "environment", chosen: appEnv, reason: findAppEnv(env).reason },
     row("log", `${logLevel} and above`, appVariables.logLevel),
     row("origins", corsAllowOrigins?.join(" ") ?? "none but its own", appVariables.corsAllowOrigins),
-    row("proxies", trustProxy?.join(" ") ?? "none is believed", appVariables.trustProxy),
+    row("proxies", trustProxy?.join(" ") ?? "none trusted", appVariables.trustProxy),
     row("rate limit", rateLimitOf(settings), appVariables.rateLimitMax),
     row("docs", hasDocs({ appEnv, settings }) ? "/docs" : "off", appVariables.enableDocs),
   ];

@@ -15,7 +15,7 @@ export interface HelperContext {
 /** The same, once the service has a name. */
 export interface AddContext extends HelperContext {
   readonly name: string;
-  /** Jobs of the helpers, which those above `jobs` add theirs to. */
+  /** Jobs that helpers need handled; those listed before `jobs` add theirs. */
   readonly jobs: JobDefinition<never>[];
 }
 
@@ -25,7 +25,7 @@ export interface Helper {
   /** Every variable that it may read. */
   readonly variables: readonly SettingsSchema[];
   /** Variables of which any one asks for it; none where only code can. */
-  readonly askedBy: readonly string[];
+  readonly enabledBy: readonly string[];
   /** Helpers above it in the list that it cannot do without. */
   readonly needs?: readonly (keyof HelperOptions)[];
   /** Whether its routes are for machines of the operator, which no rate limit counts. */
@@ -50,21 +50,21 @@ export interface HelperChoice {
   readonly reason: string;
 }
 
-/** What code says beats the environment; without both a helper is left out. */
+/** Code beats the environment. A helper that neither asks for is off, unless `onByDefault` finds its package. */
 export function chooseHelper(
-  { name, askedBy, onByDefault }: Helper,
+  { name, enabledBy, onByDefault }: Helper,
   env: Environment,
   options: HelperOptions,
 ): HelperChoice {
   const option = options[name];
   if (option === false) return { isOn: false, reason: `option '${name}' is false` };
-  const variable = askedBy.find((each) => isVariableSet(env, each));
+  const variable = enabledBy.find((each) => isVariableSet(env, each));
   if (variable !== undefined) return { isOn: true, reason: `${variable} is set` };
   if (option !== undefined) return { isOn: true, reason: `option '${name}' asks for it` };
   const found = onByDefault?.();
   if (found !== undefined) return { isOn: true, reason: `${found} is installed` };
   const reason =
-    askedBy.length === 0 ? `option '${name}' is not given` : `none of ${askedBy.join(", ")} is set`;
+    enabledBy.length === 0 ? `option '${name}' is not given` : `none of ${enabledBy.join(", ")} is set`;
   return { isOn: false, reason };
 }
 

@@ -65,13 +65,13 @@ function findMissing(chosen: ServicePlan["helpers"]): ConfigurationProblem[] {
         .filter((needed) => !on.has(needed))
         .map((needed) => ({
           name: needed,
-          message: `is off, and ${name} needs it (${reason}); say ${needed}: true, or set one of ${askedBy(needed)}`,
+          message: `is off, and ${name} needs it (${reason}); pass ${needed}: true, or set one of ${enabledBy(needed)}`,
         })),
     );
 }
 
-function askedBy(name: Helper["name"]): string {
-  return helpers.find((helper) => helper.name === name)?.askedBy.join(", ") ?? "";
+function enabledBy(name: Helper["name"]): string {
+  return helpers.find((helper) => helper.name === name)?.enabledBy.join(", ") ?? "";
 }
 
 /** What the checks of helpers see where the real settings are at fault, which has been noted already. */

@@ -126,7 +126,7 @@ async function addProbes(app: FastifyInstance, plan: ServicePlan, guard: Guard |
   startupRoute(app);
 }
 
-/** Limits for all that comes after them, the document of it, and the answer to all else. */
+/** Adds the rate limit of later routes, `/docs`, the answer to unknown paths, and `/ping`. */
 async function addLimits(app: FastifyInstance, name: string, plan: ServicePlan): Promise<void> {
   const { settings } = plan;
   await addRateLimit(app, name, settings);

@@ -21,7 +21,7 @@ export const appVariables = {
     name: "HOST",
     type: text.refine(isHost),
     expected: "an address or a host name",
-    help: "Address to listen on. Other than loopback means production, unless APP_ENV says else, and needs STORAGE_API_TOKEN.",
+    help: "Address to listen on. Other than loopback means production, unless APP_ENV says otherwise; svc-infra serve then needs STORAGE_API_TOKEN.",
     default: "127.0.0.1",
   }),
   port: variable({
@@ -56,7 +56,7 @@ export const appVariables = {
     name: "HTTP_KEEP_ALIVE_TIMEOUT_MS",
     type: wholeNumber({ min: 1, max: maxTimerMs }),
     expected: milliseconds,
-    help: "Milliseconds that a connection is kept for its next request. Longer than the proxy in front keeps it, so that the proxy closes first.",
+    help: "Milliseconds that a connection is kept for its next request. Must be longer than the keep-alive of the proxy in front, so that the proxy closes first.",
     default: 72_000,
   }),
   maxBodyBytes: variable({

@@ -138,8 +138,10 @@ async function plan(
 }
 
 function choose(settings: JobsSettings, sql: SqlDb | undefined): { name: JobDriver["name"]; reason: string } {
-  if (settings.driver !== undefined) return { name: settings.driver, reason: "JOBS_DRIVER is set" };
-  if (settings.redisUrl !== undefined) return { name: "redis", reason: "REDIS_URL is set" };
+  if (settings.driver !== undefined)
+    return { name: settings.driver, reason: "option driver or JOBS_DRIVER is set" };
+  if (settings.redisUrl !== undefined)
+    return { name: "redis", reason: "option redisUrl or REDIS_URL is set" };
   if (sql?.kind === "postgres") return { name: "postgres", reason: "the database is PostgreSQL" };
   return { name: "memory", reason: "no server is named" };
 }
@@ -155,13 +157,13 @@ async function open(
     return new MemoryDriver();
   }
   if (name === "redis") {
-    if (redisUrl === undefined) throw misses("REDIS_URL", "is not set, and JOBS_DRIVER is redis");
+    if (redisUrl === undefined) throw settingError("REDIS_URL", "is not set, and the driver is redis");
     await loadPeer("bullmq", "jobs in redis", () => import("bullmq"));
     const { openRedis } = await loadPeer("ioredis", "jobs in redis", () => import("./bullmq/open-redis.js"));
     return openRedis(redisUrl.reveal(), queue, enqueueTimeoutMs, log);
   }
   if (sql?.kind !== "postgres") {
-    throw misses(
+    throw settingError(
       "JOBS_DRIVER",
       "is postgres, and the database is not PostgreSQL; set SQL_URL and call addSqlDb first",
     );
@@ -188,6 +190,6 @@ async function openOutbox(
   return new Outbox(sql, driver, settings.outboxPollMs, log, relayed);
 }
 
-function misses(name: string, message: string): ConfigurationError {
+function settingError(name: string, message: string): ConfigurationError {
   return new ConfigurationError([{ name, message }]);
 }

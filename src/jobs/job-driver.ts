@@ -31,7 +31,7 @@ export interface TakenJob {
   progress(value: number | object): Promise<void>;
 }
 
-/** Does a taken job; a rejection with an error for which `isFinal` holds is not tried again. */
+/** Does a taken job. After a rejection with `FinalJobFailure` the job is not tried again. */
 export type TakenJobHandler = (job: TakenJob) => Promise<void>;
 
 /** Where a job can be. `dead` means that its last attempt has failed. */

@@ -128,7 +128,7 @@ async function trace(
   if (opened === undefined) return;
   app.addHook("onClose", () => opened.close());
   requestSpans(app, opened.tracing, quietPaths);
-  app.log.info({ reason: opened.reason }, `there are spans: ${opened.reason}`);
+  app.log.info({ reason: opened.reason }, `tracing is on: ${opened.reason}`);
 }
 
 /** Without what Fastify's own `register` takes along with a plugin's options. */

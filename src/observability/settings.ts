@@ -75,7 +75,7 @@ export const observabilityVariables = {
     name: "OTEL_TRACES_SAMPLER_ARG",
     type: ratio,
     expected: "a number from 0 to 1",
-    help: "Share of the traces that begin here which are kept. A trace that a caller began goes by its caller.",
+    help: "Share of the traces that begin here which are kept. For a trace that a caller began, the caller's decision holds.",
     default: 1,
   }),
   maxEventLoopDelayMs: variable({

@@ -32,8 +32,7 @@ export interface AddSqlDbOptions extends EasySqlDbOptions {
 /**
  * Gives an app a SQL database: opens the one that the environment names, waits until it answers, decorates the app with
  * `app.db` (Drizzle's query builder) and `app.sql`, adds `GET /_health/sql` and a readiness check, and closes it with
- * the app.
- * Before that it applies the migrations that are missing, except in production, where `SQL_AUTO_MIGRATE` asks for it.
+ * the app. Pending migrations are applied before the app starts, in production only with `SQL_AUTO_MIGRATE=true`.
  * With nothing set the database is embedded and in memory; in production that is an error.
  *
  * @throws ConfigurationError when the settings are wrong, and Error when the database does not answer.
@@ -74,8 +73,7 @@ function pick({ autoMigrate, migrationsDir }: EasySqlDbOptions) {
 
 async function migrateAtStart(app: FastifyInstance, sql: SqlDb): Promise<void> {
   const applied = await sql.migrate();
-  if (applied.length > 0)
-    app.log.info({ migrations: applied }, `applied ${applied.length} migrations (SQL_AUTO_MIGRATE)`);
+  if (applied.length > 0) app.log.info({ migrations: applied }, `applied ${applied.length} migrations`);
 }
 
 /** The first answer; the error names the address of the database, which the driver's own does not. */

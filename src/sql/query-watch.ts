@@ -63,7 +63,7 @@ export class QueryWatch {
     return queries.runWithCallback(() => this.#facts(text), watched, query);
   }
 
-  /** The statement is parsed for readers of the trace. */
+  /** Literals are masked only when a subscriber reads the statement. */
   #facts(text: string): QueryFacts {
     return {
       database: this.#database,

@@ -1,3 +1,4 @@
+import { isTenantId, tenantRule } from "../kernel/index.js";
 import { isContentType } from "./content/content-type.js";
 import type { ByteRange, ListOptions } from "./contract/backend.js";
 import { InvalidArgumentError } from "./contract/error.js";
@@ -43,8 +44,8 @@ export function isLimit(bytes: unknown): bytes is number {
 
 /** A tenant's id, which can be a segment of keys. */
 export function checkTenant(id: unknown): string {
-  if (typeof id === "string" && /^[a-z0-9_-]{1,64}$/.test(id) && id !== "public") return id;
-  throw new InvalidArgumentError({ message: "a tenant id is 1 to 64 of a-z 0-9 _ -, and not 'public'" });
+  if (isTenantId(id)) return id;
+  throw new InvalidArgumentError({ message: tenantRule });
 }
 
 /** What page is asked for, checked and complete. */

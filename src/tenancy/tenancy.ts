@@ -1,11 +1,8 @@
 import { HttpError } from "../http/index.js";
-import { ConfigurationError } from "../kernel/index.js";
+import { ConfigurationError, isTenantId, tenantRule } from "../kernel/index.js";
 
 /** Tells the tenant of a request; `undefined` when it does not know. */
 export type TenantSource<Request> = (request: Request) => string | undefined | Promise<string | undefined>;
-
-/** 1 to 64 of `A-Z a-z 0-9 _ -`, as `storage.forTenant` takes it. */
-const tenantId = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The one place that says which tenant a request belongs to: the first source that knows decides. */
 export class Tenancy<Request extends object> {
@@ -56,6 +53,6 @@ export class Tenancy<Request extends object> {
 }
 
 function checked(tenant: string): string {
-  if (typeof tenant === "string" && tenantId.test(tenant) && tenant !== "public") return tenant;
-  throw new HttpError(400, "invalid_tenant", "a tenant is 1 to 64 of A-Z a-z 0-9 _ - and not 'public'");
+  if (isTenantId(tenant)) return tenant;
+  throw new HttpError(400, "invalid_tenant", tenantRule);
 }

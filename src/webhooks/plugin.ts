@@ -107,7 +107,7 @@ export function getWebhooks(from: AnyApp | AnyRequest): Webhooks {
   throw new ConfigurationError([{ name: "app.webhooks", message }]);
 }
 
-/** Tenants that end with an account hear of nothing more. */
+/** Erasing an account removes the subscriptions of its own tenants. */
 function webhookData({ subscriptions }: Webhooks): PersonalData {
   return {
     export: async ({ tenants }) =>
@@ -118,7 +118,7 @@ function webhookData({ subscriptions }: Webhooks): PersonalData {
   };
 }
 
-/** What belongs to the plugin is no setting. */
+/** Removes the plugin's own options, which are no settings. */
 function withoutOwn(options: AddWebhooksOptions) {
   const { authorize: _a, routesPrefix: _r, deliver: _d, onDisabled: _o, env: _e, ...rest } = options;
   return rest;

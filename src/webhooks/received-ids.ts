@@ -18,7 +18,7 @@ export class MemoryReceivedIds implements ReceivedIds {
   readonly #windowMs: number;
   readonly #maxIds: number;
   readonly #now: () => number;
-  /** In the order of their end; a running one has none. */
+  /** When each handled id expires, in that order; `undefined` while its message is being handled. */
   readonly #ids = new Map<string, number | undefined>();
 
   constructor(windowMs = 15 * 60_000, maxIds = 100_000, now: () => number = Date.now) {

@@ -63,7 +63,7 @@ describe("a service with nothing set", () => {
     app = await makeService();
     const secret = "a secret of more than thirty-two characters";
     await expect(makeService({ AUTH_SECRET: secret })).rejects.toThrow(
-      /sql: is off, and auth needs it \(AUTH_SECRET is set\); say sql: true.*mail: is off/s,
+      /sql: is off, and auth needs it \(AUTH_SECRET is set\); pass sql: true.*mail: is off/s,
     );
   });
 });

@@ -6,7 +6,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const auth: Helper = {
   name: "auth",
   variables: [authVariables],
-  askedBy: [authVariables.secret.name, authVariables.baseUrl.name],
+  enabledBy: [authVariables.secret.name, authVariables.baseUrl.name],
   needs: ["sql", "mail"],
   add: async (app, { env, appEnv, settings, options }) => {
     const { addAuthUsers } = await import("../../auth/index.js");

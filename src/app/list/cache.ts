@@ -4,7 +4,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const cache: Helper = {
   name: "cache",
   variables: [cacheVariables],
-  askedBy: ["CACHE_URL"],
+  enabledBy: ["CACHE_URL"],
   add: async (app, { env, options }) => {
     const { addCache } = await import("../../cache/index.js");
     await addCache(app, { env, ...optionsOf(options.cache) });

@@ -3,7 +3,7 @@ import type { Helper } from "../helper.js";
 export const events: Helper = {
   name: "events",
   variables: [],
-  askedBy: [],
+  enabledBy: [],
   add: async (app, { options, jobs }) => {
     if (options.events === undefined || options.events === false) return "off";
     const { addEvents } = await import("../../events/index.js");

@@ -4,7 +4,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const idempotency: Helper = {
   name: "idempotency",
   variables: [idempotencyVariables],
-  askedBy: [idempotencyVariables.ttlSeconds.name],
+  enabledBy: [idempotencyVariables.ttlSeconds.name],
   add: async (app, { env, options }) => {
     const { addIdempotency } = await import("../../idempotency/index.js");
     await addIdempotency(app, { env, ...optionsOf(options.idempotency) });

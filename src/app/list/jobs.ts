@@ -6,7 +6,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const jobs: Helper = {
   name: "jobs",
   variables: [jobsVariables, registryVariables],
-  askedBy: ["JOBS_DRIVER"],
+  enabledBy: ["JOBS_DRIVER"],
   add: async (app, { env, options, jobs: ofHelpers }) => {
     const { addJobs } = await import("../../jobs/index.js");
     const { jobs: own = [], ...given } = optionsOf(options.jobs);

@@ -4,7 +4,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const mail: Helper = {
   name: "mail",
   variables: [mailVariables],
-  askedBy: ["MAIL_URL", "SMTP_URL", "MAIL_FOLDER"],
+  enabledBy: ["MAIL_URL", "SMTP_URL", "MAIL_FOLDER"],
   add: async (app, { env, options }) => {
     const { addMail } = await import("../../mail/index.js");
     const { description } = await addMail(app, { env, ...optionsOf(options.mail) });

@@ -4,7 +4,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const mongo: Helper = {
   name: "mongo",
   variables: [mongoVariables],
-  askedBy: ["MONGO_URL", "MONGODB_URI"],
+  enabledBy: ["MONGO_URL", "MONGODB_URI"],
   add: async (app, { env, options }) => {
     const { addMongoDb } = await import("../../mongo/index.js");
     const { databaseName } = await addMongoDb(app, { env, ...optionsOf(options.mongo) });

@@ -18,7 +18,7 @@ function isInstalled(name: string): boolean {
 export const observability: Helper = {
   name: "observability",
   variables: [observabilityVariables],
-  askedBy: [enabled.name, metricsPath.name, otlpEndpoint.name],
+  enabledBy: [enabled.name, metricsPath.name, otlpEndpoint.name],
   isBeforeLimits: true,
   onByDefault: () => clients.find(isInstalled),
   add: async (app, { env, name, settings: { release }, options }) => {

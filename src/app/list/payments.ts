@@ -5,7 +5,7 @@ import type { Helper } from "../helper.js";
 export const payments: Helper = {
   name: "payments",
   variables: [paymentVariables],
-  askedBy: [],
+  enabledBy: [],
   needs: ["sql"],
   add: async (app, { env, options, jobs }) => {
     if (options.payments === undefined || options.payments === false) return "off";

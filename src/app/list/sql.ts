@@ -4,7 +4,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const sql: Helper = {
   name: "sql",
   variables: [sqlVariables],
-  askedBy: ["SQL_URL", "DATABASE_URL", "DB_HOST"],
+  enabledBy: ["SQL_URL", "DATABASE_URL", "DB_HOST"],
   add: async (app, { env, options }) => {
     const { addSqlDb } = await import("../../sql/index.js");
     const { address } = await addSqlDb(app, { env, ...optionsOf(options.sql) });

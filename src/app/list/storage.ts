@@ -9,7 +9,7 @@ const backends: readonly SettingsSchema[] = Object.values(backendVariables);
 export const storage: Helper = {
   name: "storage",
   variables: [storageVariables, ...backends],
-  askedBy: namingVariables,
+  enabledBy: namingVariables,
   check: openStorage,
   add: async (app, context) => {
     const [{ addStorage, bearerToken }, { configurationOf }] = await Promise.all([

@@ -4,7 +4,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const tenancy: Helper = {
   name: "tenancy",
   variables: [tenancyVariables],
-  askedBy: [tenancyVariables.header.name],
+  enabledBy: [tenancyVariables.header.name],
   add: async (app, { env, options }) => {
     const { addTenancy } = await import("../../tenancy/index.js");
     await addTenancy(app, { env, ...optionsOf(options.tenancy) });

@@ -4,7 +4,7 @@ import { type Helper, optionsOf } from "../helper.js";
 export const webhooks: Helper = {
   name: "webhooks",
   variables: [webhookVariables],
-  askedBy: [webhookVariables.encryptKey.name],
+  enabledBy: [webhookVariables.encryptKey.name],
   needs: ["sql"],
   add: async (app, { env, options }) => {
     const { addWebhooks } = await import("../../webhooks/index.js");

@@ -30,7 +30,7 @@ export class Accounts {
    * Makes what the app keeps of users part of each export and erasure.
    *
    * @param name - of the data in an export.
-   * @throws TypeError for a name that is there.
+   * @throws TypeError when the name is already taken.
    * @example
    * accounts.add("notes", {
    *   export: ({ id }) => db.select().from(notes).where(eq(notes.author, id)),
@@ -38,7 +38,7 @@ export class Accounts {
    * });
    */
   add(name: string, data: PersonalData): void {
-    if (this.#data.has(name)) throw new TypeError(`the data '${name}' of users was added before`);
+    if (this.#data.has(name)) throw new TypeError(`accounts.add was already called with the name '${name}'`);
     this.#data.set(name, data);
   }
 

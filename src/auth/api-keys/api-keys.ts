@@ -34,7 +34,7 @@ export interface NewApiKey {
   readonly expiresAt?: Date | undefined;
 }
 
-/** A new key: `key` is told once. */
+/** A new key. `key` is returned only here; only its hash is stored. */
 export interface CreatedApiKey extends ApiKey {
   readonly key: string;
 }

@@ -47,7 +47,7 @@ export class Guards {
   async before(call: GuardedCall): Promise<Readonly<Record<string, unknown>>> {
     const { path, body } = call;
     this.#checkPassword(path, body);
-    // A token that some other client was given would do; only the redirect binds it to this browser.
+    // An ID token that was issued to another client would do; only the redirect binds the sign-in to this browser.
     if (body.idToken !== undefined) throw new GuardError("ID_TOKEN_REFUSED", "sign in by redirect");
     if (path === "/sign-in/email") await this.#takeSignIn(call);
     if (path === "/change-password") {
@@ -63,7 +63,7 @@ export class Guards {
     return {};
   }
 
-  /** A right password forgets the wrong ones. */
+  /** A correct password clears the count of failed attempts. */
   async signedIn({ body, device }: GuardedCall): Promise<void> {
     const key = signInKey(body.email, device);
     if (key !== undefined) await this.#attempts.clear(key);
@@ -83,7 +83,7 @@ export class Guards {
 
   #checkPassword(path: string, body: GuardedCall["body"]): void {
     const password = path === "/sign-up/email" ? body.password : body.newPassword;
-    // What is no text is refused by the schema of the route.
+    // The route's schema refuses a value that is not a string.
     if (typeof password !== "string") return;
     const problem = passwordProblem(password, this.#config);
     if (problem !== undefined) throw new GuardError(problem.code, problem.message);

@@ -63,7 +63,7 @@ export function libraryOptions(config: AuthConfig, { db, mail, log }: LibraryPar
     // A reader of the database finds no link that works.
     verification: { storeIdentifier: "hashed" },
     telemetry: { enabled: false },
-    // Below 'error' its lines name addresses of people; at other levels it writes to the console itself.
+    // Lines below `error` hold addresses of users. At other levels than `info` the library writes to the console itself.
     logger: { level: "info", log: (level, message) => level === "error" && log.warn({ level }, message) },
     ...accountOptions(config, mail, onReset),
     ...providerOptions(config),
@@ -164,7 +164,7 @@ function oidcOptions({ name, discoveryUrl, clientId, clientSecret }: OidcProvide
   };
 }
 
-/** The same for a secret at any place of the list: it is written beside each text that the secret encrypted. */
+/** A version that depends on the secret and not on its place in the list; it is stored beside each ciphertext. */
 function versionOf(secret: string): number {
   return createHash("sha256").update(secret, "utf8").digest().readUInt32BE(0);
 }

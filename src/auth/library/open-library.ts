@@ -19,7 +19,7 @@ type Context = Parameters<Parameters<typeof createAuthMiddleware>[0]>[0];
 
 const deviceMaxAgeSeconds = 365 * 24 * 60 * 60;
 
-/** Routes after which nothing else of the user is signed in. */
+/** Routes that end the user's other sessions and tokens. */
 const endsOthers: ReadonlySet<string> = new Set([
   "/change-password",
   "/revoke-sessions",

@@ -62,7 +62,7 @@ class LibraryBridge {
     return send(reply, response, text);
   }
 
-  /** The URL is that of the settings: what a client says its host is reaches no link. */
+  /** The URL is that of `AUTH_BASE_URL`: a forged Host header cannot get into a link. */
   #toRequest(request: FastifyRequest): Request {
     const { method, body, url } = request;
     const headers = new Headers();

@@ -27,7 +27,7 @@ const rules: OptionRules<RequireUserOptions> = {
  *
  * @returns a hook that throws HttpError: 401 `unauthorized`, 401 `stale_session`, 403 `second_factor_required`, 403
  * `cross_site`.
- * @throws TypeError for a time that is none.
+ * @throws TypeError for an invalid duration.
  * @example
  * app.get("/me", { preHandler: requireUser() }, async ({ user }) => ({ id: user?.id }));
  * app.delete("/account", { preHandler: requireUser({ fresh: "10m", factor: 2 }) }, eraseAccount);
@@ -42,7 +42,7 @@ export function requireUser(options: RequireUserOptions = {}): UserHook {
 }
 
 /**
- * Lets only members of the active organisation on that have one of some roles.
+ * Admits only members of the active organisation who have one of the roles.
  *
  * @returns a hook that throws HttpError: those of {@link requireUser}, and 403 `forbidden`.
  * @example
@@ -57,7 +57,7 @@ export function requireRole(...roles: readonly [string, ...string[]]): UserHook 
 }
 
 /**
- * Lets only users on, and of API keys only those that have all of some scopes. A user who is signed in needs none.
+ * Admits users, and API keys that have all the scopes. A user who is signed in needs none.
  *
  * @returns a hook that throws HttpError: those of {@link requireUser}, and 403 `missing_scope`.
  * @example
@@ -126,6 +126,6 @@ const unitsMs = new Map([
 function millisecondsOf(time: string): number {
   const [, count = "", unit = ""] = /^(\d{1,6})([smhd])$/.exec(time) ?? [];
   const unitMs = unitsMs.get(unit);
-  if (unitMs === undefined) throw new TypeError(`'fresh' is a time like 10m or 2h, not '${time}'`);
+  if (unitMs === undefined) throw new TypeError(`'fresh' must be a duration like 10m or 2h, not '${time}'`);
   return Number(count) * unitMs;
 }

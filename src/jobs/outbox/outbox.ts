@@ -101,7 +101,7 @@ export class Outbox {
   /** Without `enqueueIn` no application needs the table. */
   #tell(error: unknown): void {
     if (isMissing(error)) this.#log.info(`there is no outbox: ${advice}`);
-    else this.#log.warn({ err: error }, "the outbox cannot be relayed; it is tried again");
+    else this.#log.warn({ err: error }, "jobs in the outbox could not be moved to the queue; retrying");
   }
 
   /** A row is removed after its job was added, so that a crash in between adds the job again under the same id. */

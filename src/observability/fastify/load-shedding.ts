@@ -44,7 +44,7 @@ export async function loadShedding(
     sampleInterval: sampleMs,
     maxEventLoopDelay: maxEventLoopDelayMs,
     maxRssBytes: maxMemoryBytes,
-    // What a handler returns is sent; its type leaves that out.
+    // under-pressure sends what the handler returns, though its types do not say so.
     pressureHandler: (request, reply, type) =>
       refuse(request, reply, type === "rssBytes" ? "memory" : "event_loop") as undefined,
   });

@@ -78,7 +78,7 @@ export class RowStore {
     return formatCursor({ sort, value: String(value), key: String(key) });
   }
 
-  #listStatement(sort: string, filters: readonly string[], isBehind: boolean): Prepared {
+  #listStatement(sort: string, filters: readonly string[], hasCursor: boolean): Prepared {
     const { table, columns, key, visible } = this.#shape;
     const isDescending = sort.startsWith("-");
     const column = columnOf(columns, isDescending ? sort.slice(1) : sort);
@@ -86,7 +86,7 @@ export class RowStore {
     const order = isDescending ? desc : asc;
     const sign = sql.raw(isDescending ? "<" : ">");
     const [value, last] = [sql.placeholder(positionValue), sql.placeholder(positionKey)];
-    const behind = sql`(${column}, ${keyColumn}) ${sign} (${value}::${typeOf(column)}, ${last}::${typeOf(keyColumn)})`;
+    const afterCursor = sql`(${column}, ${keyColumn}) ${sign} (${value}::${typeOf(column)}, ${last}::${typeOf(keyColumn)})`;
     const matching = filters.map((name) => eq(columnOf(columns, name), given(name, columnOf(columns, name))));
     return this.#db
       .select({
@@ -96,7 +96,7 @@ export class RowStore {
         ...(keyColumn.dataType === "date" ? { [positionKey]: sql<string>`${keyColumn}::text` } : {}),
       })
       .from(table)
-      .where(and(this.#own(), ...matching, isBehind ? behind : undefined))
+      .where(and(this.#own(), ...matching, hasCursor ? afterCursor : undefined))
       .orderBy(...(column === keyColumn ? [order(column)] : [order(column), order(keyColumn)]))
       .limit(sql.placeholder(pageLimit))
       .prepare("");
@@ -158,7 +158,7 @@ export class RowStore {
     return (await statement.execute(this.#values(id))).length > 0;
   }
 
-  /** Names in code of columns whose values point at a row that the tenant does not have. */
+  /** Names in code of columns whose values reference a row of another tenant, or none. */
   async strangers(values: Row): Promise<string[]> {
     const given = this.#shape.references.filter(
       ({ from }) => values[from] !== undefined && values[from] !== null,

@@ -89,8 +89,8 @@ function tryLock(file: string, record: LockRecord): boolean {
 }
 
 /**
- * Removes the lock of a process that is gone. A second lock guards that, as of two that find the same dead one the
- * slower would remove the new lock of the quicker.
+ * Removes the lock of a process that is gone. A second lock guards that: of two processes that find the same stale lock,
+ * the slower could otherwise remove the new lock of the faster.
  */
 function removeIfLeft(file: string, folder: string): void {
   const guard = `${file}.takeover`;

@@ -57,7 +57,7 @@ export function adviceOn(name: string, part: SqlPart | undefined, counter: "done
   return `migration ${name} was interrupted in a statement outside a transaction:
 ${part?.statements ?? ""}
 Look whether it took effect. Then run 'svc-infra db ${command} --interrupted again' to run it once more (an index that was
-built concurrently and is invalid must be dropped first), or '--interrupted done' to go on behind it.`;
+built concurrently and is invalid must be dropped first), or '--interrupted done' to continue with the next statement.`;
 }
 
 function reasonOf(cause: unknown): string {

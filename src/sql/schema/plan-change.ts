@@ -39,7 +39,7 @@ export async function planChange(
   return steps;
 }
 
-/** What there was, and what is new beside it. Foreign keys that go do so first, those that come do so last. */
+/** What there was, and what is new beside it. Dropped foreign keys go first; new ones are added last. */
 function withNew(before: SchemaJson, after: SchemaJson): SchemaJson {
   const tables = mapValues(before.tables, (table, key) => {
     const next = after.tables[key];
@@ -113,7 +113,7 @@ function checkLosses(steps: readonly SqlStep[], before: SchemaJson, after: Schem
   const missed = gone.find((each) => !told.has(each));
   if (missed !== undefined) {
     throw new MigrationError(
-      `the ${missed} goes, and drizzle-kit wrote that in a form that is not known here`,
+      `the ${missed} would be dropped, but the statement of drizzle-kit was not recognised`,
     );
   }
 }

@@ -74,7 +74,7 @@ export class Deliveries {
     return made;
   }
 
-  /** Makes one delivery for one subscription, also of events that it did not subscribe to. */
+  /** Makes one `webhook.test` delivery, whatever the event types of the subscription. */
   async test(subscription: SubscriptionRow): Promise<Delivery> {
     const body = JSON.stringify({ type: "webhook.test", timestamp: new Date().toISOString(), data: {} });
     const [row] = await this.#db
@@ -236,7 +236,7 @@ export class Deliveries {
     return shown(existing(rows[0]));
   }
 
-  /** Delivers all of a subscription again that were made since a time, delivered ones too. Resolves to how many. */
+  /** Queues every delivery of a subscription that was made since a time again, delivered ones too. Resolves to how many. */
   async redeliverSince(tenant: string, subscription: string, since: Date): Promise<number> {
     const rows = await this.#db
       .update(webhookDeliveries)

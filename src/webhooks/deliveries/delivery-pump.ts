@@ -8,7 +8,7 @@ import { nextWaitMs, retryAfterMs } from "./retry-schedule.js";
 
 const failingLimitMs = 5 * 24 * 60 * 60 * 1000;
 const cleaningMs = 60 * 60 * 1000;
-/** Milliseconds before each look, so that it sees all that is told meanwhile: many looks would take the time of attempts. */
+/** Milliseconds before each query of the table, so that one query serves many wake-ups. */
 const gatheringMs = 10;
 
 /** What a {@link DeliveryPump} is made of. */
@@ -19,7 +19,7 @@ export interface PumpOptions {
   readonly log: Logger;
   /** Deliveries at the same time; one endpoint has at most a quarter of them. */
   readonly concurrency: number;
-  /** Milliseconds that one attempt can take; three times that, another process takes over. */
+  /** Time limit of one attempt, in milliseconds. After three times as long another process may claim the delivery. */
   readonly timeoutMs: number;
   /** Milliseconds between looks at the table when nothing is told. */
   readonly pollMs: number;

@@ -34,7 +34,7 @@ const rules: OptionRules<RequireSignatureOptions> = {
 };
 
 /**
- * A `preParsing` hook that lets only signed requests on. The raw bytes are verified before they are parsed. A message
+ * A `preParsing` hook that admits only signed requests. The raw bytes are verified before they are parsed. A message
  * that was handled is answered with 204 and does not reach the handler again; one that is being handled with 409; a
  * handler that answers with an error leaves the message open for the next delivery.
  *
