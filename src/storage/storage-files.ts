@@ -687,10 +687,11 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     { signal, policy }: PutOptions<C>,
   ): Promise<string> {
     const { contentType, filename, metadata } = given;
-    const checks = this.#policy(policy).checksOf(this.#scope + key);
-    const claim = { key: this.#scope + key, contentType, filename, metadata, size: body.size };
-    const checked =
-      checks.length === 0 ? contentType : await unlessAborted(() => body.begin(checks, claim), signal);
+    const name = this.#scope + key;
+    const checks = this.#policy(policy).checksOf(name);
+    if (checks.length === 0) return contentType ?? sniffedType(body, filename ?? key, signal);
+    const decided = body.begin(checks, { key: name, contentType, filename, metadata, size: body.size });
+    const checked = decided instanceof Promise ? await unlessAborted(() => decided, signal) : decided;
     return checked ?? sniffedType(body, filename ?? key, signal);
   }
 

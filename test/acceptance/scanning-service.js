@@ -1,6 +1,7 @@
 // @ts-check
 import Fastify from "fastify";
 import { addStorage, getStorage, receiveUpload } from "svc-infra";
+import { clamav } from "svc-infra/storage/policy";
 
 /*
  * A service of its own process, with the storage and the policy of its environment, and a route for each call by which an
@@ -8,9 +9,12 @@ import { addStorage, getStorage, receiveUpload } from "svc-infra";
  */
 const app = Fastify({ bodyLimit: 2 ** 40 });
 app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-await addStorage(app, { authorize: "open", serveFiles: true });
-
 const contentType = "application/octet-stream";
+const { CLAMD_SOCKET: socket = "", CLAMD_MAX_BYTES: maxBytes } = process.env;
+// On a busy machine a verdict on that much takes its time.
+const scan = clamav({ socket, maxBytes: Number(maxBytes), timeoutMs: 600_000 });
+await addStorage(app, { authorize: "open", serveFiles: true, policy: { types: [contentType], scan } });
+
 /** @param {import("fastify").FastifyRequest} request */
 const queryOf = (request) => /** @type {Record<string, string>} */ (request.query);
 /** @param {import("fastify").FastifyRequest} request */

@@ -45,14 +45,24 @@ export class BufferedBody implements Body {
 
   /** The first bytes. */
   head(length: number): Promise<Uint8Array> {
-    return Promise.resolve(this.bytes.subarray(0, length));
+    return Promise.resolve(this.#head(length));
   }
 
-  /** Puts all of the content through further checks. @returns the content type to store. */
-  async begin(checks: readonly Check[], claim: ContentClaim): Promise<string | undefined> {
+  /** Another view costs more than all that most checks do. */
+  #head(length: number): Uint8Array {
+    return this.bytes.byteLength <= length ? this.bytes : this.bytes.subarray(0, length);
+  }
+
+  /** Puts all of the content through further checks, and waits only where one does. @returns the content type to store. */
+  begin(checks: readonly Check[], claim: ContentClaim): Promise<string | undefined> | string | undefined {
     const run = new Checks(checks);
+    if (run.lookOnlyAhead) return run.begin(this.#head(headBytes), claim);
+    return this.#passThrough(run, claim);
+  }
+
+  async #passThrough(run: Checks, claim: ContentClaim): Promise<string | undefined> {
     try {
-      const contentType = await run.begin(this.bytes.subarray(0, headBytes), claim);
+      const contentType = await run.begin(this.#head(headBytes), claim);
       if (this.size > 0) await run.pass(this.bytes);
       await run.end();
       return contentType;

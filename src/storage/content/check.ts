@@ -43,11 +43,31 @@ export class Checks {
     this.#checks = checks;
   }
 
-  /** @returns the content type to store: the claimed one, unless a check knows better. */
-  async begin(head: Uint8Array, claim: ContentClaim): Promise<string | undefined> {
+  /** Whether they are done when they have begun: none looks at more than the first bytes. */
+  get lookOnlyAhead(): boolean {
+    return this.#checks.every(({ pass, end }) => pass === undefined && end === undefined);
+  }
+
+  /**
+   * Waits only where a check does.
+   *
+   * @returns the content type to store: the claimed one, unless a check knows better.
+   */
+  begin(head: Uint8Array, claim: ContentClaim): Promise<string | undefined> | string | undefined {
+    return this.#beginFrom(0, head, claim);
+  }
+
+  #beginFrom(first: number, head: Uint8Array, claim: ContentClaim): ReturnType<Checks["begin"]> {
     let { contentType } = claim;
-    for (const check of this.#checks) {
-      contentType = (await check.begin?.(head, { ...claim, contentType })) ?? contentType;
+    for (let index = first; index < this.#checks.length; index += 1) {
+      const said = contentType === claim.contentType ? claim : { ...claim, contentType };
+      const decided = this.#checks[index]?.begin?.(head, said);
+      if (decided instanceof Promise) {
+        return decided.then((later) =>
+          this.#beginFrom(index + 1, head, { ...claim, contentType: later ?? contentType }),
+        );
+      }
+      contentType = decided ?? contentType;
     }
     return contentType;
   }

@@ -1,3 +1,5 @@
+import { hasBinaryByte } from "./binary-byte.js";
+
 /** The type of an object whose type is not known (RFC 2046 §4.5.1). */
 export const unknownContentType = "application/octet-stream";
 
@@ -23,6 +25,8 @@ export function isContentType(raw: unknown): raw is string {
 interface Signature {
   readonly type: string;
   readonly bytes: Buffer;
+  /** The first of them: most content is told apart from most signatures by it. */
+  readonly first: number;
   /** Text could begin like this, too. */
   readonly isWord: boolean;
 }
@@ -102,11 +106,16 @@ const containers: ReadonlySet<string> = new Set(["application/zip"]);
  * @param head - the first {@link sniffBytes} bytes, or all of a smaller file.
  */
 export function sniffContentType(head: Uint8Array, name: string): string {
-  const byBytes = signatures.find((each) => matches(head, each))?.type;
+  const byBytes = typeBySignature(head);
   const byName = typeOfExtension.get(extensionOf(name));
   if (byBytes === undefined)
     return byName !== undefined && !looksBinary(head, byName) ? byName : fallback(head);
   return containers.has(byBytes) ? (byName ?? byBytes) : byBytes;
+}
+
+/** What the bytes at a fixed place tell; `undefined` where they are no signature. */
+export function typeBySignature(head: Uint8Array): string | undefined {
+  return signatures.find((each) => matches(head, each))?.type;
 }
 
 function fallback(head: Uint8Array): string {
@@ -118,21 +127,14 @@ function looksBinary(head: Uint8Array, byName: string): boolean {
   return isText && !byName.includes("officedocument") && hasBinaryByte(head);
 }
 
-/** The bytes that never occur in text (WHATWG MIME Sniffing §3, binary data byte). */
-function hasBinaryByte(head: Uint8Array): boolean {
-  return head.some(
-    (byte) => byte <= 8 || byte === 0x0b || (byte >= 0x0e && byte <= 0x1a) || (byte >= 0x1c && byte <= 0x1f),
-  );
-}
-
 function extensionOf(name: string): string {
   const last = name.slice(name.lastIndexOf("/") + 1);
   const dot = last.lastIndexOf(".");
   return dot > 0 ? last.slice(dot + 1).toLowerCase() : "";
 }
 
-function matches(head: Uint8Array, { bytes, isWord }: Signature): boolean {
-  if (head.byteLength < bytes.byteLength) return false;
+function matches(head: Uint8Array, { bytes, first, isWord }: Signature): boolean {
+  if ((first !== head[0] && first !== anyByte) || head.byteLength < bytes.byteLength) return false;
   return (
     bytes.every((byte, index) => byte === anyByte || head[index] === byte) && (!isWord || hasBinaryByte(head))
   );
@@ -140,5 +142,5 @@ function matches(head: Uint8Array, { bytes, isWord }: Signature): boolean {
 
 function signature(type: string, latin1: string): Signature {
   const isWord = latin1.length < fewestLetters && /^[A-Z0-9]+$/.test(latin1);
-  return { type, bytes: Buffer.from(latin1, "latin1"), isWord };
+  return { type, bytes: Buffer.from(latin1, "latin1"), first: latin1.charCodeAt(0), isWord };
 }

@@ -1,8 +1,8 @@
 import { sniffContentType, unknownContentType } from "../content/content-type.js";
 import { markupOf } from "./markup.js";
 import { essenceOf, isSameFormat } from "./media-type.js";
-import { isSignedType, signatureOf } from "./signature.js";
-import { isTextual, looksLikeText } from "./text.js";
+import { isSignedType, type Signature, signatureOf } from "./signature.js";
+import { isTextual } from "./text.js";
 
 /** What content is, and how that is known. */
 export interface DecidedType {
@@ -21,28 +21,37 @@ export interface DecidedType {
  *
  * @param claimed - the content type that its sender gives; `application/octet-stream` says nothing.
  */
-export async function decideType(
+export function decideType(
   head: Uint8Array,
   claimed: string | undefined,
   name: string,
-): Promise<DecidedType> {
-  const claim = claimed === undefined || essenceOf(claimed) === unknownContentType ? undefined : claimed;
+): DecidedType | Promise<DecidedType> {
+  const claim = claimOf(claimed);
   const markup = markupOf(head);
   if (markup !== undefined) return compared(markup, claim, false);
-  const signature = await signatureOf(head);
-  if (signature !== undefined) return compared(signature, claim, true);
-  return bySilence(head, claim, name);
+  const decide = ({ type, isText }: Signature) =>
+    type === undefined ? bySilence(head, isText, claim, name) : compared(type, claim, true);
+  const signature = signatureOf(head);
+  return signature instanceof Promise ? signature.then(decide) : decide(signature);
 }
 
-function compared(found: string, claim: string | undefined, isSigned: boolean): DecidedType {
-  const essence = claim === undefined ? found : essenceOf(claim);
-  if (claim !== undefined && isSameFormat(essence, found)) {
-    return { contentType: claim, essence, isSigned, isAsClaimed: true };
-  }
-  if (claim !== undefined && isRefined(found, essence)) {
-    return { contentType: claim, essence, isSigned: false, isAsClaimed: true };
-  }
-  return { contentType: found, essence: found, isSigned, isAsClaimed: claim === undefined };
+/** A content type that its sender gives. */
+interface Claim {
+  readonly contentType: string;
+  readonly essence: string;
+}
+
+function claimOf(contentType: string | undefined): Claim | undefined {
+  const essence = contentType === undefined ? unknownContentType : essenceOf(contentType);
+  return contentType === undefined || essence === unknownContentType ? undefined : { contentType, essence };
+}
+
+function compared(found: string, claim: Claim | undefined, isSigned: boolean): DecidedType {
+  if (claim === undefined) return { contentType: found, essence: found, isSigned, isAsClaimed: true };
+  const { contentType, essence } = claim;
+  if (isSameFormat(essence, found)) return { contentType, essence, isSigned, isAsClaimed: true };
+  if (isRefined(found, essence)) return { contentType, essence, isSigned: false, isAsClaimed: true };
+  return { contentType: found, essence: found, isSigned, isAsClaimed: false };
 }
 
 /** Formats that are containers of others: which, their first bytes need not tell. */
@@ -60,15 +69,14 @@ function isRefined(found: string, essence: string): boolean {
 }
 
 /** Text, and formats without a signature. */
-function bySilence(head: Uint8Array, claim: string | undefined, name: string): DecidedType {
-  const isText = looksLikeText(head);
+function bySilence(head: Uint8Array, isText: boolean, claim: Claim | undefined, name: string): DecidedType {
   if (claim === undefined) {
     const contentType = isText ? sniffContentType(head, name) : unknownContentType;
     return { contentType, essence: essenceOf(contentType), isSigned: false, isAsClaimed: true };
   }
-  const essence = essenceOf(claim);
+  const { contentType, essence } = claim;
   const isPossible = isTextual(essence) ? isText : !isSignedType(essence);
-  if (isPossible) return { contentType: claim, essence, isSigned: false, isAsClaimed: true };
+  if (isPossible) return { contentType, essence, isSigned: false, isAsClaimed: true };
   const found = isText ? "text/plain; charset=utf-8" : unknownContentType;
   return { contentType: found, essence: essenceOf(found), isSigned: false, isAsClaimed: false };
 }

@@ -1,7 +1,7 @@
 /** The type without its parameters, in lower case. */
 export function essenceOf(contentType: string): string {
-  const [essence = ""] = contentType.split(";", 1);
-  return essence.trim().toLowerCase();
+  const end = contentType.indexOf(";");
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
 
 const pattern = /^(?:\*\/\*|[a-z0-9!#$&^_.+-]{1,64}\/(?:\*|[a-z0-9!#$&^_.+-]{1,64}))$/;

@@ -1,14 +1,21 @@
-import { sniffBytes, sniffContentType } from "../content/content-type.js";
+import { typeBySignature } from "../content/content-type.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import { looksLikeText } from "./text.js";
 
 type Sniffer = typeof import("file-type");
 
+/** What the first bytes tell. */
+export interface Signature {
+  /** `undefined` where they tell none. */
+  readonly type: string | undefined;
+  readonly isText: boolean;
+}
+
 /** By a name that bundlers do not follow: an application that is bundled into one file must not get a second one for it. */
 const sniffer: string = "file-type";
 /** Loaded when the first content is decided: a storage without such a policy does not need it. */
 let loading: Promise<Sniffer> | undefined;
-let signedTypes: ReadonlySet<string> = new Set();
+let loaded: Sniffer | undefined;
 
 /** Formats that a few bytes at a fixed place tell beyond doubt: the sniffer would take many times as long. */
 const frequentTypes: ReadonlySet<string> = new Set([
@@ -29,20 +36,30 @@ const textFormats: ReadonlySet<string> = new Set([
   "text/vtt",
 ]);
 
+/** First characters of these, and of a byte order mark: other text needs no sniffer. */
+const firstOfFormats: ReadonlySet<number | undefined> = new Set(
+  [..."%{BW\xef\xfe\xff"].map((each) => each.charCodeAt(0)),
+);
+
 /**
- * The type that the first bytes tell, at most 16 KiB of them.
+ * What the first bytes tell, at most 16 KiB of them. It is waited for only where the sniffer has to look.
  *
  * A format that makes the sniffer fail has no signature: it is then decided like content without one.
  */
-export async function signatureOf(head: Uint8Array): Promise<string | undefined> {
-  const frequent = sniffContentType(head.subarray(0, sniffBytes), "");
-  if (frequentTypes.has(frequent)) return frequent;
+export function signatureOf(head: Uint8Array): Signature | Promise<Signature> {
+  const frequent = typeBySignature(head);
+  if (frequent !== undefined && frequentTypes.has(frequent)) return { type: frequent, isText: false };
+  const isText = looksLikeText(head);
+  if (isText && loaded !== undefined && !firstOfFormats.has(head[0])) return { type: undefined, isText };
+  return sniff(head, isText);
+}
+
+async function sniff(head: Uint8Array, isText: boolean): Promise<Signature> {
   loading ??= loadSniffer();
-  const { fileTypeFromBuffer, supportedMimeTypes } = await loading;
-  signedTypes = supportedMimeTypes;
-  const found = await fileTypeFromBuffer(head).catch(() => undefined);
-  if (found === undefined) return undefined;
-  return textFormats.has(found.mime) || !looksLikeText(head) ? found.mime : undefined;
+  loaded = await loading;
+  const found = await loaded.fileTypeFromBuffer(head).catch(() => undefined);
+  const isFound = found !== undefined && (textFormats.has(found.mime) || !isText);
+  return { type: isFound ? found.mime : undefined, isText };
 }
 
 /**
@@ -50,7 +67,7 @@ export async function signatureOf(head: Uint8Array): Promise<string | undefined>
  * signatureOf}.
  */
 export function isSignedType(essence: string): boolean {
-  return signedTypes.has(essence);
+  return loaded?.supportedMimeTypes.has(essence) === true;
 }
 
 async function loadSniffer(): Promise<Sniffer> {

@@ -1,3 +1,5 @@
+import { hasBinaryByte } from "../content/binary-byte.js";
+
 /** Types of text that are not below `text/`. */
 const textual =
   /^(?:text\/.+|application\/(?:json|ld\+json|x-ndjson|jsonl|yaml|x-yaml|toml|sql|xml|javascript|ecmascript)|.+\/.+\+(?:json|xml|yaml))$/;
@@ -11,9 +13,5 @@ export function isTextual(essence: string): boolean {
 export function looksLikeText(head: Uint8Array): boolean {
   const [first, second] = head;
   const isUtf16 = (first === 0xfe && second === 0xff) || (first === 0xff && second === 0xfe);
-  return isUtf16 || !head.some(isBinaryByte);
-}
-
-function isBinaryByte(byte: number): boolean {
-  return byte < 0x20 && (byte <= 8 || byte === 0x0b || (byte >= 0x0e && byte !== 0x1b));
+  return isUtf16 || !hasBinaryByte(head);
 }

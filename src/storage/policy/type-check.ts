@@ -20,8 +20,15 @@ export class TypeCheck implements Check {
     this.#rules = rules;
   }
 
-  async begin(head: Uint8Array, claim: ContentClaim): Promise<string> {
-    const decided = await decideType(head, claim.contentType, claim.filename ?? claim.key);
+  begin(head: Uint8Array, claim: ContentClaim): string | Promise<string> {
+    const decided = decideType(head, claim.contentType, claim.filename ?? claim.key);
+    return decided instanceof Promise
+      ? decided.then((later) => this.#admit(later, claim))
+      : this.#admit(decided, claim);
+  }
+
+  /** @returns the content type to store. */
+  #admit(decided: DecidedType, claim: ContentClaim): string {
     for (const { types, mismatch } of this.#rules) {
       if (!decided.isAsClaimed && mismatch === "refuse") throw otherType(decided, claim);
       if (types !== undefined && !types.some((pattern) => isAllowed(decided, pattern))) {
