@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { eq } from "drizzle-orm";
 import Fastify, { type FastifyInstance } from "fastify";
 import { addSqlDb, type SqlDb } from "svc-infra/sql";
@@ -254,6 +255,28 @@ it("a slow endpoint delays no other", async () => {
   await expect.poll(isFastDone).toBe(40);
   const states = await webhooks.deliveries.list("acme", { subscription: slow.id, limit: 100 });
   expect(states.every(({ state }) => state === "pending")).toBe(true);
+});
+
+it("an endpoint that fails gets one message at a time, until it answers", async () => {
+  await subscribe();
+  let [atOnce, most, status] = [0, 0, 500];
+  endpoint.answer = async (response) => {
+    most = Math.max(most, ++atOnce);
+    await sleep(20);
+    atOnce -= 1;
+    response.writeHead(status).end();
+  };
+  await webhooks.dispatch(event());
+  await expect.poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries).toBe(1);
+  for (let index = 0; index < 10; index += 1) await webhooks.dispatch(event());
+  const tried = async () =>
+    (await webhooks.deliveries.list("acme", { limit: 100 })).filter(({ tries }) => tries === 1).length;
+  await expect.poll(tried).toBe(11);
+  expect(most).toBe(1);
+  status = 204;
+  await skipWaiting();
+  await finished(11);
+  expect(most).toBeGreaterThan(1);
 });
 
 describe("a secret", () => {

@@ -1,19 +1,6 @@
 import { randomUUID } from "node:crypto";
-import {
-  and,
-  asc,
-  desc,
-  eq,
-  gte,
-  inArray,
-  isNotNull,
-  isNull,
-  lt,
-  lte,
-  notInArray,
-  or,
-  sql,
-} from "drizzle-orm";
+import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
 import { HttpError } from "../../http/index.js";
 import type { Database } from "../../sql/index.js";
 import { matchesEvent } from "../event-pattern.js";
@@ -35,6 +22,27 @@ export interface ClaimedDelivery {
 export type Outcome =
   | { readonly state: "delivered" | "failed" }
   | { readonly state: "pending"; readonly nextAttemptAt: Date };
+
+/** How much of a process the deliveries of each subscription may take. */
+export interface ClaimRules {
+  /** Most deliveries to take. */
+  readonly limit: number;
+  /** Attempts at the same time for one subscription. */
+  readonly share: number;
+  /** Attempts that are under way, by subscription. */
+  readonly running: ReadonlyMap<string, number>;
+}
+
+/** An attempt that has ended. */
+export interface SettledAttempt {
+  readonly claimed: ClaimedDelivery;
+  readonly at: Date;
+  readonly answer: EndpointAnswer;
+  readonly outcome: Outcome;
+}
+
+/** Rows that are looked at for each one to take: a subscription with many waiting ones hides no other. */
+const lookedAtForEach = 8;
 
 /** Rows of one statement, which takes 65,535 parameters at most. */
 const insertedAtOnce = 1000;
@@ -92,109 +100,89 @@ export class Deliveries {
   }
 
   /**
-   * Takes deliveries that are due; no other process takes them until the claim ends.
+   * Takes deliveries that are due; no other process takes them until the claim ends. Of one subscription it takes as many
+   * as its share leaves: all of it while it answers, and one while it fails, so that one in trouble delays no other.
    *
-   * @param limit - most deliveries to take.
    * @param claimMs - milliseconds until another process takes over what this one did not finish.
-   * @param busy - subscriptions that have enough attempts under way.
    */
-  async claim(limit: number, claimMs: number, busy: readonly string[]): Promise<readonly ClaimedDelivery[]> {
+  async claim({ limit, share, running }: ClaimRules, claimMs: number): Promise<readonly ClaimedDelivery[]> {
     const now = new Date();
-    const due = this.#db.$with("due").as(
+    const under = JSON.stringify(Object.fromEntries(running));
+    const due = sql`state = 'pending' and next_attempt_at <= ${now.toISOString()}::timestamptz
+      and (claimed_until is null or claimed_until < ${now.toISOString()}::timestamptz)`;
+    // The oldest are looked at first, so that a long queue costs no more than a short one.
+    const fair = sql`
+      with open as (
+        select id, case when failing_since is null then ${share}::int else 1 end
+          - coalesce((${under}::jsonb ->> id)::int, 0) as free
+        from ${webhookSubscriptions}
+        where not is_paused and proved_at is not null and disabled_at is null
+      ), oldest as (
+        select waiting.id, subscription, next_attempt_at, free
+        from ${webhookDeliveries} as waiting join open on open.id = subscription
+        where free > 0 and ${due}
+        order by next_attempt_at limit ${limit * lookedAtForEach}::int
+      ), ranked as (
+        select id, next_attempt_at, free,
+          row_number() over (partition by subscription order by next_attempt_at) as place
+        from oldest
+      ), fair as (
+        select id from ranked where place <= free order by next_attempt_at limit ${limit}::int
+      )
+      select id from ${webhookDeliveries} where id in (select id from fair) and ${due}
+      for update skip locked`;
+    const taken = this.#db.$with("taken", { id: webhookDeliveries.id }).as(fair);
+    const delivery = this.#db.$with("delivery").as(
       this.#db
-        .select({ id: webhookDeliveries.id })
-        .from(webhookDeliveries)
-        .innerJoin(webhookSubscriptions, eq(webhookSubscriptions.id, webhookDeliveries.subscription))
-        .where(
-          and(
-            eq(webhookDeliveries.state, "pending"),
-            lte(webhookDeliveries.nextAttemptAt, now),
-            or(isNull(webhookDeliveries.claimedUntil), lt(webhookDeliveries.claimedUntil, now)),
-            eq(webhookSubscriptions.isPaused, false),
-            isActive(),
-            ...(busy.length === 0 ? [] : [notInArray(webhookDeliveries.subscription, [...busy])]),
-          ),
-        )
-        .orderBy(asc(webhookDeliveries.nextAttemptAt))
-        .limit(limit)
-        .for("update", { of: webhookDeliveries, skipLocked: true }),
+        .update(webhookDeliveries)
+        .set({ claimedUntil: new Date(now.getTime() + claimMs) })
+        .where(inArray(webhookDeliveries.id, sql`(select id from taken)`))
+        .returning(),
     );
-    const claimed = await this.#db
-      .with(due)
-      .update(webhookDeliveries)
-      .set({ claimedUntil: new Date(now.getTime() + claimMs) })
-      .where(inArray(webhookDeliveries.id, this.#db.select({ id: due.id }).from(due)))
-      .returning();
-    return this.#withSubscriptions(claimed);
-  }
-
-  async #withSubscriptions(claimed: readonly DeliveryRow[]): Promise<readonly ClaimedDelivery[]> {
-    if (claimed.length === 0) return [];
-    const ids = [...new Set(claimed.map(({ subscription }) => subscription))];
-    const rows = await this.#db
+    const subscription = alias(webhookSubscriptions, "subscription");
+    return this.#db
+      .with(taken, delivery)
       .select()
-      .from(webhookSubscriptions)
-      .where(inArray(webhookSubscriptions.id, ids));
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    return claimed
-      .toSorted((a, b) => a.nextAttemptAt.getTime() - b.nextAttemptAt.getTime())
-      .flatMap((delivery) => {
-        const subscription = byId.get(delivery.subscription);
-        return subscription === undefined ? [] : [{ delivery, subscription }];
-      });
+      .from(delivery)
+      .innerJoin(subscription, eq(subscription.id, delivery.subscription))
+      .orderBy(asc(delivery.nextAttemptAt));
   }
 
-  /** Gives claimed deliveries back untried. */
-  async release(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    await this.#db
-      .update(webhookDeliveries)
-      .set({ claimedUntil: null })
-      .where(inArray(webhookDeliveries.id, [...ids]));
-  }
-
-  /** Writes down one attempt and what becomes of its delivery and its subscription. */
-  async settle({ delivery }: ClaimedDelivery, answer: EndpointAnswer, outcome: Outcome): Promise<void> {
-    const now = new Date();
-    const { id, subscription } = delivery;
-    const isSuccess = outcome.state === "delivered";
-    const { failingSince } = webhookSubscriptions;
-    // One statement is one round trip, and all of it or nothing.
-    const attempt = this.#db.$with("attempt").as(
-      this.#db
-        .insert(webhookAttempts)
-        .values({
-          delivery: id,
-          number: sql`(select count(*) + 1 from ${webhookAttempts} where ${eq(webhookAttempts.delivery, id)})`,
-          at: now,
-          status: answer.status ?? null,
-          milliseconds: answer.milliseconds,
-          detail: answer.detail,
-        })
-        .returning({ number: webhookAttempts.number }),
-    );
-    const health = this.#db.$with("health").as(
-      this.#db
-        .update(webhookSubscriptions)
-        .set({ failingSince: isSuccess ? null : now })
-        .where(
-          and(
-            eq(webhookSubscriptions.id, subscription),
-            isSuccess ? isNotNull(failingSince) : isNull(failingSince),
-          ),
-        )
-        .returning({ id: webhookSubscriptions.id }),
-    );
-    await this.#db
-      .with(attempt, health)
-      .update(webhookDeliveries)
-      .set({
-        state: outcome.state,
-        tries: delivery.tries + 1,
-        claimedUntil: null,
-        ...(outcome.state === "pending" ? { nextAttemptAt: outcome.nextAttemptAt } : { finishedAt: now }),
-      })
-      .where(eq(webhookDeliveries.id, id));
+  /** Writes down attempts and what becomes of their deliveries and subscriptions: one statement, all of it or nothing. */
+  async settle(attempts: readonly SettledAttempt[]): Promise<void> {
+    const rows = attempts.map(({ claimed: { delivery }, at, answer, outcome }) => ({
+      id: delivery.id,
+      subscription: delivery.subscription,
+      at,
+      status: answer.status ?? null,
+      milliseconds: answer.milliseconds,
+      detail: answer.detail,
+      state: outcome.state,
+      next_attempt_at: outcome.state === "pending" ? outcome.nextAttemptAt : null,
+    }));
+    await this.#db.execute(sql`
+      with settled as (
+        select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as settled (
+          id text, subscription text, at timestamptz, status int, milliseconds int, detail text, state text,
+          next_attempt_at timestamptz)
+      ), attempt as (
+        insert into ${webhookAttempts} (delivery, number, at, status, milliseconds, detail)
+        select id, (select count(*) + 1 from ${webhookAttempts} as earlier where earlier.delivery = settled.id),
+          at, status, milliseconds, detail
+        from settled where exists (select from ${webhookDeliveries} as known where known.id = settled.id)
+      ), newest as (
+        select distinct on (subscription) subscription, at, state = 'delivered' as is_well
+        from settled order by subscription, at desc
+      ), health as (
+        update ${webhookSubscriptions} as own
+        set failing_since = case when is_well then null else newest.at end
+        from newest where own.id = newest.subscription and is_well = (own.failing_since is not null)
+      )
+      update ${webhookDeliveries} as own
+      set state = settled.state, tries = own.tries + 1, claimed_until = null,
+        next_attempt_at = coalesce(settled.next_attempt_at, own.next_attempt_at),
+        finished_at = case when settled.state = 'pending' then null else settled.at end
+      from settled where own.id = settled.id`);
   }
 
   /** The newest deliveries of a tenant. */

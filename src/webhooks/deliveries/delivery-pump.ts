@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../kernel/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
 import type { Subscriptions } from "../subscriptions/subscriptions.js";
-import type { ClaimedDelivery, Deliveries, Outcome } from "./deliveries.js";
+import type { ClaimedDelivery, Deliveries, Outcome, SettledAttempt } from "./deliveries.js";
 import { type EndpointAnswer, postSigned } from "./post-signed.js";
 import { nextWaitMs, retryAfterMs } from "./retry-schedule.js";
 
@@ -41,6 +41,10 @@ export class DeliveryPump {
   readonly #running = new Map<string, { readonly subscription: string; readonly work: Promise<void> }>();
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
+  /** Attempts that are to be written down next, and the promise that they are. */
+  readonly #ended: SettledAttempt[] = [];
+  #settling: Promise<void> | undefined;
+  #writing: Promise<void> = Promise.resolve();
   #cleanedAt = 0;
   #isOpen = true;
   /** Whether a look waits for its turn; it will see what is told until then, too. */
@@ -84,23 +88,19 @@ export class DeliveryPump {
     if (this.#isOpen) this.#timer = setTimeout(() => this.wake(), this.#options.pollMs).unref();
   }
 
-  /** Takes until the limit is reached or nothing is left; endpoints that have their share are passed over. */
+  /** Takes until the limit is reached or nothing is left that may be tried now. */
   async #take(): Promise<void> {
     const { deliveries, concurrency, timeoutMs } = this.#options;
     const share = Math.max(1, Math.floor(concurrency / 4));
-    for (let isMore = true; isMore; ) {
-      const free = concurrency - this.#running.size;
-      if (free <= 0) return;
-      const claimed = await deliveries.claim(free, timeoutMs * 3, this.#busy(share));
-      const [now, tooMany] = this.#fairly(claimed, share);
-      for (const each of now) this.#run(each);
-      await deliveries.release(tooMany.map(({ delivery }) => delivery.id));
-      isMore = tooMany.length > 0;
+    for (;;) {
+      const limit = concurrency - this.#running.size;
+      if (limit <= 0) return;
+      const rules = { limit, share, running: this.#perSubscription() };
+      const claimed = await deliveries.claim(rules, timeoutMs * 3);
+      for (const each of claimed) this.#run(each);
+      // One that got its whole share may have hidden others.
+      if (claimed.length < share) return;
     }
-  }
-
-  #busy(share: number): readonly string[] {
-    return [...this.#perSubscription()].filter(([, attempts]) => attempts >= share).map(([id]) => id);
   }
 
   #perSubscription(): Map<string, number> {
@@ -109,18 +109,6 @@ export class DeliveryPump {
       attempts.set(subscription, (attempts.get(subscription) ?? 0) + 1);
     }
     return attempts;
-  }
-
-  /** One endpoint gets no more than its share, so that a slow one delays no other. */
-  #fairly(claimed: readonly ClaimedDelivery[], share: number): [ClaimedDelivery[], ClaimedDelivery[]] {
-    const attempts = this.#perSubscription();
-    const [now, tooMany]: [ClaimedDelivery[], ClaimedDelivery[]] = [[], []];
-    for (const each of claimed) {
-      const own = (attempts.get(each.subscription.id) ?? 0) + 1;
-      attempts.set(each.subscription.id, own);
-      (own <= share ? now : tooMany).push(each);
-    }
-    return [now, tooMany];
   }
 
   #run(claimed: ClaimedDelivery): void {
@@ -137,7 +125,7 @@ export class DeliveryPump {
   }
 
   async #attempt(claimed: ClaimedDelivery): Promise<void> {
-    const { client, subscriptions, deliveries } = this.#options;
+    const { client, subscriptions } = this.#options;
     const { delivery, subscription } = claimed;
     const answer = await postSigned(client, {
       id: delivery.eventId,
@@ -145,9 +133,23 @@ export class DeliveryPump {
       body: delivery.body,
       secrets: subscriptions.secretsOf(subscription),
     });
-    await deliveries.settle(claimed, answer, outcomeOf(answer, delivery.tries + 1));
+    const outcome = outcomeOf(answer, delivery.tries + 1);
+    await this.#settle({ claimed, at: new Date(), answer, outcome });
     const reason = disablingReason(answer, subscription.failingSince);
     if (reason !== undefined) await this.#disable(claimed, reason);
+  }
+
+  /** Attempts that end while others are written down are written down together. */
+  #settle(attempt: SettledAttempt): Promise<void> {
+    this.#ended.push(attempt);
+    this.#settling ??= this.#writing.then(() => {
+      const ended = this.#ended.splice(0);
+      this.#settling = undefined;
+      const writing = this.#options.deliveries.settle(ended);
+      this.#writing = writing.catch(() => undefined);
+      return writing;
+    });
+    return this.#settling;
   }
 
   async #disable({ subscription: { id, tenant } }: ClaimedDelivery, reason: string): Promise<void> {
