@@ -43,7 +43,7 @@ const suites = [
 /** How the version of a peer is asked for: npm takes the newest of a range. */
 const spelling = {
   oldest: (range) => /\d+\.\d+\.\d+/.exec(range)?.[0] ?? range,
-  newest: (range) => range,
+  newest: (range) => range.split("||").at(-1).trim(),
 };
 
 /**
