@@ -17,4 +17,4 @@ export {
   type UserHook,
 } from "./routes/require-user.js";
 export { type AuthOptions, type AuthSettings, authVariables } from "./settings.js";
-export type { Refreshed, TokenFamilies, TokenPair } from "./tokens/token-families.js";
+export type { IssuedTokens, Refreshed, TokenFamilies, TokenPair } from "./tokens/token-families.js";

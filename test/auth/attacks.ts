@@ -58,8 +58,11 @@ export function refuseAttacks(options: () => Promise<AuthServiceOptions>): void 
       expect((await ann.get("/me")).statusCode).toBe(200);
     });
 
-    it("nor does a request with a cookie and no origin change a session", async () => {
-      expect((await ann.request("POST", "/auth/sign-out", {}, {})).statusCode).toBe(403);
+    it("nor does a request with a cookie and no origin change anything", async () => {
+      for (const url of ["/auth/sign-out", "/auth/api-keys", "/me"]) {
+        expect((await ann.request("POST", url, {}, {})).statusCode).toBe(403);
+      }
+      expect((await ann.request("DELETE", "/auth/account", undefined, {})).statusCode).toBe(403);
       expect((await ann.get("/me")).statusCode).toBe(200);
     });
 
@@ -117,6 +120,16 @@ export function refuseAttacks(options: () => Promise<AuthServiceOptions>): void 
     expect((await victim.get("/me")).statusCode).toBe(401);
   });
 
+  it("a cookie of another name, or without the prefix that binds it to the host, counts as none", async () => {
+    const [name = "", value] = [...ann.cookies].find(([each]) => each.endsWith("session_token")) ?? [];
+    const isSecure = name.startsWith("__Host-");
+    for (const other of isSecure ? ["auth", "__Secure-auth", "__host-auth"] : ["Auth", "xauth"]) {
+      const cookie = `${other}.session_token=${value}`;
+      expect((await service.browser().get("/me", { cookie })).statusCode).toBe(401);
+      expect((await service.browser().get("/auth/list-sessions", { cookie })).statusCode).toBe(401);
+    }
+  });
+
   it("two cookies of one name count as none", async () => {
     const [name, value] = [...ann.cookies].find(([each]) => each.endsWith("session_token")) ?? [];
     const cookie = `${name}=${value}; ${name}=other.value`;
@@ -166,5 +179,6 @@ function shapeOf({ statusCode, headers, body }: Awaited<ReturnType<Browser["post
   const text = body
     .replaceAll(/"(id|createdAt|updatedAt)":"[^"]*"/g, '"$1":""')
     .replaceAll(/(?:ann|nobody)@example\.com/g, "address");
-  return { statusCode, names: Object.keys(headers).sort(), text };
+  const { date: _, "content-length": __, "set-cookie": cookies, ...told } = headers;
+  return { statusCode, told, cookies: [cookies ?? []].flat().length, text };
 }

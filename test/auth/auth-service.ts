@@ -66,7 +66,8 @@ export class AuthService {
   /** A browser at an address of its own. */
   browser(): Browser {
     this.#addresses += 1;
-    return new Browser(this.app, this.origin, `10.0.${this.#addresses >> 8}.${this.#addresses & 255}`);
+    const bytes = [16, 8, 0].map((shift) => (this.#addresses >> shift) & 255);
+    return new Browser(this.app, this.origin, ["10", ...bytes].join("."));
   }
 
   /** A user with a confirmed address, not signed in. */

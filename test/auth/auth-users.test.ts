@@ -150,6 +150,22 @@ describe("guessing", () => {
     expect((await ida.post("/auth/sign-in/email", { email, password })).statusCode).toBe(200);
   });
 
+  it("by strangers from many addresses does not keep an owner with a new device out, who reads the mail", async () => {
+    const email = "lea@example.com";
+    await service.signUp(email);
+    const guess = () =>
+      service.browser().post("/auth/sign-in/email", { email, password: "wrong wrong wrong" });
+    await Promise.all(Array.from({ length: 5 }, guess));
+    const lea = service.browser();
+    expect((await lea.post("/auth/sign-in/email", { email, password })).statusCode).toBe(429);
+    await lea.post("/auth/request-password-reset", { email, redirectTo: "/new" });
+    const token = (await inbox.linkTo(email, 2)).pathname.split("/").at(-1);
+    const newPassword = "another staple horse";
+    expect((await lea.post("/auth/reset-password", { token, newPassword })).statusCode).toBe(200);
+    await Promise.all(Array.from({ length: 5 }, guess));
+    expect((await lea.post("/auth/sign-in/email", { email, password: newPassword })).statusCode).toBe(200);
+  });
+
   it("is limited for each client alone", async () => {
     const one = service.browser();
     const statuses = [];

@@ -95,10 +95,11 @@ export function tokenRoutes({ tokens }: AuthUsers): Route[] {
       summary: "Turn the session of a sign-in into an access and a refresh token",
       body: session,
       answers: { 200: tokenPair },
-      handle: async ({ reply, body }) => {
-        const pair = await tokens.begin(body.session);
-        if (pair === undefined) throw new HttpError(401, "invalid_token", "there is no such session");
-        return noStore(reply).send(pair);
+      handle: async ({ request, reply, body }) => {
+        const begun = await tokens.begin(body.session);
+        logUserEvent(request, "tokens", outcomeOf(begun?.userId));
+        if (begun === undefined) throw new HttpError(401, "invalid_token", "there is no such session");
+        return noStore(reply).send(begun.pair);
       },
     }),
     route({
@@ -109,12 +110,9 @@ export function tokenRoutes({ tokens }: AuthUsers): Route[] {
       answers: { 200: tokenPair },
       handle: async ({ request, reply, body }) => {
         const refreshed = await tokens.refresh(body.refreshToken);
+        const outcome = "pair" in refreshed ? "done" : refreshed.refused;
+        logUserEvent(request, "tokens/refresh", { outcome, actor: refreshed.userId });
         if ("pair" in refreshed) return noStore(reply).send(refreshed.pair);
-        const { refused } = refreshed;
-        request.log.info(
-          { event: "tokens/refresh", outcome: refused, address: request.ip },
-          "security event",
-        );
         throw new HttpError(401, "invalid_token", "the refresh token does not work; sign in again");
       },
     }),
@@ -124,8 +122,8 @@ export function tokenRoutes({ tokens }: AuthUsers): Route[] {
       summary: "End all tokens of a sign-in",
       body: refresh,
       answers: { 204: z.undefined() },
-      handle: async ({ reply, body }) => {
-        await tokens.revoke(body.refreshToken);
+      handle: async ({ request, reply, body }) => {
+        logUserEvent(request, "tokens/revoke", outcomeOf(await tokens.revoke(body.refreshToken)));
         return reply.code(204).send();
       },
     }),
@@ -134,6 +132,10 @@ export function tokenRoutes({ tokens }: AuthUsers): Route[] {
 
 function parameterOf({ params }: FastifyRequest): string {
   return String(Object(params).id);
+}
+
+function outcomeOf(actor: string | undefined) {
+  return { outcome: actor === undefined ? "unknown" : "done", actor };
 }
 
 function noSuchKey(): HttpError {

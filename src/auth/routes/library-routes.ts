@@ -58,7 +58,7 @@ class LibraryBridge {
     const text = await response.text();
     const facts = { status: response.status, actor: found?.user.id ?? actorOf(request, text) };
     if (request.method === "POST") logEvent(request, path, facts, readFailure(text).code);
-    else if (path.startsWith("/callback/")) logEvent(request, path, facts, errorOf(response));
+    else if (isFlow(path)) logEvent(request, path, facts, errorOf(response) ?? readFailure(text).code);
     return send(reply, response, text);
   }
 
@@ -76,6 +76,11 @@ class LibraryBridge {
     const content = body instanceof Buffer ? { body: new Uint8Array(body) } : {};
     return new Request(this.#users.config.origin + url, { method, headers, ...content });
   }
+}
+
+/** Requests for pages that change who is signed in, or whose address is confirmed. */
+function isFlow(path: string): boolean {
+  return path.startsWith("/callback/") || path === "/verify-email";
 }
 
 function isDropped(name: string): boolean {
@@ -117,12 +122,18 @@ function readFailure(text: string): { readonly code?: string; readonly message?:
 }
 
 /** The user of the answer, else a hash of the address that was asked with: the log tells no address. */
-function actorOf({ body }: FastifyRequest, answer: string): string | undefined {
+function actorOf({ body, query }: FastifyRequest, answer: string): string | undefined {
   const { user } = parse(answer);
   if (typeof user === "object" && user !== null && "id" in user) return String(user.id);
-  const { email } = body instanceof Buffer ? parse(body.toString("utf8")) : {};
+  const { email } = body instanceof Buffer ? parse(body.toString("utf8")) : claimsOf(query);
   if (typeof email !== "string") return undefined;
   return `address ${createHash("sha256").update(normalAddress(email)).digest("hex").slice(0, 12)}`;
+}
+
+/** What the token of a link says; it names no other than the address that was asked with. */
+function claimsOf(query: unknown): Readonly<Record<string, unknown>> {
+  const [, claims = ""] = String(Object(query).token).split(".");
+  return parse(Buffer.from(claims, "base64url").toString("utf8"));
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> {
@@ -145,8 +156,9 @@ function providerFailure({ query }: FastifyRequest): HttpError {
 /** The library tells failures of a redirect by the address that it leads to. */
 function errorOf({ headers }: Response): string | undefined {
   const location = headers.get("location") ?? "";
-  const isFailure = URL.canParse(location) && new URL(location).searchParams.has("error");
-  return isFailure ? (new URL(location).searchParams.get("error") ?? undefined) : undefined;
+  // Only the query is looked at, so any origin will do for a path.
+  const url = URL.canParse(location, "http://localhost") ? new URL(location, "http://localhost") : undefined;
+  return url?.searchParams.get("error") ?? undefined;
 }
 
 function logEvent(request: FastifyRequest, path: string, facts: object, code: string | undefined): void {

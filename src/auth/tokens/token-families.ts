@@ -17,8 +17,16 @@ export interface TokenPair {
   readonly expiresIn: number;
 }
 
-/** What a refresh comes to. */
-export type Refreshed = { readonly pair: TokenPair } | { readonly refused: "unknown" | "reused" };
+/** Tokens, and whose they are. */
+export interface IssuedTokens {
+  readonly pair: TokenPair;
+  readonly userId: string;
+}
+
+/** What a refresh comes to; a token that was used before still tells whose it is. */
+export type Refreshed =
+  | IssuedTokens
+  | { readonly refused: "unknown" | "reused"; readonly userId: string | undefined };
 
 /** How long tokens work. */
 export interface TokenLifetimes {
@@ -46,7 +54,7 @@ export class TokenFamilies {
   }
 
   /** Turns a session, by its token, into a family: the session ends with that. */
-  async begin(sessionToken: string): Promise<TokenPair | undefined> {
+  async begin(sessionToken: string): Promise<IssuedTokens | undefined> {
     const [session] = await this.#db
       .delete(authSessions)
       .where(and(eq(authSessions.token, sessionToken), gt(authSessions.expiresAt, sql`now()`)))
@@ -62,7 +70,7 @@ export class TokenFamilies {
   async refresh(refreshToken: string): Promise<Refreshed> {
     const hash = credentialHash(refreshToken);
     // One transaction: a second use at the same time waits for the new pair, and ends it with the family.
-    const pair = await this.#db.transaction(async (transaction) => {
+    const issued = await this.#db.transaction(async (transaction) => {
       const isUsable = and(
         eq(authTokens.refreshHash, hash),
         isNull(authTokens.usedAt),
@@ -75,14 +83,18 @@ export class TokenFamilies {
         .returning();
       return used === undefined ? undefined : this.#issue(used, transaction);
     });
-    if (pair !== undefined) return { pair };
-    const family = await this.#endFamilyOf(hash);
-    return { refused: family ? "reused" : "unknown" };
+    if (issued !== undefined) return issued;
+    const userId = await this.#endFamilyOf(hash);
+    return { refused: userId === undefined ? "unknown" : "reused", userId };
   }
 
-  /** Ends the family of a refresh token (RFC 7009); does nothing for an unknown one. */
-  async revoke(refreshToken: string): Promise<void> {
-    await this.#endFamilyOf(credentialHash(refreshToken));
+  /**
+   * Ends the family of a refresh token (RFC 7009); does nothing for an unknown one.
+   *
+   * @returns the id of its user.
+   */
+  revoke(refreshToken: string): Promise<string | undefined> {
+    return this.#endFamilyOf(credentialHash(refreshToken));
   }
 
   /** Ends all families of a user. */
@@ -108,7 +120,7 @@ export class TokenFamilies {
   async #issue(
     row: Pick<TokenRow, "family" | "userId" | "tenant" | "factor" | "startedAt" | "expiresAt">,
     db: Database = this.#db,
-  ): Promise<TokenPair> {
+  ): Promise<IssuedTokens> {
     const accessToken = newCredential(accessTokenPrefix);
     const refreshToken = newCredential(refreshTokenPrefix);
     const { family, userId, tenant, factor, startedAt, expiresAt } = row;
@@ -120,19 +132,19 @@ export class TokenFamilies {
       refreshHash: credentialHash(refreshToken),
     });
     await db.delete(authTokens).where(lt(authTokens.expiresAt, sql`now()`));
-    return { accessToken, refreshToken, expiresIn: this.#accessMs / 1000 };
+    return { pair: { accessToken, refreshToken, expiresIn: this.#accessMs / 1000 }, userId };
   }
 
-  async #endFamilyOf(refreshHash: string): Promise<boolean> {
+  async #endFamilyOf(refreshHash: string): Promise<string | undefined> {
     const family = this.#db
       .select({ family: authTokens.family })
       .from(authTokens)
       .where(eq(authTokens.refreshHash, refreshHash));
-    const ended = await this.#db
+    const [ended] = await this.#db
       .delete(authTokens)
       .where(sql`${authTokens.family} in ${family}`)
-      .returning({ id: authTokens.id });
-    return ended.length > 0;
+      .returning({ userId: authTokens.userId });
+    return ended?.userId;
   }
 }
 
