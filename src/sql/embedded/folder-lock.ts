@@ -24,7 +24,7 @@ class FolderInUse extends ConfigurationError {
 
 /** How long to wait for a folder that another process has, and who hears of it. */
 export interface FolderWait {
-  /** Milliseconds in all; 0 for not at all. */
+  /** Milliseconds for each process that has it, as those in a long queue take turns; 0 for not at all. */
   readonly timeoutMs: number;
   /** Told once, with the process that has the folder. */
   readonly onWait: (pid: number | "unknown") => void;
@@ -41,15 +41,24 @@ export async function lockFolderWithin(
   folder: string,
   { timeoutMs, onWait }: FolderWait,
 ): Promise<() => void> {
-  const endsAt = Date.now() + timeoutMs;
-  for (let isFirst = true; ; isFirst = false) {
-    try {
-      return lockFolder(folder);
-    } catch (error) {
-      if (!(error instanceof FolderInUse) || !error.mayEnd || Date.now() >= endsAt) throw error;
-      if (isFirst) onWait(error.pid);
-      await sleep(pollMs);
-    }
+  let [holder, endsAt]: [FolderInUse["pid"] | undefined, number] = [undefined, 0];
+  for (;;) {
+    const taken = tryFolder(folder);
+    if (typeof taken === "function") return taken;
+    if (holder === undefined && timeoutMs > 0) onWait(taken.pid);
+    if (taken.pid !== holder) [holder, endsAt] = [taken.pid, Date.now() + timeoutMs];
+    if (Date.now() >= endsAt) throw taken;
+    await sleep(pollMs);
+  }
+}
+
+/** {@link lockFolder}; returns the error where the folder is in use by a process that may end. */
+function tryFolder(folder: string): (() => void) | FolderInUse {
+  try {
+    return lockFolder(folder);
+  } catch (error) {
+    if (error instanceof FolderInUse && error.mayEnd) return error;
+    throw error;
   }
 }
 
