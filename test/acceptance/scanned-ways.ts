@@ -10,7 +10,7 @@ import { infectedMarker, startClamd } from "../rigs/clamd.js";
 import { forgetPeak, mebibyte, residentMiB, writePieces } from "./large-content.js";
 import type { RunningBackend, ServedBackend } from "./served-backends.js";
 
-const sizeMiB = Number(process.env.SCANNED_MIB ?? 64);
+const sizeMiB = Number(process.env.SCANNED_MIB ?? 96);
 /** Of the content that comes by each way. */
 export const scannedBytes = sizeMiB * mebibyte;
 const maxGrowthMiB = 96;
