@@ -72,7 +72,7 @@ export async function easyServiceApp(options: ServiceAppOptions): Promise<Servic
     const draining = new Draining(app, plan.settings.shutdownTimeoutMs);
     await addProbes(app, plan, guard);
     const early = await addHelpers(app, plan, { ...planOptions, name }, true);
-    await addLimits(app, name, plan);
+    await addLimits(app, name, plan, planOptions);
     const late = await addHelpers(app, plan, { ...planOptions, name }, false);
     const choices = [...describeSettings(plan), ...early, ...late];
     const { appEnv, settings } = plan;
@@ -127,14 +127,30 @@ async function addProbes(app: FastifyInstance, plan: ServicePlan, guard: Guard |
 }
 
 /** Adds the rate limit of later routes, `/docs`, the answer to unknown paths, and `/ping`. */
-async function addLimits(app: FastifyInstance, name: string, plan: ServicePlan): Promise<void> {
+async function addLimits(
+  app: FastifyInstance,
+  name: string,
+  plan: ServicePlan,
+  options: PlanOptions,
+): Promise<void> {
   const { settings } = plan;
   await addRateLimit(app, name, settings);
-  if (hasDocs(plan)) await addApiDocs(app, { title: name, version: settings.release ?? "0" });
+  if (hasDocs(plan)) {
+    const webhooks = await describeWebhooks(plan, options);
+    await addApiDocs(app, { title: name, version: settings.release ?? "0", webhooks });
+  }
   app.setNotFoundHandler(limited(app), (request, reply) =>
     answerError(new HttpError(404, "no_such_route", "there is no such route"), request, reply),
   );
   pingRoute(app, name, settings.release);
+}
+
+/** What subscribers are sent is a part of the document. */
+async function describeWebhooks({ helpers }: ServicePlan, { events }: PlanOptions) {
+  const sends = helpers.some(({ helper, isOn }) => isOn && helper.name === "webhooks");
+  if (!sends || events === undefined || events === false) return undefined;
+  const { openApiWebhooks } = await import("../events/index.js");
+  return openApiWebhooks(events.events);
 }
 
 /** Paths that do not exist count as well, or a scanner would go unnoticed. */

@@ -5,6 +5,8 @@ export interface ApiInfo {
   readonly title: string;
   readonly version: string;
   readonly description?: string | undefined;
+  /** Requests that the service sends to its subscribers (OpenAPI 3.1 §4.8.1), as `openApiWebhooks` makes them. */
+  readonly webhooks?: Readonly<Record<string, object>> | undefined;
 }
 
 declare module "fastify" {
@@ -32,7 +34,11 @@ export async function addApiDocs(app: FastifyInstance, info: ApiInfo, apiVersion
     import("fastify-type-provider-zod"),
   ]);
   await app.register(swagger, {
-    openapi: { openapi: "3.1.0", info: { title: info.title, version: info.version, ...descriptionOf(info) } },
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: info.title, version: info.version, ...descriptionOf(info) },
+      ...(info.webhooks === undefined ? {} : { webhooks: info.webhooks }),
+    },
     stripBasePath: false,
     transform: (document) => {
       const isMeant = document.route.config?.apiVersion === apiVersion;

@@ -59,6 +59,15 @@ describe("a service with nothing set", () => {
     await expect.poll(() => heard).toEqual([{ total: 7 }]);
   });
 
+  it("describes what subscribers of its webhooks are sent", async () => {
+    const paid = defineEvent("invoice.paid", z.object({ total: z.int() }));
+    const options = { sql: true, webhooks: true, jobs: true, events: { events: [paid] } } as const;
+    app = await makeService({ SQL_URL: "pglite:memory" }, options);
+    const { webhooks } = (await app.inject("/docs/json")).json();
+    expect(Object.keys(webhooks)).toEqual(["invoice.paid"]);
+    expect(JSON.stringify(webhooks)).toContain('"total":{"type":"integer"');
+  });
+
   it("names the helper that another one needs before anything is opened", async () => {
     app = await makeService();
     const secret = "a secret of more than thirty-two characters";

@@ -273,6 +273,7 @@ describe.each(settings)(
       await send("erase");
       await expect.poll(message, waiting).toBe("Your account is erased.");
       await interrupt();
+      await page.reload();
       await send("sign-in", { email, password });
       await expect.poll(message, waiting).toMatch(/invalid/i);
       expect(stripe.customers.size).toBe(0);

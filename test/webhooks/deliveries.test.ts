@@ -325,6 +325,29 @@ describe("redelivery", () => {
   });
 });
 
+it("what has finished is removed with its attempts when its time is over, and nothing else is", async () => {
+  await subscribe();
+  const [old, recent, waiting] = [event(), event(), event()];
+  await webhooks.dispatch(old);
+  await webhooks.dispatch(recent);
+  await finished(2);
+  endpoint.answer = (response) => response.writeHead(500).end();
+  await webhooks.dispatch(waiting);
+  await expect.poll(() => endpoint.received.length).toBe(3);
+  const [deliveries, longAgo] = [schema.webhookDeliveries, new Date(Date.now() - 31 * 24 * 3600 * 1000)];
+  await sql.db.update(deliveries).set({ createdAt: longAgo });
+  await sql.db.update(deliveries).set({ finishedAt: longAgo }).where(eq(deliveries.eventId, old.id));
+  const next = Fastify();
+  next.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+  await addWebhooks(next, { env: {} });
+  await next.ready();
+  const kept = async () =>
+    (await webhooks.deliveries.list("acme", { limit: 9 })).map(({ eventId }) => eventId).sort();
+  await expect.poll(kept).toEqual([recent.id, waiting.id].sort());
+  await expect.poll(() => sql.db.select().from(schema.webhookAttempts)).toHaveLength(2);
+  await next.close();
+});
+
 describe("the routes", () => {
   const inject = (
     method: "GET" | "POST" | "PATCH" | "DELETE",

@@ -83,8 +83,9 @@ async function matching(
 }
 
 function toPair(item: string): readonly [string, string] {
-  const mark = item.indexOf("=");
-  return mark < 0 ? [item, ""] : [item.slice(0, mark), item.slice(mark + 1)];
+  const [, name, value] = /^([a-z0-9]+)=([^\s=]+)$/.exec(item) ?? [];
+  if (name === undefined || value === undefined) throw new SignatureError("an item is not NAME=VALUE");
+  return [name, value];
 }
 
 function valuesOf(items: readonly (readonly [string, string])[], name: string): string[] {
