@@ -55,6 +55,7 @@ export {
   type StorageRoute,
   type StorageSource,
   storagePlugin,
+  type TenantPermission,
 } from "./storage/fastify/index.js";
 export { type Detection, detectBackend } from "./storage/from-env.js";
 export type { EasyStorageOptions } from "./storage/settings.js";
