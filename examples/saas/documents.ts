@@ -49,8 +49,8 @@ export async function refreshDocument(
     await files.getMetadata(name);
   } catch (error) {
     if (!(error instanceof FileNotFoundError)) throw error;
-    await files.delete(previewOf(name));
     await app.db.delete(documents).where(and(eq(documents.tenant, tenant), eq(documents.name, name)));
+    await files.delete(previewOf(name));
   }
 }
 

@@ -289,7 +289,7 @@ describe.each(settings)(
       // The browser itself reports refusals; whatever else it says is a fault.
       const ordinary =
         workers === "the service, killed"
-          ? /status of (?:401|403|413|415)|ERR_(?:CONNECTION|EMPTY)_/
+          ? /status of (?:401|403|404|413|415)|ERR_(?:CONNECTION|EMPTY)_/
           : /status of (?:401|403|413|415)/;
       expect(complaints.filter((text) => !ordinary.test(text))).toEqual([]);
     });
