@@ -1,4 +1,6 @@
+import { getSqlDb } from "svc-infra/sql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { authVerifications } from "#dist/auth/schema.js";
 import { AuthService, password } from "./auth-service.js";
 import { Inbox } from "./inbox.js";
 
@@ -108,6 +110,22 @@ describe("a password", () => {
     expect((await fay.post("/auth/reset-password", body)).json().code).toBe("invalid_token");
     const again = await fay.post("/auth/sign-in/email", { email, password: "another staple horse" });
     expect(again.statusCode).toBe(200);
+  });
+
+  it("is not replaced by a link whose time is over", async () => {
+    const email = "gil@example.com";
+    const gil = await service.signIn(email);
+    await gil.post("/auth/request-password-reset", { email, redirectTo: "/new" });
+    await expect.poll(() => inbox.countOf(email)).toBe(2);
+    const link = await inbox.linkTo(email);
+    const landing = await gil.get(link.pathname + link.search);
+    const token = new URL(String(landing.headers.location)).searchParams.get("token");
+    await getSqlDb(service.app)
+      .db.update(authVerifications)
+      .set({ expiresAt: new Date(Date.now() - 1000) });
+    const late = await gil.post("/auth/reset-password", { token, newPassword: "another staple horse" });
+    expect([late.statusCode, late.json().code]).toEqual([400, "invalid_token"]);
+    expect((await gil.get("/me")).statusCode).toBe(200);
   });
 });
 
