@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { CommandLine, freePort } from "./command-line.js";
 
 const cli = new CommandLine();
@@ -129,7 +129,7 @@ describe("the packed package in an empty folder", { timeout: 240_000 }, () => {
       detached: true,
       stdio: "ignore",
     });
-    afterAll(() => {
+    onTestFinished(() => {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     });
     while (
