@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import {
   boolean,
   index,
@@ -65,7 +66,9 @@ export const webhookDeliveries = pgTable(
   },
   (table) => [
     uniqueIndex("svc_infra_webhook_deliveries_once").on(table.subscription, table.eventId),
-    index("svc_infra_webhook_deliveries_due").on(table.state, table.nextAttemptAt),
+    index("svc_infra_webhook_deliveries_due")
+      .on(table.subscription, table.nextAttemptAt)
+      .where(sql`state = 'pending'`),
     index("svc_infra_webhook_deliveries_tenant").on(table.tenant, table.createdAt),
   ],
 );

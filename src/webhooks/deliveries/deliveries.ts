@@ -41,9 +41,6 @@ export interface SettledAttempt {
   readonly outcome: Outcome;
 }
 
-/** Rows that are looked at for each one to take: a subscription with many waiting ones hides no other. */
-const lookedAtForEach = 8;
-
 /** Rows of one statement, which takes 65,535 parameters at most. */
 const insertedAtOnce = 1000;
 
@@ -110,24 +107,28 @@ export class Deliveries {
     const under = JSON.stringify(Object.fromEntries(running));
     const due = sql`state = 'pending' and next_attempt_at <= ${now.toISOString()}::timestamptz
       and (claimed_until is null or claimed_until < ${now.toISOString()}::timestamptz)`;
-    // The oldest are looked at first, so that a long queue costs no more than a short one.
+    // One step in the index for each subscription that has something to do, however much that is.
     const fair = sql`
-      with open as (
+      with recursive hearing as (
+        (select subscription from ${webhookDeliveries} where state = 'pending' order by subscription limit 1)
+        union all
+        select (select subscription from ${webhookDeliveries} as further
+          where state = 'pending' and further.subscription > hearing.subscription order by subscription limit 1)
+        from hearing where hearing.subscription is not null
+      ), open as (
         select id, case when failing_since is null then ${share}::int else 1 end
           - coalesce((${under}::jsonb ->> id)::int, 0) as free
-        from ${webhookSubscriptions}
+        from ${webhookSubscriptions} join hearing on id = hearing.subscription
         where not is_paused and proved_at is not null and disabled_at is null
-      ), oldest as (
-        select waiting.id, subscription, next_attempt_at, free
-        from ${webhookDeliveries} as waiting join open on open.id = subscription
-        where free > 0 and ${due}
-        order by next_attempt_at limit ${limit * lookedAtForEach}::int
-      ), ranked as (
-        select id, next_attempt_at, free,
-          row_number() over (partition by subscription order by next_attempt_at) as place
-        from oldest
       ), fair as (
-        select id from ranked where place <= free order by next_attempt_at limit ${limit}::int
+        select waiting.id from open cross join lateral (
+          select id, next_attempt_at, row_number() over (order by next_attempt_at) as place
+          from (
+            select id, next_attempt_at from ${webhookDeliveries}
+            where subscription = open.id and ${due} order by next_attempt_at limit ${share}::int
+          ) as oldest
+        ) as waiting
+        where place <= free order by next_attempt_at limit ${limit}::int
       )
       select id from ${webhookDeliveries} where id in (select id from fair) and ${due}
       for update skip locked`;

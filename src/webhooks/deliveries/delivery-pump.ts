@@ -88,19 +88,14 @@ export class DeliveryPump {
     if (this.#isOpen) this.#timer = setTimeout(() => this.wake(), this.#options.pollMs).unref();
   }
 
-  /** Takes until the limit is reached or nothing is left that may be tried now. */
+  /** Takes what may be tried now, as much of it as the limit leaves. */
   async #take(): Promise<void> {
     const { deliveries, concurrency, timeoutMs } = this.#options;
     const share = Math.max(1, Math.floor(concurrency / 4));
-    for (;;) {
-      const limit = concurrency - this.#running.size;
-      if (limit <= 0) return;
-      const rules = { limit, share, running: this.#perSubscription() };
-      const claimed = await deliveries.claim(rules, timeoutMs * 3);
-      for (const each of claimed) this.#run(each);
-      // One that got its whole share may have hidden others.
-      if (claimed.length < share) return;
-    }
+    const limit = concurrency - this.#running.size;
+    if (limit <= 0) return;
+    const rules = { limit, share, running: this.#perSubscription() };
+    for (const each of await deliveries.claim(rules, timeoutMs * 3)) this.#run(each);
   }
 
   #perSubscription(): Map<string, number> {

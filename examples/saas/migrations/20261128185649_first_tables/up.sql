@@ -242,7 +242,7 @@ CREATE INDEX "svc_infra_outbox_position" ON "svc_infra_outbox" USING btree ("pos
 
 CREATE UNIQUE INDEX "svc_infra_webhook_deliveries_once" ON "svc_infra_webhook_deliveries" USING btree ("subscription","event_id");
 
-CREATE INDEX "svc_infra_webhook_deliveries_due" ON "svc_infra_webhook_deliveries" USING btree ("state","next_attempt_at");
+CREATE INDEX "svc_infra_webhook_deliveries_due" ON "svc_infra_webhook_deliveries" USING btree ("subscription","next_attempt_at") WHERE state = 'pending';
 
 CREATE INDEX "svc_infra_webhook_deliveries_tenant" ON "svc_infra_webhook_deliveries" USING btree ("tenant","created_at");
 
