@@ -57,9 +57,12 @@ export function describeKilledWorkers(name: string, open: () => Promise<OpenedJo
     };
     const untilEnded = (part: number) =>
       expect.poll(() => numbers("ended").length, within).toBeGreaterThanOrEqual(count * part);
+    /** Between two jobs a worker has none in hand: then it goes on to the next, and dies amid that. */
     const killAmidJobs = async (killed: readonly ChildProcess[]) => {
+      const isAmidJobs = () => numbers("began").length > numbers("ended").length;
+      await expect.poll(() => stoppedAmid(killed, isAmidJobs), { ...within, interval: 1 }).toBe(true);
       await Promise.all(killed.map(kill));
-      expect(numbers("began").length).toBeGreaterThan(numbers("ended").length);
+      expect(isAmidJobs()).toBe(true);
     };
     const expectAllHandled = async () => {
       for (let started = 0; started < 4; started++) startWorker();
@@ -99,6 +102,14 @@ export function describeKilledWorkers(name: string, open: () => Promise<OpenedJo
       expect(await queue.list("dead")).toEqual([]);
     }, 90_000);
   });
+}
+
+/** Stops the workers for good if they have jobs in hand. */
+function stoppedAmid(workers: readonly ChildProcess[], isAmidJobs: () => boolean): boolean {
+  for (const child of workers) child.kill("SIGSTOP");
+  if (isAmidJobs()) return true;
+  for (const child of workers) child.kill("SIGCONT");
+  return false;
 }
 
 async function kill(child: ChildProcess): Promise<void> {
