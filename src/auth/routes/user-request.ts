@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
-/** The user whom the scope of the routes has let in. */
+/** The id of the signed-in user; the routes that call this are below a scope that requires one. */
 export function userIdOf({ user }: FastifyRequest): string {
   if (user === undefined) throw new Error("a route for users was called without one");
   return user.id;
