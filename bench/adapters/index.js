@@ -1,3 +1,5 @@
+import { isBefore } from "../harness/build.js";
+
 /**
  * Loaded one at a time, so that no sample pays for another library.
  *
@@ -43,7 +45,8 @@ const adapters = {
  * @returns {Promise<import("../harness/contracts.js").Adapter>}
  */
 export async function adapterNamed(name) {
-  const load = adapters[name];
+  const load = adapters[name.replace(/^before-/, "svc-infra-")];
   if (load === undefined) throw new Error(`there is no adapter ${name}`);
-  return (await load()).adapter;
+  const { adapter } = await load();
+  return isBefore(name) ? { ...adapter, name, layout: `before-${adapter.layout}` } : adapter;
 }

@@ -1,6 +1,11 @@
-import { LocalBackend } from "../../dist/storage/backends/local/index.js";
-import { easyStorage } from "../../dist/storage/easy-storage.js";
-import { Storage } from "../../dist/storage/index.js";
+import { loadBuilt } from "../harness/build.js";
+
+/** @type {typeof import("../../dist/storage/backends/local/index.js")} */
+const { LocalBackend } = await loadBuilt("storage/backends/local/index.js");
+/** @type {typeof import("../../dist/storage/easy-storage.js")} */
+const { easyStorage } = await loadBuilt("storage/easy-storage.js");
+/** @type {typeof import("../../dist/storage/index.js")} */
+const { Storage } = await loadBuilt("storage/index.js");
 
 const description = { contentType: "application/octet-stream", metadata: { owner: "u1" } };
 
@@ -39,7 +44,7 @@ export const bareAdapter = {
 };
 
 /**
- * @param {Storage<any>} storage
+ * @param {import("../../dist/storage/index.js").Storage<any>} storage
  * @returns {Promise<Store>}
  */
 async function storeOf(storage) {
@@ -63,7 +68,7 @@ async function storeOf(storage) {
   };
 }
 
-/** @param {Storage<any>} storage */
+/** @param {import("../../dist/storage/index.js").Storage<any>} storage */
 async function countAll(storage) {
   let count = 0;
   for await (const _ of storage.listAllKeys()) count += 1;
@@ -75,7 +80,7 @@ function keysOf(page) {
   return page.items.map(({ key }) => key);
 }
 
-/** @param {Storage<any>} storage */
+/** @param {import("../../dist/storage/index.js").Storage<any>} storage */
 async function middleCursor(storage) {
   const cursors = [""];
   for (let cursor; ; ) {

@@ -1,6 +1,11 @@
-import { MemoryBackend } from "../../dist/storage/backends/memory/index.js";
-import { easyStorage } from "../../dist/storage/easy-storage.js";
-import { Storage } from "../../dist/storage/index.js";
+import { loadBuilt } from "../harness/build.js";
+
+/** @type {typeof import("../../dist/storage/backends/memory/index.js")} */
+const { MemoryBackend } = await loadBuilt("storage/backends/memory/index.js");
+/** @type {typeof import("../../dist/storage/easy-storage.js")} */
+const { easyStorage } = await loadBuilt("storage/easy-storage.js");
+/** @type {typeof import("../../dist/storage/index.js")} */
+const { Storage } = await loadBuilt("storage/index.js");
 
 const maxBytes = 2 ** 30;
 
@@ -30,7 +35,7 @@ export const bareAdapter = {
 };
 
 /**
- * @param {Storage<any>} storage
+ * @param {import("../../dist/storage/index.js").Storage<any>} storage
  * @returns {Partial<import("../harness/contracts.js").Store>}
  */
 function storeOf(storage) {

@@ -1,7 +1,12 @@
-import { S3Backend } from "../../dist/storage/backends/s3/index.js";
-import { easyStorage } from "../../dist/storage/easy-storage.js";
-import { Storage } from "../../dist/storage/index.js";
+import { loadBuilt } from "../harness/build.js";
 import { accessKeyId, bucket, contentType, region, secretAccessKey } from "./s3-place.js";
+
+/** @type {typeof import("../../dist/storage/backends/s3/index.js")} */
+const { S3Backend } = await loadBuilt("storage/backends/s3/index.js");
+/** @type {typeof import("../../dist/storage/easy-storage.js")} */
+const { easyStorage } = await loadBuilt("storage/easy-storage.js");
+/** @type {typeof import("../../dist/storage/index.js")} */
+const { Storage } = await loadBuilt("storage/index.js");
 
 const description = { contentType, metadata: { owner: "u1" } };
 
@@ -43,7 +48,7 @@ export const bareAdapter = {
 };
 
 /**
- * @param {Storage<any>} storage
+ * @param {import("../../dist/storage/index.js").Storage<any>} storage
  * @returns {Partial<import("../harness/contracts.js").Store>}
  */
 function storeOf(storage) {
@@ -59,7 +64,7 @@ function storeOf(storage) {
   };
 }
 
-/** @param {Storage<any>} storage */
+/** @param {import("../../dist/storage/index.js").Storage<any>} storage */
 async function allKeys(storage) {
   /** @type {string[]} */
   const keys = [];

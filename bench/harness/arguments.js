@@ -1,5 +1,9 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { cases } from "../cases/index.js";
+import { withBefore } from "./build.js";
 
 export const help = `npm run bench -- [cases...] [options]
 
@@ -14,6 +18,7 @@ Options
   --rounds 5          rounds; at least 5 for figures that are quoted
   --scale 1           part of the work, 0.05 for a quick look (figures then mean little)
   --adapters a,b      only these, and the limit of each case
+  --before ../old     also measure the build of another checkout, in turns, as before-local, before-memory, before-s3
   --dir /dev/shm      where data is kept, best a memory file system
   --disk bench/.data  where the durable case writes, on a real disk; never deleted by a run, because
                       ext4 is 5 to 10 times slower for minutes after many files were deleted
@@ -25,6 +30,7 @@ Options
 Examples
   npm run bench -- L1 L6
   npm run bench -- L1 --adapters svc-infra-local --rounds 1 --profile profiles
+  npm run bench -- L1 L2 --before ../svc-infra-of-last-week
 `;
 
 /**
@@ -35,6 +41,7 @@ Examples
  * @property {number} scale
  * @property {string} dir
  * @property {string} disk
+ * @property {string | undefined} before Where the other build is, as a URL that ends with a slash.
  * @property {string | undefined} json
  * @property {string | undefined} profile
  * @property {boolean} isCleaning
@@ -58,14 +65,17 @@ export function parseArguments(argv, defaultDisk) {
       dir: { ...text, default: "/dev/shm" },
       disk: { ...text, default: defaultDisk },
       adapters: text,
+      before: text,
       json: text,
       profile: text,
       clean: flag,
       help: flag,
     },
   });
+  const found = chosen(positionals);
   return {
-    cases: chosen(positionals),
+    cases: values.before ? found.map((each) => ({ ...each, adapters: withBefore(each.adapters) })) : found,
+    before: values.before && buildIn(values.before),
     adapters: values.adapters?.split(","),
     rounds: positive("--rounds", values.rounds),
     scale: positive("--scale", values.scale),
@@ -76,6 +86,13 @@ export function parseArguments(argv, defaultDisk) {
     isCleaning: values.clean,
     wantsHelp: values.help,
   };
+}
+
+/** @param {string} checkout */
+function buildIn(checkout) {
+  const dist = resolve(checkout, "dist");
+  if (!existsSync(dist)) throw new Error(`--before needs a checkout that is built: there is no ${dist}`);
+  return `${pathToFileURL(dist).href}/`;
 }
 
 /** @param {readonly string[]} names */

@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { adapterNamed } from "../adapters/index.js";
+import { isBefore } from "./build.js";
 import { pagesAt } from "./listed-keys.js";
 import { startS3Stub } from "./s3-stub.js";
 import { sample } from "./sample.js";
@@ -59,7 +60,10 @@ async function runRounds(benchCase, options, { root, temporary }, endpoint, prog
         scale,
         isPreparation: false,
       };
-      results[name] = await sample(task, name.startsWith("svc-infra") ? options.profile : undefined);
+      results[name] = await sample(task, {
+        profileDir: name.startsWith("svc-infra") ? options.profile : undefined,
+        build: buildOf(name, options),
+      });
       if (!dirs.has(name) && !benchCase.isOnDisk) await discard(dir);
       await discard(spareDir);
     }
@@ -79,7 +83,15 @@ function isWanted(name, benchCase, { adapters }) {
 }
 
 /**
- * Nobody always goes first: what the one before left behind in caches is shared out.
+ * @param {string} name
+ * @param {import("./arguments.js").Arguments} options
+ */
+function buildOf(name, { before }) {
+  return isBefore(name) ? before : undefined;
+}
+
+/**
+ * Another adapter goes first in each round, so that none profits always from warm caches.
  *
  * @param {readonly string[]} names
  * @param {number} by
@@ -96,7 +108,8 @@ function rotated(names, by) {
  * @param {string} root
  * @param {(text: string) => void} progress
  */
-async function prepare(benchCase, names, { scale }, root, progress) {
+async function prepare(benchCase, names, options, root, progress) {
+  const { scale } = options;
   /** @type {Map<string, string>} */
   const dirs = new Map();
   if (benchCase.prepare === undefined) return dirs;
@@ -119,7 +132,7 @@ async function prepare(benchCase, names, { scale }, root, progress) {
       scale,
       isPreparation: true,
     };
-    await sample(task, undefined);
+    await sample(task, { build: buildOf(name, options) });
   }
   return dirs;
 }

@@ -7,13 +7,16 @@ const child = fileURLToPath(new URL("./child.js", import.meta.url));
  * Runs one task in a fresh process.
  *
  * @param {import("./child.js").Task} task
- * @param {string | undefined} profileDir Where a CPU profile is left.
+ * @param {object} options
+ * @param {string | undefined} [options.profileDir] Where a CPU profile is left.
+ * @param {string | undefined} [options.build] URL of the build that is measured; this checkout's when it is left out.
  * @returns {Promise<Record<string, import("./measure.js").Measure>>}
  */
-export async function sample(task, profileDir) {
+export async function sample(task, { profileDir, build }) {
   const profile = profileDir ? ["--cpu-prof", `--cpu-prof-dir=${profileDir}`] : [];
   const execArgv = ["--expose-gc", ...profile];
-  const running = fork(child, [JSON.stringify(task)], { execArgv });
+  const env = build === undefined ? process.env : { ...process.env, BENCH_BUILD: build };
+  const running = fork(child, [JSON.stringify(task)], { execArgv, env });
   return new Promise((resolve, reject) => {
     /** @type {Record<string, import("./measure.js").Measure> | undefined} */
     let answer;
