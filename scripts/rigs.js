@@ -6,11 +6,22 @@ import { say } from "./prepare.js";
 
 const servicePolicy = "/usr/sbin/policy-rc.d";
 
-/** Programs of Debian that tests run for real: the packages, their commands, and the suites that need them. */
-const rigs = [
+/**
+ * Programs of Debian that tests run for real: the packages, their commands, the suites that need them, and whether these run
+ * on the other versions of Node, too.
+ */
+export const rigs = [
   { packages: ["strace"], commands: ["strace"], suites: ["test/faults/local-sync-order.test.ts"] },
   { packages: ["e2fsprogs"], commands: ["mkfs.ext4"], suites: ["test/faults/local-power-cut.test.ts"] },
-  { packages: ["clamav-daemon"], commands: ["clamd"], suites: ["test/**/*clam*.test.ts"] },
+  {
+    packages: ["clamav-daemon"],
+    commands: ["clamd"],
+    suites: [
+      "test/**/*clam*.test.ts",
+      "test/acceptance/scanned-ways*.test.ts",
+      "test/storage/policy/{scanned,ways-in}.test.ts",
+    ],
+  },
   { packages: ["haproxy"], commands: ["haproxy"], suites: ["test/faults/rolling.test.ts"] },
   {
     packages: ["exfatprogs", "exfat-fuse"],
@@ -37,17 +48,36 @@ const rigs = [
   {
     packages: ["postgresql-15"],
     commands: ["/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/initdb"],
-    suites: ["test/**/*postgres*.test.ts"],
+    suites: [
+      "test/**/*postgres*.test.ts",
+      "test/acceptance/a10-0{1,2}.test.ts",
+      "test/auth/{attacks,flows}-in-production.test.ts",
+      "test/auth/flows.test.ts",
+      "test/faults/auth-mail-killed.test.ts",
+      "test/sql/{add-sql-db,crud,crud-attacks,schema-changes}.test.ts",
+    ],
+    isForEveryNode: true,
   },
   {
     packages: ["redis-server"],
     commands: ["redis-server"],
-    suites: ["test/**/*redis*.test.ts"],
+    suites: [
+      "test/**/*redis*.test.ts",
+      "test/acceptance/a10-02.test.ts",
+      "test/cache/cache.test.ts",
+      "test/fastify/storage-rate-limit.test.ts",
+      "test/idempotency/idempotency.test.ts",
+      "test/jobs/schedules.test.ts",
+      "test/observability/tracing.test.ts",
+    ],
+    isForEveryNode: true,
   },
 ];
 
-/** Every suite that needs a program of Debian. */
-export const rigSuites = rigs.flatMap(({ suites }) => suites);
+/** Suites that run on one version of Node: their servers start slowly and are the same for every client. */
+export const oneNodeSuites = rigs
+  .filter(({ isForEveryNode }) => isForEveryNode !== true)
+  .flatMap(({ suites }) => suites);
 
 /**
  * Makes the programs available that tests need: installs them when it may, else says what to install.

@@ -13,8 +13,8 @@ process.exitCode = totals.failed > 0 ? 1 : 0;
 
 /**
  * `--checks-only` leaves the suites out; any other argument selects suites and leaves the checks out. With `ALL_RUNTIMES=1`
- * the suites that need no rig run on the other versions of Node as well, with `ALL_PEERS=1` those of the optional peers
- * beside the oldest and the newest version of each.
+ * the suites that need no rig, PostgreSQL or Redis run on the other versions of Node as well, with `ALL_PEERS=1` those of the
+ * optional peers beside the oldest and the newest version of each.
  */
 async function runEverything() {
   const filters = args.filter((each) => each !== "--checks-only");
@@ -24,7 +24,7 @@ async function runEverything() {
 }
 
 async function runTests(filters) {
-  const { prepareRigs, rigSuites } = await import("./rigs.js");
+  const { prepareRigs, oneNodeSuites } = await import("./rigs.js");
   const { runSuites } = await import("./suites.js");
   const { leftOut, failed } = prepareRigs();
   for (const name of failed) say(`FAIL the Debian package ${name} could not be installed`);
@@ -40,8 +40,8 @@ async function runTests(filters) {
   if (process.env.ALL_RUNTIMES !== "1") return;
   const { runtimes } = await import("../test/rigs/runtimes.js");
   for (const [name, program] of Object.entries(runtimes).filter(([name]) => name.startsWith("Node"))) {
-    say(`The suites without rigs on ${name}:`);
-    add(runSuites(filters, rigSuites, program));
+    say(`The suites of every version of Node, on ${name}:`);
+    add(runSuites(filters, [...leftOut, ...oneNodeSuites], program));
   }
 }
 

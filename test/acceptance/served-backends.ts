@@ -1,12 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
 import { startAzurite } from "../rigs/azurite.js";
-import { startCeph } from "../rigs/ceph.js";
 import { startCloudinaryDouble } from "../rigs/cloudinary-double.js";
 import { startGcsDouble } from "../rigs/gcs-double.js";
-import { startSwift } from "../rigs/swift.js";
 
 /** Where a running backend is, as an application is told by its environment. */
 export interface RunningBackend {
@@ -40,10 +37,18 @@ export const local: ServedBackend = {
   },
 };
 /** S3 as Ceph serves it; needs the Debian packages of its rig. */
-export const ceph: ServedBackend = { type: "s3", name: "S3Backend", start: startCeph };
+export const ceph: ServedBackend = {
+  type: "s3",
+  name: "S3Backend",
+  start: async () => (await import("../rigs/ceph.js")).startCeph(),
+};
 
 /** S3 as Swift serves it, which can do less; needs the Debian packages of its rig. */
-export const swift: ServedBackend = { type: "s3", name: "S3Backend", start: startSwift };
+export const swift: ServedBackend = {
+  type: "s3",
+  name: "S3Backend",
+  start: async () => (await import("../rigs/swift.js")).startSwift(),
+};
 
 /** Google Cloud Storage as its contract double serves it. */
 export const gcs: ServedBackend = { type: "gcs", name: "GcsBackend", start: () => startGcsDouble() };

@@ -7,10 +7,7 @@ import { easyStorage } from "svc-infra";
 import { easySqlDb } from "svc-infra/sql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../cli/command-line.js";
-import { startCeph } from "../rigs/ceph.js";
 import { type ChromiumRig, startChromium } from "../rigs/chromium.js";
-import { startPostgres } from "../rigs/postgres.js";
-import { startRedis } from "../rigs/redis.js";
 import { s3Request } from "../rigs/s3-request.js";
 import { StripeDouble } from "../rigs/stripe-double.js";
 import { Endpoint } from "../webhooks/endpoint.js";
@@ -47,6 +44,9 @@ async function onThisMachine(): Promise<Place> {
 }
 
 async function onServers(pagesUrl: string): Promise<Place> {
+  const { startPostgres } = await import("../rigs/postgres.js");
+  const { startRedis } = await import("../rigs/redis.js");
+  const { startCeph } = await import("../rigs/ceph.js");
   const [postgres, redis, ceph] = await Promise.all([startPostgres(), startRedis(), startCeph()]);
   const rule = `<AllowedOrigin>${pagesUrl}</AllowedOrigin><AllowedMethod>PUT</AllowedMethod><AllowedHeader>*</AllowedHeader>`;
   const rules = `<CORSConfiguration><CORSRule>${rule}</CORSRule></CORSConfiguration>`;

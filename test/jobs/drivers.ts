@@ -1,7 +1,5 @@
 import { type EasyJobsOptions, easyJobs, type Jobs } from "svc-infra/jobs";
 import { easySqlDb, type SqlDb } from "svc-infra/sql";
-import { startPostgres } from "../rigs/postgres.js";
-import { startRedis } from "../rigs/redis.js";
 
 /** One place where jobs can be kept, for the suite that all of them must pass. */
 export interface TestedDriver {
@@ -16,6 +14,7 @@ const inProcess = async (): Promise<TestedDriver> => ({
 });
 
 const inRedis = async (): Promise<TestedDriver> => {
+  const { startRedis } = await import("../rigs/redis.js");
   const rig = await startRedis();
   return {
     open: (queue, options) =>
@@ -25,6 +24,7 @@ const inRedis = async (): Promise<TestedDriver> => {
 };
 
 const inPostgres = async (): Promise<TestedDriver> => {
+  const { startPostgres } = await import("../rigs/postgres.js");
   const rig = await startPostgres();
   const sql: SqlDb = await easySqlDb({ url: rig.url }, { env: {} });
   return {
