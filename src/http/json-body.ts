@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { badRequest, HttpError } from "./http-error.js";
-import { checkBody, RequestBody } from "./request-body.js";
+import { checkBody } from "./request-body.js";
+import { readWhole } from "./whole-body.js";
 
 /** Most bytes of the JSON content of one of the kit's own routes, unless it says otherwise. */
 const defaultMaxBytes = 16 * 1024;
@@ -15,16 +16,15 @@ export async function readJson(message: IncomingMessage, maxBytes = defaultMaxBy
   if (type.trim().toLowerCase() !== "application/json") {
     throw new HttpError(415, "unsupported_type", "this path takes application/json");
   }
-  const limit = { maxBytes, envelopeBytes: 0 };
-  checkBody(message, limit);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of new RequestBody(message, limit)) pieces.push(piece);
-  return parseJson(Buffer.concat(pieces));
+  checkBody(message, { maxBytes, envelopeBytes: 0 });
+  return parseJson(await readWhole(message, maxBytes));
 }
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     throw badRequest("the content is not JSON in UTF-8");
   }

@@ -10,6 +10,16 @@ export interface Rate {
 /** What a slow mobile connection exceeds tenfold, and a client that holds connections on purpose does not. */
 export const leastRate: Rate = { bytesPerSecond: 500, windowMs: 20_000 };
 
+/** Whether bytes that came within `waitedMs` are fewer than the rate asks for. */
+export function isBelow({ bytesPerSecond }: Rate, bytes: number, waitedMs: number): boolean {
+  return bytes < (bytesPerSecond * waitedMs) / 1000;
+}
+
+export function tooSlow({ bytesPerSecond }: Rate): HttpError {
+  const message = `the content comes slower than ${bytesPerSecond} bytes a second`;
+  return new HttpError(408, "request_timeout", message, { connection: "close" });
+}
+
 /**
  * Watches that pieces come at least at a rate. Only the time that is spent waiting for the sender counts, so that a
  * slow backend is never the sender's fault.
@@ -55,11 +65,8 @@ export class LeastRate {
     const now = performance.now();
     const pendingMs = this.#waitingSince === undefined ? 0 : now - this.#waitingSince;
     const waitedMs = this.#waitedMs + pendingMs;
-    const { bytesPerSecond, windowMs } = this.#rate;
-    if (waitedMs > windowMs * 0.8 && this.#bytes < (bytesPerSecond * waitedMs) / 1000) {
-      const message = `the content comes slower than ${bytesPerSecond} bytes a second`;
-      this.#reject(new HttpError(408, "request_timeout", message, { connection: "close" }));
-    }
+    const isMeasured = waitedMs > this.#rate.windowMs * 0.8;
+    if (isMeasured && isBelow(this.#rate, this.#bytes, waitedMs)) this.#reject(tooSlow(this.#rate));
     this.#bytes = 0;
     this.#waitedMs = 0;
     if (this.#waitingSince !== undefined) this.#waitingSince = now;

@@ -73,13 +73,17 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       }
     } catch (error) {
       if (error instanceof HttpError) throw error;
-      const message = "the client disconnected before the request body was complete";
-      throw new HttpError(499, "aborted", message, {}, { cause: error });
+      throw clientLeft(error);
     } finally {
       pace.stop();
       void pieces.return?.();
     }
   }
+}
+
+export function clientLeft(cause: unknown): HttpError {
+  const message = "the client disconnected before the request body was complete";
+  return new HttpError(499, "aborted", message, {}, { cause });
 }
 
 function most({ maxBytes, envelopeBytes }: BodyLimit): number {
