@@ -35,14 +35,17 @@ export function toReadUrlOptions(options: UrlOptions): SignOptions {
   checkOptions(options);
   checkOptionNames("getUrl", options, readNames);
   if (options.public === true) return publicOptions(options);
+  const { cacheControl, transform } = options;
+  const { signedAt, expiresAt } = life(options);
   return {
-    ...nothing,
     method: "get",
-    ...life(options),
+    signedAt,
+    expiresAt,
     download: options.download ?? false,
     filename: parseFilename(options.filename),
-    cacheControl: parseContentFields({ cacheControl: options.cacheControl }).cacheControl,
-    transform: options.transform === undefined ? undefined : parseTransform(options.transform),
+    contentType: undefined,
+    cacheControl: cacheControl === undefined ? undefined : parseContentFields({ cacheControl }).cacheControl,
+    transform: transform === undefined ? undefined : parseTransform(transform),
   };
 }
 
