@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -206,6 +206,20 @@ const elsewhere: Readonly<Record<string, readonly [file: string, words: string]>
   outbox_missing: ["test/jobs/outbox-postgres.test.ts", "outbox_missing"],
   jobs_unavailable: ["test/faults/jobs-redis-away.test.ts", "jobs_unavailable"],
 };
+
+/** Codes of a helper's own, from the tables of its guide: `code` (status). */
+const guides = readdirSync("docs/guide").map((name) => readFileSync(join("docs/guide", name), "utf8"));
+const ofGuides = guides
+  .flatMap((text) => [...text.matchAll(/^\| ((?:`[a-z_]+`(?:, )?)+)(?: \.\.\.)? \(\d{3}\) \|/gm)])
+  .flatMap(([, cell = ""]) => [...cell.matchAll(/[a-z_]+/g)].map(([code]) => code));
+
+it("every code that a guide names is met by a test", () => {
+  const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts") && !name.includes("node_modules"))
+    .map((name) => readFileSync(join("test", name), "utf8").toLowerCase());
+  expect(ofGuides.length).toBeGreaterThan(30);
+  expect(ofGuides.filter((code) => !tests.some((text) => text.includes(code)))).toEqual([]);
+});
 
 describe("every code of docs/errors.md is met by a test", () => {
   it("the tables have each of them, and no other", () => {

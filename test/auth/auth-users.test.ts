@@ -6,6 +6,7 @@ import { Inbox } from "./inbox.js";
 
 let inbox: Inbox;
 let service: AuthService;
+const origin = "http://localhost:3000";
 const logLines: Record<string, unknown>[] = [];
 
 beforeAll(async () => {
@@ -46,6 +47,30 @@ describe("a new user", () => {
       .post("/auth/sign-up/email", { email: "weak@example.com", password: weak, name: "W" });
     expect([answer.statusCode, answer.json().code]).toEqual([400, code]);
     expect(answer.headers["content-type"]).toBe("application/problem+json");
+  });
+});
+
+describe("a request with the cookie of a session", () => {
+  it.each([
+    ["names no origin", {}, {}, "missing_or_null_origin"],
+    ["names another origin", { origin: "https://evil.example" }, {}, "cross_site"],
+    [
+      "leads back to another origin",
+      undefined,
+      { callbackURL: "https://evil.example" },
+      "invalid_callback_url",
+    ],
+    [
+      "is led on to another origin",
+      undefined,
+      { redirectTo: "https://evil.example" },
+      "invalid_redirect_url",
+    ],
+  ])("is refused when it %s", async (_, headers, targets, code) => {
+    const dora = await service.signIn(`dora-${code}@example.com`);
+    const body = { email: "dora@example.com", ...targets };
+    const answer = await dora.request("POST", "/auth/request-password-reset", body, headers ?? { origin });
+    expect([answer.statusCode, answer.json().code]).toEqual([403, code]);
   });
 });
 

@@ -134,6 +134,15 @@ describe("a call whose answer is lost", () => {
     await expect(other).rejects.toMatchObject({ code: "payment_conflict" });
   });
 
+  it("what the service refuses is told as refused, with its own error as the cause", async () => {
+    const call = payments.checkout(tenant, { plan: "pro", ...urls, successUrl: "", idempotencyKey: "b" });
+    await expect(call).rejects.toMatchObject({
+      code: "payment_refused",
+      statusCode: 402,
+      cause: { message: expect.stringContaining("success_url") },
+    });
+  });
+
   it("a service that is down is told as unavailable", async () => {
     stripe.fate = () => "fail";
     await expect(payments.customerOf(tenant)).rejects.toMatchObject({

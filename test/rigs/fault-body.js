@@ -44,13 +44,15 @@ export async function* corruptAt(body, place) {
 }
 
 /**
+ * Lets no piece through before its time, however large the pieces are in which a busy machine reads.
+ *
  * @param {Body} body
  * @param {number} bytesPerSecond
  */
 export async function* throttled(body, bytesPerSecond) {
   for await (const piece of body) {
-    yield piece;
     await sleep((piece.length / bytesPerSecond) * 1000);
+    yield piece;
   }
 }
 
