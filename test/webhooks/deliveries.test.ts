@@ -279,6 +279,46 @@ it("an endpoint that fails gets one message at a time, until it answers", async 
   expect(most).toBeGreaterThan(1);
 });
 
+describe("deliveries that a process claimed before their turn", () => {
+  const claimed = async () =>
+    (await sql.db.select().from(schema.webhookDeliveries)).filter(({ claimedUntil }) => claimedUntil).length;
+
+  it("are given back when it stops", async () => {
+    await subscribe();
+    endpoint.answer = (response) => sleep(100).then(() => response.writeHead(204).end());
+    await Promise.all(Array.from({ length: 40 }, () => webhooks.dispatch(event())));
+    await expect.poll(() => endpoint.received.length).toBeGreaterThan(0);
+    await webhooks.close();
+    expect(endpoint.received.length).toBeLessThan(40);
+    expect(await claimed()).toBe(0);
+  });
+
+  it("are not sent to an endpoint that has said it is gone", async () => {
+    await subscribe();
+    endpoint.answer = (response) => response.writeHead(410).end();
+    await Promise.all(Array.from({ length: 60 }, () => webhooks.dispatch(event())));
+    await expect.poll(() => disabled).toHaveLength(1);
+    await expect.poll(claimed).toBe(0);
+    expect(endpoint.received.length).toBeLessThanOrEqual(8);
+  });
+
+  it("are given back when their endpoint is too slow, so that a paused subscription gets no more of them", async () => {
+    const { id } = await subscribe();
+    endpoint.answer = (response) => sleep(700).then(() => response.writeHead(204).end());
+    await Promise.all(Array.from({ length: 60 }, () => webhooks.dispatch(event())));
+    await expect.poll(claimed).toBeGreaterThan(8);
+    await webhooks.subscriptions.change("acme", id, { isPaused: true });
+    await expect.poll(claimed, { timeout: 10_000 }).toBe(0);
+    const before = endpoint.received.length;
+    expect(before).toBeLessThan(60);
+    endpoint.answer = (response) => response.writeHead(204).end();
+    await webhooks.subscriptions.change("acme", id, { isPaused: false });
+    webhooks.wake();
+    await finished(60);
+    expect(new Set(endpoint.received.map((each) => each.id)).size).toBe(60);
+  });
+});
+
 describe("a secret", () => {
   it("that is rotated signs beside the new one, and is encrypted at rest", async () => {
     const { id } = await subscribe();

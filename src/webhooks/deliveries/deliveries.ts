@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, lte, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { HttpError } from "../../http/index.js";
 import type { Database } from "../../sql/index.js";
@@ -27,10 +27,10 @@ export type Outcome =
 export interface ClaimRules {
   /** Most deliveries to take. */
   readonly limit: number;
-  /** Attempts at the same time for one subscription. */
+  /** Most deliveries of one subscription that the process holds. */
   readonly share: number;
-  /** Attempts that are under way, by subscription. */
-  readonly running: ReadonlyMap<string, number>;
+  /** Deliveries that it holds already, by subscription. */
+  readonly held: ReadonlyMap<string, number>;
 }
 
 /** An attempt that has ended. */
@@ -40,9 +40,6 @@ export interface SettledAttempt {
   readonly answer: EndpointAnswer;
   readonly outcome: Outcome;
 }
-
-/** Rows of one statement, which takes 65,535 parameters at most. */
-const insertedAtOnce = 1000;
 
 /** The table of deliveries: what is due, what was tried, what came of it. */
 export class Deliveries {
@@ -67,16 +64,13 @@ export class Deliveries {
       .from(webhookSubscriptions)
       .where(and(inArray(tenant, tenants), isActive()));
     const rows = events.flatMap((event) => deliveriesOf(event, subscriptions));
-    let made = 0;
-    for (let at = 0; at < rows.length; at += insertedAtOnce) {
-      const some = await db
-        .insert(webhookDeliveries)
-        .values(rows.slice(at, at + insertedAtOnce))
-        .onConflictDoNothing()
-        .returning({ id: webhookDeliveries.id });
-      made += some.length;
-    }
-    return made;
+    if (rows.length === 0) return 0;
+    const made = await db.execute(sql`
+      insert into ${webhookDeliveries} (id, subscription, tenant, event_id, event_type, body)
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as made (
+        id text, subscription text, tenant text, event_id text, event_type text, body text)
+      on conflict do nothing returning 1`);
+    return Object(made).rows.length;
   }
 
   /** Makes one `webhook.test` delivery, whatever the event types of the subscription. */
@@ -102,9 +96,9 @@ export class Deliveries {
    *
    * @param claimMs - milliseconds until another process takes over what this one did not finish.
    */
-  async claim({ limit, share, running }: ClaimRules, claimMs: number): Promise<readonly ClaimedDelivery[]> {
+  async claim({ limit, share, held }: ClaimRules, claimMs: number): Promise<readonly ClaimedDelivery[]> {
     const now = new Date();
-    const under = JSON.stringify(Object.fromEntries(running));
+    const already = JSON.stringify(Object.fromEntries(held));
     const due = sql`state = 'pending' and next_attempt_at <= ${now.toISOString()}::timestamptz
       and (claimed_until is null or claimed_until < ${now.toISOString()}::timestamptz)`;
     // One step in the index for each subscription that has something to do, however much that is.
@@ -117,7 +111,7 @@ export class Deliveries {
         from hearing where hearing.subscription is not null
       ), open as (
         select id, case when failing_since is null then ${share}::int else 1 end
-          - coalesce((${under}::jsonb ->> id)::int, 0) as free
+          - coalesce((${already}::jsonb ->> id)::int, 0) as free
         from ${webhookSubscriptions} join hearing on id = hearing.subscription
         where not is_paused and proved_at is not null and disabled_at is null
       ), fair as (
@@ -130,14 +124,14 @@ export class Deliveries {
         ) as waiting
         where place <= free order by next_attempt_at limit ${limit}::int
       )
-      select id from ${webhookDeliveries} where id in (select id from fair) and ${due}
+      select id from ${webhookDeliveries} where id = any(array(select id from fair)) and ${due}
       for update skip locked`;
     const taken = this.#db.$with("taken", { id: webhookDeliveries.id }).as(fair);
     const delivery = this.#db.$with("delivery").as(
       this.#db
         .update(webhookDeliveries)
         .set({ claimedUntil: new Date(now.getTime() + claimMs) })
-        .where(inArray(webhookDeliveries.id, sql`(select id from taken)`))
+        .where(sql`${webhookDeliveries.id} = any(array(select id from taken))`)
         .returning(),
     );
     const subscription = alias(webhookSubscriptions, "subscription");
@@ -147,6 +141,18 @@ export class Deliveries {
       .from(delivery)
       .innerJoin(subscription, eq(subscription.id, delivery.subscription))
       .orderBy(asc(delivery.nextAttemptAt));
+  }
+
+  /** Gives claimed deliveries back that were not attempted, but for those that another process has taken over. */
+  async release(claimed: readonly ClaimedDelivery[]): Promise<void> {
+    if (claimed.length === 0) return;
+    const { id, claimedUntil } = webhookDeliveries;
+    const ids = claimed.map(({ delivery }) => delivery.id);
+    const newest = new Date(Math.max(...claimed.map(({ delivery }) => Number(delivery.claimedUntil))));
+    await this.#db
+      .update(webhookDeliveries)
+      .set({ claimedUntil: null })
+      .where(and(inArray(id, ids), lte(claimedUntil, newest)));
   }
 
   /** Writes down attempts and what becomes of their deliveries and subscriptions: one statement, all of it or nothing. */
@@ -161,16 +167,13 @@ export class Deliveries {
       state: outcome.state,
       next_attempt_at: outcome.state === "pending" ? outcome.nextAttemptAt : null,
     }));
+    // The ids lead to the rows by the index, however many the planner expects of the function.
+    const ids = sql.param(rows.map(({ id }) => id));
     await this.#db.execute(sql`
       with settled as (
         select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as settled (
           id text, subscription text, at timestamptz, status int, milliseconds int, detail text, state text,
           next_attempt_at timestamptz)
-      ), attempt as (
-        insert into ${webhookAttempts} (delivery, number, at, status, milliseconds, detail)
-        select id, (select count(*) + 1 from ${webhookAttempts} as earlier where earlier.delivery = settled.id),
-          at, status, milliseconds, detail
-        from settled where exists (select from ${webhookDeliveries} as known where known.id = settled.id)
       ), newest as (
         select distinct on (subscription) subscription, at, state = 'delivered' as is_well
         from settled order by subscription, at desc
@@ -178,12 +181,18 @@ export class Deliveries {
         update ${webhookSubscriptions} as own
         set failing_since = case when is_well then null else newest.at end
         from newest where own.id = newest.subscription and is_well = (own.failing_since is not null)
+      ), written as (
+        update ${webhookDeliveries} as own
+        set state = settled.state, tries = own.tries + 1, claimed_until = null,
+          next_attempt_at = coalesce(settled.next_attempt_at, own.next_attempt_at),
+          finished_at = case when settled.state = 'pending' then null else settled.at end
+        from settled where own.id = any(${ids}::text[]) and own.id = settled.id
+        returning settled.id, settled.at, settled.status, settled.milliseconds, settled.detail
       )
-      update ${webhookDeliveries} as own
-      set state = settled.state, tries = own.tries + 1, claimed_until = null,
-        next_attempt_at = coalesce(settled.next_attempt_at, own.next_attempt_at),
-        finished_at = case when settled.state = 'pending' then null else settled.at end
-      from settled where own.id = settled.id`);
+      insert into ${webhookAttempts} (delivery, number, at, status, milliseconds, detail)
+      select id, (select count(*) + 1 from ${webhookAttempts} as earlier where earlier.delivery = written.id),
+        at, status, milliseconds, detail
+      from written`);
   }
 
   /** The newest deliveries of a tenant. */
@@ -253,10 +262,7 @@ interface Hearing {
   readonly patterns: readonly string[];
 }
 
-function deliveriesOf(
-  { id: eventId, type, tenant, occurredAt, data }: WebhookEvent,
-  all: readonly Hearing[],
-) {
+function deliveriesOf({ id, type, tenant, occurredAt, data }: WebhookEvent, all: readonly Hearing[]) {
   const body = JSON.stringify({ type, timestamp: occurredAt.toISOString(), data });
   return all
     .filter((each) => each.tenant === tenant && each.patterns.some((pattern) => matchesEvent(pattern, type)))
@@ -264,8 +270,8 @@ function deliveriesOf(
       id: `whdel_${randomUUID()}`,
       subscription,
       tenant,
-      eventId,
-      eventType: type,
+      event_id: id,
+      event_type: type,
       body,
     }));
 }

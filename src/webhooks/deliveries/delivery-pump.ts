@@ -2,14 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../kernel/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
 import type { Subscriptions } from "../subscriptions/subscriptions.js";
+import { ClaimedLine, claimedAhead } from "./claimed-line.js";
 import type { ClaimedDelivery, Deliveries, Outcome, SettledAttempt } from "./deliveries.js";
 import { type EndpointAnswer, postSigned } from "./post-signed.js";
 import { nextWaitMs, retryAfterMs } from "./retry-schedule.js";
 
 const failingLimitMs = 5 * 24 * 60 * 60 * 1000;
 const cleaningMs = 60 * 60 * 1000;
-/** Milliseconds before each query of the table, so that one query serves many wake-ups. */
+/** Milliseconds before each query, so that one serves many wake-ups, and one many attempts that end. */
 const gatheringMs = 10;
+/** Milliseconds that a claimed delivery may wait: meanwhile its subscription may be paused, moved or removed. */
+const longestWaitMs = 2_000;
 
 /** What a {@link DeliveryPump} is made of. */
 export interface PumpOptions {
@@ -38,7 +41,9 @@ export interface PumpOptions {
  */
 export class DeliveryPump {
   readonly #options: PumpOptions;
-  readonly #running = new Map<string, { readonly subscription: string; readonly work: Promise<void> }>();
+  readonly #share: number;
+  readonly #line: ClaimedLine;
+  readonly #running = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
   /** Attempts that are to be written down next, and the promise that they are. */
@@ -51,7 +56,14 @@ export class DeliveryPump {
   #willLook = false;
 
   constructor(options: PumpOptions) {
+    const { concurrency, timeoutMs } = options;
     this.#options = options;
+    this.#share = Math.max(1, Math.floor(concurrency / 4));
+    this.#line = new ClaimedLine({
+      concurrency,
+      share: this.#share,
+      longestWaitMs: Math.min(longestWaitMs, timeoutMs),
+    });
   }
 
   /** Looks for deliveries that are due, now and from time to time. */
@@ -73,7 +85,7 @@ export class DeliveryPump {
     clearTimeout(this.#timer);
     await this.#turn;
     clearTimeout(this.#timer);
-    await Promise.all([...this.#running.values()].map(({ work }) => work));
+    await Promise.all([...this.#running, this.#options.deliveries.release(this.#line.clear())]);
   }
 
   async #look(): Promise<void> {
@@ -88,39 +100,39 @@ export class DeliveryPump {
     if (this.#isOpen) this.#timer = setTimeout(() => this.wake(), this.#options.pollMs).unref();
   }
 
-  /** Takes what may be tried now, as much of it as the limit leaves. */
+  /** Claims what is due, as much of it as the limits leave. */
   async #take(): Promise<void> {
     const { deliveries, concurrency, timeoutMs } = this.#options;
-    const share = Math.max(1, Math.floor(concurrency / 4));
-    const limit = concurrency - this.#running.size;
+    await deliveries.release(this.#line.late());
+    const limit = concurrency * claimedAhead - this.#line.size;
     if (limit <= 0) return;
-    const rules = { limit, share, running: this.#perSubscription() };
-    for (const each of await deliveries.claim(rules, timeoutMs * 3)) this.#run(each);
+    const claimedAt = performance.now();
+    const rules = { limit, share: this.#share * claimedAhead, held: this.#line.held() };
+    this.#line.add(await deliveries.claim(rules, timeoutMs * 3), claimedAt);
+    this.#start();
   }
 
-  #perSubscription(): Map<string, number> {
-    const attempts = new Map<string, number>();
-    for (const { subscription } of this.#running.values()) {
-      attempts.set(subscription, (attempts.get(subscription) ?? 0) + 1);
-    }
-    return attempts;
+  #start(): void {
+    if (this.#isOpen) for (const each of this.#line.start()) this.#run(each);
   }
 
   #run(claimed: ClaimedDelivery): void {
-    const { id } = claimed.delivery;
+    const { id, subscription } = claimed.delivery;
     const work = this.#attempt(claimed)
       .catch((error: unknown) =>
         this.#options.log.error({ err: error, delivery: id }, "webhooks: an attempt failed"),
       )
       .finally(() => {
-        this.#running.delete(id);
-        this.wake();
+        this.#running.delete(work);
+        this.#line.settled(id);
+        this.#start();
+        if (this.#line.isShort(subscription)) this.wake();
       });
-    this.#running.set(id, { subscription: claimed.subscription.id, work });
+    this.#running.add(work);
   }
 
   async #attempt(claimed: ClaimedDelivery): Promise<void> {
-    const { client, subscriptions } = this.#options;
+    const { client, deliveries, subscriptions } = this.#options;
     const { delivery, subscription } = claimed;
     const answer = await postSigned(client, {
       id: delivery.eventId,
@@ -129,15 +141,19 @@ export class DeliveryPump {
       secrets: subscriptions.secretsOf(subscription),
     });
     const outcome = outcomeOf(answer, delivery.tries + 1);
+    const held = outcome.state === "delivered" ? [] : this.#line.clear(subscription.id);
+    this.#line.answered(delivery.id);
+    this.#start();
     await this.#settle({ claimed, at: new Date(), answer, outcome });
+    await deliveries.release(held);
     const reason = disablingReason(answer, subscription.failingSince);
     if (reason !== undefined) await this.#disable(claimed, reason);
   }
 
-  /** Attempts that end while others are written down are written down together. */
+  /** Attempts that end soon after each other, or while others are written down, are written down together. */
   #settle(attempt: SettledAttempt): Promise<void> {
     this.#ended.push(attempt);
-    this.#settling ??= this.#writing.then(() => {
+    this.#settling ??= Promise.all([this.#writing, sleep(gatheringMs)]).then(() => {
       const ended = this.#ended.splice(0);
       this.#settling = undefined;
       const writing = this.#options.deliveries.settle(ended);

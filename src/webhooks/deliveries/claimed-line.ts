@@ -1,0 +1,119 @@
+import type { ClaimedDelivery } from "./deliveries.js";
+
+/** Deliveries that are claimed for each attempt at a time, so that no attempt waits for a query. */
+export const claimedAhead = 8;
+
+/** How many attempts a process makes at the same time, and how long a claimed delivery may wait for one. */
+export interface LineRules {
+  /** Attempts of the process. */
+  readonly concurrency: number;
+  /** Attempts for one subscription. */
+  readonly share: number;
+  /** Milliseconds from the claim after which a delivery is no longer attempted: what was read of it is too old. */
+  readonly longestWaitMs: number;
+}
+
+interface Waiting {
+  readonly claimed: ClaimedDelivery;
+  readonly claimedAt: number;
+}
+
+/** Deliveries that this process has claimed, and that wait for an attempt or have one. */
+export class ClaimedLine {
+  readonly #rules: LineRules;
+  #waiting: readonly Waiting[] = [];
+  /** Subscriptions of the attempts that are not written down, by delivery. */
+  readonly #unsettled = new Map<string, string>();
+  /** Of those that have no answer. */
+  readonly #unanswered = new Map<string, string>();
+
+  constructor(rules: LineRules) {
+    this.#rules = rules;
+  }
+
+  /** Deliveries that wait or are not written down yet. */
+  get size(): number {
+    return this.#waiting.length + this.#unsettled.size;
+  }
+
+  /** The same by subscription. */
+  held(): ReadonlyMap<string, number> {
+    return counted([...this.#unsettled.values(), ...this.#waiting.map(subscriptionOf)]);
+  }
+
+  /** @param claimedAt - by `performance.now()`. */
+  add(claimed: readonly ClaimedDelivery[], claimedAt: number): void {
+    this.#waiting = [...this.#waiting, ...claimed.map((each) => ({ claimed: each, claimedAt }))];
+  }
+
+  /** Takes what is to be attempted now: the oldest first, but for subscriptions that have their share already. */
+  start(): readonly ClaimedDelivery[] {
+    const { concurrency, share } = this.#rules;
+    const attempts = counted(this.#unanswered.values());
+    let free = concurrency - this.#unanswered.size;
+    const started = this.#take((waiting) => {
+      const subscription = subscriptionOf(waiting);
+      const own = attempts.get(subscription) ?? 0;
+      if (free === 0 || own >= share || this.#isLate(waiting)) return false;
+      attempts.set(subscription, own + 1);
+      free -= 1;
+      return true;
+    });
+    for (const { delivery } of started) {
+      this.#unsettled.set(delivery.id, delivery.subscription);
+      this.#unanswered.set(delivery.id, delivery.subscription);
+    }
+    return started;
+  }
+
+  /** The endpoint has answered, so that another attempt may start. */
+  answered(id: string): void {
+    this.#unanswered.delete(id);
+  }
+
+  /** The attempt is written down. */
+  settled(id: string): void {
+    this.#unanswered.delete(id);
+    this.#unsettled.delete(id);
+  }
+
+  /** Whether few deliveries of a subscription wait, so that others are to be claimed. */
+  isShort(subscription: string): boolean {
+    const own = this.#waiting.filter((each) => subscriptionOf(each) === subscription && !this.#isLate(each));
+    return own.length <= (this.#rules.share * claimedAhead) / 2;
+  }
+
+  /** Takes out what has waited for too long. */
+  late(): readonly ClaimedDelivery[] {
+    return this.#take((each) => this.#isLate(each));
+  }
+
+  /** Takes out what waits for one subscription, or for all of them. */
+  clear(subscription?: string): readonly ClaimedDelivery[] {
+    return this.#take((each) => subscription === undefined || subscriptionOf(each) === subscription);
+  }
+
+  #isLate({ claimedAt }: Waiting): boolean {
+    return performance.now() - claimedAt > this.#rules.longestWaitMs;
+  }
+
+  #take(isMeant: (waiting: Waiting) => boolean): readonly ClaimedDelivery[] {
+    const taken: ClaimedDelivery[] = [];
+    this.#waiting = this.#waiting.filter((each) => {
+      const isTaken = isMeant(each);
+      if (isTaken) taken.push(each.claimed);
+      return !isTaken;
+    });
+    return taken;
+  }
+}
+
+function subscriptionOf({ claimed }: Waiting): string {
+  return claimed.delivery.subscription;
+}
+
+function counted(values: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
