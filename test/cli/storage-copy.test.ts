@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { infectedFile, startClamd } from "../rigs/clamd.js";
 import { storageOn } from "../storage/local/fresh-store.js";
 import { expectSame, fill } from "../storage/transfer/ends.js";
 import { CommandLine } from "./command-line.js";
@@ -58,6 +59,27 @@ function damage(path: string): void {
 }
 
 describe("storage copy", { timeout: 60_000 }, () => {
+  it("leaves out what the policy of the target refuses, and says why", async () => {
+    const source = storageOn(base.from);
+    await source.put("clean.txt", "hello");
+    await source.put("infected.txt", infectedFile);
+    await source.put("page.html", "<html>", { contentType: "text/html" });
+    await source.close();
+    const clamd = await startClamd();
+    try {
+      const env = { ...clamd.env, STORAGE_TO_ALLOWED_TYPES: "text/plain" };
+      const { code, stdout, stderr } = await cli.run(args(), env);
+      expect(code, stderr).toBe(1);
+      expect(stdout + stderr).toMatch(/infected\.txt.*infected/);
+      expect(stdout + stderr).toMatch(/page\.html.*unsupported_type/);
+      const { target } = ends();
+      expect(await target.listKeys()).toEqual(["clean.txt"]);
+      await target.close();
+    } finally {
+      await clamd.stop();
+    }
+  });
+
   it("copies every object as it is and says so in numbers", async () => {
     await fillSource(40);
     const { code, stdout, stderr } = await copy();

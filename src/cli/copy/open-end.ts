@@ -5,6 +5,7 @@ import { ConfigurationError, type Environment, parseSettings, Secret } from "../
 import { backendVariables } from "../../storage/backends.js";
 import { backendFromEnv, locationOf } from "../../storage/from-env.js";
 import { Storage, stack } from "../../storage/index.js";
+import { policyOfSettings } from "../../storage/policy/policy-of-settings.js";
 import { type Side, sideEnvironment } from "./side-environment.js";
 import { parseStorageUrl, type StorageUrl } from "./storage-url.js";
 
@@ -30,7 +31,8 @@ export async function openEnd(raw: string, side: Side, env: Environment): Promis
   try {
     const { backend, settings } = await backendFromEnv(own.env);
     const prefix = url.root === "" ? undefined : `${url.root}/`;
-    const storage = new Storage(backend).with(...stack({ prefix, retry: {}, timeoutMs: settings.timeoutMs }));
+    const layers = stack({ prefix, retry: {}, timeoutMs: settings.timeoutMs });
+    const storage = new Storage(backend, { policy: policyOfSettings(settings) }).with(...layers);
     return { label: url.label, storage, ...(await placement(url, own.env)) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
