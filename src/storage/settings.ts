@@ -136,6 +136,17 @@ export const storageVariables = {
     default: 0,
   }),
   /**
+   * Bytes that each tenant, user and address may upload in each window; at least as many as one upload may have.
+   * Default: 0. Variable: `STORAGE_RATE_LIMIT_UPLOAD_BYTES`.
+   */
+  rateLimitUploadBytes: variable({
+    name: "STORAGE_RATE_LIMIT_UPLOAD_BYTES",
+    type: wholeNumber(),
+    expected: "a whole number of bytes; 0 for no limit",
+    help: "Bytes that each tenant, user and address may upload in each window; at least as many as one upload may have.",
+    default: 0,
+  }),
+  /**
    * Signed URLs that each tenant, user and address may ask for in each window. Default: 0. Variable:
    * `STORAGE_RATE_LIMIT_SIGNS`.
    */
@@ -158,14 +169,14 @@ export const storageVariables = {
     default: 0,
   }),
   /**
-   * Length of the window of the three limits before, in milliseconds. Default: 60000. Variable:
+   * Length of the window of the four limits before, in milliseconds. Default: 60000. Variable:
    * `STORAGE_RATE_LIMIT_WINDOW_MS`.
    */
   rateLimitWindowMs: variable({
     name: "STORAGE_RATE_LIMIT_WINDOW_MS",
     type: wholeNumber({ min: 1, max: 2 ** 31 - 1 }),
     expected: "a whole number of milliseconds from 1 to 2147483647",
-    help: "Length of the window of the three limits before, in milliseconds.",
+    help: "Length of the window of the four limits before, in milliseconds.",
     default: 60_000,
   }),
   /**

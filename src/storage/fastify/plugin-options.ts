@@ -1,5 +1,11 @@
 import { httpVariables } from "../../http/index.js";
-import { loadSettings, readEnvironment, redisUrl, type Secret } from "../../kernel/index.js";
+import {
+  ConfigurationError,
+  loadSettings,
+  readEnvironment,
+  redisUrl,
+  type Secret,
+} from "../../kernel/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { UrlSigner } from "../contract/signed-url.js";
 import type { PolicyOptions } from "../policy/index.js";
@@ -46,8 +52,8 @@ export interface AddStorageOptions {
    */
   readonly allowOrigins?: readonly string[] | undefined;
   /**
-   * Requests that each tenant, user and address may make: `{ uploads: 100, signs: 1000, reads: 6000 }` in a minute. Default:
-   * `STORAGE_RATE_LIMIT_…`, else none.
+   * What each tenant, user and address may do in a minute: `{ uploads: 100, signs: 1000, reads: 6000 }` are requests,
+   * `{ uploadBytes: 1e9 }` are bytes. Default: `STORAGE_RATE_LIMIT_…`, else anything.
    */
   readonly rateLimit?: Partial<RateLimits> | undefined;
   /** Milliseconds between sweeps of abandoned uploads; 0 for none. Default: `STORAGE_SWEEP_MS`, else an hour. */
@@ -174,6 +180,7 @@ export function defaultMaxUploadBytes(): number {
 
 const regularSchema = {
   uploads: storageVariables.rateLimitUploads,
+  uploadBytes: storageVariables.rateLimitUploadBytes,
   signs: storageVariables.rateLimitSigns,
   reads: storageVariables.rateLimitReads,
   windowMs: storageVariables.rateLimitWindowMs,
@@ -188,6 +195,13 @@ function regularOptions({
   const given = { ...rateLimit, sweepMs: everyMs };
   const { redisUrl: url, sweepMs, ...limits } = loadSettings(regularSchema, readEnvironment(), given);
   return { rateLimit: limits, redisUrl: url, sweepMs };
+}
+
+/** @throws ConfigurationError when the largest upload would be refused in every window. */
+export function checkUploadBytes({ uploadBytes }: RateLimits, maxUploadBytes: number): void {
+  if (uploadBytes === 0 || uploadBytes >= maxUploadBytes) return;
+  const message = `(option rateLimit.uploadBytes) is ${uploadBytes}, and one upload may have ${maxUploadBytes} bytes; raise it, or lower ${storageVariables.maxUploadBytes.name} (option maxUploadBytes)`;
+  throw new ConfigurationError([{ name: storageVariables.rateLimitUploadBytes.name, message }]);
 }
 
 function allowOrigins(option: readonly string[] | undefined): readonly string[] {

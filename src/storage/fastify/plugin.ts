@@ -9,13 +9,14 @@ import { loggedPolicy } from "./logged-policy.js";
 import { logOperations } from "./operation-log.js";
 import {
   type AddStorageOptions,
+  checkUploadBytes,
   defaultMaxUploadBytes,
   type PluginSettings,
   readOptions,
   wrong,
 } from "./plugin-options.js";
 import { publicFileRoute, withPublicUrls } from "./public-file-route.js";
-import { type RateCheck, rateChecks } from "./rate-limit.js";
+import { type RateChecks, rateChecks } from "./rate-limit.js";
 import { RoomCheck } from "./room-check.js";
 import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
@@ -174,10 +175,11 @@ async function mount(
   const closing = new Closing(settings.closeGraceMs);
   const signer = isServed ? await storage.backend.signer() : undefined;
   const maxUploadBytes = settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
+  checkUploadBytes(settings.rateLimit, maxUploadBytes);
   const name = settings.decorator;
-  const countRequest = await countRequests(app, settings);
-  const context = { storage, origin, closing, ...settings, name, maxUploadBytes, signer, countRequest };
-  setUploadRules(storage, { maxBytes: maxUploadBytes, countRequest });
+  const rates = await openRates(app, settings);
+  const context = { storage, origin, closing, ...settings, name, maxUploadBytes, signer, ...rates };
+  setUploadRules(storage, { maxBytes: maxUploadBytes, ...rates });
   leaveForms(app);
   app.decorate(settings.decorator, storage);
   const stopLog = logOperations(storage, app.log);
@@ -209,16 +211,16 @@ async function mount(
 }
 
 /** One count for all routes, in a scope of its own: the app may have another plugin for its rates. */
-async function countRequests(
+async function openRates(
   app: FastifyInstance,
   { rateLimit, decorator: name, redisUrl }: Pick<PluginSettings, "rateLimit" | "decorator" | "redisUrl">,
-): Promise<RateCheck> {
-  let countRequest: RateCheck | undefined;
+): Promise<RateChecks> {
+  let rates: RateChecks | undefined;
   await app.register(async (scope) => {
-    countRequest = await rateChecks(scope, rateLimit, { name, redisUrl });
+    rates = await rateChecks(scope, rateLimit, { name, redisUrl });
   });
-  if (countRequest === undefined) throw new TypeError("the scope of the rates was not ready");
-  return countRequest;
+  if (rates === undefined) throw new TypeError("the scope of the rates was not ready");
+  return rates;
 }
 
 const formType = /^multipart\/form-data/i;

@@ -1,11 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError, openRateLimitRedis } from "../../http/index.js";
 import type { Secret } from "../../kernel/index.js";
+import { MemoryByteCounter, RedisByteCounter } from "./byte-counters.js";
+import { type ByteCounter, ByteRate } from "./byte-rate.js";
 
-/** Requests that each tenant, each user and each address may make in a window; 0 is no limit. */
+/** What each tenant, each user and each address may do in a window; 0 is no limit. */
 export interface RateLimits {
   /** Uploads and deletions. Default: `STORAGE_RATE_LIMIT_UPLOADS`, else 0. */
   readonly uploads: number;
+  /** Bytes that are uploaded. Default: `STORAGE_RATE_LIMIT_UPLOAD_BYTES`, else 0. */
+  readonly uploadBytes: number;
   /** Signed URLs. Default: `STORAGE_RATE_LIMIT_SIGNS`, else 0. */
   readonly signs: number;
   /** Downloads, listings and metadata. Default: `STORAGE_RATE_LIMIT_READS`, else 0. */
@@ -31,7 +35,17 @@ export type RateCheck = (
   caller?: RateCaller,
 ) => Promise<void>;
 
+/** What is counted of the requests of one storage. */
+export interface RateChecks {
+  readonly countRequest: RateCheck;
+  /** Of the requests that were counted. */
+  readonly byteRate: ByteRate;
+}
+
 const kinds: readonly RateKind[] = ["uploads", "signs", "reads"];
+
+/** Counts nothing. */
+export const noRates: RateChecks = { countRequest: async () => undefined, byteRate: byteRateOf(0, 1) };
 
 /**
  * Counts the requests of a scope by tenant, by user and by address, which Fastify takes from proxies only where
@@ -43,9 +57,15 @@ export async function rateChecks(
   scope: FastifyInstance,
   limits: RateLimits,
   { name, redisUrl }: { readonly name: string; readonly redisUrl: Secret | undefined },
-): Promise<RateCheck> {
-  if (kinds.every((kind) => limits[kind] === 0)) return async () => undefined;
+): Promise<RateChecks> {
+  const { uploadBytes, windowMs } = limits;
+  if (uploadBytes === 0 && kinds.every((kind) => limits[kind] === 0)) return noRates;
   const redis = redisUrl === undefined ? undefined : await openRateLimitRedis(scope, redisUrl.reveal());
+  const byteRate = byteRateOf(
+    uploadBytes,
+    windowMs,
+    redis && new RedisByteCounter(redis, `${name}:rate:bytes:`, windowMs),
+  );
   const { default: rateLimit } = await import("@fastify/rate-limit");
   await scope.register(rateLimit, {
     global: false,
@@ -55,24 +75,38 @@ export async function rateChecks(
   const subjects = new WeakMap<FastifyRequest, string>();
   const keyGenerator = (request: FastifyRequest) => subjects.get(request) ?? "";
   const limiterOf = (kind: RateKind) =>
-    scope.createRateLimit({ max: limits[kind], timeWindow: limits.windowMs, keyGenerator });
+    scope.createRateLimit({ max: limits[kind], timeWindow: windowMs, keyGenerator });
   const limiters = new Map(kinds.map((kind) => [kind, limits[kind] === 0 ? undefined : limiterOf(kind)]));
-  return async (request, reply, kind, caller = {}) => {
+  const countRequest: RateCheck = async (request, reply, kind, caller = {}) => {
+    const callers = callersOf(caller);
+    const address = `address:${networkOf(request.ip)}`;
+    byteRate.assign(request, { callers, address });
     const count = limiters.get(kind);
     if (count === undefined) return;
-    for (const subject of subjectsOf(request, caller)) {
+    for (const subject of [...callers, address]) {
       subjects.set(request, `${name}:${kind}:${subject}`);
       const result = await count(request);
       if (!result.isAllowed) tell(reply, result);
     }
   };
+  return { countRequest, byteRate };
 }
 
-function subjectsOf({ ip }: FastifyRequest, { tenant, user }: RateCaller): readonly string[] {
+function byteRateOf(maxBytes: number, windowMs: number, counter?: ByteCounter): ByteRate {
+  return new ByteRate(maxBytes, counter ?? new MemoryByteCounter(windowMs), ({ bytes, leftMs }) =>
+    exceeded({
+      limit: `${maxBytes} bytes`,
+      max: maxBytes,
+      remaining: Math.max(0, maxBytes - bytes),
+      ttlInSeconds: Math.ceil(leftMs / 1000),
+    }),
+  );
+}
+
+function callersOf({ tenant, user }: RateCaller): readonly string[] {
   return [
     ...(tenant === undefined ? [] : [`tenant:${tenant}`]),
     ...(user === undefined ? [] : [`user:${tenant ?? ""}:${user}`]),
-    `address:${networkOf(ip)}`,
   ];
 }
 
@@ -85,20 +119,28 @@ interface Counted {
   readonly max: number;
   readonly remaining: number;
   readonly ttlInSeconds: number;
-  readonly isExceeded: boolean;
 }
 
 /** The fields of draft-ietf-httpapi-ratelimit-headers, of the subject that has least left. */
-function tell(reply: FastifyReply | undefined, { max, remaining, ttlInSeconds, isExceeded }: Counted): void {
-  const fields = {
+function tell(reply: FastifyReply | undefined, counted: Counted & { readonly isExceeded: boolean }): void {
+  if (counted.isExceeded) throw exceeded({ limit: `${counted.max} requests`, ...counted });
+  const told = reply?.getHeader("ratelimit-remaining");
+  if (told === undefined || Number(told) > counted.remaining) reply?.headers(fieldsOf(counted));
+}
+
+function exceeded({ limit, ...counted }: Counted & { readonly limit: string }): HttpError {
+  const { ttlInSeconds } = counted;
+  const message = `more than ${limit}; try again in ${ttlInSeconds} s`;
+  return new HttpError(429, "rate_limited", message, {
+    ...fieldsOf(counted),
+    "retry-after": String(ttlInSeconds),
+  });
+}
+
+function fieldsOf({ max, remaining, ttlInSeconds }: Counted): Record<string, string> {
+  return {
     "ratelimit-limit": String(max),
     "ratelimit-remaining": String(remaining),
     "ratelimit-reset": String(ttlInSeconds),
   };
-  if (isExceeded) {
-    const message = `more than ${max} requests; try again in ${ttlInSeconds} s`;
-    throw new HttpError(429, "rate_limited", message, { ...fields, "retry-after": String(ttlInSeconds) });
-  }
-  const told = reply?.getHeader("ratelimit-remaining");
-  if (told === undefined || Number(told) > remaining) reply?.headers(fields);
 }

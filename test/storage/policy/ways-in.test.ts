@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyRequest } from "fastify";
-import { addStorage, getStorage, receiveUpload } from "svc-infra";
+import { type AddStorageOptions, addStorage, getStorage, receiveUpload } from "svc-infra";
 import {
   type Body,
   isKey,
@@ -39,7 +39,10 @@ beforeAll(async () => {
 
 afterAll(() => clamd?.stop());
 
-async function start(socket: string, rateLimit = {}): Promise<void> {
+async function start(
+  socket: string,
+  limits: Pick<AddStorageOptions, "rateLimit" | "maxUploadBytes"> = {},
+): Promise<void> {
   backend = new MemoryBackend({ baseUrl, secrets });
   const policy = {
     maxBytes: { "image/*": 2000 },
@@ -50,7 +53,7 @@ async function start(socket: string, rateLimit = {}): Promise<void> {
   service = await startService({
     backend,
     policy,
-    rateLimit,
+    ...limits,
     authorize: () => ({ tenant: "acme", user: "7" }),
     routes: (app) => void app.post("/own", receive),
   });
@@ -80,6 +83,8 @@ interface Given {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Base64 of the SHA-256 that is stated. */
   readonly digest?: string;
+  /** Whether the message does not say how long it is. */
+  readonly isChunked?: boolean;
   /** Bytes that are announced; as many as there are, unless it is said. */
   readonly size?: number;
 }
@@ -97,12 +102,22 @@ async function send(method: string, path: string, headers: Record<string, string
   return answer.status < 300 ? "stored" : String(answer.json().code);
 }
 
-function headersOf({ contentType = "image/gif", metadata = {}, digest }: Given): Record<string, string> {
+function headersOf({
+  contentType = "image/gif",
+  metadata = {},
+  digest,
+  isChunked,
+}: Given): Record<string, string> {
   return {
     "content-type": contentType,
+    ...framing(isChunked),
     ...Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-meta-${name}`, value])),
     ...(digest === undefined ? {} : { "repr-digest": `sha-256=:${digest}:` }),
   };
+}
+
+function framing(isChunked = false): Record<string, string> {
+  return isChunked ? { "transfer-encoding": "chunked" } : {};
 }
 
 function formOf({ key = "k", content = gif, contentType = "image/gif", metadata = {} }: Given): Buffer {
@@ -164,16 +179,18 @@ const waysIn: Readonly<Record<string, (given: Given) => Promise<string>>> = {
     );
   },
   "POST /_storage/upload": async (given) => {
-    const { digest } = given;
+    const { digest, isChunked } = given;
     const headers = {
       "content-type": "multipart/form-data; boundary=b",
+      ...framing(isChunked),
       ...(digest === undefined ? {} : { "content-digest": `sha-256=:${digest}:` }),
     };
     return send("POST", "/_storage/upload", headers, formOf(given));
   },
-  receiveUpload: async ({ digest, key, metadata, ...given }) => {
+  receiveUpload: async ({ digest, key, metadata, isChunked, ...given }) => {
     const headers = {
       "content-type": "multipart/form-data; boundary=b",
+      ...framing(isChunked),
       ...(digest === undefined ? {} : { "content-digest": `sha-256=:${digest}:` }),
     };
     const query = new URLSearchParams({ ...(key === undefined ? {} : { k: key }), ...metadata });
@@ -306,28 +323,48 @@ const faults: Readonly<Record<string, Fault>> = {
     code: "unavailable",
     begin: () => restart("/nowhere/clamd.sock"),
   },
-  "what is over the rate": {
+  "what is over the rate of requests": {
     given: {},
     code: "rate_limited",
-    begin: async (way) => {
-      await restart(clamd.socket, { uploads: 1 });
-      const first = way === "receiveUpload" ? "/own?k=first" : "/_storage/upload";
-      await send(
-        "POST",
-        first,
-        { "content-type": "multipart/form-data; boundary=b" },
-        formOf({ key: "first" }),
-      );
-    },
+    begin: (way) => restartAfterUpload(way, { rateLimit: { uploads: 1 } }),
     // A call of a method is made by nobody whose requests could be counted.
     except: /^(?!POST|PUT|receiveUpload)/,
     left: ["acme/first"],
   },
+  "what is over the rate of bytes": {
+    given: {},
+    code: "rate_limited",
+    begin: (way) => restartAfterUpload(way, bytesOfOne),
+    except: /^(?!POST|PUT|receiveUpload)/,
+    left: ["acme/first"],
+  },
+  "content of no declared length that is over the rate of bytes": {
+    given: { isChunked: true },
+    code: "rate_limited",
+    begin: (way) => restartAfterUpload(way, bytesOfOne),
+    // An upload that is prepared tells its size.
+    except: /^(?!POST|PUT|receiveUpload)|POST .*uploads/,
+    left: ["acme/first"],
+  },
 };
 
-async function restart(socket: string, rateLimit = {}): Promise<void> {
+const firstForm = formOf({ key: "first" });
+/** Room for the first upload, and not for another. */
+const bytesOfOne = {
+  rateLimit: { uploadBytes: firstForm.byteLength + gif.byteLength - 1 },
+  maxUploadBytes: firstForm.byteLength,
+};
+
+async function restartAfterUpload(way: string, limits: Parameters<typeof start>[1]): Promise<void> {
+  await restart(clamd.socket, limits);
+  const path = way === "receiveUpload" ? "/own?k=first" : "/_storage/upload";
+  const headers = { "content-type": "multipart/form-data; boundary=b" };
+  expect(await send("POST", path, headers, firstForm)).toBe("stored");
+}
+
+async function restart(socket: string, limits: Parameters<typeof start>[1] = {}): Promise<void> {
   await service.close();
-  await start(socket, rateLimit);
+  await start(socket, limits);
 }
 
 async function expectOnly(left: readonly string[]): Promise<void> {

@@ -2,16 +2,14 @@ import type { z } from "zod";
 import { badRequest, clientSignal, type Route, type RouteCall, route } from "../../../http/index.js";
 import { sniffContentType } from "../../content/content-type.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
+import type { StorageFiles } from "../../storage-files.js";
 import { keyFrom } from "../upload/upload.js";
 import { answerStored } from "./management-files.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
 import { nothing, preparedUpload, prepareRequest, storedFile } from "./schemas.js";
 
 /** Routes of uploads that go straight to the provider: prepare, complete, abort. */
-export function directUploadRoutes(
-  { maxUploadBytes }: RouteContext,
-  storageOf: StorageOfCaller,
-): readonly Route[] {
+export function directUploadRoutes(context: RouteContext, storageOf: StorageOfCaller): readonly Route[] {
   return [
     route({
       method: "POST",
@@ -20,7 +18,7 @@ export function directUploadRoutes(
       summary: "Prepares an upload: where to send the content, and how",
       body: prepareRequest,
       answers: { 201: preparedUpload },
-      handle: (call) => answerPrepared(call, storageOf, maxUploadBytes),
+      handle: (call) => answerPrepared(call, storageOf(call.request), context),
     }),
     route({
       method: "POST",
@@ -49,14 +47,14 @@ export function directUploadRoutes(
 
 async function answerPrepared(
   { request, reply, body }: RouteCall<unknown, z.output<typeof prepareRequest>>,
-  storageOf: StorageOfCaller,
-  maxBytes: number,
+  storage: StorageFiles,
+  { maxUploadBytes: maxBytes, byteRate, signer }: RouteContext,
 ): Promise<z.input<typeof preparedUpload>> {
   const { checksum, filename, ...described } = body;
   const key = described.key ?? keyFrom(filename);
   const contentType = described.contentType ?? sniffContentType(noBytes, filename ?? key);
   const { size, metadata, expiresIn } = described;
-  const prepared = await storageOf(request).prepareUpload(key, {
+  const options = {
     size,
     contentType,
     filename,
@@ -65,6 +63,11 @@ async function answerPrepared(
     checksum: checksumOf(checksum),
     policy: Number.isSafeInteger(maxBytes) ? { maxBytes } : undefined,
     signal: clientSignal(reply),
+  };
+  // What comes by the file route is counted there by its address.
+  const prepared = await byteRate.countAhead(request, size, signer === undefined, {
+    prepare: () => storage.prepareUpload(key, options),
+    undo: ({ id }) => storage.abortUpload(id),
   });
   request.log.info({ key, size }, "upload prepared");
   reply.code(201).header("cache-control", "no-store");

@@ -19,7 +19,7 @@ import { anyBytes, fileQuery, keyText, nothing, storedFile, uploadForm, uploadQu
 /** Routes that move the bytes of objects: upload, download, write, delete. */
 export function fileRoutes(
   root: string,
-  { maxUploadBytes: maxBytes }: RouteContext,
+  { maxUploadBytes: maxBytes, byteRate }: RouteContext,
   storageOf: StorageOfCaller,
 ): readonly Route[] {
   // Credentials of a browser let its user in, not the page that shows the file.
@@ -27,7 +27,7 @@ export function fileRoutes(
   const files = new KeyPath(`${root}/files/`);
   const downloads = new KeyPath(`${root}/download/`);
   const uploadOf = ({ request, reply }: RouteCall): Upload => {
-    return { request, storage: storageOf(request), maxBytes, signal: clientSignal(reply) };
+    return { request, storage: storageOf(request), maxBytes, byteRate, signal: clientSignal(reply) };
   };
   return [
     route({

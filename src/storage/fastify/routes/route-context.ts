@@ -5,7 +5,7 @@ import type { Storage } from "../../storage.js";
 import type { StorageFiles } from "../../storage-files.js";
 import type { ResourcePolicy } from "../download/response-headers.js";
 import type { PublicFileRoute } from "../public-file-route.js";
-import type { RateCheck } from "../rate-limit.js";
+import type { RateChecks } from "../rate-limit.js";
 import type { Authorize } from "./authorize.js";
 
 /** How a storage was chosen, for people. */
@@ -16,7 +16,7 @@ export interface Origin {
 }
 
 /** What the routes of one storage share. */
-export interface RouteContext {
+export interface RouteContext extends RateChecks {
   readonly storage: Storage;
   readonly origin: Origin;
   readonly authorize: Authorize | "open" | undefined;
@@ -31,7 +31,6 @@ export interface RouteContext {
   readonly resourcePolicy: ResourcePolicy;
   /** Origins whose pages may call the management routes and the file route. */
   readonly allowOrigins: readonly string[];
-  readonly countRequest: RateCheck;
 }
 
 /** The part of the storage that the caller of a request may see. */

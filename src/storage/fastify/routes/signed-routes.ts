@@ -1,21 +1,22 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import {
-  checkBody,
   clientSignal,
   declaredLength,
   forbidden,
   mountRoutes,
   queryOf,
-  RequestBody,
   type Route,
   route,
 } from "../../../http/index.js";
 import { otherSize } from "../../content/size-check.js";
+import type { Bytes } from "../../contract/backend.js";
 import { isStaged, type Key } from "../../contract/key.js";
 import type { UrlRefusal, UrlVerdict, VerifiedUrl } from "../../contract/signed-url.js";
-import { type Received, receiveStaged } from "../../uploads/receive.js";
+import { receiveStaged } from "../../uploads/receive.js";
+import type { ByteRate } from "../byte-rate.js";
 import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
+import { openBody } from "../upload/open-body.js";
 import { storeBody } from "../upload/upload.js";
 import { allowPages } from "./allow-pages.js";
 import { KeyPath } from "./key-path.js";
@@ -37,7 +38,7 @@ export async function signedRoutes(scope: FastifyInstance, context: RouteContext
 }
 
 function fileRoute(root: string, context: RouteContext): readonly Route[] {
-  const { storage, maxUploadBytes: maxBytes } = context;
+  const { storage, maxUploadBytes: maxBytes, byteRate } = context;
   const path = new KeyPath(`${root}/`);
   return [
     route({
@@ -65,12 +66,13 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
         const isOfType = contentType !== undefined && request.headers["content-type"] === contentType;
         if (!isOfType) throw notValid(request, "other type");
         if (isStaged(key)) {
-          await receiveStaged(storage.backend, key, stagedBody(request, size ?? 0, clientSignal(reply)));
+          const source = await stagedBody(request, size ?? 0, byteRate);
+          await receiveStaged(storage.backend, key, { source, size: size ?? 0, signal: clientSignal(reply) });
           return reply.code(204).send();
         }
         const isOfSize = size === undefined || request.headers["content-length"] === String(size);
         if (!isOfSize) throw notValid(request, "other size");
-        const upload = { request, storage, maxBytes, signal: clientSignal(reply) };
+        const upload = { request, storage, maxBytes, byteRate, signal: clientSignal(reply) };
         const stored = await storeBody(upload, key, { contentType });
         return answerStored({ request, reply }, { ...stored, url: undefined });
       },
@@ -79,12 +81,10 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
 }
 
 /** The content of an upload that was prepared, which may be larger than others: its size was checked then. */
-function stagedBody(request: FastifyRequest, size: number, signal: AbortSignal): Received {
-  const limit = { maxBytes: size, envelopeBytes: 0 };
-  checkBody(request.raw, limit);
+function stagedBody(request: FastifyRequest, size: number, byteRate: ByteRate): Promise<Bytes> {
   const length = declaredLength(request.raw);
-  if (length !== undefined && length !== size) throw otherSize(length, size);
-  return { source: new RequestBody(request.raw, limit), size, signal };
+  if (length !== undefined && length < size) throw otherSize(length, size);
+  return openBody(request, { maxBytes: size, envelopeBytes: 0 }, byteRate);
 }
 
 /** A signature counts also for a public file: it can say more, as that the file is to be saved. */

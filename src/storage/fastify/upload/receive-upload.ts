@@ -2,10 +2,8 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   type AnyRequest,
   badRequest,
-  checkBody,
   drainAfterError,
   HttpError,
-  RequestBody,
   requestOf,
   statedDigests,
   withDigests,
@@ -19,11 +17,11 @@ import { Policy } from "../../policy/policy.js";
 import type { StorageFiles } from "../../storage-files.js";
 import { TenantStorage } from "../../tenant-storage.js";
 import { getStorage } from "../get-storage.js";
-import type { RateCheck } from "../rate-limit.js";
 import { boundaryOf, maxEnvelopeBytes } from "./form-entry.js";
 import { type IncomingFile, IncomingForm, type OpenedPart } from "./incoming-form.js";
+import { openBody } from "./open-body.js";
 import { checkType, isForm, putContent } from "./upload.js";
-import { uploadRulesOf } from "./upload-rules.js";
+import { type UploadRules, uploadRulesOf } from "./upload-rules.js";
 
 /** Options of {@link receiveUpload}: where the files go, and what they must satisfy besides what the storage demands. */
 export interface ReceiveUploadOptions
@@ -101,7 +99,7 @@ export async function receiveUpload(
   const request = requestOf(from);
   const receiving = new Receiving(request, options);
   await receiving.countForRateLimit();
-  const form = receiving.openForm();
+  const form = await receiving.openForm();
   const files: ReceivedFile[] = [];
   try {
     for (let next = await form.nextFile(); next !== undefined; next = await form.nextFile()) {
@@ -137,7 +135,7 @@ class Receiving {
   readonly #maxBytes: number;
   readonly #maxFiles: number;
   readonly #minFiles: number;
-  readonly #countRequest: RateCheck;
+  readonly #rules: UploadRules;
 
   constructor(request: FastifyRequest, options: ReceiveUploadOptions) {
     checkNames(options);
@@ -149,9 +147,8 @@ class Receiving {
     this.#options = options;
     this.#policy = { maxBytes, types, mismatch, scan };
     this.#storage = options.storage ?? getStorage(request);
-    const { maxBytes: limit, countRequest } = uploadRulesOf(request, this.#storage);
-    this.#countRequest = countRequest;
-    this.#maxBytes = Math.min(limit, Policy.of(this.#policy).maxBytesOf(""));
+    this.#rules = uploadRulesOf(request, this.#storage);
+    this.#maxBytes = Math.min(this.#rules.maxBytes, Policy.of(this.#policy).maxBytesOf(""));
     this.#maxFiles = checkFileLimit("maxFiles", options.maxFiles ?? (typeof key === "string" ? 1 : 10), 1);
     this.#minFiles = checkFileLimit("minFiles", options.minFiles ?? 1, 0);
     if (typeof key === "string" && this.#maxFiles > 1) {
@@ -162,11 +159,11 @@ class Receiving {
   /** Counts the request as one more upload of its address, and of the tenant whose storage it goes to. */
   async countForRateLimit(): Promise<void> {
     const tenant = this.#storage instanceof TenantStorage ? this.#storage.tenant : undefined;
-    await this.#countRequest(this.#request, undefined, "uploads", { tenant });
+    await this.#rules.countRequest(this.#request, undefined, "uploads", { tenant });
   }
 
   /** Refuses a request that its headers alone make invalid. */
-  openForm(): IncomingForm {
+  async openForm(): Promise<IncomingForm> {
     const request = this.#request;
     const { raw, headers } = request;
     if (!isForm(request)) {
@@ -183,9 +180,9 @@ class Receiving {
       envelopeBytes: maxEnvelopeBytes,
       setBy: limitNames,
     };
-    checkBody(raw, limit);
     const boundary = boundaryOf(headers["content-type"] ?? "");
-    const body = withDigests(new RequestBody(raw, limit), statedDigests(headers));
+    const content = await openBody(request, limit, this.#rules.byteRate);
+    const body = withDigests(content, statedDigests(headers));
     return new IncomingForm(body, { boundary, maxFiles: this.#maxFiles });
   }
 

@@ -2,13 +2,12 @@ import type { FastifyRequest } from "fastify";
 import { Storage } from "../../storage.js";
 import type { StorageFiles } from "../../storage-files.js";
 import { defaultMaxUploadBytes } from "../plugin-options.js";
-import type { RateCheck } from "../rate-limit.js";
+import { noRates, type RateChecks } from "../rate-limit.js";
 
 /** What uploads over HTTP must keep to besides the policy, also on the app's own routes. */
-export interface UploadRules {
+export interface UploadRules extends RateChecks {
   /** Most bytes of one upload. */
   readonly maxBytes: number;
-  readonly countRequest: RateCheck;
 }
 
 /** By the storage that `addStorage` answered. */
@@ -28,5 +27,5 @@ export function uploadRulesOf({ server }: FastifyRequest, storage: StorageFiles)
 }
 
 function noRules(): UploadRules {
-  return { maxBytes: defaultMaxUploadBytes(), countRequest: async () => undefined };
+  return { maxBytes: defaultMaxUploadBytes(), ...noRates };
 }

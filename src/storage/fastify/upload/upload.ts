@@ -1,13 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import {
-  badRequest,
-  checkBody,
-  declaredLength,
-  HttpError,
-  RequestBody,
-  statedDigests,
-  withDigests,
-} from "../../../http/index.js";
+import { badRequest, declaredLength, HttpError, statedDigests, withDigests } from "../../../http/index.js";
 import type { Content } from "../../content/content.js";
 import { isContentType } from "../../content/content-type.js";
 import type { Digest } from "../../content/digest-check.js";
@@ -17,8 +9,10 @@ import { FileNotFoundError, StorageError } from "../../contract/error.js";
 import { type Key, parseKey, safeKey } from "../../contract/key.js";
 import type { FileDetails, PutOptions, StoredFile } from "../../options.js";
 import type { StorageFiles } from "../../storage-files.js";
+import type { ByteRate } from "../byte-rate.js";
 import { maxEnvelopeBytes } from "./form-entry.js";
 import { decodeBytes } from "./form-parameters.js";
+import { openBody } from "./open-body.js";
 import { readUploadForm } from "./upload-form.js";
 import { writeConditions } from "./write-conditions.js";
 
@@ -33,6 +27,7 @@ export interface UploadTarget {
 /** An upload whose caller has been authorized. */
 export interface Upload extends UploadTarget {
   readonly request: FastifyRequest;
+  readonly byteRate: ByteRate;
 }
 
 type Pairs = readonly (readonly [string, string])[];
@@ -57,12 +52,11 @@ export async function storeBody(
     readonly filename?: string | undefined;
   },
 ): Promise<StoredFile> {
-  const { request, maxBytes } = upload;
+  const { request, maxBytes, byteRate } = upload;
   const checked = parseKey(key);
-  const limit = { maxBytes, envelopeBytes: 0, setBy: limitNames };
-  checkBody(request.raw, limit);
+  const body = await openBody(request, { maxBytes, envelopeBytes: 0, setBy: limitNames }, byteRate);
   const conditions = await writeConditions(request.headers, () => find(upload, checked));
-  return putContent(upload, checked, new RequestBody(request.raw, limit), {
+  return putContent(upload, checked, body, {
     ...conditions,
     size: declaredLength(request.raw),
     ...checksumsOf(statedDigests(request.headers)),
@@ -78,12 +72,11 @@ export async function storeBody(
  * @param fallbackKey - the key when the form names none; else the safe form of the file's name.
  */
 export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
-  const { request, maxBytes } = upload;
+  const { request, maxBytes, byteRate } = upload;
   const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes, setBy: limitNames };
-  checkBody(request.raw, limit);
   // The digests of a form are of all of it (RFC 9530 §2): its end comes only when they are right, and so does the
   // file's.
-  const body = withDigests(new RequestBody(request.raw, limit), statedDigests(request.headers));
+  const body = withDigests(await openBody(request, limit, byteRate), statedDigests(request.headers));
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
     const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
