@@ -90,14 +90,14 @@ describe.each(kinds)("on %s", (kind) => {
     });
     expect(await rows("select body from notes order by id")).toEqual([{ body: "welcome" }, { body: "help" }]);
     expect(await project.db("wait", "--timeout", "5")).toMatchObject({ code: 0 });
-  }, 120_000);
+  });
 
   it("of ten that migrate a fresh database at once, one does, and all succeed", async () => {
     await project.db("generate");
     const ended = await Promise.all(Array.from({ length: 10 }, () => project.db("migrate")));
     expect(ended.map(({ code, err }) => `${code} ${err}`)).toEqual(Array.from({ length: 10 }, () => "0 "));
     expect(ended.filter(({ out }) => out.includes("applied"))).toHaveLength(1);
-  }, 300_000);
+  });
 
   it("a file that was changed after it had run is refused, and one that is gone", async () => {
     await project.db("generate");
@@ -112,7 +112,7 @@ describe.each(kinds)("on %s", (kind) => {
     expect((await project.db("status")).out).toMatch(/^changed/);
     project.write(up, text.replaceAll("\n", "\r\n"));
     expect(await project.db("migrate")).toMatchObject({ code: 0 });
-  }, 180_000);
+  });
 });
 
 describe("on postgres", () => {
@@ -158,7 +158,7 @@ describe("on postgres", () => {
     expect(await project.db("migrate")).toMatchObject({ code: 0, out: expect.stringContaining("applied") });
     expect(Object(await db.db.execute(tables)).rows).toEqual([{ one: "one", two: "two", done: 2, parts: 2 }]);
     await db.close();
-  }, 180_000);
+  });
 
   it("a statement outside a transaction that failed is told, and continues as a person decides", async () => {
     const alone =
@@ -180,7 +180,7 @@ describe("on postgres", () => {
     );
     expect(Object(valid).rows).toEqual([{ indisvalid: true }]);
     await db.close();
-  }, 180_000);
+  });
 
   it("each module is told right: one that throws, a look-alike table, and a table found twice", async () => {
     project.write("src/schema/a.ts", first);
@@ -212,7 +212,7 @@ describe("on postgres", () => {
       err: expect.stringContaining("other.ts: cannot be loaded: TypeError: no such thing"),
     });
     expect(project.migrations()).toHaveLength(1);
-  }, 180_000);
+  });
 
   it("two branches that started from the same schema are told", async () => {
     project.write("schema.ts", first);
@@ -225,7 +225,7 @@ describe("on postgres", () => {
       code: 1,
       err: expect.stringContaining("as on two branches"),
     });
-  }, 180_000);
+  });
 
   it("wait ends with 1 and the reason when there is no database in time", async () => {
     const nowhere = new Project("postgresql://nobody@127.0.0.1:1/nowhere");
@@ -235,5 +235,5 @@ describe("on postgres", () => {
       err: expect.stringMatching(/did not answer within 1 s: .*ECONNREFUSED/),
     });
     nowhere.remove();
-  }, 180_000);
+  });
 });

@@ -104,7 +104,7 @@ describe.each(["postgres", "redis"] as const)("jobs in %s", (name) => {
     } finally {
       await close();
     }
-  }, 120_000);
+  });
 });
 
 describe("jobs in memory", () => {
@@ -118,7 +118,7 @@ describe("jobs in memory", () => {
     const worker = cli.start(["jobs", "run"], env);
     await expect.poll(done, soon).toEqual(["grace"]);
     expect(await worker.stop()).toMatchObject({ code: 0, stderr: "" });
-  }, 60_000);
+  });
 
   it.each([[["run"]], [["list"]], [["retry", "--all"]], [["purge", "1"]]])(
     "%j is refused, as no other process reaches them",

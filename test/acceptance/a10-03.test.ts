@@ -15,15 +15,11 @@ const cli = new CommandLine();
 afterAll(() => cli.dispose());
 
 /** After a change that is meant: `WRITE_LOADED_PACKAGES=1 npx vitest run test/acceptance/a10-03.test.ts`. */
-it.runIf(process.env.WRITE_LOADED_PACKAGES === "1")(
-  "writes the list anew",
-  { timeout: 120_000 },
-  async () => {
-    const list = new Map<string, readonly string[]>();
-    for (const subpath of subpaths.toSorted()) list.set(subpath, await packagesOf(subpath));
-    writeFileSync(listFile, `${JSON.stringify(Object.fromEntries(list), null, 2)}\n`);
-  },
-);
+it.runIf(process.env.WRITE_LOADED_PACKAGES === "1")("writes the list anew", async () => {
+  const list = new Map<string, readonly string[]>();
+  for (const subpath of subpaths.toSorted()) list.set(subpath, await packagesOf(subpath));
+  writeFileSync(listFile, `${JSON.stringify(Object.fromEntries(list), null, 2)}\n`);
+});
 
 function packagesOf(subpath: string): Promise<readonly string[]> {
   return loadedPackages(`await import(${JSON.stringify(resolve(exports[subpath].default))})`);

@@ -14,7 +14,7 @@ const png = Buffer.from(
 describe.each([memory, local, azure, cloudinary])(
   "where the file route is mounted, on $type",
   ({ type, start }) => {
-    it("getUploadUrl gives a URL for one upload of one type and size", { timeout: 180_000 }, async () => {
+    it("getUploadUrl gives a URL for one upload of one type and size", async () => {
       const { env, stop } = await start();
       const app = Fastify();
       const source = await easyStorage(

@@ -140,7 +140,7 @@ beforeAll(async () => {
   });
   await service.app.listen({ port: 0, host: "127.0.0.1" });
   await makeCallers();
-}, 60_000);
+});
 
 afterAll(async () => {
   await service.stop();

@@ -268,7 +268,7 @@ export function testFlows(env: Readonly<Record<string, string>>): void {
       await service.stop();
       await inbox.stop();
       await expect(`${told.join("\n\n")}\n`).toMatchFileSnapshot("flows.answers.txt");
-    }, 120_000);
+    });
   });
 }
 

@@ -55,7 +55,7 @@ describe("a new secret", () => {
     expect((await at(after, phone).get("/me")).statusCode).toBe(200);
     await after.stop();
     rmSync(folder, { recursive: true, force: true });
-  }, 180_000);
+  });
 });
 
 describe("a session", () => {

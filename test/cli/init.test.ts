@@ -28,7 +28,7 @@ const env = {
 afterAll(() => {
   cli.dispose();
   rmSync(folder, { recursive: true, force: true });
-}, 240_000);
+});
 
 function run(command: string, args: readonly string[], cwd: string) {
   return new Promise<{ readonly status: unknown; readonly output: string }>((resolve) => {
@@ -38,7 +38,7 @@ function run(command: string, args: readonly string[], cwd: string) {
   });
 }
 
-describe("the packed package in an empty folder", { timeout: 240_000 }, () => {
+describe("the packed package in an empty folder", () => {
   const project = join(folder, "demo");
   const all = "storage,sql,cache,jobs,mail";
   let tarball: string;
@@ -65,7 +65,7 @@ describe("the packed package in an empty folder", { timeout: 240_000 }, () => {
     mkdirSync(creator);
     const unpacking = ["-xzf", tarballs.find((file) => file.startsWith("create")) ?? "", "-C", creator];
     expect(await run("tar", [...unpacking, "--strip-components=1"], folder)).toMatchObject({ status: 0 });
-  }, 240_000);
+  });
 
   it("makes a project whose test passes", async () => {
     expect(await run("npm", ["test"], project)).toMatchObject({

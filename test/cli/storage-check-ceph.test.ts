@@ -30,7 +30,7 @@ async function refusingCleanUp(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe("storage check of a service with limits of its own", { timeout: 120_000 }, () => {
+describe("storage check of a service with limits of its own", () => {
   it("asks of an unknown service no more than every service can do", async () => {
     const { code, stdout } = await cli.run(["storage", "check"], {
       ...rig.env,

@@ -9,7 +9,7 @@ afterAll(() => cli.dispose());
 const basePath = join(cli.folder, "files");
 const local = { STORAGE_BACKEND: "local", STORAGE_BASE_PATH: basePath };
 
-describe("storage check", { timeout: 60_000 }, () => {
+describe("storage check", () => {
   it("finds that local keeps the contract, says so for each group, and ends with 0", async () => {
     const { code, stdout, stderr } = await cli.run(["storage", "check"], local);
     expect(stdout).toMatch(/^✓ write +(\d+) of \1$/m);

@@ -19,19 +19,15 @@ const services: readonly (readonly [string, ServedBackend])[] = [
   ["cloudinary", cloudinary],
 ];
 
-it.each(services)(
-  "objects come to %s and back as they were, and not twice",
-  { timeout: 120_000 },
-  async (type, backend) => {
-    const { env, stop } = await backend.start();
-    const copy = (from: string, to: string) =>
-      cli.run(["storage", "copy", "--from", from, "--to", to], { ...env });
-    const source = storageOn(join(cli.folder, "from"));
-    await fill(source, count);
-    expect(summaryOf(await copy("local:from", `${type}:`))).toEqual({ copied: count, there: 0, failed: 0 });
-    expect(summaryOf(await copy("local:from", `${type}:`))).toEqual({ copied: 0, there: count, failed: 0 });
-    expect(summaryOf(await copy(`${type}:`, "local:back"))).toEqual({ copied: count, there: 0, failed: 0 });
-    await expectSame(source, storageOn(join(cli.folder, "back")));
-    await stop();
-  },
-);
+it.each(services)("objects come to %s and back as they were, and not twice", async (type, backend) => {
+  const { env, stop } = await backend.start();
+  const copy = (from: string, to: string) =>
+    cli.run(["storage", "copy", "--from", from, "--to", to], { ...env });
+  const source = storageOn(join(cli.folder, "from"));
+  await fill(source, count);
+  expect(summaryOf(await copy("local:from", `${type}:`))).toEqual({ copied: count, there: 0, failed: 0 });
+  expect(summaryOf(await copy("local:from", `${type}:`))).toEqual({ copied: 0, there: count, failed: 0 });
+  expect(summaryOf(await copy(`${type}:`, "local:back"))).toEqual({ copied: count, there: 0, failed: 0 });
+  await expectSame(source, storageOn(join(cli.folder, "back")));
+  await stop();
+});

@@ -11,7 +11,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { infectedFile, startClamd } from "../rigs/clamd.js";
 import { storageOn } from "../storage/local/fresh-store.js";
 import { expectSame, fill } from "../storage/transfer/ends.js";
 import { CommandLine } from "./command-line.js";
@@ -58,28 +57,7 @@ function damage(path: string): void {
   utimesSync(path, seconds, seconds);
 }
 
-describe("storage copy", { timeout: 60_000 }, () => {
-  it("leaves out what the policy of the target refuses, and says why", async () => {
-    const source = storageOn(base.from);
-    await source.put("clean.txt", "hello");
-    await source.put("infected.txt", infectedFile);
-    await source.put("page.html", "<html>", { contentType: "text/html" });
-    await source.close();
-    const clamd = await startClamd();
-    try {
-      const env = { ...clamd.env, STORAGE_TO_ALLOWED_TYPES: "text/plain" };
-      const { code, stdout, stderr } = await cli.run(args(), env);
-      expect(code, stderr).toBe(1);
-      expect(stdout + stderr).toMatch(/infected\.txt.*infected/);
-      expect(stdout + stderr).toMatch(/page\.html.*unsupported_type/);
-      const { target } = ends();
-      expect(await target.listKeys()).toEqual(["clean.txt"]);
-      await target.close();
-    } finally {
-      await clamd.stop();
-    }
-  });
-
+describe("storage copy", () => {
   it("copies every object as it is and says so in numbers", async () => {
     await fillSource(40);
     const { code, stdout, stderr } = await copy();
@@ -183,7 +161,7 @@ describe("storage copy", { timeout: 60_000 }, () => {
     expect(readdirSync(join(base.to, ".svc-infra"))).not.toContain("secret");
   });
 
-  it(`copies ${largeFileMib} MiB in memory that does not grow with them`, { timeout: 300_000 }, async () => {
+  it(`copies ${largeFileMib} MiB in memory that does not grow with them`, async () => {
     const report = 'process.on("exit",()=>console.error("RSS="+process.resourceUsage().maxRSS))';
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(report)}` };
     const residentKib = async () => Number(/RSS=(\d+)/.exec((await cli.run(args(), env)).stderr)?.[1]);
@@ -198,7 +176,7 @@ describe("storage copy", { timeout: 60_000 }, () => {
   });
 });
 
-describe("failures", { timeout: 60_000 }, () => {
+describe("failures", () => {
   it("are told one a line with their code, keep nothing else from being copied, and end with 1", async () => {
     await fillSource(4);
     const { source, target } = ends();
@@ -256,7 +234,6 @@ describe("killed", { timeout: 60_000 + copiedObjects * 30 }, () => {
 
 it.each(["SIGINT", "SIGTERM"] as const)(
   "%s stops it with a summary that says how to go on",
-  { timeout: 60_000 },
   async (signal) => {
     await fillSource(300);
     const running = cli.start(args("--concurrency", "1"));

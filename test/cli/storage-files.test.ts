@@ -5,7 +5,7 @@ import { describeStorageFiles } from "./storage-files.js";
 
 describeStorageFiles(local);
 
-describe("a wrong command line", { timeout: 60_000 }, () => {
+describe("a wrong command line", () => {
   const line = new CommandLine();
   afterAll(() => line.dispose());
 

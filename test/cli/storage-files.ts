@@ -23,13 +23,13 @@ export function describeStorageFiles({ type, start }: ServedBackend): void {
     return promisify(execFile)("bash", ["--norc", "-c", script], { cwd: line.folder, env: given });
   }
 
-  describe(`storage, on ${type}`, { timeout: 120_000 }, () => {
+  describe(`storage, on ${type}`, () => {
     beforeAll(async () => {
       backend = await start();
       env = { ...backend.env, STORAGE_BACKEND: type, STORAGE_MAX_UPLOAD_BYTES: "1000000000" };
       line = new CommandLine();
       writeFileSync(join(line.folder, "report 1.txt"), "hello");
-    }, 120_000);
+    });
 
     afterAll(async () => {
       line?.dispose();

@@ -10,7 +10,7 @@ afterAll(() => cli.dispose());
 const basePath = join(cli.folder, "files");
 const local = { STORAGE_BACKEND: "local", STORAGE_BASE_PATH: basePath };
 
-describe("storage sweep", { timeout: 60_000 }, () => {
+describe("storage sweep", () => {
   it("tells what it would remove, removes it, and leaves what is alive", async () => {
     const storage = new Storage(new LocalBackend({ basePath, baseUrl: "http://localhost/files" }));
     const options = { size: 1, contentType: "text/plain" };
@@ -29,7 +29,7 @@ describe("storage sweep", { timeout: 60_000 }, () => {
   });
 });
 
-describe("storage cors", { timeout: 60_000 }, () => {
+describe("storage cors", () => {
   const origins = { CORS_ALLOW_ORIGINS: "https://app.example.com" };
 
   it("prints the rules as the provider takes them, and how to set them", async () => {

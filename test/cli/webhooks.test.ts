@@ -33,7 +33,7 @@ it("send signs what listen verifies and prints, and another secret is refused", 
   expect(code).toBe(143);
   expect(stdout).toMatch(/^evt_1\n {2}\{"type":"invoice\.paid",.*"data":\{"amount":12\}\}$/m);
   expect(stdout).toMatch(/^evt_2 is refused: no signature/m);
-}, 60_000);
+});
 
 it("listen answers as it is told, and send says so", async () => {
   const { url } = await listen("--status", "503");
@@ -41,7 +41,7 @@ it("listen answers as it is told, and send says so", async () => {
   expect(sent).toMatchObject({ code: 1, stdout: expect.stringMatching(/^evt_\S+ 503 /) });
   const nowhere = await cli.run(["webhooks", "send", "http://127.0.0.1:1/", "--secret", secret]);
   expect(nowhere).toMatchObject({ code: 1, stdout: expect.stringContaining("no answer") });
-}, 60_000);
+});
 
 it.each([
   [["send"], "--secret <whsec>"],

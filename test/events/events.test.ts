@@ -50,7 +50,7 @@ beforeAll(async () => {
   });
   endpoint.secrets = [secret];
   await app.webhooks.prove("acme", subscription.id);
-}, 120_000);
+});
 
 afterAll(async () => {
   await app.close();

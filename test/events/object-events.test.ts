@@ -70,7 +70,7 @@ beforeAll(async () => {
   });
   endpoint.secrets = [secret];
   await app.webhooks.prove("acme", subscription.id);
-}, 120_000);
+});
 
 afterAll(async () => {
   await app.close();
@@ -83,7 +83,7 @@ beforeEach(() => {
 });
 
 const told = () => heard.map(({ event: { type, data } }) => `${type} ${Object(data).key}`).sort();
-const soon = { timeout: 20_000 };
+const soon = { timeout: 60_000 };
 
 it("an object is told of when it can be seen, with its size and type, to jobs and to its tenant's webhooks", async () => {
   const { etag } = await app.storage.forTenant("acme").put("a.txt", "content");

@@ -26,7 +26,7 @@ beforeEach(async () => {
   [smtpPort = 0] = await freePorts(1);
   sql = await easySqlDb({ url: rig.url }, { env: {} });
   await createTables(sql, { ...authSchema, ...outboxSchema });
-}, 60_000);
+});
 
 afterEach(async () => {
   await Promise.all(processes.map(kill));
@@ -109,4 +109,4 @@ it("a mail arrives though the service was killed while it handed it over", async
   const link = await arrived.linkTo(email);
   const confirmed = await fetch(next + link.pathname + link.search, { redirect: "manual" });
   expect(confirmed.status).toBe(302);
-}, 180_000);
+});

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 let rig: PostgresRig;
 let sql: SqlDb;
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { type RedisRig, startRedis } from "../rigs/redis.js";
 
-const soon = { timeout: 20_000, interval: 50 };
+const soon = { timeout: 60_000, interval: 50 };
 let rig: RedisRig;
 let jobs: Jobs;
 let seen: string[];

@@ -35,7 +35,7 @@ describe("writers at the same instant", () => {
       expect(winners).toHaveLength(1);
       expect(await textOf(storage.get(key))).toBe(winners[0]);
     }
-  }, 60_000);
+  });
 
   it("that count by compare-and-swap in two processes lose no step", async () => {
     const base = await freshFolder();
@@ -43,5 +43,5 @@ describe("writers at the same instant", () => {
     await storage.put("counter", "0");
     await race(base, "count");
     expect(await textOf(storage.get("counter"))).toBe("200");
-  }, 60_000);
+  });
 });

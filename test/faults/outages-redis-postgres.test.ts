@@ -27,7 +27,7 @@ describe("a Redis that hangs", () => {
   });
   afterAll(() => redis.stop());
 
-  it("costs a miss and a count, is named, and holds up no request", { timeout: 60_000 }, async () => {
+  it("costs a miss and a count, is named, and holds up no request", async () => {
     app = await makeService({ REDIS_URL: redis.url, CACHE_URL: redis.url });
     app.get("/cached", async () => app.cache.getOrSet("a", {}, () => "loaded"));
     await app.ready();
@@ -56,7 +56,7 @@ describe("a PostgreSQL that refuses", () => {
     postgres = await startPostgres();
   });
 
-  it("is named by /readyz, and what needs no database goes on", { timeout: 60_000 }, async () => {
+  it("is named by /readyz, and what needs no database goes on", async () => {
     app = await makeService({ SQL_URL: postgres.url, STORAGE_BACKEND: "memory" });
     app.get("/rows", async () => Object(await app.db.execute("select 1 as one")).rows);
     app.put("/file", async () => app.storage.put("a.txt", "hello"));

@@ -74,7 +74,7 @@ it("no request is lost or cut while each of three processes is restarted behind 
   for (const count of Object.values(load.counts)) expect(count).toBeGreaterThan(10);
 });
 
-it("kill -9 loses only what that process had in hand", { timeout: 60_000 }, async () => {
+it("kill -9 loses only what that process had in hand", async () => {
   await after(400);
   const load = new RollingLoad(proxy.url);
   load.start();

@@ -31,7 +31,7 @@ beforeEach(async () => {
   await sql.db.execute("create table orders (number int primary key)");
   ports = endpoints.map(({ port }) => port);
   await addWebhooks(app, { deliver: false, allowPrivateAddresses: true, ports, env: {} });
-}, 60_000);
+});
 
 afterEach(async () => {
   await Promise.all(processes.map(kill));

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { drivers, type TestedDriver } from "./drivers.js";
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 const atOnce = { type: "fixed", delayMs: 1, jitter: 0 } as const;
 
 /** What every driver must do, whatever keeps its jobs. */

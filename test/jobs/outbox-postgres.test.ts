@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from "zod";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 const table = `create table svc_infra_outbox (id uuid primary key, position bigserial not null, key text,
   job jsonb not null, created_at timestamptz not null default now())`;
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { startRedis } from "../rigs/redis.js";
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 const opened: Jobs[] = [];
 const seen: string[] = [];
 const greet = defineJob("greet", z.strictObject({ to: z.string() }), ({ to }) => void seen.push(to));

@@ -7,7 +7,7 @@ import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 const backoff = { type: "fixed", delayMs: 1, jitter: 0 } as const;
 let source: Storage;
 let target: Storage;

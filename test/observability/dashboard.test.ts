@@ -61,9 +61,7 @@ describe("the dashboard", () => {
   });
 });
 
-it("a real Prometheus reads the service, and every series that a rule or a panel names is exposed", {
-  timeout: 60_000,
-}, async () => {
+it("a real Prometheus reads the service, and every series that a rule or a panel names is exposed", async () => {
   const token = "a-token-of-more-than-32-characters-for-prometheus";
   await addObservability(app, { env: {}, metricsToken: token });
   await app.listen({ port: 0, host: "127.0.0.1" });

@@ -29,9 +29,9 @@ describe("a process that cannot keep up", () => {
     expect(text).toContain('http_server_requests_total{method="GET",route="/work",status="5xx"}');
   });
 
-  it("sheds while the event loop is late, and serves again when it is not", { timeout: 60_000 }, async () => {
+  it("sheds while the event loop is late, and serves again when it is not", async () => {
     await watched({ SHED_EVENT_LOOP_DELAY_MS: "20" });
-    const soon = { timeout: 20_000 };
+    const soon = { timeout: 60_000 };
     const block = setInterval(() => {
       const until = performance.now() + 300;
       while (performance.now() < until);

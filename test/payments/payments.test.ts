@@ -34,7 +34,7 @@ beforeAll(async () => {
   payments = added.payments;
   await addJobs(app, { jobs: [...added.jobs], env: {} });
   await app.ready();
-}, 120_000);
+});
 
 afterAll(async () => {
   await app.close();

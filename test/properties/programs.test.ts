@@ -24,7 +24,7 @@ const backends = {
 const runsOf = { memory: 300, local: 40 };
 
 describe.each(["memory", "local"] as const)("on %s", (type) => {
-  it("any program does what it does to a map", { timeout: 60_000 }, async () => {
+  it("any program does what it does to a map", async () => {
     await fc.assert(
       fc.asyncProperty(program, async (steps) => {
         const storage = new Storage(backends[type]());
@@ -35,9 +35,7 @@ describe.each(["memory", "local"] as const)("on %s", (type) => {
     );
   });
 
-  it("any program under a prefix does the same, and touches nothing outside", {
-    timeout: 60_000,
-  }, async () => {
+  it("any program under a prefix does the same, and touches nothing outside", async () => {
     await fc.assert(
       fc.asyncProperty(program, program, async (steps, others) => {
         const storage = new Storage(backends[type]());

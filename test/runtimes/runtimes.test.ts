@@ -8,7 +8,6 @@ beforeAll(() => installLocked("runtimes"), 300_000);
 
 it.each(Object.entries({ "this Node": process.execPath, ...runtimes }))(
   "the storage and the whole service work on %s",
-  { timeout: 120_000 },
   async (_, program) => {
     const child = spawn(program, ["test/runtimes/smoke.js"], {
       env: { PATH: process.env.PATH ?? "" },

@@ -103,7 +103,7 @@ it("of many that find a lock left behind, one gets the folder", async () => {
     rmSync(`${folder}.lock`, { force: true });
     rmSync(`${folder}.lock.takeover`, { force: true });
   }
-}, 60_000);
+});
 
 it("a database that was half made when its process was killed is made anew", async () => {
   mkdirSync(`${folder}.new-left`, { recursive: true });
@@ -127,4 +127,4 @@ it("starts without a cache folder that it can write to, and leaves no half archi
   rmSync(join(parent, "file"));
   await (await easySqlDb({ url: "pglite:memory", snapshotDir }, { env: {} })).close();
   expect(readdirSync(snapshotDir)).toEqual([expect.stringMatching(/^pglite-.*\.tar\.gz$/)]);
-}, 60_000);
+});

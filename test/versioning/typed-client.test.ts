@@ -80,9 +80,7 @@ describe("the documents of versions side by side", () => {
   );
 });
 
-it("a client that is made from a document compiles under strict and calls", {
-  timeout: 120_000,
-}, async () => {
+it("a client that is made from a document compiles under strict and calls", async () => {
   expect(await run("openapi-typescript", `${url}/v2/docs/json`, "-o", "shop.d.ts")).toBe("");
   writeFileSync(
     join(folder, "client.ts"),

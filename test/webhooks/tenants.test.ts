@@ -39,7 +39,7 @@ beforeAll(async () => {
     await app.webhooks.prove(tenant, subscription.id);
     await publish(tenant, 0);
   }
-}, 120_000);
+});
 
 afterAll(async () => {
   await app.close();

@@ -34,7 +34,7 @@ describe("with the tokens of an identity", () => {
       week: [200, "content"],
       refused: "not_found",
     });
-  }, 250_000);
+  });
 
   it("a certificate that is not trusted is a configuration error that names the variable", async () => {
     const { account, accountKey, endpoint } = rig;

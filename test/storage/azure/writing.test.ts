@@ -202,7 +202,7 @@ describe("a large object", () => {
     for (const result of results) {
       if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "precondition_failed" });
     }
-  }, 120_000);
+  });
 });
 
 describe("a signal that fires", () => {

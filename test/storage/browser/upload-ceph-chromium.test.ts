@@ -128,7 +128,7 @@ describe.each([
       else carriers.push(pathname);
     });
     await page.goto(`${pagesUrl}/?endpoint=${encodeURIComponent(`http://localhost:${port}/_storage`)}`);
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await app.close();
@@ -144,7 +144,7 @@ describe.each([
   const told = async () =>
     z.array(z.object({ sent: z.number(), total: z.number() })).parse(await page.evaluate("window.told"));
 
-  it("with progress, and what is stored is what was sent", { timeout: 300_000 }, async () => {
+  it("with progress, and what is stored is what was sent", async () => {
     const bytes = randomBytes(sendsMiB * 2 ** 20);
     await upload("large.bin", bytes);
     await expect.poll(outcome, { timeout: 240_000 }).toBe(`stored large.bin ${bytes.byteLength}`);

@@ -149,7 +149,7 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       for (let round = 0; round < rounds; round++) published += await race(scanned, scanner, round);
       expect(published).toBeGreaterThan(0);
       await scanned.sweep({ now: new Date(Date.now() + 8e6) });
-    }, 120_000);
+    });
 
     it.each(["copy", "move"] as const)(
       "a %s publishes what was checked, however the source is written meanwhile",
