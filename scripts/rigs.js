@@ -65,7 +65,7 @@ export const rigs = [
       "test/**/*redis*.test.ts",
       "test/acceptance/a10-02.test.ts",
       "test/cache/cache.test.ts",
-      "test/fastify/storage-rate-limit.test.ts",
+      "test/fastify/storage-*rate*.test.ts",
       "test/idempotency/idempotency.test.ts",
       "test/jobs/schedules.test.ts",
       "test/observability/tracing.test.ts",
