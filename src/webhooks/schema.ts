@@ -28,8 +28,10 @@ export const webhookSubscriptions = pgTable(
     provedAt: time("proved_at"),
     disabledAt: time("disabled_at"),
     disabledReason: text("disabled_reason"),
-    /** The first failure since the last success. */
+    /** The first of the failures that followed each other without a success or a long silence between. */
     failingSince: time("failing_since"),
+    /** The newest of them. */
+    failedAt: time("failed_at"),
     /** Encrypted. */
     secret: text("secret").notNull(),
     /** Encrypted; signs beside `secret` until `previousUntil`. */

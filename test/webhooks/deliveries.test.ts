@@ -3,7 +3,7 @@ import { eq } from "drizzle-orm";
 import Fastify, { type FastifyInstance } from "fastify";
 import { addSqlDb, type SqlDb } from "svc-infra/sql";
 import { addWebhooks, type Subscription, type WebhookEvent, type Webhooks } from "svc-infra/webhooks";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import * as schema from "#dist/webhooks/schema.js";
 import { createTables } from "./create-tables.js";
 import { Endpoint } from "./endpoint.js";
@@ -216,18 +216,6 @@ describe("a delivery that failed", () => {
     expect(await webhooks.subscriptions.get("acme", id)).toMatchObject({ disabledReason: /410/ });
   });
 
-  it("for five days disables the subscription", async () => {
-    const { id } = await subscribe();
-    const longAgo = new Date(Date.now() - 6 * 24 * 3600 * 1000);
-    await sql.db
-      .update(schema.webhookSubscriptions)
-      .set({ failingSince: longAgo })
-      .where(eq(schema.webhookSubscriptions.id, id));
-    endpoint.answer = (response) => response.writeHead(500).end();
-    await webhooks.dispatch(event());
-    await expect.poll(() => disabled).toHaveLength(1);
-  });
-
   it("is taken over when the process that claimed it is gone", async () => {
     await subscribe();
     await webhooks.dispatch(event());
@@ -277,6 +265,53 @@ it("an endpoint that fails gets one message at a time, until it answers", async 
   await skipWaiting();
   await finished(11);
   expect(most).toBeGreaterThan(1);
+});
+
+describe("an endpoint that fails", () => {
+  const hour = 3_600_000;
+  const startedAt = Date.now();
+  let subscription: Subscription;
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: startedAt });
+    subscription = await subscribe();
+  });
+  afterEach(() => vi.useRealTimers());
+
+  /** Sends one event a number of hours after the start, and waits until its attempt is written down. */
+  async function attempt(atHour: number, status: number): Promise<void> {
+    vi.setSystemTime(startedAt + atHour * hour);
+    endpoint.answer = (response) => response.writeHead(status).end();
+    await webhooks.dispatch(event());
+    await expect.poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries).toBe(1);
+    await sql.db.delete(schema.webhookDeliveries);
+  }
+
+  it("is disabled when no attempt of five days was answered 2xx", async () => {
+    for (const atHour of [0, 40, 80, 119]) await attempt(atHour, 500);
+    expect(disabled).toEqual([]);
+    await attempt(121, 500);
+    await expect.poll(() => disabled).toEqual([`${subscription.id}: the endpoint has failed for five days`]);
+    expect(await webhooks.dispatch(event())).toBe(0);
+  });
+
+  it("is not disabled when it answered 2xx in between", async () => {
+    for (const atHour of [0, 40, 80]) await attempt(atHour, 500);
+    await attempt(110, 204);
+    for (const atHour of [121, 160, 200, 229]) await attempt(atHour, 500);
+    expect(disabled).toEqual([]);
+    await attempt(242, 500);
+    await expect.poll(() => disabled).toHaveLength(1);
+  });
+
+  it("is not disabled by a failure now and one long ago, without attempts between", async () => {
+    await attempt(0, 500);
+    await attempt(121, 500);
+    await attempt(165, 500);
+    expect(disabled).toEqual([]);
+    for (const atHour of [205, 240, 242]) await attempt(atHour, 500);
+    await expect.poll(() => disabled).toHaveLength(1);
+  });
 });
 
 describe("deliveries that a process claimed before their turn", () => {

@@ -41,6 +41,9 @@ export interface SettledAttempt {
   readonly outcome: Outcome;
 }
 
+/** Milliseconds without an attempt after which failures count anew; the schedule leaves a day at most. */
+const silenceMs = 48 * 60 * 60 * 1000;
+
 /** The table of deliveries: what is due, what was tried, what came of it. */
 export class Deliveries {
   readonly #db: Database;
@@ -155,8 +158,12 @@ export class Deliveries {
       .where(and(inArray(id, ids), lte(claimedUntil, newest)));
   }
 
-  /** Writes down attempts and what becomes of their deliveries and subscriptions: one statement, all of it or nothing. */
-  async settle(attempts: readonly SettledAttempt[]): Promise<void> {
+  /**
+   * Writes down attempts and what becomes of their deliveries and subscriptions: one statement, all of it or nothing.
+   *
+   * @returns since when each subscription has failed whose newest attempt did.
+   */
+  async settle(attempts: readonly SettledAttempt[]): Promise<ReadonlyMap<string, Date>> {
     const rows = attempts.map(({ claimed: { delivery }, at, answer, outcome }) => ({
       id: delivery.id,
       subscription: delivery.subscription,
@@ -169,7 +176,7 @@ export class Deliveries {
     }));
     // The ids lead to the rows by the index, however many the planner expects of the function.
     const ids = sql.param(rows.map(({ id }) => id));
-    await this.#db.execute(sql`
+    const failing = await this.#db.execute(sql`
       with settled as (
         select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as settled (
           id text, subscription text, at timestamptz, status int, milliseconds int, detail text, state text,
@@ -177,10 +184,17 @@ export class Deliveries {
       ), newest as (
         select distinct on (subscription) subscription, at, state = 'delivered' as is_well
         from settled order by subscription, at desc
+      ), changed as (
+        select id, at, is_well from ${webhookSubscriptions} join newest on id = subscription
+        where not is_well or failing_since is not null order by id for no key update of ${webhookSubscriptions}
       ), health as (
         update ${webhookSubscriptions} as own
-        set failing_since = case when is_well then null else newest.at end
-        from newest where own.id = newest.subscription and is_well = (own.failing_since is not null)
+        set failing_since = case when is_well then null
+            when own.failed_at >= changed.at - ${silenceMs} * interval '1 millisecond' then own.failing_since
+            else changed.at end,
+          failed_at = case when is_well then null else changed.at end
+        from changed where own.id = changed.id
+        returning own.id, extract(epoch from own.failing_since) * 1000 as since_ms
       ), written as (
         update ${webhookDeliveries} as own
         set state = settled.state, tries = own.tries + 1, claimed_until = null,
@@ -188,11 +202,15 @@ export class Deliveries {
           finished_at = case when settled.state = 'pending' then null else settled.at end
         from settled where own.id = any(${ids}::text[]) and own.id = settled.id
         returning settled.id, settled.at, settled.status, settled.milliseconds, settled.detail
+      ), attempt as (
+        insert into ${webhookAttempts} (delivery, number, at, status, milliseconds, detail)
+        select id, (select count(*) + 1 from ${webhookAttempts} as earlier where earlier.delivery = written.id),
+          at, status, milliseconds, detail
+        from written
       )
-      insert into ${webhookAttempts} (delivery, number, at, status, milliseconds, detail)
-      select id, (select count(*) + 1 from ${webhookAttempts} as earlier where earlier.delivery = written.id),
-        at, status, milliseconds, detail
-      from written`);
+      select id, since_ms from health where since_ms is not null`);
+    const { rows: since }: { rows: { id: string; since_ms: string }[] } = Object(failing);
+    return new Map(since.map(({ id, since_ms }) => [id, new Date(Number(since_ms))]));
   }
 
   /** The newest deliveries of a tenant. */

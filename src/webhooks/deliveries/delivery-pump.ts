@@ -48,8 +48,8 @@ export class DeliveryPump {
   #turn: Promise<void> = Promise.resolve();
   /** Attempts that are to be written down next, and the promise that they are. */
   readonly #ended: SettledAttempt[] = [];
-  #settling: Promise<void> | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  #settling: ReturnType<Deliveries["settle"]> | undefined;
+  #writing: Promise<unknown> = Promise.resolve();
   #cleanedAt = 0;
   #isOpen = true;
   /** Whether a look waits for its turn; it will see what is told until then, too. */
@@ -144,14 +144,15 @@ export class DeliveryPump {
     const held = outcome.state === "delivered" ? [] : this.#line.clear(subscription.id);
     this.#line.answered(delivery.id);
     this.#start();
-    await this.#settle({ claimed, at: new Date(), answer, outcome });
+    const at = new Date();
+    const failing = await this.#settle({ claimed, at, answer, outcome });
     await deliveries.release(held);
-    const reason = disablingReason(answer, subscription.failingSince);
+    const reason = disablingReason(answer, at, failing.get(subscription.id));
     if (reason !== undefined) await this.#disable(claimed, reason);
   }
 
   /** Attempts that end soon after each other, or while others are written down, are written down together. */
-  #settle(attempt: SettledAttempt): Promise<void> {
+  #settle(attempt: SettledAttempt): ReturnType<Deliveries["settle"]> {
     this.#ended.push(attempt);
     this.#settling ??= Promise.all([this.#writing, sleep(gatheringMs)]).then(() => {
       const ended = this.#ended.splice(0);
@@ -188,9 +189,12 @@ function outcomeOf({ status, isRefused, retryAfter }: EndpointAnswer, tries: num
     : { state: "pending", nextAttemptAt: new Date(now + waitMs) };
 }
 
-function disablingReason({ status }: EndpointAnswer, failingSince: Date | null): string | undefined {
+function disablingReason(
+  { status }: EndpointAnswer,
+  at: Date,
+  failingSince: Date | undefined,
+): string | undefined {
   if (status === 410) return "the endpoint answered 410 Gone";
-  const isSuccess = status !== undefined && status >= 200 && status < 300;
-  const hasFailedForLong = failingSince !== null && Date.now() - failingSince.getTime() > failingLimitMs;
-  return !isSuccess && hasFailedForLong ? "the endpoint has failed for five days" : undefined;
+  const failedMs = failingSince === undefined ? 0 : at.getTime() - failingSince.getTime();
+  return failedMs >= failingLimitMs ? "the endpoint has failed for five days" : undefined;
 }

@@ -186,6 +186,7 @@ CREATE TABLE "svc_infra_webhook_subscriptions" (
 	"disabled_at" timestamp with time zone,
 	"disabled_reason" text,
 	"failing_since" timestamp with time zone,
+	"failed_at" timestamp with time zone,
 	"secret" text NOT NULL,
 	"previous_secret" text,
 	"previous_until" timestamp with time zone,
