@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdir, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished, vi } from "vitest";
@@ -17,7 +17,7 @@ const cutPower = `use Fcntl; sysopen(my $f, $ARGV[0], O_RDONLY) or die $!; my $h
 /** A file system of its own, on a file. */
 class Disk {
   readonly path: string;
-  readonly #image: string;
+  #image: string;
 
   private constructor(folder: string) {
     this.path = join(folder, "mounted");
@@ -42,9 +42,17 @@ class Disk {
     execFileSync("perl", ["-e", cutPower, this.path]);
   }
 
-  /** A descriptor may be on its way to be closed. */
+  /**
+   * A descriptor may be on its way to be closed. A process that copied the mounts of this one (`unshare`) keeps the file
+   * system as it is, so that the next mount of the same file would meet it: then the content goes on in another file.
+   */
   async unplug(): Promise<void> {
+    spawnSync("sync", ["-f", this.path], { stdio: "ignore" });
     await vi.waitFor(() => execFileSync("umount", [this.path], { stdio: "pipe" }), 5000);
+    if (execFileSync("losetup", ["-j", this.#image], { encoding: "utf8" }) === "") return;
+    const other = `${this.#image}+`;
+    await copyFile(this.#image, other);
+    this.#image = other;
   }
 }
 
