@@ -186,12 +186,21 @@ describe.each([
     expect(complaints).toEqual([]);
   });
 
-  it("has public files under a URL without a signature", async () => {
+  it("has public files under a URL without a signature, which the page on the other site shows", async () => {
     const { url } = named.parse(await (await fetch(`${appUrl}/logo`, { method: "POST" })).json());
     expect(new URL(url).search).toBe("");
     const answer = await fetch(url);
-    expect([answer.status, await answer.text()]).toEqual([200, "<logo>"]);
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/gif"]);
+    expect(
+      Buffer.from(await answer.arrayBuffer())
+        .subarray(0, 3)
+        .toString(),
+    ).toBe("GIF");
     expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+    const image = `Object.assign(new Image(), { src: ${JSON.stringify(url)} })`;
+    const width = `(async (image) => (await image.decode(), image.naturalWidth))(${image})`;
+    expect(await page.evaluate(width)).toBe(1);
+    expect(complaints).toEqual([]);
   });
 
   it("says of each mistake in one sentence what to write instead", async () => {
