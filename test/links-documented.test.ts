@@ -1,19 +1,25 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 
 const pages = [
   "README.md",
   "CHANGELOG.md",
   "ARCHITECTURE.md",
-  ...readdirSync("docs", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => join("docs", name)),
+  ...["docs", "examples"].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join(folder, name)),
+  ),
 ];
 
-/** What the package has; the rest of the repository is not published. */
-const isPublished = (path: string) => path.startsWith("docs/") || pages.includes(path) || path === "LICENSE";
-const isShownOnly = (path: string) => /^(?:examples|bench|src|test)\b/.test(path);
+/** What the package has: `files` of package.json, and what npm adds. */
+const { files } = z
+  .object({ files: z.array(z.string()) })
+  .parse(JSON.parse(readFileSync("package.json", "utf8")));
+const published = ["README.md", "LICENSE", ...files];
+const isPublished = (path: string) => published.some((each) => path === each || path.startsWith(`${each}/`));
 
 function prose(page: string): string {
   return readFileSync(page, "utf8").replace(/```.*?```/gs, "");
@@ -35,7 +41,7 @@ function brokenLinks(page: string): readonly string[] {
     if (/^(?:https?|mailto):/.test(link)) return false;
     const [path = "", anchor] = link.split("#");
     const target = path === "" ? page : normalize(join(dirname(page), path));
-    if (!existsSync(target) || !(isPublished(target) || isShownOnly(target))) return true;
+    if (!existsSync(target) || !isPublished(target)) return true;
     return anchor !== undefined && !anchorsOf(target).includes(anchor);
   });
 }
