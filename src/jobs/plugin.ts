@@ -64,7 +64,7 @@ export const jobsPlugin: FastifyPluginAsync<AddJobsOptions> = fastifyPlugin(
  * @throws ConfigurationError when none were added.
  *
  * @example
- * await getJobs(request).enqueue(sendReport, { id: "7" });
+ * await getJobs(request).queue.enqueue(sendReport, { id: "7" });
  */
 export function getJobs(from: FastifyInstance | FastifyRequest): Jobs {
   const app = "server" in from && "raw" in from ? from.server : from;

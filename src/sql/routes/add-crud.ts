@@ -96,8 +96,8 @@ const rules: OptionRules<CrudOptions<PgTable>> = {
  * @example
  * ```ts
  * await addCrud(app, notes, {
- *   authorize: (request) => requireUser(request),
- *   tenant: { column: "orgId", of: (request) => request.user.orgId },
+ *   authorize: async (request) => (await getCurrentUser(request)) !== undefined,
+ *   tenant: { column: "orgId", of: (request) => getTenancy(request).tenantOf(request) },
  *   filters: ["status"],
  *   sorts: ["createdAt"],
  * });
