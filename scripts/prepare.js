@@ -20,7 +20,14 @@ export function ensureInstalled() {
   if (isInstalled()) return true;
   say("Installing npm packages from package-lock.json ...");
   // Development packages are needed to build, also where NODE_ENV is production.
-  return run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
+  return run("npm", [
+    "ci",
+    "--include=dev",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ]);
 }
 
 /** Compiles src to dist when anything in it changed, and removes what no source has any more; false if it failed. */

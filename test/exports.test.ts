@@ -82,6 +82,19 @@ it("the package is at a version and its lock file names no registry", () => {
   expect(lock).not.toContain('"resolved": "http');
 });
 
+it.each([".", "bench", "test/rigs/azurite", "test/rigs/runtimes"])(
+  "every package that %s installs is checked against its hash, and runs no code while it is installed",
+  (folder) => {
+    const { packages } = JSON.parse(readFileSync(`${folder}/package-lock.json`, "utf8"));
+    const unchecked = Object.keys(packages).filter((path) => {
+      const { integrity, link } = packages[path];
+      return path !== "" && link !== true && integrity === undefined;
+    });
+    expect(unchecked).toEqual([]);
+    expect(readFileSync(".npmrc", "utf8")).toMatch(/^ignore-scripts=true$/m);
+  },
+);
+
 it("create-svc-infra has the version of the package that it makes projects with", () => {
   const create = JSON.parse(readFileSync("packages/create-svc-infra/package.json", "utf8"));
   expect([create.version, create.dependencies[name]]).toEqual([version, version]);

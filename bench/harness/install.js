@@ -6,7 +6,7 @@ const bench = fileURLToPath(new URL("..", import.meta.url));
 
 /** Installs the peers, when they are missing or are others than they should be, and builds svc-infra as it is now. */
 export function install() {
-  if (!isInstalled()) npm(["ci", "--no-audit", "--no-fund"], bench);
+  if (!isInstalled()) npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"], bench);
   npm(["run", "build"], `${bench}/..`);
 }
 

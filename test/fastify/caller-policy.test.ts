@@ -62,3 +62,12 @@ describe.each(Object.entries(ways))("the policy of a caller, by %s", (_name, sen
     expect((await send("large", 101)).status).toBe(413);
   });
 });
+
+it("a tenant learns which backend there is, and none of its settings", async () => {
+  const answer = await call(service.port, {
+    path: "/_storage/backend-info",
+    headers: { authorization: "Bearer small" },
+  });
+  const info = JSON.parse(answer.body.toString());
+  expect(Object.keys(info).sort()).toEqual(["backend", "capabilities", "type"]);
+});

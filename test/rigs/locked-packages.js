@@ -18,7 +18,10 @@ export function installLocked(name) {
   try {
     for (const file of ["package.json", "package-lock.json"])
       copyFileSync(join(folder, file), join(fresh, file));
-    const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: fresh, encoding: "utf8" });
+    const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+      cwd: fresh,
+      encoding: "utf8",
+    });
     if (npm.status !== 0) throw new Error(`${name} could not be installed: ${npm.stderr}`);
     replaceBy(name, join(fresh, "node_modules"));
   } finally {

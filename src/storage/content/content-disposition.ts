@@ -26,7 +26,13 @@ export function keptDisposition({
   contentType,
   filename,
 }: Pick<ObjectDescription, "contentDisposition" | "contentType" | "filename">): string | undefined {
-  return given ?? madeDisposition(contentType, filename);
+  return givenDisposition(given, contentType) ?? madeDisposition(contentType, filename);
+}
+
+/** What a provider keeps of the caller's own `Content-Disposition`: a type that browsers may run is never shown. */
+export function givenDisposition(given: string | undefined, contentType: string): string | undefined {
+  if (given === undefined || isShownType(contentType) || /^attachment\s*(?:;|$)/i.test(given)) return given;
+  return given.replace(/^[^;]*/, "attachment");
 }
 
 /** The `Content-Disposition` for a content type and a file name; `undefined` where nothing has to be said. */

@@ -36,7 +36,10 @@ export interface ContentFields {
   readonly cacheControl?: string | undefined;
   /** How the stored bytes are encoded: `gzip`. The bytes are kept and given as they are. */
   readonly contentEncoding?: string | undefined;
-  /** How the content is presented: `attachment`. Without it the file name decides. */
+  /**
+   * How the content is presented: `attachment`. Without it the file name decides. A type that browsers may run is always
+   * served as `attachment`, and S3, Google Cloud Storage and Azure keep it as such.
+   */
   readonly contentDisposition?: string | undefined;
   /** Languages of the intended readers (RFC 9110 §8.5): `de, en`. */
   readonly contentLanguage?: string | undefined;

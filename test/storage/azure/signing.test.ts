@@ -29,6 +29,19 @@ describe("a URL", () => {
     );
   });
 
+  it("of what a browser would run makes it an attachment, whatever the caller gave", async () => {
+    const contentType = "text/html";
+    const given = { "plain.html": undefined, "inline.html": 'inline; filename="p.html"' };
+    for (const [key, contentDisposition] of Object.entries(given)) {
+      await storage.put(key, "<script>", { contentType, contentDisposition });
+    }
+    const told = Object.keys(given).map(async (key) => (await fetch(await storage.getUrl(key))).headers);
+    expect((await Promise.all(told)).map((headers) => headers.get("content-disposition"))).toEqual([
+      "attachment",
+      'attachment; filename="p.html"',
+    ]);
+  });
+
   it("reads that one object and does nothing else", async () => {
     const url = await storage.getUrl("docs/report.txt");
     const { search } = new URL(url);

@@ -66,6 +66,19 @@ describe("a URL", () => {
     expect((await fetch(other)).headers.get("content-disposition")).toBe('attachment; filename="other.pdf"');
   });
 
+  it("of what a browser would run makes it an attachment, whatever the caller gave", async () => {
+    const contentType = "text/html";
+    const given = { "plain.html": undefined, "inline.html": 'inline; filename="p.html"' };
+    for (const [key, contentDisposition] of Object.entries(given)) {
+      await storage.put(key, "<script>", { contentType, contentDisposition });
+    }
+    const told = Object.keys(given).map(async (key) => (await fetch(await storage.getUrl(key))).headers);
+    expect((await Promise.all(told)).map((headers) => headers.get("content-disposition"))).toEqual([
+      "attachment",
+      'attachment; filename="p.html"',
+    ]);
+  });
+
   it("that was signed to write makes an object of that type, which is read like any other", async () => {
     const url = await storage.getUploadUrl("direct.txt", { contentType: "text/plain; charset=utf-8" });
     const headers = { "content-type": "text/plain; charset=utf-8" };

@@ -231,6 +231,19 @@ it.each([
   expect(keptHeaders({ [name]: value, "x-amz-meta-a": "b" })).toEqual({ "x-amz-meta-a": "b" });
 });
 
+it("what a browser would run is kept as an attachment, whatever the caller gave", async () => {
+  const contentType = "text/html";
+  await storageOf().put("plain.html", "<script>", { contentType });
+  await storageOf().put("inline.html", "<script>", {
+    contentType,
+    contentDisposition: 'inline; filename="p.html"',
+  });
+  expect(await headersOf("plain.html")).toMatchObject({ "content-disposition": "attachment" });
+  expect(await headersOf("inline.html")).toMatchObject({
+    "content-disposition": 'attachment; filename="p.html"',
+  });
+});
+
 describe("metadata that was put", () => {
   it("is plain for other tools where it is ASCII, and the name is in Content-Disposition", async () => {
     await storageOf().put("plain", "content", { filename: "a b.txt", metadata: { owner: "u-1" } });

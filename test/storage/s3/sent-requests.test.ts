@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { Storage } from "svc-infra/storage";
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type S3Operation, startS3Double } from "../../rigs/s3-double.js";
 
 const mebibyte = 1_048_576;
@@ -76,4 +76,16 @@ it("a signed URL holds the name that the file is saved under, and the rest of wh
   const saved = await storage.getUrl("k", { download: true });
   expect(new URL(saved).searchParams.get("response-content-disposition")).toBe("attachment");
   expect(new URL(await storage.getUrl("k")).searchParams.has("response-content-disposition")).toBe(false);
+});
+
+it("one signal serves sixty calls at once, and a removal of many keys, without a warning", async () => {
+  const warning = vi.spyOn(process, "emitWarning");
+  const { storage } = await watched();
+  const { signal } = new AbortController();
+  const keys = Array.from({ length: 60 }, (_, index) => `k${index}`);
+  await Promise.all(keys.map((key) => storage.put(key, "x", { signal })));
+  await Promise.all(keys.map((key) => storage.get(key, { signal })));
+  expect(await storage.deleteMany(keys, { signal })).toEqual([]);
+  expect(warning).not.toHaveBeenCalled();
+  warning.mockRestore();
 });

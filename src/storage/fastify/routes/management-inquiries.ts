@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { clientSignal, formatEntityTag, type Route, type RouteCall, route } from "../../../http/index.js";
+import { Storage } from "../../storage.js";
 import { expiry } from "../../url-options.js";
 import { KeyPath } from "./key-path.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
@@ -46,9 +47,10 @@ export function inquiryRoutes(
       permission: "backend-info",
       summary: "Which backend holds the files, and why",
       answers: { 200: backendInfo },
-      handle: () => {
+      handle: ({ request }) => {
         const { name, type, capabilities } = storage.backend;
-        return { backend: name, type, ...origin, capabilities };
+        const isTenant = !(storageOf(request) instanceof Storage);
+        return { backend: name, type, ...(isTenant ? {} : origin), capabilities };
       },
     }),
   ];

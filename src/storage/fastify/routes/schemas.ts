@@ -77,8 +77,9 @@ export const signedUrl = z.object({ url: z.string(), expiresAt: date });
 export const backendInfo = z.object({
   backend: z.string(),
   type: z.string(),
-  reason: z.string(),
-  missing: z.array(z.string()).readonly(),
+  /** Settings are for those who run the service: a tenant sees none. */
+  reason: z.string().optional(),
+  missing: z.array(z.string()).readonly().optional(),
   capabilities: z.looseObject({}),
 });
 

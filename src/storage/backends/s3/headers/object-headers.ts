@@ -1,4 +1,4 @@
-import { madeDisposition } from "../../../content/content-disposition.js";
+import { givenDisposition, madeDisposition } from "../../../content/content-disposition.js";
 import type { ContentFields, ObjectStat } from "../../../contract/backend.js";
 import { contentFieldNames, contentHeaders, storedContentFields } from "../../../contract/description.js";
 import type { Key } from "../../../contract/key.js";
@@ -23,7 +23,7 @@ export function objectHeaders(
   traits: ProviderTraits,
 ): Headers {
   const { contentType, filename, metadata, keptHeaders } = description;
-  const given = description.contentDisposition;
+  const given = givenDisposition(description.contentDisposition, contentType);
   const made = madeDisposition(contentType, filename === undefined ? undefined : oneLine(filename));
   const isExact = given === undefined && (made === undefined || nameInDisposition(made) === filename);
   const kept = {
@@ -38,7 +38,8 @@ export function objectHeaders(
     const value = description[name];
     if (value !== undefined) headers[contentHeaders[name]] = value;
   }
-  if (given === undefined && made !== undefined) headers["content-disposition"] = made;
+  const disposition = given ?? made;
+  if (disposition !== undefined) headers["content-disposition"] = disposition;
   return keptHeaders === undefined ? headers : Object.assign(headers, keptHeaders);
 }
 
