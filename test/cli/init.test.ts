@@ -100,7 +100,7 @@ describe("the packed package in an empty folder", () => {
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(together));
     expect(await run("npx", ["--no", "tsc"], folder)).toEqual({ status: 0, output: "" });
     for (const name of Object.keys(kinds)) {
-      const test = ["--test", join(folder, "built", name, "test/app.test.js")];
+      const test = ["--test", "--test-reporter=tap", join(folder, "built", name, "test/app.test.js")];
       expect(await run(process.execPath, test, projectOf(name))).toMatchObject({
         status: 0,
         output: expect.stringContaining("# fail 0"),

@@ -24,7 +24,9 @@ export class Project {
   readonly #env: Readonly<Record<string, string>>;
 
   constructor(url: string) {
-    this.#env = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", SQL_URL: url };
+    const { PATH = "", HOME = "" } = process.env;
+    // A server on a busy machine takes its time to take a connection.
+    this.#env = { PATH, HOME, SQL_URL: url, SQL_POOL_TIMEOUT_MS: "120000" };
     mkdirSync(join(this.folder, "node_modules"));
     symlinkSync(resolve("."), join(this.folder, "node_modules/svc-infra"));
     symlinkSync(resolve("node_modules/drizzle-orm"), join(this.folder, "node_modules/drizzle-orm"));
