@@ -1,4 +1,4 @@
-export type { Delivery, DeliveryAttempt, WebhookEvent } from "./deliveries/delivery.js";
+export type { Delivery, DeliveryAttempt, WebhookAttempt, WebhookEvent } from "./deliveries/delivery.js";
 export { isEventPattern, matchesEvent } from "./event-pattern.js";
 export { type AddWebhooksOptions, addWebhooks, getWebhooks, webhooksPlugin } from "./plugin.js";
 export { MemoryReceivedIds, type ReceivedIds } from "./received-ids.js";

@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from "vitest";
+import { Endpoint } from "../webhooks/endpoint.js";
 import { CommandLine, freePort } from "./command-line.js";
 
 const cli = new CommandLine();
@@ -34,6 +35,19 @@ it("send signs what listen verifies and prints, and another secret is refused", 
   expect(stdout).toMatch(/^evt_1\n {2}\{"type":"invoice\.paid",.*"data":\{"amount":12\}\}$/m);
   expect(stdout).toMatch(/^evt_2 is refused: no signature/m);
 });
+
+it("send signs what the library of the specification verifies", async () => {
+  const endpoint = await Endpoint.start();
+  endpoint.secrets = [secret];
+  const options = ["--type", "invoice.paid", "--data", '{"amount":12}', "--id", "evt_1"];
+  expect(await cli.run(["webhooks", "send", endpoint.url, "--secret", secret, ...options])).toMatchObject({
+    code: 0,
+  });
+  expect(await cli.run(["webhooks", "send", endpoint.url, "--secret", other])).toMatchObject({ code: 1 });
+  expect(endpoint.received).toMatchObject([{ id: "evt_1", type: "invoice.paid", data: { amount: 12 } }]);
+  expect(endpoint.unverified).toHaveLength(1);
+  endpoint.stop();
+}, 60_000);
 
 it("listen answers as it is told, and send says so", async () => {
   const { url } = await listen("--status", "503");

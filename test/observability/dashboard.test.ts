@@ -28,7 +28,8 @@ afterAll(() => app.close());
 
 /** Names of series in text, without what Prometheus makes of a histogram. */
 function seriesIn(text: string): readonly string[] {
-  const names = text.match(/\b(?:http|storage|sql|jobs|cache|connection|process|nodejs)_[a-z0-9_]+/g) ?? [];
+  const names =
+    text.match(/\b(?:http|storage|sql|jobs|cache|webhooks|connection|process|nodejs)_[a-z0-9_]+/g) ?? [];
   return [...new Set(names.map((name) => name.replace(/_(?:bucket|sum|count)$/, "")))].sort();
 }
 

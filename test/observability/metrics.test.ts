@@ -10,8 +10,12 @@ import { addSqlDb } from "svc-infra/sql";
 import { Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import type { Scanner, Verdict } from "svc-infra/storage/policy";
+import { addWebhooks } from "svc-infra/webhooks";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import * as webhookSchema from "#dist/webhooks/schema.js";
+import { createTables } from "../webhooks/create-tables.js";
+import { Endpoint } from "../webhooks/endpoint.js";
 
 /** `SERIES_ROUNDS=100000` for the long run. */
 const seriesRounds = Number(process.env.SERIES_ROUNDS ?? 1000);
@@ -133,6 +137,38 @@ describe("the work of the helpers", () => {
       /connection_pool_waiting\{pool="sql"\} 0/,
     ];
     for (const line of lines) expect(text).toMatch(line);
+  });
+
+  it("attempts of webhooks are counted by what came of them, and by nothing else", async () => {
+    const endpoint = await Endpoint.start();
+    const app = await measured({}, async (each) => {
+      await createTables(await addSqlDb(each, { env: {} }), webhookSchema);
+      await addWebhooks(each, { env: {}, allowPrivateAddresses: true });
+    });
+    const { subscription } = await app.webhooks.subscriptions.add("acme", {
+      url: endpoint.url,
+      events: ["*"],
+    });
+    await app.webhooks.prove("acme", subscription.id);
+    const counted = async () =>
+      (await read(app)).match(/^webhooks_attempt_duration_seconds_count.*$/gm)?.toSorted() ?? [];
+    const expected: string[] = [];
+    for (const [status, outcome] of [
+      [204, "delivered"],
+      [410, "failed"],
+      [500, "retried"],
+    ] as const) {
+      endpoint.answer = (response) => response.writeHead(status).end();
+      const sent = { id: `evt_${status}`, type: "a.b", tenant: "acme", occurredAt: new Date(), data: {} };
+      await app.webhooks.prove("acme", subscription.id);
+      await app.webhooks.dispatch(sent);
+      expected.push(`webhooks_attempt_duration_seconds_count{outcome="${outcome}"} 1`);
+      await expect.poll(counted).toEqual(expected);
+      await expect
+        .poll(async () => (await app.webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries)
+        .toBe(1);
+    }
+    endpoint.stop();
   });
 });
 

@@ -3,20 +3,23 @@ import type { JobRunFacts } from "../../jobs/index.js";
 import { measurePools, type PoolFacts } from "../../kernel/index.js";
 import type { QueryFacts } from "../../sql/index.js";
 import type { ScanFacts } from "../../storage/index.js";
+import type { WebhookAttempt } from "../../webhooks/index.js";
 import type { Metrics } from "./metrics.js";
 import type { GaugeMetric } from "./metrics-client.js";
 import { watchNews, watchWork } from "./watch-work.js";
 
 const querySeconds = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30];
 const jobSeconds = [0.01, 0.1, 0.5, 1, 5, 30, 60, 300, 1800];
+const attemptSeconds = [0.05, 0.1, 0.5, 1, 5, 15, 60];
 const scanSeconds = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120];
 
-/** Queries, jobs, reads of the cache, scans, and pools of connections of the process. */
+/** Queries, jobs, reads of the cache, scans, attempts of webhooks, and pools of connections of the process. */
 export function workMetrics(metrics: Metrics): void {
   metrics.stopWith(queries(metrics));
   metrics.stopWith(jobs(metrics));
   metrics.stopWith(cacheReads(metrics));
   metrics.stopWith(scans(metrics));
+  metrics.stopWith(webhookAttempts(metrics));
   pools(metrics);
 }
 
@@ -75,6 +78,20 @@ function scans(metrics: Metrics): () => void {
   );
   return watchNews<ScanFacts>("svc-infra:storage:scan", ({ scanner, verdict, durationSeconds }) =>
     duration.observe({ scanner, verdict }, durationSeconds),
+  );
+}
+
+function webhookAttempts(metrics: Metrics): () => void {
+  const duration = metrics.histogram(
+    {
+      name: "webhooks_attempt_duration_seconds",
+      help: "Time that an attempt to deliver a webhook took, by what came of it: delivered, retried or failed.",
+      labels: ["outcome"],
+    },
+    attemptSeconds,
+  );
+  return watchNews<WebhookAttempt>("svc-infra:webhooks:attempt", ({ outcome, durationSeconds }) =>
+    duration.observe({ outcome }, durationSeconds),
   );
 }
 

@@ -1,11 +1,15 @@
+import { channel } from "node:diagnostics_channel";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../kernel/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
 import type { Subscriptions } from "../subscriptions/subscriptions.js";
 import { ClaimedLine, claimedAhead } from "./claimed-line.js";
 import type { ClaimedDelivery, Deliveries, Outcome, SettledAttempt } from "./deliveries.js";
+import type { WebhookAttempt } from "./delivery.js";
 import { type EndpointAnswer, postSigned } from "./post-signed.js";
 import { nextWaitMs, retryAfterMs } from "./retry-schedule.js";
+
+const attempts = channel("svc-infra:webhooks:attempt");
 
 const failingLimitMs = 5 * 24 * 60 * 60 * 1000;
 const cleaningMs = 60 * 60 * 1000;
@@ -141,6 +145,7 @@ export class DeliveryPump {
       secrets: subscriptions.secretsOf(subscription),
     });
     const outcome = outcomeOf(answer, delivery.tries + 1);
+    tell(answer, outcome);
     const held = outcome.state === "delivered" ? [] : this.#line.clear(subscription.id);
     this.#line.answered(delivery.id);
     this.#start();
@@ -187,6 +192,12 @@ function outcomeOf({ status, isRefused, retryAfter }: EndpointAnswer, tries: num
   return waitMs === undefined
     ? { state: "failed" }
     : { state: "pending", nextAttemptAt: new Date(now + waitMs) };
+}
+
+function tell({ milliseconds }: EndpointAnswer, { state }: Outcome): void {
+  if (!attempts.hasSubscribers) return;
+  const outcome = state === "pending" ? "retried" : state;
+  attempts.publish({ outcome, durationSeconds: milliseconds / 1000 } satisfies WebhookAttempt);
 }
 
 function disablingReason(

@@ -22,6 +22,15 @@ export interface Delivery {
   readonly finishedAt: Date | null;
 }
 
+/**
+ * How an attempt ended. `svc-infra:webhooks:attempt` tells it: `delivered` was answered 2xx, `retried` is tried again later,
+ * `failed` is not.
+ */
+export interface WebhookAttempt {
+  readonly outcome: "delivered" | "retried" | "failed";
+  readonly durationSeconds: number;
+}
+
 /** One attempt of a delivery. */
 export interface DeliveryAttempt {
   readonly number: number;
