@@ -52,17 +52,17 @@ const meanings = {
   exactDelete: "of many who delete one object at once exactly one hears `true`",
   conditionalRemove:
     "`delete` with `ifMatch`: only the version with that ETag; `move` never deletes another one",
+  conditionalCopySource:
+    "a copy is of one version of its source, however that is written meanwhile; elsewhere content that a policy must check is copied through this process",
   transform: "`getUrl` with `transform`: an image or video in another size, format or quality",
   direct: "`prepareUpload`: content that clients send past the service, as a whole or also in parts",
-  loosensCopies:
-    "copies may be of a later version than the one named; with a policy the bytes of copies and of content that was sent past then come through the service",
   maxBytes: "largest object",
   minPartBytes: "smallest part of an upload in parts, but for the last",
   maxMetadataBytes: "names and values of an object's metadata; those beyond ASCII take more",
 };
 
 /** Capabilities that backends may leave out. */
-const unsaid = { direct: "no", loosensCopies: false, maxMetadataBytes: 2048 };
+const unsaid = { direct: "no", conditionalCopySource: false, maxMetadataBytes: 2048 };
 
 /** The whole page, made from the backends themselves. */
 export function capabilitiesPage() {

@@ -213,8 +213,11 @@ export interface Capabilities {
   readonly publicUrls?: boolean;
   /** Requests that clients send straight to the service: for a whole object, or also for each part of one. */
   readonly direct?: "whole" | "parts" | undefined;
-  /** Copies may be of another version of the source than the one that was named. */
-  readonly loosensCopies?: boolean;
+  /**
+   * Whether {@link StorageBackend.copy} decides `sourceIfMatch` in one step with the copy: it is of that version and of no
+   * other, however the source is written meanwhile. Where it is left out, content that must be checked is copied through this process.
+   */
+  readonly conditionalCopySource?: boolean;
   /** Largest object, in bytes. */
   readonly maxBytes: number;
   /** Smallest part of a multipart upload but for the last, in bytes. */

@@ -44,7 +44,7 @@ const maxTurns = 5;
  * written again at any time. Where the service cannot hold on to a version, the bytes pass the checks on their way.
  */
 export async function copyChecked(backend: StorageBackend, copy: CheckedCopy): Promise<ObjectStat> {
-  if (backend.capabilities.loosensCopies) return copyThroughChecks(backend, copy);
+  if (backend.capabilities.conditionalCopySource !== true) return copyThroughChecks(backend, copy);
   for (let turn = 1; ; turn++) {
     const { etag, description } = await check(backend, copy);
     try {

@@ -42,6 +42,7 @@ const fixedCapabilities = {
   conditionalComplete: true,
   exactDelete: true,
   conditionalRemove: true,
+  conditionalCopySource: true,
   transform: false,
   direct: "parts",
   minPartBytes: 1,

@@ -35,9 +35,9 @@ export const cloudinaryCapabilities = {
   conditionalComplete: false,
   exactDelete: false,
   conditionalRemove: false,
+  conditionalCopySource: false,
   transform: true,
   direct: "whole",
-  loosensCopies: true,
   maxBytes: Number.MAX_SAFE_INTEGER,
   minPartBytes: 1,
 } as const;

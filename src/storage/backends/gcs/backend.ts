@@ -41,6 +41,7 @@ export const gcsCapabilities = {
   // Deletions of one object are in an order, and all but the first are answered 404.
   exactDelete: true,
   conditionalRemove: true,
+  conditionalCopySource: true,
   transform: false,
   direct: "whole",
   maxBytes: 5 * 1024 ** 4,

@@ -69,6 +69,7 @@ const capabilities = {
   conditionalComplete: true,
   exactDelete: true,
   conditionalRemove: true,
+  conditionalCopySource: true,
   transform: false,
   maxBytes: Number.MAX_SAFE_INTEGER,
   minPartBytes: 1,

@@ -62,6 +62,7 @@ const memoryCapabilities = {
   conditionalComplete: true,
   exactDelete: true,
   conditionalRemove: true,
+  conditionalCopySource: true,
   transform: false,
   maxBytes: constants.MAX_LENGTH,
   minPartBytes: 1,

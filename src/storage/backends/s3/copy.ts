@@ -1,7 +1,7 @@
-import type { CopyOptions, ObjectStat, WriteOptions } from "../../contract/backend.js";
+import type { CallOptions, CopyOptions, ObjectStat, WriteOptions } from "../../contract/backend.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
-import { refusal, type ServiceError } from "../../contract/service-error.js";
+import { classifyError, refusal, ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { anotherVersion, checkVersion, conditionHeaders, isConditional } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./headers/kept-headers.js";
@@ -9,20 +9,25 @@ import { objectHeaders } from "./headers/object-headers.js";
 import { formatVersion, parseVersion } from "./headers/version.js";
 import { partQuery } from "./multipart.js";
 import { partBytesFor } from "./part-bytes.js";
+import type { ProviderTraits } from "./providers.js";
 import { putObject } from "./put.js";
 import { readObject } from "./read.js";
-import { headObject, sizedStat } from "./stat.js";
+import { headObject, sizedStat, statObject } from "./stat.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
 import { documentOf, requiredEtag } from "./wire/answer-document.js";
+import { addressVariables } from "./wire/answer-error.js";
 import type { Headers } from "./wire/sigv4.js";
 import { encodePath } from "./wire/uri.js";
 import { textOf } from "./wire/xml.js";
 
 interface Source extends ObjectStat, SentDescription {}
 
+/** How often a source that is replaced while it is copied is begun with again. */
+const maxTurns = 5;
+
 /**
- * Copies an object with its description, inside the service. Where the service cannot decide a condition on the
- * target of a copy, the bytes come through here and are written under the condition.
+ * Copies an object with its description, inside the service, and only one version of it. Where the service cannot decide a
+ * condition on the target of a copy, the bytes come through here and are written under the condition.
  */
 export async function copyObject(
   access: S3Access,
@@ -30,19 +35,81 @@ export async function copyObject(
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
+  for (let turn = 1; turn <= maxTurns; turn++) {
+    const source = await findSource(access, from, options);
+    try {
+      return await copyVersion(access, source, to, options);
+    } catch (error) {
+      if (!isFailedCondition(error) || (await isCurrent(access, source, options))) throw error;
+      if (options.sourceIfMatch !== undefined) throw error;
+    }
+  }
+  throw new ServiceError("unavailable", "the source was replaced while it was copied", {
+    reason: "SourceReplaced",
+    applied: false,
+  });
+}
+
+async function findSource(access: S3Access, from: Key, options: CopyOptions): Promise<Source> {
   const headers = await headObject(access, from, options);
   const { sourceIfMatch, description } = options;
   const kept = description === undefined ? keptHeaders(headers) : undefined;
   const source = { ...(await sizedStat(access, from, headers, options)), keptHeaders: kept, ...description };
   if (sourceIfMatch !== undefined && source.etag !== sourceIfMatch) throw anotherVersion();
+  return source;
+}
+
+/** Whether the source is still that version: then it was in between, as no version comes back. */
+async function isCurrent(
+  access: S3Access,
+  { key, etag }: ObjectStat,
+  options: CallOptions,
+): Promise<boolean> {
+  return (await statObject(access, key, options)).etag === etag;
+}
+
+function isFailedCondition(error: unknown): boolean {
+  return classifyError(error, addressVariables).code === "precondition_failed";
+}
+
+async function copyVersion(
+  access: S3Access,
+  source: Source,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
   await checkVersion(access, to, options);
-  const { conditionalComplete, copyConditions } = access.traits;
+  const { conditionalComplete, copyConditions, conditionalCopySource } = access.traits;
   const conditional = isConditional(options);
   const isLarge = source.size > access.copiedAtOnceBytes;
   if (isLarge && conditional && !conditionalComplete) throw tooLargeToDecide();
   if (isLarge) return copyParts(access, source, to, options);
   if (conditional && copyConditions === undefined) return copyThrough(access, source, to, options);
-  return copyAtOnce(access, source, to, options);
+  return conditionalCopySource
+    ? copyAtOnce(access, source, to, options)
+    : copyAndLook(access, source, to, options);
+}
+
+/**
+ * A service that cannot decide a condition on the source may have copied another version under the description and the
+ * checksum of this one. Then the bytes of the version that is there now come through here.
+ */
+async function copyAndLook(
+  access: S3Access,
+  source: Source,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
+  const copied = await copyAtOnce(access, source, to, options);
+  // Content with the same ETag is the same content.
+  if (parseVersion(copied.etag).etag === parseVersion(source.etag).etag) return copied;
+  if (await isCurrent(access, source, options)) return copied;
+  const always = { ...options, sourceIfMatch: undefined, ifAbsent: false };
+  const ifMatch = access.traits.conditionalPut ? copied.etag : undefined;
+  const latest = await findSource(access, source.key, always);
+  const repaired = await copyThrough(access, latest, to, { ...always, ifMatch });
+  if (options.sourceIfMatch !== undefined) throw anotherVersion();
+  return repaired;
 }
 
 async function copyAtOnce(
@@ -54,7 +121,7 @@ async function copyAtOnce(
   const mark = marks.now(source.checksum);
   const headers = {
     ...objectHeaders(source, mark, traits),
-    ...sourceHeaders(bucket, source),
+    ...sourceHeaders(bucket, traits, source),
     ...conditionHeaders(options, traits, traits.copyConditions),
     ...encryption.create,
     ...encryption.copySource,
@@ -92,9 +159,12 @@ async function copyThrough(
   }
 }
 
+/** Not every service decides the condition on the source of a part: they are joined when it is still the same version. */
 function copyParts(access: S3Access, source: Source, to: Key, options: CopyOptions): Promise<ObjectStat> {
   const upload = new UploadInParts(access, to, writeOptions(source, options), source.checksum);
-  return upload.run(partCopies(access, source, to));
+  return upload.run(partCopies(access, source, to), async () => {
+    if (!(await isCurrent(access, source, options))) throw anotherVersion();
+  });
 }
 
 async function* partCopies(access: S3Access, source: ObjectStat, to: Key): AsyncGenerator<SendPart> {
@@ -115,10 +185,10 @@ interface PartCopy {
   readonly signal: AbortSignal;
 }
 
-async function copyPart({ bucket, client, encryption }: S3Access, part: PartCopy) {
+async function copyPart({ bucket, client, traits, encryption }: S3Access, part: PartCopy) {
   const { source, to, uploadId, number, start, end, signal } = part;
   const headers = {
-    ...sourceHeaders(bucket, source),
+    ...sourceHeaders(bucket, traits, source),
     ...encryption.access,
     ...encryption.copySource,
     "x-amz-copy-source-range": `bytes=${start}-${end - 1}`,
@@ -129,10 +199,15 @@ async function copyPart({ bucket, client, encryption }: S3Access, part: PartCopy
   return { number, etag, size: end - start };
 }
 
-function sourceHeaders(bucket: string, { key, etag }: ObjectStat): Headers {
+function sourceHeaders(
+  bucket: string,
+  { copySourceMatch }: ProviderTraits,
+  { key, etag }: ObjectStat,
+): Headers {
+  const version = `"${parseVersion(etag).etag}"`;
   return {
     "x-amz-copy-source": `/${bucket}/${encodePath(key)}`,
-    "x-amz-copy-source-if-match": `"${parseVersion(etag).etag}"`,
+    ...Object.fromEntries(copySourceMatch.map((name) => [name, version])),
   };
 }
 

@@ -28,8 +28,10 @@ export interface ProviderTraits {
   readonly conditionalRemove: boolean;
   /** Start of the headers that set conditions on the target of CopyObject, where it honours any. */
   readonly copyConditions: "if-" | "cf-copy-destination-if-" | undefined;
-  /** Copies the version that `x-amz-copy-source-if-match` names, also when the source is replaced meanwhile. Ceph does not. */
-  readonly pinsCopies: boolean;
+  /** Headers that name the version of the source of a copy; one that a service does not know does no harm. */
+  readonly copySourceMatch: readonly string[];
+  /** Copies the version that they name in one request, and no other, also when the source is replaced meanwhile. */
+  readonly conditionalCopySource: boolean;
   /** Checks `x-amz-checksum-crc32`. */
   readonly checksums: boolean;
   /** Has DeleteObjects. */
@@ -54,7 +56,8 @@ const least: ProviderTraits = {
   conditionalComplete: false,
   conditionalRemove: false,
   copyConditions: undefined,
-  pinsCopies: false,
+  copySourceMatch: ["x-amz-copy-source-if-match"],
+  conditionalCopySource: false,
   checksums: false,
   bulkDelete: false,
   reopensUploads: false,
@@ -63,6 +66,9 @@ const least: ProviderTraits = {
   maxMetadataBytes: 2048,
   maxMetadataValueBytes: 2048,
 };
+
+/** Ceph ignores the header that S3 has, and takes one of its own (16.2). */
+const copySourceMatchOfCeph = [...least.copySourceMatch, "x-amz-copy-if-match"];
 
 /** The services by name. */
 export const providerTraits: { readonly [P in S3Provider]: ProviderTraits } = {
@@ -73,7 +79,7 @@ export const providerTraits: { readonly [P in S3Provider]: ProviderTraits } = {
     conditionalComplete: true,
     conditionalRemove: true,
     copyConditions: "if-",
-    pinsCopies: true,
+    conditionalCopySource: true,
     checksums: true,
     bulkDelete: true,
     keepsUnderscores: true,
@@ -91,7 +97,15 @@ export const providerTraits: { readonly [P in S3Provider]: ProviderTraits } = {
   spaces: { ...least, pathStyle: false, bulkDelete: true },
   wasabi: { ...least, bulkDelete: true },
   b2: { ...least, bulkDelete: true },
-  ceph: { ...least, conditionalPut: true, quotesIfMatch: false, bulkDelete: true, maxMetadataBytes: 4096 },
+  ceph: {
+    ...least,
+    conditionalPut: true,
+    quotesIfMatch: false,
+    copySourceMatch: copySourceMatchOfCeph,
+    conditionalCopySource: true,
+    bulkDelete: true,
+    maxMetadataBytes: 4096,
+  },
   swift: {
     ...least,
     bulkDelete: true,
@@ -100,7 +114,7 @@ export const providerTraits: { readonly [P in S3Provider]: ProviderTraits } = {
     maxMetadataBytes: 4096,
     maxMetadataValueBytes: 256,
   },
-  other: least,
+  other: { ...least, copySourceMatch: copySourceMatchOfCeph },
 };
 
 const hosts: readonly (readonly [pattern: RegExp, provider: S3Provider])[] = [

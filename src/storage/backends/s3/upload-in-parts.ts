@@ -49,13 +49,20 @@ export class UploadInParts {
       signal === undefined ? this.#failure.signal : AbortSignal.any([signal, this.#failure.signal]);
   }
 
-  /** @param senders - in the order of the parts; asked for the next one when there is room for it. */
-  async run(senders: AsyncIterable<SendPart>): Promise<ObjectStat> {
+  /**
+   * @param senders - in the order of the parts; asked for the next one when there is room for it.
+   * @param beforeJoin - called when all parts are there; what it throws is why they are not joined.
+   */
+  async run(
+    senders: AsyncIterable<SendPart>,
+    beforeJoin: () => Promise<void> = async () => undefined,
+  ): Promise<ObjectStat> {
     const mark = this.#access.marks.later(this.#checksum);
     const begin = () => beginUpload(this.#access, this.#key, this.#options, mark);
     const id = await sendAgain(begin, this.signal);
     try {
       await this.#sendAll(id, senders);
+      await beforeJoin();
       return await this.#join(id, mark.id);
     } catch (error) {
       this.#failure.abort(error);
