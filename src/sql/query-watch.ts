@@ -81,9 +81,13 @@ export class QueryWatch {
   }
 }
 
-/** Text between quotes may be a user's value in the statement. */
+/** `E'...'` with its backslashes, `'...'`, and `$tag$...$tag$`; an identifier may hold a dollar (PostgreSQL, Lexical Structure). */
+const literals =
+  /(?<![\w$])e'(?:[^'\\]|\\.|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)|(?<![\w$])\$([a-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$.*?(?:\$\1\$|$)/gis;
+
+/** Text in a literal may be a user's value in the statement; one that is cut off is masked to the end. */
 function withoutLiterals(text: string): string {
-  return text.replaceAll(/'(?:[^']|'')*'/g, "'***'");
+  return text.replaceAll(literals, "'***'");
 }
 
 function countOf(values: unknown): number {

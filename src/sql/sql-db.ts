@@ -18,6 +18,8 @@ export interface PoolMetrics {
 
 /** One connection, for what must happen on the same one: locks, settings, migrations. */
 export interface SqlConnection {
+  /** The query builder on this very connection. */
+  readonly db: Database;
   /** Runs one statement with `$1`, `$2` ... for its values, and returns its rows. */
   query(text: string, values?: readonly unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Runs any number of statements, separated by semicolons. */

@@ -1,3 +1,5 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { sql } from "drizzle-orm";
 import { easySqlDb } from "svc-infra/sql";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -112,6 +114,85 @@ describe.each(kinds)("on %s", (kind) => {
     expect((await project.db("status")).out).toMatch(/^changed/);
     project.write(up, text.replaceAll("\n", "\r\n"));
     expect(await project.db("migrate")).toMatchObject({ code: 0 });
+
+    project.write(up, `${text}-- a note\n`);
+    expect(await project.db("rollback")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("was changed after it had run"),
+    });
+    expect(await rows("select count(*)::int as n from notes")).toEqual([{ n: 0 }]);
+
+    rmSync(join(project.folder, dirname(up)), { recursive: true });
+    for (const command of ["migrate", "rollback"]) {
+      expect(await project.db(command)).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(
+          /the database has migration \d{14}_\w+, and .* does not; bring the file back/,
+        ),
+      });
+    }
+    expect((await project.db("status")).out).toMatch(/^missing/);
+  });
+
+  it("a down file may be decided on until a part of it has run, and is refused when it is changed then", async () => {
+    const folder = "migrations/20260101000000_two";
+    const down = (second: string) => `drop table two;\n-- svc-infra:transaction\n${second};\n`;
+    project.write(`${folder}/up.sql`, "create table one (id int);\ncreate table two (id int);\n");
+    project.write(`${folder}/down.sql`, down("drop table none"));
+    expect(await project.db("migrate")).toMatchObject({ code: 0 });
+    const failing = down("drop table nowhere");
+    project.write(`${folder}/down.sql`, failing);
+    expect(await project.db("rollback")).toMatchObject({ code: 1, err: expect.stringContaining("nowhere") });
+    project.write(`${folder}/down.sql`, down("drop table one"));
+    expect(await project.db("rollback")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("down.sql was changed after a part of it had run"),
+    });
+    project.write(`${folder}/down.sql`, failing);
+    await rows("create table nowhere (id int)");
+    expect(await project.db("rollback")).toMatchObject({ code: 0 });
+    expect(await rows("select to_regclass('two') as two, to_regclass('one') as one")).toEqual([
+      { two: null, one: "one" },
+    ]);
+  });
+});
+
+describe("on embedded", () => {
+  it("one that was killed half-way is continued by the next", async () => {
+    const url = await databases.url("embedded");
+    const folder = url.slice("pglite:".length);
+    const project = new Project(url);
+    project.write(
+      "migrations/20260101000000_slow/up.sql",
+      `create table one (id int);
+-- svc-infra:transaction
+create table two (id int);
+copy (select 1) to '/pglite/data/began';
+select case when exists (select from pg_ls_dir('.') as f where f = 'hurry') then 'ok' else pg_sleep(600)::text end;
+`,
+    );
+    project.write("migrations/20260101000000_slow/down.sql", "drop table two; drop table one;\n");
+    const running = project.start("migrate");
+    await expect.poll(() => existsSync(join(folder, "began")), { timeout: 60_000 }).toBe(true);
+    running.stop();
+    await running.ended;
+    expect((await project.db("status")).out).toMatch(/^interrupted/);
+    expect(await project.db("rollback")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("run 'svc-infra db migrate' first"),
+    });
+    const look = async () => {
+      const db = await easySqlDb({ url }, { env: {} });
+      const tables = sql`select to_regclass('one') as one, to_regclass('two') as two, done, parts from svc_infra_migrations`;
+      const { rows } = Object(await db.db.execute(tables));
+      await db.close();
+      return rows;
+    };
+    expect(await look()).toEqual([{ one: "one", two: null, done: 1, parts: 2 }]);
+    writeFileSync(join(folder, "hurry"), "");
+    expect(await project.db("migrate")).toMatchObject({ code: 0, out: expect.stringContaining("applied") });
+    expect(await look()).toEqual([{ one: "one", two: "two", done: 2, parts: 2 }]);
+    project.remove();
   });
 });
 
@@ -160,6 +241,16 @@ describe("on postgres", () => {
     await db.close();
   });
 
+  it("seeds run with a pool of one connection", async () => {
+    const small = new Project(url, { SQL_POOL_SIZE: "1", SQL_POOL_TIMEOUT_MS: "20000" });
+    small.write("src/schema.ts", first);
+    small.write("src/seeds.ts", seeds);
+    await small.db("generate");
+    await small.db("migrate");
+    expect(await small.db("seed")).toMatchObject({ code: 0, out: "ran welcome\nran help\n" });
+    small.remove();
+  });
+
   it("a statement outside a transaction that failed is told, and continues as a person decides", async () => {
     const alone =
       "create table t (id int);\ninsert into t values (1), (1);\n-- svc-infra:no-transaction\ncreate unique index concurrently t_id on t (id);\n";
@@ -196,7 +287,10 @@ describe("on postgres", () => {
     );
     const fine = await project.db("generate");
     expect(fine).toMatchObject({ code: 0 });
-    expect(fine.out).toContain("src/schema/a.ts: notes");
+    expect(fine.out).toMatch(/src\/schema\/a\.ts: notes$/m);
+    expect(fine.out).toMatch(
+      /src\/schema\/again\.ts: no table\n +skipped notes: is the table notes of .*src\/schema\/a\.ts again$/m,
+    );
     expect(fine.out).toMatch(/skipped cats: is a table of another database/);
     expect(fine.out).toMatch(/skipped dogs: looks like a table and is none of Drizzle's/);
 

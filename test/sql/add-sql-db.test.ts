@@ -110,6 +110,21 @@ describe.each(kinds)("addSqlDb on %s", (kind) => {
     await db.close();
   });
 
+  it.each([
+    ["with backslashes", "e'a\\'nor this'"],
+    ["in dollars", "$$nor this$$"],
+    ["in dollars with a tag", "$t_1$a $$ nor this$t_1$"],
+    ["with two quotes", "'a''nor this'"],
+  ])("logs a slow query without a literal %s", async (_, literal) => {
+    const { lines, log } = listening();
+    const db = await easySqlDb({ url: await databases.url(kind), slowQueryMs: 1 }, { env: {}, log });
+    await db.db.execute(sql.raw(`select count(*) as kept, ${literal} from generate_series(1, 300000)`));
+    const logged = JSON.stringify(lines.filter(({ message }) => message.includes("SQL_SLOW_QUERY_MS")));
+    expect(logged).toContain("as kept, '***' from generate_series");
+    expect(logged).not.toContain("nor this");
+    await db.close();
+  });
+
   it("keeps the values of a failed query out of the error", async () => {
     const app = await createApp();
     const insert = () => app.db.insert(users).values({ id: 1, email: "tell@nobody" });

@@ -223,6 +223,9 @@ describe.each(kinds)("addCrud on %s", (kind) => {
     const url = String(created.headers.location);
     expect((await as("a", "PATCH", url, { rank: 1 })).statusCode).toBe(428);
     expect((await as("a", "DELETE", url)).statusCode).toBe(428);
+    const other = { "if-none-match": '"x"' };
+    expect((await as("a", "PATCH", url, { rank: 1 }, other)).statusCode).toBe(428);
+    expect((await as("a", "DELETE", url, undefined, other)).statusCode).toBe(428);
     const match = { "if-match": String(created.headers.etag) };
     const answers = await Promise.all([1, 2].map((rank) => as("a", "PATCH", url, { rank }, match)));
     expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 412]);
@@ -231,6 +234,18 @@ describe.each(kinds)("addCrud on %s", (kind) => {
     expect(
       (await as("a", "DELETE", url, undefined, { "if-match": String(won?.headers.etag) })).statusCode,
     ).toBe(204);
+  });
+
+  it("a change whose If-None-Match names the row as it is fails, and one that names another goes on", async () => {
+    await start({});
+    const created = await as("a", "POST", "/notes", { title: "one" });
+    const url = String(created.headers.location);
+    const same = { "if-none-match": String(created.headers.etag) };
+    expect((await as("a", "PATCH", url, { rank: 1 }, same)).statusCode).toBe(412);
+    expect((await as("a", "DELETE", url, undefined, { "if-none-match": "*" })).statusCode).toBe(412);
+    const other = { "if-none-match": '"x"' };
+    expect((await as("a", "PATCH", url, { rank: 1 }, other)).statusCode).toBe(200);
+    expect((await as("a", "DELETE", url, undefined, other)).statusCode).toBe(204);
   });
 
   it("hooks run in the transaction of the change: one that throws undoes it", async () => {

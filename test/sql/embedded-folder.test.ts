@@ -1,4 +1,5 @@
 import { fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import {
   existsSync,
@@ -7,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -71,6 +73,45 @@ it("the folder is refused to this process, too, until it is closed", async () =>
   expect(readdirSync(parent)).toEqual(["pg"]);
 });
 
+it("a folder with another name, by a symbolic link to it or above it, is the same folder", async () => {
+  const writer = await startWriter();
+  symlinkSync(folder, join(parent, "link"));
+  symlinkSync(parent, `${parent}-link`);
+  try {
+    for (const name of [join(parent, "link"), join(`${parent}-link`, "pg")]) {
+      const refusal = easySqlDb({ url: `pglite:${name}` }, { env: {} });
+      await expect(refusal).rejects.toThrow(`is in use by process ${writer.pid}`);
+    }
+    await writer.kill();
+    const db = await easySqlDb({ url: `pglite:${join(parent, "link")}` }, { env: {} });
+    await expect(open()).rejects.toThrow(`is in use by process ${process.pid}`);
+    await db.close();
+  } finally {
+    rmSync(`${parent}-link`);
+  }
+});
+
+it("a link to a folder that is not there yet has its database made behind it", async () => {
+  symlinkSync("pg", join(parent, "link"));
+  await (await easySqlDb({ url: `pglite:${join(parent, "link")}` }, { env: {} })).close();
+  expect(readdirSync(parent).sort()).toEqual(["link", "pg"]);
+  await (await open()).close();
+});
+
+it("a take-over that was killed half-way is taken over itself", async () => {
+  const db = await open();
+  const record = JSON.parse(readFileSync(`${folder}.lock`, "utf8"));
+  await db.close();
+  const dead = (id: string) => JSON.stringify({ ...record, startedAt: "1", id });
+  writeFileSync(`${folder}.lock`, dead("first"));
+  writeFileSync(`${folder}.lock.after-first`, dead("second"));
+  writeFileSync(`${folder}.lock.after-second`, dead("third"));
+  const again = await open();
+  await expect(open()).rejects.toThrow(`is in use by process ${process.pid}`);
+  await again.close();
+  expect(readdirSync(parent)).toEqual(["pg"]);
+});
+
 it("a lock whose number another process has by now is taken over", async () => {
   await (await open()).close();
   const db = await open();
@@ -92,16 +133,19 @@ it("of many that find a lock left behind, one gets the folder", async () => {
   lockFolder(folder);
   const record = JSON.parse(readFileSync(`${folder}.lock`, "utf8"));
   for (let round = 0; round < 6; round++) {
-    writeFileSync(`${folder}.lock`, JSON.stringify({ ...record, startedAt: "1" }));
+    const dead = { ...record, startedAt: "1", id: randomUUID() };
+    writeFileSync(`${folder}.lock`, JSON.stringify(dead));
+    if (round % 2 === 1) {
+      writeFileSync(`${folder}.lock.after-${dead.id}`, JSON.stringify({ ...dead, id: randomUUID() }));
+    }
     const children = Array.from({ length: 3 }, () =>
       fork(resolve("test/sql/folder-lock-taker.js"), [folder]),
     );
     const answers = await Promise.all(children.map(async (child) => (await once(child, "message"))[0]));
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(children.map((child) => child.exitCode ?? child.signalCode ?? once(child, "exit")));
-    expect(answers.filter((answer) => answer === "locked").length).toBeLessThanOrEqual(1);
-    rmSync(`${folder}.lock`, { force: true });
-    rmSync(`${folder}.lock.takeover`, { force: true });
+    expect(answers.filter((answer) => answer === "locked").length).toBe(1);
+    rmSync(`${folder}.lock`);
   }
 });
 

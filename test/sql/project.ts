@@ -23,10 +23,11 @@ export class Project {
   readonly folder: string = mkdtempSync(join(tmpdir(), "svc-infra-project-"));
   readonly #env: Readonly<Record<string, string>>;
 
-  constructor(url: string) {
+  /** @param env - more variables of the commands. */
+  constructor(url: string, env: Readonly<Record<string, string>> = {}) {
     const { PATH = "", HOME = "" } = process.env;
     // A server on a busy machine takes its time to take a connection.
-    this.#env = { PATH, HOME, SQL_URL: url, SQL_POOL_TIMEOUT_MS: "120000" };
+    this.#env = { PATH, HOME, SQL_URL: url, SQL_POOL_TIMEOUT_MS: "120000", ...env };
     mkdirSync(join(this.folder, "node_modules"));
     symlinkSync(resolve("."), join(this.folder, "node_modules/svc-infra"));
     symlinkSync(resolve("node_modules/drizzle-orm"), join(this.folder, "node_modules/drizzle-orm"));

@@ -84,17 +84,17 @@ export class Changes {
     });
   }
 
-  /** True when the request has a precondition, or must have one (RFC 9110 §13, RFC 6585 §3). */
+  /** True when the request has a precondition (RFC 9110 §13); where `If-Match` is demanded, no other one stands for it (RFC 6585 §3). */
   #isConditional({ headers }: ChangeRequest): boolean {
-    const isThere = headers["if-match"] !== undefined || headers["if-none-match"] !== undefined;
-    if (!isThere && this.#requireIfMatch) {
+    const hasMatch = headers["if-match"] !== undefined;
+    if (!hasMatch && this.#requireIfMatch) {
       throw new HttpError(
         428,
         "precondition_required",
         "send If-Match with the ETag of the row that you have seen",
       );
     }
-    return isThere;
+    return hasMatch || headers["if-none-match"] !== undefined;
   }
 
   async #lock(store: RowStore, id: unknown, request: ChangeRequest): Promise<Row> {

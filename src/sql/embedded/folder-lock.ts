@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigurationError } from "../../kernel/index.js";
 import { ownIdentity, type ProcessIdentity, stateOf } from "./process-identity.js";
@@ -73,10 +74,7 @@ function tryFolder(folder: string): (() => void) | FolderInUse {
 export function lockFolder(folder: string): () => void {
   const file = `${folder}.lock`;
   const record: LockRecord = { ...ownIdentity(), id: randomUUID() };
-  if (!tryLock(file, record)) {
-    removeIfLeft(file, folder);
-    if (!tryLock(file, record)) refuse(folder, file, readRecord(file));
-  }
+  while (!tryLock(file, record)) if (takeOver(folder, file, record)) break;
   return () => {
     if (readRecord(file)?.id === record.id) rmSync(file, { force: true });
   };
@@ -98,21 +96,41 @@ function tryLock(file: string, record: LockRecord): boolean {
 }
 
 /**
- * Removes the lock of a process that is gone. A second lock guards that: of two processes that find the same stale lock,
- * the slower could otherwise remove the new lock of the faster.
+ * Takes the lock of a process that is gone. A claim, which has the id of the dead lock in its name, keeps out others that do
+ * the same; one whose process died is claimed itself. The last claim replaces the lock, and only then the claims go.
+ *
+ * @returns false when the lock changed meanwhile.
  */
-function removeIfLeft(file: string, folder: string): void {
-  const guard = `${file}.takeover`;
-  const own: LockRecord = { ...ownIdentity(), id: randomUUID() };
-  if (!tryLock(guard, own)) refuse(folder, guard, readRecord(guard));
-  try {
-    const record = readRecord(file);
-    if (record === undefined) return;
-    if (stateOf(record) !== "dead") refuse(folder, file, record);
-    rmSync(file, { force: true });
-  } finally {
-    rmSync(guard, { force: true });
+function takeOver(folder: string, file: string, own: LockRecord): boolean {
+  const first = readRecord(file);
+  const claim = first && claimAfter(folder, file, first, own);
+  if (claim === undefined) return false;
+  // Another process may have taken the lock since it was read, and have removed the claim that would have kept this one out.
+  if (readRecord(file)?.id !== first?.id) {
+    rmSync(claim, { force: true });
+    return false;
   }
+  renameSync(claim, file);
+  const claims = basename(claimOf(file, ""));
+  for (const left of readdirSync(dirname(file)).filter((each) => each.startsWith(claims))) {
+    rmSync(join(dirname(file), left), { force: true });
+  }
+  return true;
+}
+
+/** Claims what the last of the dead processes left; `undefined` when that is gone meanwhile. */
+function claimAfter(folder: string, file: string, first: LockRecord, own: LockRecord): string | undefined {
+  for (let last: LockRecord | undefined = first; last !== undefined; ) {
+    if (stateOf(last) !== "dead") refuse(folder, file, last);
+    const claim = claimOf(file, last.id);
+    if (tryLock(claim, own)) return claim;
+    last = readRecord(claim);
+  }
+  return undefined;
+}
+
+function claimOf(file: string, id: string): string {
+  return `${file}.after-${id}`;
 }
 
 function readRecord(file: string): LockRecord | undefined {

@@ -7,16 +7,17 @@ import type { QueryWatch } from "../query-watch.js";
 import type { SqlSettings } from "../settings.js";
 import type { Database, EmbeddedSql, SqlConnection } from "../sql-db.js";
 import { type FolderWait, lockFolderWithin } from "./folder-lock.js";
+import { realFolder } from "./real-folder.js";
 import { emptyDatabase } from "./snapshot.js";
 import { watchPglite } from "./watch-pglite.js";
 
 /**
  * Opens the embedded database. A folder is taken for this process alone until it is closed.
  *
- * @param folder - where it is kept; in memory without one.
+ * @param path - where it is kept; in memory without one.
  */
 export async function openEmbedded(
-  folder: string | undefined,
+  path: string | undefined,
   settings: SqlSettings,
   watch: QueryWatch,
   log: Logger,
@@ -28,6 +29,7 @@ export async function openEmbedded(
     () => import("@electric-sql/pglite"),
   );
   const { drizzle } = await loadPeer("drizzle-orm", "addSqlDb", () => import("drizzle-orm/pglite"));
+  const folder = path === undefined ? undefined : realFolder(path);
   const unlock = folder === undefined ? () => undefined : await lockNew(folder, wait);
   try {
     const pglite = await start(PGlite, folder, () => emptyDatabase(PGlite, settings.snapshotDir, log));
@@ -45,7 +47,7 @@ function embeddedSql(
   folder: string | undefined,
   unlock: () => void,
 ): EmbeddedSql {
-  const connection = connectionOf(pglite);
+  const connection = connectionOf(pglite, db);
   let closed: Promise<void> | undefined;
   return {
     kind: "embedded",
@@ -63,8 +65,9 @@ function embeddedSql(
   };
 }
 
-function connectionOf(pglite: PGlite): SqlConnection {
+function connectionOf(pglite: PGlite, db: Database): SqlConnection {
   return {
+    db,
     query: async (text, values = []) => (await pglite.query<Record<string, unknown>>(text, [...values])).rows,
     run: async (text) => void (await pglite.exec(text)),
   };

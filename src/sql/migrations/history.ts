@@ -10,6 +10,8 @@ export interface HistoryEntry {
   readonly parts: number;
   /** Parts of `down.sql` that are done; above 0, a rollback was interrupted. */
   readonly undone: number;
+  /** SHA-256 of the `down.sql` that a rollback has begun to run. */
+  readonly downHash: string | undefined;
   /** The part outside a transaction that was begun and did not end. */
   readonly running: number | undefined;
 }
@@ -20,6 +22,7 @@ const create = `create table if not exists svc_infra_migrations (
   parts integer not null,
   done integer not null,
   undone integer not null default 0,
+  down_hash text,
   running integer,
   applied_at timestamptz not null default clock_timestamp()
 )`;
@@ -47,7 +50,7 @@ export class MigrationHistory {
   /** The entries in the order in which they were applied. */
   async entries(): Promise<HistoryEntry[]> {
     const rows = await this.#connection.query(
-      "select name, hash, parts, done, undone, running from svc_infra_migrations order by applied_at, name",
+      "select name, hash, parts, done, undone, to_jsonb(m) ->> 'down_hash' as down_hash, running from svc_infra_migrations m order by applied_at, name",
     );
     return rows.map((row) => ({
       name: String(row.name),
@@ -55,6 +58,7 @@ export class MigrationHistory {
       parts: Number(row.parts),
       done: Number(row.done),
       undone: Number(row.undone),
+      downHash: row.down_hash === null ? undefined : String(row.down_hash),
       running: row.running === null ? undefined : Number(row.running),
     }));
   }
@@ -67,6 +71,15 @@ export class MigrationHistory {
   async set(name: string, counter: "done" | "undone", value: number): Promise<void> {
     const text = `update svc_infra_migrations set ${counter} = $2, running = null where name = $1`;
     await this.#connection.query(text, [name, value]);
+  }
+
+  async beginUndo(name: string, downHash: string): Promise<void> {
+    // Databases that an earlier version prepared do not have it.
+    await this.#connection.run("alter table svc_infra_migrations add column if not exists down_hash text");
+    await this.#connection.query("update svc_infra_migrations set down_hash = $2 where name = $1", [
+      name,
+      downHash,
+    ]);
   }
 
   async setRunning(name: string, part: number): Promise<void> {

@@ -3,6 +3,7 @@ import { type HistoryEntry, MigrationHistory } from "./history.js";
 import { MigrationError } from "./migration-error.js";
 import { type Migration, readMigrations } from "./migration-folder.js";
 import { withMigrationLock } from "./migration-lock.js";
+import { refuseStrange } from "./refuse-strange.js";
 import { adviceOn, type InterruptedStep, runParts } from "./run-parts.js";
 
 /** How {@link migrate} goes on after an interruption that it cannot judge. */
@@ -57,28 +58,6 @@ function nextPart({ name, up }: Migration, entry: HistoryEntry, { interrupted }:
   if (entry.running === undefined) return entry.done;
   if (interrupted === undefined) throw new MigrationError(adviceOn(name, up.parts[entry.running], "done"));
   return interrupted === "again" ? entry.running : entry.running + 1;
-}
-
-/** Migrations that have run must exist unchanged: otherwise the state of the database is not known. */
-function refuseStrange(
-  entries: readonly HistoryEntry[],
-  migrations: readonly Migration[],
-  folder: string,
-): void {
-  const files = new Map(migrations.map((migration) => [migration.name, migration]));
-  for (const { name, hash } of entries) {
-    const file = files.get(name);
-    if (file === undefined) {
-      throw new MigrationError(
-        `the database has migration ${name}, and ${folder} does not; bring the file back`,
-      );
-    }
-    if (file.hash !== hash) {
-      throw new MigrationError(
-        `${folder}/${name}/up.sql was changed after it had run; bring it back as it was, and write a new migration`,
-      );
-    }
-  }
 }
 
 function refuseUndecided(migrations: readonly Migration[]): void {

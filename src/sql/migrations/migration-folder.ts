@@ -12,6 +12,8 @@ export interface Migration {
   readonly down: SqlFile;
   /** SHA-256 of `up.sql`, with line ends as Unix has them. */
   readonly hash: string;
+  /** The same of `down.sql`. */
+  readonly downHash: string;
 }
 
 /** The texts of a new migration. */
@@ -27,9 +29,12 @@ const namePattern = /^\d{14}_[a-z0-9_]+$/;
 export function readMigrations(folder: string): Migration[] {
   return migrationNames(folder).map((name) => {
     const [up, down] = [readText(folder, name, "up.sql"), readText(folder, name, "down.sql")];
-    const hash = createHash("sha256").update(up.replaceAll("\r\n", "\n")).digest("hex");
-    return { name, up: parseSqlFile(up), down: parseSqlFile(down), hash };
+    return { name, up: parseSqlFile(up), down: parseSqlFile(down), hash: hashOf(up), downHash: hashOf(down) };
   });
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex");
 }
 
 /** The schema after each migration, in their order. */

@@ -4,6 +4,7 @@ import { undecidedMessage } from "./migrate.js";
 import { MigrationError } from "./migration-error.js";
 import { type Migration, readMigrations } from "./migration-folder.js";
 import { withMigrationLock } from "./migration-lock.js";
+import { refuseStrange } from "./refuse-strange.js";
 import { adviceOn, type InterruptedStep, runParts } from "./run-parts.js";
 
 export interface RollbackOptions {
@@ -16,7 +17,8 @@ export interface RollbackOptions {
  * Undoes the migrations that were applied last.
  *
  * @returns the names of those that were undone, the last one first.
- * @throws MigrationError before anything is undone, when a step would lose data and is still commented out.
+ * @throws MigrationError before anything is undone, when a file that has run was changed or is gone, or a step would lose
+ * data and is still commented out.
  */
 export function rollback(
   sql: OpenedSql,
@@ -24,11 +26,13 @@ export function rollback(
   { steps = 1, interrupted }: RollbackOptions = {},
 ): Promise<string[]> {
   return withMigrationLock(sql, async (connection) => {
-    const files = new Map(readMigrations(folder).map((migration) => [migration.name, migration]));
+    const migrations = readMigrations(folder);
     const history = new MigrationHistory(connection);
     await history.prepare();
-    const last = (await history.entries()).reverse().slice(0, steps);
-    const undoing = last.map((entry) => ({ entry, migration: fileOf(entry, files, folder) }));
+    const entries = await history.entries();
+    refuseStrange(entries, migrations, folder);
+    const last = entries.reverse().slice(0, steps);
+    const undoing = last.map((entry) => ({ entry, migration: undoable(entry, migrations) }));
     for (const { entry, migration } of undoing) {
       await undo(connection, history, migration, nextPart(migration, entry, interrupted));
     }
@@ -39,25 +43,17 @@ export function rollback(
 async function undo(
   connection: SqlConnection,
   history: MigrationHistory,
-  { name, down }: Migration,
+  { name, down, downHash }: Migration,
   from: number,
 ) {
+  await history.beginUndo(name, downHash);
   await runParts({ connection, history, name, counter: "undone", parts: down.parts, from });
   await history.remove(name);
 }
 
-function fileOf(
-  { name, done, parts }: HistoryEntry,
-  files: ReadonlyMap<string, Migration>,
-  folder: string,
-): Migration {
-  const migration = files.get(name);
-  if (migration === undefined) {
-    throw new MigrationError(
-      `the database has migration ${name}, and ${folder} does not; bring the file back`,
-    );
-  }
-  if (done < parts)
+function undoable({ name, done, parts }: HistoryEntry, migrations: readonly Migration[]): Migration {
+  const migration = migrations.find((each) => each.name === name);
+  if (migration === undefined || done < parts)
     throw new MigrationError(`migration ${name} was interrupted; run 'svc-infra db migrate' first`);
   const { undecided } = migration.down;
   if (undecided.length > 0) throw new MigrationError(undecidedMessage(name, "down.sql", undecided));

@@ -27,7 +27,7 @@ export function seed(sql: OpenedSql, seeds: ReadonlyMap<string, Seed>): Promise<
     const left = [...seeds].filter(([name]) => !ran.has(name));
     const { sql: text } = await import("drizzle-orm");
     for (const [name, run] of left) {
-      await sql.db
+      await connection.db
         .transaction(async (tx) => {
           await run(tx);
           await tx.execute(text`insert into svc_infra_seeds (name) values (${name})`);

@@ -40,7 +40,7 @@ export async function openPostgres(
       idle: pool.idleCount,
       waiting: pool.waitingCount,
     }),
-    withConnection: (work) => withClient(pool, work),
+    withConnection: (work) => withClient(pool, (client) => work(connectionOf(client, drizzle(client)))),
     close: () => {
       closed ??= pool.end();
       return closed;
@@ -87,7 +87,7 @@ function readCertificates(path: string): string {
   }
 }
 
-async function withClient<T>(pool: Pool, work: (connection: SqlConnection) => Promise<T>): Promise<T> {
+async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let failure: Error | undefined;
   const onError = (error: Error) => {
@@ -96,7 +96,7 @@ async function withClient<T>(pool: Pool, work: (connection: SqlConnection) => Pr
   client.on("error", onError);
   try {
     await client.query("set statement_timeout = 0");
-    return await work(connectionOf(client));
+    return await work(client);
   } finally {
     client.off("error", onError);
     // What was set on it, and locks that are left, must not reach the next one.
@@ -104,9 +104,10 @@ async function withClient<T>(pool: Pool, work: (connection: SqlConnection) => Pr
   }
 }
 
-function connectionOf(client: PoolClient): SqlConnection {
+function connectionOf(client: PoolClient, db: Database): SqlConnection {
   const limits = { query_timeout: neverMs };
   return {
+    db,
     query: async (text, values = []) => (await client.query({ ...limits, text, values: [...values] })).rows,
     run: async (text) => void (await client.query({ ...limits, text })),
   };
