@@ -16,6 +16,7 @@ import { JobScheduler } from "./job-scheduler.js";
 import type { Outbox } from "./outbox/outbox.js";
 import { applySchedules } from "./planned-schedules.js";
 import { type JobsOptions, type JobsSettings, jobsVariables } from "./settings.js";
+import { within } from "./within.js";
 
 /** Options of {@link easyJobs}. Each setting beats its variable. */
 export interface EasyJobsOptions extends JobsOptions {
@@ -122,8 +123,10 @@ export class OpenJobs implements Jobs {
   }
 
   async #close(): Promise<void> {
-    await this.#outbox?.stop();
-    await this.#worker?.close(this.#settings.shutdownTimeoutMs);
+    const { shutdownTimeoutMs } = this.#settings;
+    // At the same time: a database that does not answer the relay must not take the time of the jobs.
+    const relayed = this.#outbox && within(shutdownTimeoutMs, this.#outbox.stop());
+    await Promise.all([relayed, this.#worker?.close(shutdownTimeoutMs)]);
     await this.#driver.close();
   }
 }

@@ -82,13 +82,18 @@ export class JobQueue {
   }
 
   /** A job in the queue; `undefined` for an unknown job and for one that has succeeded. */
-  find(id: string): Promise<JobInfo | undefined> {
-    return this.#driver.find(id);
+  async find(id: string): Promise<JobInfo | undefined> {
+    return (await this.#driver.find(id)) ?? (await this.#outbox?.dead(1, id))?.[0];
   }
 
-  /** Jobs in one state, the oldest first. */
-  list(state: JobState, { limit = 100 }: { readonly limit?: number } = {}): Promise<readonly JobInfo[]> {
-    return this.#driver.list(state, limit);
+  /** Jobs in one state, the oldest first; behind the dead ones those of the outbox that the queue refused too often. */
+  async list(
+    state: JobState,
+    { limit = 100 }: { readonly limit?: number } = {},
+  ): Promise<readonly JobInfo[]> {
+    const found = await this.#driver.list(state, limit);
+    if (state !== "dead" || this.#outbox === undefined || found.length >= limit) return found;
+    return [...found, ...(await this.#outbox.dead(limit - found.length))];
   }
 
   /** Removes a job that waits; fires the signal of one that this process runs. Returns whether it did one of the two. */
@@ -98,19 +103,23 @@ export class JobQueue {
 
   /** Lets dead jobs start over: one, or all. Returns how many. */
   retry(id?: string): Promise<number> {
-    return this.#forDead(id, (each) => this.#driver.retry(each));
+    return this.#forDead(id, async (each) => {
+      return (await this.#driver.retry(each)) || (await this.#outbox?.retry(each)) === true;
+    });
   }
 
   /** Forgets dead jobs: one, or all. Returns how many. */
   purge(id?: string): Promise<number> {
-    return this.#forDead(id, (each) => this.#driver.purge(each));
+    return this.#forDead(id, async (each) => {
+      return (await this.#driver.purge(each)) || (await this.#outbox?.purge(each)) === true;
+    });
   }
 
   async #forDead(id: string | undefined, act: (id: string) => Promise<boolean>): Promise<number> {
     if (id !== undefined) return (await act(id)) ? 1 : 0;
     let done = 0;
     for (;;) {
-      const dead = await this.#driver.list("dead", 500);
+      const dead = await this.list("dead", { limit: 500 });
       const acted = await Promise.all(dead.map((job) => act(job.id)));
       const count = acted.filter(Boolean).length;
       done += count;

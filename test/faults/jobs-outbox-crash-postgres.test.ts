@@ -4,19 +4,18 @@ import { defineJob, easyJobs } from "svc-infra/jobs";
 import { easySqlDb } from "svc-infra/sql";
 import { expect, it } from "vitest";
 import { z } from "zod";
+import { outboxTable } from "../jobs/outbox-table.js";
 import { startPostgres } from "../rigs/postgres.js";
 
 const rounds = Number(process.env.OUTBOX_ROUNDS ?? 20);
 const atOnce = 2;
-const table = `create table svc_infra_outbox (id uuid primary key, position bigserial not null, key text,
-  job jsonb not null, created_at timestamptz not null default now())`;
 
 it(
   "a committed job runs though its process dies right after the commit, and one that was rolled back never",
   async () => {
     const rig = await startPostgres();
     const sql = await easySqlDb({ url: rig.url }, { env: {} });
-    await sql.db.execute(table);
+    await sql.db.execute(outboxTable);
     const seen = new Set<number>();
     const noted = defineJob("noted", z.number(), (number) => void seen.add(number));
     const jobs = await easyJobs({ driver: "postgres", sql, jobs: [noted], outboxPollMs: 20 }, { env: {} });

@@ -1,17 +1,25 @@
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { defineJob, easyJobs, type Jobs } from "svc-infra/jobs";
+import { sql as text } from "drizzle-orm";
+import { defineJob, easyJobs, type JobDefinition, type Jobs } from "svc-infra/jobs";
 import { easySqlDb, type SqlDb } from "svc-infra/sql";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
+import { outboxTable } from "./outbox-table.js";
 
 const soon = { timeout: 60_000, interval: 10 };
-const table = `create table svc_infra_outbox (id uuid primary key, position bigserial not null, key text,
-  job jsonb not null, created_at timestamptz not null default now())`;
 
-describe.each(["memory", "postgres"] as const)("the outbox before jobs in %s", (driver) => {
-  let rig: PostgresRig;
+describe.each([
+  ["memory", "PostgreSQL"],
+  ["memory", "an embedded folder"],
+  ["postgres", "PostgreSQL"],
+] as const)("the outbox before jobs in %s, kept in %s", (driver, database) => {
+  let rig: PostgresRig | undefined;
+  let folder: string;
   let sql: SqlDb;
   let jobs: Jobs;
   let seen: number[] = [];
@@ -20,29 +28,50 @@ describe.each(["memory", "postgres"] as const)("the outbox before jobs in %s", (
     if (isBroken) throw new Error("not now");
     seen.push(payload);
   });
+  let relays: { payloads: unknown[]; delayed: unknown[] }[] = [];
+  /** Done by the relay itself, for several rows at once; notes what the queue has by then. */
+  const relayed: JobDefinition<number> = {
+    ...defineJob("relayed", z.number(), () => undefined),
+    relay: async (rows) => {
+      const delayed = (await jobs.queue.list("delayed")).map(({ payload }) => payload);
+      relays.push({ payloads: rows.map(({ payload }) => payload), delayed: delayed.sort() });
+      return () => undefined;
+    },
+  };
 
+  const openDatabase = async () => {
+    sql = await easySqlDb({ url: rig?.url ?? `pglite:${join(folder, "pg")}` }, { env: {} });
+  };
   const open = async () => {
     jobs = await easyJobs(
-      { driver, sql, jobs: [job], concurrency: 1, outboxPollMs: 20, queue: `q-${randomUUID()}` },
+      { driver, sql, jobs: [job, relayed], concurrency: 1, outboxPollMs: 20, queue: `q-${randomUUID()}` },
       { env: {} },
     );
   };
   const rows = async () => Object((await sql.db.execute("select id from svc_infra_outbox")) ?? {}).rows;
+  const enqueue = (number: number, key: string, kind: JobDefinition<number> = job) =>
+    sql.db.transaction((tx) => jobs.queue.enqueueIn(tx, kind, number, { key }));
 
   beforeAll(async () => {
-    rig = await startPostgres();
-    sql = await easySqlDb({ url: rig.url }, { env: {} });
-    await sql.db.execute(table);
+    folder = mkdtempSync(join(tmpdir(), "svc-infra-outbox-"));
+    if (database === "PostgreSQL") rig = await startPostgres();
+    await openDatabase();
+    await sql.db.execute(outboxTable);
   });
   beforeEach(async () => {
     seen = [];
+    relays = [];
     isBroken = false;
     await open();
   });
-  afterEach(() => jobs.close());
+  afterEach(async () => {
+    await jobs.close();
+    await sql.db.execute("delete from svc_infra_outbox");
+  });
   afterAll(async () => {
     await sql.close();
-    await rig.stop();
+    await rig?.stop();
+    rmSync(folder, { recursive: true });
   });
 
   it("brings the jobs of committed transactions into the queue, those of one key in their order", async () => {
@@ -82,11 +111,109 @@ describe.each(["memory", "postgres"] as const)("the outbox before jobs in %s", (
     if (driver === "postgres") return expect.poll(rows, soon).toEqual([]);
     expect(await rows()).toHaveLength(1);
     await jobs.close();
+    await sql.close();
     isBroken = false;
+    await openDatabase();
     await open();
     await expect.poll(() => seen, soon).toEqual([7]);
     await expect.poll(rows, soon).toEqual([]);
     return undefined;
+  });
+
+  it("keeps the order of a key also where some of its jobs are done by the relay itself", async () => {
+    const kinds = [job, relayed, relayed, job, relayed];
+    await sql.db.transaction(async (tx) => {
+      for (const [number, kind] of kinds.entries()) {
+        await jobs.queue.enqueueIn(tx, kind, number, { key: "k", delayMs: kind === job ? 600_000 : 0 });
+      }
+    });
+    await expect
+      .poll(() => relays, soon)
+      .toEqual([
+        { payloads: [1, 2], delayed: [0] },
+        { payloads: [4], delayed: [0, 3] },
+      ]);
+  });
+
+  describe("with a row that the queue refuses", () => {
+    /** What the memory driver would take is refused for its form; the jitter is refused by BullMQ. */
+    const poison = {
+      name: "noted",
+      payload: 13,
+      ...(driver === "memory"
+        ? {}
+        : { attempts: 5, backoff: { type: "fixed", delayMs: 1, jitter: 7 }, delayMs: 0, priority: 0 }),
+    };
+    const write = async (key: string | null) => {
+      const id = randomUUID();
+      await sql.db.execute(
+        text`insert into svc_infra_outbox (id, key, job) values (${id}, ${key}, ${JSON.stringify(poison)}::jsonb)`,
+      );
+      return id;
+    };
+    const attemptsOf = async (id: string): Promise<number> => {
+      const found = await sql.db.execute(
+        text`select failed_attempts as n from svc_infra_outbox where id = ${id}`,
+      );
+      return Object(found).rows[0]?.n;
+    };
+    /** Lets the delay before the next attempt pass. */
+    const hurry = () =>
+      sql.db.execute("update svc_infra_outbox set retry_at = now() where retry_at is not null");
+
+    it("holds back its key alone, and the key goes on when the row is dead", async () => {
+      const id = await write("bad");
+      await enqueue(1, "bad");
+      await enqueue(2, "good");
+      await enqueue(3, "bad");
+      await enqueue(4, "good");
+      await expect.poll(() => seen, soon).toEqual([2, 4]);
+      expect(await attemptsOf(id)).toBeGreaterThanOrEqual(1);
+      expect(await jobs.queue.list("dead")).toEqual([]);
+      await sql.db.execute(text`update svc_infra_outbox set failed_attempts = 14 where id = ${id}`);
+      await hurry();
+      await expect.poll(() => seen, soon).toEqual([2, 4, 1, 3]);
+      const dead = {
+        id,
+        name: "noted",
+        payload: 13,
+        state: "dead",
+        failedAttempts: 15,
+        error: expect.stringContaining("the queue refused it: "),
+      };
+      expect(await jobs.queue.list("dead")).toMatchObject([dead]);
+      expect(await jobs.queue.find(id)).toMatchObject(dead);
+      await expect.poll(rows, soon).toEqual([{ id }]);
+    });
+
+    it("tries it again later, and it is relayed once it is mended", async () => {
+      const id = await write(null);
+      await expect.poll(() => attemptsOf(id), soon).toBe(1);
+      await hurry();
+      await expect.poll(() => attemptsOf(id), soon).toBe(2);
+      const mended = { ...poison, attempts: 1, backoff: { type: "fixed", delayMs: 1, jitter: 0 } };
+      const whole = JSON.stringify({ ...mended, delayMs: 0, priority: 0 });
+      await sql.db.execute(text`update svc_infra_outbox set job = ${whole}::jsonb where id = ${id}`);
+      await hurry();
+      await expect.poll(() => seen, soon).toEqual([13]);
+      await expect.poll(rows, soon).toEqual([]);
+    });
+
+    it("lets it be retried and purged when it is dead", async () => {
+      const id = await write("bad");
+      const die = async () => {
+        await expect.poll(() => attemptsOf(id), soon).toBe(1);
+        await sql.db.execute(text`update svc_infra_outbox set failed_attempts = 14 where id = ${id}`);
+        await hurry();
+        await expect.poll(() => jobs.queue.list("dead"), soon).toHaveLength(1);
+      };
+      await die();
+      expect(await jobs.queue.retry()).toBe(1);
+      await die();
+      expect(await jobs.queue.purge(id)).toBe(1);
+      expect(await jobs.queue.purge(id)).toBe(0);
+      expect(await rows()).toEqual([]);
+    });
   });
 });
 
@@ -104,7 +231,7 @@ describe("done jobs in postgres", () => {
   beforeAll(async () => {
     rig = await startPostgres();
     sql = await easySqlDb({ url: rig.url }, { env: {} });
-    await sql.db.execute(table);
+    await sql.db.execute(outboxTable);
   });
   afterAll(async () => {
     await sql.close();

@@ -8,6 +8,7 @@ import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { loadedPackages } from "../acceptance/loaded-packages.js";
+import { outboxTable } from "../jobs/outbox-table.js";
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "../rigs/otlp-receiver.js";
 import { startRedis } from "../rigs/redis.js";
 
@@ -160,8 +161,7 @@ describe("with OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     const ran: string[] = [];
     const job = defineJob("later", z.object({}), (_payload, { id }) => void ran.push(id));
     const { db } = await addSqlDb(app, { env: {}, url: "pglite:memory" });
-    await db.execute(`create table svc_infra_outbox (id uuid primary key, position bigserial not null, key text,
-      job jsonb not null, created_at timestamptz not null default now())`);
+    await db.execute(outboxTable);
     const { queue } = await addJobs(app, { env: {}, jobs: [job], redisUrl: rig?.url, outboxPollMs: 20 });
     app.post("/orders", () =>
       way === "enqueue"

@@ -12,8 +12,8 @@ import type {
 } from "../job-driver.js";
 import { JobError } from "../job-error.js";
 import { nextRun } from "../next-run.js";
+import { within } from "../within.js";
 import { BullWorker } from "./bull-worker.js";
-import { within } from "./within.js";
 
 /** What BullMQ needs to reach its server. */
 export interface BullServer {

@@ -7,7 +7,7 @@ import {
 } from "bullmq";
 import { Cancellation } from "../cancellation.js";
 import { FinalJobFailure, type TakenJob, type TakenJobHandler, type Worker } from "../job-driver.js";
-import { within } from "./within.js";
+import { within } from "../within.js";
 
 /** Limits of the locks, the same for every server: a job of a killed worker is taken over within two intervals. */
 export const lockSettings = {

@@ -1,11 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eq, inArray, notInArray, sql as statement } from "drizzle-orm";
+import { sql as statement } from "drizzle-orm";
+import { z } from "zod";
 import type { Logger } from "../../kernel/index.js";
 import type { Database, SqlDb } from "../../sql/index.js";
 import type { RelayedWork } from "../define-job.js";
-import type { JobDriver, NewJob } from "../job-driver.js";
+import type { JobDriver, JobInfo, NewJob } from "../job-driver.js";
 import { JobError } from "../job-error.js";
+import {
+  deadRows,
+  dueRows,
+  holdBack,
+  isMissing,
+  type OutboxRow,
+  purgeRow,
+  removeRows,
+  retryRow,
+} from "./outbox-rows.js";
 import { outbox } from "./outbox-table.js";
+import { partsInKeyOrder } from "./parts-in-key-order.js";
 
 /** "outb" in ASCII: the advisory lock of the one process that relays. */
 const relayLock = 0x6f757462;
@@ -18,13 +30,25 @@ const forgetEveryMs = 60_000;
 const advice =
   "enqueueIn needs the table svc_infra_outbox; set JOBS_DRIVER, then run 'svc-infra db generate' and 'svc-infra db migrate'";
 
-/** SQLSTATE 42P01: there is no such table. The driver's error is the cause of Drizzle's. */
-function isMissing(error: unknown): boolean {
-  const { code, cause } = Object(error);
-  return code === "42P01" || Object(cause).code === "42P01";
-}
+/** What a row must hold before a queue sees it; rows outlive the version that wrote them. */
+const rowShape = z.looseObject({
+  name: z.string().min(1),
+  attempts: z.int().min(1),
+  backoff: z.looseObject({}),
+  delayMs: z.number().min(0),
+  priority: z.number().min(0),
+});
 
-type OutboxRow = typeof outbox.$inferSelect;
+/** What was done with the rows of one transaction. */
+interface Batch {
+  readonly tx: Database;
+  /** Ids of rows that can go. */
+  readonly done: Set<string>;
+  /** Keys of which a row was refused; the later ones wait. */
+  readonly heldKeys: Set<string>;
+  /** What is left to do after the commit. */
+  readonly afterwards: (() => void)[];
+}
 
 /** Rows that transactions write, and the relay that brings them into the queue in their order. */
 export class Outbox {
@@ -75,6 +99,23 @@ export class Outbox {
     await this.#relaying;
   }
 
+  /** Rows that the queue refused too often. */
+  dead(limit: number, id?: string): Promise<JobInfo[]> {
+    return deadRows(this.#sql.db, limit, id);
+  }
+
+  /** Lets a dead row start over. Returns whether it was one. */
+  async retry(id: string): Promise<boolean> {
+    const isRetried = await retryRow(this.#sql.db, id);
+    if (isRetried) this.#wake.abort();
+    return isRetried;
+  }
+
+  /** Forgets a dead row. Returns whether it was one. */
+  purge(id: string): Promise<boolean> {
+    return purgeRow(this.#sql.db, id);
+  }
+
   async #relay(): Promise<void> {
     let hasFailed = false;
     while (!this.#stopping.signal.aborted) {
@@ -109,9 +150,10 @@ export class Outbox {
     const afterwards: (() => void)[] = [];
     const count = await this.#sql.db.transaction(async (tx) => {
       const rows = await this.#next(tx);
-      const done = await this.#doRelayed(tx, rows, afterwards);
-      for (const row of rows) if (!done.has(row.id) && (await this.#enqueue(row))) done.add(row.id);
-      if (done.size > 0) await tx.delete(outbox).where(inArray(outbox.id, [...done]));
+      const batch: Batch = { tx, done: new Set(), heldKeys: new Set(), afterwards };
+      for (const part of partsInKeyOrder(rows, (row) => this.#kindOf(row)))
+        await this.#relayPart(batch, part);
+      await removeRows(tx, [...batch.done]);
       return rows.length;
     });
     for (const each of afterwards) each();
@@ -122,32 +164,46 @@ export class Outbox {
   async #next(tx: Database): Promise<readonly OutboxRow[]> {
     const lock = await tx.execute(statement`select pg_try_advisory_xact_lock(${relayLock}) as held`);
     if (Object(lock).rows[0]?.held !== true) return [];
-    const skipped = [...this.#unfinished];
-    return tx
-      .select()
-      .from(outbox)
-      .where(skipped.length === 0 ? undefined : notInArray(outbox.id, skipped))
-      .orderBy(outbox.position)
-      .limit(batchSize);
+    return dueRows(tx, [...this.#unfinished], batchSize);
   }
 
-  /** Resolves to whether the queue keeps it, so that the row can go. */
-  async #enqueue({ id, job }: OutboxRow): Promise<boolean> {
-    await this.#driver.add({ id, ...job, isRelayed: true });
-    if (this.#driver.whenDone === undefined) return true;
-    this.#removeWhenDone(id);
-    return false;
+  /** The name of work that needs no queue, else empty. */
+  #kindOf({ job }: OutboxRow): string {
+    const { name } = Object(job);
+    return this.#relayed.has(name) ? name : "";
+  }
+
+  async #relayPart(batch: Batch, part: readonly OutboxRow[]): Promise<void> {
+    const isOpen = ({ key }: OutboxRow) => key === null || !batch.heldKeys.has(key);
+    await this.#doRelayed(batch, part.filter(isOpen));
+    for (const row of part) if (!batch.done.has(row.id) && isOpen(row)) await this.#enqueue(batch, row);
+  }
+
+  async #enqueue({ tx, done, heldKeys }: Batch, row: OutboxRow): Promise<void> {
+    try {
+      await this.#driver.add({ ...jobOf(row), isRelayed: true });
+    } catch (error) {
+      // While the server is away it is no row's fault, and all of them wait.
+      await this.#driver.ping();
+      const isDead = await holdBack(tx, row, error);
+      if (row.key !== null) heldKeys.add(row.key);
+      const what = isDead
+        ? "dead: see 'svc-infra jobs list'"
+        : "held back with its key, and tried again later";
+      this.#log.warn(
+        { err: error, job: row.id, key: row.key },
+        `the queue refused a job of the outbox; it is ${what}`,
+      );
+      return;
+    }
+    if (this.#driver.whenDone === undefined) done.add(row.id);
+    else this.#removeWhenDone(row.id);
   }
 
   /** Does what needs no queue. What fails is left to the queue, so that it keeps no other row waiting. */
-  async #doRelayed(
-    tx: Database,
-    rows: readonly OutboxRow[],
-    afterwards: (() => void)[],
-  ): Promise<Set<string>> {
-    const done = new Set<string>();
+  async #doRelayed({ tx, done, afterwards }: Batch, rows: readonly OutboxRow[]): Promise<void> {
     for (const [name, work] of this.#relayed) {
-      const own = rows.filter(({ job }) => job.name === name);
+      const own = rows.filter((row) => this.#kindOf(row) === name);
       if (own.length === 0) continue;
       try {
         const jobs = own.map(({ job }) => job);
@@ -157,18 +213,24 @@ export class Outbox {
         this.#log.warn({ err: error, job: name }, "jobs that need no queue failed, and are queued");
       }
     }
-    return done;
   }
 
   #removeWhenDone(id: string): void {
     this.#unfinished.add(id);
     const remove = async () => {
       await this.#driver.whenDone?.(id);
-      await this.#sql.db.delete(outbox).where(eq(outbox.id, id));
+      await removeRows(this.#sql.db, [id]);
       this.#unfinished.delete(id);
     };
     remove().catch((error: unknown) =>
       this.#log.warn({ err: error, job: id }, "a finished job stays in the outbox and will run again"),
     );
   }
+}
+
+function jobOf({ id, job }: OutboxRow): NewJob {
+  const parsed = rowShape.safeParse(job);
+  if (parsed.success) return { ...job, id };
+  const message = `the row is no job: ${z.prettifyError(parsed.error)}`;
+  throw new JobError("job_options_invalid", message, { cause: parsed.error });
 }

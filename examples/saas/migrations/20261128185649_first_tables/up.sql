@@ -147,7 +147,10 @@ CREATE TABLE "svc_infra_outbox" (
 	"position" bigserial NOT NULL,
 	"key" text,
 	"job" jsonb NOT NULL,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"failed_attempts" integer DEFAULT 0 NOT NULL,
+	"retry_at" timestamp with time zone,
+	"error" text
 );
 
 CREATE TABLE "svc_infra_webhook_attempts" (
@@ -240,6 +243,8 @@ CREATE INDEX "svc_infra_auth_two_factors_user" ON "svc_infra_auth_two_factors" U
 CREATE INDEX "svc_infra_auth_verifications_identifier" ON "svc_infra_auth_verifications" USING btree ("identifier");
 
 CREATE INDEX "svc_infra_outbox_position" ON "svc_infra_outbox" USING btree ("position");
+
+CREATE INDEX "svc_infra_outbox_held" ON "svc_infra_outbox" USING btree ("key") WHERE "retry_at" is not null;
 
 CREATE UNIQUE INDEX "svc_infra_webhook_deliveries_once" ON "svc_infra_webhook_deliveries" USING btree ("subscription","event_id");
 
