@@ -1,11 +1,16 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { createWriteStream, mkdirSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { finished } from "node:stream/promises";
+import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { CommandLine } from "../cli/command-line.js";
 import { infectedMarker, startClamd } from "../rigs/clamd.js";
 import { forgetPeak, mebibyte, residentMiB, writePieces } from "./large-content.js";
 import type { RunningBackend, ServedBackend } from "./served-backends.js";
@@ -104,11 +109,11 @@ class Ways {
     return this.raw("PUT", pathname + search);
   };
 
-  /** As a page sends it straight to the provider. */
-  direct = async (key: string) => {
+  /** As a page sends it, straight to the provider where the service has no file route. */
+  direct = async (key: string, routes = "/_storage") => {
     const asked = JSON.stringify({ key, contentType, size: scannedBytes });
     const json = { "content-type": "application/json" };
-    const answer = await send({ url: `${this.origin}/_storage/uploads`, headers: json, head: asked });
+    const answer = await send({ url: `${this.origin}${routes}/uploads`, headers: json, head: asked });
     const { id, method, url, headers, parts } = prepared.parse(JSON.parse(answer.text));
     const whole = url === null ? [] : [{ method, url, headers, start: 0, end: scannedBytes }];
     for (const { start, end, ...request } of [...whole, ...parts]) {
@@ -120,7 +125,7 @@ class Ways {
       const { status, text } = await send({ ...request, url: own, pieces });
       expect(status, text).toBeLessThan(300);
     }
-    return send({ url: `${this.origin}/_storage/uploads/${id}/complete` });
+    return send({ url: `${this.origin}${routes}/uploads/${id}/complete` });
   };
 
   copy = (from: string, key: string) => send({ url: `${this.origin}/copy?from=${from}&key=${key}` });
@@ -132,6 +137,37 @@ class Ways {
     const query = new URLSearchParams({ key, port: String(port), url: `http://127.0.0.1:${port}/` });
     return send({ url: `${this.origin}/import?${query}` });
   };
+}
+
+type Way = [way: string, key: string, bring: (key: string) => Promise<{ status: number; text: string }>];
+
+/** Most memory of `svc-infra storage copy` with one object from a folder, in MiB. */
+async function peakOfCopy(type: string, copiedMiB: number, env: Record<string, string>): Promise<number> {
+  const cli = new CommandLine();
+  try {
+    const from = join(cli.folder, "from");
+    mkdirSync(from);
+    const file = createWriteStream(join(from, `copied-${copiedMiB}`));
+    await writePieces(file, 0, copiedMiB);
+    await finished(file.end());
+    const to = type === "local" ? "local:to" : `${type}:`;
+    const running = cli.start(["storage", "copy", "--from", "local:from", "--to", to], env);
+    let peak = 0;
+    let isOver = false;
+    const outcome = running.outcome.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      peak = (await residentMiB(running.pid).catch(() => ({ peak }))).peak || peak;
+      await after(20);
+    }
+    const { code, stdout, stderr } = await outcome;
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toContain(`1 copied (${copiedMiB * mebibyte} bytes)`);
+    return peak;
+  } finally {
+    cli.dispose();
+  }
 }
 
 /** Large content by each way in, with a scanner, on a backend. */
@@ -185,7 +221,14 @@ export function runScannedWays(backend: ServedBackend): void {
       await clamd?.stop();
     });
 
-    it.each<[way: string, key: string, bring: (key: string) => Promise<{ status: number; text: string }>]>([
+    const parts: Way = [
+      "POST /_storage/uploads in parts",
+      "of-parts",
+      (key) => ways.direct(key, "/_provider"),
+    ];
+    const inParts = backend.type === "s3" ? [parts] : [];
+
+    it.each<Way>([
       ["put", "first", (key) => ways.put(key)],
       ["copy", "copied", (key) => ways.copy("first", key)],
       ["POST /_storage/upload", "form", (key) => ways.form(`/_storage/upload?key=${key}`)],
@@ -199,6 +242,7 @@ export function runScannedWays(backend: ServedBackend): void {
       ["PUT /files/*", "signed", (key) => ways.signedPut(key)],
       ["createUpload", "parts", (key) => ways.parts(key)],
       ["POST /_storage/uploads", "direct", (key) => ways.direct(key)],
+      ...inParts,
       ["putFromUrl", "imported", (key) => ways.import(key)],
     ])(
       `by %s take the server less than ${maxGrowthMiB} MiB of memory`,
@@ -210,6 +254,24 @@ export function runScannedWays(backend: ServedBackend): void {
         if (process.env.TELL_MEMORY !== undefined) console.info(way, Math.round(idleMiB), Math.round(peak));
         expect(peak - idleMiB).toBeLessThan(maxGrowthMiB);
         if (key !== "first") expect((await ways.remove(key)).status).toBe(204);
+      },
+      20 * 60_000,
+    );
+
+    it(
+      `by storage copy take it less than ${maxGrowthMiB} MiB of memory more than ${warmMiB} MiB do`,
+      async () => {
+        const env = {
+          ...running.env,
+          ...clamd.env,
+          STORAGE_CLAMAV_MAX_BYTES: String(scannedBytes + mebibyte),
+          STORAGE_TIMEOUT_MS: "600000",
+        };
+        const warmPeak = await peakOfCopy(backend.type, warmMiB, env);
+        const peak = await peakOfCopy(backend.type, sizeMiB, env);
+        if (process.env.TELL_MEMORY !== undefined)
+          console.info("storage copy", Math.round(warmPeak), Math.round(peak));
+        expect(peak - warmPeak).toBeLessThan(maxGrowthMiB);
       },
       20 * 60_000,
     );

@@ -13,7 +13,12 @@ const contentType = "application/octet-stream";
 const { CLAMD_SOCKET: socket = "", CLAMD_MAX_BYTES: maxBytes } = process.env;
 // On a busy machine a verdict on that much takes its time.
 const scan = clamav({ socket, maxBytes: Number(maxBytes), timeoutMs: 600_000 });
-await addStorage(app, { authorize: "open", serveFiles: true, policy: { types: [contentType], scan } });
+/** @type {Pick<import("svc-infra").AddStorageOptions, "authorize" | "policy">} */
+const ruled = { authorize: "open", policy: { types: [contentType], scan } };
+await addStorage(app, { ...ruled, serveFiles: true });
+// The same storage once more, for clients that send to the provider itself.
+const provider = { decorator: "provider", managementPrefix: "/_provider", serveFiles: false };
+if (process.env.STORAGE_BACKEND === "s3") await addStorage(app, { ...ruled, ...provider });
 
 /** @param {import("fastify").FastifyRequest} request */
 const queryOf = (request) => /** @type {Record<string, string>} */ (request.query);
