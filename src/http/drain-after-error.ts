@@ -18,7 +18,9 @@ export function drainAfterError(
   payload: unknown,
   done: (error: null, payload: unknown) => void,
 ): void {
-  const isUnread = !raw.complete && hasBody(raw) && raw.httpVersionMajor === 1;
+  // A request of `inject` is never complete, but ends as any other.
+  const isRead = raw.complete || raw.readableEnded;
+  const isUnread = !isRead && hasBody(raw) && raw.httpVersionMajor === 1;
   if (isUnread) reply.header("connection", "close");
   done(null, isUnread && !isWaiting(raw) && isText(payload) ? draining(reply, raw, payload) : payload);
 }
