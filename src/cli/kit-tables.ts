@@ -10,6 +10,9 @@ export interface KitTables {
   readonly load: () => Promise<object>;
 }
 
+/** What `addJobs` chooses its driver by: the outbox stands before each of them. */
+const choosesDriver = ["JOBS_DRIVER", "JOBS_REGISTRY", "REDIS_URL", "SQL_URL", "DATABASE_URL", "DB_HOST"];
+
 /** The tables of the kit, which migrations contain beside those of the application. */
 export const kitTables: readonly KitTables[] = [
   {
@@ -20,7 +23,7 @@ export const kitTables: readonly KitTables[] = [
   },
   {
     group: "jobs",
-    isOn: (env) => isVariableSet(env, "JOBS_DRIVER") || isVariableSet(env, "JOBS_REGISTRY"),
+    isOn: (env) => choosesDriver.some((each) => isVariableSet(env, each)),
     load: () => import("../jobs/outbox/outbox-table.js"),
   },
   {

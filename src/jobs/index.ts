@@ -16,6 +16,6 @@ export type { EnqueueInOptions, EnqueueOptions, JobQueue } from "./job-queue.js"
 export type { JobRunFacts } from "./job-runner.js";
 export type { CronOptions, JobScheduler } from "./job-scheduler.js";
 export type { PlannedSchedule } from "./planned-schedules.js";
-export { type AddJobsOptions, addJobs, getJobs, jobsPlugin } from "./plugin.js";
+export { type AddJobsOptions, addJobs, getJobs, type JobsPluginOptions, jobsPlugin } from "./plugin.js";
 export { type JobsOptions, type JobsSettings, jobsVariables } from "./settings.js";
 export { copyJob, sweepJob } from "./storage-jobs.js";

@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../health/index.js";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
 import { ConfigurationError, type Environment } from "../kernel/index.js";
 import { type EasyJobsOptions, type Jobs, openJobs } from "./easy-jobs.js";
 
@@ -19,6 +20,12 @@ export interface AddJobsOptions extends EasyJobsOptions {
   readonly health?: boolean | undefined;
 }
 
+/** Options of {@link jobsPlugin}. */
+export interface JobsPluginOptions extends AddJobsOptions {
+  /** Puts the health route below it, like `/v1`. */
+  readonly prefix?: string | undefined;
+}
+
 /**
  * Gives an app jobs: opens the queue that the environment names, handles the jobs that are given, decorates the app
  * with `app.jobs`, adds `GET /_health/jobs` and a readiness check, and closes with the app. Jobs are handled from the time
@@ -32,8 +39,12 @@ export interface AddJobsOptions extends EasyJobsOptions {
  * app.post("/users", async () => queue.enqueue(sendWelcome, { to: "ada@example.org" }));
  * ```
  */
-export async function addJobs(app: FastifyInstance, options: AddJobsOptions = {}): Promise<Jobs> {
-  const { env, health = true, ...given } = options;
+export async function addJobs(app: AnyApp, options: AddJobsOptions = {}): Promise<Jobs> {
+  return mount(fastifyOf(app), options);
+}
+
+async function mount(app: FastifyInstance, options: JobsPluginOptions): Promise<Jobs> {
+  const { env, health = true, prefix: root = "", ...given } = options;
   if (app.hasDecorator("jobs")) {
     throw new ConfigurationError([{ name: "addJobs", message: "was called twice for one app" }]);
   }
@@ -45,15 +56,15 @@ export async function addJobs(app: FastifyInstance, options: AddJobsOptions = {}
   // Hooks of closing run last first, so the jobs end before the database that was added earlier.
   app.addHook("onClose", () => jobs.close());
   if (health) {
-    await joinHealth(app, "jobs", () => jobs.ping(), { facts: () => ({ driver: jobs.queue.driver }) });
+    await joinHealth(app, "jobs", () => jobs.ping(), { root, facts: () => ({ driver: jobs.queue.driver }) });
   }
   return jobs;
 }
 
 /** {@link addJobs} as a plugin: `await app.register(jobsPlugin, { jobs: [sendWelcome] })`. */
-export const jobsPlugin: FastifyPluginAsync<AddJobsOptions> = fastifyPlugin(
-  async (app: FastifyInstance, options: AddJobsOptions) => {
-    await addJobs(app, options);
+export const jobsPlugin: FastifyPluginAsync<JobsPluginOptions> = fastifyPlugin(
+  async (app: FastifyInstance, options: JobsPluginOptions) => {
+    await mount(app, options);
   },
   { name: "svc-infra/jobs", fastify: "5.x" },
 );
@@ -66,8 +77,8 @@ export const jobsPlugin: FastifyPluginAsync<AddJobsOptions> = fastifyPlugin(
  * @example
  * await getJobs(request).queue.enqueue(sendReport, { id: "7" });
  */
-export function getJobs(from: FastifyInstance | FastifyRequest): Jobs {
-  const app = "server" in from && "raw" in from ? from.server : from;
+export function getJobs(from: AnyApp | AnyRequest): Jobs {
+  const app = appOf(from);
   if (app.hasDecorator("jobs")) return app.jobs;
   const message = "there are no jobs here; call 'await addJobs(app)' first";
   throw new ConfigurationError([{ name: "app.jobs", message }]);

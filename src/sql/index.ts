@@ -2,7 +2,7 @@ export { type EasySqlDbContext, type EasySqlDbOptions, easySqlDb } from "./easy-
 export type { FolderWait } from "./embedded/folder-lock.js";
 export { MigrationError } from "./migrations/migration-error.js";
 export type { Seed, Seeds } from "./migrations/seed.js";
-export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./plugin.js";
+export { type AddSqlDbOptions, addSqlDb, getSqlDb, type SqlPluginOptions, sqlPlugin } from "./plugin.js";
 export type { QueryFacts } from "./query-watch.js";
 export {
   addCrud,

@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../health/index.js";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
 import {
   appEnvOf,
   ConfigurationError,
@@ -29,6 +30,12 @@ export interface AddSqlDbOptions extends EasySqlDbOptions {
   readonly health?: boolean | undefined;
 }
 
+/** Options of {@link sqlPlugin}. */
+export interface SqlPluginOptions extends AddSqlDbOptions {
+  /** Puts the health route below it, like `/v1`. */
+  readonly prefix?: string | undefined;
+}
+
 /**
  * Gives an app a SQL database: opens the one that the environment names, waits until it answers, decorates the app with
  * `app.db` (Drizzle's query builder) and `app.sql`, adds `GET /_health/sql` and a readiness check, and closes it with
@@ -42,8 +49,12 @@ export interface AddSqlDbOptions extends EasySqlDbOptions {
  * app.get("/users", () => db.select().from(users).limit(20));
  * ```
  */
-export async function addSqlDb(app: FastifyInstance, options: AddSqlDbOptions = {}): Promise<SqlDb> {
-  const { env = readEnvironment(), health = true, ...settings } = options;
+export async function addSqlDb(app: AnyApp, options: AddSqlDbOptions = {}): Promise<SqlDb> {
+  return mount(fastifyOf(app), options);
+}
+
+async function mount(app: FastifyInstance, options: SqlPluginOptions): Promise<SqlDb> {
+  const { env = readEnvironment(), health = true, prefix: root = "", ...settings } = options;
   if (app.hasDecorator("sql")) {
     throw new ConfigurationError([{ name: "addSqlDb", message: "was called twice for one app" }]);
   }
@@ -57,6 +68,7 @@ export async function addSqlDb(app: FastifyInstance, options: AddSqlDbOptions = 
     app.addHook("onClose", () => sql.close());
     if (health) {
       await joinHealth(app, "sql", () => sql.ping(), {
+        root,
         facts: () => ({ kind: sql.kind, pool: sql.metrics() }),
       });
     }
@@ -87,9 +99,9 @@ async function greet(sql: SqlDb): Promise<void> {
 }
 
 /** {@link addSqlDb} as a plugin: `await app.register(sqlPlugin, { poolSize: 20 })`. */
-export const sqlPlugin: FastifyPluginAsync<AddSqlDbOptions> = fastifyPlugin(
-  async (app: FastifyInstance, options: AddSqlDbOptions) => {
-    await addSqlDb(app, options);
+export const sqlPlugin: FastifyPluginAsync<SqlPluginOptions> = fastifyPlugin(
+  async (app: FastifyInstance, options: SqlPluginOptions) => {
+    await mount(app, options);
   },
   { name: "svc-infra/sql", fastify: "5.x" },
 );
@@ -102,8 +114,8 @@ export const sqlPlugin: FastifyPluginAsync<AddSqlDbOptions> = fastifyPlugin(
  * @example
  * const { db } = getSqlDb(request);
  */
-export function getSqlDb(from: FastifyInstance | FastifyRequest): SqlDb {
-  const app = "server" in from && "raw" in from ? from.server : from;
+export function getSqlDb(from: AnyApp | AnyRequest): SqlDb {
+  const app = appOf(from);
   if (app.hasDecorator("sql")) return app.sql;
   const message = "there is no database here; call 'await addSqlDb(app)' first";
   throw new ConfigurationError([{ name: "app.sql", message }]);

@@ -1,8 +1,10 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { sql } from "drizzle-orm";
+import { defineJob, easyJobs } from "svc-infra/jobs";
 import { easySqlDb } from "svc-infra/sql";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { Databases, kinds } from "../sql/databases.js";
 import { Project } from "../sql/project.js";
 
@@ -92,6 +94,21 @@ describe.each(kinds)("on %s", (kind) => {
     });
     expect(await rows("select body from notes order by id")).toEqual([{ body: "welcome" }, { body: "help" }]);
     expect(await project.db("wait", "--timeout", "5")).toMatchObject({ code: 0 });
+  });
+
+  it("a database that SQL_URL names has the outbox by its migrations, and enqueueIn works", async () => {
+    expect((await project.db("generate")).out).toContain("svc-infra jobs: svc_infra_outbox\n");
+    expect(await project.db("migrate")).toMatchObject({ code: 0 });
+    const sql = await easySqlDb({ url }, { env: {} });
+    const seen: string[] = [];
+    const noted = defineJob("noted", z.string(), (payload) => void seen.push(payload));
+    const jobs = await easyJobs({ sql, jobs: [noted], outboxPollMs: 20 }, { env: {} });
+    const { queue } = jobs;
+    expect(queue.driver).toBe(kind === "embedded" ? "memory" : "postgres");
+    await sql.db.transaction((tx) => queue.enqueueIn(tx, noted, "committed"));
+    await expect.poll(() => seen, { timeout: 30_000 }).toEqual(["committed"]);
+    await jobs.close();
+    await sql.close();
   });
 
   it("of ten that migrate a fresh database at once, one does, and all succeed", async () => {
@@ -306,6 +323,22 @@ describe("on postgres", () => {
       err: expect.stringContaining("other.ts: cannot be loaded: TypeError: no such thing"),
     });
     expect(project.migrations()).toHaveLength(1);
+  });
+
+  it("the outbox comes with a server of the queue, too, and not where nothing chooses one", async () => {
+    for (const [env, has] of [
+      [{ REDIS_URL: "redis://127.0.0.1:1" }, true],
+      [{ DB_HOST: "localhost" }, true],
+      [{}, false],
+    ] as const) {
+      const other = new Project("", env);
+      other.write("schema.ts", first);
+      expect(await other.db("generate")).toMatchObject({ code: 0 });
+      const up = other.read(`migrations/${other.migrations()[0]}/up.sql`);
+      expect(up).toContain('CREATE TABLE "notes"');
+      expect(up.includes("svc_infra_outbox")).toBe(has);
+      other.remove();
+    }
   });
 
   it("two branches that started from the same schema are told", async () => {

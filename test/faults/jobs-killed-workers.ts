@@ -36,8 +36,9 @@ export function describeKilledWorkers(name: string, open: () => Promise<OpenedJo
       rmSync(folder, { recursive: true, force: true });
     });
 
-    const startWorker = () => {
-      const env = { PATH: process.env.PATH ?? "", HANDLED: join(folder, "handled"), ...opened.env };
+    const startWorker = (settings: Readonly<Record<string, string>> = {}) => {
+      const { PATH = "" } = process.env;
+      const env = { PATH, HANDLED: join(folder, "handled"), ...opened.env, ...settings };
       const child = spawn(process.execPath, ["test/faults/jobs-worker.js"], { env, stdio: "inherit" });
       workers.push(child);
       return child;
@@ -86,6 +87,21 @@ export function describeKilledWorkers(name: string, open: () => Promise<OpenedJo
       await untilEnded(1 / 4);
       await killAmidJobs(together);
       await expectAllHandled();
+    });
+
+    it("are taken over within 15 s after the kill of their worker", async () => {
+      const { queue } = opened.jobs;
+      const one = { JOBS_CONCURRENCY: "1" };
+      const killed = startWorker(one);
+      await queue.enqueue(work, { number: 1, ms: 600_000 });
+      await expect.poll(() => numbers("began"), within).toEqual([1]);
+      startWorker(one);
+      await queue.enqueue(work, { number: 2, ms: 1 });
+      await expect.poll(() => numbers("ended"), within).toEqual([2]);
+      const from = performance.now();
+      await kill(killed);
+      await expect.poll(() => numbers("began"), within).toEqual([1, 2, 1]);
+      expect(performance.now() - from).toBeLessThan(15_000);
     });
 
     it("come back with all their attempts when they died with their worker and are retried", async () => {

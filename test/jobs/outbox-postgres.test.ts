@@ -261,6 +261,26 @@ describe("done jobs in postgres", () => {
   });
 });
 
+it("closing does not wait for a database that does not answer the relay", async () => {
+  const rig = await startPostgres();
+  const sql = await easySqlDb({ url: rig.url }, { env: {} });
+  await sql.db.execute(outboxTable);
+  const settings = { driver: "memory", sql, shutdownTimeoutMs: 200, outboxPollMs: 5 } as const;
+  const jobs = await easyJobs(settings, { env: {} });
+  const waits = "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'";
+  let closeMs = 0;
+  await sql.db.transaction(async (tx) => {
+    await tx.execute("lock table svc_infra_outbox");
+    await expect.poll(async () => Object(await tx.execute(waits)).rows[0].n, soon).toBe(1);
+    const from = performance.now();
+    await jobs.close();
+    closeMs = performance.now() - from;
+  });
+  expect(closeMs).toBeLessThan(10_000);
+  await sql.close();
+  await rig.stop();
+});
+
 it("without its table enqueueIn says what to run, and jobs are handled all the same", async () => {
   const rig = await startPostgres();
   const sql = await easySqlDb({ url: rig.url }, { env: {} });
@@ -275,7 +295,7 @@ it("without its table enqueueIn says what to run, and jobs are handled all the s
     const enqueued = sql.db.transaction((tx) => jobs.queue.enqueueIn(tx, job, 1));
     await expect(enqueued).rejects.toMatchObject({
       code: "outbox_missing",
-      message: expect.stringContaining("set JOBS_DRIVER, then run 'svc-infra db generate'"),
+      message: expect.stringContaining("set SQL_URL or JOBS_DRIVER, then run 'svc-infra db generate'"),
     });
     await jobs.queue.enqueue(job, 2);
     await expect.poll(() => seen, soon).toEqual([2]);

@@ -2,7 +2,17 @@ import { createServer } from "node:http";
 import Fastify from "fastify";
 import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { pino } from "pino";
-import { addStorage, getStorage, storagePlugin } from "svc-infra";
+import {
+  addJobs,
+  addSqlDb,
+  addStorage,
+  getJobs,
+  getSqlDb,
+  getStorage,
+  jobsPlugin,
+  sqlPlugin,
+  storagePlugin,
+} from "svc-infra";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { expect, it } from "vitest";
 
@@ -55,4 +65,36 @@ it("storagePlugin registers on each of them", async () => {
   await withZod.register(storagePlugin, { storage, prefix: "/v1" });
   expect(getStorage(withZod)).toBe(withZod.storage);
   for (const app of [withPino, withHttp2, withZod]) await app.close();
+});
+
+it("addSqlDb and addJobs take an app with any logger, server and type provider, as their plugins do", async () => {
+  const settings = { env: { SQL_URL: "pglite:memory" } };
+  const a = Fastify({ loggerInstance: pino({ level: "silent" }) });
+  const b = Fastify({ https: {} });
+  const c = Fastify({ http2: true }).withTypeProvider<ZodTypeProvider>();
+  const added = [await addSqlDb(a, settings), await addSqlDb(b, settings), await addSqlDb(c, settings)];
+  const jobs = [await addJobs(a, { env: {} }), await addJobs(b, { env: {} }), await addJobs(c, { env: {} })];
+  for (const [index, app] of [a, b, c].entries()) {
+    expect(getSqlDb(app)).toBe(added[index]);
+    expect(getJobs(app)).toBe(jobs[index]);
+  }
+  c.get("/kinds", async (request) => [getSqlDb(request).kind, getJobs(request).queue.driver]);
+  expect((await c.inject("/kinds")).json()).toEqual(["embedded", "memory"]);
+  const d = Fastify({ loggerInstance: pino({ level: "silent" }), http2: true });
+  await d.register(sqlPlugin, settings);
+  await d.register(jobsPlugin, { env: {} });
+  expect(getJobs(d)).toBe(d.jobs);
+  for (const app of [a, b, c, d]) await app.close();
+});
+
+it("sqlPlugin and jobsPlugin put their health below a prefix", async () => {
+  const app = Fastify({ loggerInstance: pino({ level: "silent" }) });
+  await app.register(sqlPlugin, { env: { SQL_URL: "pglite:memory" }, prefix: "/v1" });
+  await app.register(jobsPlugin, { env: {}, prefix: "/v1" });
+  await app.ready();
+  for (const name of ["sql", "jobs"]) {
+    expect((await app.inject(`/v1/_health/${name}`)).json()).toMatchObject({ status: "ok" });
+    expect((await app.inject(`/_health/${name}`)).statusCode).toBe(404);
+  }
+  await app.close();
 });

@@ -21,7 +21,7 @@ export async function openRedis(
   });
   producer.on("error", (error) => log.debug({ err: error }, "the jobs have no connection to Redis"));
   try {
-    await producer.connect();
+    await answerOf(producer.connect(), timeoutMs);
   } catch (error) {
     producer.disconnect();
     throw new Error(`Redis does not answer (REDIS_URL): ${reasonOf(error)}`, { cause: error });
@@ -59,6 +59,20 @@ export async function openRedis(
     timeoutMs,
     log,
   );
+}
+
+/** A server that takes the connection and never answers would be waited for without an end. */
+async function answerOf(call: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`no answer within ${timeoutMs} ms (JOBS_ENQUEUE_TIMEOUT_MS)`);
+    timer = setTimeout(() => reject(error), timeoutMs);
+  });
+  try {
+    await Promise.race([call, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function reasonOf(error: unknown): string {

@@ -28,7 +28,7 @@ const soonMs = 15;
 const forgetEveryMs = 60_000;
 
 const advice =
-  "enqueueIn needs the table svc_infra_outbox; set JOBS_DRIVER, then run 'svc-infra db generate' and 'svc-infra db migrate'";
+  "enqueueIn needs the table svc_infra_outbox as it is in this version; set SQL_URL or JOBS_DRIVER, then run 'svc-infra db generate' and 'svc-infra db migrate'";
 
 /** What a row must hold before a queue sees it; rows outlive the version that wrote them. */
 const rowShape = z.looseObject({
