@@ -9,8 +9,9 @@ import { Closing } from "../http/index.js";
 export class Draining {
   readonly #app: FastifyInstance;
   #hasBegun = false;
+  #hasCut = false;
 
-  /** @param graceMs - milliseconds that transfers have left once the app closes. */
+  /** @param graceMs - milliseconds that requests in flight have once the app closes; then their connections are cut. */
   constructor(app: FastifyInstance, graceMs: number) {
     this.#app = app;
     const closing = new Closing(graceMs);
@@ -18,8 +19,15 @@ export class Draining {
     app.addHook("preClose", async () => {
       this.begin();
       closing.begin(app.server);
+      const cut = setTimeout(() => this.#cut(), graceMs).unref();
+      app.server.once("close", () => clearTimeout(cut));
     });
     app.addHook("onClose", async () => closing.end());
+  }
+
+  /** Whether requests in flight were cut, so that the helpers could close. */
+  get hasCut(): boolean {
+    return this.#hasCut;
   }
 
   /** From now on the service is not ready. */
@@ -29,6 +37,11 @@ export class Draining {
     this.#app.server.prependListener("request", (_message: IncomingMessage, response: ServerResponse) => {
       response.setHeader("connection", "close");
     });
+  }
+
+  #cut(): void {
+    this.#hasCut = true;
+    this.#app.server.closeAllConnections();
   }
 
   #watchReadiness(route: RouteOptions): void {

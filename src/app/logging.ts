@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from "fastify";
-import { loggedRequest } from "../http/index.js";
+import { loggedError, loggedRequest } from "../http/index.js";
 import { traceFields } from "../observability/index.js";
 import { ReadableLog } from "./readable-log.js";
 
@@ -22,7 +22,10 @@ export function logOptions(level: string, { service, release }: LoggedService): 
       ...terminalStream(),
       base: { service, ...(release === undefined ? {} : { release }) },
       mixin: traceFields,
-      serializers: { req: (request: FastifyRequest) => ({ ...loggedRequest(request) }) },
+      serializers: {
+        req: (request: FastifyRequest) => ({ ...loggedRequest(request) }),
+        err: (error: unknown) => Object(loggedError(error)),
+      },
     },
     genReqId: requestId,
   };

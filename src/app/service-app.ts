@@ -69,7 +69,7 @@ export async function easyServiceApp(options: ServiceAppOptions): Promise<Servic
   const { release } = plan.settings;
   const app = await createApp(name, plan);
   try {
-    const draining = new Draining(app, plan.settings.shutdownTimeoutMs);
+    const draining = new Draining(app, plan.settings.shutdownTimeoutMs * requestShare);
     await addProbes(app, plan, guard);
     const early = await addHelpers(app, plan, { ...planOptions, name }, true);
     await addLimits(app, name, plan, planOptions);
@@ -88,6 +88,9 @@ export async function easyServiceApp(options: ServiceAppOptions): Promise<Servic
 function withZod(app: FastifyInstance) {
   return app.withTypeProvider<ZodTypeProvider>();
 }
+
+/** Of the time to shut down; the rest is for the helpers. */
+const requestShare = 0.8;
 
 const answerError = problemHandler(true);
 
@@ -135,6 +138,7 @@ async function addLimits(
 ): Promise<void> {
   const { settings } = plan;
   await addRateLimit(app, name, settings);
+  app.decorate("hasApiDocs", hasDocs(plan));
   if (hasDocs(plan)) {
     const webhooks = await describeWebhooks(plan, options);
     await addApiDocs(app, { title: name, version: settings.release ?? "0", webhooks });

@@ -7,8 +7,9 @@ import { appVariables } from "./settings.js";
 
 /**
  * Listens on `HOST` and `PORT` and stops without losing a request. On SIGTERM (or Ctrl-C) `/readyz` fails first; requests go on
- * for `SHUTDOWN_DELAY_MS`; then the app closes: requests in flight end, helpers close, within `SHUTDOWN_TIMEOUT_MS`. A second
- * signal ends the process at once.
+ * for `SHUTDOWN_DELAY_MS`; then the app closes: requests in flight end, helpers close, within `SHUTDOWN_TIMEOUT_MS`. Requests
+ * that take longer than four fifths of it are cut, so that the helpers can close, and the exit code is 1. A second signal ends
+ * the process at once.
  *
  * @param app - made by `easyServiceApp`.
  * @returns where the service is reached from this machine.
@@ -27,6 +28,7 @@ export async function startService(app: AnyApp): Promise<string> {
       draining.begin();
       if (err === undefined) await after(delayMs);
       await service.close();
+      if (draining.hasCut) throw new Error("requests in flight were cut (SHUTDOWN_TIMEOUT_MS)");
     },
   );
   await listen(service);

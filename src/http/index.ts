@@ -12,7 +12,14 @@ export { deferContinue } from "./expect-continue.js";
 export * from "./http-date.js";
 export * from "./http-error.js";
 export { readJson } from "./json-body.js";
-export { type LoggedRequest, loggedRequest, withoutSecrets, withoutSignature } from "./log-redaction.js";
+export {
+  type LoggedError,
+  type LoggedRequest,
+  loggedError,
+  loggedRequest,
+  withoutSecrets,
+  withoutSignature,
+} from "./log-redaction.js";
 export { mountRoutes, type RoutesOptions } from "./mount-routes.js";
 export { hostBoundary, type PageBoundaryOptions, pageBoundary } from "./page-boundary.js";
 export { type Problem, problemContentType, problemOf } from "./problem.js";

@@ -34,3 +34,44 @@ export function withoutSecrets(text: string): string {
     .replace(/(\/\/[^/\s:@]*:)[^/\s@]+@/g, "$1***@")
     .replace(/(\bBearer\s+)[A-Za-z0-9._~+/=-]+/gi, "$1***");
 }
+
+/** What the log says of an error. */
+export interface LoggedError {
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly cause?: unknown;
+  readonly [fact: string]: unknown;
+}
+
+/**
+ * Serializer of errors for pino: the text without secrets, the facts that are numbers or short words, and the causes. What a
+ * driver hangs on its errors stays out: ioredis keeps the command with its arguments, of `AUTH` the password.
+ * `Fastify({ logger: { serializers: { err: loggedError } } })`.
+ */
+export function loggedError(error: unknown): LoggedError | unknown {
+  return describe(error, 0);
+}
+
+/** An error may be its own cause. */
+const maxCauses = 5;
+
+function describe(error: unknown, depth: number): LoggedError | unknown {
+  if (!(error instanceof Error)) return typeof error === "string" ? withoutSecrets(error) : typeof error;
+  const { name, message, stack, cause } = error;
+  return {
+    type: name,
+    message: withoutSecrets(message),
+    stack: stack === undefined ? undefined : withoutSecrets(stack),
+    ...factsOf(error),
+    ...(cause === undefined || depth === maxCauses ? {} : { cause: describe(cause, depth + 1) }),
+  };
+}
+
+function factsOf(error: Error): Readonly<Record<string, unknown>> {
+  const facts = Object.entries(error).flatMap(([name, value]) => {
+    if (typeof value === "string") return [[name, withoutSecrets(value)]];
+    return typeof value === "number" || typeof value === "boolean" ? [[name, value]] : [];
+  });
+  return Object.fromEntries(facts);
+}

@@ -17,7 +17,7 @@ export async function openRateLimitRedis(app: FastifyInstance, url: string) {
   redis.on("error", (error: Error) => {
     // It tries again for as long as it takes; each new reason is told once.
     if (error.message !== lastError)
-      app.log.warn({ err: error }, "Redis does not answer; requests are not counted");
+      app.log.warn({ reason: error.message }, "Redis does not answer; requests are not counted");
     lastError = error.message;
   });
   redis.on("ready", () => {

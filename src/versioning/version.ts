@@ -5,11 +5,18 @@ import { ConfigurationError, checkGivenOptions, type OptionRules } from "../kern
 import { type ApiInfo, addApiDocs } from "./api-docs.js";
 import { type Lifetime, lifetimeHeaders, readLifetime, type VersionLifetime } from "./lifetime.js";
 
+declare module "fastify" {
+  interface FastifyInstance {
+    /** Whether versions show their documents unless they say otherwise. */
+    hasApiDocs?: boolean;
+  }
+}
+
 /** Options of {@link version}. */
 export interface VersionOptions extends VersionLifetime {
   /** What the OpenAPI document says. Default: the name of the version as title and number. */
   readonly info?: Partial<ApiInfo> | undefined;
-  /** Whether `/{name}/docs` shows the document. Default: true. */
+  /** Whether `/{name}/docs` shows the document. Default: as the service shows `/docs` (`ENABLE_DOCS`); true without one. */
   readonly docs?: boolean | undefined;
   /** Milliseconds since 1970. Default: the clock of the system. */
   readonly now?: (() => number) | undefined;
@@ -63,7 +70,7 @@ export async function version(
   const info = { title: name, version: name, ...options.info };
   await fastifyOf(anyApp).register(
     async (scope) => {
-      if (options.docs !== false) await addApiDocs(scope, info, name);
+      if (options.docs ?? scope.hasApiDocs ?? true) await addApiDocs(scope, info, name);
       await scope.register(async (inner) => {
         inner.addHook("onRoute", (route) => {
           route.config = { ...route.config, apiVersion: name };

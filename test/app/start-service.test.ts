@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { resolve } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { freePort } from "../cli/command-line.js";
 
 let child: ChildProcess | undefined;
@@ -73,14 +73,16 @@ it("a second signal ends it at once", async () => {
   expect(output).not.toContain("helpers close");
 });
 
-it("what does not end within SHUTDOWN_TIMEOUT_MS is cut, and the exit code tells it", async () => {
-  const ended = spawnService({ SHUTDOWN_TIMEOUT_MS: "300", SLOW_MS: "60000" });
+it("what does not end within SHUTDOWN_TIMEOUT_MS is cut, helpers close, and the exit code tells it", async () => {
+  const ended = spawnService({ SHUTDOWN_TIMEOUT_MS: "5000", SLOW_MS: "60000" });
   await ready();
   const slow = fetch(`${url}/slow`).catch(() => "cut");
   await after(100);
   child?.kill("SIGTERM");
   expect(await ended).toEqual([1, null]);
   expect(await slow).toBe("cut");
+  expect(output).toContain("helpers close");
+  expect(output).toContain("requests in flight were cut (SHUTDOWN_TIMEOUT_MS)");
 });
 
 it("an idle connection that is kept alive does not hold it", async () => {
@@ -100,4 +102,19 @@ it("a port that is taken is named", async () => {
   squatter.close();
   expect(code).toBe(1);
   expect(output).toContain("PORT: cannot listen");
+});
+
+it("a Redis that refuses the password is told without the password", async () => {
+  const redis = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) =>
+      socket.write(/auth|hello/i.test(String(bytes)) ? "-WRONGPASS invalid pair\r\n" : "+OK\r\n"),
+    );
+  }).listen(0, "127.0.0.1");
+  await once(redis, "listening");
+  const { port: redisPort } = redis.address() as AddressInfo;
+  void spawnService({ REDIS_URL: `redis://user:hunter2secret@127.0.0.1:${redisPort}`, LOG_LEVEL: "debug" });
+  await vi.waitFor(() => expect(output).toContain("WRONGPASS"), 20_000);
+  expect(output).not.toContain("hunter2secret");
+  redis.close();
 });

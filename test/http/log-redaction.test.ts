@@ -1,4 +1,4 @@
-import { withoutSignature } from "svc-infra/http";
+import { loggedError, withoutSignature } from "svc-infra/http";
 import { expect, test } from "vitest";
 
 test.each([
@@ -23,4 +23,26 @@ test.each(["?", "&", "sig", "?sig="])("256 KiB of '%s' are read once", (piece) =
   withoutSignature(url);
   // Linear work takes some 30 ms; quadratic work some 30 s.
   expect(performance.now() - start).toBeLessThan(2000);
+});
+
+test("an error in the log has its facts and causes, and nothing that a driver hung on it", () => {
+  const command = { name: "auth", args: ["user", "hunter2"] };
+  const cause = Object.assign(new Error("WRONGPASS for redis://user:hunter2@cache:6379"), {
+    command,
+    code: "E1",
+  });
+  const logged = loggedError(Object.assign(new Error("no answer", { cause }), { status: 503 }));
+  expect(logged).toMatchObject({
+    type: "Error",
+    message: "no answer",
+    status: 503,
+    cause: { message: "WRONGPASS for redis://user:***@cache:6379", code: "E1" },
+  });
+  expect(JSON.stringify(logged)).not.toContain("hunter2");
+});
+
+test("an error that is its own cause is described a few times", () => {
+  const error = new Error("again");
+  error.cause = error;
+  expect(JSON.stringify(loggedError(error)).split('"again"').length - 1).toBeLessThan(10);
 });

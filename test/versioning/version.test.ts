@@ -101,3 +101,13 @@ describe("what cannot be", () => {
     await expect(version(app, name, () => undefined, options)).rejects.toThrow(message);
   });
 });
+
+it("a version shows its document where the service shows its own, unless it says otherwise", async () => {
+  const service = await easyServiceApp({ name: "shop", env: { LOG_LEVEL: "silent", ENABLE_DOCS: "false" } });
+  await version(service, "v1", () => undefined);
+  await version(service, "v2", () => undefined, { docs: true });
+  const paths = ["/docs/json", "/v1/docs/json", "/v2/docs/json"];
+  const answers = await Promise.all(paths.map((path) => service.inject(path)));
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([404, 404, 200]);
+  await service.close();
+});

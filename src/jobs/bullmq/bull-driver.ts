@@ -51,7 +51,7 @@ export class BullDriver implements JobDriver {
     this.#server = server;
     this.#timeoutMs = timeoutMs;
     server.queue.on("error", (error) =>
-      log.warn({ err: error }, `the connection of the jobs to ${server.name} broke`),
+      log.warn({ reason: error.message }, `the connection of the jobs to ${server.name} broke`),
     );
   }
 

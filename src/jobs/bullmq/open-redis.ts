@@ -19,7 +19,9 @@ export async function openRedis(
     maxRetriesPerRequest: 1,
     connectTimeout: timeoutMs,
   });
-  producer.on("error", (error) => log.debug({ err: error }, "the jobs have no connection to Redis"));
+  producer.on("error", (error) =>
+    log.debug({ reason: error.message }, "the jobs have no connection to Redis"),
+  );
   try {
     await answerOf(producer.connect(), timeoutMs);
   } catch (error) {
@@ -27,7 +29,9 @@ export async function openRedis(
     throw new Error(`Redis does not answer (REDIS_URL): ${reasonOf(error)}`, { cause: error });
   }
   const consumer = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null });
-  consumer.on("error", (error) => log.debug({ err: error }, "the worker has no connection to Redis"));
+  consumer.on("error", (error) =>
+    log.debug({ reason: error.message }, "the worker has no connection to Redis"),
+  );
   const queue = new Queue(queueName, {
     connection: producer,
     prefix,
@@ -47,7 +51,9 @@ export async function openRedis(
           settings: repeatSettings,
           ...lockSettings,
         });
-        worker.on("error", (error) => log.warn({ err: error }, "the worker of the jobs met an error"));
+        worker.on("error", (error) =>
+          log.warn({ reason: error.message }, "the worker of the jobs met an error"),
+        );
         return worker;
       },
       ping: async () => void (await producer.ping()),
