@@ -28,6 +28,8 @@ export interface Helper {
   readonly enabledBy: readonly string[];
   /** Helpers above it in the list that it cannot do without. */
   readonly needs?: readonly (keyof HelperOptions)[];
+  /** A helper above it in the list that asks for it, as long as code does not say no. */
+  readonly wantedBy?: keyof HelperOptions;
   /** Whether its routes are for machines of the operator, which no rate limit counts. */
   readonly isBeforeLimits?: boolean;
   /** The package whose presence asks for it when nothing else decides. */

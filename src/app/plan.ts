@@ -34,7 +34,10 @@ export async function planService(options: PlanOptions, env: Environment): Promi
   const appEnv = collectProblems(problems, () => appEnvOf(env)) ?? "prod";
   const settings = collectProblems(problems, () => loadSettings(appVariables, env, settingsIn(options)));
   problems.push(...(settings === undefined ? [] : findCorsProblem(settings)));
-  const chosen = helpers.map((helper) => ({ helper, ...chooseHelper(helper, env, options) }));
+  const chosen = withWanted(
+    helpers.map((helper) => ({ helper, ...chooseHelper(helper, env, options) })),
+    options,
+  );
   const context = { env, appEnv, settings: settings ?? defaultSettings(), options };
   problems.push(...findMissing(chosen));
   for (const { helper } of chosen.filter(({ isOn }) => isOn)) {
@@ -53,6 +56,16 @@ function findUnknown(options: PlanOptions): ConfigurationProblem[] {
       name: `option '${name}'`,
       message: `is not known to easyServiceApp; it takes ${known.join(", ")}`,
     }));
+}
+
+/** Turns on what another helper asks for. */
+function withWanted(chosen: ServicePlan["helpers"], options: PlanOptions): ServicePlan["helpers"] {
+  const on = new Set(chosen.filter(({ isOn }) => isOn).map(({ helper }) => helper.name));
+  return chosen.map((choice) => {
+    const { name, wantedBy } = choice.helper;
+    const isWanted = wantedBy !== undefined && on.has(wantedBy) && options[name] !== false;
+    return choice.isOn || !isWanted ? choice : { ...choice, isOn: true, reason: `${wantedBy} is on` };
+  });
 }
 
 /** Helpers that are on without one that they need. */

@@ -7,6 +7,8 @@ export const jobs: Helper = {
   name: "jobs",
   variables: [jobsVariables, registryVariables],
   enabledBy: ["JOBS_DRIVER"],
+  // A sign-up must not lose its mail because the server of mail is away.
+  wantedBy: "auth",
   add: async (app, { env, options, jobs: ofHelpers }) => {
     const { addJobs } = await import("../../jobs/index.js");
     const { jobs: own = [], ...given } = optionsOf(options.jobs);
@@ -16,13 +18,13 @@ export const jobs: Helper = {
   },
 };
 
-/** Jobs send the mail, so that it outlives the process: where a database is, they need its table for that. */
+/** Jobs send the mail, so that it outlives the process: where a database is, they need its table for that, which comes with auth. */
 async function jobsOfMail(app: FastifyInstance, env: Environment) {
   if (!app.hasDecorator("mail")) return [];
   const hasTable = [jobsVariables.driver, registryVariables.registry].some(({ name }) =>
     isVariableSet(env, name),
   );
-  if (app.hasDecorator("sql") && !hasTable) return [];
+  if (app.hasDecorator("sql") && !hasTable && !app.hasDecorator("authUsers")) return [];
   const { mailJobs } = await import("../../mail/index.js");
   return mailJobs(app);
 }
