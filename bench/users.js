@@ -9,6 +9,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { generateDrizzleJson, generateMigration } from "drizzle-kit/api";
 import { fastify } from "fastify";
 import pg from "pg";
+import { credentialHash } from "../dist/auth/credentials.js";
 import * as tables from "../dist/auth/schema.js";
 import { SignedValues } from "../dist/auth/signed-values.js";
 import { addAuthUsers, addMail, addSqlDb, requireUser } from "../dist/index.js";
@@ -42,7 +43,9 @@ const hook = requireUser();
 app.get("/kit", { preHandler: hook }, async ({ user }) => user?.id);
 app.get("/bare", async (request) => {
   const [cookie = ""] = [request.headers.cookie].flat();
-  const { rows } = await pool.query(bySession, [decodeURIComponent(cookie).split(/[=.]/)[2]]);
+  const { rows } = await pool.query(bySession, [
+    credentialHash(decodeURIComponent(cookie).split(/[=.]/)[2] ?? ""),
+  ]);
   return rows[0].user_id;
 });
 await app.ready();
@@ -50,7 +53,7 @@ await app.ready();
 await compare(
   "a session",
   0.5,
-  (index) => pool.query(bySession, [tokenOf(index)]),
+  (index) => pool.query(bySession, [credentialHash(tokenOf(index))]),
   (index) => users.find({ cookie: cookies[index] }),
 );
 await compare(
@@ -95,7 +98,7 @@ async function fill() {
     ]);
     await pool.query(
       `insert into svc_infra_auth_sessions (id, user_id, token, expires_at) values ($1, $2, $3, now() + interval '7 days')`,
-      [randomUUID(), id, `token-${index}`],
+      [randomUUID(), id, credentialHash(tokenOf(index))],
     );
     const { key } = await users.apiKeys.create({ userId: id, name: "robot", scopes: [] });
     made.keys.push(key);

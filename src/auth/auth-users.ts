@@ -2,15 +2,17 @@ import type { Logger } from "../kernel/index.js";
 import type { Mail } from "../mail/index.js";
 import type { Database } from "../sql/index.js";
 import { Accounts } from "./account/accounts.js";
-import { ApiKeys, apiKeyPrefix } from "./api-keys/api-keys.js";
+import { ApiKeys } from "./api-keys/api-keys.js";
 import type { AuthConfig } from "./auth-config.js";
 import { AuthMail } from "./auth-mail.js";
 import type { FoundUser } from "./auth-user.js";
 import { cookiePrefix, resignCookies } from "./cookies.js";
+import { accessTokenPrefix, type CredentialHeaders, credentialOf } from "./credentials.js";
 import { type AuthLibrary, openLibrary } from "./library/open-library.js";
 import { Sessions } from "./sessions.js";
+import { SignIns } from "./sign-ins.js";
 import { SignedValues } from "./signed-values.js";
-import { accessTokenPrefix, TokenFamilies } from "./tokens/token-families.js";
+import { TokenFamilies } from "./tokens/token-families.js";
 
 /** What the users of an app are kept with. */
 export interface AuthUsersParts {
@@ -19,17 +21,11 @@ export interface AuthUsersParts {
   readonly log: Logger;
 }
 
-/** The headers that credentials come in. */
-export interface CredentialHeaders {
-  readonly authorization?: string | undefined;
-  readonly cookie?: string | undefined;
-  readonly "x-api-key"?: string | readonly string[] | undefined;
-}
-
 /** The users of an app: what `app.authUsers` is. */
 export class AuthUsers {
   readonly config: AuthConfig;
   readonly sessions: Sessions;
+  readonly signIns: SignIns;
   readonly apiKeys: ApiKeys;
   readonly tokens: TokenFamilies;
   readonly accounts: Accounts;
@@ -40,12 +36,19 @@ export class AuthUsers {
   constructor(config: AuthConfig, { db, mail, log }: AuthUsersParts) {
     this.config = config;
     this.sessions = new Sessions(db, config);
+    this.signIns = new SignIns(db, config);
     this.apiKeys = new ApiKeys(db);
     this.tokens = new TokenFamilies(db, config);
     this.accounts = new Accounts(db);
     this.#values = new SignedValues(config.secrets);
     this.#mail = new AuthMail(mail, config.issuer, log);
-    this.library = openLibrary(config, { db, mail: this.#mail, log, tokens: this.tokens });
+    this.library = openLibrary(config, {
+      db,
+      mail: this.#mail,
+      log,
+      tokens: this.tokens,
+      accounts: this.accounts,
+    });
   }
 
   /**
@@ -71,15 +74,4 @@ export class AuthUsers {
   close(): Promise<void> {
     return this.#mail.close();
   }
-}
-
-/** What a request shows beside its cookies; other bearer tokens are not of the kit. */
-function credentialOf({ authorization, "x-api-key": key }: CredentialHeaders): string | undefined {
-  if (typeof key === "string") return key;
-  const [, bearer] = /^bearer +([^\s]+)$/i.exec(authorization ?? "") ?? [];
-  return bearer !== undefined && isOfKit(bearer) ? bearer : undefined;
-}
-
-function isOfKit(credential: string): boolean {
-  return credential.startsWith(apiKeyPrefix) || credential.startsWith(accessTokenPrefix);
 }

@@ -5,6 +5,11 @@ export function cookiePrefix(isSecure: boolean): string {
   return isSecure ? "__Host-auth" : "auth";
 }
 
+/** Name of the cookie that holds the signed token of a session. */
+export function sessionCookie(isSecure: boolean): string {
+  return `${cookiePrefix(isSecure)}.session_token`;
+}
+
 /** The pairs of a `Cookie` header (RFC 6265 §4.2.1), undecoded. */
 export function readCookies(header: string | undefined): readonly (readonly [string, string])[] {
   return (header ?? "").split(";").flatMap((pair) => {
@@ -32,6 +37,12 @@ export function resignCookies(header: string, prefix: string, values: SignedValu
     return `${name}=${signed === undefined ? value : encodeURIComponent(values.sign(signed))}`;
   });
   return pairs.join("; ");
+}
+
+/** The value of a `Set-Cookie` line (RFC 6265 §4.1.1), given what follows its name. */
+export function valueOfCookie(text: string): string | undefined {
+  const [value = ""] = text.split(";");
+  return decode(value);
 }
 
 function decode(value: string): string | undefined {

@@ -17,4 +17,5 @@ export {
   type UserHook,
 } from "./routes/require-user.js";
 export { type AuthOptions, type AuthSettings, authVariables } from "./settings.js";
+export type { SignIn, SignIns } from "./sign-ins.js";
 export type { IssuedTokens, Refreshed, TokenFamilies, TokenPair } from "./tokens/token-families.js";

@@ -77,6 +77,7 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   }
   await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
   await app.register((scope) => kitRoutes(scope, users), { prefix: routesPrefix });
+  app.addHook("onReady", async () => warnOfLostMail(app));
   app.addHook("onClose", () => users.close());
   const reason = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
   app.log.info(
@@ -85,4 +86,12 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   );
   if (settings.secret === undefined)
     app.log.warn("AUTH_SECRET is not set: all users are signed out by a restart");
+}
+
+/** Jobs may be added after the users, so this is known when the app is ready. */
+function warnOfLostMail(app: FastifyInstance): void {
+  if (getMail(app).isQueued) return;
+  app.log.warn(
+    "mails to users are not sent by jobs: one that the mail server does not take is lost; give mailJobs(app) to addJobs",
+  );
 }

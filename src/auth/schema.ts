@@ -1,7 +1,23 @@
-import { bigint, boolean, index, integer, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  customType,
+  index,
+  integer,
+  pgTable,
+  text,
+  timestamp,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
+import { credentialHash } from "./credentials.js";
 
 /** A time in UTC, to the microsecond. */
 const time = (name: string) => timestamp(name, { withTimezone: true });
+/** Text that is hashed on its way in, also where rows are looked for by a value of it (a placeholder takes the hash). */
+const hashed = customType<{ data: string; driverData: string }>({
+  dataType: () => "text",
+  toDriver: credentialHash,
+});
 const id = () => text("id").primaryKey();
 const createdAt = () => time("created_at").notNull().defaultNow();
 const updatedAt = () => time("updated_at").notNull().defaultNow();
@@ -29,7 +45,7 @@ export const authSessions = pgTable(
   {
     id: id(),
     userId: userId(),
-    token: text("token").notNull().unique(),
+    token: hashed("token").notNull().unique(),
     expiresAt: time("expires_at").notNull(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -180,6 +196,8 @@ export const authApiKeys = pgTable(
     scopes: text("scopes").array().notNull(),
     expiresAt: time("expires_at"),
     lastUsedAt: time("last_used_at"),
+    /** When a rotation made the key that replaces it: there is one at most. */
+    replacedAt: time("replaced_at"),
     createdAt: createdAt(),
   },
   (table) => [index("svc_infra_auth_api_keys_user").on(table.userId)],
@@ -199,8 +217,11 @@ export const authTokens = pgTable(
     accessHash: text("access_hash").notNull().unique(),
     accessExpiresAt: time("access_expires_at").notNull(),
     refreshHash: text("refresh_hash").notNull().unique(),
-    /** Of the whole family. */
+    /** When it ends unless it is replaced before. */
     expiresAt: time("expires_at").notNull(),
+    /** Of the client that signed in. */
+    ipAddress: text("ip_address"),
+    userAgent: text("user_agent"),
     /** When it was replaced; it is kept to notice a second use. */
     usedAt: time("used_at"),
   },

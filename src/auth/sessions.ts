@@ -2,7 +2,8 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Database } from "../sql/index.js";
 import type { AuthConfig } from "./auth-config.js";
 import { type FoundUser, rolesOf } from "./auth-user.js";
-import { cookiePrefix, signedCookie } from "./cookies.js";
+import { cookiePrefix, sessionCookie, signedCookie } from "./cookies.js";
+import { credentialHash } from "./credentials.js";
 import { authMembers, authSessions, authUsers } from "./schema.js";
 import { SignedValues } from "./signed-values.js";
 
@@ -26,7 +27,7 @@ export class Sessions {
     this.#db = db;
     this.#byToken = sessionByToken(db);
     this.#values = new SignedValues(config.secrets);
-    this.#cookie = `${cookiePrefix(config.isSecure)}.session_token`;
+    this.#cookie = sessionCookie(config.isSecure);
     this.#unremembered = `${cookiePrefix(config.isSecure)}.dont_remember=`;
     this.#idleMs = config.sessionIdleMinutes * minuteMs;
     this.#maxMs = config.sessionMaxDays * dayMs;
@@ -41,7 +42,7 @@ export class Sessions {
   async find(cookieHeader: string | undefined): Promise<FoundUser | undefined> {
     const token = signedCookie(cookieHeader, this.#cookie, this.#values);
     if (token === undefined) return undefined;
-    const [row] = await this.#byToken.execute({ token });
+    const [row] = await this.#byToken.execute({ hash: credentialHash(token) });
     if (row === undefined) return undefined;
     const now = Date.now();
     const { session, user, role } = row;
@@ -83,7 +84,7 @@ function sessionByToken(db: Database) {
         eq(authMembers.organizationId, authSessions.activeOrganizationId),
       ),
     )
-    .where(eq(authSessions.token, sql.placeholder("token")))
+    .where(eq(authSessions.token, sql.placeholder("hash")))
     .limit(1)
     .prepare("");
 }

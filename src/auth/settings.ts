@@ -77,14 +77,14 @@ export const authVariables = {
     name: "AUTH_SESSION_IDLE_MINUTES",
     type: wholeNumber({ min: 1, max: 525_600 }),
     expected: "1 to 525600",
-    help: "Minutes without a request after which a session ends.",
+    help: "Minutes without a request after which a session ends, and without a refresh after which tokens do.",
     default: 10_080,
   }),
   sessionMaxDays: variable({
     name: "AUTH_SESSION_MAX_DAYS",
     type: wholeNumber({ min: 1, max: 3650 }),
     expected: "1 to 3650",
-    help: "Days after which a session ends, whatever was done with it.",
+    help: "Days after which a session ends, or the tokens of a sign-in do, whatever was done with them.",
     default: 30,
   }),
   accessTokenMinutes: variable({

@@ -179,6 +179,9 @@ describe("a user who leaves", () => {
     await fay.post("/auth/organization/accept-invitation", { invitationId });
     const refused = await eve.browser.delete("/auth/account");
     expect([refused.statusCode, refused.json().code]).toEqual([409, "sole_owner"]);
+    const { id } = (await eve.browser.get("/me")).json();
+    const event = { event: "account/erase", outcome: "sole_owner", actor: id };
+    expect(logLines.filter(({ event }) => event === "account/erase").at(-1)).toMatchObject(event);
     expect(refused.json().detail).toContain(eve.tenant);
     expect((await eve.browser.get("/me")).statusCode).toBe(200);
     await service.app.sql.withConnection((connection) =>

@@ -126,7 +126,7 @@ export function refuseAttacks(options: () => Promise<AuthServiceOptions>): void 
     for (const other of isSecure ? ["auth", "__Secure-auth", "__host-auth"] : ["Auth", "xauth"]) {
       const cookie = `${other}.session_token=${value}`;
       expect((await service.browser().get("/me", { cookie })).statusCode).toBe(401);
-      expect((await service.browser().get("/auth/list-sessions", { cookie })).statusCode).toBe(401);
+      expect((await service.browser().get("/auth/list-accounts", { cookie })).statusCode).toBe(401);
     }
   });
 

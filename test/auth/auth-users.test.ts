@@ -87,11 +87,14 @@ describe("a session", () => {
     const first = await service.signIn("cat@example.com");
     const second = service.browser();
     await second.post("/auth/sign-in/email", { email: "cat@example.com", password });
-    const list = (await first.get("/auth/list-sessions")).json();
-    expect(list).toHaveLength(2);
+    const list = (await first.get("/auth/sessions")).json();
     const { id } = (await second.get("/me")).json().session;
-    const { token } = list.find((each: { id: string }) => each.id === id);
-    expect((await first.post("/auth/revoke-session", { token })).statusCode).toBe(200);
+    expect(list.map((each: { isCurrent: boolean }) => each.isCurrent)).toEqual([false, true]);
+    expect(list[0]).toMatchObject({ id, kind: "browser", factor: 1, userAgent: "lightMyRequest" });
+    const stranger = await service.signIn("cats-neighbour@example.com");
+    expect((await stranger.delete(`/auth/sessions/${id}`)).statusCode).toBe(404);
+    expect((await second.get("/me")).statusCode).toBe(200);
+    expect((await first.delete(`/auth/sessions/${id}`)).statusCode).toBe(204);
     expect((await second.get("/me")).statusCode).toBe(401);
     expect((await first.get("/me")).statusCode).toBe(200);
     expect((await first.post("/auth/revoke-sessions", {})).statusCode).toBe(200);

@@ -58,6 +58,13 @@ describe("the files of users", () => {
     const robot = { authorization: `Bearer ${key}` };
     expect(await reach(service.browser(), robot)).toEqual([200, 200, 403]);
     expect((await put(ann, { origin: "https://evil.example" })).statusCode).toBe(403);
+    // A key that was made in an organisation is for the files of the organisation.
+    await ann.post("/auth/organization/create", { name: "Firm", slug: "firm" });
+    const scopes = ["files:read", "files:write"];
+    const ofTenant = (await ann.post("/auth/api-keys", { name: "t", scopes })).json();
+    expect(ofTenant.tenant).toEqual(expect.any(String));
+    const headers = { authorization: `Bearer ${ofTenant.key}` };
+    expect(await reach(service.browser(), headers)).toEqual([403, 403, 403]);
     expect((await ann.get("/_storage/download/plan.json")).json()).toEqual({ secret: true });
     await service.stop();
   });

@@ -228,6 +228,26 @@ export class FlowModel {
     if (device.isIn) this.#endAll(device.person);
   }
 
+  async revokeOthers(): Promise<void> {
+    const device = this.#device();
+    this.#expect(await this.#send(device, "DELETE", "/auth/sessions"), device.isIn ? 204 : 401);
+    if (!device.isIn) return;
+    this.#endAll(device.person);
+    device.isIn = true;
+  }
+
+  async revokeOne(): Promise<void> {
+    const [device, target] = [this.#device(), this.#device()];
+    const listed = await this.#send(target, "GET", "/auth/sessions");
+    this.#expect(listed, target.isIn ? 200 : 401);
+    if (!target.isIn) return;
+    const { id } = listed.json().find(({ isCurrent }: { isCurrent: boolean }) => isCurrent);
+    const answer = await this.#send(device, "DELETE", `/auth/sessions/${id}`);
+    const isAllowed = device.isIn && device.person === target.person;
+    this.#expect(answer, isAllowed ? 204 : device.isIn ? 404 : 401);
+    if (isAllowed) target.isIn = false;
+  }
+
   async createKey(): Promise<void> {
     const device = this.#device();
     const scope = scopes[this.#chance(2)] ?? "reports:read";
@@ -405,6 +425,8 @@ const flows: Readonly<Record<string, readonly [weight: number, flow: (this: Flow
   changePassword: [1, FlowModel.prototype.changePassword],
   signOut: [2, FlowModel.prototype.signOut],
   revokeSessions: [1, FlowModel.prototype.revokeSessions],
+  revokeOthers: [1, FlowModel.prototype.revokeOthers],
+  revokeOne: [3, FlowModel.prototype.revokeOne],
   me: [20, FlowModel.prototype.me],
   setActive: [10, FlowModel.prototype.setActive],
   join: [8, FlowModel.prototype.join],

@@ -23,7 +23,7 @@ interface Step {
   readonly keep?: Readonly<Record<string, (answer: never) => string>>;
 }
 
-interface Answer {
+interface Answer extends ReadonlyArray<{ readonly id: string; readonly isCurrent: boolean }> {
   readonly token: string;
   readonly id: string;
   readonly key: string;
@@ -39,6 +39,9 @@ const step = (
   keep?: Readonly<Record<string, (answer: Answer) => string>>,
   headers?: Step["headers"],
 ) => ({ by, send, keep, headers }) as Step;
+
+const idOf = (sessions: Answer, isCurrent: boolean) =>
+  sessions.find((each) => each.isCurrent === isCurrent)?.id ?? "";
 
 /** Every flow, as requests; `flows.answers.txt` has the answers, which are the same wherever the service runs. */
 function flowsOf(inbox: Inbox): Readonly<Record<string, readonly Step[]>> {
@@ -177,8 +180,16 @@ function flowsOf(inbox: Inbox): Readonly<Record<string, readonly Step[]>> {
     revoke: [
       ...enter("gus"),
       signIn("phone", "gus"),
-      step("gus", ["GET", "/auth/list-sessions"]),
-      step("gus", ["POST", "/auth/revoke-session", ({ session }) => ({ token: session })]),
+      step("gus", ["GET", "/auth/sessions"], {
+        other: (all) => idOf(all, false),
+      }),
+      step("phone", ["GET", "/auth/list-sessions"]),
+      step("gus", ["DELETE", ({ other }) => `/auth/sessions/${other}`]),
+      step("gus", ["DELETE", ({ other }) => `/auth/sessions/${other}`]),
+      me("phone"),
+      me("gus"),
+      signIn("phone", "gus"),
+      step("gus", ["DELETE", "/auth/sessions"]),
       me("phone"),
       me("gus"),
       step("gus", ["POST", "/auth/revoke-sessions", {}]),

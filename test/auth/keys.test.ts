@@ -80,6 +80,15 @@ describe("an API key", () => {
     expect(again.statusCode).toBe(404);
   });
 
+  it("is replaced once, also when two ask for it at the same time", async () => {
+    const { id } = await makeKey(ann, []);
+    const rotate = () => ann.post(`/auth/api-keys/${id}/rotate`, { overlapMinutes: 5 });
+    const answers = await Promise.all([rotate(), rotate(), rotate()]);
+    expect(answers.map((each) => each.statusCode).sort()).toEqual([201, 404, 404]);
+    const list: { id: string; replacedAt: string | null }[] = (await ann.get("/auth/api-keys")).json();
+    expect(list.find((each) => each.id === id)?.replacedAt).not.toBeNull();
+  });
+
   it("that does not work is not made up for by a cookie", async () => {
     expect((await ann.get("/me", { "x-api-key": "svck_wrong" })).statusCode).toBe(401);
   });
@@ -123,6 +132,78 @@ describe("a client without cookies", () => {
       session: { factor: 1 },
     });
     expect((await service.browser().post("/auth/tokens", { session })).statusCode).toBe(401);
+  });
+
+  it("proves the sign-in by its signature: a token that was read elsewhere is none", async () => {
+    const browser = service.browser();
+    const { token } = (
+      await browser.post("/auth/sign-in/email", { email: "ann@example.com", password })
+    ).json();
+    expect(decodeURIComponent(browser.cookies.get("auth.session_token") ?? "")).toBe(token);
+    const raw = token.split(".")[0];
+    const { id } = (await browser.get("/me")).json().session;
+    const [row] = await service.app.sql.withConnection((connection) =>
+      connection.query(`select token from svc_infra_auth_sessions where id = '${id}'`),
+    );
+    const stored = String(Object(row).token);
+    expect(stored).not.toBe(raw);
+    for (const session of [raw, stored, `${stored}.${token.split(".")[1]}`]) {
+      expect((await service.browser().post("/auth/tokens", { session })).statusCode).toBe(401);
+    }
+    expect((await browser.get("/me")).statusCode).toBe(200);
+    for (const [path, status] of [
+      ["get-session", 200],
+      ["sessions", 200],
+      ["list-accounts", 200],
+      ["list-sessions", 404],
+    ] as const) {
+      const answer = await browser.get(`/auth/${path}`);
+      expect([path, answer.statusCode]).toEqual([path, status]);
+      expect(answer.body).not.toContain(raw);
+      expect(answer.body).not.toContain(stored);
+    }
+    expect((await browser.post("/auth/revoke-other-sessions", {})).statusCode).toBe(404);
+  });
+
+  it("is listed beside sessions, and ended one by one", async () => {
+    const [one, other] = [await signIn(), await signIn()];
+    const headers = { authorization: `Bearer ${one.accessToken}` };
+    const list = (await service.browser().get("/auth/sessions", headers)).json();
+    const families = list.filter(({ kind }: { kind: string }) => kind === "tokens");
+    const { id } = families.find(({ isCurrent }: { isCurrent: boolean }) => isCurrent);
+    expect(families[0]).toMatchObject({ factor: 1, userAgent: "lightMyRequest" });
+    const stranger = await service.signIn("families@example.com");
+    expect((await stranger.delete(`/auth/sessions/${id}`)).statusCode).toBe(404);
+    expect((await ann.delete(`/auth/sessions/${id}`)).statusCode).toBe(204);
+    expect((await callWith(one.accessToken)).statusCode).toBe(401);
+    expect((await refresh(one.refreshToken)).statusCode).toBe(401);
+    expect((await callWith(other.accessToken)).statusCode).toBe(200);
+    expect((await ann.delete("/auth/sessions")).statusCode).toBe(204);
+    expect((await callWith(other.accessToken)).statusCode).toBe(401);
+    expect((await ann.get("/auth/sessions")).json()).toHaveLength(1);
+  });
+
+  it("that did not refresh for the idle time is over, and a late second use still ends the family", async () => {
+    const first = await signIn();
+    const idle = "update svc_infra_auth_tokens set expires_at = now() - interval '1 second'";
+    const run = (statement: string) =>
+      service.app.sql.withConnection((connection) => connection.run(statement));
+    const inSevenDays = await service.app.sql.withConnection((connection) =>
+      connection.query(
+        `select 1 from svc_infra_auth_tokens where used_at is null
+         and abs(extract(epoch from expires_at - now()) - 7 * 86400) < 60`,
+      ),
+    );
+    expect(inSevenDays.length).toBeGreaterThan(0);
+    const second = (await refresh(first.refreshToken)).json();
+    await run(`${idle} where used_at is not null`);
+    await signIn();
+    expect((await refresh(first.refreshToken)).statusCode).toBe(401);
+    expect((await callWith(second.accessToken)).statusCode).toBe(401);
+    const third = await signIn();
+    await run(idle);
+    expect((await callWith(third.accessToken)).statusCode).toBe(401);
+    expect((await refresh(third.refreshToken)).statusCode).toBe(401);
   });
 
   it("replaces a refresh token by using it", async () => {

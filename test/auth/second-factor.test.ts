@@ -98,6 +98,43 @@ describe("a second factor", () => {
     expect(right.json().code).toBe("locked");
   });
 
+  it("cannot be had, or taken away, with the password alone", async () => {
+    const { browser, totpURI } = await enroll("fay@example.com");
+    const thief = service.browser();
+    for (const [name, value] of browser.cookies) thief.cookies.set(name, value);
+    // As a sign-in with a provider has it, or one on a trusted device.
+    const factor = (count: number) =>
+      service.app.sql.withConnection((connection) =>
+        connection.run(
+          `update svc_infra_auth_sessions set factor = ${count} where user_id =
+           (select id from svc_infra_auth_users where email = 'fay@example.com')`,
+        ),
+      );
+    await factor(1);
+    for (const route of ["enable", "disable", "generate-backup-codes", "get-totp-uri"]) {
+      const answer = await thief.post(`/auth/two-factor/${route}`, { password });
+      expect([route, answer.statusCode, answer.json().code]).toEqual([route, 403, "second_factor_required"]);
+    }
+    await factor(2);
+    const told = await browser.post("/auth/two-factor/get-totp-uri", { password });
+    expect(told.json().totpURI.split("?")[0]).toBe(totpURI.split("?")[0]);
+    expect((await browser.post("/auth/two-factor/disable", { password })).statusCode).toBe(200);
+  });
+
+  it.each(["enable", "disable", "generate-backup-codes", "get-totp-uri"])(
+    "is no way to guess the password: %s",
+    async (route) => {
+      const browser = await service.signIn(`${route}@example.com`);
+      const codes = [];
+      for (const guess of ["wrong 1", "wrong 2", "wrong 3", "wrong 4", password]) {
+        const guesser = service.browser();
+        for (const [name, value] of browser.cookies) guesser.cookies.set(name, value);
+        codes.push((await guesser.post(`/auth/two-factor/${route}`, { password: guess })).json().code);
+      }
+      expect(codes.indexOf("locked")).toBe(4);
+    },
+  );
+
   it("is not guessed at sign-in", async () => {
     await enroll("eve@example.com");
     const codes = [];

@@ -37,14 +37,27 @@ describe("a new secret", () => {
     const { totpURI } = (await ann.post("/auth/two-factor/enable", { password })).json();
     const code = { code: codeOf(totpURI, -1) };
     expect((await ann.post("/auth/two-factor/verify-totp", code)).statusCode).toBe(200);
+    await before.browser().post("/auth/sign-up/email", { email: "new@example.com", password, name: "New" });
+    const link = await inbox.linkTo("new@example.com");
     await before.stop();
 
     const options = { databaseUrl, isFilled: true };
     const during = await AuthService.start(inbox, { ...options, secret: `${newest},${secret}` });
     const there = at(during, ann);
     expect((await there.get("/me")).statusCode).toBe(200);
-    expect((await there.get("/auth/list-sessions")).statusCode).toBe(200);
+    expect((await there.get("/auth/list-accounts")).statusCode).toBe(200);
     const phone = during.browser();
+    const followed = await phone.get(link.pathname + link.search);
+    expect([followed.statusCode, followed.headers.location]).toEqual([302, "/"]);
+    await phone.post("/auth/sign-in/email", { email: "new@example.com", password });
+    expect((await phone.get("/me")).json().email).toBe("new@example.com");
+    // A second use changes nothing.
+    const again = await during.browser().get(link.pathname + link.search);
+    expect([again.statusCode, again.headers.location, again.headers["set-cookie"]]).toEqual([
+      302,
+      "/",
+      undefined,
+    ]);
     await phone.post("/auth/sign-in/email", { email: "ann@example.com", password });
     const second = await phone.post("/auth/two-factor/verify-totp", { code: codeOf(totpURI) });
     expect(second.statusCode).toBe(200);
@@ -81,7 +94,7 @@ describe("a session", () => {
     expect((await ben.get("/me")).headers["set-cookie"]).toBeUndefined();
     await run(service, "update svc_infra_auth_sessions set expires_at = now() - interval '1 second'");
     expect((await ben.get("/me")).statusCode).toBe(401);
-    expect((await ben.get("/auth/list-sessions")).statusCode).toBe(401);
+    expect((await ben.get("/auth/list-accounts")).statusCode).toBe(401);
   });
 
   it("ends after its longest time, however it was used", async () => {
@@ -89,7 +102,7 @@ describe("a session", () => {
     await run(service, "update svc_infra_auth_sessions set created_at = now() - interval '29 days'");
     expect((await cat.get("/me")).statusCode).toBe(200);
     await run(service, "update svc_infra_auth_sessions set created_at = now() - interval '31 days'");
-    expect((await cat.get("/auth/list-sessions")).statusCode).toBe(401);
+    expect((await cat.get("/auth/list-accounts")).statusCode).toBe(401);
     expect((await cat.get("/me")).statusCode).toBe(401);
   });
 
@@ -103,7 +116,14 @@ describe("a session", () => {
     await dan.post("/auth/two-factor/verify-totp", { code: "000000" });
     await dan.post("/auth/organization/create", { name: "Den", slug: "den" });
     const key = (await dan.post("/auth/api-keys", { name: "robot", scopes: [] })).json();
+    await service.browser().post("/auth/api-keys", { name: "x", scopes: [] }, { "x-api-key": key.key });
     await dan.delete(`/auth/api-keys/${key.id}`);
+    await dan.delete(`/auth/api-keys/${key.id}`);
+    await dan.post(`/auth/api-keys/${key.id}/rotate`, {});
+    await service.browser().get("/me", { "x-api-key": key.key });
+    await service.browser().get("/me", { authorization: "Bearer svca_wrong" });
+    await dan.delete("/auth/sessions/unknown");
+    await dan.delete("/auth/sessions");
     const again = await dan.post("/auth/sign-in/email", { email: "dan@example.com", password });
     const pair = (await dan.post("/auth/tokens", { session: again.json().token })).json();
     for (let use = 0; use < 2; use++) {
@@ -122,7 +142,14 @@ describe("a session", () => {
       ["two-factor/verify-totp", "invalid_code", "dan"],
       ["organization/create", "done", "dan"],
       ["api-key/create", "done", "dan"],
+      ["api-key/create", "needs_session", "dan"],
       ["api-key/revoke", "done", "dan"],
+      ["api-key/revoke", "not_found", "dan"],
+      ["api-key/rotate", "not_found", "dan"],
+      ["api-key", "unknown", undefined],
+      ["access-token", "unknown", undefined],
+      ["session/revoke", "not_found", "dan"],
+      ["session/revoke-others", "done", "dan"],
       ["sign-in/email", "done", "dan"],
       ["tokens", "done", "dan"],
       ["tokens/refresh", "done", "dan"],

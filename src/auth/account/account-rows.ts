@@ -1,4 +1,16 @@
-import { and, eq, exists, getTableColumns, inArray, like, ne, notExists, or, type SQL } from "drizzle-orm";
+import {
+  and,
+  eq,
+  exists,
+  getTableColumns,
+  inArray,
+  isNull,
+  like,
+  ne,
+  notExists,
+  or,
+  type SQL,
+} from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Database } from "../../sql/index.js";
 import {
@@ -22,7 +34,7 @@ const others = alias(authMembers, "others");
 export async function readRows(db: Database, { id, email }: Person) {
   const { userId: _, token: __, ...session } = getTableColumns(authSessions);
   const { hash: ___, userId: ____, ...apiKey } = getTableColumns(authApiKeys);
-  const { family, startedAt, expiresAt } = getTableColumns(authTokens);
+  const { family, startedAt, expiresAt, ipAddress, userAgent } = getTableColumns(authTokens);
   const { providerId: provider, accountId, scope, createdAt } = getTableColumns(authAccounts);
   const { id: organization, name, slug } = getTableColumns(authOrganizations);
   const [user] = await db.select().from(authUsers).where(eq(authUsers.id, id));
@@ -34,9 +46,9 @@ export async function readRows(db: Database, { id, email }: Person) {
       .where(eq(authAccounts.userId, id)),
     sessions: await db.select(session).from(authSessions).where(eq(authSessions.userId, id)),
     tokens: await db
-      .selectDistinct({ family, startedAt, expiresAt })
+      .select({ family, startedAt, expiresAt, ipAddress, userAgent })
       .from(authTokens)
-      .where(eq(authTokens.userId, id)),
+      .where(and(eq(authTokens.userId, id), isNull(authTokens.usedAt))),
     apiKeys: await db.select(apiKey).from(authApiKeys).where(eq(authApiKeys.userId, id)),
     organizations: await db
       .select({

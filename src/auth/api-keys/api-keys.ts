@@ -2,11 +2,8 @@ import { randomUUID } from "node:crypto";
 import { and, desc, eq, gt, isNull, or, sql } from "drizzle-orm";
 import type { Database } from "../../sql/index.js";
 import { type FoundUser, rolesOf } from "../auth-user.js";
-import { credentialHash, newCredential } from "../credentials.js";
+import { apiKeyPrefix, credentialHash, newCredential } from "../credentials.js";
 import { authApiKeys, authMembers, authUsers } from "../schema.js";
-
-/** How every API key begins: scanners of sources know it by that. */
-export const apiKeyPrefix = "svck_";
 
 const shownLength = apiKeyPrefix.length + 8;
 
@@ -21,6 +18,8 @@ export interface ApiKey {
   readonly expiresAt: Date | null;
   /** To the minute. */
   readonly lastUsedAt: Date | null;
+  /** When a rotation made the key that replaces it. */
+  readonly replacedAt: Date | null;
   readonly createdAt: Date;
 }
 
@@ -49,6 +48,7 @@ const shown = {
   tenant: authApiKeys.tenant,
   expiresAt: authApiKeys.expiresAt,
   lastUsedAt: authApiKeys.lastUsedAt,
+  replacedAt: authApiKeys.replacedAt,
   createdAt: authApiKeys.createdAt,
 };
 
@@ -63,21 +63,8 @@ export class ApiKeys {
   }
 
   /** Makes a key of a user, for one tenant or for none. */
-  async create({ userId, name, scopes, tenant, expiresAt }: NewApiKey): Promise<CreatedApiKey> {
-    const key = newCredential(apiKeyPrefix);
-    const row = {
-      id: randomUUID(),
-      userId,
-      name,
-      scopes: [...scopes],
-      tenant: tenant ?? null,
-      expiresAt: expiresAt ?? null,
-      prefix: key.slice(0, shownLength),
-      hash: credentialHash(key),
-    };
-    const [created] = await this.#db.insert(authApiKeys).values(row).returning(shown);
-    if (created === undefined) throw new Error("the database returned no row for the new API key");
-    return { ...created, key };
+  create({ tenant, expiresAt, ...rest }: NewApiKey): Promise<CreatedApiKey> {
+    return insertKey(this.#db, { ...rest, tenant: tenant ?? null, expiresAt: expiresAt ?? null });
   }
 
   /** The keys of a user, the newest first. */
@@ -101,27 +88,22 @@ export class ApiKeys {
   /**
    * Makes a key that replaces another: both work until `overlapMs` have passed.
    *
-   * @returns the new one; `undefined` when the user has no such key, or it has ended.
+   * @returns the new one; `undefined` when the user has no such key, it has ended, or it was replaced already.
    */
-  async rotate(userId: string, id: string, overlapMs: number): Promise<CreatedApiKey | undefined> {
-    const end = sql`now() + make_interval(secs => ${overlapMs / 1000})`;
-    const [old] = await this.#db
-      .select({ ...shown, end: authApiKeys.expiresAt })
-      .from(authApiKeys)
-      .where(and(isOf(userId, id), isValid()));
-    if (old === undefined) return undefined;
-    const created = await this.create({
-      userId,
-      name: old.name,
-      scopes: old.scopes,
-      tenant: old.tenant ?? undefined,
-      expiresAt: old.expiresAt ?? undefined,
+  rotate(userId: string, id: string, overlapMs: number): Promise<CreatedApiKey | undefined> {
+    return this.#db.transaction(async (transaction) => {
+      const isReplaceable = and(isOf(userId, id), isValid(), isNull(authApiKeys.replacedAt));
+      // A second rotation at the same time waits here, and then finds none.
+      const [old] = await transaction.select(shown).from(authApiKeys).where(isReplaceable).for("update");
+      if (old === undefined) return undefined;
+      const end = sql`now() + make_interval(secs => ${overlapMs / 1000})`;
+      await transaction
+        .update(authApiKeys)
+        .set({ replacedAt: sql`now()`, expiresAt: sql`least(${authApiKeys.expiresAt}, ${end})` })
+        .where(eq(authApiKeys.id, id));
+      const { name, scopes, tenant, expiresAt } = old;
+      return insertKey(transaction, { userId, name, scopes, tenant, expiresAt });
     });
-    await this.#db
-      .update(authApiKeys)
-      .set({ expiresAt: sql`least(${authApiKeys.expiresAt}, ${end})` })
-      .where(isOf(userId, id));
-    return created;
   }
 
   /** The user that a key stands for; none when it ended, or its user left the tenant. */
@@ -143,6 +125,23 @@ export class ApiKeys {
   async #noteUse(id: string): Promise<void> {
     await this.#db.update(authApiKeys).set({ lastUsedAt: sql`now()` }).where(eq(authApiKeys.id, id));
   }
+}
+
+type KeyFacts = Pick<typeof authApiKeys.$inferSelect, "userId" | "name" | "tenant" | "expiresAt"> &
+  Pick<NewApiKey, "scopes">;
+
+async function insertKey(db: Database, { scopes, ...facts }: KeyFacts): Promise<CreatedApiKey> {
+  const key = newCredential(apiKeyPrefix);
+  const row = {
+    ...facts,
+    id: randomUUID(),
+    scopes: [...scopes],
+    prefix: key.slice(0, shownLength),
+    hash: credentialHash(key),
+  };
+  const [created] = await db.insert(authApiKeys).values(row).returning(shown);
+  if (created === undefined) throw new Error("the database returned no row for the new API key");
+  return { ...created, key };
 }
 
 function isOf(userId: string, id: string) {

@@ -24,9 +24,24 @@ export interface GuardedCall {
   readonly device?: string | undefined;
   /** The user of the caller, on routes that count by user. */
   readonly userId?: string | undefined;
+  /** Whether the caller proved fewer factors than their user has. */
+  readonly lacksFactor?: boolean | undefined;
 }
 
 const totpReplayMs = 120_000;
+
+/** Routes that give or take the means of the second factor: the first one must not be enough for them. */
+const needsFactor: ReadonlySet<string> = new Set([
+  "/two-factor/enable",
+  "/two-factor/disable",
+  "/two-factor/generate-backup-codes",
+  "/two-factor/get-totp-uri",
+]);
+
+/** Whether a signed-in user proves with their password that they are there. */
+export function takesPassword(path: string): boolean {
+  return path === "/change-password" || needsFactor.has(path);
+}
 
 /** The rules that the library does not have: for passwords, locks, and codes that work once. */
 export class Guards {
@@ -50,10 +65,11 @@ export class Guards {
     // An ID token that was issued to another client would do; only the redirect binds the sign-in to this browser.
     if (body.idToken !== undefined) throw new GuardError("ID_TOKEN_REFUSED", "sign in by redirect");
     if (path === "/sign-in/email") await this.#takeSignIn(call);
-    if (path === "/change-password") {
-      await this.#takeProof(call, "password");
-      return { revokeOtherSessions: true };
+    if (needsFactor.has(path) && call.lacksFactor === true) {
+      throw new GuardError("SECOND_FACTOR_REQUIRED", "prove the second factor first");
     }
+    if (takesPassword(path)) await this.#takeProof(call, "password");
+    if (path === "/change-password") return { revokeOtherSessions: true };
     if (path.startsWith("/two-factor/verify-")) {
       await this.#takeProof(call, "factor");
       if (path === "/two-factor/verify-backup-code" && typeof body.code === "string") {
@@ -72,7 +88,7 @@ export class Guards {
   /** The proof of a signed-in user was right. */
   async proved({ path, userId }: GuardedCall): Promise<void> {
     if (userId === undefined) return;
-    await this.#attempts.clear(`${path === "/change-password" ? "password" : "factor"} ${userId}`);
+    await this.#attempts.clear(`${takesPassword(path) ? "password" : "factor"} ${userId}`);
   }
 
   /** Whether a code of an app is used for the first time (RFC 6238 §5.2). */

@@ -4,6 +4,7 @@ import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import { genericOAuth, organization, twoFactor } from "better-auth/plugins";
 import type { Logger } from "../../kernel/index.js";
 import type { Database } from "../../sql/index.js";
+import type { Accounts } from "../account/accounts.js";
 import type { AuthConfig } from "../auth-config.js";
 import type { AuthMail } from "../auth-mail.js";
 import { addressHeader } from "../client-address.js";
@@ -23,6 +24,7 @@ import {
 } from "../schema.js";
 import { Sessions } from "../sessions.js";
 import type { TokenFamilies } from "../tokens/token-families.js";
+import { hashedSessions } from "./hashed-sessions.js";
 import { recoveryCodes } from "./recovery-codes.js";
 
 /** What the library works with. */
@@ -31,6 +33,7 @@ export interface LibraryParts {
   readonly mail: AuthMail;
   readonly log: Logger;
   readonly tokens: Pick<TokenFamilies, "revokeAll">;
+  readonly accounts: Pick<Accounts, "factorsOf">;
 }
 
 /** Called when a link of a mail has replaced a password. */
@@ -59,7 +62,9 @@ export function libraryOptions(config: AuthConfig, { db, mail, log }: LibraryPar
     basePath: config.basePath,
     secrets: config.secrets.map((value) => ({ version: versionOf(value), value })),
     trustedOrigins: [...config.trustedOrigins],
-    database: drizzleAdapter(db, { provider: "pg", schema: tables, transaction: true }),
+    database: hashedSessions(drizzleAdapter(db, { provider: "pg", schema: tables, transaction: true })),
+    // Sessions are named by id, never by token: the kit has routes for that.
+    disabledPaths: ["/list-sessions", "/revoke-session", "/revoke-other-sessions"],
     // A reader of the database finds no link that works.
     verification: { storeIdentifier: "hashed" },
     telemetry: { enabled: false },

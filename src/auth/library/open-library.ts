@@ -7,7 +7,7 @@ import type { AuthConfig } from "../auth-config.js";
 import { cookiePrefix, signedCookie } from "../cookies.js";
 import { Sessions } from "../sessions.js";
 import { SignedValues } from "../signed-values.js";
-import { GuardError, type GuardedCall, Guards, normalAddress } from "./guards.js";
+import { GuardError, type GuardedCall, Guards, normalAddress, takesPassword } from "./guards.js";
 import { type LibraryParts, libraryOptions } from "./library-options.js";
 
 /** The library as the kit uses it: requests in, answers out. */
@@ -20,11 +20,7 @@ type Context = Parameters<Parameters<typeof createAuthMiddleware>[0]>[0];
 const deviceMaxAgeSeconds = 365 * 24 * 60 * 60;
 
 /** Routes that end the user's other sessions and tokens. */
-const endsOthers: ReadonlySet<string> = new Set([
-  "/change-password",
-  "/revoke-sessions",
-  "/revoke-other-sessions",
-]);
+const endsOthers: ReadonlySet<string> = new Set(["/change-password", "/revoke-sessions"]);
 
 /** Opens the library with the rules of the kit around it. */
 export function openLibrary(config: AuthConfig, parts: LibraryParts): AuthLibrary {
@@ -52,11 +48,13 @@ class LibraryHooks {
   readonly #sessions: Sessions;
   readonly #values: SignedValues;
   readonly #tokens: LibraryParts["tokens"];
+  readonly #accounts: LibraryParts["accounts"];
   readonly #deviceCookie: string;
   readonly #resets = new WeakMap<Request, string>();
 
-  constructor(config: AuthConfig, { db, tokens }: LibraryParts) {
+  constructor(config: AuthConfig, { db, tokens, accounts }: LibraryParts) {
     this.#tokens = tokens;
+    this.#accounts = accounts;
     this.#guards = new Guards(new Attempts(db), config);
     this.#sessions = new Sessions(db, config);
     this.#values = new SignedValues(config.secrets);
@@ -80,7 +78,7 @@ class LibraryHooks {
     if (call.path === "/sign-in/email" && newSession) await this.#afterSignIn(context, call);
     const address = context.request && this.#resets.get(context.request);
     if (address !== undefined) await this.#keepDevice(context, randomUUID(), address);
-    if (call.path === "/change-password") await this.#guards.proved(call);
+    if (takesPassword(call.path)) await this.#guards.proved(call);
     const { session } = context.context;
     if (session && endsOthers.has(call.path)) await this.#tokens.revokeAll(session.user.id);
     if (isFactorPath(call.path)) await this.#afterFactor(context, call);
@@ -97,9 +95,11 @@ class LibraryHooks {
     const call = { path, body: text };
     const cookie = headers?.get("cookie") ?? undefined;
     if (path === "/sign-in/email") return { ...call, device: this.#deviceOf(cookie, text.email) };
-    if (path !== "/change-password" && !path.startsWith("/two-factor/verify-")) return call;
-    const found = await this.#sessions.find(cookie);
-    return { ...call, userId: found?.user.id };
+    if (!takesPassword(path) && !path.startsWith("/two-factor/verify-")) return call;
+    const { user } = (await this.#sessions.find(cookie)) ?? {};
+    if (user === undefined) return call;
+    const lacksFactor = (user.session?.factor ?? 0) < (await this.#accounts.factorsOf(user.id));
+    return { ...call, userId: user.id, lacksFactor };
   }
 
   /** The device that a cookie names, if it was made for this address. */
@@ -159,10 +159,13 @@ function isFactorPath(path: string | undefined): boolean {
   return path === "/two-factor/verify-totp" || path === "/two-factor/verify-backup-code";
 }
 
+const statuses: Readonly<Record<string, "UNAUTHORIZED" | "FORBIDDEN">> = {
+  INVALID_CODE: "UNAUTHORIZED",
+  SECOND_FACTOR_REQUIRED: "FORBIDDEN",
+};
+
 function apiError({ code, message, retryAfterMs }: GuardError): APIError {
-  if (retryAfterMs === 0) {
-    return new APIError(code === "INVALID_CODE" ? "UNAUTHORIZED" : "BAD_REQUEST", { code, message });
-  }
+  if (retryAfterMs === 0) return new APIError(statuses[code] ?? "BAD_REQUEST", { code, message });
   const headers = { "X-Retry-After": String(Math.ceil(retryAfterMs / 1000)) };
   return new APIError("TOO_MANY_REQUESTS", { code, message }, headers);
 }

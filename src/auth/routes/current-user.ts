@@ -3,6 +3,8 @@ import { type AnyRequest, appOf, requestOf } from "../../http/index.js";
 import { ConfigurationError } from "../../kernel/index.js";
 import type { AuthUser, FoundUser } from "../auth-user.js";
 import type { AuthUsers } from "../auth-users.js";
+import { accessTokenPrefix, credentialOf } from "../credentials.js";
+import { logUserEvent } from "./user-request.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -44,9 +46,22 @@ export async function getCurrentUser(request: AnyRequest): Promise<AuthUser | un
 export function findUser(request: FastifyRequest): Promise<FoundUser | undefined> {
   const known = found.get(request.raw);
   if (known !== undefined) return known;
-  const finding = authUsersOf(request).find(request.headers);
+  const finding = lookUp(request);
   found.set(request.raw, finding);
   return finding;
+}
+
+/** A credential that does not work is a security event: it ended, or it is a guess. */
+async function lookUp(request: FastifyRequest): Promise<FoundUser | undefined> {
+  const { headers } = request;
+  const user = await authUsersOf(request).find(headers);
+  const credential = user === undefined ? credentialOf(headers) : undefined;
+  if (credential !== undefined) logUserEvent(request, eventOf(credential), { outcome: "unknown" });
+  return user;
+}
+
+function eventOf(credential: string): string {
+  return credential.startsWith(accessTokenPrefix) ? "access-token" : "api-key";
 }
 
 /** Extends a session that is due, and sends its cookie again. */

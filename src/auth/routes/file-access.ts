@@ -12,14 +12,21 @@ const reads: ReadonlySet<string> = new Set(["download", "list", "metadata", "bac
 
 /**
  * Gives each user files of their own: `addStorage(app, { authorize: userFiles() })`. An API key needs the scope
- * `files:read`, and `files:write` for what changes something.
+ * `files:read`, and `files:write` for what changes something; one that was made in an organisation is for {@link tenantFiles}.
  *
- * @returns what `authorize` of `addStorage` takes; it throws HttpError: 401 `unauthorized`, 403 `missing_scope`, 403 `cross_site`.
+ * @returns what `authorize` of `addStorage` takes; it throws HttpError: 401 `unauthorized`, 403 `missing_scope`, `forbidden`
+ * and `cross_site`.
  * @example
  * await addStorage(app, { authorize: userFiles() });
  */
 export function userFiles(): FileAccess {
-  return async (request, route) => ({ tenant: userPrefix((await callerOf(request, route)).id) });
+  return async (request, route) => {
+    const { id, apiKey, tenant } = await callerOf(request, route);
+    if (apiKey !== undefined && tenant !== undefined) {
+      throw forbidden("an API key of an organisation reaches no files of its user");
+    }
+    return { tenant: userPrefix(id) };
+  };
 }
 
 /**

@@ -1,12 +1,10 @@
-import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { HttpError, type Route, route } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
-import { logUserEvent, noStore, userIdOf } from "./user-request.js";
+import { date, logUserEvent, noStore, parameterOf, userIdOf } from "./user-request.js";
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
-const date = z.date().meta({ type: "string", format: "date-time" });
 const scope = z.string().regex(/^[a-z][a-z0-9_.:-]{0,63}$/);
 const apiKey = z.object({
   id: z.string(),
@@ -16,6 +14,7 @@ const apiKey = z.object({
   tenant: z.string().nullable(),
   expiresAt: date.nullable(),
   lastUsedAt: date.nullable(),
+  replacedAt: date.nullable(),
   createdAt: date,
 });
 const withKey = apiKey.extend({ key: z.string() });
@@ -25,6 +24,7 @@ const newKey = z.strictObject({
   expiresInDays: z.int().min(1).max(3650).optional(),
 });
 const tokenPair = z.object({ accessToken: z.string(), refreshToken: z.string(), expiresIn: z.int() });
+/** The `token` of a sign-in: signed, as its cookie is. */
 const session = z.strictObject({ session: z.string().min(1).max(200) });
 const refresh = z.strictObject({ refreshToken: z.string().min(1).max(200) });
 
@@ -78,7 +78,7 @@ export function apiKeyRoutes({ apiKeys }: AuthUsers): Route[] {
       handle: async ({ request, reply, body: { overlapMinutes } }) => {
         const id = parameterOf(request);
         const created = await apiKeys.rotate(userIdOf(request), id, overlapMinutes * minuteMs);
-        if (created === undefined) throw noSuchKey();
+        if (created === undefined) throw noSuchKey(", or it was replaced already");
         logUserEvent(request, "api-key/rotate", { key: id });
         return noStore(reply).code(201).send(created);
       },
@@ -92,13 +92,18 @@ export function tokenRoutes({ tokens }: AuthUsers): Route[] {
     route({
       method: "POST",
       path: "/tokens",
-      summary: "Turn the session of a sign-in into an access and a refresh token",
+      summary: "Turn what a sign-in answered into an access and a refresh token; its session ends",
       body: session,
       answers: { 200: tokenPair },
       handle: async ({ request, reply, body }) => {
         const begun = await tokens.begin(body.session);
         logUserEvent(request, "tokens", outcomeOf(begun?.userId));
-        if (begun === undefined) throw new HttpError(401, "invalid_token", "there is no such session");
+        if (begun === undefined)
+          throw new HttpError(
+            401,
+            "invalid_token",
+            "there is no such session; send the 'token' that a sign-in answered",
+          );
         return noStore(reply).send(begun.pair);
       },
     }),
@@ -130,14 +135,10 @@ export function tokenRoutes({ tokens }: AuthUsers): Route[] {
   ];
 }
 
-function parameterOf({ params }: FastifyRequest): string {
-  return String(Object(params).id);
-}
-
 function outcomeOf(actor: string | undefined) {
   return { outcome: actor === undefined ? "unknown" : "done", actor };
 }
 
-function noSuchKey(): HttpError {
-  return new HttpError(404, "not_found", "the user has no such API key");
+function noSuchKey(suffix = ""): HttpError {
+  return new HttpError(404, "not_found", `the user has no such API key${suffix}`);
 }

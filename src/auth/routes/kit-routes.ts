@@ -3,12 +3,14 @@ import { HttpError, mountRoutes, problemHandler } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
 import { accountRoutes } from "./account-routes.js";
 import { apiKeyRoutes, tokenRoutes } from "./key-routes.js";
+import { logRefusal } from "./refusals.js";
 import { checkProof, knownUser } from "./require-user.js";
+import { sessionRoutes } from "./session-routes.js";
 
 /** For what a stolen session must not do. */
 const provenMs = 10 * 60_000;
 
-/** The routes of users that the library does not have: API keys, tokens, the account as a whole. */
+/** The routes of users that the library does not have: sessions by id, API keys, tokens, the account as a whole. */
 export async function kitRoutes(scope: FastifyInstance, users: AuthUsers): Promise<void> {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
@@ -21,6 +23,12 @@ export async function kitRoutes(scope: FastifyInstance, users: AuthUsers): Promi
     if (permission === "proven user") checkProof(user, provenMs, await users.accounts.factorsOf(user.id));
     request.user = user;
   };
-  const routes = [...apiKeyRoutes(users), ...tokenRoutes(users), ...accountRoutes(users)];
+  scope.addHook("onError", (request, _reply, error) => logRefusal(request, users.config.basePath, error));
+  const routes = [
+    ...sessionRoutes(users),
+    ...apiKeyRoutes(users),
+    ...tokenRoutes(users),
+    ...accountRoutes(users),
+  ];
   mountRoutes(scope, routes, { authorize, tag: "Users" });
 }

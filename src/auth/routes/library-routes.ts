@@ -4,9 +4,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError, pageBoundary, pathOf, problemHandler } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
 import { addressHeader } from "../client-address.js";
-import { cookiePrefix, resignCookies } from "../cookies.js";
+import { cookiePrefix, resignCookies, sessionCookie } from "../cookies.js";
 import { normalAddress } from "../library/guards.js";
+import { LinkTokens } from "../link-tokens.js";
 import { SignedValues } from "../signed-values.js";
+import { tellSessions } from "./told-sessions.js";
 
 const maxBodyBytes = 64 * 1024;
 
@@ -41,9 +43,11 @@ export async function libraryRoutes(scope: FastifyInstance, users: AuthUsers): P
 class LibraryBridge {
   readonly #users: AuthUsers;
   readonly #values: SignedValues;
+  readonly #links: LinkTokens;
 
   constructor(users: AuthUsers) {
     this.#users = users;
+    this.#links = new LinkTokens(users.config.secrets);
     this.#values = new SignedValues(users.config.secrets);
   }
 
@@ -55,7 +59,8 @@ class LibraryBridge {
     const least = delay(leastMs[path] ?? 0);
     const response = await this.#users.library.handler(this.#toRequest(request));
     if (response.ok) await least;
-    const text = await response.text();
+    const name = sessionCookie(this.#users.config.isSecure);
+    const text = tellSessions(await response.text(), response.headers.getSetCookie(), name);
     const facts = { status: response.status, actor: found?.user.id ?? actorOf(request, text) };
     if (request.method === "POST") logEvent(request, path, facts, readFailure(text).code);
     else if (isFlow(path)) logEvent(request, path, facts, errorOf(response) ?? readFailure(text).code);
@@ -74,7 +79,7 @@ class LibraryBridge {
     const prefix = cookiePrefix(this.#users.config.isSecure);
     if (cookie !== undefined) headers.set("cookie", resignCookies(cookie, prefix, this.#values));
     const content = body instanceof Buffer ? { body: new Uint8Array(body) } : {};
-    return new Request(this.#users.config.origin + url, { method, headers, ...content });
+    return new Request(this.#users.config.origin + this.#links.resign(url), { method, headers, ...content });
   }
 }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { and, eq, gt, isNull, lt, sql } from "drizzle-orm";
 import type { Database } from "../../sql/index.js";
+import type { AuthConfig } from "../auth-config.js";
 import { type FoundUser, rolesOf } from "../auth-user.js";
-import { credentialHash, newCredential } from "../credentials.js";
+import { accessTokenPrefix, credentialHash, newCredential } from "../credentials.js";
 import { authMembers, authSessions, authTokens, authUsers } from "../schema.js";
+import { SignedValues } from "../signed-values.js";
 
-/** How every access token begins. */
-export const accessTokenPrefix = "svca_";
 const refreshTokenPrefix = "svcr_";
 
 /** Two tokens of a client without cookies. */
@@ -28,13 +28,16 @@ export type Refreshed =
   | IssuedTokens
   | { readonly refused: "unknown" | "reused"; readonly userId: string | undefined };
 
-/** How long tokens work. */
-export interface TokenLifetimes {
-  readonly accessTokenMinutes: number;
-  readonly sessionMaxDays: number;
-}
+/** How long tokens work, and what the sessions are signed with that they begin with. */
+export type TokenSettings = Pick<
+  AuthConfig,
+  "accessTokenMinutes" | "sessionIdleMinutes" | "sessionMaxDays" | "secrets"
+>;
 
-type TokenRow = typeof authTokens.$inferInsert;
+type Family = Pick<
+  typeof authTokens.$inferInsert,
+  "family" | "userId" | "tenant" | "factor" | "startedAt" | "ipAddress" | "userAgent"
+>;
 
 /**
  * Tokens for clients that keep no cookies (RFC 9700 §4.14.2): each refresh token works once and is replaced. A token
@@ -42,28 +45,50 @@ type TokenRow = typeof authTokens.$inferInsert;
  */
 export class TokenFamilies {
   readonly #db: Database;
+  readonly #values: SignedValues;
   readonly #accessMs: number;
+  readonly #idleMs: number;
   readonly #maxMs: number;
   readonly #byAccess: ReturnType<typeof tokenByAccess>;
 
-  constructor(db: Database, { accessTokenMinutes, sessionMaxDays }: TokenLifetimes) {
+  constructor(
+    db: Database,
+    { accessTokenMinutes, sessionIdleMinutes, sessionMaxDays, secrets }: TokenSettings,
+  ) {
     this.#db = db;
     this.#byAccess = tokenByAccess(db);
+    this.#values = new SignedValues(secrets);
     this.#accessMs = accessTokenMinutes * 60_000;
+    this.#idleMs = sessionIdleMinutes * 60_000;
     this.#maxMs = sessionMaxDays * 86_400_000;
   }
 
-  /** Turns a session, by its token, into a family: the session ends with that. */
-  async begin(sessionToken: string): Promise<IssuedTokens | undefined> {
+  /**
+   * Turns a session into a family: the session ends with that.
+   *
+   * @param signed - the `token` that a sign-in answered, or the value of its cookie. A token without its signature is no
+   * proof: the database and other answers may have told it.
+   */
+  async begin(signed: string): Promise<IssuedTokens | undefined> {
+    const token = this.#values.verify(signed);
+    if (token === undefined) return undefined;
     const [session] = await this.#db
       .delete(authSessions)
-      .where(and(eq(authSessions.token, sessionToken), gt(authSessions.expiresAt, sql`now()`)))
+      .where(and(eq(authSessions.token, token), gt(authSessions.expiresAt, sql`now()`)))
       .returning();
-    if (session === undefined) return undefined;
-    const expiresAt = new Date(session.createdAt.getTime() + this.#maxMs);
-    if (expiresAt.getTime() <= Date.now()) return undefined;
-    const { userId, factor, activeOrganizationId: tenant, createdAt: startedAt } = session;
-    return this.#issue({ family: randomUUID(), userId, factor, tenant, startedAt, expiresAt });
+    const oldest = new Date(Date.now() - this.#maxMs);
+    if (session === undefined || session.createdAt <= oldest) return undefined;
+    // Used tokens are kept as long as their family may live, as a second use ends it.
+    await this.#db.delete(authTokens).where(lt(authTokens.startedAt, oldest));
+    const {
+      userId,
+      factor,
+      activeOrganizationId: tenant,
+      createdAt: startedAt,
+      ipAddress,
+      userAgent,
+    } = session;
+    return this.#issue({ family: randomUUID(), userId, factor, tenant, startedAt, ipAddress, userAgent });
   }
 
   /** Replaces a refresh token. */
@@ -118,20 +143,20 @@ export class TokenFamilies {
   }
 
   async #issue(
-    row: Pick<TokenRow, "family" | "userId" | "tenant" | "factor" | "startedAt" | "expiresAt">,
+    { family, userId, tenant, factor, startedAt, ipAddress, userAgent }: Family,
     db: Database = this.#db,
   ): Promise<IssuedTokens> {
     const accessToken = newCredential(accessTokenPrefix);
     const refreshToken = newCredential(refreshTokenPrefix);
-    const { family, userId, tenant, factor, startedAt, expiresAt } = row;
+    const now = Date.now();
     await db.insert(authTokens).values({
       id: randomUUID(),
-      ...{ family, userId, tenant, factor, startedAt, expiresAt },
+      ...{ family, userId, tenant, factor, startedAt, ipAddress, userAgent },
       accessHash: credentialHash(accessToken),
-      accessExpiresAt: new Date(Date.now() + this.#accessMs),
+      accessExpiresAt: new Date(now + this.#accessMs),
       refreshHash: credentialHash(refreshToken),
+      expiresAt: new Date(Math.min(now + this.#idleMs, startedAt.getTime() + this.#maxMs)),
     });
-    await db.delete(authTokens).where(lt(authTokens.expiresAt, sql`now()`));
     return { pair: { accessToken, refreshToken, expiresIn: this.#accessMs / 1000 }, userId };
   }
 

@@ -34,6 +34,7 @@ CREATE TABLE "svc_infra_auth_api_keys" (
 	"scopes" text[] NOT NULL,
 	"expires_at" timestamp with time zone,
 	"last_used_at" timestamp with time zone,
+	"replaced_at" timestamp with time zone,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "svc_infra_auth_api_keys_hash_unique" UNIQUE("hash")
 );
@@ -106,6 +107,8 @@ CREATE TABLE "svc_infra_auth_tokens" (
 	"access_expires_at" timestamp with time zone NOT NULL,
 	"refresh_hash" text NOT NULL,
 	"expires_at" timestamp with time zone NOT NULL,
+	"ip_address" text,
+	"user_agent" text,
 	"used_at" timestamp with time zone,
 	CONSTRAINT "svc_infra_auth_tokens_access_hash_unique" UNIQUE("access_hash"),
 	CONSTRAINT "svc_infra_auth_tokens_refresh_hash_unique" UNIQUE("refresh_hash")
