@@ -82,8 +82,8 @@ export class JobQueue {
   }
 
   /** A job in the queue; `undefined` for an unknown job and for one that has succeeded. */
-  async find(id: string): Promise<JobInfo | undefined> {
-    return (await this.#driver.find(id)) ?? (await this.#outbox?.dead(1, id))?.[0];
+  find(id: string): Promise<JobInfo | undefined> {
+    return this.#driver.find(id);
   }
 
   /** Jobs in one state, the oldest first; behind the dead ones those of the outbox that the queue refused too often. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineJob, easyJobs } from "svc-infra/jobs";
@@ -5,6 +6,7 @@ import { easySqlDb } from "svc-infra/sql";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { CommandLine } from "../cli/command-line.js";
+import { outboxTable } from "../jobs/outbox-table.js";
 import { startPostgres } from "../rigs/postgres.js";
 import { startRedis } from "../rigs/redis.js";
 
@@ -105,6 +107,36 @@ describe.each(["postgres", "redis"] as const)("jobs in %s", (name) => {
       await close();
     }
   });
+});
+
+it("a row of the outbox that the queue refuses to the end is listed, retried and purged", async () => {
+  const { env, queue, close } = await servers.postgres();
+  const sql = await easySqlDb({ url: env.SQL_URL }, { env: {} });
+  try {
+    const id = randomUUID();
+    const poison = { name: "sample", payload: {}, attempts: 1, delayMs: 0, priority: 0 };
+    const row = JSON.stringify({ ...poison, backoff: { type: "fixed", delayMs: 1, jitter: 7 } });
+    const die = async (write: string) => {
+      await sql.db.execute(write);
+      await expect.poll(() => queue.list("dead"), soon).toHaveLength(1);
+    };
+    await sql.db.execute(outboxTable);
+    await die(`insert into svc_infra_outbox (id, key, job, failed_attempts, retry_at)
+      values ('${id}', 'k', '${row}', 14, now())`);
+    const listed = await cli.run(["jobs", "list"], env);
+    expect(listed.stdout).toMatch(
+      new RegExp(`^${id}  sample  15 failed: the queue refused it: .*jitter`, "i"),
+    );
+    const retried = await cli.run(["jobs", "retry", id], env);
+    expect(retried).toMatchObject({ code: 0, stdout: "1 of the dead jobs starts over.\n" });
+    await die("update svc_infra_outbox set failed_attempts = 14, retry_at = now()");
+    const purged = await cli.run(["jobs", "purge", "--all"], env);
+    expect(purged).toMatchObject({ code: 0, stdout: "1 of the dead jobs was forgotten.\n" });
+    expect(Object(await sql.db.execute("select id from svc_infra_outbox")).rows).toEqual([]);
+  } finally {
+    await sql.close();
+    await close();
+  }
 });
 
 describe("jobs in memory", () => {

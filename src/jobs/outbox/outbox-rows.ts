@@ -58,8 +58,8 @@ export async function removeRows(db: Database, ids: readonly string[]): Promise<
 }
 
 /** Rows that the queue refused too often, the oldest first; none where there is no outbox. */
-export async function deadRows(db: Database, limit: number, id?: string): Promise<JobInfo[]> {
-  const rows = await orNone(db.select().from(outbox).where(ofDead(id)).orderBy(outbox.position).limit(limit));
+export async function deadRows(db: Database, limit: number): Promise<JobInfo[]> {
+  const rows = await orNone(db.select().from(outbox).where(isDead).orderBy(outbox.position).limit(limit));
   return rows.map(({ id: rowId, job, failedAttempts, error }) => ({
     id: rowId,
     name: String(Object(job).name),
@@ -85,8 +85,8 @@ export async function purgeRow(db: Database, id: string): Promise<boolean> {
 }
 
 /** An id of a job need not be a UUID, as those of the outbox are. */
-function ofDead(id: string | undefined): SQL | undefined {
-  return id === undefined ? isDead : and(isDead, sql`${outbox.id}::text = ${id}`);
+function ofDead(id: string): SQL | undefined {
+  return and(isDead, sql`${outbox.id}::text = ${id}`);
 }
 
 async function orNone<Row>(query: PromiseLike<Row[]>): Promise<Row[]> {

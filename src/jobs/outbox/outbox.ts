@@ -100,8 +100,8 @@ export class Outbox {
   }
 
   /** Rows that the queue refused too often. */
-  dead(limit: number, id?: string): Promise<JobInfo[]> {
-    return deadRows(this.#sql.db, limit, id);
+  dead(limit: number): Promise<JobInfo[]> {
+    return deadRows(this.#sql.db, limit);
   }
 
   /** Lets a dead row start over. Returns whether it was one. */
