@@ -6,6 +6,7 @@ import { answerClientError, HttpError, pageBoundary, problemHandler } from "../h
 import type { JobDefinition } from "../jobs/index.js";
 import { type AppEnv, type Environment, readEnvironment } from "../kernel/index.js";
 import { addApiDocs } from "../versioning/index.js";
+import { addBodyParsers } from "./body-parsers.js";
 import { type Choice, choiceTable, describeSettings, hasDocs } from "./choices.js";
 import { addCors } from "./cors.js";
 import { Draining } from "./draining.js";
@@ -112,6 +113,7 @@ async function createApp(service: string, { settings }: ServicePlan): Promise<Fa
     trustProxy: trustProxy === undefined ? false : [...trustProxy],
   });
   app.setErrorHandler(answerError);
+  addBodyParsers(app);
   takeZodSchemas(app);
   return app;
 }
