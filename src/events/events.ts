@@ -54,12 +54,15 @@ export class Events {
     this.#consumers = consumers;
     this.#targets = targets;
     const job = defineJob("svc-infra.event", envelope, (event) => this.#fanOutOne(event), { attempts: 20 });
-    const relay: RelayedWork = (jobs, tx) => {
-      const published = jobs.map(({ payload, traceparent }) => ({
-        event: envelope.parse(payload),
-        traceparent,
-      }));
-      return this.#fanOut(published, tx);
+    const relay: RelayedWork = {
+      problemOf: ({ payload }) => this.#problemOf(String(Object(payload).type)),
+      run: (jobs, tx) => {
+        const published = jobs.map(({ payload, traceparent }) => ({
+          event: envelope.parse(payload),
+          traceparent,
+        }));
+        return this.#fanOut(published, tx);
+      },
     };
     this.#relay = Object.freeze({ ...job, relay });
   }
@@ -93,12 +96,7 @@ export class Events {
     { tenant, subject }: PublishOptions,
   ): Promise<string> {
     const { type, version } = definition;
-    if (this.#definitions.get(type) !== (definition as EventDefinition<never>)) {
-      throw new EventError(
-        "event_unknown",
-        `the event '${type}' is not among those that addEvents was given`,
-      );
-    }
+    if (this.#definitions.get(type) !== (definition as EventDefinition<never>)) throw unknown(type);
     const event = {
       id: `evt_${randomUUID()}`,
       type,
@@ -114,6 +112,8 @@ export class Events {
 
   /** A process without these definitions relayed it into the queue. */
   async #fanOutOne(event: EventEnvelope): Promise<void> {
+    const problem = this.#problemOf(event.type);
+    if (problem !== undefined) throw problem;
     const wake = await this.#targets.db().transaction((tx) => this.#fanOut([{ event }], tx));
     wake();
   }
@@ -133,6 +133,11 @@ export class Events {
     return () => (made > 0 ? webhooks?.wake() : undefined);
   }
 
+  /** In a rolling deploy an older process may see a kind that only newer ones know: it must leave it to them. */
+  #problemOf(type: string): EventError | undefined {
+    return this.#definitions.has(type) ? undefined : unknown(type);
+  }
+
   #isPublic(type: string): boolean {
     return this.#definitions.get(type)?.isPublic === true;
   }
@@ -142,6 +147,10 @@ export class Events {
 interface PublishedEvent {
   readonly event: EventEnvelope;
   readonly traceparent?: string | undefined;
+}
+
+function unknown(type: string): EventError {
+  return new EventError("event_unknown", `the event '${type}' is not among those that addEvents was given`);
 }
 
 function toWebhookEvent({ id, type, tenant, occurredAt, data }: EventEnvelope): WebhookEvent {

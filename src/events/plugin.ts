@@ -28,11 +28,16 @@ export interface AddEventsOptions {
    * tenant it is `(key) => key.split("/", 1)[0]`. Default: no tenant, so that jobs alone hear of objects.
    */
   readonly tenantOfKey?: TenantOfKey | undefined;
+  /**
+   * `false` says that the service has no webhooks. Otherwise a process without `addWebhooks` warns when it is ready, as
+   * the public events that it relays reach no subscriber.
+   */
+  readonly webhooks?: false | undefined;
 }
 
 const rules: OptionRules<AddEventsOptions> = {
   call: "addEvents",
-  kinds: { events: "array", consumers: "array", tenantOfKey: "function" },
+  kinds: { events: "array", consumers: "array", tenantOfKey: "function", webhooks: "boolean" },
   needed: ["events"],
 };
 
@@ -65,6 +70,7 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
     const hasObjects = events.includes(objectEvents.created as EventDefinition<never>);
     const news = new ObjectEvents(added, () => getSqlDb(app).db, tenantOfKey);
     app.decorate("objectNews", hasObjects ? news : undefined);
+    if (options.webhooks !== false) app.addHook("onReady", async () => warnWithoutWebhooks(app, events));
     const heard = { consumers: consumers.length, webhooks: app.hasDecorator("webhooks") };
     app.log.info(
       heard,
@@ -73,6 +79,15 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
   },
   { name: "svc-infra/events", fastify: "5.x" },
 );
+
+/** The relay of any process takes the events of all: one without webhooks makes no deliveries of them. */
+function warnWithoutWebhooks(app: FastifyInstance, events: AddEventsOptions["events"]): void {
+  const types = events.filter(({ isPublic }) => isPublic).map(({ type }) => type);
+  if (types.length === 0 || app.hasDecorator("webhooks")) return;
+  const remedy =
+    "call 'await addWebhooks(app, { deliver: false })', or give addEvents the option 'webhooks: false' if the service has none";
+  app.log.warn({ types }, `public events that this process relays reach no webhook: ${remedy}`);
+}
 
 /**
  * The events of an app, or of the app that a request came to.

@@ -44,13 +44,19 @@ export interface JobContext {
 /** Does a job. It can run more than once for the same job. A rejection means that the job is tried again later. */
 export type JobHandler<Payload> = (payload: Payload, context: JobContext) => unknown;
 
-/**
- * Does jobs that transactions left, without a queue: in the transaction that removes their rows, so exactly once.
- *
- * @param jobs - in the order of their rows.
- * @returns what is to be done when the transaction is committed.
- */
-export type RelayedWork = (jobs: readonly RelayedJob[], tx: Database) => Promise<() => void>;
+/** Does jobs that transactions left, without a queue: in the transaction that removes their rows, so exactly once. */
+export interface RelayedWork {
+  /**
+   * Why this process cannot do a job that another version of the service may: its row stays, is held back with its key,
+   * and is tried again later.
+   */
+  problemOf(job: RelayedJob): Error | undefined;
+  /**
+   * @param jobs - in the order of their rows; none of them has a problem.
+   * @returns what is to be done when the transaction is committed.
+   */
+  run(jobs: readonly RelayedJob[], tx: Database): Promise<() => void>;
+}
 
 /** A job that a transaction left. */
 export interface RelayedJob {

@@ -8,7 +8,7 @@ import {
   openApiWebhooks,
 } from "svc-infra/events";
 import { addJobs } from "svc-infra/jobs";
-import { addSqlDb } from "svc-infra/sql";
+import { addSqlDb, type SqlDb } from "svc-infra/sql";
 import { addWebhooks } from "svc-infra/webhooks";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
@@ -142,4 +142,43 @@ it("an OpenAPI document names each public event and its data", () => {
   const webhooks = openApiWebhooks(events.definitions);
   expect(Object.keys(webhooks)).toEqual(["invoice.paid"]);
   expect(JSON.stringify(webhooks)).toContain('"amount":{"type":"integer"');
+});
+
+it.each([
+  ["warns", {}, 1],
+  ["is content where it says that there are none", { webhooks: false }, 0],
+] as const)("a process without webhooks whose events are public %s", async (_what, option, count) => {
+  const lines: string[] = [];
+  const other = Fastify({ logger: { level: "warn", stream: { write: (line: string) => lines.push(line) } } });
+  await addEvents(other, { events: [invoicePaid, auditDone], ...option });
+  await other.ready();
+  expect(lines.filter((line) => /"types":\["invoice\.paid"\].*addWebhooks/.test(line))).toHaveLength(count);
+  await other.close();
+});
+
+it("an event that only a newer process knows waits for it in the outbox, and events of other subjects go on", async () => {
+  const created = defineEvent("order.created", z.object({}));
+  const newer = Fastify();
+  newer.decorate<SqlDb>("sql", app.sql).decorate("db", app.db);
+  const heardByNewer: EventEnvelope[] = [];
+  const newerEvents = await addEvents(newer, {
+    events: [invoicePaid, created],
+    consumers: [onEvent(created, "orders", (event) => heardByNewer.push(event))],
+    webhooks: false,
+  });
+  await addJobs(newer, { jobs: [...newerEvents.jobs], env: {} });
+  const id = await newerEvents.publish(app.db, created, {}, { tenant: "acme", subject: "order/1" });
+  await events.publish(app.db, invoicePaid, { amount: 7 }, about);
+  await expect.poll(() => heard.length).toBe(1);
+  const row = () => app.db.select().from(outboxSchema.outbox);
+  await expect
+    .poll(row)
+    .toMatchObject([
+      { failedAttempts: 1, error: expect.stringContaining("'order.created'"), job: { payload: { id } } },
+    ]);
+  await newer.ready();
+  await app.jobs.close();
+  await app.db.update(outboxSchema.outbox).set({ retryAt: new Date(0) });
+  await expect.poll(() => heardByNewer.map((event) => event.id)).toEqual([id]);
+  await newer.close();
 });

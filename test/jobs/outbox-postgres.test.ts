@@ -32,10 +32,13 @@ describe.each([
   /** Done by the relay itself, for several rows at once; notes what the queue has by then. */
   const relayed: JobDefinition<number> = {
     ...defineJob("relayed", z.number(), () => undefined),
-    relay: async (rows) => {
-      const delayed = (await jobs.queue.list("delayed")).map(({ payload }) => payload);
-      relays.push({ payloads: rows.map(({ payload }) => payload), delayed: delayed.sort() });
-      return () => undefined;
+    relay: {
+      problemOf: () => undefined,
+      run: async (rows) => {
+        const delayed = (await jobs.queue.list("delayed")).map(({ payload }) => payload);
+        relays.push({ payloads: rows.map(({ payload }) => payload), delayed: delayed.sort() });
+        return () => undefined;
+      },
     },
   };
 

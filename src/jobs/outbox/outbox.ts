@@ -175,29 +175,38 @@ export class Outbox {
 
   async #relayPart(batch: Batch, part: readonly OutboxRow[]): Promise<void> {
     const isOpen = ({ key }: OutboxRow) => key === null || !batch.heldKeys.has(key);
-    await this.#doRelayed(batch, part.filter(isOpen));
-    for (const row of part) if (!batch.done.has(row.id) && isOpen(row)) await this.#enqueue(batch, row);
+    const refused = new Set<string>();
+    for (const row of part) {
+      const problem = this.#relayed.get(this.#kindOf(row))?.problemOf(row.job);
+      if (problem === undefined || !isOpen(row)) continue;
+      refused.add(row.id);
+      await this.#holdBack(batch, row, problem);
+    }
+    const isOwn = (row: OutboxRow) => !refused.has(row.id) && isOpen(row);
+    await this.#doRelayed(batch, part.filter(isOwn));
+    for (const row of part) if (!batch.done.has(row.id) && isOwn(row)) await this.#enqueue(batch, row);
   }
 
-  async #enqueue({ tx, done, heldKeys }: Batch, row: OutboxRow): Promise<void> {
+  async #enqueue(batch: Batch, row: OutboxRow): Promise<void> {
     try {
       await this.#driver.add({ ...jobOf(row), isRelayed: true });
     } catch (error) {
       // While the server is away it is no row's fault, and all of them wait.
       await this.#driver.ping();
-      const isDead = await holdBack(tx, row, error);
-      if (row.key !== null) heldKeys.add(row.key);
-      const what = isDead
-        ? "dead: see 'svc-infra jobs list'"
-        : "held back with its key, and tried again later";
-      this.#log.warn(
-        { err: error, job: row.id, key: row.key },
-        `the queue refused a job of the outbox; it is ${what}`,
-      );
-      return;
+      return this.#holdBack(batch, row, error);
     }
-    if (this.#driver.whenDone === undefined) done.add(row.id);
+    if (this.#driver.whenDone === undefined) batch.done.add(row.id);
     else this.#removeWhenDone(row.id);
+  }
+
+  async #holdBack({ tx, heldKeys }: Batch, row: OutboxRow, error: unknown): Promise<void> {
+    const isDead = await holdBack(tx, row, error);
+    if (row.key !== null) heldKeys.add(row.key);
+    const what = isDead ? "dead: see 'svc-infra jobs list'" : "held back with its key, and tried again later";
+    this.#log.warn(
+      { err: error, job: row.id, key: row.key },
+      `a job of the outbox was refused; it is ${what}`,
+    );
   }
 
   /** Does what needs no queue. What fails is left to the queue, so that it keeps no other row waiting. */
@@ -207,7 +216,7 @@ export class Outbox {
       if (own.length === 0) continue;
       try {
         const jobs = own.map(({ job }) => job);
-        afterwards.push(await tx.transaction((inner) => work(jobs, inner)));
+        afterwards.push(await tx.transaction((inner) => work.run(jobs, inner)));
         for (const { id } of own) done.add(id);
       } catch (error) {
         this.#log.warn({ err: error, job: name }, "jobs that need no queue failed, and are queued");
