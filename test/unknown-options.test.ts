@@ -39,7 +39,13 @@ import { MemoryBackend } from "svc-infra/storage/memory";
 import { clamav } from "svc-infra/storage/policy";
 import { S3Backend } from "svc-infra/storage/s3";
 import { Tenancy } from "svc-infra/tenancy";
-import { MemoryReceivedIds, slackSignature, standardWebhooks, stripeSignature } from "svc-infra/webhooks";
+import {
+  githubSignature,
+  MemoryReceivedIds,
+  slackSignature,
+  standardWebhooks,
+  stripeSignature,
+} from "svc-infra/webhooks";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 
@@ -130,6 +136,25 @@ const wrong: readonly [string, () => unknown, RegExp][] = [
   ["ttl", () => new Cache(any({}), any({ ttl: 3 })), /write ttlSeconds/],
   ["a number for a bucket", () => new S3Backend(any({ bucket: 7 })), /a string .*'bucket', not a number/],
   ["an object for a token", () => bearerToken(nonsense), /a bearer token must be text/],
+  ["no number", () => new Cache(any({}), { ttlSeconds: Number.NaN }), /a finite number as .*'ttlSeconds'/],
+  ["no end", () => new ForeignClient({ maxResponseBytes: Number.POSITIVE_INFINITY }), /a finite number/],
+  ["a tolerance that is no number", () => stripeSignature("a", { toleranceSeconds: Number.NaN }), /a finite/],
+  ["a tolerance of a year", () => slackSignature("a", { toleranceSeconds: 31_536_000 }), /from 1 to 86400/],
+  ["no limit", () => requireSignature(webhookSecret, { maxBytes: Number.NaN }), /a finite .*'maxBytes'/],
+  ["a negative limit", () => requireSignature(webhookSecret, { maxBytes: -1 }), /a number from 1 to/],
+  ["no secret", () => requireSignature(any(undefined)), /is the variable of a secret not set\?/],
+  ["an empty secret", () => stripeSignature(""), /^stripeSignature.* needs a secret .*variable not set\?/],
+  [
+    "no second secret",
+    () => githubSignature(any(["a", undefined])),
+    /^githubSignature.* takes secrets as text/,
+  ],
+  ["a secret of another scheme", () => requireSignature("whsec_short"), /^standardWebhooks.*24 to 64 bytes/],
+  [
+    "ids that are forgotten before a message expires",
+    () => requireSignature(webhookSecret, { receivedIds: new MemoryReceivedIds(599_999) }),
+    /remember for 600000 ms at least/,
+  ],
   ["a port in text", () => clamav(any({ host: "a", port: "1" })), /a number .*'port', not a string/],
 ];
 

@@ -11,6 +11,8 @@ export interface OptionRules<T extends object> {
   readonly call: string;
   /** Every option; the compiler refuses a table that misses one. */
   readonly kinds: Readonly<Record<keyof T, OptionKind>>;
+  /** The least and the greatest value of options that are numbers. Every number must be finite. */
+  readonly ranges?: { readonly [Name in keyof T]?: readonly [least: number, greatest: number] } | undefined;
   /** Options that must be given. */
   readonly needed?: readonly (keyof T & string)[] | undefined;
   /** What to write instead of options of other libraries. */
@@ -30,7 +32,7 @@ export function checkGivenOptions<T extends object>(options: unknown, rules: Opt
 /** What is wrong with options, as the predicate of a sentence about the call. It shows no value, which may be a secret. */
 export function findOptionProblem<T extends object>(
   options: unknown,
-  { kinds, needed = [], instead = {} }: OptionRules<T>,
+  { kinds, ranges = {}, needed = [], instead = {} }: OptionRules<T>,
 ): string | undefined {
   const known = Object.keys(kinds);
   if (kindOf(options) !== "object") {
@@ -47,7 +49,11 @@ export function findOptionProblem<T extends object>(
   const missing = needed.find((name) => !given.some(([each]) => each === name));
   if (missing !== undefined) return `needs the option '${missing}'; it takes ${known.join(", ")}`;
   return given
-    .map(([name, value]) => wrongKind(name, value, kinds[name as keyof T]))
+    .map(
+      ([name, value]) =>
+        wrongKind(name, value, kinds[name as keyof T]) ??
+        wrongNumber(name, value, kinds[name as keyof T], ranges[name as keyof T]),
+    )
     .find((each) => each !== undefined);
 }
 
@@ -57,6 +63,19 @@ function wrongKind(name: string, value: unknown, expected: OptionKind): string |
   const kind = kindOf(value);
   if (kinds.includes(kind)) return undefined;
   return `takes ${kinds.map(article).join(" or ")} as the option '${name}', not ${article(kind)}`;
+}
+
+/** NaN would pass every comparison that looks for what is too much. */
+function wrongNumber(
+  name: string,
+  value: unknown,
+  expected: OptionKind,
+  [least, greatest]: readonly [number, number] = [-Number.MAX_VALUE, Number.MAX_VALUE],
+): string | undefined {
+  if (expected === "anything" || typeof value !== "number") return undefined;
+  if (!Number.isFinite(value)) return `takes a finite number as the option '${name}'`;
+  if (value >= least && value <= greatest) return undefined;
+  return `takes a number from ${least} to ${greatest} as the option '${name}'`;
 }
 
 function kindOf(value: unknown): string {

@@ -6,6 +6,8 @@ export interface ReceivedIds {
   claim(id: string): "claimed" | "running" | "done" | Promise<"claimed" | "running" | "done">;
   /** Ends a claim: handled, or to be tried again. */
   settle(id: string, isHandled: boolean): void | Promise<void>;
+  /** Milliseconds that a handled id is remembered; checked against the tolerance of timestamps where it is known. */
+  readonly windowMs?: number | undefined;
 }
 
 /**
@@ -15,18 +17,18 @@ export interface ReceivedIds {
  * @param maxIds - most ids that are remembered; the oldest are forgotten first.
  */
 export class MemoryReceivedIds implements ReceivedIds {
-  readonly #windowMs: number;
+  readonly windowMs: number;
   readonly #maxIds: number;
   readonly #now: () => number;
   /** When each handled id expires, in that order; `undefined` while its message is being handled. */
   readonly #ids = new Map<string, number | undefined>();
 
   constructor(windowMs = 15 * 60_000, maxIds = 100_000, now: () => number = Date.now) {
-    if (![windowMs, maxIds].every((each) => typeof each === "number" && each > 0)) {
+    if (![windowMs, maxIds].every((each) => Number.isFinite(each) && each > 0)) {
       const message = "takes milliseconds and a number of ids, as in new MemoryReceivedIds(900_000, 100_000)";
       throw new ConfigurationError([{ name: "new MemoryReceivedIds", message }]);
     }
-    this.#windowMs = windowMs;
+    this.windowMs = windowMs;
     this.#maxIds = maxIds;
     this.#now = now;
   }
@@ -40,7 +42,7 @@ export class MemoryReceivedIds implements ReceivedIds {
 
   settle(id: string, isHandled: boolean): void {
     this.#ids.delete(id);
-    if (isHandled) this.#ids.set(id, this.#now() + this.#windowMs);
+    if (isHandled) this.#ids.set(id, this.#now() + this.windowMs);
   }
 
   #forget(): void {

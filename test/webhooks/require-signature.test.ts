@@ -1,11 +1,15 @@
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import Fastify, { type FastifyInstance } from "fastify";
 import { problemHandler } from "svc-infra/http";
-import { MemoryReceivedIds, requireSignature, signStandard } from "svc-infra/webhooks";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MemoryReceivedIds, requireSignature, signStandard, standardWebhooks } from "svc-infra/webhooks";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+const standard = standardWebhooks(secret);
 
 let app: FastifyInstance;
 let handled: unknown[];
@@ -17,7 +21,7 @@ beforeEach(async () => {
   respond = async () => ({ ok: true });
   app = Fastify({ forceCloseConnections: true });
   app.setErrorHandler(problemHandler(true));
-  app.post("/hooks", { preParsing: requireSignature(secret) }, async (request) => {
+  app.post("/hooks", { preParsing: requireSignature(standard) }, async (request) => {
     handled.push(request.body);
     return respond();
   });
@@ -25,7 +29,10 @@ beforeEach(async () => {
   port = (app.server.address() as AddressInfo).port;
 });
 
-afterEach(() => app.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+  return app.close();
+});
 
 function signed(id: string, body: string, at = new Date()): Record<string, string> {
   return { "content-type": "application/json", ...signStandard({ id, sentAt: at, body }, [secret]) };
@@ -73,12 +80,28 @@ describe("a message is refused before it is parsed", () => {
     expect(handled).toEqual([]);
   });
 
-  it("that is larger than the limit", async () => {
-    const body = JSON.stringify("x".repeat(10_000_000));
-    const response = await post(signed("msg_1", body), body).catch(() => undefined);
-    if (response !== undefined) expect(response.status).toBe(413);
+  it.each([
+    ["as its length says", { "content-length": "10000000" }, 1000],
+    ["whatever its length", {}, 2_000_000],
+  ])("that is larger than the limit, %s", async (_name, length, sent) => {
+    const verify = vi.spyOn(standard, "verify");
+    const answer = await answerTo({ ...signed("msg_1", "{}"), ...length }, Buffer.alloc(sent, "x"));
+    expect(answer).toMatchObject({ status: 413, body: { code: "too_large" } });
+    expect(verify).not.toHaveBeenCalled();
     expect(handled).toEqual([]);
   });
+
+  /** Sends the beginning of a body and no end, and resolves to the answer. */
+  function answerTo(headers: Record<string, string>, start: Buffer): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const sent = httpRequest({ port, path: "/hooks", method: "POST", headers }, async (response) => {
+        const body = await text(response);
+        sent.destroy();
+        resolve({ status: response.statusCode, body: JSON.parse(body) });
+      });
+      sent.on("error", reject).write(start);
+    });
+  }
 });
 
 describe("a message is handled once", () => {
@@ -105,6 +128,40 @@ describe("a message is handled once", () => {
     expect((await first).status).toBe(200);
   });
 
+  it.each([
+    ["ends well", () => ({}), 1],
+    ["fails", () => Promise.reject(new Error("down")), 2],
+    ["answers with a stream", () => Readable.from(["{}"]), 1],
+  ])("a sender that leaves frees no message: its handler %s", async (_name, end, times) => {
+    let finish: (value?: unknown) => void = () => undefined;
+    respond = () =>
+      new Promise((resolve) => {
+        finish = resolve;
+      }).then(end);
+    const leaving = new AbortController();
+    const closed = new Promise<void>((resolve) => {
+      app.server.once("connection", (socket) => socket.once("close", () => resolve()));
+    });
+    const { signal } = leaving;
+    const first = fetch(`http://127.0.0.1:${port}/hooks`, {
+      method: "POST",
+      headers: { ...signed("msg_1", "{}"), connection: "close" },
+      body: "{}",
+      signal,
+    });
+    await expect.poll(() => handled.length).toBe(1);
+    leaving.abort();
+    await expect(first).rejects.toThrow();
+    await closed;
+    expect((await post(signed("msg_1", "{}"), "{}")).status).toBe(409);
+    finish();
+    respond = async () => ({});
+    const answered = async () => (await post(signed("msg_1", "{}"), "{}")).status;
+    await expect.poll(async () => (await answered()) !== 409).toBe(true);
+    expect(handled).toHaveLength(times);
+    expect(await answered()).toBe(204);
+  });
+
   it("a message whose handler failed is handled at its next delivery", async () => {
     respond = () => Promise.reject(new Error("down"));
     expect((await post(signed("msg_1", "{}"), "{}")).status).toBe(500);
@@ -112,6 +169,25 @@ describe("a message is handled once", () => {
     await expect.poll(async () => (await post(signed("msg_1", "{}"), "{}")).status).toBe(200);
     expect(handled).toHaveLength(2);
   });
+});
+
+it("ids are remembered for twice the tolerance, as a message verifies before its time and after it", async () => {
+  let now = Date.now();
+  vi.useFakeTimers({ toFake: ["Date"], now });
+  try {
+    const hook = requireSignature(standardWebhooks(secret, { toleranceSeconds: 3600 }));
+    const other = Fastify();
+    other.post("/hooks", { preParsing: hook }, async () => ({}));
+    const sentAt = new Date(now + 3_600_000);
+    const send = () =>
+      other.inject({ method: "POST", url: "/hooks", headers: signed("msg_1", "{}", sentAt), payload: "{}" });
+    expect((await send()).statusCode).toBe(200);
+    now += 7_199_000;
+    vi.setSystemTime(now);
+    expect((await send()).statusCode).toBe(204);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 describe("ids in memory", () => {

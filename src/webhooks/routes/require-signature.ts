@@ -1,7 +1,8 @@
+import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest, preParsingAsyncHookHandler, RequestPayload } from "fastify";
 import { contentTooLarge, declaredLength, HttpError } from "../../http/index.js";
-import { checkGivenOptions, type OptionRules } from "../../kernel/index.js";
+import { ConfigurationError, checkGivenOptions, type OptionRules } from "../../kernel/index.js";
 import { MemoryReceivedIds, type ReceivedIds } from "../received-ids.js";
 import {
   type SecretSource,
@@ -22,7 +23,10 @@ declare module "fastify" {
 export interface RequireSignatureOptions {
   /** Most bytes of the content. Default: 1,048,576. */
   readonly maxBytes?: number;
-  /** Where ids of handled messages are kept. Default: the memory of this process, for 15 minutes. */
+  /**
+   * Where ids of handled messages are kept. Default: the memory of this process, for 15 minutes, or for twice the tolerance
+   * of the scheme if that is longer.
+   */
   readonly receivedIds?: ReceivedIds;
   /** The receiver's clock, in milliseconds since the epoch. Default: `Date.now`. */
   readonly now?: () => number;
@@ -31,6 +35,7 @@ export interface RequireSignatureOptions {
 const rules: OptionRules<RequireSignatureOptions> = {
   call: "requireSignature",
   kinds: { maxBytes: "number", receivedIds: "object", now: "function" },
+  ranges: { maxBytes: [1, Number.MAX_SAFE_INTEGER] },
 };
 
 /**
@@ -38,7 +43,11 @@ const rules: OptionRules<RequireSignatureOptions> = {
  * that was handled is answered with 204 and does not reach the handler again; one that is being handled with 409; a
  * handler that answers with an error leaves the message open for the next delivery.
  *
+ * The outcome of the handler counts, also when the sender has left meanwhile. A claimed message stays claimed until then.
+ *
  * @param scheme - secrets of Standard Webhooks, or a scheme such as `stripeSignature(secrets)`.
+ * @throws ConfigurationError for a secret that is missing or malformed, and for ids that are remembered for less than twice
+ * the tolerance of timestamps: a message could be replayed.
  * @example
  * app.post("/hooks", { preParsing: requireSignature(secrets) }, async (request) => handle(request.body));
  */
@@ -47,8 +56,10 @@ export function requireSignature(
   options: RequireSignatureOptions = {},
 ): preParsingAsyncHookHandler {
   checkGivenOptions(options, rules);
-  const { maxBytes = 1_048_576, receivedIds = new MemoryReceivedIds(), now = Date.now } = options;
+  const { maxBytes = 1_048_576, now = Date.now } = options;
   const chosen = isScheme(scheme) ? scheme : standardWebhooks(scheme);
+  const receivedIds = options.receivedIds ?? new MemoryReceivedIds(Math.max(15 * 60_000, leastMs(chosen)));
+  checkWindow(receivedIds, leastMs(chosen));
   return async (request, reply, payload) => {
     const body = await readRaw(request, payload, maxBytes);
     const verified = await verify(request, chosen, body, now());
@@ -59,7 +70,18 @@ export function requireSignature(
 }
 
 function isScheme(given: SignatureScheme | SecretSource): given is SignatureScheme {
-  return typeof given === "object" && "verify" in given;
+  return typeof given === "object" && given !== null && "verify" in given;
+}
+
+/** A message verifies from the tolerance before its time until the tolerance after it. */
+function leastMs({ toleranceSeconds = 0 }: SignatureScheme): number {
+  return 2 * toleranceSeconds * 1000;
+}
+
+function checkWindow({ windowMs = Number.POSITIVE_INFINITY }: ReceivedIds, least: number): void {
+  if (windowMs >= least) return;
+  const message = `needs receivedIds that remember for ${least} ms at least, twice the tolerance of timestamps, not ${windowMs}`;
+  throw new ConfigurationError([{ name: "requireSignature", message }]);
 }
 
 async function readRaw({ raw }: FastifyRequest, payload: RequestPayload, maxBytes: number): Promise<Buffer> {
@@ -105,13 +127,29 @@ async function claim(id: string, receivedIds: ReceivedIds, reply: FastifyReply):
   if (state === "running") {
     throw new HttpError(409, "in_progress", "this message is being handled", { "retry-after": "5" });
   }
-  reply.raw.once("close", () => {
-    const isHandled = reply.raw.writableFinished && reply.raw.statusCode < 400;
-    Promise.resolve(receivedIds.settle(id, isHandled)).catch((error: unknown) =>
-      reply.log.error({ err: error }, "a webhook's id could not be kept"),
-    );
+  whenAnswered(reply.raw, () => {
+    const settle = async () => receivedIds.settle(id, reply.raw.statusCode < 400);
+    settle().catch((error: unknown) => reply.log.error({ err: error }, "a webhook's id could not be kept"));
   });
   return true;
+}
+
+/**
+ * Calls back once when the handler has ended: it ends the response, or begins to stream it. No event of the socket tells:
+ * a sender that has left closes it while the handler still runs.
+ */
+function whenAnswered(response: ServerResponse, answered: () => void): void {
+  let isAnswered = false;
+  const once = () => {
+    if (!isAnswered) answered();
+    isAnswered = true;
+  };
+  const end = response.end.bind(response);
+  response.once("pipe", once);
+  response.end = (...given: readonly unknown[]) => {
+    once();
+    return Reflect.apply(end, undefined, given);
+  };
 }
 
 /** The content once more, for the parser of the route; Fastify compares the length with Content-Length. */

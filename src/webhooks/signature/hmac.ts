@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { Secret } from "../../kernel/index.js";
+import { ConfigurationError, Secret } from "../../kernel/index.js";
 import { type HeaderFields, type SecretSource, SignatureError, type SigningSecrets } from "./scheme.js";
 
 /** HMAC-SHA256 of the parts, one after the other. */
@@ -16,6 +16,34 @@ export function includesDigest(candidates: readonly Buffer[], digest: Buffer): b
     if (candidate.byteLength === digest.byteLength && timingSafeEqual(candidate, digest)) found = true;
   }
   return found;
+}
+
+/**
+ * Checks secrets that are given at once, so that a variable that is not set is no failure of each request. Empty ones
+ * are passed over: during a rotation the variable of the other secret may be empty.
+ *
+ * @throws ConfigurationError that shows no secret.
+ */
+export function checkSecrets(
+  call: string,
+  source: SecretSource,
+  checkForm: (secret: string) => void = () => undefined,
+): void {
+  if (typeof source === "function") return;
+  const given: readonly unknown[] = Array.isArray(source) ? source : [source];
+  const texts = given.map((each) => (each instanceof Secret ? each.reveal() : each));
+  const wrong = (message: string, options?: ErrorOptions) =>
+    new ConfigurationError([{ name: call, message }], options);
+  if (!texts.every((each) => typeof each === "string")) {
+    throw wrong("takes secrets as text; is the variable of a secret not set?");
+  }
+  const filled = texts.filter((each) => each !== "");
+  if (filled.length === 0) throw wrong("needs a secret that is not empty; is its variable not set?");
+  try {
+    for (const each of filled) checkForm(each);
+  } catch (cause) {
+    throw wrong(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }
 
 /** The secrets as text. @throws SignatureError when no secret is given. */

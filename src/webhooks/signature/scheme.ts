@@ -31,6 +31,8 @@ export interface SignatureScheme {
   readonly name: string;
   /** Header fields that must be there once. */
   readonly fields: readonly string[];
+  /** Seconds that the signed time may differ from the receiver's clock; `undefined` when no time is signed. */
+  readonly toleranceSeconds?: number | undefined;
   /**
    * Checks a signature in constant time.
    *

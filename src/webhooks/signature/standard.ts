@@ -1,20 +1,21 @@
 import { checkGivenOptions, type OptionRules, Secret } from "../../kernel/index.js";
-import { checkTimestamp, fieldOf, hmacSha256, includesDigest, secretsOf } from "./hmac.js";
+import { checkSecrets, checkTimestamp, fieldOf, hmacSha256, includesDigest, secretsOf } from "./hmac.js";
 import { type SecretSource, SignatureError, type SignatureScheme } from "./scheme.js";
 
 /** Options of schemes that sign a timestamp. */
 export interface ToleranceOptions {
-  /** Seconds that the timestamp may differ from the receiver's clock, in both directions. Default: 300. */
+  /** Seconds that the timestamp may differ from the receiver's clock, in both directions: 1 to 86,400. Default: 300. */
   readonly toleranceSeconds?: number;
 }
 
 const rules: OptionRules<ToleranceOptions> = {
   call: "a signature scheme",
   kinds: { toleranceSeconds: "number" },
+  ranges: { toleranceSeconds: [1, 86_400] },
   instead: { tolerance: "toleranceSeconds" },
 };
 
-/** Seconds that a timestamp may be off. @throws ConfigurationError for an unknown option. */
+/** Seconds that a timestamp may be off. @throws ConfigurationError for an unknown option or a wrong value. */
 export function toleranceOf(options: ToleranceOptions): number {
   checkGivenOptions(options, rules);
   return options.toleranceSeconds ?? 300;
@@ -26,13 +27,16 @@ const fields = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const
  * Standard Webhooks: HMAC-SHA256 of `id.timestamp.body` in `webhook-signature`.
  *
  * @param secrets - `whsec_` and the base64 of 24 to 64 bytes, each.
+ * @throws ConfigurationError for secrets of another form; those that a function returns are checked at each request.
  * @see https://www.standardwebhooks.com
  */
 export function standardWebhooks(secrets: SecretSource, options: ToleranceOptions = {}): SignatureScheme {
   const toleranceSeconds = toleranceOf(options);
+  checkSecrets("standardWebhooks", secrets, (secret) => void keyOf(secret));
   return {
     name: "standard-webhooks",
     fields,
+    toleranceSeconds,
     async verify({ headers, body, now }) {
       const [id, timestamp, signatures] = fields.map((name) => fieldOf(headers, name)) as [
         string,
