@@ -1,6 +1,9 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-/** The tokens of links that confirm an address: JWTs with HMAC-SHA-256 (RFC 7515), which the library verifies with the newest secret alone. */
+/**
+ * The tokens of links that confirm an address: JWTs with HMAC-SHA-256 (RFC 7515), which the library verifies with the
+ * newest secret alone.
+ */
 export class LinkTokens {
   readonly #secrets: readonly [string, ...string[]];
 
@@ -11,10 +14,10 @@ export class LinkTokens {
 
   /** A URL whose token an older secret signed, as the newest would have signed it; any other as it is. */
   resign(url: string): string {
-    const [, before = "", token = "", content = "", signature = "", after = ""] =
-      /^([^?]*\/verify-email\?(?:[^#]*&)?token=)(([\w-]+\.[\w-]+)\.([\w-]+))(.*)$/.exec(url) ?? [];
+    const [, before = "", content = "", signature = "", after = ""] =
+      /^([^?]*\/verify-email\?(?:[^#]*&)?token=)([\w-]+\.[\w-]+)\.([\w-]+)(.*)$/.exec(url) ?? [];
     const [newest, ...older] = this.#secrets;
-    if (token === "" || !older.some((secret) => isEqual(signature, signatureOf(content, secret)))) return url;
+    if (!older.some((secret) => isEqual(signature, signatureOf(content, secret)))) return url;
     return `${before}${content}.${signatureOf(content, newest)}${after}`;
   }
 }

@@ -3,7 +3,7 @@ import { HttpError, mountRoutes, problemHandler } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
 import { accountRoutes } from "./account-routes.js";
 import { apiKeyRoutes, tokenRoutes } from "./key-routes.js";
-import { logRefusal } from "./refusals.js";
+import { logRefusal } from "./log-refusal.js";
 import { checkProof, knownUser } from "./require-user.js";
 import { sessionRoutes } from "./session-routes.js";
 

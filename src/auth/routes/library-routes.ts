@@ -8,7 +8,7 @@ import { cookiePrefix, resignCookies, sessionCookie } from "../cookies.js";
 import { normalAddress } from "../library/guards.js";
 import { LinkTokens } from "../link-tokens.js";
 import { SignedValues } from "../signed-values.js";
-import { tellSessions } from "./told-sessions.js";
+import { tellSessions } from "./tell-sessions.js";
 
 const maxBodyBytes = 64 * 1024;
 
