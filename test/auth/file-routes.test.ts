@@ -182,11 +182,11 @@ async function makeCallers(): Promise<void> {
   await owner.delete(`/auth/api-keys/${revoked.id}`);
   const formersKey = await robot(formerMember, "files:read", "files:write");
   await owner.post("/auth/organization/remove-member", { memberIdOrEmail: "dan@example.com" });
-  const elsewhere = service.browser();
-  await elsewhere.post("/auth/sign-in/email", {
-    email: "ann@example.com",
-    password: "correct staple horse 7",
-  });
+  const [elsewhere, alone] = [service.browser(), service.browser()];
+  for (const browser of [elsewhere, alone]) {
+    const password = "correct staple horse 7";
+    await browser.post("/auth/sign-in/email", { email: "ann@example.com", password });
+  }
   await organization(elsewhere, "elsewhere");
   Object.assign(callers, {
     owner: person(owner),
@@ -197,6 +197,8 @@ async function makeCallers(): Promise<void> {
     stranger: person(stranger),
     "key to read": await robot(owner, "files:read"),
     "key to write": await robot(owner, "files:write"),
+    "key of no organisation to read": await robot(alone, "files:read"),
+    "key of no organisation to write": await robot(alone, "files:write"),
     "key without a scope": await robot(owner, "reports:read"),
     "key of another tenant": await robot(outsider, "files:read", "files:write"),
     "key of a former member": formersKey,
@@ -213,8 +215,13 @@ async function organization(browser: Browser, slug: string): Promise<string> {
 const kinds = {
   "a user's file": {
     place: (): Place => placeOf("storage", "/_storage", "/files", "plan.txt", `user-${ann.id}/plan.txt`),
-    read: ["owner", "the owner in another organisation", "key to read", "a page of another origin"],
-    write: ["owner", "the owner in another organisation", "key to write"],
+    read: [
+      "owner",
+      "the owner in another organisation",
+      "key of no organisation to read",
+      "a page of another origin",
+    ],
+    write: ["owner", "the owner in another organisation", "key of no organisation to write"],
     isPublic: false,
   },
   "a tenant's file": {
