@@ -175,7 +175,7 @@ describe("a user who leaves", () => {
     const eve = await settle("eve@example.com", "even");
     const fay = await service.signIn("fay@example.com");
     await eve.browser.post("/auth/organization/invite-member", { email: "fay@example.com", role: "member" });
-    const invitationId = (await inbox.linkTo("fay@example.com")).pathname.split("/").at(-1);
+    const invitationId = (await inbox.linkTo("fay@example.com", 2)).pathname.split("/").at(-1);
     await fay.post("/auth/organization/accept-invitation", { invitationId });
     const refused = await eve.browser.delete("/auth/account");
     expect([refused.statusCode, refused.json().code]).toEqual([409, "sole_owner"]);

@@ -25,7 +25,7 @@ async function organization(owner: Browser, slug: string): Promise<string> {
 async function join(owner: Browser, guest: Browser, email: string): Promise<void> {
   const invited = await owner.post("/auth/organization/invite-member", { email, role: "member" });
   expect(invited.statusCode).toBe(200);
-  const link = await inbox.linkTo(email);
+  const link = await inbox.linkTo(email, 2);
   const invitationId = link.pathname.split("/").at(-1);
   const accepted = await guest.post("/auth/organization/accept-invitation", { invitationId });
   expect(accepted.statusCode).toBe(200);
