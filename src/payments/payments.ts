@@ -1,11 +1,21 @@
-import { eq, sql as statement } from "drizzle-orm";
+import { randomUUID } from "node:crypto";
+import { eq } from "drizzle-orm";
 import type { Database } from "../sql/index.js";
+import { Customers } from "./customers.js";
+import { Entitlements } from "./entitlements.js";
 import {
   type CheckoutRequest,
   type IdempotentCall,
   PaymentError,
   type PaymentProvider,
 } from "./payment-provider.js";
+import {
+  dismissEvents,
+  dueCustomers,
+  keepEvent,
+  type ProviderEvent,
+  removeOldEvents,
+} from "./received-events.js";
 import { entitlements, paymentCustomers, paymentEvents } from "./schema.js";
 
 /** What a tenant has paid for. */
@@ -24,64 +34,78 @@ export interface TenantCheckout<Plan extends string> extends IdempotentCall {
   readonly quantity?: number;
   readonly successUrl: string;
   readonly cancelUrl: string;
+  /** Allows a second subscription beside a live one of the same plan. Default: false. */
+  readonly isAdditional?: boolean;
 }
 
-/** An event of the provider: what it is about is looked up, so that its order does not matter. */
-export interface ProviderEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly customer: string | undefined;
+/** Days and hours of {@link Payments}. */
+export interface PaymentTimes {
+  readonly graceHours: number;
+  readonly eventRetentionDays: number;
 }
 
 /** Payments of the tenants of a service. */
 export class Payments<Plan extends string = string> {
   readonly #db: Database;
   readonly #provider: PaymentProvider;
+  readonly #customers: Customers;
+  readonly #entitlements: Entitlements;
   readonly #planOfPrice: ReadonlyMap<string, Plan>;
   readonly #priceOfPlan: Readonly<Record<Plan, string>>;
+  readonly #retentionDays: number;
 
-  constructor(db: Database, provider: PaymentProvider, plans: Readonly<Record<Plan, string>>) {
+  /** @internal made by `addPayments`. */
+  constructor(
+    db: Database,
+    provider: PaymentProvider,
+    plans: Readonly<Record<Plan, string>>,
+    { graceHours, eventRetentionDays }: PaymentTimes,
+  ) {
     this.#db = db;
     this.#provider = provider;
+    this.#customers = new Customers(db, provider);
+    this.#entitlements = new Entitlements(db, graceHours * 3_600_000);
     this.#priceOfPlan = plans;
     this.#planOfPrice = new Map(Object.entries(plans).map(([plan, price]) => [String(price), plan as Plan]));
-  }
-
-  /** The tenant's customer, made with the first call and never twice. */
-  async customerOf(tenant: string, email?: string): Promise<string> {
-    const known = await this.#knownCustomer(tenant);
-    if (known !== undefined) return known;
-    const customer = await this.#provider.createCustomer(tenant, email, {
-      idempotencyKey: `customer:${tenant}`,
-    });
-    await this.#db.insert(paymentCustomers).values({ tenant, customer }).onConflictDoNothing();
-    return (await this.#knownCustomer(tenant)) ?? customer;
+    this.#retentionDays = eventRetentionDays;
   }
 
   /**
-   * Begins a checkout; the caller sends the browser to its URL.
+   * The tenant's customer, made with the first call and never twice.
    *
+   * @param email - of the first attempt that is not refused.
    * @throws PaymentError
+   */
+  customerOf(tenant: string, email?: string): Promise<string> {
+    return this.#customers.ensure(tenant, email);
+  }
+
+  /**
+   * Begins a checkout; the caller sends the browser to its URL. A tenant can pay one checkout of a plan: another one that
+   * is still open ends with this call.
+   *
+   * @throws PaymentError: `already_subscribed` while the tenant has a live subscription of the plan, paid or not.
    */
   async checkout(
     tenant: string,
     checkout: TenantCheckout<Plan>,
   ): Promise<{ readonly id: string; readonly url: string }> {
-    const { plan, quantity = 1, successUrl, cancelUrl, idempotencyKey } = checkout;
+    const { plan, quantity = 1, successUrl, cancelUrl, idempotencyKey, isAdditional = false } = checkout;
     const customer = await this.customerOf(tenant);
-    const request: CheckoutRequest = {
-      customer,
-      price: this.#priceOfPlan[plan],
-      quantity,
-      successUrl,
-      cancelUrl,
-    };
-    return this.#provider.checkout(request, { idempotencyKey: `checkout:${tenant}:${idempotencyKey}` });
+    const price = this.#priceOfPlan[plan];
+    if (!isAdditional && (await this.#isLive(customer, price))) throw alreadySubscribed(plan);
+    const request: CheckoutRequest = { customer, price, quantity, successUrl, cancelUrl };
+    const call = { idempotencyKey: `checkout:${tenant}:${plan}:${idempotencyKey}` };
+    const session = await this.#provider.checkout(request, call);
+    if (!isAdditional) await this.#keepOnly(session.id, customer, plan);
+    return session;
   }
 
   /** A page of the provider on which the tenant changes its subscription. @throws PaymentError (`no_customer`) */
   async portal(tenant: string, returnUrl: string): Promise<{ readonly url: string }> {
-    return this.#provider.portal(await this.#existingCustomer(tenant), returnUrl);
+    const customer = await this.#customers.find(tenant);
+    if (customer === undefined) throw new PaymentError("no_customer", "this tenant has never paid anything");
+    return this.#provider.portal(customer, returnUrl, { idempotencyKey: `portal:${randomUUID()}` });
   }
 
   /**
@@ -95,14 +119,22 @@ export class Payments<Plan extends string = string> {
     });
   }
 
-  /** What the tenant has paid for, from the application's own database. */
+  /**
+   * What the tenant has paid for, from the application's own database: until the time that is paid, and for the grace of
+   * `STRIPE_GRACE_HOURS` after it while the subscription goes on.
+   */
   async entitlement(tenant: string): Promise<Entitlement<Plan>> {
-    const [row] = await this.#db.select().from(entitlements).where(eq(entitlements.tenant, tenant));
-    const plans = (row?.prices ?? []).flatMap((price) => this.#planOfPrice.get(price) ?? []);
-    return { plans, paidUntil: row?.paidUntil ?? undefined, isEnding: row?.isEnding ?? false };
+    const paid = await this.#entitlements.current(tenant);
+    const prices = new Set(paid.flatMap((each) => each.prices));
+    const ends = paid.map(({ paidUntil }) => Date.parse(paidUntil));
+    return {
+      plans: [...prices].flatMap((price) => this.#planOfPrice.get(price) ?? []),
+      paidUntil: ends.length === 0 ? undefined : new Date(Math.max(...ends)),
+      isEnding: paid.length > 0 && paid.every(({ isEnding }) => isEnding),
+    };
   }
 
-  /** Whether the tenant has paid for a plan. */
+  /** Whether the tenant has paid for a plan, as {@link entitlement} says. */
   async isEntitled(tenant: string, plan: Plan): Promise<boolean> {
     return (await this.entitlement(tenant)).plans.includes(plan);
   }
@@ -113,8 +145,7 @@ export class Payments<Plan extends string = string> {
    * @throws PaymentError
    */
   async erase(tenant: string): Promise<void> {
-    const customer = await this.#knownCustomer(tenant);
-    if (customer !== undefined) await this.#provider.deleteCustomer(customer);
+    const customer = await this.#customers.deleteAtProvider(tenant);
     await this.#db.transaction(async (tx) => {
       await tx.delete(entitlements).where(eq(entitlements.tenant, tenant));
       if (customer !== undefined) await tx.delete(paymentEvents).where(eq(paymentEvents.customer, customer));
@@ -122,61 +153,72 @@ export class Payments<Plan extends string = string> {
     });
   }
 
-  /** Keeps an event; resolves to whether it came for the first time. */
-  async keep(tx: Database, { id, type, customer }: ProviderEvent): Promise<boolean> {
-    const rows = await tx
-      .insert(paymentEvents)
-      .values({ id, type, customer })
-      .onConflictDoNothing()
-      .returning({ id: paymentEvents.id });
-    return rows.length > 0;
+  /** Keeps an event; resolves to whether it is still to be handled, also when it came before. */
+  keep(tx: Database, event: ProviderEvent): Promise<boolean> {
+    return keepEvent(tx, event);
   }
 
   /**
    * Brings what a customer has paid for up to date with the provider. Events come late, twice and out of order, so
    * none of them is believed: the present state is fetched.
+   *
+   * @throws PaymentError
    */
   async synchronize(customer: string): Promise<void> {
-    const [row] = await this.#db
-      .select()
-      .from(paymentCustomers)
-      .where(eq(paymentCustomers.customer, customer));
-    if (row === undefined) return;
-    const { tenant } = row;
-    const revision = await this.#nextRevision(tenant);
-    const paid = (await this.#provider.subscriptions(customer)).filter(({ isPaid }) => isPaid);
-    const ends = paid.map(({ paidUntil }) => paidUntil?.getTime() ?? 0);
-    await this.#db
-      .update(entitlements)
-      .set({
-        prices: [...new Set(paid.flatMap(({ prices }) => prices))],
-        paidUntil: ends.length === 0 ? null : new Date(Math.max(...ends)),
-        isEnding: paid.length > 0 && paid.every(({ isEnding }) => isEnding),
-      })
-      .where(statement`${entitlements.tenant} = ${tenant} and ${entitlements.revision} = ${revision}`);
+    const tenant = await this.#customers.tenantOf(customer);
+    if (tenant === undefined) return dismissEvents(this.#db, customer);
+    const look = await this.#entitlements.begin(tenant);
+    await this.#entitlements.finish(look, customer, await this.#provider.subscriptions(customer));
   }
 
-  /** Taken before the provider is asked: of two looks at once only the later one is written down. */
-  async #nextRevision(tenant: string): Promise<number> {
-    const [row] = await this.#db
-      .insert(entitlements)
-      .values({ tenant, prices: [], isEnding: false, revision: 1 })
-      .onConflictDoUpdate({
-        target: entitlements.tenant,
-        set: { revision: statement`${entitlements.revision} + 1` },
-      })
-      .returning({ revision: entitlements.revision });
-    return row?.revision ?? 0;
+  /**
+   * Brings every customer up to date whose events were not handled, whose paid time has ended, or who was not looked up
+   * for a day; and removes events after their retention. `addPayments` has it done every five minutes.
+   *
+   * @throws PaymentError (`payment_unavailable`): the next sweep does the rest.
+   */
+  async sweep(): Promise<void> {
+    await removeOldEvents(this.#db, this.#retentionDays);
+    for (const customer of await dueCustomers(this.#db)) {
+      await this.synchronize(customer).catch(unlessRefused);
+    }
   }
 
-  async #knownCustomer(tenant: string): Promise<string | undefined> {
-    const [row] = await this.#db.select().from(paymentCustomers).where(eq(paymentCustomers.tenant, tenant));
-    return row?.customer;
+  async #isLive(customer: string, price: string): Promise<boolean> {
+    return (await this.#provider.subscriptions(customer)).some(({ prices }) => prices.includes(price));
   }
 
-  async #existingCustomer(tenant: string): Promise<string> {
-    const customer = await this.#knownCustomer(tenant);
-    if (customer !== undefined) return customer;
-    throw new PaymentError("no_customer", "this tenant has never paid anything");
+  /**
+   * Ends the other checkouts of the plan. Of two calls at once each sees the other's checkout or comes before it, so two
+   * are never left; and what was paid meanwhile is seen after it.
+   */
+  async #keepOnly(id: string, customer: string, plan: Plan): Promise<void> {
+    const price = this.#priceOfPlan[plan];
+    const open = (await this.#provider.openCheckouts(customer)).filter((each) => each.price === price);
+    for (const other of open) if (other.id !== id) await this.#expire(other.id);
+    if (await this.#isLive(customer, price)) {
+      await this.#expire(id);
+      throw alreadySubscribed(plan);
+    }
+    if (open.some((each) => each.id === id)) return;
+    const message = "the idempotency key stands for a checkout that has ended; use another key";
+    throw new PaymentError("payment_conflict", message, { needsNewKey: true });
   }
+
+  #expire(id: string): Promise<void> {
+    return this.#provider.expireCheckout(id, { idempotencyKey: `expire:${randomUUID()}` });
+  }
+}
+
+function alreadySubscribed(plan: string): PaymentError {
+  return new PaymentError(
+    "already_subscribed",
+    `this tenant has a subscription of the plan '${plan}' already`,
+  );
+}
+
+/** One customer that is refused must not hold up the others. */
+function unlessRefused(error: unknown): void {
+  if (error instanceof PaymentError && error.needsNewKey) return;
+  throw error;
 }

@@ -1,8 +1,7 @@
 import type { FastifyInstance } from "fastify";
-import { z } from "zod";
 import type { PersonalData } from "../auth/index.js";
 import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
-import { defineJob, getJobs, type JobDefinition } from "../jobs/index.js";
+import { getJobs, type JobDefinition } from "../jobs/index.js";
 import {
   ConfigurationError,
   type Environment,
@@ -11,7 +10,9 @@ import {
   readEnvironment,
 } from "../kernel/index.js";
 import { getSqlDb } from "../sql/index.js";
-import type { Payments, ProviderEvent } from "./payments.js";
+import { paymentJobs, sweepEveryMs } from "./payment-jobs.js";
+import type { Payments } from "./payments.js";
+import type { ProviderEvent } from "./received-events.js";
 import { stripeEvents } from "./routes/stripe-events.js";
 import { type PaymentOptions, type PaymentSettings, paymentVariables } from "./settings.js";
 
@@ -60,13 +61,11 @@ export async function addPayments<Plan extends string>(
   if (secretKey === undefined || webhookSecret === undefined) throw missing(settings);
   const { db } = getSqlDb(fastify);
   const payments = await openPayments(db, secretKey.reveal(), settings, plans);
-  const job = defineJob("svc-infra.payment-event", z.object({ customer: z.string() }), ({ customer }) =>
-    payments.synchronize(customer),
-  );
+  const { job, sweep } = paymentJobs(payments);
   const take = async (event: ProviderEvent) => {
     await db.transaction(async (tx) => {
-      const isNew = await payments.keep(tx, event);
-      if (!isNew || event.customer === undefined) return;
+      const isToDo = await payments.keep(tx, event);
+      if (!isToDo || event.customer === undefined) return;
       await getJobs(fastify).queue.enqueueIn(tx, job, { customer: event.customer }, { key: event.customer });
     });
   };
@@ -75,10 +74,11 @@ export async function addPayments<Plan extends string>(
   await fastify.register((scope: FastifyInstance) => stripeEvents(scope, webhookSecret, take), {
     prefix: routesPrefix,
   });
+  fastify.addHook("onReady", () => getJobs(fastify).scheduler.every(sweepEveryMs, sweep, {}));
   const { host } = new URL(settings.apiUrl);
   const reason = rest.apiUrl === undefined ? keyReason(rest) : "option 'apiUrl' is set";
   fastify.log.info({ host, plans: Object.keys(plans) }, `payments go to ${host}: ${reason}`);
-  return { payments, jobs: [job] };
+  return { payments, jobs: [job, sweep] };
 }
 
 function keyReason({ secretKey }: PaymentOptions): string {
@@ -113,23 +113,23 @@ function paymentData(payments: Pick<Payments, "entitlement" | "erase">): Persona
 async function openPayments<Plan extends string>(
   db: ReturnType<typeof getSqlDb>["db"],
   key: string,
-  { apiUrl, timeoutMs }: PaymentSettings,
+  settings: PaymentSettings,
   plans: Readonly<Record<Plan, string>>,
 ): Promise<Payments<Plan>> {
   const { Stripe } = await loadPeer("stripe", "addPayments", () => import("stripe"));
   const { Payments } = await loadPeer("drizzle-orm", "addPayments", () => import("./payments.js"));
   const { stripeProvider } = await import("./stripe-provider.js");
-  const { hostname, port, protocol } = new URL(apiUrl);
+  const { hostname, port, protocol } = new URL(settings.apiUrl);
   const isSecure = protocol === "https:";
   const stripe = new Stripe(key, {
     host: hostname,
     port: port === "" ? (isSecure ? 443 : 80) : Number(port),
     protocol: isSecure ? "https" : "http",
-    timeout: timeoutMs,
+    timeout: settings.timeoutMs,
     maxNetworkRetries: 2,
     telemetry: false,
   });
-  return new Payments(db, stripeProvider(stripe), plans);
+  return new Payments(db, stripeProvider(stripe), plans, settings);
 }
 
 function missing({ secretKey, webhookSecret }: PaymentSettings): ConfigurationError {

@@ -40,6 +40,20 @@ export const paymentVariables = {
     help: "Milliseconds that one call to Stripe may take.",
     default: 20_000,
   }),
+  graceHours: variable({
+    name: "STRIPE_GRACE_HOURS",
+    type: wholeNumber({ min: 1, max: 720 }),
+    expected: "1 to 720",
+    help: "Hours after the time that is paid in which a plan is still given, while its subscription goes on.",
+    default: 72,
+  }),
+  eventRetentionDays: variable({
+    name: "STRIPE_EVENT_RETENTION_DAYS",
+    type: wholeNumber({ min: 4, max: 3650 }),
+    expected: "4 to 3650",
+    help: "Days that an event of Stripe is kept; Stripe sends one again for three days.",
+    default: 30,
+  }),
 };
 
 /** Values of {@link paymentVariables}. */

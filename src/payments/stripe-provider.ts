@@ -1,13 +1,17 @@
 import type { Stripe } from "stripe";
 import {
   type IdempotentCall,
+  type OpenCheckout,
   PaymentError,
   type PaymentProvider,
   type ProviderSubscription,
 } from "./payment-provider.js";
 
-/** States in which a subscription gives what it stands for; `past_due` is a matter of days, and ends by itself. */
-const paidStates: ReadonlySet<string> = new Set(["active", "trialing", "past_due"]);
+/** States in which the present period is paid, or free. */
+const paidStates: ReadonlySet<string> = new Set(["active", "trialing"]);
+
+/** States in which a subscription can never be paid again. */
+const endedStates: ReadonlySet<string> = new Set(["canceled", "incomplete_expired"]);
 
 /** Stripe, by its official SDK, which sends each idempotency key again with each retry. */
 export function stripeProvider(stripe: Stripe): PaymentProvider {
@@ -30,21 +34,34 @@ export function stripeProvider(stripe: Stripe): PaymentProvider {
             line_items: [{ price, quantity }],
             success_url: successUrl,
             cancel_url: cancelUrl,
+            metadata: { price },
           },
           keyed(call),
         );
         return { id: session.id, url: session.url ?? "" };
       }),
-    portal: (customer, returnUrl) =>
+    openCheckouts: (customer) =>
       told(async () => {
-        const { url } = await stripe.billingPortal.sessions.create({ customer, return_url: returnUrl });
-        return { url };
+        const found: OpenCheckout[] = [];
+        const query = { customer, status: "open", limit: 100 } as const;
+        for await (const { id, metadata } of stripe.checkout.sessions.list(query))
+          found.push({ id, price: metadata?.price });
+        return found;
+      }),
+    expireCheckout: (id, call) =>
+      told(async () => {
+        await stripe.checkout.sessions.expire(id, {}, keyed(call)).catch(unlessEnded);
+      }),
+    portal: (customer, returnUrl, call) =>
+      told(async () => {
+        const params = { customer, return_url: returnUrl };
+        return { url: (await stripe.billingPortal.sessions.create(params, keyed(call))).url };
       }),
     subscriptions: (customer) =>
       told(async () => {
         const found: ProviderSubscription[] = [];
         for await (const each of stripe.subscriptions.list({ customer, limit: 100 }))
-          found.push(describe(each));
+          if (!endedStates.has(each.status)) found.push(describe(each));
         return found;
       }),
     refund: (payment, amount, call) =>
@@ -59,18 +76,21 @@ function keyed({ idempotencyKey }: IdempotentCall): { idempotencyKey: string } {
   return { idempotencyKey };
 }
 
-function describe({
-  status,
-  items,
-  cancel_at_period_end: isEnding,
-}: Stripe.Subscription): ProviderSubscription {
-  const ends = items.data.map((item) => item.current_period_end).filter((end) => typeof end === "number");
-  return {
-    prices: items.data.map(({ price }) => price.id),
-    isPaid: paidStates.has(status),
-    paidUntil: ends.length === 0 ? undefined : new Date(Math.max(...ends) * 1000),
-    isEnding,
-  };
+function describe(subscription: Stripe.Subscription): ProviderSubscription {
+  const { items, cancel_at_period_end: isEnding } = subscription;
+  return { prices: items.data.map(({ price }) => price.id), paidUntil: paidUntil(subscription), isEnding };
+}
+
+/**
+ * The period of a subscription begins before it is paid: while it is `past_due`, only the time before the period is paid,
+ * of which there is none in the first one.
+ */
+function paidUntil({ status, items, start_date: start }: Stripe.Subscription): Date | undefined {
+  const isPaid = paidStates.has(status);
+  if (!isPaid && status !== "past_due") return undefined;
+  const ends = items.data.map((item) => (isPaid ? item.current_period_end : item.current_period_start));
+  const end = Math.min(...ends);
+  return Number.isFinite(end) && end > start ? new Date(end * 1000) : undefined;
 }
 
 async function told<T>(work: () => Promise<T>): Promise<T> {
@@ -85,13 +105,26 @@ function unlessGone(error: unknown): void {
   if (Object(error).statusCode !== 404) throw error;
 }
 
+/** A checkout that was paid or has expired cannot expire. */
+function unlessEnded(error: unknown): void {
+  if (![400, 404].includes(Object(error).statusCode)) throw error;
+}
+
+/** Answers that Stripe does not keep for the idempotency key: it was busy, or still at the first call. */
+const passingStatuses: ReadonlySet<unknown> = new Set([409, 429]);
+
+/** Stripe keeps the other answers for a day, also those of status 500. */
 function toPaymentError(cause: unknown): PaymentError {
   const { type, statusCode }: { type?: unknown; statusCode?: unknown } = Object(cause);
+  if (typeof statusCode !== "number" || passingStatuses.has(statusCode)) {
+    return new PaymentError("payment_unavailable", "the payment service did not answer", { cause });
+  }
+  const options = { cause, needsNewKey: true };
   if (type === "StripeIdempotencyError") {
-    return new PaymentError("payment_conflict", "the idempotency key stands for another call", { cause });
+    return new PaymentError("payment_conflict", "the idempotency key stands for another call", options);
   }
-  if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 && statusCode !== 429) {
-    return new PaymentError("payment_refused", "the payment service refused the call", { cause });
+  if (statusCode < 500) {
+    return new PaymentError("payment_refused", "the payment service refused the call", options);
   }
-  return new PaymentError("payment_unavailable", "the payment service did not answer", { cause });
+  return new PaymentError("payment_unavailable", "the payment service failed", options);
 }

@@ -12,9 +12,16 @@ const apiVersion = "2026-10-28.endive";
  * @property {string} customer
  * @property {string} price
  * @property {string} status
+ * @property {number} start_date - seconds since the epoch.
+ * @property {number} current_period_start - seconds since the epoch.
  * @property {number} current_period_end - seconds since the epoch.
  * @property {boolean} cancel_at_period_end
  */
+
+/** @typedef {{ id: string, customer: string, price: string, success_url: string, status: string, metadata: Record<string, string> }} Session */
+
+/** Seconds of a period. */
+const periodSeconds = 30 * 86_400;
 
 /**
  * Stands in for Stripe, which cannot be installed: the few resources that the kit uses, written from the documentation.
@@ -26,11 +33,20 @@ export class StripeDouble {
   customers = new Map();
   /** @type {Map<string, Subscription>} */
   subscriptions = new Map();
-  /** Checkout sessions that were made. @type {{ id: string, customer: string, price: string, success_url: string }[]} */
+  /** Checkout sessions that were made. @type {Session[]} */
   sessions = [];
   /** @type {{ id: string, payment: string, amount: string | undefined }[]} */
   refunds = [];
-  /** Decides what becomes of an answer: `lose` does the work and cuts the connection. @type {() => "give" | "lose" | "fail"} */
+  /** Until when each subscription was ever paid for, in seconds since the epoch. No call tells it. @type {Map<string, number>} */
+  paidThrough = new Map();
+  /** Each idempotency key that came. @type {Set<string>} */
+  keys = new Set();
+  /**
+   * Decides what becomes of a call: `lose` does the work and cuts the connection, `fail` answers 500, and `down` does
+   * nothing and cuts the connection.
+   *
+   * @type {() => "give" | "lose" | "fail" | "down"}
+   */
   fate = () => "give";
   /** @type {Map<string, { request: string, status: number, answer: unknown }>} */
   #answers = new Map();
@@ -62,18 +78,52 @@ export class StripeDouble {
   /** The customer pays: a subscription begins. @param {string} customer @param {string} price */
   subscribe(customer, price) {
     const id = `sub_${randomUUID()}`;
-    const end = Math.floor(Date.now() / 1000) + 30 * 86_400;
+    const now = Math.floor(Date.now() / 1000);
     /** @type {Subscription} */
     const subscription = {
       id,
       customer,
       price,
       status: "active",
-      current_period_end: end,
+      start_date: now,
+      current_period_start: now,
+      current_period_end: now + periodSeconds,
       cancel_at_period_end: false,
     };
     this.subscriptions.set(id, subscription);
+    this.paidThrough.set(id, subscription.current_period_end);
     return subscription;
+  }
+
+  /** The customer pays a checkout, which is possible once, while it is open. @param {Session} session */
+  pay(session) {
+    if (session.status !== "open") return undefined;
+    session.status = "complete";
+    return this.subscribe(session.customer, session.price);
+  }
+
+  /** The time goes on for one subscription, so that its period ended so long ago. @param {Subscription} subscription @param {number} secondsAgo */
+  endPeriod(subscription, secondsAgo) {
+    const now = Math.floor(Date.now() / 1000);
+    const shift = now - secondsAgo - subscription.current_period_end;
+    subscription.start_date += shift;
+    subscription.current_period_start += shift;
+    subscription.current_period_end += shift;
+    const paid = this.paidThrough.get(subscription.id) ?? 0;
+    this.paidThrough.set(subscription.id, paid + shift);
+  }
+
+  /**
+   * The next period begins, paid or not (https://docs.stripe.com/billing/subscriptions/overview): the period of an unpaid
+   * subscription goes on, too.
+   *
+   * @param {Subscription} subscription @param {boolean} isPaid
+   */
+  renew(subscription, isPaid) {
+    subscription.current_period_start = subscription.current_period_end;
+    subscription.current_period_end += periodSeconds;
+    subscription.status = isPaid ? "active" : "past_due";
+    if (isPaid) this.paidThrough.set(subscription.id, subscription.current_period_end);
   }
 
   /** An event about a subscription as it was, signed (https://docs.stripe.com/webhooks). @param {Subscription} subscription @param {string} type */
@@ -100,7 +150,11 @@ export class StripeDouble {
     for await (const piece of request) pieces.push(piece);
     const body = Buffer.concat(pieces).toString();
     const fate = this.fate();
-    const { status, answer } = fate === "fail" ? failed : this.#once(request, body);
+    if (fate === "down") {
+      response.destroy();
+      return;
+    }
+    const { status, answer } = this.#once(request, body, fate === "fail");
     if (fate === "lose") {
       response.destroy();
       return;
@@ -109,10 +163,16 @@ export class StripeDouble {
     response.end(JSON.stringify(answer));
   }
 
-  /** The same key with the same request gives the same answer (https://docs.stripe.com/api/idempotent_requests). @param {http.IncomingMessage} request @param {string} body */
-  #once(request, body) {
+  /**
+   * The same key with the same request gives the same answer, also one of status 500
+   * (https://docs.stripe.com/api/idempotent_requests).
+   *
+   * @param {http.IncomingMessage} request @param {string} body @param {boolean} isFailing
+   */
+  #once(request, body, isFailing) {
     const key = request.headers["idempotency-key"];
     const about = `${request.method} ${request.url} ${body}`;
+    if (typeof key === "string") this.keys.add(key);
     const known = typeof key === "string" ? this.#answers.get(key) : undefined;
     if (known !== undefined && known.request !== about) {
       return refusal(
@@ -122,7 +182,8 @@ export class StripeDouble {
       );
     }
     if (known !== undefined) return known;
-    const made = this.#refuse(request) ?? this.#route(request, new URLSearchParams(body));
+    const made =
+      this.#refuse(request) ?? (isFailing ? failed : this.#route(request, new URLSearchParams(body)));
     // Refusals of the request itself are kept too; those before it began are not.
     if (typeof key === "string" && made.status !== 401) this.#answers.set(key, { request: about, ...made });
     return made;
@@ -147,11 +208,17 @@ export class StripeDouble {
     const { pathname, searchParams } = new URL(url, this.url);
     const [, customer] = /^\/v1\/customers\/([^/]+)$/.exec(pathname) ?? [];
     if (method === "DELETE" && customer !== undefined) return this.#deleteCustomer(customer);
+    const [, session] = /^\/v1\/checkout\/sessions\/([^/]+)\/expire$/.exec(pathname) ?? [];
+    if (method === "POST" && session !== undefined) return this.#expire(session);
     switch (`${method} ${pathname}`) {
       case "POST /v1/customers":
         return this.#createCustomer(form);
       case "POST /v1/checkout/sessions":
         return this.#createSession(form);
+      case "GET /v1/checkout/sessions":
+        return this.#withCustomer(searchParams, (customer) =>
+          ok(this.#listSessions(customer, searchParams.get("status"))),
+        );
       case "POST /v1/billing_portal/sessions":
         return this.#withCustomer(form, () =>
           ok({ id: `bps_${randomUUID()}`, url: "https://billing.stripe.com/p/1" }),
@@ -195,6 +262,8 @@ export class StripeDouble {
         customer,
         price,
         success_url: form.get("success_url") ?? "",
+        status: "open",
+        metadata: { price: form.get("metadata[price]") ?? "" },
       };
       this.sessions.push(session);
       return ok({
@@ -203,6 +272,23 @@ export class StripeDouble {
         url: `https://checkout.stripe.com/c/${session.id}`,
       });
     });
+  }
+
+  /** Only an open session can expire (https://docs.stripe.com/api/checkout/sessions/expire). @param {string} id */
+  #expire(id) {
+    const session = this.sessions.find((each) => each.id === id);
+    if (session === undefined) return refusal(404, "invalid_request_error", "No such checkout.session");
+    if (session.status !== "open") {
+      return refusal(400, "invalid_request_error", "Only Checkout Sessions with a status of open can expire");
+    }
+    session.status = "expired";
+    return ok({ ...session, object: "checkout.session" });
+  }
+
+  /** @param {string} customer @param {string | null} status */
+  #listSessions(customer, status) {
+    const data = this.sessions.filter((each) => each.customer === customer && each.status === status);
+    return { object: "list", url: "/v1/checkout/sessions", has_more: false, data };
   }
 
   /** @param {URLSearchParams} form */
@@ -232,8 +318,13 @@ export class StripeDouble {
 }
 
 /** @param {Subscription} subscription */
-function described({ current_period_end, price, ...subscription }) {
-  const item = { id: `si_${subscription.id}`, price: { id: price, object: "price" }, current_period_end };
+function described({ current_period_start, current_period_end, price, ...subscription }) {
+  const item = {
+    id: `si_${subscription.id}`,
+    price: { id: price, object: "price" },
+    current_period_start,
+    current_period_end,
+  };
   return { ...subscription, object: "subscription", items: { object: "list", data: [item] } };
 }
 
@@ -247,4 +338,5 @@ function refusal(status, type, message) {
   return { status, answer: { error: { type, message } } };
 }
 
+/** What a call that fails is answered with. */
 const failed = refusal(500, "api_error", "An unknown error occurred");

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { badRequest, problemHandler } from "../../http/index.js";
 import type { Secret } from "../../kernel/index.js";
 import { requireSignature, stripeSignature } from "../../webhooks/index.js";
-import type { ProviderEvent } from "../payments.js";
+import type { ProviderEvent } from "../received-events.js";
 
 const stripeEvent = z.object({
   id: z.string(),

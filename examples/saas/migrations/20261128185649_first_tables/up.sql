@@ -201,15 +201,16 @@ CREATE TABLE "svc_infra_webhook_subscriptions" (
 
 CREATE TABLE "svc_infra_entitlements" (
 	"tenant" text PRIMARY KEY NOT NULL,
-	"prices" text[] NOT NULL,
-	"paid_until" timestamp with time zone,
-	"is_ending" boolean NOT NULL,
-	"revision" integer NOT NULL
+	"subscriptions" jsonb NOT NULL,
+	"revision" integer NOT NULL,
+	"check_at" timestamp with time zone NOT NULL
 );
 
 CREATE TABLE "svc_infra_payment_customers" (
 	"tenant" text PRIMARY KEY NOT NULL,
-	"customer" text NOT NULL,
+	"attempt" text NOT NULL,
+	"email" text,
+	"customer" text,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "svc_infra_payment_customers_customer_unique" UNIQUE("customer")
 );
@@ -218,7 +219,8 @@ CREATE TABLE "svc_infra_payment_events" (
 	"id" text PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
 	"customer" text,
-	"received_at" timestamp with time zone DEFAULT now() NOT NULL
+	"received_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"handled_at" timestamp with time zone
 );
 
 CREATE INDEX "svc_infra_auth_accounts_user" ON "svc_infra_auth_accounts" USING btree ("user_id");
@@ -256,6 +258,12 @@ CREATE INDEX "svc_infra_webhook_deliveries_due" ON "svc_infra_webhook_deliveries
 CREATE INDEX "svc_infra_webhook_deliveries_tenant" ON "svc_infra_webhook_deliveries" USING btree ("tenant","created_at");
 
 CREATE INDEX "svc_infra_webhook_subscriptions_tenant" ON "svc_infra_webhook_subscriptions" USING btree ("tenant");
+
+CREATE INDEX "svc_infra_entitlements_check" ON "svc_infra_entitlements" USING btree ("check_at");
+
+CREATE INDEX "svc_infra_payment_events_received" ON "svc_infra_payment_events" USING btree ("received_at");
+
+CREATE INDEX "svc_infra_payment_events_unhandled" ON "svc_infra_payment_events" USING btree ("customer") WHERE "svc_infra_payment_events"."handled_at" is null;
 
 ALTER TABLE "svc_infra_auth_accounts" ADD CONSTRAINT "svc_infra_auth_accounts_user_id_svc_infra_auth_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."svc_infra_auth_users"("id") ON DELETE cascade ON UPDATE no action;
 
