@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { defineJob, type JobDefinition, type JobQueue, type RelayedWork } from "../jobs/index.js";
+import {
+  type AttemptOptions,
+  defineJob,
+  type JobDefinition,
+  type JobQueue,
+  type RelayedWork,
+} from "../jobs/index.js";
 import type { Database } from "../sql/index.js";
 import type { WebhookEvent, Webhooks } from "../webhooks/index.js";
 import { type EventDefinition, type EventEnvelope, EventError } from "./define-event.js";
@@ -162,12 +168,15 @@ function toWebhookEvent({ id, type, tenant, occurredAt, data }: EventEnvelope): 
  *
  * @param name - of its job; stays the same as long as events wait for it.
  * @param handler - can run more than once for one event.
+ * @param options - how often it is tried. Default: for about three days, with waits that double from a second.
  */
 export function onEvent<Input>(
   definition: EventDefinition<Input>,
   name: string,
   handler: (event: EventEnvelope<Input>) => unknown,
+  options: AttemptOptions = { attempts: 19 },
 ): EventConsumer {
-  const job = defineJob(name, envelope, (event) => handler(event as unknown as EventEnvelope<Input>));
+  const handle = (event: unknown) => handler(event as EventEnvelope<Input>);
+  const job = defineJob(name, envelope, handle, options);
   return { types: [definition.type], job: job as JobDefinition<EventEnvelope> };
 }

@@ -182,3 +182,13 @@ it("an event that only a newer process knows waits for it in the outbox, and eve
   await expect.poll(() => heardByNewer.map((event) => event.id)).toEqual([id]);
   await newer.close();
 });
+
+it("a consumer is tried for days, or as its options say", () => {
+  const { job } = onEvent(invoicePaid, "patient", () => undefined);
+  // The waits double from a second, which is what jobs do by default.
+  expect(2 ** ((job.attempts ?? 0) - 1) - 1).toBeGreaterThan(2 * 86_400);
+  expect(job.backoff).toBeUndefined();
+  const backoff = { type: "fixed", delayMs: 10 } as const;
+  const own = onEvent(invoicePaid, "hasty", () => undefined, { attempts: 2, backoff });
+  expect(own.job).toMatchObject({ attempts: 2, backoff });
+});
