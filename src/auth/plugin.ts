@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { type AnyApp, type AnyRequest, fastifyOf } from "../http/index.js";
+import { type AnyApp, type AnyRequest, fastifyOf, HttpError } from "../http/index.js";
 import { type Environment, loadPeer, loadSettings, readEnvironment } from "../kernel/index.js";
 import { getMail } from "../mail/index.js";
 import { getSqlDb } from "../sql/index.js";
@@ -61,6 +61,16 @@ export function getAuthUsers(from: AnyApp | AnyRequest): AuthUsers {
   return authUsersOf(from);
 }
 
+/** A request that a page of another origin may have sent acts for no tenant; whether that matters, its route decides. */
+async function tenantOfUser(request: AnyRequest): Promise<string | undefined> {
+  try {
+    return (await getCurrentUser(request))?.tenant;
+  } catch (error) {
+    if (error instanceof HttpError && error.code === "cross_site") return undefined;
+    throw error;
+  }
+}
+
 async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promise<void> {
   const { env = readEnvironment(), routesPrefix = "/auth", oidcProviders = [], ...given } = options;
   const settings = loadSettings(authInputs, env, given);
@@ -73,7 +83,7 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   app.decorate("authUsers", users);
   app.decorateRequest("user", undefined);
   if (app.hasDecorator("tenancy")) {
-    getTenancy(app).identify(async (request) => (await getCurrentUser(request))?.tenant);
+    getTenancy(app).identify(tenantOfUser);
   }
   await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
   await app.register((scope) => kitRoutes(scope, users), { prefix: routesPrefix });

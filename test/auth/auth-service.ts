@@ -98,6 +98,7 @@ function addRoutes(app: FastifyInstance): void {
     getCurrentUser(request).then((user) => ({ ...user, requestTenant: request.tenant }));
   app.get("/me", { preHandler: requireUser() }, tell);
   app.post("/me", { preHandler: requireUser() }, tell);
+  app.post("/unguarded", tell);
   app.get("/fresh", { preHandler: requireUser({ fresh: "1s" }) }, tell);
   app.get("/step-up", { preHandler: requireUser({ fresh: "10m", factor: 2 }) }, tell);
   app.get("/reports", { preHandler: requireScope("reports:read") }, tell);

@@ -74,6 +74,25 @@ describe("a request with the cookie of a session", () => {
   });
 });
 
+describe("getCurrentUser", () => {
+  it.each([
+    [
+      "a page of a sibling origin",
+      "finn",
+      { origin: "https://sibling.example", "sec-fetch-site": "same-site" },
+    ],
+    ["a page that its browser calls a sibling", "gil", { "sec-fetch-site": "same-site" }],
+    ["no page that is named", "hal", {}],
+  ])("gives no user to a POST without a body from %s", async (_, name, headers) => {
+    const email = `${name}@example.com`;
+    const user = await service.signIn(email);
+    const answer = await user.request("POST", "/unguarded", undefined, headers);
+    expect([answer.statusCode, answer.json().code]).toEqual([403, "cross_site"]);
+    const own = await user.request("POST", "/unguarded", undefined, { origin });
+    expect([own.statusCode, own.json().email]).toEqual([200, email]);
+  });
+});
+
 describe("a session", () => {
   it("ends when its user signs out", async () => {
     const ben = await service.signIn("ben@example.com");

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { type AnyRequest, appOf, requestOf } from "../../http/index.js";
+import { type AnyRequest, appOf, HttpError, pageBoundary, requestOf } from "../../http/index.js";
 import { ConfigurationError } from "../../kernel/index.js";
 import type { AuthUser, FoundUser } from "../auth-user.js";
 import type { AuthUsers } from "../auth-users.js";
@@ -32,14 +32,32 @@ export function authUsersOf(from: Parameters<typeof appOf>[0]): AuthUsers {
 }
 
 /**
- * The user that made a request; `undefined` when there is none. Looked up once for each request.
+ * The user that made a request; `undefined` when there is none. Looked up once for each request. A page of another origin
+ * cannot use the cookies of a user to change something.
  *
- * @throws ConfigurationError without `addAuthUsers`.
+ * @throws ConfigurationError without `addAuthUsers`; HttpError: 403 `cross_site`.
  * @example
  * const user = await getCurrentUser(request);
  */
 export async function getCurrentUser(request: AnyRequest): Promise<AuthUser | undefined> {
-  return (await findUser(requestOf(request)))?.user;
+  return checkedUser(requestOf(request));
+}
+
+/** The user of a request, when no page of another origin may have sent it. */
+export async function checkedUser(request: FastifyRequest): Promise<AuthUser | undefined> {
+  const known = await findUser(request);
+  if (known?.isByCookie === true) await checkPage(request);
+  return known?.user;
+}
+
+/** Cookies are for browsers, which say where a request comes from; one that does not say it may be forged. */
+async function checkPage(request: FastifyRequest): Promise<void> {
+  const { origin, trustedOrigins } = authUsersOf(request).config;
+  await pageBoundary({ isOpen: false, ownUrls: [origin], allowOrigins: trustedOrigins })(request);
+  const { method, headers } = request;
+  if (method === "GET" || method === "HEAD") return;
+  if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) return;
+  throw new HttpError(403, "cross_site", "a request with a cookie must say its Origin; others send a token");
 }
 
 /** Whom the credentials of a request stand for; looked up once. */

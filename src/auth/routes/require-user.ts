@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { forbidden, HttpError, pageBoundary, unauthorized } from "../../http/index.js";
+import { forbidden, HttpError, unauthorized } from "../../http/index.js";
 import { checkGivenOptions, type OptionRules } from "../../kernel/index.js";
 import type { AuthUser } from "../auth-user.js";
-import { authUsersOf, findUser, renewSession } from "./current-user.js";
+import { checkedUser, renewSession } from "./current-user.js";
 
 /** A hook of a route: `onRequest`, `preValidation` or `preHandler`. */
 export type UserHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
@@ -85,20 +85,9 @@ async function userOf(request: FastifyRequest, reply: FastifyReply): Promise<Aut
  * @throws HttpError (401) without a user, (403) when a page of another origin uses a cookie.
  */
 export async function knownUser(request: FastifyRequest): Promise<AuthUser> {
-  const found = await findUser(request);
-  if (found === undefined) throw unauthorized(hasCredentials(request));
-  if (found.isByCookie) await checkPage(request);
-  return found.user;
-}
-
-/** Cookies are for browsers, which say where a request comes from; one that does not say it may be forged. */
-async function checkPage(request: FastifyRequest): Promise<void> {
-  const { origin, trustedOrigins } = authUsersOf(request).config;
-  await pageBoundary({ isOpen: false, ownUrls: [origin], allowOrigins: trustedOrigins })(request);
-  const { method, headers } = request;
-  if (method === "GET" || method === "HEAD") return;
-  if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) return;
-  throw new HttpError(403, "cross_site", "a request with a cookie must say its Origin; others send a token");
+  const user = await checkedUser(request);
+  if (user === undefined) throw unauthorized(hasCredentials(request));
+  return user;
 }
 
 function hasCredentials({ headers }: FastifyRequest): boolean {
