@@ -24,7 +24,7 @@ export function planRoutes(app: ServiceApp): void {
       plan: "pro",
       successUrl: origin,
       cancelUrl: origin,
-      // A second click leads to the same checkout.
+      // A second click leads to the same checkout, and who has the plan gets no second one.
       idempotencyKey: request.body.attempt,
     });
   });

@@ -1,6 +1,6 @@
 import { upload } from "/browser/index.js";
 
-const attempt = crypto.randomUUID();
+let attempt = crypto.randomUUID();
 
 function byId(id) {
   return document.getElementById(id);
@@ -63,7 +63,9 @@ onSend("subscribe", async ({ url }) => {
 });
 
 onSend("upgrade", async () => {
-  const { url } = await call("POST", "/upgrade", { attempt });
+  const { url } = await call("POST", "/upgrade", { attempt }).finally(() => {
+    attempt = crypto.randomUUID();
+  });
   location.assign(url);
 });
 
@@ -137,6 +139,7 @@ async function show() {
   if (me.tenant === undefined) return;
   byId("email").textContent = me.email;
   byId("plan").textContent = me.plan;
+  byId("upgrade").hidden = me.plan === "pro";
   byId("limit").textContent = `${me.maxBytes / 1e6} MB`;
   await showInside();
 }
