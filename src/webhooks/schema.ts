@@ -3,6 +3,7 @@ import {
   boolean,
   index,
   integer,
+  jsonb,
   pgTable,
   primaryKey,
   text,
@@ -12,6 +13,12 @@ import {
 
 /** A time in UTC, to the microsecond. */
 const time = (name: string) => timestamp(name, { withTimezone: true });
+
+/** A secret that another one has replaced. */
+interface PreviousSecret {
+  readonly sealed: string;
+  readonly until: number;
+}
 
 /** Where a tenant wants to hear of events. */
 export const webhookSubscriptions = pgTable(
@@ -34,12 +41,18 @@ export const webhookSubscriptions = pgTable(
     failedAt: time("failed_at"),
     /** Encrypted. */
     secret: text("secret").notNull(),
-    /** Encrypted; signs beside `secret` until `previousUntil`. */
-    previousSecret: text("previous_secret"),
-    previousUntil: time("previous_until"),
+    /** Encrypted; each signs beside `secret` until its time, in milliseconds since the epoch. */
+    previousSecrets: jsonb("previous_secrets").$type<PreviousSecret[]>().notNull().default([]),
+    /** When the owner is to be told that it was disabled; none when that is done. */
+    tellOwnerAt: time("tell_owner_at"),
     createdAt: time("created_at").notNull().defaultNow(),
   },
-  (table) => [index("svc_infra_webhook_subscriptions_tenant").on(table.tenant)],
+  (table) => [
+    index("svc_infra_webhook_subscriptions_tenant").on(table.tenant),
+    index("svc_infra_webhook_subscriptions_untold")
+      .on(table.tellOwnerAt)
+      .where(sql`tell_owner_at is not null`),
+  ],
 );
 
 /** One event for one subscription, until its retention ends. */

@@ -30,7 +30,7 @@ export const webhookVariables = {
     name: "WEBHOOKS_RETENTION_DAYS",
     type: wholeNumber({ min: 1, max: 3650 }),
     expected: "1 to 3650",
-    help: "Days that a finished delivery and its attempts are kept.",
+    help: "Days that a finished delivery and its attempts are kept, and what waits for a stopped subscription.",
     default: 30,
   }),
 };

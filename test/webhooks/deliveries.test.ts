@@ -13,6 +13,7 @@ let app: FastifyInstance;
 let webhooks: Webhooks;
 let endpoint: Endpoint;
 let disabled: string[];
+let tell: () => unknown;
 const shared = Fastify();
 
 beforeAll(async () => {
@@ -25,6 +26,7 @@ afterAll(() => shared.close());
 beforeEach(async () => {
   endpoint = await Endpoint.start();
   disabled = [];
+  tell = () => undefined;
   await sql.db.delete(schema.webhookSubscriptions);
   app = Fastify();
   // The tables outlive each app, as they outlive each process.
@@ -44,7 +46,10 @@ async function startApp(): Promise<void> {
     allowPrivateAddresses: true,
     ports: [endpoint.port],
     timeoutMs: 1000,
-    onDisabled: ({ id, reason }) => disabled.push(`${id}: ${reason}`),
+    onDisabled: ({ id, reason }) => {
+      disabled.push(`${id}: ${reason}`);
+      return tell();
+    },
     env: {},
   });
   await app.ready();
@@ -125,14 +130,62 @@ describe("an event", () => {
     const { id } = await subscribe();
     await webhooks.subscriptions.change("acme", id, { isPaused: true });
     await webhooks.dispatch(event());
-    await expect
-      .poll(() => webhooks.deliveries.list("acme", { limit: 1 }))
-      .toMatchObject([{ state: "pending" }]);
+    // Another subscription shows that the process has looked.
+    const other = await subscribe(["user.*"]);
+    await webhooks.dispatch(event({ type: "user.created" }));
+    await finished(1);
+    expect(await webhooks.deliveries.list("acme", { subscription: other.id, limit: 1 })).toHaveLength(1);
+    expect(await webhooks.deliveries.list("acme", { subscription: id, limit: 1 })).toMatchObject([
+      { state: "pending", tries: 0 },
+    ]);
+    expect(endpoint.received.map(({ type }) => type)).toEqual(["user.created"]);
     await webhooks.subscriptions.change("acme", id, { isPaused: false });
     webhooks.wake();
-    await finished();
-    expect(endpoint.received).toHaveLength(1);
+    await finished(2);
+    expect(endpoint.received).toHaveLength(2);
   });
+
+  it.each(["", "a.b", "a b", "a\nb", "x".repeat(256), "\u00e9"])("with the id %j is refused", async (id) => {
+    await subscribe();
+    await expect(webhooks.dispatch(event({ id }))).rejects.toThrow(/without a dot/);
+    await expect(webhooks.dispatchIn(sql.db, [event({ id })])).rejects.toThrow(/without a dot/);
+  });
+});
+
+describe("the owner of a subscription that was disabled", () => {
+  const gone = () => {
+    endpoint.answer = (response) => response.writeHead(410).end();
+    return webhooks.dispatch(event());
+  };
+  const untold = async () =>
+    (await sql.db.select().from(schema.webhookSubscriptions)).filter((each) => each.tellOwnerAt !== null);
+
+  it("is told again when telling failed, by whatever process is there", async () => {
+    const { id } = await subscribe();
+    tell = () => {
+      throw new Error("no mail today");
+    };
+    await gone();
+    await expect.poll(() => disabled).toHaveLength(1);
+    await app.close();
+    expect(await untold()).toHaveLength(1);
+    tell = () => undefined;
+    await sql.db.update(schema.webhookSubscriptions).set({ tellOwnerAt: new Date(0) });
+    app = Fastify();
+    app.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+    await startApp();
+    await expect.poll(untold).toEqual([]);
+    expect(disabled).toEqual(Array(2).fill(`${id}: the endpoint answered 410 Gone`));
+  });
+
+  it("is waited for no longer than ten seconds when the service closes", async () => {
+    await subscribe();
+    tell = () => new Promise(() => undefined);
+    await gone();
+    await expect.poll(() => disabled).toHaveLength(1);
+    await app.close();
+    expect(await untold()).toHaveLength(1);
+  }, 30_000);
 });
 
 describe("a URL", () => {
@@ -366,12 +419,46 @@ describe("a secret", () => {
       await expect.poll(() => endpoint.received.length).toBe(before + 1);
     }
     expect(endpoint.unverified).toEqual([]);
-    await sql.db.update(schema.webhookSubscriptions).set({ previousUntil: new Date(0) });
+    const [row] = await sql.db.select().from(schema.webhookSubscriptions);
+    expect(JSON.stringify(row)).not.toContain("whsec_");
+    const ended = (row?.previousSecrets ?? []).map((each) => ({ ...each, until: 0 }));
+    await sql.db.update(schema.webhookSubscriptions).set({ previousSecrets: ended });
     endpoint.secrets = [old];
     await webhooks.dispatch(event());
     await expect.poll(() => endpoint.unverified.length).toBe(1);
-    const [row] = await sql.db.select().from(schema.webhookSubscriptions);
-    expect(JSON.stringify(row)).not.toContain("whsec_");
+  });
+
+  it("that was rotated twice within a day signs until its own day has ended, and so does each one after it", async () => {
+    const { id } = await subscribe();
+    const [first = ""] = endpoint.secrets;
+    const { secret: second } = await webhooks.subscriptions.rotate("acme", id);
+    const { secret: third } = await webhooks.subscriptions.rotate("acme", id);
+    const row = await webhooks.subscriptions.row("acme", id);
+    expect(webhooks.subscriptions.secretsOf(row)).toEqual([third, second, first]);
+    await Promise.all([webhooks.subscriptions.rotate("acme", id), webhooks.subscriptions.rotate("acme", id)]);
+    expect(webhooks.subscriptions.secretsOf(await webhooks.subscriptions.row("acme", id))).toHaveLength(5);
+    await expect(webhooks.subscriptions.rotate("acme", id)).rejects.toMatchObject({
+      code: "too_many_secrets",
+    });
+  });
+
+  it("whose key is gone makes an attempt fail, in words, and costs no other delivery", async () => {
+    const { id } = await subscribe();
+    const other = await subscribe();
+    await sql.db
+      .update(schema.webhookSubscriptions)
+      .set({ secret: "gone.AAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA" })
+      .where(eq(schema.webhookSubscriptions.id, id));
+    await webhooks.dispatch(event());
+    const [broken] = await webhooks.deliveries.list("acme", { subscription: id, limit: 1 });
+    const tried = () => webhooks.deliveries.get("acme", broken?.id ?? "");
+    await expect.poll(tried).toMatchObject({
+      tries: 1,
+      attempts: [{ status: null, detail: expect.stringContaining("could not be sent") }],
+    });
+    await expect
+      .poll(() => webhooks.deliveries.list("acme", { subscription: other.id, limit: 1 }))
+      .toMatchObject([{ state: "delivered" }]);
   });
 
   it("that was moved to another subscription does not decrypt", async () => {
@@ -421,6 +508,29 @@ it("what has finished is removed with its attempts when its time is over, and no
   await expect.poll(kept).toEqual([recent.id, waiting.id].sort());
   await expect.poll(() => sql.db.select().from(schema.webhookAttempts)).toHaveLength(2);
   await next.close();
+});
+
+it("what waits for a subscription that is stopped is removed when its time is over, what others wait for is not", async () => {
+  const longAgo = new Date(Date.now() - 31 * 24 * 3600 * 1000);
+  const ids: Record<string, string> = {};
+  endpoint.answer = (response) => response.writeHead(500).end();
+  for (const name of ["running", "paused", "disabled", "moved"]) {
+    ids[name] = (await subscribe()).id;
+  }
+  await webhooks.dispatch(event());
+  const tried = async () =>
+    (await webhooks.deliveries.list("acme", { limit: 9 })).filter(({ tries }) => tries === 1).length;
+  await expect.poll(tried).toBe(4);
+  await webhooks.subscriptions.change("acme", ids.paused ?? "", { isPaused: true });
+  await webhooks.subscriptions.change("acme", ids.moved ?? "", { url: `${endpoint.url}/other` });
+  await webhooks.subscriptions.disable(ids.disabled ?? "", "by hand");
+  const left = async () =>
+    (await webhooks.deliveries.list("acme", { limit: 9 })).map(({ subscription }) => subscription);
+  await webhooks.deliveries.removeOld(longAgo);
+  expect(await left()).toHaveLength(4);
+  await sql.db.update(schema.webhookDeliveries).set({ createdAt: longAgo });
+  await webhooks.deliveries.removeOld(new Date(longAgo.getTime() + 1000));
+  expect(await left()).toEqual([ids.running]);
 });
 
 describe("the routes", () => {

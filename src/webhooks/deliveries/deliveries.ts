@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, lte, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { HttpError } from "../../http/index.js";
 import type { Database } from "../../sql/index.js";
@@ -56,10 +56,12 @@ export class Deliveries {
    * Makes a delivery for each subscription that hears of an event, with few statements. Dispatching an event again adds
    * nothing.
    *
+   * @throws TypeError for an id that no header could carry, or that holds a dot.
    * @returns how many were made.
    */
   async dispatch(events: readonly WebhookEvent[], db: Database = this.#db): Promise<number> {
     if (events.length === 0) return 0;
+    for (const { id: eventId } of events) checkId(eventId);
     const tenants = [...new Set(events.map(({ tenant }) => tenant))];
     const { id, tenant, events: patterns } = webhookSubscriptions;
     const subscriptions = await db
@@ -268,10 +270,34 @@ export class Deliveries {
     return rows.length;
   }
 
-  /** Removes what finished before a time, with its attempts. */
-  async removeFinished(before: Date): Promise<void> {
-    await this.#db.delete(webhookDeliveries).where(lt(webhookDeliveries.finishedAt, before));
+  /**
+   * Removes what finished before a time, with its attempts, and what was made before it and waits for a subscription that
+   * is paused, disabled or not proved: it would wait, and grow, for ever.
+   */
+  async removeOld(before: Date): Promise<void> {
+    const { finishedAt, state, createdAt, subscription } = webhookDeliveries;
+    const { id, isPaused, provedAt, disabledAt } = webhookSubscriptions;
+    const stopped = this.#db
+      .select({ id })
+      .from(webhookSubscriptions)
+      .where(or(isPaused, isNull(provedAt), isNotNull(disabledAt)));
+    await this.#db
+      .delete(webhookDeliveries)
+      .where(
+        or(
+          lt(finishedAt, before),
+          and(eq(state, "pending"), lt(createdAt, before), inArray(subscription, stopped)),
+        ),
+      );
   }
+}
+
+/** The id is a header field of each message, and a part of what is signed, where a dot ends it (Standard Webhooks). */
+function checkId(id: string): void {
+  if (/^[\x21-\x2d\x2f-\x7e]{1,255}$/.test(id)) return;
+  throw new TypeError(
+    "the id of an event must be 1 to 255 printable ASCII characters without a dot or a space",
+  );
 }
 
 interface Hearing {

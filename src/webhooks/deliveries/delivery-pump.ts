@@ -2,6 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../kernel/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
+import type { DisabledSubscription } from "../subscriptions/subscription.js";
 import type { Subscriptions } from "../subscriptions/subscriptions.js";
 import { ClaimedLine, claimedAhead } from "./claimed-line.js";
 import type { ClaimedDelivery, Deliveries, Outcome, SettledAttempt } from "./deliveries.js";
@@ -13,6 +14,10 @@ const attempts = channel("svc-infra:webhooks:attempt");
 
 const failingLimitMs = 5 * 24 * 60 * 60 * 1000;
 const cleaningMs = 60 * 60 * 1000;
+/** Milliseconds that telling an owner may take, so that nothing waits for it without end. */
+const tellingMs = 10_000;
+/** Milliseconds after which an owner that could not be told is told again. */
+const tellAgainMs = 60_000;
 /** Milliseconds before each query, so that one serves many wake-ups, and one many attempts that end. */
 const gatheringMs = 10;
 /** Milliseconds that a claimed delivery may wait: meanwhile its subscription may be paused, moved or removed. */
@@ -31,12 +36,8 @@ export interface PumpOptions {
   /** Milliseconds between looks at the table when nothing is told. */
   readonly pollMs: number;
   readonly retentionMs: number;
-  /** Tells the owner of a subscription that it was disabled. */
-  readonly onDisabled: (subscription: {
-    readonly id: string;
-    readonly tenant: string;
-    readonly reason: string;
-  }) => unknown;
+  /** Tells the owner of a subscription that it was disabled: at least once, and again when it fails or takes too long. */
+  readonly onDisabled: (subscription: DisabledSubscription) => unknown;
 }
 
 /**
@@ -55,6 +56,7 @@ export class DeliveryPump {
   #settling: ReturnType<Deliveries["settle"]> | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #cleanedAt = 0;
+  #toldAt = 0;
   #isOpen = true;
   /** Whether a look waits for its turn; it will see what is told until then, too. */
   #willLook = false;
@@ -98,6 +100,7 @@ export class DeliveryPump {
     try {
       await this.#take();
       await this.#clean();
+      this.#tellOwnersInTime();
     } catch (error) {
       this.#options.log.error({ err: error }, "webhooks: the deliveries could not be read");
     }
@@ -136,14 +139,9 @@ export class DeliveryPump {
   }
 
   async #attempt(claimed: ClaimedDelivery): Promise<void> {
-    const { client, deliveries, subscriptions } = this.#options;
+    const { deliveries } = this.#options;
     const { delivery, subscription } = claimed;
-    const answer = await postSigned(client, {
-      id: delivery.eventId,
-      url: subscription.url,
-      body: delivery.body,
-      secrets: subscriptions.secretsOf(subscription),
-    });
+    const answer = await this.#post(claimed);
     const outcome = outcomeOf(answer, delivery.tries + 1);
     tell(answer, outcome);
     const held = outcome.state === "delivered" ? [] : this.#line.clear(subscription.id);
@@ -154,6 +152,20 @@ export class DeliveryPump {
     await deliveries.release(held);
     const reason = disablingReason(answer, at, failing.get(subscription.id));
     if (reason !== undefined) await this.#disable(claimed, reason);
+  }
+
+  /** What cannot be sent, as when the key of its secret is gone, is an attempt that failed: it is logged and ends in time. */
+  async #post({ delivery, subscription }: ClaimedDelivery): Promise<EndpointAnswer> {
+    const { client, subscriptions, log } = this.#options;
+    const { eventId: id, body } = delivery;
+    try {
+      const secrets = subscriptions.secretsOf(subscription);
+      return await postSigned(client, { id, url: subscription.url, body, secrets });
+    } catch (error) {
+      log.error({ err: error, delivery: delivery.id }, "webhooks: a message could not be sent");
+      const detail = "the message could not be sent; the log of the service says why";
+      return { status: undefined, detail, milliseconds: 0, retryAfter: undefined, isRefused: false };
+    }
   }
 
   /** Attempts that end soon after each other, or while others are written down, are written down together. */
@@ -170,17 +182,56 @@ export class DeliveryPump {
   }
 
   async #disable({ subscription: { id, tenant } }: ClaimedDelivery, reason: string): Promise<void> {
-    const { subscriptions, onDisabled, log } = this.#options;
+    const { subscriptions, log } = this.#options;
     if (!(await subscriptions.disable(id, reason))) return;
     log.warn({ subscription: id, tenant, reason }, "webhooks: a subscription was disabled");
-    await onDisabled({ id, tenant, reason });
+    this.#tellOwners();
+  }
+
+  #tellOwnersInTime(): void {
+    const now = performance.now();
+    if (this.#toldAt !== 0 && now - this.#toldAt < tellAgainMs) return;
+    this.#toldAt = now;
+    this.#tellOwners();
+  }
+
+  /** That an owner is to be told is kept with the subscription: a process that dies here leaves it to another one. */
+  #tellOwners(): void {
+    const { subscriptions, log } = this.#options;
+    const work = subscriptions
+      .takeUntold(tellAgainMs)
+      .then((untold) => Promise.all(untold.map((each) => this.#tellOwner(each))))
+      .catch((error: unknown) =>
+        log.error({ err: error }, "webhooks: owners of disabled subscriptions could not be read"),
+      )
+      .then(() => void this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  async #tellOwner(disabled: DisabledSubscription): Promise<void> {
+    const { subscriptions, onDisabled, log } = this.#options;
+    const timer = new AbortController();
+    const late = sleep(tellingMs, undefined, { signal: timer.signal, ref: false }).then(() => {
+      throw new Error(`onDisabled took longer than ${tellingMs} ms`);
+    });
+    try {
+      await Promise.race([(async () => onDisabled(disabled))(), late]);
+      await subscriptions.markTold(disabled.id);
+    } catch (error) {
+      const words =
+        "webhooks: an owner could not be told that a subscription was disabled; trying again later";
+      log.error({ err: error, subscription: disabled.id, tenant: disabled.tenant }, words);
+    } finally {
+      late.catch(() => undefined);
+      timer.abort();
+    }
   }
 
   async #clean(): Promise<void> {
     const now = Date.now();
     if (now - this.#cleanedAt < cleaningMs) return;
     this.#cleanedAt = now;
-    await this.#options.deliveries.removeFinished(new Date(now - this.#options.retentionMs));
+    await this.#options.deliveries.removeOld(new Date(now - this.#options.retentionMs));
   }
 }
 

@@ -164,7 +164,7 @@ function subscriptionRoutes(webhooks: Webhooks, tenantOf: TenantOf): readonly Ro
     route({
       method: "POST",
       path: "/subscriptions/:id/rotate",
-      summary: "Makes another secret; for a day both sign",
+      summary: "Makes another secret; each one before it signs for a day more",
       permission: "write",
       answers: { 200: withSecret },
       handle: ({ request }) => subscriptions.rotate(tenantOf(request), idOf(request)),

@@ -26,6 +26,13 @@ export type SubscriptionChanges = {
   readonly [Name in keyof SubscriptionInput]?: SubscriptionInput[Name] | undefined;
 };
 
+/** A subscription that was disabled, as its owner is told of it. */
+export interface DisabledSubscription {
+  readonly id: string;
+  readonly tenant: string;
+  readonly reason: string;
+}
+
 /** A subscription and its secret, which is shown once. */
 export interface SubscriptionWithSecret {
   readonly subscription: Subscription;

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { and, desc, eq, isNull } from "drizzle-orm";
+import { and, desc, eq, isNull, lte } from "drizzle-orm";
 import { HttpError } from "../../http/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
 import type { Database } from "../../sql/index.js";
@@ -7,6 +7,7 @@ import { isEventPattern } from "../event-pattern.js";
 import { webhookSubscriptions } from "../schema.js";
 import type { SecretBox } from "../secret-box.js";
 import type {
+  DisabledSubscription,
   Subscription,
   SubscriptionChanges,
   SubscriptionInput,
@@ -15,6 +16,8 @@ import type {
 
 const overlapMs = 24 * 60 * 60 * 1000;
 const maxPerTenant = 50;
+/** Secrets that sign beside the newest one: each makes the header of every message longer. */
+const maxPrevious = 4;
 
 /** A row of the table of subscriptions. */
 export type SubscriptionRow = typeof webhookSubscriptions.$inferSelect;
@@ -100,23 +103,42 @@ export class Subscriptions {
     await this.#db.delete(webhookSubscriptions).where(eq(webhookSubscriptions.tenant, tenant));
   }
 
-  /** Makes another secret; for a day both sign, so that the receiver can take its time. */
+  /**
+   * Makes another secret; each one before it signs for a day from when it was replaced, so that the receiver can take its
+   * time, also after several rotations.
+   *
+   * @throws HttpError (404), and 409 when four secrets sign beside the present one.
+   */
   async rotate(tenant: string, id: string): Promise<SubscriptionWithSecret> {
-    const before = await this.row(tenant, id);
     const secret = newSecret();
-    const row = await this.#update(tenant, id, {
-      secret: this.#box.seal(secret, id),
-      previousSecret: before.secret,
-      previousUntil: new Date(Date.now() + overlapMs),
+    const row = await this.#db.transaction(async (tx) => {
+      const [locked] = await tx.select().from(webhookSubscriptions).where(whereIs(tenant, id)).for("update");
+      const before = existing(locked);
+      const now = Date.now();
+      const kept = before.previousSecrets.filter(({ until }) => until > now);
+      if (kept.length >= maxPrevious) {
+        const message = `the secret was replaced ${maxPrevious} times within a day; wait until the oldest one ends`;
+        throw new HttpError(409, "too_many_secrets", message);
+      }
+      const previousSecrets = [{ sealed: before.secret, until: now + overlapMs }, ...kept];
+      const sealed = this.#box.seal(secret, id);
+      const changes = { secret: sealed, previousSecrets };
+      return (await tx.update(webhookSubscriptions).set(changes).where(whereIs(tenant, id)).returning())[0];
     });
-    return { subscription: shown(row), secret };
+    return { subscription: shown(existing(row)), secret };
   }
 
   /** Marks the URL as proved, and takes a disabled subscription up again. */
   async markProved(tenant: string, id: string, url: string): Promise<Subscription> {
     const rows = await this.#db
       .update(webhookSubscriptions)
-      .set({ provedAt: new Date(), disabledAt: null, disabledReason: null, failingSince: null })
+      .set({
+        provedAt: new Date(),
+        disabledAt: null,
+        disabledReason: null,
+        failingSince: null,
+        tellOwnerAt: null,
+      })
       .where(and(whereIs(tenant, id), eq(webhookSubscriptions.url, url)))
       .returning();
     return shown(existing(rows[0]));
@@ -126,17 +148,40 @@ export class Subscriptions {
   async disable(id: string, reason: string): Promise<boolean> {
     const rows = await this.#db
       .update(webhookSubscriptions)
-      .set({ disabledAt: new Date(), disabledReason: reason })
+      .set({ disabledAt: new Date(), disabledReason: reason, tellOwnerAt: new Date() })
       .where(and(eq(webhookSubscriptions.id, id), isNull(webhookSubscriptions.disabledAt)))
       .returning();
     return rows.length > 0;
   }
 
-  /** The secrets that sign now: two during a rotation. */
-  secretsOf({ id, secret, previousSecret, previousUntil }: SubscriptionRow): readonly string[] {
-    const isOverlap =
-      previousSecret !== null && previousUntil !== null && previousUntil.getTime() > Date.now();
-    return [secret, ...(isOverlap ? [previousSecret] : [])].map((sealed) => this.#box.open(sealed, id));
+  /**
+   * Takes disabled subscriptions whose owners are to be told. Until {@link markTold} they are given out again after a time,
+   * to whatever process asks then.
+   */
+  async takeUntold(againMs: number): Promise<readonly DisabledSubscription[]> {
+    const now = Date.now();
+    const { id, tenant, tellOwnerAt, disabledReason } = webhookSubscriptions;
+    const rows = await this.#db
+      .update(webhookSubscriptions)
+      .set({ tellOwnerAt: new Date(now + againMs) })
+      .where(lte(tellOwnerAt, new Date(now)))
+      .returning({ id, tenant, reason: disabledReason });
+    return rows.map(({ reason, ...row }) => ({ ...row, reason: reason ?? "" }));
+  }
+
+  /** The owner was told. */
+  async markTold(id: string): Promise<void> {
+    await this.#db
+      .update(webhookSubscriptions)
+      .set({ tellOwnerAt: null })
+      .where(eq(webhookSubscriptions.id, id));
+  }
+
+  /** The secrets that sign now: several during a rotation. */
+  secretsOf({ id, secret, previousSecrets }: SubscriptionRow): readonly string[] {
+    const now = Date.now();
+    const previous = previousSecrets.filter(({ until }) => until > now).map(({ sealed }) => sealed);
+    return [secret, ...previous].map((sealed) => this.#box.open(sealed, id));
   }
 
   /** @throws HttpError (404), also for the subscription of another tenant. */

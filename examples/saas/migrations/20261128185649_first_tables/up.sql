@@ -194,8 +194,8 @@ CREATE TABLE "svc_infra_webhook_subscriptions" (
 	"failing_since" timestamp with time zone,
 	"failed_at" timestamp with time zone,
 	"secret" text NOT NULL,
-	"previous_secret" text,
-	"previous_until" timestamp with time zone,
+	"previous_secrets" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"tell_owner_at" timestamp with time zone,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 
@@ -264,6 +264,8 @@ CREATE INDEX "svc_infra_entitlements_check" ON "svc_infra_entitlements" USING bt
 CREATE INDEX "svc_infra_payment_events_received" ON "svc_infra_payment_events" USING btree ("received_at");
 
 CREATE INDEX "svc_infra_payment_events_unhandled" ON "svc_infra_payment_events" USING btree ("customer") WHERE "svc_infra_payment_events"."handled_at" is null;
+
+CREATE INDEX "svc_infra_webhook_subscriptions_untold" ON "svc_infra_webhook_subscriptions" USING btree ("tell_owner_at") WHERE tell_owner_at is not null;
 
 ALTER TABLE "svc_infra_auth_accounts" ADD CONSTRAINT "svc_infra_auth_accounts_user_id_svc_infra_auth_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."svc_infra_auth_users"("id") ON DELETE cascade ON UPDATE no action;
 
