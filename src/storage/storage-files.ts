@@ -49,6 +49,7 @@ import type {
 import { copyChecked } from "./policy/copy-checked.js";
 import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
+import { isServedWith } from "./policy/served-policy.js";
 import { removeInBatches } from "./removal.js";
 import { tieUploadId, untieUploadId } from "./upload-id.js";
 import { abortUpload, completeUpload } from "./uploads/complete.js";
@@ -671,6 +672,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
       backend: this.#backend,
       scope: this.#scope,
       maxBytes: this.#limit(),
+      rules: [this.#options.policy ?? []].flat(),
       policyOf: (further) => this.#policy(further),
     };
   }
@@ -700,12 +702,14 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
   }
 
-  /** What goes straight to the provider passes no check; the file route of the service passes them all. */
+  /** What goes straight to the provider passes no check; the file route of the service checks by the rules of its own storage. */
   async #refuseDirect(key: string): Promise<void> {
-    const isLookedAt = this.#options.policy !== undefined && typeof key === "string";
-    if (!isLookedAt || (await this.#backend.signer()) !== undefined) return;
+    const { policy } = this.#options;
+    if (policy === undefined || typeof key !== "string") return;
+    const signer = await this.#backend.signer();
+    if (signer !== undefined && isServedWith(signer, policy)) return;
     throw new UnsupportedOperationError({
-      message: `a URL for an upload to ${this.#backend.name} would go around the policy; prepareUpload and completeUpload check what comes by one`,
+      message: `a URL for an upload to ${this.#backend.name} would go around the policy, which no file route of this process checks; prepareUpload and completeUpload check what comes by one`,
     });
   }
 

@@ -2,7 +2,9 @@ import type { FastifyInstance } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { joinHealth } from "../../health/index.js";
 import { type AnyApp, Closing, deferContinue, fastifyOf, loggedRequest } from "../../http/index.js";
+import type { UrlSigner } from "../contract/signed-url.js";
 import { announce, type ObjectNews } from "../layers/announce.js";
+import { servePolicy } from "../policy/served-policy.js";
 import type { Storage } from "../storage.js";
 import { needsFileRoute, withFileUrls } from "./file-signer.js";
 import { loggedPolicy } from "./logged-policy.js";
@@ -206,8 +208,15 @@ async function mount(
     await mountRoutes(app, `${settings.root}${settings.filesPrefix}`, (scope) =>
       signedRoutes(scope, context),
     );
+    if (signer !== undefined) app.addHook("onClose", servePolicyOf(signer, storage));
   }
   report(app, chosen, settings);
+}
+
+/** The storage may hand out URLs of its own route, and so may what has fewer rules. */
+function servePolicyOf(signer: UrlSigner, { options }: Storage): () => Promise<void> {
+  const end = servePolicy(signer, options.policy);
+  return async () => end();
 }
 
 /** One count for all routes, in a scope of its own: the app may have another plugin for its rates. */

@@ -64,6 +64,15 @@ export class Policy {
     ];
   }
 
+  /** What tells the scanners of a key apart that leave no content unseen; two of one name count once. */
+  scannersOf(key: string): readonly string[] {
+    const { scans } = this.#planOf(key);
+    const names = scans.map(({ scanner, whenUnavailable = "refuse" }) =>
+      whenUnavailable === "refuse" ? [scanner.name] : [],
+    );
+    return [...new Set(names.flat())];
+  }
+
   /** Refuses what is said of content where no bytes could make it right. */
   admit(claim: ContentClaim): void {
     const none = new Uint8Array();

@@ -2,6 +2,7 @@ import type { ObjectDescription } from "../contract/backend.js";
 import type { Key } from "../contract/key.js";
 import type { UploadHandle } from "../multipart-upload.js";
 import { type Completion, completeUpload } from "./complete.js";
+import { keptPolicy } from "./kept-policy.js";
 import { writeLease } from "./lease.js";
 import { contentKey, endOfLease, leaseKey, longestLeaseSeconds, newUploadId } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
@@ -22,7 +23,8 @@ export async function beginParts(
   const id = newUploadId(new Date(Date.now() + longestLeaseSeconds * 1000));
   const isUnchecked = !isLookedAt(place, key);
   const uploadId = await backend.createUpload(isUnchecked ? key : contentKey(id), { ...description, signal });
-  await writeLease(backend, id, { key, description, uploadId, isUnchecked }, { signal });
+  const lease = { key, description, uploadId, isUnchecked, ...keptPolicy(place, key, undefined) };
+  await writeLease(backend, id, lease, { signal });
   return `${id}:${uploadId}`;
 }
 

@@ -20,8 +20,10 @@ export interface Lease {
   /** Bytes that were announced. */
   readonly size?: number | undefined;
   readonly checksum?: Checksum | undefined;
-  /** Further rules of this upload. */
-  readonly policy?: PolicyOptions | undefined;
+  /** What the storage that began the upload demands, and further rules of this upload. */
+  readonly policy?: PolicyOptions | readonly PolicyOptions[] | undefined;
+  /** The scanners that must look at the content. */
+  readonly scanners?: readonly string[] | undefined;
   readonly ifAbsent?: boolean | undefined;
   readonly ifMatch?: string | undefined;
   /** Of the backend, where the content comes in parts. */

@@ -8,6 +8,7 @@ import { InvalidArgumentError, UnsupportedOperationError } from "../contract/err
 import type { Key } from "../contract/key.js";
 import type { PrepareOptions } from "../options.js";
 import { expiry } from "../url-options.js";
+import { keptPolicy } from "./kept-policy.js";
 import { type Lease, writeLease } from "./lease.js";
 import { contentKey, newUploadId } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
@@ -108,14 +109,14 @@ function leaseOf(place: UploadPlace, key: Key, options: PrepareOptions): Lease &
   const description: ObjectDescription = { ...described, contentType };
   admit(place, key, { description, size, policy });
   const conditions = toConditions(place.backend, options);
-  return { key, description, size, checksum, policy, ...conditions };
+  return { key, description, size, checksum, ...keptPolicy(place, key, policy), ...conditions };
 }
 
 /** Refuses an upload that no content could make valid. */
 function admit(
   place: UploadPlace,
   key: Key,
-  lease: Pick<Lease, "description" | "policy"> & { size: number },
+  lease: Pick<Lease, "description"> & Pick<PrepareOptions, "policy"> & { size: number },
 ) {
   const name = place.scope + key;
   const policy = place.policyOf(refuseScanner(lease.policy) ?? []);

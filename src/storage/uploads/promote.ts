@@ -2,6 +2,7 @@ import type { ObjectStat } from "../contract/backend.js";
 import { parseKey } from "../contract/key.js";
 import { copyChecked } from "../policy/copy-checked.js";
 import type { Completion } from "./complete.js";
+import { checkScanners } from "./kept-policy.js";
 import type { Lease } from "./lease.js";
 import { contentKey } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
@@ -10,7 +11,7 @@ import type { UploadPlace } from "./upload-place.js";
  * Publishes what has been staged, if all of the policy allows it: the version that was checked and no other, since the
  * sender can write again.
  */
-export function promote(
+export async function promote(
   { backend, scope, policyOf, ...place }: UploadPlace,
   id: string,
   lease: Lease,
@@ -18,6 +19,7 @@ export function promote(
 ): Promise<ObjectStat> {
   const name = scope + lease.key;
   const policy = policyOf([lease.policy ?? [], options.policy ?? []].flat());
+  checkScanners(policy, name, lease);
   const { description, size, checksum, ifAbsent = false, ifMatch } = lease;
   return copyChecked(backend, {
     from: contentKey(id),

@@ -9,6 +9,8 @@ export interface UploadPlace {
   readonly scope: string;
   /** Most bytes of an object, whatever the policy says. */
   readonly maxBytes: number;
+  /** What content must satisfy, as it was given. */
+  readonly rules: readonly PolicyOptions[];
   /** What content must satisfy, with further rules. */
   readonly policyOf: (further: PolicyOptions | readonly PolicyOptions[]) => Policy;
 }

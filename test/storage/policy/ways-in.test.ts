@@ -8,6 +8,7 @@ import {
   isKey,
   type MultipartUpload,
   type Prefix,
+  type PreparedUpload,
   parseKey,
   Storage,
   StorageError,
@@ -449,6 +450,82 @@ it("nothing takes content that is not in the table: neither a route nor a method
   expect(
     methods.filter((name) => !reading.test(name) && !refusedOrNamed.has(name) && !(name in waysIn)),
   ).toEqual([]);
+});
+
+/** Ways in whose content comes later than the call, or by another storage than the one that was narrowed. */
+const laterWays: Readonly<Record<string, (narrow: StorageFiles, content: Buffer) => Promise<string>>> = {
+  getUploadUrl: async (narrow, content) => {
+    const contentType = "image/gif";
+    const url = await narrow.getUploadUrl("k", { contentType }).catch((error: unknown) => error);
+    if (typeof url !== "string") return Object(url).code;
+    const { pathname, search } = new URL(url);
+    return send("PUT", pathname + search, { "content-type": contentType }, content);
+  },
+  prepareUpload: async (narrow, content) => {
+    const size = content.byteLength;
+    const prepared = await narrow
+      .prepareUpload("k", { size, contentType: "image/gif" })
+      .catch((error: unknown) => error);
+    if (!isPrepared(prepared)) return Object(prepared).code;
+    const { pathname, search } = new URL(prepared.url ?? "");
+    await send("PUT", pathname + search, { "content-type": "image/gif" }, content);
+    return codeOf(ofTenant().completeUpload(prepared.id));
+  },
+  createUpload: async (narrow, content) => {
+    const { id } = await narrow.createUpload("k", { contentType: "image/gif" });
+    const upload = ofTenant().resumeUpload("k", id);
+    await upload.writePart(1, content);
+    return codeOf(upload.complete());
+  },
+};
+
+const isPrepared = (made: unknown): made is PreparedUpload => "parts" in Object(made);
+
+describe.each(Object.entries(laterWays))("%s of a storage that was narrowed", (way, bring) => {
+  it.each([
+    ["too large for it", { maxBytes: 5 }, "too_large"],
+    ["of a type that it does not allow", { types: ["image/png"] }, "unsupported_type"],
+    ["of such a type below a prefix", { under: { "acme/": { types: ["image/png"] } } }, "unsupported_type"],
+  ])("takes nothing that is %s, although the storage of the service would", async (_what, policy, code) => {
+    const narrow = storage.withPolicy(policy).forTenant("acme");
+    expect(await bring(narrow, gif)).toBe(way === "getUploadUrl" ? "unsupported" : code);
+    await expectOnly([]);
+  });
+
+  it("takes nothing that its own scanner has not seen", async () => {
+    const scan = { ...clamav({ socket: clamd.socket }), name: "second" };
+    const narrow = storage.withPolicy({ scan }).forTenant("acme");
+    expect(await bring(narrow, gif)).toBe("unsupported");
+    expect(await new Storage(backend).listKeys()).toEqual([]);
+  });
+});
+
+it("an upload of a storage with a scanner is completed by that storage, or with the scanner", async () => {
+  const scan = { ...clamav({ socket: clamd.socket }), name: "second" };
+  const narrow = storage.withPolicy({ scan });
+  for (const complete of [
+    (id: string) => narrow.completeUpload(id),
+    (id: string) => storage.completeUpload(id, { policy: { scan } }),
+  ]) {
+    const { id, url = "" } = await narrow.prepareUpload("k", {
+      size: gif.byteLength,
+      contentType: "image/gif",
+    });
+    const { pathname, search } = new URL(url);
+    await send("PUT", pathname + search, { "content-type": "image/gif" }, gif);
+    await expect(storage.completeUpload(id)).rejects.toMatchObject({
+      message: expect.stringContaining("second"),
+    });
+    expect((await complete(id)).size).toBe(gif.byteLength);
+  }
+});
+
+it("a URL of a narrowed storage is refused in words that name prepareUpload", async () => {
+  const narrow = storage.withPolicy({ maxBytes: 3, types: ["image/png"] });
+  await expect(narrow.getUploadUrl("pic.png", { contentType: "text/html" })).rejects.toMatchObject({
+    code: "unsupported",
+    message: expect.stringContaining("prepareUpload"),
+  });
 });
 
 it("tells a client over HTTP when to come again", async () => {
