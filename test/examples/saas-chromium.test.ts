@@ -33,6 +33,13 @@ afterAll(async () => {
   await compiled.remove();
 });
 
+/** What another tab would do whose page is older than the plan. */
+const secondUpgrade = `fetch("/upgrade", {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ attempt: crypto.randomUUID() }),
+}).then(async (answer) => [answer.status, (await answer.json()).code])`;
+
 /** Where the service keeps things, by environment alone. */
 interface Place {
   readonly env: Readonly<Record<string, string>>;
@@ -235,6 +242,14 @@ describe.each(settings)(
       });
       expect(subscriber.unverified).toEqual([]);
       await expect.poll(() => page.textContent("#deliveries"), waiting).toMatch(/^document.ready: delivered/);
+      const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
+      const all = await fetch(`${url}/_webhooks/subscriptions`, { headers: { cookie } });
+      const [subscription] = Object(await all.json()).subscriptions;
+      const forged = await fetch(`${url}/_webhooks/subscriptions/${subscription.id}/rotate`, {
+        method: "POST",
+        headers: { cookie, origin: "http://sibling.localhost", "sec-fetch-site": "same-site" },
+      });
+      expect([forged.status, Object(await forged.json()).code]).toEqual([403, "cross_site"]);
     });
 
     it("6. Let the plan raise a limit", async () => {
@@ -254,6 +269,8 @@ describe.each(settings)(
         return page.textContent("#plan");
       };
       await expect.poll(plan, { timeout: 60_000, interval: 500 }).toBe("pro");
+      await expect.poll(() => form("upgrade").isVisible(), waiting).toBe(false);
+      expect(await page.evaluate(secondUpgrade)).toEqual([409, "already_subscribed"]);
       await upload("large.pdf", "application/pdf", large);
       await expect.poll(message, waiting).toBe("large.pdf was uploaded.");
       await expect.poll(() => page.locator("#documents a").count(), waiting).toBe(4);
@@ -289,8 +306,8 @@ describe.each(settings)(
       // The browser itself reports refusals; whatever else it says is a fault.
       const ordinary =
         workers === "the service, killed"
-          ? /status of (?:401|403|404|413|415)|ERR_(?:CONNECTION|EMPTY)_/
-          : /status of (?:401|403|413|415)/;
+          ? /status of (?:401|403|404|409|413|415)|ERR_(?:CONNECTION|EMPTY)_/
+          : /status of (?:401|403|409|413|415)/;
       expect(complaints.filter((text) => !ordinary.test(text))).toEqual([]);
     });
 
