@@ -625,7 +625,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     const conditions = toConditions(this.#backend, options);
     const sourceIfMatch = checkEtag(options.sourceIfMatch);
     const lazyUrl = await this.#urlOf(ends.target);
-    const isChecked = this.#options.policy !== undefined;
+    const isChecked = this.#policy().isStrict;
     const copying = { ...conditions, sourceIfMatch, signal: options.signal };
     const stat = isChecked
       ? await this.#copyChecked(ends, copying)
@@ -705,7 +705,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   /** What goes straight to the provider passes no check; the file route of the service checks by the rules of its own storage. */
   async #refuseDirect(key: string): Promise<void> {
     const { policy } = this.#options;
-    if (policy === undefined || typeof key !== "string") return;
+    if (!this.#policy().isStrict || typeof key !== "string") return;
     const signer = await this.#backend.signer();
     if (signer !== undefined && isServedWith(signer, policy)) return;
     throw new UnsupportedOperationError({

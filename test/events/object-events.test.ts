@@ -106,7 +106,7 @@ it("webhooks of no tenant hear of an object that belongs to none", async () => {
   expect(keys()).not.toContain("loose.txt");
 });
 
-it("copies, moves, finished uploads and deletions are told, what was not there is not", async () => {
+it("copies, moves, finished uploads and deletions are told, a deletion each time that it is asked for", async () => {
   await app.storage.put("b", "1");
   await app.storage.copy("b", "c");
   await app.storage.move("c", "d");
@@ -118,6 +118,7 @@ it("copies, moves, finished uploads and deletions are told, what was not there i
       "storage.object.created b",
       "storage.object.created c",
       "storage.object.created d",
+      "storage.object.deleted b",
       "storage.object.deleted b",
       "storage.object.deleted c",
       "storage.object.deleted d",
@@ -156,4 +157,32 @@ it("a call whose event cannot be kept fails, and tells it when it is repeated", 
   await app.db.execute("alter table away rename to svc_infra_outbox");
   await app.storage.put("f", "1");
   await expect.poll(told, soon).toEqual(["storage.object.created f"]);
+});
+
+it("what was done by a call whose event could not be kept is told when the call is repeated, whatever it answers", async () => {
+  const away = (from: string, to: string) => app.db.execute(`alter table ${from} rename to ${to}`);
+  await new Storage(backend).put("doomed", "1");
+  await away("svc_infra_outbox", "away");
+  const unavailable = { code: "unavailable" };
+  await expect(app.storage.delete("doomed")).rejects.toMatchObject(unavailable);
+  await expect(app.storage.put("once", "1", { ifAbsent: true })).rejects.toMatchObject(unavailable);
+  await expect(app.storage.copy("once", "twin", { ifAbsent: true })).rejects.toMatchObject(unavailable);
+  await away("away", "svc_infra_outbox");
+  await app.storage.delete("doomed");
+  const met = { code: "precondition_failed" };
+  await expect(app.storage.put("once", "1", { ifAbsent: true })).rejects.toMatchObject(met);
+  await expect(app.storage.copy("once", "twin", { ifAbsent: true })).rejects.toMatchObject(met);
+  await expect
+    .poll(told, soon)
+    .toEqual(["storage.object.created once", "storage.object.created twin", "storage.object.deleted doomed"]);
+});
+
+it("what a scanner of a derived storage refuses is told of, too", async () => {
+  const other = Fastify();
+  other.decorate("objectNews", app.objectNews);
+  const storage = await addStorage(other, new MemoryBackend());
+  const scanned = storage.withPolicy({ scan: scanner });
+  await expect(scanned.put("derived", "infected")).rejects.toMatchObject({ code: "infected" });
+  await expect.poll(told, soon).toEqual(["storage.object.infected derived"]);
+  await other.close();
 });

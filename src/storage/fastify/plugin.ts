@@ -112,9 +112,8 @@ function withEvents(storage: Storage, app: FastifyInstance): Storage {
   if (!app.hasDecorator("objectNews")) return storage;
   const news = app.getDecorator<AppObjectNews | undefined>("objectNews");
   if (news === undefined) return storage;
-  const announced = storage.with(announce(news));
-  const hasPolicy = storage.options.policy !== undefined;
-  return hasPolicy ? announced.withPolicy({ onInfected: (key) => news.infected(key) }) : announced;
+  // A call, a route or a derived storage can have a scanner where this storage has none.
+  return storage.with(announce(news)).withPolicy({ onInfected: (key) => news.infected(key) });
 }
 
 function isToBeServed(storage: Storage, { serveFiles, signer }: PluginSettings): Promise<boolean> | boolean {

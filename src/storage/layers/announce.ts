@@ -17,6 +17,11 @@ import { isStaged, type Key } from "../contract/key.js";
 import { checkMethods } from "../contract/storage-options.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
+/** Milliseconds within which a failed call is repeated. */
+const recentMs = 60 * 60 * 1000;
+/** How a call fails that meets what it did before. */
+const repeatedCodes: ReadonlySet<string> = new Set(["precondition_failed", "not_found"]);
+
 /** Who is told of objects. Each call resolves when the news is kept. */
 export interface ObjectNews {
   created(object: ObjectStat): Promise<void>;
@@ -25,7 +30,8 @@ export interface ObjectNews {
 
 /**
  * Tells what became of objects, never before it can be seen. A call that changed the storage and whose news could not be
- * kept fails with `unavailable`; repeating it tells the news.
+ * kept fails with `unavailable`; repeating it tells the news. So that no repetition is lost, news is told at least once:
+ * of each removal that was asked for, also of what is not there, and of an object of the last hour that a condition met.
  */
 export function announce(news: ObjectNews): Layer {
   checkMethods(news, ["created", "deleted"], "announce takes an object with the methods created and deleted");
@@ -45,11 +51,11 @@ class AnnouncingBackend<C extends Capabilities> extends LayerBackend<C> {
   }
 
   override async write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
-    return this.#created(await super.write(key, body, options));
+    return this.#written(key, super.write(key, body, options), options);
   }
 
   override async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
-    return this.#created(await super.copy(from, to, options));
+    return this.#written(to, super.copy(from, to, options), options);
   }
 
   override async completeUpload(
@@ -58,12 +64,12 @@ class AnnouncingBackend<C extends Capabilities> extends LayerBackend<C> {
     parts: readonly UploadedPart[],
     options: CallOptions & WriteConditions,
   ): Promise<ObjectStat> {
-    return this.#created(await super.completeUpload(key, uploadId, parts, options));
+    return this.#written(key, super.completeUpload(key, uploadId, parts, options), options);
   }
 
   override async remove(key: Key, options: RemoveOptions): Promise<boolean> {
     const wasThere = await super.remove(key, options);
-    if (wasThere) await this.#deleted([key]);
+    await this.#deleted([key]);
     return wasThere;
   }
 
@@ -72,6 +78,25 @@ class AnnouncingBackend<C extends Capabilities> extends LayerBackend<C> {
     const left = new Set<string>(failures.map(({ key }) => key));
     await this.#deleted(keys.filter((key) => !left.has(key)));
     return failures;
+  }
+
+  /**
+   * A repeated call with a condition, and a repeated completion, fail: they meet what the first call left. Its news may not
+   * have been kept.
+   */
+  async #written(key: Key, writing: Promise<ObjectStat>, { signal }: CallOptions): Promise<ObjectStat> {
+    try {
+      return await this.#created(await writing);
+    } catch (error) {
+      if (repeatedCodes.has(this.classify(error).code)) await this.#tellRecent(key, signal);
+      throw error;
+    }
+  }
+
+  async #tellRecent(key: Key, signal: AbortSignal | undefined): Promise<void> {
+    const stat = await super.stat(key, { signal }).catch(() => undefined);
+    const age = stat === undefined ? Number.POSITIVE_INFINITY : Date.now() - stat.lastModified.getTime();
+    if (stat !== undefined && age <= recentMs) await this.#created(stat);
   }
 
   async #created(stat: ObjectStat): Promise<ObjectStat> {

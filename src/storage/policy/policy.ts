@@ -43,6 +43,15 @@ export class Policy {
     return new Policy(policies.flat().flatMap(rulesOf));
   }
 
+  /** Whether it can refuse anything; a policy that only listens cannot. */
+  get isStrict(): boolean {
+    return this.#rules.some(
+      ({ maxBytes, types, typeLimits, metadata, scan }) =>
+        maxBytes !== Number.POSITIVE_INFINITY ||
+        [types, typeLimits, metadata, scan].some((each) => each !== undefined),
+    );
+  }
+
   /** Most bytes of content under a key, before it is known what it is. */
   maxBytesOf(key: string): number {
     return this.#planOf(key).maxBytes;
