@@ -11,7 +11,8 @@ import {
 import { type BackendType, backendTypes, type backendVariables } from "./backends.js";
 import { isKey } from "./contract/key.js";
 import { defaultPublicPrefixes } from "./contract/public-files.js";
-import { clamdUrl, typeList } from "./policy/policy-of-settings.js";
+import { clamavVariables } from "./policy/clamav-variables.js";
+import { typeList } from "./policy/policy-of-settings.js";
 
 /** Fewest characters of a secret, and in production of a token. */
 export const secretMinLength = 32;
@@ -106,24 +107,12 @@ export const storageVariables = {
    * The clamd that looks at all content before it is stored. Default: nothing is scanned. Variable:
    * `STORAGE_CLAMAV_URL`.
    */
-  clamavUrl: variable({
-    name: "STORAGE_CLAMAV_URL",
-    type: clamdUrl,
-    expected: "unix:/path/of/clamd.ctl or tcp://host:port",
-    help: "The clamd that looks at all content before it is stored.",
-    defaultText: "nothing is scanned",
-  }),
+  clamavUrl: clamavVariables.clamavUrl,
   /**
    * The smallest of StreamMaxLength, MaxFileSize and MaxScanSize of clamd.conf; larger content is refused. Default:
    * 26214400. Variable: `STORAGE_CLAMAV_MAX_BYTES`.
    */
-  clamavMaxBytes: variable({
-    name: "STORAGE_CLAMAV_MAX_BYTES",
-    type: wholeNumber({ min: 1 }),
-    expected: "a whole number of bytes above 0",
-    help: "The smallest of StreamMaxLength, MaxFileSize and MaxScanSize of clamd.conf; larger content is refused.",
-    default: 26_214_400,
-  }),
+  clamavMaxBytes: clamavVariables.clamavMaxBytes,
   /**
    * Uploads and deletions that each tenant, user and address may make in each window. Default: 0. Variable:
    * `STORAGE_RATE_LIMIT_UPLOADS`.

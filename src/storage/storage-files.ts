@@ -51,6 +51,7 @@ import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
 import { isServedWith } from "./policy/served-policy.js";
 import { removeInBatches } from "./removal.js";
+import { signAll } from "./signed-at-once.js";
 import { tieUploadId, untieUploadId } from "./upload-id.js";
 import { abortUpload, completeUpload } from "./uploads/complete.js";
 import { beginParts, handleOf } from "./uploads/in-parts.js";
@@ -80,9 +81,6 @@ const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
 
 /** Most bytes of an import whose caller names no limit. */
 const importBytes = 104_857_600;
-
-/** URLs that are signed at once: more would only wait for a service that signs each. */
-const signedAtOnce = 32;
 
 /** What the files of a storage are reached with; {@link Storage} and {@link TenantStorage} make one. */
 export interface FilesAccess<C extends Capabilities> {
@@ -395,14 +393,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   ): Promise<readonly string[]> {
     return this.#run("getUrls", undefined, {}, async () => {
       const signing = this.#readUrl(options);
-      const parsed = checkKeys(keys);
-      const urls: string[] = [];
-      for (let at = 0; at < parsed.length; at += signedAtOnce) {
-        const batch = parsed.slice(at, at + signedAtOnce);
-        const lazyUrls = await Promise.all(batch.map((key) => this.#backend.sign(key, signing)));
-        for (const lazyUrl of lazyUrls) urls.push(lazyUrl());
-      }
-      return urls;
+      return signAll(checkKeys(keys), async (key) => (await this.#backend.sign(key, signing))());
     });
   }
 

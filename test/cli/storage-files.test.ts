@@ -18,6 +18,10 @@ describe("a wrong command line", () => {
     [["storage", "put", "none.txt"], /no such file.*none\.txt/],
     [["storage", "put", "."], /'\.' is no file/],
     [["storage", "put", "-", "k", "--meta", "nothing"], /Expected name=value/],
+    [
+      ["storage", "url", "a", "--put", "a/b", "--public", "--download", "--filename", "c"],
+      /--download, --filename, --public cannot be used with --put/,
+    ],
     [["storage", "rm"], /missing required argument 'key'/],
     [["storage", "stat", "a", "--jsno"], /unknown option '--jsno'/],
   ])("%j ends with 2", async (args, message) => {

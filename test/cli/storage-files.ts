@@ -62,6 +62,16 @@ export function describeStorageFiles({ type, start }: ServedBackend): void {
       expect(readdirSync(line.folder).filter((name) => name.endsWith(".part"))).toEqual([]);
     });
 
+    it("get leaves a file alone that another program has under the name of its part", async () => {
+      const script = 'echo mine > "p.txt.$$.part"; exec "$NODE" "$MAIN" storage get r/1.txt p.txt';
+      const given = { PATH: process.env.PATH ?? "", NODE: process.execPath, MAIN: main, ...env };
+      const ended = promisify(execFile)("bash", ["--norc", "-c", script], { cwd: line.folder, env: given });
+      await expect(ended).rejects.toMatchObject({ stderr: expect.stringContaining("EEXIST") });
+      const [part = ""] = readdirSync(line.folder).filter((name) => name.endsWith(".part"));
+      expect(readFileSync(join(line.folder, part), "utf8")).toBe("mine\n");
+      rmSync(join(line.folder, part));
+    });
+
     it("put without a key makes a safe one of the file's name", async () => {
       expect((await line.run(["storage", "put", "report 1.txt"], env)).stdout).toMatch(
         /^report-1\.txt: 5 bytes/,

@@ -67,11 +67,11 @@ async function writeWhole(
   signal: AbortSignal,
 ): Promise<void> {
   const part = `${target}.${process.pid}.part`;
+  const handle = await open(part, "wx").catch(async (error: unknown) => {
+    await body.close();
+    throw error;
+  });
   try {
-    const handle = await open(part, "wx").catch(async (error: unknown) => {
-      await body.close();
-      throw error;
-    });
     await pipeline(progress.count(body), handle.createWriteStream({ flush: true }), { signal });
     await rename(part, target);
   } catch (error) {

@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import type { Storage, UploadUrlOptions } from "../../storage/index.js";
+import { servePolicy } from "../../storage/policy/served-policy.js";
 import { print, storageNote, wholeNumber, withStorage } from "../storage/storage-session.js";
 
 interface UrlCommandOptions {
@@ -34,13 +36,31 @@ URLs of local files work while \`serve\` runs with the same settings. ${storageN
     .action(sign);
 }
 
-async function sign(key: string, options: UrlCommandOptions): Promise<void> {
+/** What only a URL that reads can have. */
+const readingOptions = ["download", "filename", "public"] as const;
+
+async function sign(key: string, options: UrlCommandOptions, command: Command): Promise<void> {
+  refuseMixed(options, command);
   const { put: contentType, json, expiresIn, download, filename, public: isPublic } = options;
   await withStorage(async ({ storage }) => {
     const url =
       contentType === undefined
         ? await storage.getUrl(key, { expiresIn, download, filename, public: isPublic })
-        : await storage.getUploadUrl(key, { contentType, expiresIn });
+        : await uploadUrl(storage, key, { contentType, expiresIn });
     await print(json ? `${JSON.stringify({ key, url })}\n` : `${url}\n`);
   });
+}
+
+function refuseMixed(options: UrlCommandOptions, command: Command): void {
+  const mixed = readingOptions.filter((name) => options.put !== undefined && options[name] !== undefined);
+  if (mixed.length === 0) return;
+  const names = mixed.map((name) => `--${name}`).join(", ");
+  command.error(`error: ${names} cannot be used with --put: a URL that takes an upload has no such thing`);
+}
+
+/** The file route of `serve` checks what comes by the URL: it has the policy of the same settings. */
+async function uploadUrl(storage: Storage, key: string, options: UploadUrlOptions): Promise<string> {
+  const signer = await storage.backend.signer();
+  if (signer !== undefined) servePolicy(signer, storage.options.policy);
+  return storage.getUploadUrl(key, options);
 }

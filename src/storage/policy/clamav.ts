@@ -1,20 +1,26 @@
 import { connect, type Socket } from "node:net";
+import { loadSettings, readEnvironment } from "../../kernel/index.js";
 import { BackendUnavailableError, StorageConfigurationError } from "../contract/error.js";
 import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
+import { clamavVariables } from "./clamav-variables.js";
+import type { ClamdAddress } from "./clamd-address.js";
 import { ClamdSession } from "./clamd-session.js";
 import { Permits } from "./permits.js";
 import type { Scanner } from "./scanner.js";
 
 /** Where clamd listens, and what it is set to. */
 export interface ClamavOptions {
-  /** Path of its Unix socket; either this or `host`. */
+  /**
+   * Path of its Unix socket; either this or `host`. Default: what `STORAGE_CLAMAV_URL` says, else the socket of Debian,
+   * `/var/run/clamav/clamd.ctl`.
+   */
   readonly socket?: string;
   readonly host?: string;
   /** Default: 3310. */
   readonly port?: number;
   /**
    * The smallest of `StreamMaxLength`, `MaxFileSize` and `MaxScanSize` in clamd.conf, in bytes. Larger content is
-   * refused. Default: 26,214,400.
+   * refused. Default: `STORAGE_CLAMAV_MAX_BYTES`, else 26,214,400.
    */
   readonly maxBytes?: number;
   /** Scans at the same time; the rest wait. At most `MaxThreads` of clamd.conf. Default: 4. */
@@ -22,6 +28,9 @@ export interface ClamavOptions {
   /** Milliseconds for a connection, for a place among the scans, and for each answer. Default: 30,000. */
   readonly timeoutMs?: number;
 }
+
+/** Where the package `clamav-daemon` of Debian and Ubuntu has its socket. */
+const debianSocket = "/var/run/clamav/clamd.ctl";
 
 const rules: OptionRules<ClamavOptions> = {
   call: "clamav",
@@ -39,14 +48,15 @@ const rules: OptionRules<ClamavOptions> = {
 /**
  * Scans with a running clamd, by the command INSTREAM of clamd(8).
  *
- * @throws StorageConfigurationError when neither a socket nor a host is given, or both.
+ * @throws StorageConfigurationError when both a socket and a host are given; ConfigurationError for a wrong variable.
  * @example
- * const scanner = clamav({ socket: "/run/clamav/clamd.ctl" });
+ * const scanner = clamav(); // or clamav({ socket: "/run/clamav/clamd.ctl" })
  */
-export function clamav(options: ClamavOptions): Scanner {
+export function clamav(options: ClamavOptions = {}): Scanner {
   checkStorageOptions(options, rules);
-  const { maxBytes = 26_214_400, maxScans = 4, timeoutMs = 30_000 } = options;
-  const dial = dialer(options);
+  const { clamavUrl, clamavMaxBytes } = loadSettings(clamavVariables, readEnvironment());
+  const { maxBytes = clamavMaxBytes, maxScans = 4, timeoutMs = 30_000 } = options;
+  const dial = dialer(isPlaced(options) ? options : (clamavUrl ?? { socket: debianSocket }));
   const permits = new Permits(maxScans);
   const open = async () => new ClamdSession(await connected(dial(), timeoutMs), timeoutMs);
   return {
@@ -72,7 +82,11 @@ export function clamav(options: ClamavOptions): Scanner {
   };
 }
 
-function dialer({ socket, host, port = 3310 }: ClamavOptions): () => Socket {
+function isPlaced({ socket, host, port }: ClamavOptions): boolean {
+  return [socket, host, port].some((given) => given !== undefined);
+}
+
+function dialer({ socket, host, port = 3310 }: ClamdAddress): () => Socket {
   if ((socket === undefined) === (host === undefined)) {
     throw new StorageConfigurationError({ message: "clamav: give either 'socket' or 'host'" });
   }

@@ -34,6 +34,8 @@ export interface CheckedCopy extends CallOptions {
   readonly checks: () => readonly Check[];
   /** Of the target. */
   readonly conditions: WriteConditions;
+  /** Is told of the version of the source right before it is copied. */
+  readonly onVersion?: ((etag: string) => Promise<void>) | undefined;
 }
 
 /** How often content that is replaced while it is checked is begun with again. */
@@ -47,6 +49,7 @@ export async function copyChecked(backend: StorageBackend, copy: CheckedCopy): P
   if (backend.capabilities.conditionalCopySource !== true) return copyThroughChecks(backend, copy);
   for (let turn = 1; ; turn++) {
     const { etag, description } = await check(backend, copy);
+    await copy.onVersion?.(etag);
     try {
       return await copyVersion(backend, copy, etag, description);
     } catch (error) {
@@ -77,6 +80,7 @@ function copyThroughChecks(backend: StorageBackend, copy: CheckedCopy): Promise<
   const { to, conditions, signal } = copy;
   return opened(backend, copy, async (body, { stat }) => {
     const description = await begin(body, copy.checks(), copy, stat);
+    await copy.onVersion?.(stat.etag);
     return backend.write(to, body, { ...description, ...conditions, signal });
   });
 }

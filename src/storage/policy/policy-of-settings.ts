@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { clamav } from "./clamav.js";
+import type { ClamdAddress } from "./clamd-address.js";
 import { isTypePattern } from "./media-type.js";
 import type { PolicyOptions } from "./policy-options.js";
 
@@ -7,33 +8,6 @@ import type { PolicyOptions } from "./policy-options.js";
 export const typeList: z.ZodType<readonly string[]> = z
   .union([z.array(z.string()), z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean))])
   .pipe(z.array(z.string().refine(isTypePattern)).min(1));
-
-/** Where clamd listens. */
-export interface ClamdAddress {
-  readonly socket?: string;
-  readonly host?: string;
-  readonly port?: number;
-}
-
-/** Reads `unix:/run/clamav/clamd.ctl` and `tcp://clamav:3310`. */
-export const clamdUrl: z.ZodType<ClamdAddress> = z.union([
-  z
-    .string()
-    .regex(/^unix:\/[^\0]+$/)
-    .transform((url) => ({ socket: url.slice("unix:".length) })),
-  z
-    .url({ protocol: /^tcp$/ })
-    .refine(
-      (url) =>
-        URL.canParse(url) &&
-        new URL(url).hostname !== "" &&
-        !/[?#@]|[^/]\/./.test(url.slice("tcp://".length)),
-    )
-    .transform((url) => {
-      const { hostname, port } = new URL(url);
-      return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 3310 : Number(port) };
-    }),
-]);
 
 /** The policy that the settings of a storage ask for, if they do. */
 export function policyOfSettings(settings: {

@@ -3,6 +3,7 @@ import { InvalidArgumentError, type StorageErrorCode } from "../contract/error.j
 import type { CompleteOptions } from "../options.js";
 import { codeOf, findLease, type Lease, writeLease } from "./lease.js";
 import { promote } from "./promote.js";
+import { findPublished } from "./published.js";
 import { contentKey, leaseKey } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
 
@@ -40,7 +41,8 @@ export async function completeUpload(
   if (lease.stored !== undefined) return lease.stored;
   await joinParts(backend, id, lease, options);
   try {
-    const stored = await promote(place, id, lease, options);
+    const stored =
+      (await findPublished(backend, id, lease, { signal })) ?? (await promote(place, id, lease, options));
     await writeLease(backend, id, { ...lease, stored }, { signal: undefined });
     await removeContent(backend, id);
     return stored;

@@ -32,6 +32,8 @@ export interface Lease {
   readonly parts?: number | undefined;
   /** Whether the parts are of the object itself, as no check has to come before it is seen. */
   readonly isUnchecked?: boolean | undefined;
+  /** The version of the content that passed, once it is being published under conditions. */
+  readonly publishing?: string | undefined;
   /** What was stored, once it was. */
   readonly stored?: ObjectStat | undefined;
 }

@@ -7,6 +7,7 @@ import { isChecksum } from "../contract/checksum.js";
 import { InvalidArgumentError, UnsupportedOperationError } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
 import type { PrepareOptions } from "../options.js";
+import { signAll } from "../signed-at-once.js";
 import { expiry } from "../url-options.js";
 import { keptPolicy } from "./kept-policy.js";
 import { type Lease, writeLease } from "./lease.js";
@@ -85,12 +86,10 @@ export async function prepareUpload(
   const uploadId = await backend.createUpload(contentKey(id), { ...lease.description, signal });
   const ranges = rangesOf(lease.size);
   await writeLease(backend, id, { ...lease, uploadId, parts: ranges.length }, { signal });
-  const parts = await Promise.all(
-    ranges.map(async ({ number, start, end }) => {
-      const part = { ...sending, size: end - start, checksum: undefined, part: { uploadId, number } };
-      return { number, start, end, ...(await backend.signUpload(contentKey(id), part)) };
-    }),
-  );
+  const parts = await signAll(ranges, async ({ number, start, end }) => {
+    const part = { ...sending, size: end - start, checksum: undefined, part: { uploadId, number } };
+    return { number, start, end, ...(await backend.signUpload(contentKey(id), part)) };
+  });
   return { id, key, method: "PUT", url: undefined, headers: {}, fields: {}, parts, expiresAt };
 }
 

@@ -3,7 +3,7 @@ import { parseKey } from "../contract/key.js";
 import { copyChecked } from "../policy/copy-checked.js";
 import type { Completion } from "./complete.js";
 import { checkScanners } from "./kept-policy.js";
-import type { Lease } from "./lease.js";
+import { type Lease, writeLease } from "./lease.js";
 import { contentKey } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
 
@@ -20,7 +20,11 @@ export async function promote(
   const name = scope + lease.key;
   const policy = policyOf([lease.policy ?? [], options.policy ?? []].flat());
   checkScanners(policy, name, lease);
-  const { description, size, checksum, ifAbsent = false, ifMatch } = lease;
+  const { signal } = options;
+  const conditions = options.conditions ?? { ifAbsent: lease.ifAbsent ?? false, ifMatch: lease.ifMatch };
+  const isConditional = conditions.ifAbsent || conditions.ifMatch !== undefined;
+  const { description, size, checksum } = lease;
+  const publishing = (etag: string) => writeLease(backend, id, { ...lease, publishing: etag }, { signal });
   return copyChecked(backend, {
     from: contentKey(id),
     to: parseKey(lease.key),
@@ -30,7 +34,8 @@ export async function promote(
     checksum,
     maxBytes: Math.min(place.maxBytes, policy.maxBytesOf(name)),
     checks: () => policy.checksOf(name),
-    conditions: options.conditions ?? { ifAbsent, ifMatch },
-    signal: options.signal,
+    conditions,
+    onVersion: isConditional ? publishing : undefined,
+    signal,
   });
 }

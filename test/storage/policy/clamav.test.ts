@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BackendUnavailableError, StorageConfigurationError } from "svc-infra/storage";
 import { clamav, type Scanner } from "svc-infra/storage/policy";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { infectedFile, infectedMarker, startClamd } from "../../rigs/clamd.js";
 
 const streamMaxBytes = 8 * 2 ** 20;
@@ -132,3 +132,27 @@ it.each([{}, { socket: "/a", host: "b" }])(
     expect(() => clamav(options)).toThrow(StorageConfigurationError);
   },
 );
+
+describe("clamav() without an address", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  const dialled = () =>
+    clamav()
+      .check()
+      .catch(({ cause }: { cause: { address: string; port?: number } }) => cause.address);
+
+  it("dials the clamd of the environment", async () => {
+    vi.stubEnv("STORAGE_CLAMAV_URL", "unix:/nowhere/of-the-environment.ctl");
+    expect(await dialled()).toBe("/nowhere/of-the-environment.ctl");
+  });
+
+  it("dials the socket of Debian where the environment names none", async () => {
+    vi.stubEnv("STORAGE_CLAMAV_URL", "");
+    expect(await dialled()).toBe("/var/run/clamav/clamd.ctl");
+  });
+
+  it("has the limit of the environment, unless code has another", () => {
+    vi.stubEnv("STORAGE_CLAMAV_MAX_BYTES", "1000");
+    expect([clamav().maxBytes, clamav({ maxBytes: 5 }).maxBytes]).toEqual([1000, 5]);
+  });
+});

@@ -1,0 +1,100 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Storage, type StorageBackend } from "svc-infra/storage";
+import { LocalBackend } from "svc-infra/storage/local";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { stagingRoot } from "#dist/storage/contract/key.js";
+import { receiveStaged } from "#dist/storage/uploads/receive.js";
+import { kinds, makeBackend } from "../../acceptance/service.js";
+
+const announced = { size: 5, contentType: "text/plain", metadata: { a: "1" } } as const;
+
+async function send(backend: StorageBackend, id: string, text: string): Promise<void> {
+  const source = (async function* () {
+    yield Buffer.from(text);
+  })();
+  const { signal } = new AbortController();
+  await receiveStaged(backend, `${stagingRoot}${id}/content` as never, { source, size: 5, signal });
+}
+
+/** The backend, whose next write of a lease that says what was stored fails. */
+function failing(backend: StorageBackend): StorageBackend {
+  let isSound = false;
+  return new Proxy(backend, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name, target);
+      if (name !== "write") return typeof value === "function" ? value.bind(target) : value;
+      const write: StorageBackend["write"] = async (key, body, options) => {
+        const isStored = !isSound && /lease$/.test(key) && (await textOf(body)).includes('"stored"');
+        if (!isStored) return target.write(key, body, options);
+        isSound = true;
+        throw Object.assign(new Error("the disk is gone"), { code: "EIO" });
+      };
+      return write;
+    },
+  });
+}
+
+async function textOf(body: Parameters<StorageBackend["write"]>[1]): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body.open()) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+describe.each(kinds)("a completion that could not say what it stored, on %s", (kind) => {
+  let backend: StorageBackend;
+  let remove: () => Promise<void>;
+  let storage: Storage;
+
+  beforeEach(async () => {
+    ({ backend, remove } = await makeBackend(kind));
+    storage = new Storage(failing(backend), { policy: { types: ["text/plain"] } });
+  });
+
+  afterEach(() => remove());
+
+  const begin = async (conditions: { ifAbsent?: true; ifMatch?: string }) => {
+    const { id } = await storage.prepareUpload("a.txt", { ...announced, ...conditions });
+    await send(backend, id, "hello");
+    await expect(storage.completeUpload(id)).rejects.toThrow();
+    return id;
+  };
+
+  it.each(["ifAbsent", "ifMatch"])("answers the object when it is repeated, with %s", async (condition) => {
+    const before = condition === "ifMatch" ? await storage.put("a.txt", "older") : undefined;
+    const id = await begin(before === undefined ? { ifAbsent: true } : { ifMatch: before.etag });
+    const { etag } = await storage.getMetadata("a.txt");
+    expect(await storage.completeUpload(id)).toMatchObject({ key: "a.txt", etag, size: 5 });
+    expect((await storage.completeUpload(id)).etag).toBe(etag);
+    expect(Buffer.from(await storage.get("a.txt")).toString()).toBe("hello");
+  });
+
+  it.each([
+    ["other content", "HELLO", announced],
+    ["another description", "hello", { contentType: "text/plain", metadata: { a: "2" } }],
+  ])("is refused when the object has %s by now", async (_what, text, description) => {
+    const id = await begin({ ifAbsent: true });
+    await storage.put("a.txt", text, description);
+    await expect(storage.completeUpload(id)).rejects.toMatchObject({ code: "precondition_failed" });
+    expect(Buffer.from(await storage.get("a.txt")).toString()).toBe(text);
+  });
+});
+
+it("a completion whose process was killed right after the copy answers the object when it is repeated", async () => {
+  const basePath = await mkdtemp(join(tmpdir(), "svc-infra-killed-"));
+  const baseUrl = "http://localhost/files";
+  const backend = new LocalBackend({ basePath, baseUrl, durability: "fast" });
+  const storage = new Storage(backend, { policy: { types: ["text/plain"] } });
+  const { id } = await storage.prepareUpload("a.txt", { ...announced, ifAbsent: true });
+  await send(backend, id, "hello");
+  const script = resolve("test/storage/uploads/killed-completion.js");
+  const killed = spawn(process.execPath, [script, basePath, id], { stdio: "inherit" });
+  const [, signal] = await once(killed, "exit");
+  expect(signal).toBe("SIGKILL");
+  const { etag } = await storage.getMetadata("a.txt");
+  expect((await storage.completeUpload(id)).etag).toBe(etag);
+  await rm(basePath, { recursive: true, force: true });
+});
