@@ -61,7 +61,7 @@ export function stripeProvider(stripe: Stripe): PaymentProvider {
       told(async () => {
         const found: ProviderSubscription[] = [];
         for await (const each of stripe.subscriptions.list({ customer, limit: 100 }))
-          if (!endedStates.has(each.status)) found.push(describe(each));
+          if (!endedStates.has(each.status)) found.push(describe(each, await paidUntil(stripe, each)));
         return found;
       }),
     refund: (payment, amount, call) =>
@@ -76,21 +76,29 @@ function keyed({ idempotencyKey }: IdempotentCall): { idempotencyKey: string } {
   return { idempotencyKey };
 }
 
-function describe(subscription: Stripe.Subscription): ProviderSubscription {
-  const { items, cancel_at_period_end: isEnding } = subscription;
-  return { prices: items.data.map(({ price }) => price.id), paidUntil: paidUntil(subscription), isEnding };
+function describe(
+  { items, cancel_at_period_end: isEnding }: Stripe.Subscription,
+  until: Date | undefined,
+): ProviderSubscription {
+  return { prices: items.data.map(({ price }) => price.id), paidUntil: until, isEnding };
 }
 
 /**
- * The period of a subscription begins before it is paid: while it is `past_due`, only the time before the period is paid,
- * of which there is none in the first one.
+ * The periods of a subscription go on while they are not paid. So while it is `past_due`, what its last paid invoice was
+ * for counts.
  */
-function paidUntil({ status, items, start_date: start }: Stripe.Subscription): Date | undefined {
-  const isPaid = paidStates.has(status);
-  if (!isPaid && status !== "past_due") return undefined;
-  const ends = items.data.map((item) => (isPaid ? item.current_period_end : item.current_period_start));
-  const end = Math.min(...ends);
-  return Number.isFinite(end) && end > start ? new Date(end * 1000) : undefined;
+async function paidUntil(
+  stripe: Stripe,
+  { id, status, items }: Stripe.Subscription,
+): Promise<Date | undefined> {
+  if (paidStates.has(status)) return earliest(items.data.map((item) => item.current_period_end));
+  if (status !== "past_due") return undefined;
+  const { data } = await stripe.invoices.list({ subscription: id, status: "paid", limit: 1 });
+  return earliest((data[0]?.lines.data ?? []).map(({ period }) => period.end));
+}
+
+function earliest(seconds: readonly number[]): Date | undefined {
+  return seconds.length === 0 ? undefined : new Date(Math.min(...seconds) * 1000);
 }
 
 async function told<T>(work: () => Promise<T>): Promise<T> {

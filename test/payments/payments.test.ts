@@ -219,7 +219,19 @@ describe("a plan", () => {
 
   it("whose first period is not paid is not given", async () => {
     const customer = await payments.customerOf(tenant);
-    stripe.subscribe(customer, "price_pro").status = "past_due";
+    const subscription = stripe.subscribe(customer, "price_pro");
+    subscription.status = "past_due";
+    stripe.paidThrough.delete(subscription.id);
+    await payments.synchronize(customer);
+    expect(await payments.isEntitled(tenant, "pro")).toBe(false);
+  });
+
+  it("is not given on when a second period is not paid either", async () => {
+    const customer = await payments.customerOf(tenant);
+    const subscription = stripe.subscribe(customer, "price_pro");
+    stripe.renew(subscription, false);
+    stripe.endPeriod(subscription, day);
+    stripe.renew(subscription, false);
     await payments.synchronize(customer);
     expect(await payments.isEntitled(tenant, "pro")).toBe(false);
   });

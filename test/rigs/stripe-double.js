@@ -37,7 +37,7 @@ export class StripeDouble {
   sessions = [];
   /** @type {{ id: string, payment: string, amount: string | undefined }[]} */
   refunds = [];
-  /** Until when each subscription was ever paid for, in seconds since the epoch. No call tells it. @type {Map<string, number>} */
+  /** Until when each subscription was ever paid for, in seconds since the epoch; its invoices tell it. @type {Map<string, number>} */
   paidThrough = new Map();
   /** Each idempotency key that came. @type {Set<string>} */
   keys = new Set();
@@ -219,6 +219,8 @@ export class StripeDouble {
         return this.#withCustomer(searchParams, (customer) =>
           ok(this.#listSessions(customer, searchParams.get("status"))),
         );
+      case "GET /v1/invoices":
+        return ok(this.#listPaid(searchParams));
       case "POST /v1/billing_portal/sessions":
         return this.#withCustomer(form, () =>
           ok({ id: `bps_${randomUUID()}`, url: "https://billing.stripe.com/p/1" }),
@@ -289,6 +291,15 @@ export class StripeDouble {
   #listSessions(customer, status) {
     const data = this.sessions.filter((each) => each.customer === customer && each.status === status);
     return { object: "list", url: "/v1/checkout/sessions", has_more: false, data };
+  }
+
+  /** Only the newest paid invoice of a subscription is kept. @param {URLSearchParams} query */
+  #listPaid(query) {
+    const end = this.paidThrough.get(query.get("subscription") ?? "");
+    const invoice = { id: `in_${query.get("subscription")}`, object: "invoice", status: "paid" };
+    const lines = { object: "list", data: [{ object: "line_item", period: { end } }] };
+    const data = query.get("status") !== "paid" || end === undefined ? [] : [{ ...invoice, lines }];
+    return { object: "list", url: "/v1/invoices", has_more: false, data };
   }
 
   /** @param {URLSearchParams} form */
