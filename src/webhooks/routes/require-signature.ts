@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest, preParsingAsyncHookHandler, RequestPayload } from "fastify";
 import { contentTooLarge, declaredLength, HttpError } from "../../http/index.js";
@@ -138,7 +137,7 @@ async function claim(id: string, receivedIds: ReceivedIds, reply: FastifyReply):
  * Calls back once when the handler has ended: it ends the response, or begins to stream it. No event of the socket tells:
  * a sender that has left closes it while the handler still runs.
  */
-function whenAnswered(response: ServerResponse, answered: () => void): void {
+function whenAnswered(response: FastifyReply["raw"], answered: () => void): void {
   let isAnswered = false;
   const once = () => {
     if (!isAnswered) answered();
