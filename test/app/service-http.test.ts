@@ -24,6 +24,17 @@ describe("a service with nothing set", () => {
     },
   );
 
+  it("keeps the limits of the storage that its environment sets", async () => {
+    const token = "0123456789abcdef0123456789abcdef";
+    app = await makeService({
+      STORAGE_BACKEND: "memory",
+      STORAGE_API_TOKEN: token,
+      STORAGE_RATE_LIMIT_READS: "1",
+    });
+    const list = () => app.inject({ url: "/_storage/list", headers: { authorization: `Bearer ${token}` } });
+    expect([(await list()).statusCode, (await list()).statusCode]).toEqual([200, 429]);
+  });
+
   it("answers what is not there with problem details", async () => {
     app = await makeService();
     const response = await app.inject("/nowhere");

@@ -1,4 +1,4 @@
-import { getStorage, receiveUpload } from "svc-infra";
+import { bearerToken, getStorage, receiveUpload } from "svc-infra";
 import { afterEach, describe, expect, it } from "vitest";
 import { call, type Service, startService } from "../acceptance/service.js";
 import { startRedis } from "../rigs/redis.js";
@@ -34,6 +34,16 @@ describe("rate limits of the storage's routes", () => {
     expect(last?.json()).toMatchObject({ code: "rate_limited", status: 429 });
     expect(Number(last?.headers["retry-after"])).toBeGreaterThan(0);
     expect(last?.headers["content-type"]).toBe("application/problem+json");
+  });
+
+  it("count refused tokens by their address, so that guesses end, also a right one", async () => {
+    const service = await start({ authorize: bearerToken("right"), rateLimit: { reads: 2 } });
+    const statuses = [];
+    for (const token of ["a", "b", "c", "right"]) {
+      const headers = { authorization: `Bearer ${token}` };
+      statuses.push((await call(service.port, { path: "/_storage/list", headers })).status);
+    }
+    expect(statuses).toEqual([401, 401, 429, 429]);
   });
 
   it("count each user of a tenant, and the tenant as a whole", async () => {

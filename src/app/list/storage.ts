@@ -20,6 +20,7 @@ export const storage: Helper = {
     const { storage: opened, tokens } = await openStorage(context);
     const added = await addStorage(app, opened, {
       serveFiles: true,
+      env: context.env,
       allowOrigins: context.settings.corsAllowOrigins ?? [],
       closeGraceMs: context.settings.shutdownTimeoutMs,
       ...(tokens === undefined ? {} : { authorize: bearerToken(tokens) }),

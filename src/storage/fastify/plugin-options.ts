@@ -1,6 +1,7 @@
 import { httpVariables } from "../../http/index.js";
 import {
   ConfigurationError,
+  type Environment,
   loadSettings,
   readEnvironment,
   redisUrl,
@@ -56,6 +57,11 @@ export interface AddStorageOptions {
    * `{ uploadBytes: 1e9 }` are bytes. Default: `STORAGE_RATE_LIMIT_…`, else anything.
    */
   readonly rateLimit?: Partial<RateLimits> | undefined;
+  /**
+   * Where the settings of this plugin come from that no option gives: limits, sweeps, `REDIS_URL`, origins. That of the storage is
+   * the one that it was made with. Default: the environment of the process.
+   */
+  readonly env?: Environment | undefined;
   /** Milliseconds between sweeps of abandoned uploads; 0 for none. Default: `STORAGE_SWEEP_MS`, else an hour. */
   readonly sweepMs?: number | undefined;
   /** Adds `GET /_health/storage` and a readiness check. Default: true. */
@@ -86,6 +92,7 @@ export interface PluginSettings {
   readonly rateLimit: RateLimits;
   readonly redisUrl: Secret | undefined;
   readonly sweepMs: number;
+  readonly env: Environment;
   readonly health: boolean;
   readonly decorator: string;
   readonly startTimeoutMs: number;
@@ -100,7 +107,7 @@ export interface PluginSettings {
  */
 export function readOptions(options: AddStorageOptions, root: string): PluginSettings {
   checkNames(options);
-  const { authorize, serveFiles = "auto", managementPrefix = "/_storage" } = options;
+  const { authorize, serveFiles = "auto", managementPrefix = "/_storage", env = readEnvironment() } = options;
   if (authorize !== undefined && authorize !== "open" && typeof authorize !== "function") {
     throw wrong("authorize must be a function or the word 'open'");
   }
@@ -115,8 +122,9 @@ export function readOptions(options: AddStorageOptions, root: string): PluginSet
     maxUploadBytes: checkMaxBytes(options.maxUploadBytes ?? bytesOf(options.policy)),
     publicFiles: options.publicFiles,
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
-    allowOrigins: allowOrigins(options.allowOrigins),
-    ...regularOptions(options),
+    allowOrigins: allowOrigins(options.allowOrigins, env),
+    ...regularOptions(options, env),
+    env,
     health: options.health ?? true,
     decorator: options.decorator ?? "storage",
     startTimeoutMs: options.startTimeoutMs ?? 5000,
@@ -136,6 +144,7 @@ const optionNames: ReadonlySet<string> = new Set([
   "allowOrigins",
   "rateLimit",
   "sweepMs",
+  "env",
   "health",
   "decorator",
   "startTimeoutMs",
@@ -174,8 +183,8 @@ function checkMaxBytes(option: number | undefined): number | undefined {
 }
 
 /** The limit of uploads that the environment sets. */
-export function defaultMaxUploadBytes(): number {
-  return loadSettings(limitSchema, readEnvironment()).maxUploadBytes;
+export function defaultMaxUploadBytes(env: Environment = readEnvironment()): number {
+  return loadSettings(limitSchema, env).maxUploadBytes;
 }
 
 const regularSchema = {
@@ -188,12 +197,12 @@ const regularSchema = {
   redisUrl,
 };
 
-function regularOptions({
-  rateLimit,
-  sweepMs: everyMs,
-}: AddStorageOptions): Pick<PluginSettings, "rateLimit" | "redisUrl" | "sweepMs"> {
+function regularOptions(
+  { rateLimit, sweepMs: everyMs }: AddStorageOptions,
+  env: Environment,
+): Pick<PluginSettings, "rateLimit" | "redisUrl" | "sweepMs"> {
   const given = { ...rateLimit, sweepMs: everyMs };
-  const { redisUrl: url, sweepMs, ...limits } = loadSettings(regularSchema, readEnvironment(), given);
+  const { redisUrl: url, sweepMs, ...limits } = loadSettings(regularSchema, env, given);
   return { rateLimit: limits, redisUrl: url, sweepMs };
 }
 
@@ -204,8 +213,8 @@ export function checkUploadBytes({ uploadBytes }: RateLimits, maxUploadBytes: nu
   throw new ConfigurationError([{ name: storageVariables.rateLimitUploadBytes.name, message }]);
 }
 
-function allowOrigins(option: readonly string[] | undefined): readonly string[] {
-  return loadSettings(httpVariables, readEnvironment(), { corsAllowOrigins: option }).corsAllowOrigins ?? [];
+function allowOrigins(option: readonly string[] | undefined, env: Environment): readonly string[] {
+  return loadSettings(httpVariables, env, { corsAllowOrigins: option }).corsAllowOrigins ?? [];
 }
 
 function checkPrefix(name: string, prefix: string): string {

@@ -175,7 +175,8 @@ async function mount(
   const { storage, origin } = chosen;
   const closing = new Closing(settings.closeGraceMs);
   const signer = isServed ? await storage.backend.signer() : undefined;
-  const maxUploadBytes = settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes();
+  const maxUploadBytes =
+    settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes(settings.env);
   checkUploadBytes(settings.rateLimit, maxUploadBytes);
   const name = settings.decorator;
   const rates = await openRates(app, settings);

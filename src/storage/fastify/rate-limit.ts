@@ -77,13 +77,17 @@ export async function rateChecks(
   const limiterOf = (kind: RateKind) =>
     scope.createRateLimit({ max: limits[kind], timeWindow: windowMs, keyGenerator });
   const limiters = new Map(kinds.map((kind) => [kind, limits[kind] === 0 ? undefined : limiterOf(kind)]));
+  /** Requests whose address was counted, before it was known who makes them. */
+  const counted = new WeakSet<FastifyRequest>();
   const countRequest: RateCheck = async (request, reply, kind, caller = {}) => {
     const callers = callersOf(caller);
     const address = `address:${networkOf(request.ip)}`;
     byteRate.assign(request, { callers, address });
     const count = limiters.get(kind);
     if (count === undefined) return;
-    for (const subject of [...callers, address]) {
+    const places = counted.has(request) ? [] : [address];
+    counted.add(request);
+    for (const subject of [...callers, ...places]) {
       subjects.set(request, `${name}:${kind}:${subject}`);
       const result = await count(request);
       if (!result.isAllowed) tell(reply, result);

@@ -50,8 +50,11 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   mountRoutes(scope, routes, {
     tag: "storage",
     authorize: async (request, permission, reply) => {
+      const kind = rateKinds[permission as StorageRoute];
+      // Before anything is decided: guesses meet the limit of their address.
+      await countRequest(request, reply, kind);
       const { tenant, user, policy } = await permit(authorize, request, permission as StorageRoute);
-      await countRequest(request, reply, rateKinds[permission as StorageRoute], { tenant, user });
+      await countRequest(request, reply, kind, { tenant, user });
       const ruled = policy === undefined ? storage : storage.withPolicy(policy);
       callers.set(request, tenant === undefined ? ruled : ruled.forTenant(tenant));
     },
