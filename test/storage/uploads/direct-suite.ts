@@ -127,6 +127,31 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       expect(await staged()).toEqual([]);
     });
 
+    it.runIf(backend.capabilities.direct === "parts")(
+      "are refused in parts with another type, length or checksum, and leave nothing",
+      async () => {
+        const size = 2 * 16 * 1024 * 1024 + 1;
+        const html = Buffer.alloc(size, "<html>");
+        const zip = Buffer.alloc(size, "PK\u0003\u0004");
+        const zipped = { size, contentType: "application/zip" };
+        const cases = [
+          [zipped, html, "unsupported_type"],
+          [{ ...zipped, size: size + 5 }, zip, "invalid_argument"],
+          [{ ...zipped, checksum: `sha256:${sumOf(html)}` as const }, zip, "checksum_mismatch"],
+        ] as const;
+        for (const [options, content, code] of cases) {
+          const upload = await storage.prepareUpload("d/p.zip", options);
+          const statuses = await bring(upload, content);
+          const error = await storage.completeUpload(upload.id).catch((refused: unknown) => refused);
+          // A service that signs lengths refuses the part itself; then it is missing.
+          expect(Object(error).code).toBe(Math.max(...statuses) < 300 ? code : "invalid_argument");
+          await storage.abortUpload(upload.id);
+          expect(await staged()).toEqual([]);
+        }
+        expect(await storage.exists("d/p.zip")).toBe(false);
+      },
+    );
+
     it.runIf(backend.capabilities.multipart)("and uploads in parts are checked at completion", async () => {
       const upload = await storage.createUpload("d/m.txt", { contentType: text });
       await upload.writePart(1, "<html>");
