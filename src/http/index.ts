@@ -12,6 +12,7 @@ export { deferContinue } from "./expect-continue.js";
 export * from "./http-date.js";
 export * from "./http-error.js";
 export { readJson } from "./json-body.js";
+export { keepNoAnswers } from "./keep-no-answers.js";
 export { leastRate, type Rate } from "./least-rate.js";
 export {
   type LoggedError,

@@ -42,12 +42,20 @@ function optionsOf(spec: Route, { authorize, tag, maxBodyBytes }: RoutesOptions)
       : {
           onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(request, permission, reply),
         }),
+    // Read before the handler, so that an idempotency key is compared with the content.
+    ...(spec.body === undefined
+      ? {}
+      : {
+          preHandler: async (request: FastifyRequest) => {
+            request.body = await readJson(request.raw, maxBodyBytes);
+          },
+        }),
     handler: async (request, reply) =>
       spec.handle({
         request,
         reply,
         query: readQuery(request, spec.query),
-        body: await readBody(request, spec.body, maxBodyBytes),
+        body: checkBodyOf(request, spec.body),
       }),
   };
 }
@@ -59,13 +67,9 @@ function readQuery(request: FastifyRequest, query: z.ZodObject | undefined): Rec
   throw badRequest(describeIssue(parsed.error));
 }
 
-async function readBody(
-  request: FastifyRequest,
-  body: z.ZodType | undefined,
-  maxBytes: number | undefined,
-): Promise<unknown> {
+function checkBodyOf(request: FastifyRequest, body: z.ZodType | undefined): unknown {
   if (body === undefined) return undefined;
-  const parsed = body.safeParse(await readJson(request.raw, maxBytes));
+  const parsed = body.safeParse(request.body);
   if (parsed.success) return parsed.data;
   throw badRequest(`the JSON is not what this route takes: ${describeIssue(parsed.error)}`);
 }

@@ -23,6 +23,10 @@ interface KeyRecord {
 /** Free again this long after the process that had it died. */
 const claimMs = 30_000;
 
+/** An answer that could not be kept is tried again so often: for ten minutes. */
+const maxTries = 600;
+const retryMs = 1000;
+
 /** What became of each key, in a store that all processes share. */
 export class KeyRecords {
   readonly #store: CacheStore;
@@ -63,11 +67,22 @@ export class Claim {
     this.#timer = setInterval(renew, claimMs / 3).unref();
   }
 
-  /** Keeps the answer for all who bring the key again. */
-  async keep(answer: RecordedAnswer): Promise<void> {
-    clearInterval(this.#timer);
+  /**
+   * Keeps the answer for all who bring the key again. While the store is away the claim holds, and it is tried again.
+   *
+   * @throws Error when the first try fails.
+   */
+  async keep(answer: RecordedAnswer, tries = maxTries): Promise<void> {
     const [fingerprint = ""] = this.#mark.split(" ");
-    await this.#store.write(this.#key, { fingerprint, answer } satisfies KeyRecord, this.#ttlMs);
+    try {
+      await this.#store.write(this.#key, { fingerprint, answer } satisfies KeyRecord, this.#ttlMs);
+      clearInterval(this.#timer);
+    } catch (error) {
+      const again = () => void this.keep(answer, tries - 1).catch(() => undefined);
+      if (tries > 1) setTimeout(again, retryMs).unref();
+      else clearInterval(this.#timer);
+      throw error;
+    }
   }
 
   /** Lets the next request with the key do the work. */

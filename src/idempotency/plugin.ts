@@ -8,7 +8,7 @@ import type {
 } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { type CacheStore, cacheVariables, openStore } from "../cache/index.js";
-import { type AnyApp, fastifyOf, HttpError, pathOf, withoutRegisterOptions } from "../http/index.js";
+import { type AnyApp, fastifyOf, HttpError, hasBody, pathOf, withoutRegisterOptions } from "../http/index.js";
 import {
   appEnvOf,
   ConfigurationError,
@@ -55,7 +55,8 @@ const rules: OptionRules<AddIdempotencyOptions> = {
  * Lets clients repeat POST and PATCH without harm: the header `Idempotency-Key`
  * (draft-ietf-httpapi-idempotency-key-header) makes a repetition get the first answer again. A key belongs to one
  * caller, tenant, method and path. While the first request runs a repetition gets 409; with other content 422.
- * Answers from 500 on, and streams, are not kept: a repetition does the work again.
+ * Answers from 500 on, streams, and answers above 1 MiB are not kept: a repetition does the work again. Keys are ignored
+ * where a route reads its content as a stream, as uploads do.
  *
  * It holds for routes that are added after it, behind all their other hooks.
  *
@@ -125,7 +126,7 @@ class IdempotencyGuard {
   /** Adds the hook after a route's own hooks: a caller that they refuse must not get a stored answer. */
   watch(route: RouteOptions): void {
     const methods = [route.method].flat();
-    if (route.config?.idempotency === false || !methods.some((method) => guarded.has(method))) return;
+    if (!methods.some((method) => guarded.has(method))) return;
     const begin = (request: FastifyRequest, reply: FastifyReply) => this.#begin(request, reply);
     const end = (request: FastifyRequest, reply: FastifyReply, payload: unknown) =>
       this.#end(request, reply, payload);
@@ -134,10 +135,11 @@ class IdempotencyGuard {
   }
 
   async #begin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
-    if (!guarded.has(request.method)) return undefined;
+    const { idempotency } = request.routeOptions.config;
+    if (!guarded.has(request.method) || idempotency === false || isUnread(request)) return undefined;
     const key = readIdempotencyKey(request.headers["idempotency-key"]);
     if (key === undefined) {
-      if (request.routeOptions.config.idempotency !== "required") return undefined;
+      if (idempotency !== "required") return undefined;
       throw new HttpError(400, "idempotency_key_required", "this needs the header Idempotency-Key");
     }
     const state = await this.#records
@@ -153,22 +155,23 @@ class IdempotencyGuard {
       throw new HttpError(422, "idempotency_key_reused", "this key came with other content before");
     }
     this.#claims.set(request, state.claim);
-    reply.raw.once(
-      "close",
-      () =>
-        void this.#take(request)
-          ?.release()
-          .catch(() => undefined),
-    );
+    reply.raw.once("close", () => this.#watchAbandoned(request));
     return undefined;
+  }
+
+  /** The handler goes on when its client has left, and its answer is kept; one that never answers frees the key. */
+  #watchAbandoned(request: FastifyRequest): void {
+    if (!this.#claims.has(request)) return;
+    const free = () => this.#take(request)?.release();
+    setTimeout(() => void free()?.catch(() => undefined), abandonedMs).unref();
   }
 
   async #end(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
     const claim = this.#take(request);
     if (claim === undefined) return payload;
     const body = bytesOf(payload);
-    const settled =
-      reply.statusCode >= 500 || body === undefined ? claim.release() : claim.keep(answerOf(reply, body));
+    const isKept = reply.statusCode < 500 && body !== undefined && body.byteLength <= maxKeptBytes;
+    const settled = isKept ? claim.keep(answerOf(reply, body)) : claim.release();
     await settled.catch((error: unknown) =>
       request.log.error({ err: error }, "an answer could not be kept for its key"),
     );
@@ -189,6 +192,17 @@ class IdempotencyGuard {
 
 const guarded: ReadonlySet<string> = new Set(["POST", "PATCH"]);
 
+/** Milliseconds that a handler has after its client left. */
+const abandonedMs = 600_000;
+
+/** A larger answer is not kept: anyone may bring new keys. */
+const maxKeptBytes = 1024 * 1024;
+
+/** Content that the handler reads as a stream cannot be compared with that of the first request. */
+function isUnread({ body, raw }: FastifyRequest): boolean {
+  return body === undefined && hasBody(raw);
+}
+
 function callerOf(request: FastifyRequest): string {
   const { user }: { user?: { id?: unknown } | null } = request as object;
   if (typeof user?.id === "string" || typeof user?.id === "number") return `user ${user.id}`;
@@ -199,9 +213,7 @@ function callerOf(request: FastifyRequest): string {
 
 /** What the request asks for, besides its path: a repetition must ask for the same. */
 function fingerprintOf({ body, headers, url }: FastifyRequest): string {
-  const content = Buffer.isBuffer(body)
-    ? body.toString("base64")
-    : (body ?? headers["content-length"] ?? null);
+  const content = Buffer.isBuffer(body) ? body.toString("base64") : (body ?? null);
   return hash([url, headers["content-type"] ?? null, content]);
 }
 
@@ -222,17 +234,12 @@ function bytesOf(payload: unknown): Uint8Array | undefined {
 }
 
 /** Headers of the one message, and what another answer must not hand out again. */
-const unkept: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "date",
-  "set-cookie",
-  "transfer-encoding",
-]);
+const unkept =
+  /^(?:connection|content-length|date|set-cookie|transfer-encoding|x-request-id|access-control-.*|(?:x-)?ratelimit.*)$/;
 
 function answerOf(reply: FastifyReply, body: Uint8Array): RecordedAnswer {
   const headers = Object.entries(reply.getHeaders())
-    .filter(([name, value]) => value !== undefined && !unkept.has(name))
+    .filter(([name, value]) => value !== undefined && !unkept.test(name))
     .map(([name, value]) => [name, String(value)]);
   return { statusCode: reply.statusCode, headers: Object.fromEntries(headers), body: new Uint8Array(body) };
 }

@@ -1,6 +1,10 @@
 import Fastify, { type FastifyInstance } from "fastify";
+import { addStorage } from "svc-infra";
 import { addCache } from "svc-infra/cache";
+import { keepNoAnswers } from "svc-infra/http";
 import { type AddIdempotencyOptions, addIdempotency } from "svc-infra/idempotency";
+import { Storage } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RedisRig, startRedis } from "../rigs/redis.js";
 
@@ -192,4 +196,119 @@ it("production needs a store that processes share, or the word memory", async ()
   const env = { APP_ENV: "production" };
   await expect(addIdempotency(Fastify(), { env })).rejects.toThrow(/REDIS_URL.*store: 'memory'/);
   await addIdempotency(Fastify(), { env, store: "memory" });
+});
+
+it("the work of a client that leaves is done once, and its answer is kept", async () => {
+  const { app, made, wait } = await payments({});
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const go = wait();
+  const headers = {
+    "idempotency-key": "c1",
+    "content-type": "application/json",
+    authorization: "Bearer ann",
+  };
+  const body = JSON.stringify({ amount: 1 });
+  const leave = new AbortController();
+  const left = fetch(`${url}/payments`, { method: "POST", headers, body, signal: leave.signal }).catch(
+    () => "left",
+  );
+  await expect.poll(() => made.length).toBe(1);
+  leave.abort();
+  expect(await left).toBe("left");
+  const connections = () =>
+    new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+  await expect.poll(connections).toBe(0);
+  const running = await pay(app, "c1");
+  expect(running.json().code).toBe("idempotency_key_in_use");
+  go();
+  await expect.poll(async () => (await pay(app, "c1")).headers["idempotency-replayed"]).toBe("true");
+  expect(made).toHaveLength(1);
+  await app.close();
+});
+
+it("a route of the kit compares the content that it reads by itself", async () => {
+  const app = Fastify();
+  await addIdempotency(app, { env: {} });
+  await addStorage(app, new Storage(new MemoryBackend()), { authorize: "open" });
+  const sign = (key: string) =>
+    app.inject({
+      method: "POST",
+      url: "/_storage/sign",
+      headers: { host: "localhost", "idempotency-key": "d1" },
+      payload: { key },
+    });
+  expect((await sign("a.txt")).statusCode).toBe(200);
+  expect((await sign("a.txt")).headers["idempotency-replayed"]).toBe("true");
+  expect((await sign("b.txt")).statusCode).toBe(422);
+  await app.close();
+});
+
+it("an upload ignores keys: content that is streamed cannot be compared", async () => {
+  const app = Fastify();
+  await addIdempotency(app, { env: {} });
+  const storage = await addStorage(app, new Storage(new MemoryBackend()), { authorize: "open" });
+  for (const payload of ["AAAA", "BBBB"]) {
+    const headers = { host: "localhost", "content-type": "text/plain", "idempotency-key": "e1" };
+    const answer = await app.inject({ method: "POST", url: "/_storage/upload?key=a.txt", headers, payload });
+    expect([answer.statusCode, answer.headers["idempotency-replayed"]]).toEqual([200, undefined]);
+  }
+  expect(Buffer.from(await storage.get("a.txt")).toString()).toBe("BBBB");
+  await app.close();
+});
+
+it("answers that hold secrets, and large ones, are kept in no store", async () => {
+  const app = Fastify();
+  let calls = 0;
+  await addIdempotency(app, { env: {} });
+  await app.register(async (scope) => {
+    keepNoAnswers(scope);
+    scope.post("/token", async () => ({ token: calls++ }));
+  });
+  app.post("/large", async () => `${calls++}`.padEnd(2 * 1024 * 1024));
+  for (const url of ["/token", "/large"]) {
+    await pay(app, "f1", { url });
+    await pay(app, "f1", { url });
+  }
+  expect(calls).toBe(4);
+  await app.close();
+});
+
+it("a repetition has an id and limits of its own", async () => {
+  const app = Fastify();
+  await addIdempotency(app, { env: {} });
+  let calls = 0;
+  app.post("/payments", async (_request, reply) => {
+    reply.headers({
+      "x-request-id": String(calls++),
+      "access-control-allow-origin": "a",
+      "ratelimit-limit": "1",
+    });
+    return reply.header("x-own", "kept").send("{}");
+  });
+  await pay(app, "g1");
+  const { headers } = await pay(app, "g1");
+  expect(headers).toMatchObject({ "x-own": "kept", "idempotency-replayed": "true" });
+  expect(Object.keys(headers)).not.toEqual(
+    expect.arrayContaining(["x-request-id", "access-control-allow-origin", "ratelimit-limit"]),
+  );
+  expect(headers["x-request-id"]).toBeUndefined();
+  await app.close();
+});
+
+it("an answer that the store did not take at once is kept later, and the key stays claimed", async () => {
+  const { store } = await addCache(Fastify(), { env: {} });
+  const write = store.write.bind(store);
+  let failures = 1;
+  store.write = async (...given) => {
+    if (failures-- > 0) throw new Error("away");
+    return write(...given);
+  };
+  const { app, made } = await payments({}, { store });
+  expect((await pay(app, "h1")).statusCode).toBe(201);
+  expect((await pay(app, "h1")).json().code).toBe("idempotency_key_in_use");
+  await expect
+    .poll(async () => (await pay(app, "h1")).headers["idempotency-replayed"], { timeout: 10_000 })
+    .toBe("true");
+  expect(made).toHaveLength(1);
+  await app.close();
 });

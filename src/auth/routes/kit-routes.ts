@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { HttpError, mountRoutes, problemHandler } from "../../http/index.js";
+import { HttpError, keepNoAnswers, mountRoutes, problemHandler } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
 import { accountRoutes } from "./account-routes.js";
 import { apiKeyRoutes, tokenRoutes } from "./key-routes.js";
@@ -12,6 +12,7 @@ const provenMs = 10 * 60_000;
 
 /** The routes of users that the library does not have: sessions by id, API keys, tokens, the account as a whole. */
 export async function kitRoutes(scope: FastifyInstance, users: AuthUsers): Promise<void> {
+  keepNoAnswers(scope);
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
   scope.setErrorHandler(problemHandler(false));

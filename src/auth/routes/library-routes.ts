@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { HttpError, pageBoundary, pathOf, problemHandler } from "../../http/index.js";
+import { HttpError, keepNoAnswers, pageBoundary, pathOf, problemHandler } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
 import { addressHeader } from "../client-address.js";
 import { cookiePrefix, resignCookies, sessionCookie } from "../cookies.js";
@@ -22,6 +22,7 @@ const leastMs: Readonly<Record<string, number>> = {
 /** Hands requests to the library, and its answers back: its failures become problem details. */
 export async function libraryRoutes(scope: FastifyInstance, users: AuthUsers): Promise<void> {
   const { origin, trustedOrigins } = users.config;
+  keepNoAnswers(scope);
   scope.removeAllContentTypeParsers();
   const options = { parseAs: "buffer", bodyLimit: maxBodyBytes } as const;
   scope.addContentTypeParser("*", options, (_request, body, done) => done(null, body));

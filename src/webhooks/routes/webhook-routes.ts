@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   drainAfterError,
   forbidden,
+  keepNoAnswers,
   mountRoutes,
   problemHandler,
   type Route,
@@ -74,6 +75,7 @@ export async function webhookRoutes(
   webhooks: Webhooks,
   authorize: AuthorizeWebhooks,
 ): Promise<void> {
+  keepNoAnswers(scope);
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
   scope.setErrorHandler(problemHandler(true));
