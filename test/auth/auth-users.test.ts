@@ -81,8 +81,8 @@ describe("getCurrentUser", () => {
       "finn",
       { origin: "https://sibling.example", "sec-fetch-site": "same-site" },
     ],
-    ["a page that its browser calls a sibling", "gil", { "sec-fetch-site": "same-site" }],
-    ["no page that is named", "hal", {}],
+    ["a page that its browser calls a sibling", "pia", { "sec-fetch-site": "same-site" }],
+    ["no page that is named", "quinn", {}],
   ])("gives no user to a POST without a body from %s", async (_, name, headers) => {
     const email = `${name}@example.com`;
     const user = await service.signIn(email);
