@@ -52,7 +52,7 @@ export const rigs = [
       "test/**/*postgres*.test.ts",
       "test/acceptance/a10-0{1,2}.test.ts",
       "test/auth/{attacks,flows}-in-production.test.ts",
-      "test/auth/flows.test.ts",
+      "test/auth/{flows,providers,providers-in-production}.test.ts",
       "test/faults/auth-mail-killed.test.ts",
       "test/sql/{add-sql-db,crud,crud-attacks,schema-changes}.test.ts",
     ],

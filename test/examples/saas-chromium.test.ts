@@ -285,6 +285,7 @@ describe.each(settings)(
     });
 
     it("8. Erase the account", async () => {
+      const before = complaints.length;
       await page.locator("#documents li", { hasText: "second.png" }).locator("button").click();
       await expect.poll(() => page.locator("#documents a").count(), waiting).toBe(3);
       await send("erase");
@@ -308,7 +309,10 @@ describe.each(settings)(
         workers === "the service, killed"
           ? /status of (?:401|403|404|409|413|415)|ERR_(?:CONNECTION|EMPTY)_/
           : /status of (?:401|403|409|413|415)/;
-      expect(complaints.filter((text) => !ordinary.test(text))).toEqual([]);
+      expect(complaints.slice(0, before).filter((text) => !ordinary.test(text))).toEqual([]);
+      // The page may be loading the picture of a document at the instant in which it is deleted.
+      const unexpected = complaints.slice(before).filter((text) => !ordinary.test(text));
+      expect(unexpected.filter((text) => !text.includes("status of 404"))).toEqual([]);
     });
 
     const envOfPlace = () => ({

@@ -10,14 +10,20 @@ import type { S3Rig } from "../rigs/s3-rig.js";
 const rounds = Number(process.env.RACE_ROUNDS ?? 20);
 const mebibyte = 1024 * 1024;
 /** Failures that leave the target as it was: the source was replaced too often, or is not shown while it is. */
-const refused = /precondition_failed|unavailable|not_found/;
+const leavesTarget = /precondition_failed|unavailable|not_found/;
 
 /**
  * Copies whose source is replaced meanwhile, by another connection.
  *
  * @param inParts - whether the service takes copies of parts under a condition.
+ * @param refused - codes of failures that leave the target as it was.
  */
-export function racedCopies(name: string, inParts: boolean, start: () => Promise<S3Rig>): void {
+export function racedCopies(
+  name: string,
+  inParts: boolean,
+  start: () => Promise<S3Rig>,
+  refused = leavesTarget,
+): void {
   describe(`copies on ${name}`, () => {
     let rig: S3Rig;
     let storage: Storage;
@@ -56,7 +62,8 @@ export function racedCopies(name: string, inParts: boolean, start: () => Promise
         expect(possible.some((each) => each.equals(found))).toBe(true);
         return true;
       }
-      expect(Object(copied).code ?? other.backend.classify(copied).code).toMatch(refused);
+      const code = Object(copied).code ?? other.backend.classify(copied).code;
+      expect(code, `${copied.message} ${copied.cause ?? ""}`).toMatch(refused);
       return false;
     }
 

@@ -1,4 +1,7 @@
 import { startSwift } from "../rigs/swift.js";
 import { racedCopies } from "./s3-raced-copies.js";
 
-racedCopies("Swift", false, startSwift);
+/** Of an object that is just being replaced Swift may say NoSuchBucket, though the bucket is there. */
+const refused = /precondition_failed|unavailable|not_found|configuration/;
+
+racedCopies("Swift", false, startSwift, refused);
