@@ -14,13 +14,11 @@ export class Draining {
   /** @param graceMs - milliseconds that requests in flight have once the app closes; then their connections are cut. */
   constructor(app: FastifyInstance, graceMs: number) {
     this.#app = app;
-    const closing = new Closing(graceMs);
+    const closing = new Closing(graceMs, () => this.#cut());
     app.addHook("onRoute", (route) => this.#watchReadiness(route));
     app.addHook("preClose", async () => {
       this.begin();
       closing.begin(app.server);
-      const cut = setTimeout(() => this.#cut(), graceMs).unref();
-      app.server.once("close", () => clearTimeout(cut));
     });
     app.addHook("onClose", async () => closing.end());
   }

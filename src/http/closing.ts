@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from "node:http";
 
-type Connections = Partial<Pick<Server, "closeIdleConnections">>;
+type Connections = Partial<Pick<Server, "closeIdleConnections" | "once">>;
 
 /**
  * Lets a closing server end soon: connections that become idle are closed at once and not after their
@@ -8,12 +8,17 @@ type Connections = Partial<Pick<Server, "closeIdleConnections">>;
  */
 export class Closing {
   readonly #graceMs: number;
+  readonly #cut: () => void;
   readonly #moving = new Set<ServerResponse>();
   #timers: NodeJS.Timeout[] = [];
 
-  /** @param graceMs - milliseconds that transfers have left when the server closes. */
-  constructor(graceMs: number) {
+  /**
+   * @param graceMs - milliseconds that transfers have left when the server closes.
+   * @param cut - ends what outlasts them. Default: the transfers that were counted.
+   */
+  constructor(graceMs: number, cut?: () => void) {
     this.#graceMs = graceMs;
+    this.#cut = cut ?? (() => this.#destroyCounted());
   }
 
   /** Counts a transfer until its response closes. */
@@ -26,7 +31,8 @@ export class Closing {
   begin(server: Connections): void {
     const closeIdle = () => server.closeIdleConnections?.();
     closeIdle();
-    this.#timers = [setInterval(closeIdle, 25).unref(), setTimeout(() => this.#cut(), this.#graceMs).unref()];
+    this.#timers = [setInterval(closeIdle, 25).unref(), setTimeout(this.#cut, this.#graceMs).unref()];
+    server.once?.("close", () => this.end());
   }
 
   /** The server is closed. */
@@ -34,7 +40,7 @@ export class Closing {
     for (const timer of this.#timers.splice(0)) clearTimeout(timer);
   }
 
-  #cut(): void {
+  #destroyCounted(): void {
     for (const response of this.#moving) response.destroy();
   }
 }

@@ -136,12 +136,13 @@ class IdempotencyGuard {
 
   async #begin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { idempotency } = request.routeOptions.config;
-    if (!guarded.has(request.method) || idempotency === false || isUnread(request)) return undefined;
+    if (!guarded.has(request.method) || idempotency === false) return undefined;
     const key = readIdempotencyKey(request.headers["idempotency-key"]);
     if (key === undefined) {
       if (idempotency !== "required") return undefined;
       throw new HttpError(400, "idempotency_key_required", "this needs the header Idempotency-Key");
     }
+    if (isUnread(request)) return undefined;
     const state = await this.#records
       .begin(this.#scopeOf(request, key), fingerprintOf(request))
       .catch(unavailable);

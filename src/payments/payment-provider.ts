@@ -36,7 +36,7 @@ export interface PaymentProvider {
     call: IdempotentCall,
   ): Promise<{ readonly id: string; readonly url: string }>;
   openCheckouts(customer: string): Promise<readonly OpenCheckout[]>;
-  /** Lets nobody pay a checkout any more; one that is paid or expired already is no failure. */
+  /** Expires a checkout, so that it can be paid no more; one that is paid or expired already is no failure. */
   expireCheckout(id: string, call: IdempotentCall): Promise<void>;
   /** Ends all subscriptions of a customer and forgets them; one that is gone is no failure. */
   deleteCustomer(customer: string): Promise<void>;

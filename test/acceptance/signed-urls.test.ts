@@ -4,7 +4,7 @@ import { call, kinds, makeBackend, pathOf, type Service, startService } from "./
 
 /** What the parameters of a URL say, whatever their order and spelling. */
 function parametersOf(url: string): string {
-  return [...new URLSearchParams(url.slice(url.indexOf("?")))].map(String).sort().join("\n");
+  return [...new URLSearchParams(url.slice(url.indexOf("?") + 1))].map(String).sort().join("\n");
 }
 
 describe.each(kinds)("%s", (kind) => {

@@ -286,6 +286,10 @@ describe.each(settings)(
 
     it("8. Erase the account", async () => {
       const before = complaints.length;
+      const missing: string[] = [];
+      page.on("response", (answer) => {
+        if (answer.status() === 404) missing.push(answer.url());
+      });
       await page.locator("#documents li", { hasText: "second.png" }).locator("button").click();
       await expect.poll(() => page.locator("#documents a").count(), waiting).toBe(3);
       await send("erase");
@@ -310,9 +314,12 @@ describe.each(settings)(
           ? /status of (?:401|403|404|409|413|415)|ERR_(?:CONNECTION|EMPTY)_/
           : /status of (?:401|403|409|413|415)/;
       expect(complaints.slice(0, before).filter((text) => !ordinary.test(text))).toEqual([]);
-      // The page may be loading the picture of a document at the instant in which it is deleted.
+      // The page may be loading the picture of a document at the instant in which it is deleted: that one, and no other.
       const unexpected = complaints.slice(before).filter((text) => !ordinary.test(text));
       expect(unexpected.filter((text) => !text.includes("status of 404"))).toEqual([]);
+      if (!ordinary.test("status of 404")) {
+        expect(missing.filter((url) => !/previews\/second\.png/.test(url))).toEqual([]);
+      }
     });
 
     const envOfPlace = () => ({

@@ -10,13 +10,13 @@ import type { S3Rig } from "../rigs/s3-rig.js";
 const rounds = Number(process.env.RACE_ROUNDS ?? 20);
 const mebibyte = 1024 * 1024;
 /** Failures that leave the target as it was: the source was replaced too often, or is not shown while it is. */
-const leavesTarget = /precondition_failed|unavailable|not_found/;
+const leavesTarget = /^(?:precondition_failed|unavailable|not_found) /;
 
 /**
  * Copies whose source is replaced meanwhile, by another connection.
  *
  * @param inParts - whether the service takes copies of parts under a condition.
- * @param refused - codes of failures that leave the target as it was.
+ * @param refused - code, message and cause of failures that leave the target as it was.
  */
 export function racedCopies(
   name: string,
@@ -63,7 +63,7 @@ export function racedCopies(
         return true;
       }
       const code = Object(copied).code ?? other.backend.classify(copied).code;
-      expect(code, `${copied.message} ${copied.cause ?? ""}`).toMatch(refused);
+      expect(`${code} ${copied.message} ${copied.cause ?? ""}`).toMatch(refused);
       return false;
     }
 
