@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Storage } from "svc-infra/storage";
@@ -51,6 +51,19 @@ describe("the base path of the local backend", () => {
       code: "configuration",
       message: expect.stringContaining("STORAGE_BASE_PATH"),
     });
+  });
+
+  it("may hold a .env that was stored as an object, settled or not", async () => {
+    {
+      await using storage = new Storage(new LocalBackend({ basePath: folder }));
+      await storage.put(".env", "an object");
+    }
+    await using storage = new Storage(new LocalBackend({ basePath: folder }));
+    expect(new TextDecoder().decode(await storage.get(".env"))).toBe("an object");
+    // As a writer leaves it that is killed right after its rename.
+    await rename(join(folder, ".svc-infra/meta/.env.meta.json"), join(folder, ".svc-infra/pending/.env"));
+    await using next = new Storage(new LocalBackend({ basePath: folder }));
+    expect(await next.delete(".env")).toBe(true);
   });
 
   it.runIf(process.platform === "linux")("where no folder can be made fails at once", async () => {

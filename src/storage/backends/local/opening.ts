@@ -32,8 +32,8 @@ export async function openStore(
 ): Promise<OpenStore> {
   const isDurable = durability === "full";
   const base = await makeBaseFolder(basePath, isDurable);
-  refuseUnsafeBase(base);
   const layout = new Layout(base);
+  refuseUnsafeBase(layout);
   for (const folder of layout.folders()) await makeOwnFolder(layout, folder, isDurable);
   const unfolds = isUnfolded(layout);
   const open = new OpenStore({ base, owner: thisOwner(base), isDurable, unfolds });

@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { lstat, mkdir, open, realpath, stat } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { dirname, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DiskError, errnoOf } from "./disk-error.js";
 import { folderMode } from "./files.js";
@@ -23,20 +23,27 @@ export async function makeBaseFolder(basePath: string, isDurable: boolean): Prom
 
 /**
  * Refuses a base folder in which an upload could become configuration or code: one that is or holds the working
- * directory or this package, or that holds a `.env`.
+ * directory or this package, or that holds a `.env` of another program.
  *
  * @throws DiskError `configuration`, naming the variable.
  */
-export function refuseUnsafeBase(base: string): void {
-  const isHeld = (path: string) => path === base || path.startsWith(base === "/" ? base : base + sep);
-  const dotEnv = join(base, ".env");
+export function refuseUnsafeBase(layout: Layout): void {
+  const base = layout.base || sep;
+  const isHeld = (path: string) => path === base || path.startsWith(base === sep ? base : base + sep);
   const unsafe = [process.cwd(), ...thisPackage()].map((path) => realpathSync(path)).find(isHeld);
-  const found = unsafe ?? (existsSync(dotEnv) ? dotEnv : undefined);
+  const found = unsafe ?? foreignDotEnv(layout);
   if (found === undefined) return;
   throw new DiskError(
     "configuration",
     `the base path '${base}' (STORAGE_BASE_PATH, basePath) holds '${found}': uploads need a folder of their own`,
   );
+}
+
+/** `.env` is a key like others: what was stored under it has a sidecar, or a lock while its write is not settled. */
+function foreignDotEnv(layout: Layout): string | undefined {
+  const dotEnv = layout.body(".env");
+  const isStored = [layout.sidecar(".env"), layout.lock(".env")].some((path) => existsSync(path));
+  return !isStored && existsSync(dotEnv) ? dotEnv : undefined;
 }
 
 /** The file of this module, where a bundler has left it its address. */
