@@ -1,6 +1,6 @@
 import Fastify from "fastify";
 import { addStorage } from "svc-infra";
-import { Storage, type StorageBackend, UrlSigner } from "svc-infra/storage";
+import { parseKey, Storage, type StorageBackend, UrlSigner } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { pathOf } from "./service.js";
@@ -71,6 +71,35 @@ test("in production a missing secret is a configuration error that names the var
     code: "configuration",
     variables: ["STORAGE_SIGNING_SECRET"],
   });
+});
+
+test("the environment that was given decides, not that of the process", async () => {
+  vi.stubEnv("STORAGE_SIGNING_SECRET", "f".repeat(32));
+  vi.stubEnv("STORAGE_BASE_URL", "https://process.example/files");
+  const env = { STORAGE_SIGNING_SECRET: secret, STORAGE_PUBLIC_PREFIXES: "shown/" };
+  const prod = { ...env, APP_ENV: "prod" };
+  await expect(start({ env: prod })).rejects.toMatchObject({ variables: ["STORAGE_BASE_URL"] });
+  const noSecret = { APP_ENV: "prod", STORAGE_BASE_URL: "https://given.example/files" };
+  await expect(start({ env: noSecret })).rejects.toMatchObject({ variables: ["STORAGE_SIGNING_SECRET"] });
+  const { app, storage } = await start({ env: { ...prod, STORAGE_BASE_URL: "https://given.example/files" } });
+  const { url } = await storage.put("a.txt", "hello");
+  expect(url).toMatch(/^https:\/\/given\.example\/files\/a\.txt\?/);
+  const signer = new UrlSigner({ baseUrl: "https://given.example/files", secrets: [secret] });
+  expect(signer.verify("get", parseKey("a.txt"), new URL(String(url)).search.slice(1))).toBeDefined();
+  await storage.put("shown/a.txt", "hello");
+  expect((await app.inject("/files/shown/a.txt")).body).toBe("hello");
+  await app.close();
+});
+
+test("a storage that addStorage makes is that of the environment that was given", async () => {
+  vi.stubEnv("STORAGE_BACKEND", "s3");
+  const app = Fastify();
+  const storage = await addStorage(app, {
+    env: { STORAGE_BACKEND: "memory", STORAGE_MAX_UPLOAD_BYTES: "3" },
+  });
+  expect(storage.backend.type).toBe("memory");
+  await expect(storage.put("a.txt", "hello")).rejects.toMatchObject({ code: "too_large" });
+  await app.close();
 });
 
 test("without the file route URLs stay the provider's", async () => {

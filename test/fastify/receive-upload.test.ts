@@ -104,6 +104,16 @@ describe.each(kinds)("on %s", (kind) => {
   });
 });
 
+it("keeps the limit of the environment that addStorage was given, also for a part of a storage of another name", async () => {
+  const env = { STORAGE_MAX_UPLOAD_BYTES: "3" };
+  const archive = await addStorage(app, backend, { env, decorator: "archive" });
+  const origin = await listen({ key: "a.txt", storage: archive.forTenant("acme") });
+  expect(await post(origin, formOf(["file", text("a.txt", "four")]))).toMatchObject({
+    status: 413,
+    code: "too_large",
+  });
+});
+
 it("works under a prefix, with the storage that was added there", async () => {
   await app.register(
     async (v1) => {

@@ -3,10 +3,10 @@ import type { FastifyInstance } from "fastify";
 import {
   appEnvOf,
   ConfigurationError,
+  type Environment,
   isLoopback,
   type Logger,
   loadSettings,
-  readEnvironment,
 } from "../../kernel/index.js";
 import { defaultBaseUrl, minSecretBytes, UrlSigner } from "../contract/signed-url.js";
 import { configurationOf } from "../easy-storage.js";
@@ -27,6 +27,7 @@ export async function needsFileRoute({ backend }: Storage): Promise<boolean> {
  * setting the base URL follows the path that is mounted and the port that the app listens on.
  *
  * @param path - where the file route is mounted, with every prefix.
+ * @param env - says whether this is production, and the settings of a storage that was made in code.
  * @throws ConfigurationError when the base URL has another path; in production also when it is of this machine, and
  * when a secret is needed and there is none.
  */
@@ -35,9 +36,10 @@ export async function withFileUrls(
   app: FastifyInstance,
   path: string,
   given: UrlSigner | undefined,
+  env: Environment,
 ): Promise<Storage> {
-  const { signer, isPlaced } = given === undefined ? await findSigner(storage, app.log) : placed(given);
-  checkBaseUrl(signer.baseUrl, path, isPlaced);
+  const { signer, isPlaced } = given === undefined ? await findSigner(storage, app.log, env) : placed(given);
+  checkBaseUrl(signer.baseUrl, path, isPlaced, env);
   return storage.with(signing(isPlaced ? signer : signer.at(() => `${originOf(app)}${path}`)));
 }
 
@@ -51,22 +53,22 @@ function placed(signer: UrlSigner): FoundSigner {
   return { signer, isPlaced: true };
 }
 
-async function findSigner(storage: Storage, log: Logger): Promise<FoundSigner> {
+async function findSigner(storage: Storage, log: Logger, env: Environment): Promise<FoundSigner> {
   const own = await storage.backend.signer();
   if (own !== undefined && storage.backend.capabilities.signGet) return placed(own);
-  const { baseUrl, signingSecret } = configurationOf(storage)?.settings ?? readSettings();
+  const { baseUrl, signingSecret } = configurationOf(storage)?.settings ?? readSettings(env);
   if (own !== undefined) {
     return baseUrl === undefined ? { signer: own, isPlaced: false } : placed(own.at(() => baseUrl));
   }
-  const secrets = signingSecret?.map((secret) => secret.reveal()) ?? [temporarySecret(storage, log)];
+  const secrets = signingSecret?.map((secret) => secret.reveal()) ?? [temporarySecret(storage, log, env)];
   const signer = new UrlSigner({ baseUrl: baseUrl ?? defaultBaseUrl, secrets });
   return { signer, isPlaced: baseUrl !== undefined };
 }
 
-function checkBaseUrl(baseUrl: string, path: string, isPlaced: boolean): void {
+function checkBaseUrl(baseUrl: string, path: string, isPlaced: boolean, env: Environment): void {
   const { name } = baseUrlVariable;
   const { hostname, pathname } = new URL(baseUrl);
-  if (appEnvOf(readEnvironment()) === "prod" && isLoopback(hostname)) {
+  if (appEnvOf(env) === "prod" && isLoopback(hostname)) {
     const state = isPlaced ? `is '${baseUrl}'` : "is not set";
     const message = `${state} in production, and clients need URLs that they can open; expected the service's address`;
     throw new ConfigurationError([{ name, message: `${message}, or the option serveFiles: false` }]);
@@ -83,13 +85,13 @@ function originOf(app: FastifyInstance): string {
   return `${"setSecureContext" in app.server ? "https" : "http"}://localhost:${port}`;
 }
 
-function readSettings(): Pick<StorageSettings, "baseUrl" | "signingSecret"> {
-  return loadSettings({ baseUrl: baseUrlVariable, signingSecret: secretVariable }, readEnvironment());
+function readSettings(env: Environment): Pick<StorageSettings, "baseUrl" | "signingSecret"> {
+  return loadSettings({ baseUrl: baseUrlVariable, signingSecret: secretVariable }, env);
 }
 
-function temporarySecret({ backend }: Storage, log: Logger): string {
+function temporarySecret({ backend }: Storage, log: Logger, env: Environment): string {
   const { name, expected } = secretVariable;
-  if (appEnvOf(readEnvironment()) === "prod") {
+  if (appEnvOf(env) === "prod") {
     const message = `is not set, and the file route of ${backend.name} needs it in production; expected ${expected}`;
     throw new ConfigurationError([{ name, message }]);
   }

@@ -58,8 +58,8 @@ export interface AddStorageOptions {
    */
   readonly rateLimit?: Partial<RateLimits> | undefined;
   /**
-   * Where the settings of this plugin come from that no option gives: limits, sweeps, `REDIS_URL`, origins. That of the storage is
-   * the one that it was made with. Default: the environment of the process.
+   * Where the settings come from that no option gives, and whether this is production. A storage that is given keeps the
+   * settings that it was made with. Default: the environment of the process.
    */
   readonly env?: Environment | undefined;
   /** Milliseconds between sweeps of abandoned uploads; 0 for none. Default: `STORAGE_SWEEP_MS`, else an hour. */
@@ -183,7 +183,7 @@ function checkMaxBytes(option: number | undefined): number | undefined {
 }
 
 /** The limit of uploads that the environment sets. */
-export function defaultMaxUploadBytes(env: Environment = readEnvironment()): number {
+export function defaultMaxUploadBytes(env: Environment): number {
   return loadSettings(limitSchema, env).maxUploadBytes;
 }
 

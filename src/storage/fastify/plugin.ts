@@ -86,10 +86,11 @@ async function addBelow(
   try {
     await testConnection(storage, settings.startTimeoutMs);
     const isServed = await isToBeServed(storage, settings);
+    const { filesPrefix, signer, env } = settings;
     const served = isServed
-      ? await withFileUrls(storage, app, pathOf(app, settings, settings.filesPrefix), settings.signer)
+      ? await withFileUrls(storage, app, pathOf(app, settings, filesPrefix), signer, env)
       : storage;
-    const publicFiles = isServed ? await publicFileRoute(served, settings.publicFiles) : undefined;
+    const publicFiles = isServed ? await publicFileRoute(served, settings.publicFiles, env) : undefined;
     const shown = publicFiles === undefined ? served : withPublicUrls(served, publicFiles);
     const ruled =
       options.policy === undefined ? shown : shown.withPolicy(loggedPolicy(options.policy, app.log));
@@ -181,7 +182,7 @@ async function mount(
   const name = settings.decorator;
   const rates = await openRates(app, settings);
   const context = { storage, origin, closing, ...settings, name, maxUploadBytes, signer, ...rates };
-  setUploadRules(storage, { maxBytes: maxUploadBytes, ...rates });
+  setUploadRules(app, storage, { maxBytes: maxUploadBytes, ...rates });
   leaveForms(app);
   app.decorate(settings.decorator, storage);
   const stopLog = logOperations(storage, app.log);

@@ -1,4 +1,4 @@
-import { loadSettings, readEnvironment } from "../../kernel/index.js";
+import { type Environment, loadSettings } from "../../kernel/index.js";
 import { PublicFiles } from "../contract/public-files.js";
 import { configurationOf } from "../easy-storage.js";
 import { publicFiles } from "../layers/public-files.js";
@@ -31,8 +31,9 @@ export interface PublicFileRoute {
 export async function publicFileRoute(
   storage: Storage,
   rules: false | PublicFilesRules | undefined,
+  env: Environment,
 ): Promise<PublicFileRoute | undefined> {
-  const { publicUrl, publicPrefixes } = configurationOf(storage)?.settings ?? readSettings();
+  const { publicUrl, publicPrefixes } = configurationOf(storage)?.settings ?? readSettings(env);
   const isDeclared = rules !== undefined || publicUrl !== undefined || publicPrefixes !== undefined;
   const signer = await storage.backend.signer();
   if (!isDeclared || rules === false || signer === undefined) return undefined;
@@ -58,7 +59,7 @@ function cacheControlOf(rules: PublicFilesRules): string {
   return immutable ? "public, max-age=31536000, immutable" : `public, max-age=${maxAge}`;
 }
 
-function readSettings() {
+function readSettings(env: Environment) {
   const { publicUrl, publicPrefixes } = storageVariables;
-  return loadSettings({ publicUrl, publicPrefixes }, readEnvironment());
+  return loadSettings({ publicUrl, publicPrefixes }, env);
 }

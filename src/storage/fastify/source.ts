@@ -1,6 +1,7 @@
 import type { StorageBackend } from "../contract/backend.js";
 import { configurationOf, easyStorage } from "../easy-storage.js";
 import { Storage } from "../storage.js";
+import type { PluginSettings } from "./plugin-options.js";
 import type { Origin } from "./routes/route-context.js";
 
 /** Where `addStorage` can take its storage from; nothing means the environment. */
@@ -21,13 +22,12 @@ export interface ChosenStorage {
 /** Makes or takes the storage and says why it is this one. */
 export async function chooseStorage(
   source: StorageSource,
-  options: { readonly maxUploadBytes?: number | undefined },
+  { maxUploadBytes: maxBytes, env }: Pick<PluginSettings, "maxUploadBytes" | "env">,
 ): Promise<ChosenStorage> {
   const isOwn = source === undefined;
-  const { maxUploadBytes: maxBytes } = options;
   const storage = isBackend(source)
     ? new Storage(source, { maxBytes })
-    : await (source ?? easyStorage({ maxUploadBytes: maxBytes }));
+    : await (source ?? easyStorage({ maxUploadBytes: maxBytes }, env));
   const configuration = configurationOf(storage);
   if (configuration === undefined) {
     const origin = { reason: "given in code", missing: [] };
