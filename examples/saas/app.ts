@@ -19,7 +19,6 @@ export async function createApp(env: Environment = readEnvironment()): Promise<S
     mail: true,
     auth: true,
     storage: {
-      serveFiles: "auto",
       policy: { types: ["image/png", "image/jpeg", "image/webp", "application/pdf"], maxBytes: "20MB" },
       // Members upload to their organisation's files, as much as its plan allows.
       authorize: async (request, route) => {

@@ -31,12 +31,21 @@ export function findExposure(env: Environment): ConfigurationProblem[] {
   return [{ name, message }];
 }
 
-/** In production, a base URL of URLs that the kit signs and that only this machine could open. */
-export async function findLocalUrl(env: Environment, storage: Storage): Promise<ConfigurationProblem[]> {
-  const baseUrl = configurationOf(storage)?.settings.baseUrl;
-  if (appEnvOf(env) !== "prod" || baseUrl === undefined || !isLoopback(new URL(baseUrl).hostname)) return [];
-  if ((await storage.backend.signer()) === undefined) return [];
-  const { name } = storageVariables.baseUrl;
-  const message = `is '${baseUrl}' in production, where other machines cannot open it; expected the address that clients use`;
-  return [{ name, message }];
+/**
+ * What URLs of the file route lack in production, whatever the backend: an address that other machines can open, and a
+ * secret that every process has.
+ */
+export function findUnusableUrls(env: Environment, storage: Storage): ConfigurationProblem[] {
+  if (appEnvOf(env) !== "prod") return [];
+  const { baseUrl, signingSecret } = configurationOf(storage)?.settings ?? {};
+  const problems: ConfigurationProblem[] = [];
+  if (baseUrl !== undefined && isLoopback(new URL(baseUrl).hostname)) {
+    const message = `is '${baseUrl}' in production, where other machines cannot open it; expected the address that clients use`;
+    problems.push({ name: storageVariables.baseUrl.name, message });
+  }
+  if (signingSecret === undefined) {
+    const { name, expected } = storageVariables.signingSecret;
+    problems.push({ name, message: `is not set, and signs URLs in production; expected ${expected}` });
+  }
+  return problems;
 }

@@ -1,9 +1,23 @@
 import type { ServiceApp } from "svc-infra/app";
 import { defineEvent, onEvent } from "svc-infra/events";
+import { Storage, type StorageBackend } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { helpers } from "#dist/app/list/index.js";
 import { makeService } from "./service.js";
+
+/** A backend whose provider signs and serves its own URLs. */
+function signsItself(inner: StorageBackend): StorageBackend {
+  return new Proxy(inner, {
+    get(target, name) {
+      if (name === "signer") return async () => undefined;
+      if (name === "sign") return async (key: string) => () => `https://provider.example/${key}`;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
 
 let app: ServiceApp;
 afterEach(() => app.close());
@@ -33,6 +47,16 @@ describe("a service with nothing set", () => {
     });
     const list = () => app.inject({ url: "/_storage/list", headers: { authorization: `Bearer ${token}` } });
     expect([(await list()).statusCode, (await list()).statusCode]).toEqual([200, 429]);
+  });
+
+  it("leaves signed URLs to a provider that signs its own, and refuses in production what it cannot sign", async () => {
+    const source = () => new Storage(signsItself(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" })));
+    app = await makeService({}, { storage: { source: source() } });
+    expect(await app.storage.getUrl("a.txt")).toBe("https://provider.example/a.txt");
+    const env = { APP_ENV: "prod", STORAGE_BASE_URL: "https://files.example.com/files" };
+    await expect(makeService(env, { storage: { source: source(), serveFiles: true } })).rejects.toMatchObject(
+      { variables: ["STORAGE_SIGNING_SECRET"] },
+    );
   });
 
   it("answers what is not there with problem details", async () => {

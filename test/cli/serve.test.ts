@@ -240,6 +240,17 @@ describe("settings", () => {
     },
   );
 
+  it("of production, which --host says, are the same on a backend whose provider signs URLs", async () => {
+    const { code, stderr } = await cli.run(["serve", "--host", "0.0.0.0"], {
+      PORT: String(port),
+      STORAGE_S3_BUCKET: "bucket",
+      STORAGE_API_TOKEN: "t".repeat(32),
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`STORAGE_BASE_URL: is 'http://localhost:${port}/files' in production`);
+    expect(stderr).toContain("STORAGE_SIGNING_SECRET: is not set, and signs URLs in production");
+  });
+
   it("of production are complete with two tokens, a secret and a base URL", async () => {
     const tokens = ["n".repeat(32), "o".repeat(32)];
     await start({

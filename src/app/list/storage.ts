@@ -19,7 +19,6 @@ export const storage: Helper = {
     const { source: _, ...given } = optionsOf(context.options.storage);
     const { storage: opened, tokens } = await openStorage(context);
     const added = await addStorage(app, opened, {
-      serveFiles: true,
       env: context.env,
       allowOrigins: context.settings.corsAllowOrigins ?? [],
       closeGraceMs: context.settings.shutdownTimeoutMs,

@@ -15,7 +15,7 @@ import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
 import { type StorageSettings, storageVariables } from "../../storage/settings.js";
 import { describeVariables } from "../describe-variables.js";
-import { findExposure, findLocalUrl } from "../find-unsafe.js";
+import { findExposure, findUnusableUrls } from "../find-unsafe.js";
 import { defaultFolder, localFallback } from "../local-fallback.js";
 import { type ServeSettings, serveVariables, urlOf } from "../serve-settings.js";
 
@@ -49,6 +49,8 @@ async function serve(options: ServeOptions): Promise<void> {
     ...(isOpen ? { guard: hostBoundary([baseUrl]) } : {}),
     storage: {
       source: storage,
+      // The page shows files by the service alone, so that a bucket needs no CORS rules.
+      serveFiles: true,
       authorize: tokens === undefined ? "open" : bearerToken(tokens.map((token) => token.reveal())),
     },
   });
@@ -91,7 +93,7 @@ async function configure(env: Environment) {
       throw error;
     }),
   );
-  if (storage !== undefined) problems.push(...(await findLocalUrl(env, storage)));
+  if (storage !== undefined) problems.push(...findUnusableUrls(env, storage));
   if (settings === undefined || storage === undefined || problems.length > 0) {
     await storage?.close();
     throw new ConfigurationError(problems);
