@@ -2,7 +2,15 @@ import multipart from "@fastify/multipart";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { addStorage, getStorage, type ReceiveUploadOptions, receiveUpload } from "svc-infra";
 import { HttpError } from "svc-infra/http";
-import { Storage, type StorageBackend, safeKey } from "svc-infra/storage";
+import {
+  type BackendCall,
+  type Capabilities,
+  LayerBackend,
+  type Next,
+  Storage,
+  type StorageBackend,
+  safeKey,
+} from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { call, kinds, makeBackend, sendRaw } from "../acceptance/service.js";
@@ -205,6 +213,38 @@ describe("a file that is refused", () => {
     );
     expect(await keys()).toEqual(["photos/large"]);
     expect(Buffer.from(await new Storage(backend).get("photos/large")).toString()).toBe("old");
+  });
+
+  it("leaves a file alone that another client put meanwhile, also where deletions know no condition", async () => {
+    class Unconditional extends LayerBackend<Capabilities> {
+      override readonly capabilities: Capabilities = { ...this.inner.capabilities, conditionalRemove: false };
+      protected intercept<T>(_call: BackendCall, next: Next<T>): Promise<T> {
+        return next(undefined);
+      }
+    }
+    backend = new Unconditional(backend);
+    await addStorage(app, backend);
+    const names: string[] = [];
+    const origin = await listen({
+      key: async ({ filename = "none" }) => {
+        names.push(filename);
+        if (filename === "large") await new Storage(backend).put("photos/small", "of another client");
+        return `photos/${filename}`;
+      },
+      maxBytes: 1000,
+      ifAbsent: true,
+    });
+    expect(await post(origin, form())).toMatchObject({ status: 413 });
+    expect(names).toEqual(["small", "large"]);
+    expect(Buffer.from(await new Storage(backend).get("photos/small")).toString()).toBe("of another client");
+    await new Storage(backend).delete("photos/small");
+    names.length = 0;
+    expect(
+      await post(origin, formOf(["f", text("small", "ok")], ["g", text("other", "x".repeat(2000))])),
+    ).toMatchObject({
+      status: 413,
+    });
+    expect(await keys()).toEqual([]);
   });
 
   it("is answered while its client still sends", async () => {

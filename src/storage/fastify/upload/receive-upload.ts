@@ -211,15 +211,20 @@ class Receiving {
     );
   }
 
-  /** Only what this request made may go: what it replaced cannot come back. */
+  /** Deletes only the versions that this request made: what it replaced cannot come back. */
   async undo(files: readonly ReceivedFile[]): Promise<void> {
     if (this.#options.ifAbsent !== true) return;
     for (const { stored } of files) {
-      const ifMatch = this.#storage.capabilities.conditionalRemove ? stored.etag : undefined;
-      await this.#storage.delete(stored.key, { ifMatch }).catch((error: unknown) => {
+      await this.#deleteVersion(stored).catch((error: unknown) => {
         this.#request.log.warn({ err: error, key: stored.key }, "a file of a refused form was left behind");
       });
     }
+  }
+
+  async #deleteVersion({ key, etag }: StoredFile): Promise<void> {
+    const storage = this.#storage;
+    if (storage.capabilities.conditionalRemove) await storage.delete(key, { ifMatch: etag });
+    else if ((await storage.getMetadata(key)).etag === etag) await storage.delete(key);
   }
 }
 
