@@ -1,5 +1,16 @@
 import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -325,4 +336,15 @@ describe("a base folder that is removed under a running store", () => {
     await expect(storage.check()).rejects.toMatchObject({ code: "unavailable" });
     await expect(storage.put("b", "x")).rejects.toMatchObject({ code: "unavailable" });
   });
+});
+
+it("a copy that is refused because of its temporary folder closes the source", async () => {
+  await storage.put("large", Buffer.alloc(2_000_000));
+  rmSync(join(base, ".svc-infra/tmp"), { recursive: true });
+  symlinkSync(outside, join(base, ".svc-infra/tmp"));
+  expect(await outcomeOf(storage.copy("large", "copy"))).toBe("permission_denied");
+  const open = await Promise.all(
+    (await readdir("/proc/self/fd")).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")),
+  );
+  expect(open).not.toContain(join(base, "large"));
 });

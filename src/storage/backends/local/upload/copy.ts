@@ -34,14 +34,16 @@ export async function copyToTemp(
 
 /** The name of a descriptor leads to the very file that is open. Most file systems cannot share blocks. */
 async function tryClone(store: Store, fd: number): Promise<TempFile | undefined> {
-  checkOwnFolders(store, [store.layout.temps]);
-  const path = store.newTemp();
-  const at = store.guard.at(path);
+  let at: string | undefined;
   try {
+    checkOwnFolders(store, [store.layout.temps]);
+    const path = store.newTemp();
+    at = store.guard.at(path);
     await copyPath(`/proc/self/fd/${fd}`, at, fsConstants.COPYFILE_FICLONE_FORCE | fsConstants.COPYFILE_EXCL);
     return TempFile.ofClone(path, openSync(at, readFlags), fileMode);
   } catch {
-    await unlinkPath(at).catch(() => undefined);
+    // A folder that cannot be used fails the plain copy too, which then closes the source.
+    if (at !== undefined) await unlinkPath(at).catch(() => undefined);
     return undefined;
   }
 }
