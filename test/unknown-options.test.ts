@@ -34,7 +34,10 @@ import {
   stack,
   UrlSigner,
 } from "svc-infra/storage";
+import { AzureBackend } from "svc-infra/storage/azure";
+import { CloudinaryBackend } from "svc-infra/storage/cloudinary";
 import { runConformance } from "svc-infra/storage/conformance";
+import { GcsBackend } from "svc-infra/storage/gcs";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { clamav } from "svc-infra/storage/policy";
 import { S3Backend } from "svc-infra/storage/s3";
@@ -155,6 +158,42 @@ const wrong: readonly [string, () => unknown, RegExp][] = [
     () => requireSignature(webhookSecret, { receivedIds: new MemoryReceivedIds(599_999) }),
     /remember for 600000 ms at least/,
   ],
+  [
+    "no idle time",
+    () => new S3Backend({ bucket: "a", idleBodyMs: 0 }),
+    /from 1 to 2147483647 .*'idleBodyMs'/,
+  ],
+  [
+    "half a connection",
+    () => new S3Backend({ bucket: "a", maxConnections: 0.5 }),
+    /whole number .*'maxConnections'/,
+  ],
+  [
+    "no connection",
+    () => new S3Backend({ bucket: "a", maxConnections: 0 }),
+    /from 1 to 65535 .*'maxConnections'/,
+  ],
+  [
+    "parts below the least",
+    () => new S3Backend({ bucket: "a", partBytes: 1 }),
+    /from 5242880 to .*'partBytes'/,
+  ],
+  ["no part at once", () => new S3Backend({ bucket: "a", partsAtOnce: 0 }), /from 1 to 1000 .*'partsAtOnce'/],
+  ["an idle time of months", () => new GcsBackend({ bucket: "a", idleBodyMs: 1e10 }), /'idleBodyMs'/],
+  ["no idle time of Azure", () => new AzureBackend({ container: "abc", idleBodyMs: 0 }), /'idleBodyMs'/],
+  [
+    "small blocks",
+    () => new AzureBackend({ container: "abc", blockBytes: 1 }),
+    /from 65536 to .*'blockBytes'/,
+  ],
+  [
+    "101 blocks",
+    () => new AzureBackend({ container: "abc", blocksAtOnce: 101 }),
+    /1 to 100 .*'blocksAtOnce'/,
+  ],
+  ["no idle time of Cloudinary", () => new CloudinaryBackend({ idleBodyMs: -1 }), /'idleBodyMs'/],
+  ["no connection of Cloudinary", () => new CloudinaryBackend({ maxConnections: 0 }), /'maxConnections'/],
+  ["small chunks", () => new CloudinaryBackend({ chunkBytes: 1 }), /from 5242880 to .*'chunkBytes'/],
   ["a port in text", () => clamav(any({ host: "a", port: "1" })), /a number .*'port', not a string/],
 ];
 

@@ -1,6 +1,6 @@
 import { ConfigurationError } from "./configuration-error.js";
 
-type Kind = "string" | "number" | "boolean" | "function" | "object" | "array";
+type Kind = "string" | "number" | "integer" | "boolean" | "function" | "object" | "array";
 
 /** What the value of an option must be. */
 export type OptionKind = Kind | `${Kind}|${Kind}` | "anything";
@@ -11,7 +11,7 @@ export interface OptionRules<T extends object> {
   readonly call: string;
   /** Every option; the compiler refuses a table that misses one. */
   readonly kinds: Readonly<Record<keyof T, OptionKind>>;
-  /** The least and the greatest value of options that are numbers. Every number must be finite. */
+  /** The least and the greatest value of options that are numbers. Every number must be finite, an integer exact. */
   readonly ranges?: { readonly [Name in keyof T]?: readonly [least: number, greatest: number] } | undefined;
   /** Options that must be given. */
   readonly needed?: readonly (keyof T & string)[] | undefined;
@@ -59,7 +59,7 @@ export function findOptionProblem<T extends object>(
 
 function wrongKind(name: string, value: unknown, expected: OptionKind): string | undefined {
   if (expected === "anything") return undefined;
-  const kinds = expected.split("|");
+  const kinds = expected.replace("integer", "number").split("|");
   const kind = kindOf(value);
   if (kinds.includes(kind)) return undefined;
   return `takes ${kinds.map(article).join(" or ")} as the option '${name}', not ${article(kind)}`;
@@ -74,8 +74,9 @@ function wrongNumber(
 ): string | undefined {
   if (expected === "anything" || typeof value !== "number") return undefined;
   if (!Number.isFinite(value)) return `takes a finite number as the option '${name}'`;
-  if (value >= least && value <= greatest) return undefined;
-  return `takes a number from ${least} to ${greatest} as the option '${name}'`;
+  const isWhole = expected === "integer";
+  if (value >= least && value <= greatest && (!isWhole || Number.isSafeInteger(value))) return undefined;
+  return `takes a ${isWhole ? "whole number" : "number"} from ${least} to ${greatest} as the option '${name}'`;
 }
 
 function kindOf(value: unknown): string {

@@ -6,6 +6,10 @@ import { ResumingReader } from "./resuming-reader.js";
 
 /** Milliseconds that a reader may let a service wait before the connection is given up, unless an option says otherwise. */
 export const defaultIdleMs = 10_000;
+/** Least and greatest number of milliseconds that the option `idleBodyMs` may have: a timer takes no more. */
+export const idleMsRange = [1, 2 ** 31 - 1] as const;
+/** Least and greatest number that the option `maxConnections` may have. */
+export const connectionsRange = [1, 65_535] as const;
 
 /** A connection was given up because its reader let the service wait too long; the rest must be asked for again. */
 export class IdleReaderError extends Error {

@@ -1,5 +1,6 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
+import { idleMsRange } from "../../contract/response-body.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { AzureAccess } from "./access.js";
 import { copyObject } from "./copy.js";
@@ -64,9 +65,14 @@ const rules: OptionRules<AzureBackendOptions> = {
     credential: "object",
     endpoint: "string",
     secrets: "array",
-    blockBytes: "number",
-    blocksAtOnce: "number",
-    idleBodyMs: "number",
+    blockBytes: "integer",
+    blocksAtOnce: "integer",
+    idleBodyMs: "integer",
+  },
+  ranges: {
+    blockBytes: [65_536, 104_857_600],
+    blocksAtOnce: [1, 100],
+    idleBodyMs: idleMsRange,
   },
   needed: ["container"],
   instead: { accountName: "account", containerName: "container", key: "accountKey" },

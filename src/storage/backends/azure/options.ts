@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { StorageConfigurationError } from "../../contract/error.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
-import { checkWhole } from "../../contract/whole-option.js";
 import type { AzureAccess } from "./access.js";
 import { accountOf } from "./account.js";
 import { BlockPool } from "./block-pool.js";
@@ -35,8 +34,6 @@ export interface AzureBackendOptions {
 }
 
 const defaultBlockBytes = 2_097_152;
-const minBlockBytes = 65_536;
-const maxBlockBytes = 104_857_600;
 
 /**
  * Makes all that the verbs share; reaches nothing.
@@ -45,11 +42,7 @@ const maxBlockBytes = 104_857_600;
  */
 export function openAccess(options: AzureBackendOptions): AzureAccess {
   const { container, blockBytes = defaultBlockBytes, blocksAtOnce = 3, secrets } = options;
-  const { idleBodyMs = defaultIdleMs } = options;
   checkContainer(container);
-  checkWhole("blockBytes", blockBytes, minBlockBytes, maxBlockBytes);
-  checkWhole("blocksAtOnce", blocksAtOnce, 1, 100);
-  checkWhole("idleBodyMs", idleBodyMs, 1, 2 ** 31 - 1);
   const account = accountOf(options);
   const { access } = account;
   const secret = "key" in access ? access.key : (secrets?.[0] ?? randomBytes(32).toString("hex"));
@@ -59,7 +52,7 @@ export function openAccess(options: AzureBackendOptions): AzureAccess {
     delegationKeys: new DelegationKeys(client),
     seal: new CursorSeal(secret),
     pool: new BlockPool({ blockBytes, blocksAtOnce }),
-    idleMs: idleBodyMs,
+    idleMs: options.idleBodyMs ?? defaultIdleMs,
     ...copyLimits,
   };
 }

@@ -1,4 +1,5 @@
 import { AccessBackend, type Verbs, withoutUploads } from "../../contract/access-backend.js";
+import { connectionsRange, idleMsRange } from "../../contract/response-body.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { CloudinaryAccess } from "./access.js";
 import { copyObject } from "./copy.js";
@@ -55,9 +56,14 @@ const rules: OptionRules<CloudinaryBackendOptions> = {
     delivery: "string",
     authTokenKey: "string",
     cdnUrl: "string",
-    chunkBytes: "number",
-    maxConnections: "number",
-    idleBodyMs: "number",
+    chunkBytes: "integer",
+    maxConnections: "integer",
+    idleBodyMs: "integer",
+  },
+  ranges: {
+    chunkBytes: [5 * 1024 * 1024, Number.MAX_SAFE_INTEGER],
+    maxConnections: connectionsRange,
+    idleBodyMs: idleMsRange,
   },
   instead: { cloud_name: "cloudName", api_key: "apiKey", api_secret: "apiSecret" },
 };

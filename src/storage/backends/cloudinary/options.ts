@@ -1,4 +1,3 @@
-import { StorageConfigurationError } from "../../contract/error.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
 import type { CloudinaryAccess } from "./access.js";
 import { type AccountOptions, parseAccount } from "./account.js";
@@ -25,8 +24,6 @@ export interface CloudinaryBackendOptions extends AccountOptions {
   readonly idleBodyMs?: number | undefined;
 }
 
-const minChunkBytes = 5 * 1024 * 1024;
-
 /**
  * Makes all that the verbs share; reaches nothing.
  *
@@ -36,9 +33,6 @@ export function openAccess(options: CloudinaryBackendOptions): CloudinaryAccess 
   const { folder = "files", delivery: mode = "api", authTokenKey, cdnUrl } = options;
   const { chunkBytes = 6 * 1024 * 1024, maxConnections = 32 } = options;
   const { url, cloudName, apiKey, apiSecret, endpoint, signatureAlgorithm } = options;
-  if (!Number.isInteger(chunkBytes) || chunkBytes < minChunkBytes) {
-    throw new StorageConfigurationError({ message: `chunkBytes must be ${minChunkBytes} at least` });
-  }
   const account = parseAccount({ url, cloudName, apiKey, apiSecret, endpoint, signatureAlgorithm });
   return {
     client: new CloudinaryClient(account, maxConnections),

@@ -1,4 +1,5 @@
 import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
+import { idleMsRange } from "../../contract/response-body.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { GcsAccess } from "./access.js";
 import { addressVariables } from "./answer-error.js";
@@ -58,8 +59,11 @@ const rules: OptionRules<GcsBackendOptions> = {
     endpoint: "string",
     iamEndpoint: "string",
     allowPlainHttp: "boolean",
-    idleBodyMs: "number",
+    idleBodyMs: "integer",
     now: "function",
+  },
+  ranges: {
+    idleBodyMs: idleMsRange,
   },
   needed: ["bucket"],
   instead: { keyFilename: "credentialsPath", projectId: "project", apiEndpoint: "endpoint" },

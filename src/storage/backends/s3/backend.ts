@@ -2,11 +2,12 @@ import { AccessBackend, type Verbs } from "../../contract/access-backend.js";
 import type { Capabilities } from "../../contract/backend.js";
 import { StorageConfigurationError } from "../../contract/error.js";
 import { maxMetadataBytes } from "../../contract/metadata.js";
+import { connectionsRange, idleMsRange } from "../../contract/response-body.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import type { S3Access } from "./access.js";
 import { copyObject } from "./copy.js";
 import { maxMarkBytes } from "./headers/metadata-headers.js";
-import { maxObjectBytes, minPartBytes } from "./limits.js";
+import { maxAtOnceBytes, maxObjectBytes, minPartBytes } from "./limits.js";
 import { listObjects } from "./list.js";
 import { openAccess, type S3BackendOptions } from "./options.js";
 import { readObject } from "./read.js";
@@ -49,11 +50,17 @@ const rules: OptionRules<S3BackendOptions> = {
     addressing: "string",
     encryption: "object",
     signPayload: "boolean",
-    partBytes: "number",
-    partsAtOnce: "number",
-    maxConnections: "number",
-    idleBodyMs: "number",
+    partBytes: "integer",
+    partsAtOnce: "integer",
+    maxConnections: "integer",
+    idleBodyMs: "integer",
     now: "function",
+  },
+  ranges: {
+    partBytes: [minPartBytes, maxAtOnceBytes],
+    partsAtOnce: [1, 1000],
+    maxConnections: connectionsRange,
+    idleBodyMs: idleMsRange,
   },
   needed: ["bucket"],
   instead: {

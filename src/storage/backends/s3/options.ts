@@ -1,7 +1,6 @@
 import { StorageConfigurationError } from "../../contract/error.js";
 import { isProtected as isProtectedAddress } from "../../contract/protected-address.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
-import { checkWhole } from "../../contract/whole-option.js";
 import type { S3Access } from "./access.js";
 import { credentialChain } from "./credentials/credential-chain.js";
 import {
@@ -12,7 +11,7 @@ import {
 import { RenewedCredentials } from "./credentials/renewed-credentials.js";
 import { encryptionHeaders, type S3Encryption } from "./headers/encryption.js";
 import { WriteMarks } from "./headers/write-mark.js";
-import { maxAtOnceBytes, minPartBytes } from "./limits.js";
+import { maxAtOnceBytes } from "./limits.js";
 import { detectProvider, providerTraits, type S3Provider } from "./providers.js";
 import { S3Client } from "./wire/client.js";
 import { BucketLocation } from "./wire/location.js";
@@ -59,8 +58,6 @@ export function openAccess(options: S3BackendOptions): S3Access {
   const { bucket, now = Date.now, partBytes = 8_388_608, partsAtOnce = 2 } = options;
   const endpoint = options.endpoint === undefined ? undefined : parseEndpoint(options.endpoint);
   const traits = providerTraits[options.provider ?? detectProvider(endpoint)];
-  checkWhole("partBytes", partBytes, minPartBytes, maxAtOnceBytes);
-  checkWhole("partsAtOnce", partsAtOnce, 1, 1000);
   const { region = defaultRegion, addressing = traits.pathStyle ? "path" : "host" } = options;
   const client = new S3Client({
     location: new BucketLocation({ bucket, region, endpoint, pathStyle: addressing === "path" }),
