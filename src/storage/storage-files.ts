@@ -16,6 +16,7 @@ import type {
 } from "./contract/backend.js";
 import { watchedBody } from "./contract/channels.js";
 import { type StorageOperation, UnsupportedOperationError } from "./contract/error.js";
+import { groupsOf, inParallel, signedAtOnce } from "./contract/in-parallel.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told, toStorageError } from "./failure.js";
 import { openForeign } from "./import/foreign-content.js";
@@ -50,8 +51,6 @@ import { copyChecked } from "./policy/copy-checked.js";
 import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
 import { isServedWith } from "./policy/served-policy.js";
-import { removeInBatches } from "./removal.js";
-import { signAll } from "./signed-at-once.js";
 import { tieUploadId, untieUploadId } from "./upload-id.js";
 import { abortUpload, completeUpload } from "./uploads/complete.js";
 import { beginParts, handleOf } from "./uploads/in-parts.js";
@@ -59,6 +58,9 @@ import { type PreparedUpload, prepareUpload } from "./uploads/prepare.js";
 import type { UploadPlace } from "./uploads/upload-place.js";
 import { plainSignOptions, toReadUrlOptions, toUploadUrlOptions } from "./url-options.js";
 import { WrittenFile } from "./written-file.js";
+
+/** Most keys that a backend is asked to remove at once. */
+const maxRemovals = 1000;
 
 /** Every option that `put` has. */
 const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
@@ -294,9 +296,13 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   deleteMany(keys: readonly string[], options: SignalOption = {}): Promise<readonly DeleteFailure[]> {
     return this.#run("deleteMany", undefined, options, async () => {
       const { signal } = options;
-      const failures = await removeInBatches(this.#backend, checkKeys(keys), { signal });
+      const removals = await inParallel(groupsOf(checkKeys(keys), maxRemovals), 1, (group) =>
+        this.#backend.removeMany(group, { signal }),
+      );
       const call = { backend: this.#backend, operation: "deleteMany", signal } as const;
-      return failures.map(({ key, error }) => ({ key, error: toStorageError(error, { ...call, key }) }));
+      return removals
+        .flat()
+        .map(({ key, error }) => ({ key, error: toStorageError(error, { ...call, key }) }));
     });
   }
 
@@ -393,7 +399,9 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   ): Promise<readonly string[]> {
     return this.#run("getUrls", undefined, {}, async () => {
       const signing = this.#readUrl(options);
-      return signAll(checkKeys(keys), async (key) => (await this.#backend.sign(key, signing))());
+      return inParallel(checkKeys(keys), signedAtOnce, async (key) =>
+        (await this.#backend.sign(key, signing))(),
+      );
     });
   }
 

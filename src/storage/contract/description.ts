@@ -38,6 +38,18 @@ export function descriptionOf(described: ObjectDescription): ObjectDescription {
   };
 }
 
+/** True for the same content type, file name, fields of the content and metadata, in any order of the pairs. */
+export function isSameDescription(one: ObjectDescription, other: ObjectDescription): boolean {
+  const names = Object.keys(one.metadata);
+  return (
+    one.contentType === other.contentType &&
+    one.filename === other.filename &&
+    contentFieldNames.every((name) => one[name] === other[name]) &&
+    names.length === Object.keys(other.metadata).length &&
+    names.every((name) => one.metadata[name] === other.metadata[name])
+  );
+}
+
 /**
  * Checks the fields that a caller gave.
  *

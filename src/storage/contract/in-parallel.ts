@@ -5,7 +5,13 @@ export function groupsOf<T>(items: readonly T[], size: number): readonly (readon
   );
 }
 
-/** Does the work for every item, so many at once; the results are in the order of the items. The first failure ends it. */
+/** URLs that are signed at once: more would only wait for a service that signs each. */
+export const signedAtOnce = 32;
+
+/**
+ * Does the work for every item, so many at once; the results are in the order of the items. After the first failure no
+ * further work begins.
+ */
 export async function inParallel<T, Result>(
   items: readonly T[],
   atOnce: number,
@@ -16,6 +22,10 @@ export async function inParallel<T, Result>(
   const worker = async () => {
     for (const [index, item] of waiting) results[index] = await work(item);
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  try {
+    await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  } finally {
+    Array.from(waiting);
+  }
   return results;
 }

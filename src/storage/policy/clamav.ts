@@ -1,11 +1,11 @@
 import { connect, type Socket } from "node:net";
 import { loadSettings, readEnvironment } from "../../kernel/index.js";
 import { BackendUnavailableError, StorageConfigurationError } from "../contract/error.js";
+import { Semaphore } from "../contract/semaphore.js";
 import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import { clamavVariables } from "./clamav-variables.js";
 import type { ClamdAddress } from "./clamd-address.js";
 import { ClamdSession } from "./clamd-session.js";
-import { Permits } from "./permits.js";
 import type { Scanner } from "./scanner.js";
 
 /** Where clamd listens, and what it is set to. */
@@ -57,13 +57,13 @@ export function clamav(options: ClamavOptions = {}): Scanner {
   const { clamavUrl, clamavMaxBytes } = loadSettings(clamavVariables, readEnvironment());
   const { maxBytes = clamavMaxBytes, maxScans = 4, timeoutMs = 30_000 } = options;
   const dial = dialer(isPlaced(options) ? options : (clamavUrl ?? { socket: debianSocket }));
-  const permits = new Permits(maxScans);
+  const semaphore = new Semaphore(maxScans);
   const open = async () => new ClamdSession(await connected(dial(), timeoutMs), timeoutMs);
   return {
     name: "clamav",
     maxBytes,
     async begin() {
-      const release = await permits.take(timeoutMs);
+      const release = await semaphore.take(timeoutMs);
       if (release === undefined) throw unavailable("clamav is busy");
       try {
         const session = await open();

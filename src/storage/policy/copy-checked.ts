@@ -12,7 +12,7 @@ import type {
   WriteConditions,
 } from "../contract/backend.js";
 import type { Checksum } from "../contract/checksum.js";
-import { contentFieldNames, descriptionOf } from "../contract/description.js";
+import { descriptionOf, isSameDescription } from "../contract/description.js";
 import type { Key } from "../contract/key.js";
 import { piecesOf } from "../contract/opened.js";
 
@@ -72,7 +72,7 @@ function check(backend: StorageBackend, copy: CheckedCopy): Promise<CheckedVersi
     const checks = copy.checks();
     const wanted = await begin(body, checks, copy, stat);
     if (checksum !== undefined || checks.some(({ readsAll }) => readsAll)) await drain(body);
-    return { etag: stat.etag, description: isDescribed(stat, wanted) ? undefined : wanted };
+    return { etag: stat.etag, description: isSameDescription(stat, wanted) ? undefined : wanted };
   });
 }
 
@@ -140,15 +140,4 @@ async function isReplaced(
 ): Promise<boolean> {
   if (backend.classify(error).code !== "precondition_failed") return false;
   return (await backend.stat(from, { signal })).etag !== etag;
-}
-
-function isDescribed(stat: ObjectStat, wanted: ObjectDescription): boolean {
-  const pairs = Object.entries(wanted.metadata);
-  return (
-    stat.contentType === wanted.contentType &&
-    stat.filename === wanted.filename &&
-    contentFieldNames.every((name) => stat[name] === wanted[name]) &&
-    pairs.length === Object.keys(stat.metadata).length &&
-    pairs.every(([name, value]) => stat.metadata[name] === value)
-  );
 }

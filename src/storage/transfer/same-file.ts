@@ -1,5 +1,5 @@
 import { algorithmOf, type Checksum, type ChecksumAlgorithm, ChecksumBuilder } from "../contract/checksum.js";
-import { contentFieldNames } from "../contract/description.js";
+import { isSameDescription } from "../contract/description.js";
 import { StorageError } from "../contract/error.js";
 import type { FileDetails } from "../options.js";
 import type { Storage } from "../storage.js";
@@ -42,18 +42,6 @@ export async function findSame(
   if (target === undefined || source.size !== target.size) return undefined;
   if (!isSameDescription(source, target)) return undefined;
   return (await haveSameContent(ends, { source, target }, options)) ? { source, target } : undefined;
-}
-
-/** True for the same content type, file name, fields of the content and metadata, in any order of the pairs. */
-export function isSameDescription(one: FileDetails, other: FileDetails): boolean {
-  const names = Object.keys(one.metadata);
-  return (
-    one.contentType === other.contentType &&
-    one.filename === other.filename &&
-    contentFieldNames.every((name) => one[name] === other[name]) &&
-    names.length === Object.keys(other.metadata).length &&
-    names.every((name) => one.metadata[name] === other.metadata[name])
-  );
 }
 
 async function haveSameContent(

@@ -1,12 +1,12 @@
 import { sharedSignal } from "../contract/abortable.js";
 import { ChecksumMismatchError, StorageError, UnknownStorageError } from "../contract/error.js";
+import { Semaphore } from "../contract/semaphore.js";
 import { Backoff } from "../layers/backoff.js";
 import type { ListedFile } from "../options.js";
 import { copyFile } from "./copy-file.js";
 import type { Journal } from "./journal.js";
 import { type FilePair, pairFiles } from "./pair-files.js";
 import { type Ends, findSame, type SameFile } from "./same-file.js";
-import { Semaphore } from "./semaphore.js";
 import { plus, TransferProgress, type TransferState } from "./transfer-progress.js";
 
 export interface TransferOptions extends Ends {

@@ -5,9 +5,9 @@ import { tooLarge } from "../content/size-check.js";
 import type { DirectRequest, ObjectDescription } from "../contract/backend.js";
 import { isChecksum } from "../contract/checksum.js";
 import { InvalidArgumentError, UnsupportedOperationError } from "../contract/error.js";
+import { inParallel, signedAtOnce } from "../contract/in-parallel.js";
 import type { Key } from "../contract/key.js";
 import type { PrepareOptions } from "../options.js";
-import { signAll } from "../signed-at-once.js";
 import { expiry } from "../url-options.js";
 import { keptPolicy } from "./kept-policy.js";
 import { type Lease, writeLease } from "./lease.js";
@@ -86,7 +86,7 @@ export async function prepareUpload(
   const uploadId = await backend.createUpload(contentKey(id), { ...lease.description, signal });
   const ranges = rangesOf(lease.size);
   await writeLease(backend, id, { ...lease, uploadId, parts: ranges.length }, { signal });
-  const parts = await signAll(ranges, async ({ number, start, end }) => {
+  const parts = await inParallel(ranges, signedAtOnce, async ({ number, start, end }) => {
     const part = { ...sending, size: end - start, checksum: undefined, part: { uploadId, number } };
     return { number, start, end, ...(await backend.signUpload(contentKey(id), part)) };
   });

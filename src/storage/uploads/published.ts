@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { VerifiedReader } from "../content/verified-reader.js";
 import type { CallOptions, ObjectStat, OpenedObject, StorageBackend } from "../contract/backend.js";
-import { contentFieldNames } from "../contract/description.js";
+import { isSameDescription } from "../contract/description.js";
 import { type Key, parseKey } from "../contract/key.js";
 import { piecesOf } from "../contract/opened.js";
 import { codeOf, type Lease } from "./lease.js";
@@ -29,14 +29,8 @@ export async function findPublished(
 
 /** The type is the one that the checks decided, so it can differ. */
 function isDescribed(stored: ObjectStat, { description, size = stored.size }: Lease): boolean {
-  const pairs = Object.entries(description.metadata);
-  return (
-    stored.size === size &&
-    (stored.filename ?? undefined) === description.filename &&
-    contentFieldNames.every((name) => stored[name] === description[name]) &&
-    pairs.length === Object.keys(stored.metadata).length &&
-    pairs.every(([name, value]) => stored.metadata[name] === value)
-  );
+  const { contentType } = description;
+  return stored.size === size && isSameDescription({ ...stored, contentType }, description);
 }
 
 /** Of one version; `undefined` when another one is there, or none. */

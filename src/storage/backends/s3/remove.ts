@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
+import { inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import type { ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
@@ -80,18 +81,15 @@ async function removeEach(
   keys: readonly Key[],
   options: CallOptions,
 ): Promise<readonly RemoveFailure[]> {
-  const failures: RemoveFailure[] = [];
-  const left = keys.values();
-  const worker = async () => {
-    for (const key of left) {
-      await removeBlindly(access, key, { ...options, ifMatch: undefined }).catch((error: unknown) =>
-        failures.push({ key, error }),
-      );
-    }
-  };
-  await Promise.all(Array.from({ length: removalsAtOnce }, worker));
+  const removal = { ...options, ifMatch: undefined };
+  const failures = await inParallel(keys, removalsAtOnce, (key) =>
+    removeBlindly(access, key, removal).then(
+      () => [],
+      (error: unknown) => [{ key, error }],
+    ),
+  );
   options.signal?.throwIfAborted();
-  return failures;
+  return failures.flat();
 }
 
 async function removeBlindly(
