@@ -1,4 +1,5 @@
 import type { ByteRange } from "./backend.js";
+import { refusal } from "./service-error.js";
 
 /** The first byte and the one behind the last. */
 export interface Span {
@@ -6,10 +7,15 @@ export interface Span {
   readonly end: number;
 }
 
-/** The part of an object of `size` bytes that a range means (RFC 9110 §14.1.2); `undefined` when it lies outside. */
-export function clampRange(range: ByteRange | undefined, size: number): Span | undefined {
+/**
+ * The part of an object of `size` bytes that a range means (RFC 9110 §14.1.2).
+ *
+ * @throws ServiceError `invalid_range` when it lies outside.
+ */
+export function spanIn(range: ByteRange | undefined, size: number): Span {
   if (range === undefined) return { start: 0, end: size };
   const start = "suffix" in range ? Math.max(0, size - range.suffix) : range.start;
   const end = "suffix" in range ? size : Math.min((range.end ?? size) + 1, size);
-  return start < end ? { start, end } : undefined;
+  if (start < end) return { start, end };
+  throw refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
 }

@@ -59,6 +59,16 @@ export function refusal(code: StorageErrorCode, explanation: string): ServiceErr
   return new ServiceError(code, explanation, { applied: false });
 }
 
+/** The refusal of a version that is not there any more. */
+export function anotherVersion(): ServiceError {
+  return refusal("precondition_failed", "the object is not the version that was asked for");
+}
+
+/** The refusal of an upload in parts that is not under way. */
+export function noUpload(): ServiceError {
+  return refusal("not_found", "there is no such upload");
+}
+
 /** Whether an error is a {@link ServiceError} of this code. */
 export function isFailure(error: unknown, code: StorageErrorCode): error is ServiceError {
   return error instanceof ServiceError && error.failure.code === code;

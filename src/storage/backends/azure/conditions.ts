@@ -1,5 +1,5 @@
 import type { WriteConditions } from "../../contract/backend.js";
-import { refusal } from "../../contract/service-error.js";
+import { anotherVersion } from "../../contract/service-error.js";
 
 /** Conditions as the SDK takes them; decided by the service with the publication. */
 export function requestConditions({ ifAbsent, ifMatch }: WriteConditions): {
@@ -13,5 +13,5 @@ export function requestConditions({ ifAbsent, ifMatch }: WriteConditions): {
 /** The ETag in quotes. What cannot be one (RFC 9110 §8.8.3) is no version that is there. */
 export function quotedEtag(etag: string): string {
   if (/^[\x21\x23-\x7e]+$/.test(etag)) return `"${etag}"`;
-  throw refusal("precondition_failed", "the object is not the version that was asked for");
+  throw anotherVersion();
 }

@@ -9,9 +9,9 @@ import type {
 import { Cancellation } from "../../contract/cancellation.js";
 import type { Key } from "../../contract/key.js";
 import { openedBytes } from "../../contract/opened.js";
-import { clampRange, type Span } from "../../contract/range.js";
+import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
-import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
+import { isFailure, ServiceError } from "../../contract/service-error.js";
 import type { AzureAccess } from "./access.js";
 import { statOfAnswer } from "./blob-stat.js";
 import { blobOf } from "./client.js";
@@ -25,7 +25,6 @@ const maxTurns = 5;
 
 interface Answer {
   readonly stat: ObjectStat;
-  readonly span: Span | undefined;
   readonly body: ResponseBody;
 }
 
@@ -39,7 +38,7 @@ export async function readObject(access: AzureAccess, key: Key, options: ReadOpt
   for (let turn = 1; ; turn++) {
     const stat = await statObject(access, key, options);
     try {
-      const span = clampRange(range, stat.size) ?? outside(stat.size);
+      const span = spanIn(range, stat.size);
       const bounds = { start: span.start, end: span.end - 1 };
       return await open(access, key, { ...options, range: bounds, ifMatch: ifMatch ?? stat.etag });
     } catch (error) {
@@ -55,11 +54,8 @@ type OpenOptions = CallOptions & {
 };
 
 async function open(access: AzureAccess, key: Key, options: OpenOptions): Promise<OpenedObject> {
-  const { stat, span, body } = await request(access, key, options);
-  if (span === undefined) {
-    await body.close();
-    return outside(stat.size);
-  }
+  const { stat, body } = await request(access, key, options);
+  const span = await spanOrClose(options.range, stat.size, body);
   const { start, end } = span;
   const reopen = async (from: number) => {
     const rest = { start: from, end: end - 1 };
@@ -67,6 +63,15 @@ async function open(access: AzureAccess, key: Key, options: OpenOptions): Promis
   };
   if (end - start <= maxAtOnceBytes) return openedBytes(stat, span, await readWhole(body, end - start));
   return openedResponse(stat, span, body, reopen, options.signal);
+}
+
+async function spanOrClose(range: Bounds | undefined, size: number, body: ResponseBody): Promise<Span> {
+  try {
+    return spanIn(range, size);
+  } catch (error) {
+    await body.close();
+    throw error;
+  }
 }
 
 /** One request whose body is still to come. */
@@ -88,8 +93,7 @@ async function request(access: AzureAccess, key: Key, options: OpenOptions): Pro
       finish: () => cancellation.end(),
       errorOf: (error) => reasonOf(error, cancellation),
     });
-    const size = sizeOf(answer);
-    return { stat: statOfAnswer(key, answer, size), span: clampRange(range, size), body };
+    return { stat: statOfAnswer(key, answer, sizeOf(answer)), body };
   } catch (error) {
     cancellation.cancel(error);
     throw error;
@@ -129,8 +133,4 @@ function sizeOf({ contentRange, contentLength }: { contentRange?: string; conten
 function bodyOf(body: NodeJS.ReadableStream | undefined): Readable {
   if (body instanceof Readable) return body;
   throw new ServiceError("unknown", "the service's answer has no body");
-}
-
-function outside(size: number): never {
-  throw refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
 }

@@ -9,7 +9,7 @@ import type {
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import { isObjectName, type Key, reservedSegment } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
-import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
+import { isFailure, noUpload } from "../../contract/service-error.js";
 import { type AzureClient, blobOf } from "./client.js";
 import { removeBlob, removeBlobs } from "./remove.js";
 
@@ -163,8 +163,4 @@ function nameOf(id: string): string {
 
 function checkId(id: string): void {
   if (!/^[A-Za-z0-9_-]{32}$/.test(id)) throw noUpload();
-}
-
-function noUpload(): ServiceError {
-  return refusal("not_found", "there is no such upload");
 }

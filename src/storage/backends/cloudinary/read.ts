@@ -3,9 +3,9 @@ import type { CallOptions, ObjectStat, OpenedObject, ReadOptions } from "../../c
 import { type Checksum, hasChecksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { openedBytes, type PieceReader, piecesOf } from "../../contract/opened.js";
-import { clampRange, type Span } from "../../contract/range.js";
+import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
-import { refusal, ServiceError } from "../../contract/service-error.js";
+import { anotherVersion, ServiceError } from "../../contract/service-error.js";
 import type { CloudinaryAccess } from "./access.js";
 import { originalUrl } from "./sign.js";
 import { statObject } from "./stat.js";
@@ -26,13 +26,8 @@ export async function readObject(
 ): Promise<OpenedObject> {
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const stat = await statObject(access, key, options);
-    if (options.ifMatch !== undefined && options.ifMatch !== stat.etag) {
-      throw refusal("precondition_failed", "the object is not the version that was asked for");
-    }
-    const span = clampRange(options.range, stat.size);
-    if (span === undefined) {
-      throw refusal("invalid_range", `the range lies outside the object's ${stat.size} bytes`);
-    }
+    if (options.ifMatch !== undefined && options.ifMatch !== stat.etag) throw anotherVersion();
+    const span = spanIn(options.range, stat.size);
     const opened = await open(access, stat, span, options);
     if (opened !== undefined) return opened;
     options.onProgress?.();

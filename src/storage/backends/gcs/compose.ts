@@ -4,9 +4,9 @@ import { committed } from "../../contract/cancellation.js";
 import { groupsOf, inParallel } from "../../contract/in-parallel.js";
 import type { GcsAccess } from "./access.js";
 import type { Query } from "./client.js";
+import { conditionQuery } from "./conditions.js";
 import type { StagedObject } from "./list.js";
 import { type ObjectResource, parseResource, resourceFields, toResource } from "./object-resource.js";
-import { conditionQuery } from "./paths.js";
 
 /** Most objects that the service joins at once. */
 const maxVersions = 32;

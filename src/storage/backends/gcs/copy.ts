@@ -3,8 +3,8 @@ import { committed } from "../../contract/cancellation.js";
 import type { Key } from "../../contract/key.js";
 import { ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
+import { checkGeneration, conditionQuery } from "./conditions.js";
 import { membersOf, parseResource, resourceFields, statOf, toResource } from "./object-resource.js";
-import { checkGeneration, conditionQuery } from "./paths.js";
 
 /**
  * Copies inside the service, with the description (https://cloud.google.com/storage/docs/json_api/v1/objects/rewrite).

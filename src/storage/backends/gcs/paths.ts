@@ -1,6 +1,3 @@
-import type { WriteConditions } from "../../contract/backend.js";
-import { refusal } from "../../contract/service-error.js";
-
 /** Paths of the JSON API for one bucket. */
 export class Paths {
   readonly bucket: string;
@@ -30,19 +27,4 @@ export class Paths {
   rewrite(from: string, to: string): string {
     return `${this.object(from)}/rewriteTo${this.object(to).slice("/storage/v1".length)}`;
   }
-}
-
-/** The service decides them with the publication, in one step; generation 0 means that there is no object. */
-export function conditionQuery({ ifAbsent, ifMatch }: WriteConditions): {
-  readonly ifGenerationMatch?: string;
-} {
-  if (ifAbsent) return { ifGenerationMatch: "0" };
-  return ifMatch === undefined ? {} : { ifGenerationMatch: checkGeneration(ifMatch) };
-}
-
-/** An ETag of another kind belongs to no version here. */
-export function checkGeneration(etag: string): string {
-  if (/^[1-9][0-9]{0,18}$/.test(etag)) return etag;
-  const message = "the object is not the version that was asked for";
-  throw refusal("precondition_failed", message);
 }

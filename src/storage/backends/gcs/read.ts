@@ -2,13 +2,13 @@ import type { Dispatcher } from "undici";
 import type { ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { openedBytes } from "../../contract/opened.js";
-import { clampRange, type Span } from "../../contract/range.js";
+import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
-import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
+import { isFailure, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import type { Query } from "./client.js";
-import { type ObjectResource, statOf } from "./object-resource.js";
-import { conditionQuery } from "./paths.js";
+import { conditionQuery } from "./conditions.js";
+import { statOf } from "./object-resource.js";
 import { describeObject } from "./stat.js";
 
 /** Content of up to so many bytes comes in memory, so that no connection is held. */
@@ -52,7 +52,7 @@ async function readBoth(
   ]);
   try {
     if (described.status === "rejected") throw described.reason;
-    const span = spanOf(described.value, options);
+    const span = spanIn(options.range, described.value.size);
     if (media.status === "rejected" && !isStale(media.reason)) throw media.reason;
     const isSame =
       media.status === "fulfilled" && media.value.headers["x-goog-generation"] === described.value.generation;
@@ -72,7 +72,7 @@ async function readInTurn(
   options: ReadOptions,
 ): Promise<OpenedObject | undefined> {
   const described = await describeObject(access, key, options.signal, query);
-  const span = spanOf(described, options);
+  const span = spanIn(options.range, described.size);
   try {
     const media = await openMedia(access, key, { generation: described.generation }, options);
     return await opened(access, statOf(key, described), span, media, options);
@@ -101,12 +101,6 @@ function openMedia(
 /** True when the content is not of the version that was described: it was replaced or deleted meanwhile. */
 function isStale(error: unknown): boolean {
   return isFailure(error, "not_found") || isFailure(error, "invalid_range");
-}
-
-function spanOf({ size }: ObjectResource, { range }: ReadOptions): Span {
-  const span = clampRange(range, size);
-  if (span !== undefined) return span;
-  throw refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
 }
 
 function headerOf(range: NonNullable<ReadOptions["range"]>): string {

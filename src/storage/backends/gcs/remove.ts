@@ -5,7 +5,8 @@ import type { Key } from "../../contract/key.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import { answerError } from "./answer-error.js";
-import { conditionQuery, type Paths } from "./paths.js";
+import { conditionQuery } from "./conditions.js";
+import type { Paths } from "./paths.js";
 
 /** Most calls that one request may hold. */
 const maxCalls = 100;

@@ -2,7 +2,7 @@ import type { ObjectDescription } from "../../contract/backend.js";
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
 import { isObjectName, type Key } from "../../contract/key.js";
 import { parseMetadata } from "../../contract/metadata.js";
-import { refusal, type ServiceError } from "../../contract/service-error.js";
+import { noUpload } from "../../contract/service-error.js";
 import { membersOf } from "./object-resource.js";
 
 /** What is known of an upload in parts; an object of the kit's own holds it as long as the upload is under way. */
@@ -37,8 +37,4 @@ export function keyOfRecord(text: string): Key | undefined {
   } catch {
     return undefined;
   }
-}
-
-export function noUpload(): ServiceError {
-  return refusal("not_found", "there is no such upload");
 }

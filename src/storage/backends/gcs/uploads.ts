@@ -11,14 +11,14 @@ import type {
 } from "../../contract/backend.js";
 import { type Key, reservedSegment } from "../../contract/key.js";
 import { noMetadata } from "../../contract/metadata.js";
-import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
+import { isFailure, noUpload, refusal, type ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import { compose, type ObjectVersion } from "./compose.js";
 import { objectsBelow, type StagedObject } from "./list.js";
 import { statOf } from "./object-resource.js";
 import { readText } from "./read.js";
 import { removeNames } from "./remove.js";
-import { keyOfRecord, noUpload, parseRecord, type UploadRecord, writeRecord } from "./upload-record.js";
+import { keyOfRecord, parseRecord, type UploadRecord, writeRecord } from "./upload-record.js";
 import { upload } from "./write.js";
 
 /*

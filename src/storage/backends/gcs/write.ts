@@ -17,8 +17,8 @@ import { classifyError, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import { addressVariables } from "./answer-error.js";
 import type { Query } from "./client.js";
+import { conditionQuery } from "./conditions.js";
 import { type ObjectResource, parseResource, resourceFields, statOf, toResource } from "./object-resource.js";
-import { conditionQuery } from "./paths.js";
 import { ResumableSession } from "./resumable-session.js";
 
 /** Bytes that are held at most before they are sent; the service takes multiples of 256 KiB. */

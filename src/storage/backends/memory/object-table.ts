@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ObjectDescription, ObjectStat, WriteConditions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
-import { refusal } from "../../contract/service-error.js";
+import { anotherVersion, refusal } from "../../contract/service-error.js";
 import type { ByteBudget } from "./byte-budget.js";
 import { entryBytes } from "./entry-bytes.js";
 import { SortedNames } from "./sorted-names.js";
@@ -84,7 +84,7 @@ export class ObjectTable {
   /** Refuses an object that is another version than the one that was asked for. */
   checkVersion(object: StoredObject | undefined, etag: string | undefined): void {
     if (etag === undefined || (object !== undefined && this.etagOf(object) === etag)) return;
-    throw refusal("precondition_failed", "the object is not the version that was asked for");
+    throw anotherVersion();
   }
 
   etagOf({ version }: StoredObject): string {

@@ -1,7 +1,6 @@
 import type { ByteRange, ObjectStat, OpenedObject } from "../../contract/backend.js";
 import { Opened, openedBytes, type PieceReader } from "../../contract/opened.js";
-import { clampRange, type Span } from "../../contract/range.js";
-import { refusal } from "../../contract/service-error.js";
+import { type Span, spanIn } from "../../contract/range.js";
 
 /** Larger content goes out in pieces, so that it is not held twice. */
 const maxAtOnceBytes = 1_048_576;
@@ -14,10 +13,7 @@ export function openStored(
   range: ByteRange | undefined,
   signal: AbortSignal | undefined,
 ): OpenedObject {
-  const span = clampRange(range, stat.size);
-  if (span === undefined) {
-    throw refusal("invalid_range", `the range lies outside the object's ${stat.size} bytes`);
-  }
+  const span = spanIn(range, stat.size);
   if (span.end - span.start <= maxAtOnceBytes) return openedBytes(stat, span, copyOf(content, span));
   return new Opened(stat, span, new CopyingReader(content, span, signal));
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ObjectDescription, UnfinishedUpload, UploadedPart } from "../../contract/backend.js";
 import { type Checksum, ChecksumBuilder } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
-import { refusal, type ServiceError } from "../../contract/service-error.js";
+import { noUpload, refusal, type ServiceError } from "../../contract/service-error.js";
 import type { ByteBudget } from "./byte-budget.js";
 import { entryBytes, overheadBytes } from "./entry-bytes.js";
 
@@ -123,7 +123,7 @@ export class UploadTable {
   #get(key: Key, id: string): Upload {
     const upload = this.#uploads.get(id);
     if (upload?.key === key) return upload;
-    throw refusal("not_found", "there is no such upload");
+    throw noUpload();
   }
 }
 

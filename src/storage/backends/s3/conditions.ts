@@ -1,6 +1,6 @@
 import type { CallOptions, WriteConditions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
-import { refusal, ServiceError } from "../../contract/service-error.js";
+import { anotherVersion, ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { parseVersion } from "./headers/version.js";
 import type { ProviderTraits } from "./providers.js";
@@ -24,11 +24,6 @@ export async function checkVersion(
   if (ifMatch === undefined) return;
   const { etag } = await statObject(access, key, { signal });
   if (etag !== ifMatch) throw anotherVersion();
-}
-
-/** The refusal of a version that is not there any more. */
-export function anotherVersion(): ServiceError {
-  return refusal("precondition_failed", "the object is not the version that was asked for");
 }
 
 /** The headers by which the service decides in one step with the write. */

@@ -1,9 +1,9 @@
 import type { CallOptions, CopyOptions, ObjectStat, WriteOptions } from "../../contract/backend.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
-import { classifyError, refusal, ServiceError } from "../../contract/service-error.js";
+import { anotherVersion, classifyError, refusal, ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
-import { anotherVersion, checkVersion, conditionHeaders, isConditional } from "./conditions.js";
+import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./headers/kept-headers.js";
 import { objectHeaders } from "./headers/object-headers.js";
 import { formatVersion, parseVersion } from "./headers/version.js";

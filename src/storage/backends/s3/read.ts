@@ -1,11 +1,10 @@
 import type { ByteRange, ObjectStat, OpenedObject, ReadOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import { BytesReader, openedBytes, type PieceReader } from "../../contract/opened.js";
-import { clampRange, type Span } from "../../contract/range.js";
+import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse } from "../../contract/response-body.js";
-import { refusal, type ServiceError } from "../../contract/service-error.js";
+import { anotherVersion, refusal } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
-import { anotherVersion } from "./conditions.js";
 import { parseVersion } from "./headers/version.js";
 import { sizedStat, statObject } from "./stat.js";
 import { BodyStream } from "./wire/body-stream.js";
@@ -16,7 +15,7 @@ import type { Headers } from "./wire/sigv4.js";
 export async function readObject(access: S3Access, key: Key, options: ReadOptions): Promise<OpenedObject> {
   const { range, signal } = options;
   if (range !== undefined && "suffix" in range && range.suffix === 0)
-    return refuseNothing(access, key, options);
+    await refuseEmptySuffix(access, key, options);
   const opened = await open(access, key, options);
   const reopen = async (start: number) => {
     const rest = { range: { start, end: opened.end - 1 }, ifMatch: opened.stat.etag, signal };
@@ -54,9 +53,9 @@ async function open(access: S3Access, key: Key, { range, ifMatch, signal }: Read
 }
 
 /** Before the service is asked: it would answer with the whole object, or with an error of its own. */
-async function refuseNothing(access: S3Access, key: Key, options: ReadOptions): Promise<never> {
+async function refuseEmptySuffix(access: S3Access, key: Key, options: ReadOptions): Promise<void> {
   const { size } = await statObject(access, key, options);
-  throw outside(size);
+  spanIn(options.range, size);
 }
 
 function rangeHeader(range: ByteRange | undefined): Headers {
@@ -77,14 +76,9 @@ function sized({ headers, body }: OpenResponse): OpenResponse["headers"] {
 
 /** A service that ignores a range answers with everything, which may be what was meant. */
 function spanOf({ status, headers }: OpenResponse, range: ByteRange | undefined, size: number): Span {
-  const meant = clampRange(range, size);
-  if (meant === undefined) throw outside(size);
+  const meant = spanIn(range, size);
   const [, start, last] = /^bytes (\d+)-(\d+)\//.exec(headers["content-range"] ?? "") ?? [];
   const given = status === 206 ? { start: Number(start), end: Number(last) + 1 } : { start: 0, end: size };
   if (given.start === meant.start && given.end === meant.end) return given;
   throw refusal("unavailable", "the service gave another range than was asked for");
-}
-
-function outside(size: number): ServiceError {
-  return refusal("invalid_range", `the range lies outside the object's ${size} bytes`);
 }

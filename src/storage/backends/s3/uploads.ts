@@ -8,7 +8,7 @@ import type {
 } from "../../contract/backend.js";
 import { BackendUnavailableError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
-import { refusal, type ServiceError } from "../../contract/service-error.js";
+import { noUpload } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { checkVersion } from "./conditions.js";
 import { parseVersion } from "./headers/version.js";
@@ -55,7 +55,7 @@ export async function listParts(
   try {
     return await partsOfUpload(access, key, id.ofService, options.signal);
   } catch (error) {
-    throw isAbsent(error) ? noSuchUpload() : error;
+    throw isAbsent(error) ? noUpload() : error;
   }
 }
 
@@ -71,7 +71,7 @@ export async function completeUpload(
   await checkVersion(access, key, options);
   // Services answer a completion that is repeated as if it had just been done.
   if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
-  if (!(await hasUpload(access, key, id.ofService, options.signal))) throw noSuchUpload();
+  if (!(await hasUpload(access, key, id.ofService, options.signal))) throw noUpload();
   await joinParts(access, key, id.ofService, parts, options);
   const made = await statWritten(access, key, id.writeId);
   if (made === undefined) throw notSeen();
@@ -91,7 +91,7 @@ export async function abortUpload(
 
 function knownId(uploadId: string): UploadId {
   const id = parseUploadId(uploadId);
-  if (id === undefined) throw noSuchUpload();
+  if (id === undefined) throw noUpload();
   return id;
 }
 
@@ -109,15 +109,11 @@ async function checkIncomplete(
     if (isAbsent(error)) return;
     throw error;
   }
-  throw noSuchUpload();
+  throw noUpload();
 }
 
 /** It is done: this must be taken neither for a refusal to do it nor for something that repeating would help. */
 function notSeen(): BackendUnavailableError {
   const message = "the upload is complete, but its object cannot be seen, or was replaced at once";
   return new BackendUnavailableError({ message });
-}
-
-function noSuchUpload(): ServiceError {
-  return refusal("not_found", "there is no such upload");
 }

@@ -1,5 +1,6 @@
 import type { Failure } from "../../../contract/backend.js";
 import { StorageError, type StorageErrorCode } from "../../../contract/error.js";
+import { ServiceError } from "../../../contract/service-error.js";
 import { DiskError, errnoOf } from "./disk-error.js";
 
 /** What errno means for a storage; see errno(3). Where an object is missing a {@link DiskError} says so itself. */
@@ -27,6 +28,7 @@ const codeOfErrno: Readonly<Record<string, StorageErrorCode>> = {
 /** Says what kind of failure an error of the local backend is. */
 export function classifyDiskError(error: unknown): Failure {
   if (error instanceof StorageError) return { code: error.code, message: error.message };
+  if (error instanceof ServiceError) return error.failure;
   if (error instanceof DiskError) return classifyOwn(error);
   if (error instanceof Error && error.name === "AbortError") return { code: "aborted" };
   if (error instanceof Error && error.name === "TimeoutError") return { code: "timeout" };

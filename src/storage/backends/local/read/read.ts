@@ -1,6 +1,6 @@
 import { closeSync, readSync } from "node:fs";
-import type { ByteRange, ReadOptions } from "../../../contract/backend.js";
-import { clampRange, type Span } from "../../../contract/range.js";
+import type { ReadOptions } from "../../../contract/backend.js";
+import { type Span, spanIn } from "../../../contract/range.js";
 import { DiskError, wrongVersion } from "../disk/disk-error.js";
 import type { ObjectRecord } from "../record/record.js";
 import type { Store } from "../store.js";
@@ -25,7 +25,7 @@ export async function readObject(
   const { fd, file, record } = await openVersion(store, key, ifMatch);
   let isHandedOver = false;
   try {
-    const span = spanOf(range, file.size);
+    const span = spanIn(range, file.size);
     isHandedOver = span.end - span.start > maxSmallBytes;
     return isHandedOver ? { record, ...span, fd } : { record, ...span, bytes: readSpan(fd, span) };
   } finally {
@@ -39,12 +39,6 @@ export async function openVersion(store: Store, key: string, ifMatch: string | u
   if (ifMatch === undefined || ifMatch === opened.record.version) return opened;
   closeSync(opened.fd);
   throw wrongVersion(key);
-}
-
-function spanOf(range: ByteRange | undefined, size: number): Span {
-  const span = clampRange(range, size);
-  if (span !== undefined) return span;
-  throw new DiskError("invalid_range", `the range lies outside the object's ${size} bytes`);
 }
 
 /** Memory of its own, as it belongs to the caller. */
