@@ -1,6 +1,6 @@
+import type { CursorSeal } from "../../contract/cursor-seal.js";
 import type { BlockPool } from "./block-pool.js";
 import type { AzureClient } from "./client.js";
-import type { CursorSeal } from "./cursor.js";
 import type { DelegationKeys } from "./delegation-keys.js";
 
 /** All that the verbs of one backend share. */

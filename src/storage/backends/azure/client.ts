@@ -6,9 +6,9 @@ import type {
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import { Cancellation } from "../../contract/cancellation.js";
+import { loadSdk } from "../../contract/load-sdk.js";
 import { refusal } from "../../contract/service-error.js";
 import type { Account } from "./account.js";
-import { loadIdentity, loadSdk } from "./load-sdk.js";
 import { translate } from "./translate.js";
 
 type Sdk = typeof import("@azure/storage-blob");
@@ -83,7 +83,11 @@ export class AzureClient {
   }
 
   async #make(): Promise<OpenContainer> {
-    const sdk = await loadSdk();
+    const sdk = await loadSdk({
+      backend: "azure",
+      name: "@azure/storage-blob",
+      load: () => import("@azure/storage-blob"),
+    });
     const { name, endpoint, access } = this.#account;
     const sharedKey = "key" in access ? new sdk.StorageSharedKeyCredential(name, access.key) : undefined;
     const credential = "key" in access ? undefined : (access.credential ?? (await defaultCredential()));
@@ -100,6 +104,11 @@ export function blobOf({ client }: OpenContainer, name: string): BlockBlobClient
 }
 
 async function defaultCredential() {
-  const { DefaultAzureCredential } = await loadIdentity();
+  const { DefaultAzureCredential } = await loadSdk({
+    backend: "azure",
+    name: "@azure/identity",
+    load: () => import("@azure/identity"),
+    otherwise: ", or set STORAGE_AZURE_ACCOUNT_KEY",
+  });
   return new DefaultAzureCredential();
 }

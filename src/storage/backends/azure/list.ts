@@ -20,7 +20,9 @@ interface BlobProperties {
 /** One page. The service may give less than was asked for, and names that are no keys are left out: then it is asked on. */
 export async function listObjects({ client, seal }: AzureAccess, options: ListOptions): Promise<ListPage> {
   const { prefix, delimiter, limit, signal } = options;
-  let marker = options.cursor === undefined ? undefined : seal.open(options, options.cursor);
+  // A key cannot hold a line feed, so the text has one meaning.
+  const listing = `${prefix}\n${delimiter ?? ""}`;
+  let marker = options.cursor === undefined ? undefined : seal.open(listing, options.cursor);
   const items: ListedObject[] = [];
   const prefixes: string[] = [];
   const passedOver: string[] = [];
@@ -34,7 +36,7 @@ export async function listObjects({ client, seal }: AzureAccess, options: ListOp
     prefixes.push(...segment.prefixes.map(({ name }) => name).filter(isStartOfKeys));
     marker = segment.marker;
   } while (marker !== undefined && items.length + prefixes.length < limit);
-  const cursor = marker === undefined ? undefined : seal.close(options, marker);
+  const cursor = marker === undefined ? undefined : seal.close(listing, marker);
   return { items, prefixes, passedOver, cursor };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { CursorSeal } from "../../contract/cursor-seal.js";
 import { StorageConfigurationError } from "../../contract/error.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
 import type { AzureAccess } from "./access.js";
@@ -6,7 +7,6 @@ import { accountOf } from "./account.js";
 import { BlockPool } from "./block-pool.js";
 import { AzureClient } from "./client.js";
 import { copyLimits } from "./copy.js";
-import { CursorSeal } from "./cursor.js";
 import { DelegationKeys } from "./delegation-keys.js";
 import type { AzureTokenCredential } from "./token-credential.js";
 
@@ -50,7 +50,7 @@ export function openAccess(options: AzureBackendOptions): AzureAccess {
   return {
     client,
     delegationKeys: new DelegationKeys(client),
-    seal: new CursorSeal(secret),
+    seal: new CursorSeal(secret, "svc-infra-azure-cursor-1"),
     pool: new BlockPool({ blockBytes, blocksAtOnce }),
     idleMs: options.idleBodyMs ?? defaultIdleMs,
     ...copyLimits,

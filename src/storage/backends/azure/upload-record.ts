@@ -6,15 +6,14 @@ import type {
   UnfinishedUpload,
   UploadedPart,
 } from "../../contract/backend.js";
-import { descriptionOf, storedContentFields } from "../../contract/description.js";
-import { isObjectName, type Key, reservedSegment } from "../../contract/key.js";
-import { parseMetadata } from "../../contract/metadata.js";
+import { type Key, reservedSegment } from "../../contract/key.js";
 import { isFailure, noUpload } from "../../contract/service-error.js";
+import { keyOfRecord, parseRecord, writeRecord } from "../../contract/upload-record.js";
 import { type AzureClient, blobOf } from "./client.js";
 import { removeBlob, removeBlobs } from "./remove.js";
 
-/** What is known of an upload in parts; a blob that no key can name holds it as long as the upload is under way. */
-export interface UploadRecord {
+/** What is known of an upload in parts. */
+export interface MarkedUpload {
   readonly description: ObjectDescription;
   /** Marks its parts. */
   readonly secret: Buffer;
@@ -31,7 +30,7 @@ export async function createRecord(
 ): Promise<string> {
   const id = randomBytes(idBytes).toString("base64url");
   const secret = randomBytes(32).toString("base64url");
-  const text = JSON.stringify({ key, ...descriptionOf(options), secret });
+  const text = writeRecord(key, options, { secret });
   const blobHTTPHeaders = { blobContentType: "application/json" };
   await client.send(signal, (container, abortSignal) =>
     blobOf(container, nameOf(id)).upload(text, Buffer.byteLength(text), { blobHTTPHeaders, abortSignal }),
@@ -45,10 +44,11 @@ export async function findRecord(
   key: Key,
   id: string,
   options: CallOptions,
-): Promise<UploadRecord> {
+): Promise<MarkedUpload> {
   checkId(id);
   try {
-    return parseRecord(await readRecord(client, id, options), key);
+    const { description, own } = parseRecord(await readRecord(client, id, options), key);
+    return { description, secret: Buffer.from(String(own.secret), "base64url") };
   } catch (error) {
     throw isFailure(error, "not_found") ? noUpload() : error;
   }
@@ -106,17 +106,8 @@ export async function* allRecords(
   for await (const { name, properties } of blobsBelow(client, root, options)) {
     const uploadId = name.slice(root.length);
     if (uploadId.includes("/")) continue;
-    const key = keyIn(await readRecord(client, uploadId, options).catch(() => ""));
+    const key = keyOfRecord(await readRecord(client, uploadId, options).catch(() => ""));
     if (key !== undefined) yield { key, uploadId, begunAt: properties.lastModified };
-  }
-}
-
-function keyIn(text: string): Key | undefined {
-  try {
-    const { key } = JSON.parse(text);
-    return isObjectName(key) ? key : undefined;
-  } catch {
-    return undefined;
   }
 }
 
@@ -143,18 +134,6 @@ async function textOf(body: NodeJS.ReadableStream | undefined): Promise<string> 
   const pieces: Buffer[] = [];
   if (body instanceof Readable) for await (const piece of body) pieces.push(piece);
   return Buffer.concat(pieces).toString();
-}
-
-function parseRecord(text: string, key: Key): UploadRecord {
-  const { key: named, contentType, filename, metadata, secret, ...fields } = JSON.parse(text);
-  if (named !== key) throw noUpload();
-  const description = {
-    contentType: String(contentType),
-    filename: filename?.toString(),
-    metadata: parseMetadata(metadata),
-    ...storedContentFields((_header, name) => fields[name]),
-  };
-  return { description, secret: Buffer.from(String(secret), "base64url") };
 }
 
 function nameOf(id: string): string {

@@ -1,5 +1,5 @@
+import type { CursorSeal } from "../../contract/cursor-seal.js";
 import type { CloudinaryClient } from "./client.js";
-import type { Cursors } from "./cursor.js";
 import type { Delivery } from "./delivery.js";
 import type { PublicIds } from "./public-id.js";
 
@@ -7,7 +7,8 @@ import type { PublicIds } from "./public-id.js";
 export interface CloudinaryAccess {
   readonly client: CloudinaryClient;
   readonly ids: PublicIds;
-  readonly cursors: Cursors;
+  /** Seals the cursors of listings. */
+  readonly seal: CursorSeal;
   readonly delivery: Delivery;
   /** Bytes of a chunk of a large upload. */
   readonly chunkBytes: number;

@@ -1,7 +1,7 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import type { CloudinaryAccess } from "./access.js";
 import { type AssetEntry, AssetPages, compare } from "./asset-pages.js";
-import type { Position } from "./cursor.js";
+import { type Position, positionShape } from "./position.js";
 import { type ResourceType, resourceTypes } from "./public-id.js";
 
 /** Most assets on a page of the service. */
@@ -12,7 +12,7 @@ export async function listObjects(access: CloudinaryAccess, options: ListOptions
   options.signal?.throwIfAborted();
   const { prefix, delimiter, cursor } = options;
   const listing = `${delimiter ?? ""}\n${prefix}`;
-  const from = cursor === undefined ? undefined : access.cursors.read(listing, cursor);
+  const from = cursor === undefined ? undefined : openCursor(access, listing, cursor);
   const merged = new MergedListing(access, options, from);
   const page = new PageBuilder(options);
   for (let entry = await merged.next(); entry !== undefined; entry = await merged.next()) {
@@ -20,9 +20,13 @@ export async function listObjects(access: CloudinaryAccess, options: ListOptions
     if (page.add(entry)) continue;
     const position = { last: page.last, pages: merged.pagesFrom(entry) };
     const passedOver = merged.strayNames(from?.last, position);
-    return page.build(access.cursors.write(listing, position), passedOver);
+    return page.build(access.seal.close(listing, JSON.stringify(position)), passedOver);
   }
   return page.build(undefined, merged.strayNames(from?.last, undefined));
+}
+
+function openCursor({ seal }: CloudinaryAccess, listing: string, cursor: string): Position {
+  return positionShape.parse(JSON.parse(seal.open(listing, cursor)));
 }
 
 /** Whether the page before had the key, by itself or rolled up. */

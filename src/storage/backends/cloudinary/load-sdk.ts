@@ -1,19 +1,15 @@
-import { StorageConfigurationError } from "../../contract/error.js";
+import { loadSdk as load } from "../../contract/load-sdk.js";
 
 /** What this backend takes from the official SDK: its signatures and its delivery URLs. */
 export type CloudinarySdk = typeof import("cloudinary")["v2"];
 
-/** Loaded with the first call, so that a process without such a backend never does, and its absence has a name. */
+/** Loading it reads CLOUDINARY_URL even where options are given, and fails when that is malformed. */
 export async function loadSdk(): Promise<CloudinarySdk> {
-  try {
-    return (await import("cloudinary")).v2;
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    const isMissing = code === "ERR_MODULE_NOT_FOUND";
-    // Loading the SDK reads CLOUDINARY_URL even where options are given, and fails when it is malformed.
-    const message = isMissing
-      ? "the cloudinary backend needs a package that is not installed: npm install cloudinary"
-      : "the package cloudinary cannot be loaded; look at CLOUDINARY_URL";
-    throw new StorageConfigurationError({ message, cause: error });
-  }
+  const { v2 } = await load({
+    backend: "cloudinary",
+    name: "cloudinary",
+    load: () => import("cloudinary"),
+    brokenMessage: "the package cloudinary cannot be loaded; look at CLOUDINARY_URL",
+  });
+  return v2;
 }

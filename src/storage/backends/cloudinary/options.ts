@@ -1,8 +1,8 @@
+import { CursorSeal } from "../../contract/cursor-seal.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
 import type { CloudinaryAccess } from "./access.js";
 import { type AccountOptions, parseAccount } from "./account.js";
 import { CloudinaryClient } from "./client.js";
-import { Cursors } from "./cursor.js";
 import { Delivery, type DeliveryMode } from "./delivery.js";
 import { PublicIds } from "./public-id.js";
 
@@ -37,7 +37,7 @@ export function openAccess(options: CloudinaryBackendOptions): CloudinaryAccess 
   return {
     client: new CloudinaryClient(account, maxConnections),
     ids: new PublicIds(folder),
-    cursors: new Cursors(account.apiSecret),
+    seal: new CursorSeal(account.apiSecret, "svc-infra-cloudinary-cursor-1"),
     delivery: new Delivery(account, { mode, authTokenKey, cdnUrl }),
     chunkBytes,
     idleMs: options.idleBodyMs ?? defaultIdleMs,

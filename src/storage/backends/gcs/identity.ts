@@ -1,6 +1,7 @@
 import { sign } from "node:crypto";
 import type { Storage as Sdk } from "@google-cloud/storage";
 import { unlessAborted } from "../../contract/abortable.js";
+import { loadSdk } from "../../contract/load-sdk.js";
 import { refusal } from "../../contract/service-error.js";
 import {
   type CredentialsFile,
@@ -10,7 +11,6 @@ import {
   serviceAccountKeyOf,
   textOf,
 } from "./credentials.js";
-import { loadSdk } from "./load-sdk.js";
 import { isNoCredentials, tokenError } from "./token-error.js";
 
 type Auth = Sdk["authClient"];
@@ -93,7 +93,11 @@ export class Identity {
   async #open(): Promise<Known> {
     const credentials = await readCredentials(this.#options);
     const key = serviceAccountKeyOf(credentials);
-    const { Storage } = await loadSdk();
+    const { Storage } = await loadSdk({
+      backend: "gcs",
+      name: "@google-cloud/storage",
+      load: () => import("@google-cloud/storage"),
+    });
     const { project } = this.#options;
     const { authClient: auth } = new Storage({
       retryOptions: { autoRetry: false, maxRetries: 0 },

@@ -1,8 +1,8 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
-import { isKey, isListed, reservedSegment, stagingRoot } from "../../contract/key.js";
+import { isKey, isListed, maxKeyLength, reservedSegment, stagingRoot } from "../../contract/key.js";
+import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import { ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
-import { behind, parseCursor, writeCursor } from "./cursor.js";
 import { membersOf } from "./object-resource.js";
 
 /** Most entries that the service gives at once. */
@@ -30,7 +30,7 @@ export async function listObjects(access: GcsAccess, options: ListOptions): Prom
   const entries: Entry[] = [];
   const passedOver: string[] = [];
   let start: Start | undefined =
-    cursor === undefined ? {} : { startOffset: behind(parseCursor(prefix, cursor)) };
+    cursor === undefined ? {} : { startOffset: behind(readCursor(prefix, cursor)) };
   while (start !== undefined && entries.length < limit) {
     const most = Math.min(limit - entries.length, maxResults);
     const page: RawPage = await rawPage(access, options, start, most);
@@ -141,4 +141,11 @@ function listOf(raw: unknown): readonly unknown[] {
 
 function byName({ name: a }: Entry, { name: b }: Entry): number {
   return a < b ? -1 : Number(a > b);
+}
+
+/** The first name that a key behind an entry can have: `-` is the least of their characters, `0` follows `/`. */
+function behind(entry: string): string {
+  if (entry.endsWith("/")) return `${entry.slice(0, -1)}0`;
+  if (entry.length < maxKeyLength) return `${entry}-`;
+  return entry.slice(0, -1) + String.fromCharCode(entry.charCodeAt(entry.length - 1) + 1);
 }

@@ -12,13 +12,13 @@ import type {
 import { type Key, reservedSegment } from "../../contract/key.js";
 import { noMetadata } from "../../contract/metadata.js";
 import { isFailure, noUpload, refusal, type ServiceError } from "../../contract/service-error.js";
+import { keyOfRecord, parseRecord, type UploadRecord, writeRecord } from "../../contract/upload-record.js";
 import type { GcsAccess } from "./access.js";
 import { compose, type ObjectVersion } from "./compose.js";
 import { objectsBelow, type StagedObject } from "./list.js";
 import { statOf } from "./object-resource.js";
 import { readText } from "./read.js";
 import { removeNames } from "./remove.js";
-import { keyOfRecord, parseRecord, type UploadRecord, writeRecord } from "./upload-record.js";
 import { upload } from "./write.js";
 
 /*
@@ -37,7 +37,7 @@ export async function createUpload(
   options: ObjectDescription & CallOptions,
 ): Promise<string> {
   const id = randomBytes(18).toString("base64url");
-  const record = new BufferedBody(writeRecord(key, options), unlimited);
+  const record = new BufferedBody(Buffer.from(writeRecord(key, options)), unlimited);
   const { signal } = options;
   await upload(access, recordOf(id), record, { ...plain, ifAbsent: true, ifMatch: undefined, signal });
   return id;

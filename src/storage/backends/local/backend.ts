@@ -26,6 +26,7 @@ import type {
 } from "../../contract/backend.js";
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
+import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import { type CommitJob, commit } from "./commit/commit.js";
@@ -36,7 +37,6 @@ import { DiskError } from "./disk/disk-error.js";
 import { checkSegments } from "./disk/layout.js";
 import type { OpenStore } from "./open-store.js";
 import { type Durability, openStore } from "./opening.js";
-import { parseCursor, writeCursor } from "./read/cursor.js";
 import { statObject } from "./read/find.js";
 import { OpenFile } from "./read/open-file.js";
 import { maxSmallBytes, openVersion, type ReadAnswer, readObject } from "./read/read.js";
@@ -190,7 +190,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   }
 
   async list({ prefix, delimiter, cursor, limit, details, signal }: ListOptions): Promise<ListPage> {
-    const after = parseCursor(prefix, cursor);
+    const after = cursor === undefined ? "" : readCursor(prefix, cursor);
     const open = await this.#open();
     const question = { prefix, delimiter, after, limit, details };
     const page = await unlessAborted(() => open.run(() => open.lister.list(question)), signal);

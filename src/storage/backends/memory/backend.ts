@@ -28,11 +28,11 @@ import type {
 } from "../../contract/backend.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
+import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import { classifyError, refusal } from "../../contract/service-error.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import { ByteBudget } from "./byte-budget.js";
-import { PageCursor } from "./cursor.js";
 import { ExpiryClock } from "./expiry-clock.js";
 import { pageOf } from "./name-page.js";
 import { ObjectTable } from "./object-table.js";
@@ -94,7 +94,6 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   readonly #objects: ObjectTable;
   readonly #uploads: UploadTable;
   readonly #clock: ExpiryClock | undefined;
-  readonly #cursor = new PageCursor();
   #isClosed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
@@ -165,12 +164,12 @@ export class MemoryBackend implements StorageBackend<MemoryCapabilities> {
   async list(options: ListOptions): Promise<ListPage> {
     this.#enter(options);
     const { prefix, cursor } = options;
-    const after = cursor === undefined ? undefined : this.#cursor.read(prefix, cursor);
+    const after = cursor === undefined ? undefined : readCursor(prefix, cursor);
     const { names, prefixes, last } = pageOf(this.#objects.names, options, after);
     return {
       items: names.map((key) => this.#listed(key)),
       prefixes,
-      cursor: last === undefined ? undefined : this.#cursor.write(prefix, last),
+      cursor: last === undefined ? undefined : writeCursor(prefix, last),
     };
   }
 

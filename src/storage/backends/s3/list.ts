@@ -1,7 +1,7 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, isListed as isWanted, reservedSegment } from "../../contract/key.js";
+import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import type { S3Access } from "./access.js";
-import { readCursor, writeCursor } from "./cursor.js";
 import { malformedAnswer } from "./wire/answer-document.js";
 import { type ListAnswer, type ListedEntry, parseListAnswer } from "./wire/list-answer.js";
 

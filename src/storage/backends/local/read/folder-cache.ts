@@ -3,7 +3,6 @@ import { reservedSegment } from "../../../contract/key.js";
 import { errnoOf } from "../disk/disk-error.js";
 import {
   type FolderIdentity,
-  identityMark,
   identityOf,
   isSameFolder,
   isSettled,
@@ -53,13 +52,11 @@ export class FolderCache {
    * The folder at `path`, which need not be there.
    *
    * @param at - a name by which no link is followed, for the calls that follow at once.
-   * @param unlessMarked - mark of an identity: as long as the folder has that one nothing in it is of interest, and it is not read.
    */
-  async folderAt(path: string, at: string, unlessMarked?: string): Promise<Folder> {
+  async folderAt(path: string, at: string): Promise<Folder> {
     const stats = statFolder(at);
     if (!stats?.isDirectory()) return noFolder;
     const identity = identityOf(stats);
-    if (unlessMarked !== undefined && unlessMarked === identityMark(identity)) return noFolder;
     const cached = this.#folders.get(path);
     const isFresh = cached !== undefined && isSameFolder(cached.identity, identity);
     const folder = isFresh ? cached : await this.#read(at, seeAgain(cached?.seen, identity));

@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
 import type { Stats } from "node:fs";
 
 /** Longer than a tick of any file system's clock, but for those that count whole seconds. */
 const tickMs = 50;
 const coarseTickMs = 2000;
-const markForm = /^[A-Za-z0-9_-]{16}$/;
 
 /**
  * The identity of a folder at one moment: it is the same only while no entry was added, removed or replaced. The
@@ -24,15 +22,6 @@ export function identityOf({ dev, ino, ctimeMs }: Stats): FolderIdentity {
 
 export function isSameFolder(one: FolderIdentity | undefined, other: FolderIdentity): boolean {
   return one?.ctimeMs === other.ctimeMs && one.ino === other.ino && one.dev === other.dev;
-}
-
-/** An identity as a short text from which it cannot be read back. */
-export function identityMark({ dev, ino, ctimeMs }: FolderIdentity): string {
-  return createHash("sha256").update(`${dev}:${ino}:${ctimeMs}`).digest("base64url").slice(0, 16);
-}
-
-export function isIdentityMark(text: string): boolean {
-  return markForm.test(text);
 }
 
 /** `before` itself where the folder still has that identity. */

@@ -3,15 +3,13 @@ import { baseIsGone } from "../disk/disk-error.js";
 import { lstatIfThere } from "../disk/files.js";
 import { fingerprintOf } from "../record/record.js";
 import type { Store } from "../store.js";
-import type { PageEnd } from "./cursor.js";
 import { type Folder, FolderCache, noFolder } from "./folder-cache.js";
-import { type FolderIdentity, identityMark } from "./folder-identity.js";
 
 export interface ListJob {
   readonly prefix: string;
   readonly delimiter: "/" | undefined;
-  /** The last entry of the page before. */
-  readonly after: PageEnd;
+  /** The last entry of the page before; empty for the first page. */
+  readonly after: string;
   readonly limit: number;
   readonly details: boolean;
 }
@@ -22,7 +20,8 @@ export type ListedFile = readonly [key: string, size?: number, modifiedMs?: numb
 export interface ListReply {
   readonly files: readonly ListedFile[];
   readonly prefixes: readonly string[];
-  readonly next: PageEnd | undefined;
+  /** The last entry, where a further page may follow. */
+  readonly next: string | undefined;
 }
 
 /** Walks a tree in the order of its keys, one page at a time, and reads no folder that the page does not touch. */
@@ -51,21 +50,20 @@ export class Lister {
 
   /** @param folder - empty, or a key's start that ends with `/`. */
   async #walk(folder: string, page: Page): Promise<void> {
-    const { names, identity } = await this.#folderAt(folder, page.unlessMarked(folder));
+    const { names } = await this.#folderAt(folder);
     for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
       const key = folder + names[index];
       if (page.isBeyond(key)) return;
       if (!key.endsWith("/")) this.#visitFile(key, page);
       else if (page.wants(key)) await this.#visitFolder(key, page);
     }
-    page.endFolder(folder + (names.at(-1) ?? ""), identity);
   }
 
-  async #folderAt(folder: string, unlessMarked?: string): Promise<Folder> {
+  async #folderAt(folder: string): Promise<Folder> {
     const { guard, layout } = this.#store;
     const path = layout.body(folder).slice(0, -1);
     const at = guard.visibleFolder(path);
-    return at === undefined ? noFolder : this.#cache.folderAt(path, at, unlessMarked);
+    return at === undefined ? noFolder : this.#cache.folderAt(path, at);
   }
 
   #visitFile(key: string, page: Page): void {
@@ -100,10 +98,10 @@ export class Lister {
 class Page {
   readonly files: ListedFile[] = [];
   readonly prefixes: string[] = [];
-  next: PageEnd | undefined;
+  next: string | undefined;
   isFull = false;
   readonly #job: ListJob;
-  #end: PageEnd = { last: "" };
+  #last = "";
 
   constructor(job: ListJob) {
     this.#job = job;
@@ -120,7 +118,7 @@ class Page {
   /** The name in `folder` where this page may begin at the earliest. */
   from(folder: string): string {
     const { prefix, after } = this.#job;
-    const [, earliest = ""] = [after.last, prefix].sort();
+    const [, earliest = ""] = [after, prefix].sort();
     if (!earliest.startsWith(folder)) return "";
     const rest = earliest.slice(folder.length);
     const slash = rest.indexOf("/");
@@ -136,11 +134,11 @@ class Page {
   wants(folder: string): boolean {
     const { prefix, after } = this.#job;
     if (!folder.startsWith(prefix) && !prefix.startsWith(folder)) return false;
-    return folder > after.last || after.last.startsWith(folder);
+    return folder > after || after.startsWith(folder);
   }
 
   isDue(key: string): boolean {
-    return key > this.#job.after.last && key.startsWith(this.#job.prefix);
+    return key > this.#job.after && key.startsWith(this.#job.prefix);
   }
 
   rollsUp(folder: string): boolean {
@@ -148,15 +146,9 @@ class Page {
     return delimiter !== undefined && folder.length > prefix.length && folder.startsWith(prefix);
   }
 
-  /** Mark of a folder of which the pages before held everything, as long as it has that identity. */
-  unlessMarked(folder: string): string | undefined {
-    const { last, mark } = this.#job.after;
-    return folder.length === last.lastIndexOf("/") + 1 && last.startsWith(folder) ? mark : undefined;
-  }
-
   addFile(file: ListedFile): void {
     this.files.push(file);
-    this.#end = { last: file[0] };
+    this.#last = file[0];
   }
 
   addPrefix(folder: string): void {
@@ -165,18 +157,13 @@ class Page {
       return;
     }
     this.prefixes.push(folder);
-    this.#end = { last: folder };
-  }
-
-  /** Notes that all of a folder was listed: a next page that begins here need not read it again. */
-  endFolder(lastKey: string, identity: FolderIdentity | undefined): void {
-    if (lastKey === this.#end.last) this.#end = { last: lastKey, mark: identity && identityMark(identity) };
+    this.#last = folder;
   }
 
   /** The page is full: the next one begins behind its last entry. */
   overflow(): void {
     this.isFull = true;
-    this.next = this.#end;
+    this.next = this.#last;
   }
 }
 
