@@ -8,6 +8,9 @@ const page = at("docs/reference/storage.md");
 /** Classes whose members the page has one by one. */
 const classNames = ["Storage", "TenantStorage", "MultipartUpload", "FileBody", "UrlSigner"];
 
+/** Each backend's folder, whose options are documented beside those of the storage. */
+const backends = ["azure", "cloudinary", "gcs", "local", "memory", "s3"];
+
 /** @typedef {{ readonly name: string, readonly symbol: ts.Symbol }} Named */
 
 /** What is exported, read by the compiler. */
@@ -27,6 +30,7 @@ class Reference {
       at("src/storage/easy-storage.ts"),
       at("src/storage/fastify/index.ts"),
       at("src/storage/content/file-body.ts"),
+      ...backends.map((name) => at(`src/storage/backends/${name}/index.ts`)),
     ];
     const program = ts.createProgram(entries, options);
     this.#checker = program.getTypeChecker();

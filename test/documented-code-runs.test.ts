@@ -135,8 +135,7 @@ const unrun: Readonly<Record<string, string>> = {
   "docs/guide/browser.md 0": "runs in a browser; test/storage/browser/upload-ceph-chromium.test.ts",
   "docs/guide/outbound.md 0": "needs a foreign address; test/outbound",
   "docs/guide/outbound.md 1": "needs a foreign address; test/outbound",
-  "docs/guide/writing-a-backend.md 0": "a sketch; src/storage/backends/memory",
-  "docs/guide/writing-a-backend.md 1": "needs a backend of the reader; test/conformance/memory.test.ts",
+  "docs/guide/writing-a-backend.md 1": "adds tests to a runner; test/conformance/memory.test.ts",
   "docs/reference/storage.md 26": "needs a foreign address; test/outbound",
 };
 

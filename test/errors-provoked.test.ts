@@ -15,9 +15,15 @@ import { JobRunner } from "#dist/jobs/job-runner.js";
 import { silentLogger } from "#dist/kernel/index.js";
 import { makeService } from "./app/service.js";
 
+/** Each code with a status that it has: `| status | code |` over HTTP and of jobs, `| code | class | status |` of the storage. */
 const documented = [
-  ...readFileSync("docs/errors.md", "utf8").matchAll(/^\| (?:\d+ \| )?`([a-z_]+)` \|/gm),
-].map(([, code = ""]) => code);
+  ...readFileSync("docs/errors.md", "utf8").matchAll(
+    /^\| (?:(?<before>\d{3}) \| )?`(?<code>[a-z_]+)` \|(?: `\w+` \| (?<behind>\d{3}) \|)?/gm,
+  ),
+].map(({ groups = {} }) => ({ code: groups.code ?? "", status: Number(groups.before ?? groups.behind) }));
+
+const statusesOf = (code: string) =>
+  documented.filter((each) => each.code === code).map((each) => each.status);
 
 const folder = mkdtempSync(join(tmpdir(), "svc-infra-errors-"));
 const memory = (): Storage => new Storage(new MemoryBackend());
@@ -207,35 +213,46 @@ const elsewhere: Readonly<Record<string, readonly [file: string, words: string]>
   jobs_unavailable: ["test/faults/jobs-redis-away.test.ts", "jobs_unavailable"],
 };
 
-/** Codes of a helper's own, from the tables of its guide: `code` (status). */
+/** Codes of a helper's own, from the tables of its guide: `code` (status), or `code` of an error that has no status. */
 const guides = readdirSync("docs/guide").map((name) => readFileSync(join("docs/guide", name), "utf8"));
 const ofGuides = guides
-  .flatMap((text) => [...text.matchAll(/^\| ((?:`[a-z_]+`(?:, )?)+)(?: \.\.\.)? \(\d{3}\) \|/gm)])
+  .flatMap((text) => [
+    ...text.matchAll(/^\| ((?:`[a-z_]+`(?:, )?)+)(?: \.\.\.)? \((?:\d{3}|no status)\) \|/gm),
+  ])
   .flatMap(([, cell = ""]) => [...cell.matchAll(/[a-z_]+/g)].map(([code]) => code));
 
-it("every code that a guide names is met by a test", () => {
+it("every code that a guide names is a value that a test compares", () => {
   const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
+    .filter((name) => name !== "errors-provoked.test.ts")
     .map((name) => readFileSync(join("test", name), "utf8").toLowerCase());
-  expect(ofGuides.length).toBeGreaterThan(30);
-  expect(ofGuides.filter((code) => !tests.some((text) => text.includes(code)))).toEqual([]);
+  expect(ofGuides.length).toBeGreaterThan(38);
+  expect(ofGuides.filter((code) => !tests.some((text) => text.includes(`"${code}"`)))).toEqual([]);
 });
 
 describe("every code of docs/errors.md is met by a test", () => {
   it("the tables have each of them, and no other", () => {
     const met = [...Object.keys(provoked), ...Object.keys(elsewhere)];
-    expect(met.sort()).toEqual([...new Set(documented)].sort());
+    expect(met.sort()).toEqual([...new Set(documented.map(({ code }) => code))].sort());
+    expect(documented.filter(({ status }) => !(status >= 400 && status < 600))).toEqual([]);
   });
 
   it.each(Object.entries(provoked))("%s", async (code, call) => {
     const outcome = await call().then(
       () => "no error",
-      (error: unknown) => Object(error).code ?? error,
+      (error: unknown) => error,
     );
-    expect(outcome).toBe(code);
+    expect(outcome).toMatchObject({ code });
+    expect(statusesOf(code)).toContain(statusOf(outcome));
   });
 
   it.each(Object.entries(elsewhere))("%s, in a test of its own", (_code, [file, words]) => {
     expect(readFileSync(file, "utf8")).toContain(words);
   });
 });
+
+/** The status of an answer, or the one that the problem handler makes of an error. */
+function statusOf(outcome: unknown): number {
+  const { status, statusCode, httpStatus } = Object(outcome);
+  return status ?? httpStatus ?? statusCode;
+}

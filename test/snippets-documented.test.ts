@@ -3,8 +3,8 @@ import { dirname, join, resolve } from "node:path";
 import ts from "typescript";
 import { expect, it } from "vitest";
 
-/** Pages whose code is a fragment on purpose: of the reader's own, or of a service that is compiled elsewhere. */
-const fragments: readonly string[] = ["docs/guide/writing-a-backend.md", "docs/guide/tutorial.md"];
+/** A page whose code is that of `examples/saas`, which test/examples compares with it, compiles and runs. */
+const fragments: readonly string[] = ["docs/guide/tutorial.md"];
 
 /** What the text around the code says that the reader has already. */
 const given = `

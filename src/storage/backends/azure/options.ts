@@ -16,6 +16,7 @@ export interface AzureBackendOptions {
   readonly container: string;
   /** Account, key and endpoint in one, as the portal shows it; beats all of them. */
   readonly connectionString?: string | undefined;
+  /** Name of the storage account. */
   readonly account?: string | undefined;
   /** Key of the account; without it tokens are used. */
   readonly accountKey?: string | undefined;

@@ -18,11 +18,15 @@ export interface CloudinaryAccount {
 export interface AccountOptions {
   /** `cloudinary://key:secret@cloud`, as the console shows it; `upload_prefix` and `signature_algorithm` in its query count. */
   readonly url?: string | undefined;
+  /** Name of the cloud, as the console shows it. */
   readonly cloudName?: string | undefined;
+  /** API key of the account. */
   readonly apiKey?: string | undefined;
+  /** Secret of the API key. It signs, and is never sent. */
   readonly apiSecret?: string | undefined;
   /** API server: `https://api-eu.cloudinary.com` or `https://api-ap.cloudinary.com` for those regions. */
   readonly endpoint?: string | undefined;
+  /** Hash of the signatures, as the account is set up: `sha1` or `sha256`. Default: `sha1`. */
   readonly signatureAlgorithm?: SignatureAlgorithm | undefined;
 }
 

@@ -9,6 +9,7 @@ import { Paths } from "./paths.js";
 
 /** Options of {@link GcsBackend}. */
 export interface GcsBackendOptions {
+  /** Name of the bucket; it must exist. */
   readonly bucket: string;
   /** Only where the credentials do not tell. */
   readonly project?: string | undefined;

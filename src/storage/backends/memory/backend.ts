@@ -39,6 +39,7 @@ import { ObjectTable } from "./object-table.js";
 import { openStored } from "./read.js";
 import { UploadTable } from "./upload-table.js";
 
+/** Options of `MemoryBackend`. */
 export interface MemoryBackendOptions {
   /** Bytes that all objects and uploads together may take, with keys, metadata and 512 an entry. Default: 100,000,000. */
   readonly maxBytes?: number | undefined;

@@ -17,7 +17,9 @@ import { S3Client } from "./wire/client.js";
 import { BucketLocation } from "./wire/location.js";
 import { SigningClock } from "./wire/signing-time.js";
 
+/** Options of `S3Backend`. */
 export interface S3BackendOptions {
+  /** Name of the bucket; it must exist. */
   readonly bucket: string;
   /** `us-east-1` by default. */
   readonly region?: string | undefined;
@@ -25,7 +27,9 @@ export interface S3BackendOptions {
   readonly endpoint?: string | undefined;
   /** Which service it is; by default what the endpoint's host tells. */
   readonly provider?: S3Provider | undefined;
+  /** Id of the access key, with `secretKey`. Default, without both: `credentials`. */
   readonly accessKey?: string | undefined;
+  /** Secret of the access key. It signs, and is never sent. */
   readonly secretKey?: string | undefined;
   /** Of temporary keys. */
   readonly sessionToken?: string | undefined;
@@ -33,6 +37,7 @@ export interface S3BackendOptions {
   readonly credentials?: S3CredentialProvider | undefined;
   /** Whether the bucket is in the path of URLs or in their host. Default: as the service wants it. */
   readonly addressing?: "path" | "host" | undefined;
+  /** How the service encrypts what it keeps. Default: as the bucket is set up. */
   readonly encryption?: S3Encryption | undefined;
   /** Whether content is hashed and the hash is signed; by default where neither TLS nor a private network protects it. */
   readonly signPayload?: boolean | undefined;
