@@ -3,7 +3,6 @@ import { isContentType } from "./content/content-type.js";
 import type { ByteRange, ListOptions } from "./contract/backend.js";
 import { InvalidArgumentError } from "./contract/error.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
-import { quote } from "./contract/quote.js";
 import type { ListPageOptions } from "./options.js";
 
 /** A media type, or nothing. */
@@ -16,19 +15,6 @@ export function checkContentType<T extends string | undefined>(raw: T): T {
 export function checkOptions(options: unknown): void {
   if (typeof options === "object" && options !== null) return;
   throw new InvalidArgumentError({ message: "options must be an object" });
-}
-
-/**
- * Options that a call does not know are mistakes, as the names that other libraries use: they would be dropped in silence.
- *
- * @throws InvalidArgumentError naming the option.
- */
-export function checkOptionNames(call: string, options: object, known: ReadonlySet<string>): void {
-  for (const name in options) {
-    if (known.has(name)) continue;
-    const most = [...known].join(", ");
-    throw new InvalidArgumentError({ message: `${call} has no option ${quote(name)}; it takes ${most}` });
-  }
 }
 
 /** A list of keys, each checked. */

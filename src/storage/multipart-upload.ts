@@ -9,6 +9,7 @@ import { FileNotFoundError, InvalidArgumentError } from "./contract/error.js";
 import type { Key } from "./contract/key.js";
 import { attempt, enter, type MadeCall, told } from "./failure.js";
 import type { OperationObservers } from "./operation-observers.js";
+import { checkOptionNames } from "./option-names.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
 import type { Completion } from "./uploads/complete.js";
 
@@ -77,6 +78,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     let body: ContentBody | undefined;
     try {
       checkOptions(options);
+      checkOptionNames("writePart", options);
       const { size, checksum, signal } = options;
       body = toBody(content, { size, checksum, maxBytes: this.#handle.maxBytes });
       body.admit();
@@ -98,9 +100,10 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
    * @throws FileNotFoundError when the upload is not under way.
    */
   async listParts(options: SignalOption = {}): Promise<readonly UploadedPart[]> {
-    return attempt(this.#call(options), async () =>
-      this.#backend.listParts(this.#handle.at, this.#knownId(), { signal: options.signal }),
-    );
+    return attempt(this.#call(options), async () => {
+      checkOptionNames("listParts", options);
+      return this.#backend.listParts(this.#handle.at, this.#knownId(), { signal: options.signal });
+    });
   }
 
   /**
@@ -112,6 +115,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
     options: ConditionOptions<C> & SignalOption & { readonly parts?: readonly UploadedPart[] } = {},
   ): Promise<FileDetails> {
     return attempt(this.#call(options), async () => {
+      checkOptionNames("complete", options);
       const parts = [...(options.parts ?? this.#parts.values())].sort((a, b) => a.number - b.number);
       if (parts.length === 0)
         throw new InvalidArgumentError({ message: "an upload needs at least one part" });
@@ -134,6 +138,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   /** Drops the upload and its parts. Idempotent. */
   async abort(options: SignalOption = {}): Promise<void> {
     await attempt(this.#call(options), async () => {
+      checkOptionNames("abort", options);
       const { ofBackend: id, at, release } = this.#handle;
       if (id === undefined) return;
       await this.#backend.abortUpload(at, id, { signal: options.signal });

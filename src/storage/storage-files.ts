@@ -1,4 +1,4 @@
-import { checkEtag, checkKeys, checkOptionNames, checkOptions, checkRange } from "./arguments.js";
+import { checkEtag, checkKeys, checkOptions, checkRange } from "./arguments.js";
 import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody, ContentRules } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
@@ -24,6 +24,7 @@ import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { type Ends, moveObject, toEnds } from "./move.js";
 import { MultipartUpload } from "./multipart-upload.js";
 import type { OperationObservers } from "./operation-observers.js";
+import { checkOptionNames } from "./option-names.js";
 import type {
   CompleteOptions,
   CopyMoveOptions,
@@ -61,25 +62,6 @@ import { WrittenFile } from "./written-file.js";
 
 /** Most keys that a backend is asked to remove at once. */
 const maxRemovals = 1000;
-
-/** Every option that `put` has. */
-const putOptionNames: ReadonlySet<string> = new Set<keyof PutOptions>([
-  "contentType",
-  "filename",
-  "metadata",
-  "cacheControl",
-  "contentEncoding",
-  "contentDisposition",
-  "contentLanguage",
-  "size",
-  "maxBytes",
-  "policy",
-  "checksum",
-  "digests",
-  "ifAbsent",
-  "ifMatch",
-  "signal",
-]);
 
 /** Most bytes of an import whose caller names no limit. */
 const importBytes = 104_857_600;
@@ -143,7 +125,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     let body: ContentBody | undefined;
     try {
       checkOptions(options);
-      checkOptionNames("put", options, putOptionNames);
+      checkOptionNames("put", options);
       body = toBody(content, this.#rules(key, options));
       body.admit();
       enter(options);
@@ -188,7 +170,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     const { timeoutMs, allowHttp, ports, allowPrivateAddresses, ...rest } = options;
     const { maxBytes = importBytes, signal } = rest;
     const source = { url, timeoutMs, allowHttp, ports, allowPrivateAddresses, maxBytes, signal };
-    const { body, contentType, close } = await this.#run("put", key, options, async () => {
+    const { body, contentType, close } = await this.#run("put", key, { signal }, async () => {
+      checkOptionNames("putFromUrl", options);
       parseKey(key);
       return openForeign(source);
     });
@@ -464,6 +447,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * for await (const { key, size } of storage.listAll({ prefix: "photos/" })) console.log(key, size);
    */
   async *listAll(options: ListAllOptions = {}): AsyncGenerator<ListedFile> {
+    checkOptionNames("listAll", options);
     const pageAt = (cursor: string | undefined) => this.list({ ...options, limit: 1000, cursor });
     for await (const { items } of pages(pageAt)) yield* items;
   }
@@ -477,6 +461,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * for await (const key of storage.listAllKeys({ prefix: "photos/" })) console.log(key);
    */
   async *listAllKeys(options: ListAllOptions = {}): AsyncGenerator<string> {
+    checkOptionNames("listAllKeys", options);
     for await (const { items } of this.#keyPages(options)) yield* items;
   }
 
@@ -545,7 +530,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     key: string,
     options: DescribeOptions & SignalOption = {},
   ): Promise<MultipartUpload<C>> {
-    return this.#run("multipart", key, options, async () => {
+    return attempt(this.#call("multipart", key, options), async () => {
+      checkOptionNames("createUpload", options);
       requireCapability(this.#backend, "multipart");
       const parsed = parseKey(key);
       const given = checkDescription(options);
@@ -592,12 +578,15 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   #run<T>(
-    operation: StorageOperation,
+    operation: Exclude<StorageOperation, "multipart">,
     key: string | undefined,
     options: SignalOption,
     work: () => Promise<T>,
   ): Promise<T> {
-    return attempt(this.#call(operation, key, options), work);
+    return attempt(this.#call(operation, key, options), () => {
+      checkOptionNames(operation, options);
+      return work();
+    });
   }
 
   #call(operation: StorageOperation, key: string | undefined, options: SignalOption): MadeCall {

@@ -5,6 +5,7 @@ import { checkMethods, checkStorageOptions, type OptionRules } from "./contract/
 import { attempt } from "./failure.js";
 import { prefix } from "./layers/prefix.js";
 import { OperationObservers } from "./operation-observers.js";
+import { checkOptionNames } from "./option-names.js";
 import type { StorageOptions } from "./options.js";
 import type { PolicyOptions } from "./policy/index.js";
 import { Policy } from "./policy/policy.js";
@@ -121,7 +122,10 @@ export class Storage<C extends Capabilities = Capabilities> extends StorageFiles
     const { backend, observers } = this;
     const { signal } = options;
     const call = { backend, operation: "sweep", key: undefined, options: { signal }, observers } as const;
-    return attempt(call, () => sweepUploads(backend, options));
+    return attempt(call, () => {
+      checkOptionNames("sweep", options);
+      return sweepUploads(backend, options);
+    });
   }
 
   /**

@@ -1,25 +1,16 @@
-import { checkContentType, checkOptionNames, checkOptions } from "./arguments.js";
+import { checkContentType, checkOptions } from "./arguments.js";
 import type { SignOptions } from "./contract/backend.js";
 import { parseContentFields } from "./contract/description.js";
 import { InvalidArgumentError } from "./contract/error.js";
 import { parseFilename } from "./contract/metadata.js";
 import { parseTransform } from "./contract/transform.js";
+import { checkOptionNames } from "./option-names.js";
 import type { UploadUrlOptions, UrlOptions } from "./options.js";
 
 /** Seconds a signed URL lives unless said otherwise. */
 const defaultUrlSeconds = 3600;
 /** Longest life of a signed URL, in seconds: seven days, as with AWS Signature Version 4. */
 const maxUrlSeconds = 604_800;
-
-const readNames: ReadonlySet<string> = new Set<keyof UrlOptions>([
-  "expiresIn",
-  "stableFor",
-  "download",
-  "filename",
-  "cacheControl",
-  "transform",
-  "public",
-]);
 
 /** What a URL does not allow unless its options say so. */
 const nothing = {
@@ -33,7 +24,7 @@ const nothing = {
 /** What a URL that reads must allow, checked and complete. */
 export function toReadUrlOptions(options: UrlOptions): SignOptions {
   checkOptions(options);
-  checkOptionNames("getUrl", options, readNames);
+  checkOptionNames("getUrl", options);
   if (options.public === true) return publicOptions(options);
   const { cacheControl, transform } = options;
   const { signedAt, expiresAt } = life(options);
@@ -52,6 +43,7 @@ export function toReadUrlOptions(options: UrlOptions): SignOptions {
 /** What a URL that writes must allow, checked and complete. */
 export function toUploadUrlOptions(options: UploadUrlOptions): SignOptions {
   checkOptions(options);
+  checkOptionNames("getUploadUrl", options);
   return {
     ...nothing,
     method: "put",

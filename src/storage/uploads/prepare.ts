@@ -1,4 +1,3 @@
-import { checkOptionNames } from "../arguments.js";
 import { toConditions } from "../capability.js";
 import { checkDescription } from "../content/description.js";
 import { tooLarge } from "../content/size-check.js";
@@ -36,23 +35,6 @@ export interface PreparedUpload extends Omit<DirectRequest, "url"> {
   readonly expiresAt: Date;
 }
 
-const names: ReadonlySet<string> = new Set<keyof PrepareOptions>([
-  "size",
-  "contentType",
-  "checksum",
-  "policy",
-  "filename",
-  "metadata",
-  "cacheControl",
-  "contentEncoding",
-  "contentDisposition",
-  "contentLanguage",
-  "ifAbsent",
-  "ifMatch",
-  "expiresIn",
-  "signal",
-]);
-
 /** Content up to this many bytes goes as a whole. */
 const wholeBytes = 32 * 1024 * 1024;
 const partBytes = 16 * 1024 * 1024;
@@ -71,7 +53,6 @@ export async function prepareUpload(
   options: PrepareOptions,
 ): Promise<PreparedUpload> {
   const { backend } = place;
-  checkOptionNames("prepareUpload", options, names);
   if (backend.capabilities.direct === undefined) throw notDirect(backend.name);
   const { expiresIn = 3600, signal } = options;
   const expiresAt = expiry(expiresIn);
