@@ -35,14 +35,6 @@ export class Customers {
     return (await this.#row(tenant))?.customer ?? undefined;
   }
 
-  async tenantOf(customer: string): Promise<string | undefined> {
-    const [row] = await this.#db
-      .select()
-      .from(paymentCustomers)
-      .where(eq(paymentCustomers.customer, customer));
-    return row?.tenant;
-  }
-
   /** Deletes the customer at the provider, also one whose making was never answered. Its row stays. */
   async deleteAtProvider(tenant: string): Promise<string | undefined> {
     const row = await this.#row(tenant);

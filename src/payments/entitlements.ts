@@ -1,10 +1,11 @@
 import { eq, sql as statement } from "drizzle-orm";
 import type { Database } from "../sql/index.js";
 import type { ProviderSubscription } from "./payment-provider.js";
-import { entitlements, type KeptSubscription, paymentEvents } from "./schema.js";
+import { entitlements, type KeptSubscription, paymentCustomers, paymentEvents } from "./schema.js";
 
 /** A look at the provider that has begun. */
 export interface Look {
+  readonly customer: string;
   readonly tenant: string;
   readonly revision: number;
   /** By the clock of the database, to the microsecond: events that came until then are covered by it. */
@@ -35,26 +36,42 @@ export class Entitlements {
 
   /**
    * Begins a look, before the provider is asked: of two looks at once only the later one is written down. When it fails,
-   * the next one is due in ten minutes.
+   * the next one is due in ten minutes. A customer that belongs to no tenant, or to one that is erased, gets none.
    */
-  async begin(tenant: string): Promise<Look> {
+  async begin(customer: string): Promise<Look | undefined> {
     const soon = statement`now() + interval '10 minutes'`;
     const [row] = await this.#db
       .insert(entitlements)
-      .values({ tenant, subscriptions: [], revision: 1, checkAt: soon })
+      .select(
+        this.#db
+          .select({
+            tenant: paymentCustomers.tenant,
+            subscriptions: statement`'[]'::jsonb`.as("subscriptions"),
+            revision: statement`1`.as("revision"),
+            checkAt: soon.as("check_at"),
+          })
+          .from(paymentCustomers)
+          .where(eq(paymentCustomers.customer, customer))
+          .for("key share"),
+      )
       .onConflictDoUpdate({
         target: entitlements.tenant,
         set: { revision: statement`${entitlements.revision} + 1`, checkAt: soon },
       })
-      .returning({ revision: entitlements.revision, at: statement<string>`now()::text` });
-    if (row === undefined) throw new Error("the database returned no row");
-    return { tenant, ...row };
+      .returning({
+        tenant: entitlements.tenant,
+        revision: entitlements.revision,
+        at: statement<string>`now()::text`,
+      });
+    return row && { customer, ...row };
   }
 
-  /** Writes down what a look has found, and that the events before it are handled. */
+  /**
+   * Writes down what a look has found, and that the events before it are handled. Nothing is written when the tenant was
+   * erased meanwhile, also when it has another customer since.
+   */
   async finish(
-    { tenant, revision, at }: Look,
-    customer: string,
+    { customer, tenant, revision, at }: Look,
     found: readonly ProviderSubscription[],
   ): Promise<void> {
     const subscriptions = found.flatMap(toKept);
@@ -62,7 +79,10 @@ export class Entitlements {
       const written = await tx
         .update(entitlements)
         .set({ subscriptions, checkAt: nextCheck(subscriptions) })
-        .where(statement`${entitlements.tenant} = ${tenant} and ${entitlements.revision} = ${revision}`)
+        .where(
+          statement`${entitlements.tenant} = ${tenant} and ${entitlements.revision} = ${revision} and exists
+            (select 1 from ${paymentCustomers} where ${paymentCustomers.tenant} = ${tenant} and ${paymentCustomers.customer} = ${customer})`,
+        )
         .returning({ tenant: entitlements.tenant });
       if (written.length === 0) return;
       const { customer: whose, handledAt, receivedAt } = paymentEvents;

@@ -22,7 +22,8 @@ export function paymentJobs(payments: Pick<Payments, "synchronize" | "sweep">): 
   );
   const sweep = defineJob("svc-infra.payment-sweep", z.object({}), async (_payload, { log }) => {
     try {
-      await payments.sweep();
+      for (const { customer, error } of await payments.sweep())
+        log.warn({ err: error, customer }, "the payment service tells nothing about this customer");
     } catch (error) {
       if (!(error instanceof PaymentError)) throw error;
       log.warn({ err: error }, "payments were not all brought up to date: the next sweep goes on");

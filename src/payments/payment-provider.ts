@@ -69,8 +69,8 @@ export class PaymentError extends Error {
   readonly code: PaymentErrorCode;
   readonly statusCode: number;
   /**
-   * Whether the provider answered, and gives the same answer to the same key for a day. Where it is false, the call may
-   * have been done, and is sent again with the same key.
+   * Whether the provider certainly gives this answer to the same key again. Where it is false, the call may have been
+   * done, and is sent again with the same key.
    */
   readonly needsNewKey: boolean;
 

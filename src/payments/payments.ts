@@ -9,6 +9,7 @@ import {
   PaymentError,
   type PaymentProvider,
 } from "./payment-provider.js";
+import { type PlanPrices, Plans } from "./plans.js";
 import {
   dismissEvents,
   dueCustomers,
@@ -44,29 +45,33 @@ export interface PaymentTimes {
   readonly eventRetentionDays: number;
 }
 
+/** A customer that the provider refused to tell about. */
+export interface RefusedCustomer {
+  readonly customer: string;
+  readonly error: PaymentError;
+}
+
 /** Payments of the tenants of a service. */
 export class Payments<Plan extends string = string> {
   readonly #db: Database;
   readonly #provider: PaymentProvider;
   readonly #customers: Customers;
   readonly #entitlements: Entitlements;
-  readonly #planOfPrice: ReadonlyMap<string, Plan>;
-  readonly #priceOfPlan: Readonly<Record<Plan, string>>;
+  readonly #plans: Plans<Plan>;
   readonly #retentionDays: number;
 
   /** @internal made by `addPayments`. */
   constructor(
     db: Database,
     provider: PaymentProvider,
-    plans: Readonly<Record<Plan, string>>,
+    plans: PlanPrices<Plan>,
     { graceHours, eventRetentionDays }: PaymentTimes,
   ) {
     this.#db = db;
     this.#provider = provider;
     this.#customers = new Customers(db, provider);
     this.#entitlements = new Entitlements(db, graceHours * 3_600_000);
-    this.#priceOfPlan = plans;
-    this.#planOfPrice = new Map(Object.entries(plans).map(([plan, price]) => [String(price), plan as Plan]));
+    this.#plans = new Plans(plans);
     this.#retentionDays = eventRetentionDays;
   }
 
@@ -91,9 +96,9 @@ export class Payments<Plan extends string = string> {
     checkout: TenantCheckout<Plan>,
   ): Promise<{ readonly id: string; readonly url: string }> {
     const { plan, quantity = 1, successUrl, cancelUrl, idempotencyKey, isAdditional = false } = checkout;
+    const price = this.#plans.priceOf(plan);
     const customer = await this.customerOf(tenant);
-    const price = this.#priceOfPlan[plan];
-    if (!isAdditional && (await this.#isLive(customer, price))) throw alreadySubscribed(plan);
+    if (!isAdditional && (await this.#isLive(customer, plan))) throw alreadySubscribed(plan);
     const request: CheckoutRequest = { customer, price, quantity, successUrl, cancelUrl };
     const call = { idempotencyKey: `checkout:${tenant}:${plan}:${idempotencyKey}` };
     const session = await this.#provider.checkout(request, call);
@@ -125,10 +130,10 @@ export class Payments<Plan extends string = string> {
    */
   async entitlement(tenant: string): Promise<Entitlement<Plan>> {
     const paid = await this.#entitlements.current(tenant);
-    const prices = new Set(paid.flatMap((each) => each.prices));
+    const plans = paid.flatMap(({ prices }) => prices.flatMap((price) => this.#plans.planOf(price) ?? []));
     const ends = paid.map(({ paidUntil }) => Date.parse(paidUntil));
     return {
-      plans: [...prices].flatMap((price) => this.#planOfPrice.get(price) ?? []),
+      plans: [...new Set(plans)],
       paidUntil: ends.length === 0 ? undefined : new Date(Math.max(...ends)),
       isEnding: paid.length > 0 && paid.every(({ isEnding }) => isEnding),
     };
@@ -147,9 +152,10 @@ export class Payments<Plan extends string = string> {
   async erase(tenant: string): Promise<void> {
     const customer = await this.#customers.deleteAtProvider(tenant);
     await this.#db.transaction(async (tx) => {
+      // First, so that a look that begins meanwhile waits for it, and then finds no customer.
+      await tx.delete(paymentCustomers).where(eq(paymentCustomers.tenant, tenant));
       await tx.delete(entitlements).where(eq(entitlements.tenant, tenant));
       if (customer !== undefined) await tx.delete(paymentEvents).where(eq(paymentEvents.customer, customer));
-      await tx.delete(paymentCustomers).where(eq(paymentCustomers.tenant, tenant));
     });
   }
 
@@ -165,27 +171,32 @@ export class Payments<Plan extends string = string> {
    * @throws PaymentError
    */
   async synchronize(customer: string): Promise<void> {
-    const tenant = await this.#customers.tenantOf(customer);
-    if (tenant === undefined) return dismissEvents(this.#db, customer);
-    const look = await this.#entitlements.begin(tenant);
-    await this.#entitlements.finish(look, customer, await this.#provider.subscriptions(customer));
+    const look = await this.#entitlements.begin(customer);
+    if (look === undefined) return dismissEvents(this.#db, customer);
+    await this.#entitlements.finish(look, await this.#provider.subscriptions(customer));
   }
 
   /**
    * Brings every customer up to date whose events were not handled, whose paid time has ended, or who was not looked up
    * for a day; and removes events after their retention. `addPayments` has it done every five minutes.
    *
+   * @returns the customers that the provider refused to tell about. They hold up no others, and are asked for again in
+   * ten minutes.
    * @throws PaymentError (`payment_unavailable`): the next sweep does the rest.
    */
-  async sweep(): Promise<void> {
+  async sweep(): Promise<readonly RefusedCustomer[]> {
     await removeOldEvents(this.#db, this.#retentionDays);
+    const refused: RefusedCustomer[] = [];
     for (const customer of await dueCustomers(this.#db)) {
-      await this.synchronize(customer).catch(unlessRefused);
+      const error = await this.synchronize(customer).catch(unlessUnavailable);
+      if (error !== undefined) refused.push({ customer, error });
     }
+    return refused;
   }
 
-  async #isLive(customer: string, price: string): Promise<boolean> {
-    return (await this.#provider.subscriptions(customer)).some(({ prices }) => prices.includes(price));
+  async #isLive(customer: string, plan: Plan): Promise<boolean> {
+    const subscriptions = await this.#provider.subscriptions(customer);
+    return subscriptions.some(({ prices }) => prices.some((price) => this.#plans.planOf(price) === plan));
   }
 
   /**
@@ -193,10 +204,10 @@ export class Payments<Plan extends string = string> {
    * are never left; and what was paid meanwhile is seen after it.
    */
   async #keepOnly(id: string, customer: string, plan: Plan): Promise<void> {
-    const price = this.#priceOfPlan[plan];
-    const open = (await this.#provider.openCheckouts(customer)).filter((each) => each.price === price);
+    const all = await this.#provider.openCheckouts(customer);
+    const open = all.filter(({ price }) => this.#plans.planOf(price) === plan);
     for (const other of open) if (other.id !== id) await this.#expire(other.id);
-    if (await this.#isLive(customer, price)) {
+    if (await this.#isLive(customer, plan)) {
       await this.#expire(id);
       throw alreadySubscribed(plan);
     }
@@ -217,8 +228,7 @@ function alreadySubscribed(plan: string): PaymentError {
   );
 }
 
-/** One customer that is refused must not hold up the others. */
-function unlessRefused(error: unknown): void {
-  if (error instanceof PaymentError && error.needsNewKey) return;
+function unlessUnavailable(error: unknown): PaymentError {
+  if (error instanceof PaymentError && error.code !== "payment_unavailable") return error;
   throw error;
 }

@@ -12,6 +12,7 @@ import {
 import { getSqlDb } from "../sql/index.js";
 import { paymentJobs, sweepEveryMs } from "./payment-jobs.js";
 import type { Payments } from "./payments.js";
+import type { PlanPrices } from "./plans.js";
 import type { ProviderEvent } from "./received-events.js";
 import { stripeEvents } from "./routes/stripe-events.js";
 import { type PaymentOptions, type PaymentSettings, paymentVariables } from "./settings.js";
@@ -25,8 +26,11 @@ declare module "fastify" {
 
 /** Options of {@link addPayments}. Each setting beats its variable. */
 export interface AddPaymentsOptions<Plan extends string> extends PaymentOptions {
-  /** The price of each plan at the provider: `{ pro: "price_1234" }`. */
-  readonly plans: Readonly<Record<Plan, string>>;
+  /**
+   * The price of each plan at the provider: `{ pro: "price_1234" }`. Of several, as `{ pro: ["price_new", "price_old"] }`, the
+   * first is sold, and a tenant that pays another one has the plan as well.
+   */
+  readonly plans: PlanPrices<Plan>;
   /** Path of the route that takes events. Default: `/_webhooks`, so that Stripe posts to `/_webhooks/stripe`. */
   readonly routesPrefix?: string | undefined;
   /** Default: the process environment over the `.env` file. */
@@ -114,7 +118,7 @@ async function openPayments<Plan extends string>(
   db: ReturnType<typeof getSqlDb>["db"],
   key: string,
   settings: PaymentSettings,
-  plans: Readonly<Record<Plan, string>>,
+  plans: PlanPrices<Plan>,
 ): Promise<Payments<Plan>> {
   const { Stripe } = await loadPeer("stripe", "addPayments", () => import("stripe"));
   const { Payments } = await loadPeer("drizzle-orm", "addPayments", () => import("./payments.js"));

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Stripe } from "stripe";
 import {
   type IdempotentCall,
@@ -72,8 +73,10 @@ export function stripeProvider(stripe: Stripe): PaymentProvider {
   };
 }
 
-function keyed({ idempotencyKey }: IdempotentCall): { idempotencyKey: string } {
-  return { idempotencyKey };
+/** Stripe takes 255 characters, and a header field takes ASCII. */
+function keyed({ idempotencyKey: key }: IdempotentCall): { idempotencyKey: string } {
+  const isSendable = /^[!-~]{1,255}$/.test(key);
+  return { idempotencyKey: isSendable ? key : createHash("sha256").update(key).digest("hex") };
 }
 
 function describe(
@@ -118,21 +121,37 @@ function unlessEnded(error: unknown): void {
   if (![400, 404].includes(Object(error).statusCode)) throw error;
 }
 
-/** Answers that Stripe does not keep for the idempotency key: it was busy, or still at the first call. */
-const passingStatuses: ReadonlySet<unknown> = new Set([409, 429]);
+/** Why Stripe did not come to the call; none of these answers is kept for the idempotency key. */
+const unheardReasons: Readonly<Record<number, string>> = {
+  401: "the payment service does not take the key of this application",
+  403: "the key of this application does not allow the call",
+  409: "the payment service is still at an earlier call",
+  429: "the payment service is too busy",
+};
 
-/** Stripe keeps the other answers for a day, also those of status 500. */
 function toPaymentError(cause: unknown): PaymentError {
-  const { type, statusCode }: { type?: unknown; statusCode?: unknown } = Object(cause);
-  if (typeof statusCode !== "number" || passingStatuses.has(statusCode)) {
+  const { type, statusCode: status }: { type?: unknown; statusCode?: unknown } = Object(cause);
+  if (typeof status !== "number") {
     return new PaymentError("payment_unavailable", "the payment service did not answer", { cause });
   }
-  const options = { cause, needsNewKey: true };
+  const unheard = unheardReasons[status];
+  if (unheard !== undefined) return new PaymentError("payment_unavailable", unheard, { cause });
+  const options = { cause, needsNewKey: isKept(status, Object(Object(cause).headers)) };
   if (type === "StripeIdempotencyError") {
     return new PaymentError("payment_conflict", "the idempotency key stands for another call", options);
   }
-  if (statusCode < 500) {
+  if (status < 500) {
     return new PaymentError("payment_refused", "the payment service refused the call", options);
   }
   return new PaymentError("payment_unavailable", "the payment service failed", options);
+}
+
+/**
+ * Whether Stripe has the answer for the key again. It keeps answers for a day, those of status 500 as well, once the call has
+ * begun; one of 5xx may come from before that, or from a server between, so there its own word is needed. A 404 may come
+ * from a wrong address (https://docs.stripe.com/error-low-level).
+ */
+function isKept(status: number, headers: Readonly<Record<string, unknown>>): boolean {
+  if (status < 500) return status !== 404;
+  return headers["idempotent-replayed"] === "true" || headers["stripe-should-retry"] === "false";
 }
