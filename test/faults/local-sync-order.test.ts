@@ -44,7 +44,7 @@ function withRealPaths(lines: readonly string[]): string[] {
   return lines.map((line) => {
     const [, fd = "", path = ""] = /(?:openat\(.*|openat resumed>.*) = (\d+)<([^>]+)>$/.exec(line) ?? [];
     if (path !== "") folders.set(fd, path);
-    return line.replace(/\/proc\/self\/fd\/(\d+)/g, (name, number) => folders.get(number) ?? name);
+    return line.replace(/\/proc\/\d+\/fd\/(\d+)/g, (name, number) => folders.get(number) ?? name);
   });
 }
 

@@ -146,12 +146,12 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     options.signal?.throwIfAborted();
     const { bytes } = body;
     if (bytes !== undefined && bytes.byteLength <= maxSmallBytes)
-      return this.#writeSmall(key, bytes, checksumOf(bytes), options);
+      return await this.#commit(smallJob(key, bytes, checksumOf(bytes), options), options.signal, bytes);
     const reader = new BodyReader(body.open(), options.signal);
     const head = await readHead(reader);
     const whole = reader.isDone ? Buffer.concat(head) : undefined;
     if (whole !== undefined && whole.byteLength <= maxSmallBytes)
-      return this.#writeSmall(key, whole, body.checksum(), options);
+      return await this.#commit(smallJob(key, whole, body.checksum(), options), options.signal, whole);
     const { store } = await this.#open();
     const temp = await writeTemp(store, reader, { first: head, onProgress: options.onProgress });
     return this.#commitTemp(key, temp, () => draftOf(options, temp.size, body.checksum()), options);
@@ -283,17 +283,6 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     return open.run(() => readObject(open.store, key, options));
   }
 
-  async #writeSmall(
-    key: Key,
-    bytes: Uint8Array,
-    checksum: Checksum,
-    options: WriteOptions,
-  ): Promise<ObjectStat> {
-    const { ifAbsent, ifMatch, signal } = options;
-    const draft = draftOf(options, bytes.byteLength, checksum);
-    return this.#commit({ key, draft, ifAbsent, ifMatch }, signal, bytes);
-  }
-
   /** Commits a complete temporary file, or discards it. */
   async #commitTemp(
     key: Key,
@@ -313,11 +302,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     }
   }
 
-  async #commit(
-    job: CommitJob & { readonly key: Key },
-    signal: AbortSignal | undefined,
-    bytes?: Uint8Array,
-  ): Promise<ObjectStat> {
+  async #commit(job: KeyJob, signal: AbortSignal | undefined, bytes?: Uint8Array): Promise<ObjectStat> {
     const open = this.#store ?? (await this.#open());
     const record = await open.change(job.key, () => commit(open.store, job, bytes), signal);
     return toStat(job.key, record);
@@ -345,6 +330,13 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     const signing = secrets.length > 0 ? secrets : [await keptSecret((await this.#open()).store)];
     return new UrlSigner({ baseUrl, secrets: signing });
   }
+}
+
+type KeyJob = CommitJob & { readonly key: Key };
+
+function smallJob(key: Key, bytes: Uint8Array, checksum: Checksum, options: WriteOptions): KeyJob {
+  const { ifAbsent, ifMatch } = options;
+  return { key, draft: draftOf(options, bytes.byteLength, checksum), ifAbsent, ifMatch };
 }
 
 async function readHead(reader: BodyReader): Promise<Uint8Array[]> {

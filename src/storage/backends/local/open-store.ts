@@ -46,8 +46,17 @@ export class OpenStore {
     const path = this.store.layout.body(key);
     const turn = writers.enter(path, signal);
     if (turn !== undefined) await turn;
+    const startMs = performance.now();
     try {
-      return await this.#untilFree(work, signal);
+      for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, maxBusyPauseMs)) {
+        signal?.throwIfAborted();
+        try {
+          return await this.run(work);
+        } catch (error) {
+          if (!isBusy(error) || performance.now() - startMs > maxBusyMs) throw error;
+        }
+        await new Promise((done) => setTimeout(done, pauseMs * Math.random()));
+      }
     } finally {
       writers.leave(path);
     }
@@ -59,18 +68,5 @@ export class OpenStore {
     this.#isClosed = true;
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     this.store.guard.close();
-  }
-
-  async #untilFree<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const startMs = performance.now();
-    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, maxBusyPauseMs)) {
-      signal?.throwIfAborted();
-      try {
-        return await this.run(work);
-      } catch (error) {
-        if (!isBusy(error) || performance.now() - startMs > maxBusyMs) throw error;
-        await new Promise((done) => setTimeout(done, pauseMs * Math.random()));
-      }
-    }
   }
 }

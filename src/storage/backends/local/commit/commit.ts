@@ -1,9 +1,9 @@
-import { closeSync, linkSync, openSync, renameSync, type Stats } from "node:fs";
+import { closeSync, linkSync, renameSync, type Stats } from "node:fs";
 import type { WriteConditions } from "../../../contract/backend.js";
 import { DiskError, errnoOf, wrongVersion } from "../disk/disk-error.js";
-import { createFlags, discardQuietly, fileMode, lstatIfThere, writeAll } from "../disk/files.js";
-import { checkOwnFolders, clearEmptyFolder, makeFolder, prune } from "../disk/folders.js";
-import { folderOf } from "../disk/layout.js";
+import { discardQuietly, lstatIfThere, writeAll } from "../disk/files.js";
+import { clearEmptyFolder, createOwn, makeFolder, prune } from "../disk/folders.js";
+import type { KeyPaths } from "../disk/layout.js";
 import { statIfThere } from "../read/find.js";
 import { type ObjectRecord, type RecordDraft, recordText } from "../record/record.js";
 import type { Store } from "../store.js";
@@ -45,7 +45,7 @@ export async function commit(store: Store, job: CommitJob, bytes?: Uint8Array): 
   }
   try {
     // Before the lock file goes: else a power cut could leave the old body beside the new record.
-    if (isDurable) await store.sync.folder(running.folder);
+    if (isDurable) await store.sync.folder(running.paths.bodyFolder);
     return running.settle();
   } finally {
     running.close();
@@ -54,10 +54,9 @@ export async function commit(store: Store, job: CommitJob, bytes?: Uint8Array): 
 
 /** One write before it is committed. */
 class Commit {
-  readonly folder: string;
+  readonly paths: KeyPaths;
   readonly #store: Store;
   readonly #job: CommitJob;
-  readonly #body: string;
   #temp: string;
   #fd: number;
   #isTempOurs = false;
@@ -68,40 +67,37 @@ class Commit {
   constructor(store: Store, job: CommitJob) {
     this.#store = store;
     this.#job = job;
-    this.#body = store.layout.body(job.key);
-    this.folder = folderOf(this.#body);
+    this.paths = store.layout.pathsOf(job.key);
     this.#temp = job.streamed?.temp ?? "";
     this.#fd = job.streamed?.fd ?? -1;
   }
 
   /** Writes the temporary file, takes the lock and checks that an object may be put at the key. */
   begin(bytes: Uint8Array | undefined): void {
-    const { locks, temps } = this.#store.layout;
-    checkOwnFolders(this.#store, [locks, temps]);
     if (bytes !== undefined) this.#write(bytes);
     this.#makeFolders();
-    this.#lock = new Lock(this.#store, this.#job.key);
-    this.#replaced = lstatIfThere(this.#body);
+    this.#lock = new Lock(this.#store, this.#job.key, this.paths.lock);
+    this.#replaced = lstatIfThere(this.paths.body);
     this.#checkPlace(this.#replaced);
   }
 
   #write(bytes: Uint8Array): void {
     this.#temp = this.#store.newTemp();
-    this.#fd = openSync(this.#store.guard.at(this.#temp), createFlags, fileMode);
+    this.#fd = createOwn(this.#store, this.#store.layout.temps, this.#temp);
     this.#isTempOurs = true;
     writeAll(this.#fd, bytes);
   }
 
   /** The folder of the sidecar is only checked for links; it is made when it is needed. */
   #makeFolders(): void {
-    const { guard, layout } = this.#store;
-    guard.isReal(folderOf(layout.sidecar(this.#job.key)));
-    if (!guard.isReal(this.folder)) makeFolder(this.#store, this.folder, this.#job.key);
+    const { guard } = this.#store;
+    guard.isReal(this.paths.sidecarFolder);
+    if (!guard.isReal(this.paths.bodyFolder)) makeFolder(this.#store, this.paths.bodyFolder, this.#job.key);
   }
 
   #checkPlace(old: Stats | undefined): void {
     const { key, ifAbsent } = this.#job;
-    if (old?.isDirectory()) clearEmptyFolder(this.#store, this.#body);
+    if (old?.isDirectory()) clearEmptyFolder(this.#store, this.paths.body);
     else if (ifAbsent && old !== undefined) throw existsAlready(key);
   }
 
@@ -110,7 +106,7 @@ class Commit {
     const record = await statIfThere(this.#store, key);
     if (record?.version !== ifMatch) throw wrongVersion(key);
     // A body that was copied here without its date has it back by now.
-    this.#replaced = lstatIfThere(this.#body);
+    this.#replaced = lstatIfThere(this.paths.body);
   }
 
   /** Under the lock no other writer dates a body of the key, so the record, which is the lock's content, can name the date. */
@@ -128,7 +124,7 @@ class Commit {
       sync.file(this.#fd),
       sync.content(this.#lock.fd),
       sync.folder(layout.locks),
-      sync.above(this.folder),
+      ...sync.above(this.paths.bodyFolder),
     ]);
   }
 
@@ -137,8 +133,8 @@ class Commit {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const errno = this.#tryPlace();
       if (errno === undefined) return;
-      if (errno === "EISDIR") clearEmptyFolder(this.#store, this.#body);
-      else makeFolder(this.#store, this.folder, this.#job.key);
+      if (errno === "EISDIR") clearEmptyFolder(this.#store, this.paths.body);
+      else makeFolder(this.#store, this.paths.bodyFolder, this.#job.key);
     }
     throw new DiskError("busy", "the folder of the key changes too fast");
   }
@@ -148,8 +144,9 @@ class Commit {
     const { key, ifAbsent } = this.#job;
     try {
       // The temporary file is asked for first: its folder is never closed to make room for another.
-      const temp = this.#store.guard.at(this.#temp);
-      const body = this.#store.guard.at(this.#body);
+      const { guard, layout } = this.#store;
+      const temp = guard.at(this.#temp, layout.temps);
+      const body = guard.at(this.paths.body, this.paths.bodyFolder);
       if (ifAbsent) moveIfAbsent(temp, body);
       else renameSync(temp, body);
       // Nothing needs to be undone from here on.
@@ -167,9 +164,9 @@ class Commit {
   settle(): ObjectRecord {
     const { key, draft } = this.#job;
     const record = { ...draft, mtimeUs: this.#mtimeUs };
-    this.#store.records.set(key, { file: { size: record.size, mtimeUs: record.mtimeUs }, record });
+    this.#store.records.set(key, { file: record, record });
     try {
-      releaseAsSidecar(this.#store, key);
+      releaseAsSidecar(this.#store, this.paths);
     } catch {
       // No room for a folder, say: the next writer of the key, or the next process, puts the record away.
     }
@@ -180,7 +177,7 @@ class Commit {
     const temp = this.#isTempOurs ? this.#store.guard.atIfVisible(this.#temp) : undefined;
     if (temp !== undefined) discardQuietly(temp);
     if (this.#lock !== undefined) this.#lock.release();
-    prune(this.#store, this.#store.layout.base, this.folder);
+    prune(this.#store, this.#store.layout.base, this.paths.bodyFolder);
   }
 
   close(): void {

@@ -1,16 +1,8 @@
-import { closeSync, fstatSync, openSync, renameSync, type Stats } from "node:fs";
+import { closeSync, fstatSync, renameSync, type Stats } from "node:fs";
 import { DiskError, errnoOf } from "../disk/disk-error.js";
-import {
-  createFlags,
-  discard,
-  discardQuietly,
-  fileMode,
-  lstatIfThere,
-  readSmall,
-  writeAll,
-} from "../disk/files.js";
-import { makeFolder } from "../disk/folders.js";
-import { folderOf } from "../disk/layout.js";
+import { discard, discardQuietly, lstatIfThere, readSmall, writeAll } from "../disk/files.js";
+import { createOwn, makeFolder } from "../disk/folders.js";
+import type { KeyPaths } from "../disk/layout.js";
 import { isGone } from "../record/lock-owner.js";
 import { belongsTogether, fingerprintOf, type LockContent, parseLock } from "../record/record.js";
 import type { Store } from "../store.js";
@@ -31,10 +23,13 @@ export class Lock {
   readonly #startMs = performance.now();
   #isNamed = false;
 
-  /** @throws DiskError `busy` while another writer holds the key; `permission_denied` where a link leads to the locks. */
-  constructor(store: Store, key: string) {
+  /**
+   * @param path - the path of the lock file, where the caller has it at hand.
+   * @throws DiskError `busy` while another writer holds the key; `permission_denied` where a link leads to the locks.
+   */
+  constructor(store: Store, key: string, path: string = store.layout.lock(key)) {
     this.#store = store;
-    this.#path = store.layout.lock(key);
+    this.#path = path;
     this.fd = create(store, this.#path);
   }
 
@@ -71,9 +66,9 @@ function create(store: Store, path: string): number {
   throw new DiskError("busy", "another writer holds the key");
 }
 
-function tryCreate({ guard }: Store, path: string): number | undefined {
+function tryCreate(store: Store, path: string): number | undefined {
   try {
-    return openSync(guard.at(path), createFlags, fileMode);
+    return createOwn(store, store.layout.locks, path);
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return undefined;
     throw error;
@@ -143,23 +138,23 @@ function completeOrUndo(store: Store, path: string, content: LockContent | undef
   // A body behind a link counts: it has not been replaced, and the link may be removed.
   const body = content && lstatIfThere(store.layout.body(content.key));
   const isVisible = content?.record && body?.isFile() && belongsTogether(content.record, fingerprintOf(body));
-  if (content !== undefined && isVisible) releaseAsSidecar(store, content.key);
+  if (content !== undefined && isVisible) releaseAsSidecar(store, store.layout.pathsOf(content.key));
   else discard(store.guard.at(path));
 }
 
 /** Ends a write that happened: the lock file becomes the sidecar. Other writers may remove its folder meanwhile. */
-export function releaseAsSidecar(store: Store, key: string): void {
-  for (let attempt = 0; !tryRelease(store, key); attempt++) {
+export function releaseAsSidecar(store: Store, paths: KeyPaths): void {
+  for (let attempt = 0; !tryRelease(store, paths); attempt++) {
     if (attempt === maxAttempts) throw new DiskError("unavailable", "the metadata folder changes too fast");
-    makeFolder(store, folderOf(store.layout.sidecar(key)), key);
+    makeFolder(store, paths.sidecarFolder, paths.key);
   }
 }
 
-function tryRelease({ guard, layout }: Store, key: string): boolean {
+function tryRelease({ guard }: Store, { lock, locks, sidecar, sidecarFolder }: KeyPaths): boolean {
   try {
     // The lock file is asked for first: its folder is never closed to make room for another.
-    const lock = guard.at(layout.lock(key));
-    renameSync(lock, guard.at(layout.sidecar(key)));
+    const from = guard.at(lock, locks);
+    renameSync(from, guard.at(sidecar, sidecarFolder));
     return true;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false;

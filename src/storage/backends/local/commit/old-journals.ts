@@ -137,5 +137,5 @@ function writeRecord(store: Store, lock: Lock, { key, record }: NotedRecord): vo
   const draft = { size, version, ...descriptionOf(record), checksum };
   lock.write(recordText(key, mtimeUs, draft, store.ownerText));
   fdatasyncSync(lock.fd);
-  releaseAsSidecar(store, key);
+  releaseAsSidecar(store, store.layout.pathsOf(key));
 }

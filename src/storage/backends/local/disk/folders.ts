@@ -1,8 +1,8 @@
-import { type Dirent, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { type Dirent, mkdirSync, openSync, readdirSync, rmdirSync } from "node:fs";
 import type { Store } from "../store.js";
 import { notAFolder } from "./base-folder.js";
 import { baseIsGone, DiskError, errnoOf, keyConflict } from "./disk-error.js";
-import { folderMode, lstatIfThere } from "./files.js";
+import { createFlags, fileMode, folderMode, lstatIfThere } from "./files.js";
 import { folderOf, type Layout } from "./layout.js";
 import { linkInTheWay } from "./symlink-guard.js";
 
@@ -26,6 +26,19 @@ export function checkOwnFolders(store: Store, paths: readonly string[] = store.l
   }
 }
 
+/** Makes a file in an own folder of the store, which is made anew when it is gone. */
+export function createOwn(store: Store, folder: string, path: string): number {
+  const { guard } = store;
+  try {
+    return openSync(guard.at(path, folder), createFlags, fileMode);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  guard.lookAgain();
+  checkOwnFolders(store, [folder]);
+  return openSync(guard.at(path, folder), createFlags, fileMode);
+}
+
 function makeOwnAnew({ layout, guard, sync }: Store, path: string): void {
   try {
     mkdirSync(guard.at(path), folderMode);
@@ -47,6 +60,7 @@ export function makeFolder(store: Store, path: string, key: string): void {
   const { layout, guard } = store;
   const top = path.startsWith(`${layout.own}/`) ? layout.own : layout.base;
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    guard.lookAgain();
     if (guard.isReal(path)) return;
     if (!guard.isReal(top)) throw baseIsGone();
     makeMissing(store, top, path, key);

@@ -8,6 +8,18 @@ const sidecarSuffix = ".meta.json";
 const maxSegmentBytes = 244;
 const maxReadableName = 200;
 
+/** Where all of one key lies. */
+export interface KeyPaths {
+  readonly key: string;
+  readonly body: string;
+  readonly bodyFolder: string;
+  readonly sidecar: string;
+  readonly sidecarFolder: string;
+  readonly lock: string;
+  /** Folder of the locks of all keys. */
+  readonly locks: string;
+}
+
 /** The paths of everything that a store keeps. `base` must be a real path, so that it holds no symbolic link. */
 export class Layout {
   readonly base: string;
@@ -71,6 +83,14 @@ export class Layout {
     if (name.length > maxReadableName)
       return `${this.locks}/~${createHash("sha256").update(name).digest("hex")}`;
     return `${this.locks}/${name.replaceAll("/", "~")}`;
+  }
+
+  /** Made once for a write, which needs each of them more than once. */
+  pathsOf(key: string): KeyPaths {
+    const body = this.body(key);
+    const sidecar = this.sidecar(key);
+    const folders = { bodyFolder: folderOf(body), sidecarFolder: folderOf(sidecar) };
+    return { key, body, sidecar, ...folders, lock: this.lock(key), locks: this.locks };
   }
 
   temp(name: string): string {

@@ -12,9 +12,12 @@ const folderFlags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | (constan
 /** A folder by which its entries can be named. */
 interface OpenFolder {
   readonly fd: number;
-  /** `/proc/self/fd/N`: names the open folder itself, also after something else took its place. */
+  /** `/proc/PID/fd/N`: names the open folder itself, also after something else took its place. */
   readonly name: string;
+  /** Turn of the event loop in which it was looked at. */
   turn: number;
+  /** Whether it was used since there was last no room. */
+  isUsed: boolean;
 }
 
 /**
@@ -22,16 +25,16 @@ interface OpenFolder {
  *
  * On Linux a folder is opened once and its entries are named below its descriptor, which is the `openat(2)` that Node
  * lacks: a link that takes the place of the folder is never followed. `readlink(2)` of the descriptor tells where the
- * folder is now, so one call shows that no link leads to it and that it was not moved. It is asked once for all
- * that is done without waiting in between. Elsewhere each folder on the way is looked at by `lstat(2)`.
+ * folder is now, so one call shows that no link leads to it and that it was not moved. It is asked once in a turn of the
+ * event loop, in which only other processes can move a folder. Elsewhere each folder on the way is looked at by `lstat(2)`.
  */
 export class SymlinkGuard {
   readonly #layout: Layout;
   readonly #own: ReadonlySet<string>;
   readonly #pinned = new Map<string, OpenFolder>();
-  /** The least recently used first. */
   readonly #open = new Map<string, OpenFolder>();
-  readonly #hasDescriptors: boolean;
+  /** Folder of the names of descriptors; `undefined` where they have none. */
+  readonly #descriptors: string | undefined;
   #turn = 0;
   #isTurnEnding = false;
 
@@ -39,27 +42,34 @@ export class SymlinkGuard {
   constructor(layout: Layout, hasDescriptors: boolean = existsSync("/proc/self/fd")) {
     this.#layout = layout;
     this.#own = new Set([layout.base, ...layout.folders()]);
-    this.#hasDescriptors = hasDescriptors;
+    // `self` is a link, which each call would follow. Its target is right also where /proc is that of another namespace.
+    this.#descriptors = hasDescriptors ? `/proc/${readlinkSync("/proc/self")}/fd` : undefined;
+  }
+
+  /** Lets nothing count that was looked at before: what a call found says that a folder is gone. */
+  lookAgain(): void {
+    this.#turn++;
   }
 
   /**
-   * A name of the folder for the calls that follow at once; `undefined` when it is not there.
+   * A name of the folder for the calls of this turn of the event loop; `undefined` when it is not there.
    *
    * @throws DiskError `permission_denied` when a symbolic link is in the way.
    */
   folder(path: string): string | undefined {
-    return this.#hasDescriptors ? this.#openFolder(path) : this.#lookAt(path);
+    return this.#descriptors !== undefined ? this.#openFolder(path) : this.#lookAt(path);
   }
 
   /**
-   * A name of a file whose folder is no link, for the call that follows at once.
+   * A name of a file whose folder is no link, for the calls of this turn of the event loop.
    *
+   * @param folder - the folder of `path`, where the caller has it at hand.
    * @throws DiskError `permission_denied` when a symbolic link is in the way; an error with `ENOENT` when the folder is gone.
    */
-  at(path: string): string {
-    const folder = this.folder(folderOf(path));
-    if (folder === undefined) throw noFolder();
-    return folder + path.slice(path.lastIndexOf("/"));
+  at(path: string, folder: string = folderOf(path)): string {
+    const name = this.folder(folder);
+    if (name === undefined) throw noFolder();
+    return name + path.slice(folder.length);
   }
 
   /** As {@link at}, for readers: `undefined` when the folder is gone or a link is in the way. */
@@ -93,8 +103,8 @@ export class SymlinkGuard {
    * @param path - the path by which it was opened.
    */
   isReached(fd: number, path: string): boolean {
-    if (!this.#hasDescriptors) return this.isVisible(folderOf(path));
-    const where = whereIs(fd);
+    if (this.#descriptors === undefined) return this.isVisible(folderOf(path));
+    const where = this.#whereIs(fd);
     return where === path || where === `${path} (deleted)`;
   }
 
@@ -115,11 +125,7 @@ export class SymlinkGuard {
     const known = folders.get(path);
     if (known === undefined) return this.#openAnew(path, folders);
     if (known.turn === this.#turn) return known.name;
-    if (folders === this.#open) {
-      folders.delete(path);
-      folders.set(path, known);
-    }
-    if (whereIs(known.fd) === (path || "/")) return this.#use(known);
+    if (this.#whereIs(known.fd) === (path || "/")) return this.#use(known);
     folders.delete(path);
     setTimeout(closeSync, closeDelayMs, known.fd).unref();
     return this.#openAnew(path, folders);
@@ -128,7 +134,7 @@ export class SymlinkGuard {
   #openAnew(path: string, folders: Map<string, OpenFolder>): string | undefined {
     const fd = this.#tryOpen(path);
     if (fd === undefined) return undefined;
-    const where = whereIs(fd);
+    const where = this.#whereIs(fd);
     if (where !== (path || "/")) {
       closeSync(fd);
       if (where === undefined || where.endsWith(" (deleted)")) return undefined;
@@ -136,7 +142,7 @@ export class SymlinkGuard {
       throw linkInTheWay(this.#layout, path);
     }
     if (folders === this.#open) this.#makeRoom();
-    const folder = { fd, name: `/proc/self/fd/${fd}`, turn: this.#turn };
+    const folder = { fd, name: `${this.#descriptors}/${fd}`, turn: this.#turn, isUsed: false };
     folders.set(path, folder);
     return this.#use(folder);
   }
@@ -152,12 +158,13 @@ export class SymlinkGuard {
     }
   }
 
-  /** What was looked at holds for the calls that follow without waiting, and no longer. */
+  /** What was looked at holds until the event loop has gone round. */
   #use(folder: OpenFolder): string {
     folder.turn = this.#turn;
+    folder.isUsed = true;
     if (!this.#isTurnEnding) {
       this.#isTurnEnding = true;
-      queueMicrotask(() => {
+      setImmediate(() => {
         this.#turn++;
         this.#isTurnEnding = false;
       });
@@ -165,12 +172,22 @@ export class SymlinkGuard {
     return folder.name;
   }
 
+  #whereIs(fd: number): string | undefined {
+    try {
+      return readlinkSync(`${this.#descriptors}/${fd}`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Closes the oldest that was not used lately: to put each in order whenever it is used costs more. */
   #makeRoom(): void {
-    if (this.#open.size < maxOpen) return;
-    for (const [path, { fd }] of this.#open) {
+    for (const [path, folder] of this.#open) {
+      if (this.#open.size < maxOpen) return;
       this.#open.delete(path);
-      closeSync(fd);
-      return;
+      if (folder.isUsed) this.#open.set(path, folder);
+      else closeSync(folder.fd);
+      folder.isUsed = false;
     }
   }
 
@@ -185,14 +202,6 @@ export class SymlinkGuard {
     const stats = lstatIfThere(path || "/");
     if (stats?.isSymbolicLink()) throw linkInTheWay(this.#layout, path);
     return stats?.isDirectory() === true;
-  }
-}
-
-function whereIs(fd: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return undefined;
   }
 }
 

@@ -61,12 +61,27 @@ export function lockText(key: string, version: string, owner: string): string {
  * is. Keys need no escapes. `owner` is JSON.
  */
 export function recordText(key: string, mtimeUs: number, draft: RecordDraft, owner: string): string {
-  const { size, ...described } = draft;
-  return `${recordHead(key, { mtimeUs, size })}"format":1,"holder":${owner},${JSON.stringify(described).slice(1)}`;
+  // Written out: to leave `size` out by rest and spread takes longer than all else.
+  const described = JSON.stringify({
+    version: draft.version,
+    contentType: draft.contentType,
+    filename: draft.filename,
+    metadata: draft.metadata,
+    cacheControl: draft.cacheControl,
+    contentEncoding: draft.contentEncoding,
+    contentDisposition: draft.contentDisposition,
+    contentLanguage: draft.contentLanguage,
+    checksum: draft.checksum,
+  });
+  return `${headOf(key, mtimeUs, draft.size)}"format":1,"holder":${owner},${described.slice(1)}`;
 }
 
 /** How the text of the record begins that belongs to a file, if {@link recordText} made it. */
 export function recordHead(key: string, { mtimeUs, size }: Fingerprint): string {
+  return headOf(key, mtimeUs, size);
+}
+
+function headOf(key: string, mtimeUs: number, size: number): string {
   return `{"stampUs":${mtimeUs},"size":${size},"key":"${key}",`;
 }
 
