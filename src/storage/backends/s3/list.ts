@@ -7,6 +7,8 @@ import { type ListAnswer, type ListedEntry, parseListAnswer } from "./wire/list-
 
 /** Sorts behind every name that begins alike, as long as no name contains the last code point. */
 const lastCharacter = "\u{10ffff}";
+/** Characters that UTF-8 and UTF-16 have in different orders. */
+const late = /[\ud800-\uffff]/;
 /** Most names that a service gives at once. */
 const maxNames = 1000;
 
@@ -114,14 +116,13 @@ class Page {
 
   /** Keys are ASCII, so that every service has them in one order; of other names only a repeated start is told. */
   #checkProgress({ entries, prefixes }: ListAnswer): void {
-    const names = [...entries.map(({ name }) => name), ...prefixes];
-    const [first] = names;
+    const first = entries[0]?.name ?? prefixes[0];
     if (first !== undefined && first === this.#firstOfAnswer) throw malformedAnswer();
     this.#firstOfAnswer = first;
     const last = this.last;
     if (last === undefined || !isListed(last)) return;
-    const isBehind = (name: string) => !isListed(name) || name === this.#first || byBytes(name, last) > 0;
-    if (!names.every(isBehind)) throw malformedAnswer();
+    const isBehind = (name: string) => name > last || name === this.#first || !isListed(name);
+    if (!entries.every(({ name }) => isBehind(name)) || !prefixes.every(isBehind)) throw malformedAnswer();
   }
 
   /** The start of an answer, as far as there is room for what it lists. */
@@ -156,7 +157,9 @@ function laterOf(a: string, b: string): string {
   return byBytes(a, b) < 0 ? b : a;
 }
 
-/** The order of the service. */
+/** The order of the service, that of UTF-8. UTF-16 has another one only between two names with such characters. */
 function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (a === b) return 0;
+  if (late.test(a) && late.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
 }

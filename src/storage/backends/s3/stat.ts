@@ -7,6 +7,7 @@ import { bareEtag, parseVersion } from "./headers/version.js";
 import { listEntry } from "./list.js";
 import { answerError, isAbsent } from "./wire/answer-error.js";
 import type { S3Response } from "./wire/exchange.js";
+import { listedEtag } from "./wire/list-answer.js";
 
 /** Milliseconds in which what was written must be seen. */
 const lookMs = 10_000;
@@ -35,7 +36,7 @@ async function listedSize(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const entry = await listEntry(access, key, signal);
-  if (entry !== undefined && (entry.etag === "" || entry.etag === etag)) return entry.size;
+  if (entry !== undefined && ["", etag].includes(listedEtag(entry))) return entry.size;
   throw refusal("unavailable", "the service does not tell the size of the object");
 }
 
