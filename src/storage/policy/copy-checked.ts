@@ -72,7 +72,9 @@ function check(backend: StorageBackend, copy: CheckedCopy): Promise<CheckedVersi
     const checks = copy.checks();
     const wanted = await begin(body, checks, copy, stat);
     if (checksum !== undefined || checks.some(({ readsAll }) => readsAll)) await drain(body);
-    return { etag: stat.etag, description: isSameDescription(stat, wanted) ? undefined : wanted };
+    // A client that sends straight to the service can write fields that a description does not tell.
+    const isKept = copy.description === undefined && isSameDescription(stat, wanted);
+    return { etag: stat.etag, description: isKept ? undefined : wanted };
   });
 }
 

@@ -25,6 +25,9 @@ async function bring(upload: PreparedUpload, content: Uint8Array<ArrayBuffer>): 
   return [(await fetch(url, { method, headers, body: form })).status];
 }
 
+/** Of the sender's own, where the service lets it. */
+const hostileFields = { "content-disposition": "inline", "x-ms-blob-content-disposition": "inline" };
+
 const sumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 /** Finds nothing, and notes what it looked at. */
@@ -107,6 +110,30 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       }
       expect(await storage.exists("d/b.txt")).toBe(false);
       expect(await staged()).toEqual([]);
+    });
+
+    it.each([
+      ["without a file name", {}, {}],
+      ["with a file name", { filename: "a.html" }, {}],
+      ["whose sender adds fields", {}, hostileFields],
+      ["whose sender adds fields to a file name", { filename: "a.html" }, hostileFields],
+    ])("%s are served as what was put, so that no browser runs them", async (_what, described, fields) => {
+      const anything = new Storage(backend, { policy: { metadata: {} } });
+      const content = Buffer.from("<script>alert(1)</script>");
+      const options = { size: content.byteLength, contentType: "text/html", ...described };
+      const upload = await anything.prepareUpload("d/x/a.html", options);
+      const headers = Object.fromEntries(
+        Object.entries(upload.headers).filter(([name]) => !(name in fields)),
+      );
+      const [status = 0] = await bring({ ...upload, headers: { ...headers, ...fields } }, content);
+      if (status >= 300) return anything.abortUpload(upload.id);
+      await anything.completeUpload(upload.id);
+      await anything.put("d/y/a.html", content, options);
+      const served = async (key: string) => (await fetch(await anything.getUrl(key))).headers;
+      const [direct, put] = [await served("d/x/a.html"), await served("d/y/a.html")];
+      expect(direct.get("content-type")).toBe(put.get("content-type"));
+      expect(direct.get("content-disposition")).toBe(put.get("content-disposition"));
+      await anything.sweep({ now: new Date(Date.now() + 8e6) });
     });
 
     it.runIf(backend.capabilities.direct === "parts")("go in parts when they are large", async () => {

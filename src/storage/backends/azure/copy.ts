@@ -1,6 +1,8 @@
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
-import type { CopyOptions, ObjectStat } from "../../contract/backend.js";
+import { keptDisposition } from "../../content/content-disposition.js";
+import type { CopyOptions, ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
+import { isSameDescription } from "../../contract/description.js";
 import { inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
@@ -57,9 +59,16 @@ async function copyVersion(
 ): Promise<ObjectStat> {
   const { description } = options;
   // Only blocks can be published under another description.
-  const isAtOnce = description === undefined && source.stat.size <= access.copiedAtOnceBytes;
+  const isSame = description === undefined || isSent(source, description);
+  const isAtOnce = isSame && source.stat.size <= access.copiedAtOnceBytes;
   const copy = isAtOnce ? copyAtOnce : copyInSteps;
   return statOfWritten(to, await copy(access, source, to, options), description ?? source.stat, source.stat);
+}
+
+/** Whether a source already has all that would be sent; its stat hides a disposition that is made of type and name. */
+function isSent({ stat, headers }: CopySource, description: ObjectDescription): boolean {
+  const isDisposed = headers.blobContentDisposition === keptDisposition(description);
+  return isDisposed && isSameDescription(stat, description);
 }
 
 /** What took the place of a source; @throws the error where it was not for that. */
