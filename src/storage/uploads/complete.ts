@@ -1,6 +1,8 @@
 import type { ObjectStat, StorageBackend, UploadedPart, WriteConditions } from "../contract/backend.js";
-import { InvalidArgumentError, type StorageErrorCode } from "../contract/error.js";
+import type { StorageErrorCode } from "../contract/error.js";
 import type { CompleteOptions } from "../options.js";
+import { Claim } from "./claim.js";
+import { joinParts } from "./join-parts.js";
 import { codeOf, findLease, type Lease, writeLease } from "./lease.js";
 import { promote } from "./promote.js";
 import { findPublished } from "./published.js";
@@ -24,6 +26,9 @@ export interface Completion extends CompleteOptions {
   readonly given?: readonly UploadedPart[] | undefined;
 }
 
+/** How often a completion begins again after another one of the same upload came first. */
+const maxTurns = 5;
+
 /**
  * Makes an upload an object: checks what has arrived by the whole policy, and publishes the very version that passed.
  * Idempotent: an upload that was completed answers what was stored. One that is refused leaves nothing.
@@ -37,18 +42,28 @@ export async function completeUpload(
 ): Promise<ObjectStat> {
   const { backend } = place;
   const { signal } = options;
-  const { id, lease } = await findLease(backend, named, { signal });
-  if (lease.stored !== undefined) return lease.stored;
-  await joinParts(backend, id, lease, options);
-  try {
-    const stored =
-      (await findPublished(backend, id, lease, { signal })) ?? (await promote(place, id, lease, options));
-    await writeLease(backend, id, { ...lease, stored }, { signal: undefined });
-    await removeContent(backend, id);
-    return stored;
-  } catch (error) {
-    return await settle(backend, id, error);
+  for (let turn = 1; ; turn++) {
+    const found = await findLease(backend, named, { signal });
+    if (found.lease.stored !== undefined) return found.lease.stored;
+    await joinParts(backend, found.id, found.lease, options);
+    const claim = new Claim(backend, found);
+    try {
+      return await keep(backend, claim, await promote(place, claim, options));
+    } catch (error) {
+      if (!claim.isOvertaken || turn === maxTurns) return await settle(backend, claim, error);
+    }
   }
+}
+
+/** Notes what was stored before the content goes, so that every further completion answers the same. */
+async function keep(
+  backend: StorageBackend,
+  { id, lease }: Pick<Claim, "id" | "lease">,
+  stored: ObjectStat,
+): Promise<ObjectStat> {
+  await writeLease(backend, id, { ...lease, stored }, { signal: undefined });
+  await removeContent(backend, id);
+  return stored;
 }
 
 /** Drops an upload with all that has arrived. Idempotent. */
@@ -78,37 +93,16 @@ async function removeContent(backend: StorageBackend, id: string): Promise<void>
   await backend.remove(contentKey(id), { ifMatch: undefined, signal: undefined });
 }
 
-/** Another call may have completed the upload meanwhile; then that is the answer. */
-async function settle(backend: StorageBackend, id: string, error: unknown): Promise<ObjectStat> {
+/** Another call may have published the upload, meanwhile or before its process died; then that is the answer. */
+async function settle(backend: StorageBackend, claim: Claim, error: unknown): Promise<ObjectStat> {
   const code = codeOf(backend, error);
   if (code !== "not_found" && !refusals.has(code)) throw error;
-  const found = await findLease(backend, id, { signal: undefined }).catch(() => undefined);
-  if (found?.lease.stored !== undefined) return found.lease.stored;
-  if (found !== undefined && refusals.has(code)) await removeUpload(backend, id, found.lease);
+  const now = await findLease(backend, claim.id, { signal: undefined }).catch(() => undefined);
+  if (now?.lease.stored !== undefined) return now.lease.stored;
+  if (now === undefined || code === "not_found") throw error;
+  const isUncertain = code === "precondition_failed" && claim.isShared(now);
+  const published = isUncertain ? await findPublished(backend, now) : undefined;
+  if (published !== undefined) return keep(backend, now, published);
+  await removeUpload(backend, now.id, now.lease);
   throw error;
-}
-
-/** Joins what came in parts, unless a call before this one did. */
-async function joinParts(
-  backend: StorageBackend,
-  id: string,
-  { uploadId, parts: count }: Lease,
-  { given, signal }: Completion,
-): Promise<void> {
-  if (uploadId === undefined) return;
-  try {
-    const parts = given ?? (await backend.listParts(contentKey(id), uploadId, { signal }));
-    const missing = parts.findIndex(({ number }, index) => number !== index + 1);
-    if (given === undefined && (missing >= 0 || parts.length !== count)) {
-      const number = missing >= 0 ? missing + 1 : Math.min(parts.length, count ?? 0) + 1;
-      throw new InvalidArgumentError({ message: `part ${number} of ${count} has not arrived` });
-    }
-    await backend.completeUpload(contentKey(id), uploadId, parts, {
-      ifAbsent: false,
-      ifMatch: undefined,
-      signal,
-    });
-  } catch (error) {
-    if (codeOf(backend, error) !== "not_found") throw error;
-  }
 }

@@ -49,16 +49,34 @@ export function codeOf(backend: StorageBackend, error: unknown): StorageErrorCod
   return error instanceof StorageError ? error.code : backend.classify(error).code;
 }
 
-/** Keeps a lease, or what has become of it. */
+/** A lease as it was read, and the version of it. */
+export interface FoundLease {
+  readonly lease: Lease;
+  readonly version: string;
+}
+
+/**
+ * Keeps a lease, or what has become of it.
+ *
+ * @param version - only over this one, where the backend can do that; another one is `precondition_failed`.
+ * @returns the version that it has now.
+ */
 export async function writeLease(
   backend: StorageBackend,
   id: string,
   lease: Lease,
-  { signal }: CallOptions,
-): Promise<void> {
+  { signal, version }: CallOptions & { readonly version?: string | undefined },
+): Promise<string> {
   const bytes = Buffer.from(JSON.stringify(lease));
   const body = new BufferedBody(bytes, { maxBytes: bytes.byteLength, size: undefined, checksum: undefined });
-  await backend.write(leaseKey(id), body, { ...description, ifAbsent: false, ifMatch: undefined, signal });
+  const ifMatch = backend.capabilities.ifMatch ? version : undefined;
+  const { etag } = await backend.write(leaseKey(id), body, {
+    ...description,
+    ifAbsent: false,
+    ifMatch,
+    signal,
+  });
+  return etag;
 }
 
 /** @throws FileNotFoundError when there is no such upload, or its lease has ended. */
@@ -66,12 +84,12 @@ export async function findLease(
   backend: StorageBackend,
   id: unknown,
   options: CallOptions,
-): Promise<{ readonly id: string; readonly lease: Lease }> {
+): Promise<FoundLease & { readonly id: string }> {
   const endsAt = endOfLease(id);
   if (typeof id !== "string" || endsAt === undefined || endsAt.getTime() <= Date.now()) throw noUpload();
-  const lease = await readLease(backend, leaseKey(id), options);
-  if (lease === undefined) throw noUpload();
-  return { id, lease };
+  const found = await readLease(backend, leaseKey(id), options);
+  if (found === undefined) throw noUpload();
+  return { id, ...found };
 }
 
 /** The lease at a place; `undefined` when there is none. */
@@ -79,16 +97,16 @@ export async function readLease(
   backend: StorageBackend,
   at: Key,
   { signal }: CallOptions,
-): Promise<Lease | undefined> {
+): Promise<FoundLease | undefined> {
   const pieces: Uint8Array[] = [];
   try {
-    const opened = await backend.read(at, { range: undefined, ifMatch: undefined, signal });
-    for await (const piece of opened.body) pieces.push(piece);
+    const { stat, body } = await backend.read(at, { range: undefined, ifMatch: undefined, signal });
+    for await (const piece of body) pieces.push(piece);
+    return { lease: parseLease(Buffer.concat(pieces).toString()), version: stat.etag };
   } catch (error) {
     if (codeOf(backend, error) === "not_found") return undefined;
     throw error;
   }
-  return parseLease(Buffer.concat(pieces).toString());
 }
 
 function parseLease(text: string): Lease {

@@ -1,9 +1,9 @@
 import type { ObjectStat } from "../contract/backend.js";
 import { parseKey } from "../contract/key.js";
 import { copyChecked } from "../policy/copy-checked.js";
+import type { Claim } from "./claim.js";
 import type { Completion } from "./complete.js";
 import { checkScanners } from "./kept-policy.js";
-import { type Lease, writeLease } from "./lease.js";
 import { contentKey } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
 
@@ -13,10 +13,10 @@ import type { UploadPlace } from "./upload-place.js";
  */
 export async function promote(
   { backend, scope, policyOf, ...place }: UploadPlace,
-  id: string,
-  lease: Lease,
+  claim: Claim,
   options: Completion,
 ): Promise<ObjectStat> {
+  const { id, lease } = claim;
   const name = scope + lease.key;
   const policy = policyOf([lease.policy ?? [], options.policy ?? []].flat());
   checkScanners(policy, name, lease);
@@ -24,7 +24,6 @@ export async function promote(
   const conditions = options.conditions ?? { ifAbsent: lease.ifAbsent ?? false, ifMatch: lease.ifMatch };
   const isConditional = conditions.ifAbsent || conditions.ifMatch !== undefined;
   const { description, size, checksum } = lease;
-  const publishing = (etag: string) => writeLease(backend, id, { ...lease, publishing: etag }, { signal });
   return copyChecked(backend, {
     from: contentKey(id),
     to: parseKey(lease.key),
@@ -35,7 +34,7 @@ export async function promote(
     maxBytes: Math.min(place.maxBytes, policy.maxBytesOf(name)),
     checks: () => policy.checksOf(name),
     conditions,
-    onVersion: isConditional ? publishing : undefined,
+    onVersion: isConditional ? (etag) => claim.mark(etag, { signal }) : undefined,
     signal,
   });
 }

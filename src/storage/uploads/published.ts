@@ -4,6 +4,7 @@ import type { CallOptions, ObjectStat, OpenedObject, StorageBackend } from "../c
 import { isSameDescription } from "../contract/description.js";
 import { type Key, parseKey } from "../contract/key.js";
 import { piecesOf } from "../contract/opened.js";
+import type { Claim } from "./claim.js";
 import { codeOf, type Lease } from "./lease.js";
 import { contentKey } from "./staging.js";
 
@@ -14,10 +15,9 @@ import { contentKey } from "./staging.js";
  */
 export async function findPublished(
   backend: StorageBackend,
-  id: string,
-  lease: Lease,
-  options: CallOptions,
+  { id, lease }: Pick<Claim, "id" | "lease">,
 ): Promise<ObjectStat | undefined> {
+  const options = { signal: undefined };
   if (lease.publishing === undefined) return undefined;
   const target = parseKey(lease.key);
   const stored = await unlessMissing(backend, () => backend.stat(target, options));

@@ -24,8 +24,10 @@ export async function receiveStaged(
 ): Promise<void> {
   const name = parseStaged(key);
   if (name?.isContent !== true) throw noUpload();
-  const lease = await readLease(backend, key.replace(/content$/, "lease") as Key, { signal });
-  if (lease === undefined || lease.stored !== undefined || lease.size !== size) throw noUpload();
+  const found = await readLease(backend, key.replace(/content$/, "lease") as Key, { signal });
+  if (found === undefined) throw noUpload();
+  const { lease } = found;
+  if (lease.stored !== undefined || lease.size !== size) throw noUpload();
   const body = new StreamBody(source, { maxBytes: size, size, checksum: undefined });
   await backend.write(key, body, { ...lease.description, ifAbsent: false, ifMatch: undefined, signal });
 }

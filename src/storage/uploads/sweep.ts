@@ -81,7 +81,7 @@ async function endLease(
   { scope }: StagedName,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const lease = await readLease(backend, at, { signal }).catch(() => undefined);
+  const { lease } = (await readLease(backend, at, { signal }).catch(() => undefined)) ?? {};
   if (lease?.uploadId === undefined || lease.stored !== undefined) return;
   const key = lease.isUnchecked ? parseKey(scope + lease.key) : (at.replace(/lease$/, "content") as Key);
   await backend.abortUpload(key, lease.uploadId, { signal }).catch((error: unknown) => {

@@ -1,5 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type Prefix, type PreparedUpload, Storage, type StorageBackend } from "svc-infra/storage";
+import {
+  announce,
+  type ObjectStat,
+  type Prefix,
+  type PreparedUpload,
+  Storage,
+  type StorageBackend,
+} from "svc-infra/storage";
 import type { Scanner } from "svc-infra/storage/policy";
 import { describe, expect, it } from "vitest";
 import { stagingRoot } from "#dist/storage/contract/key.js";
@@ -53,6 +60,35 @@ function watching(): Scanner & { readonly seen: string[]; onEnd: () => Promise<u
     check: async () => undefined,
   };
   return scanner;
+}
+
+type Moment = (name: PropertyKey, key: string) => boolean;
+
+const isObject = (key: string) => !key.startsWith(stagingRoot);
+/** When a process dies amid a completion. */
+const moments: Readonly<Record<string, Moment>> = {
+  joined: (name) => name === "completeUpload",
+  published: (name, key) => (name === "copy" || name === "write") && isObject(key),
+  marked: (name, key) => name === "write" && key.endsWith("/lease"),
+};
+
+/** The backend of a process that dies: no call after the fatal one reaches the service. */
+function dyingAt(named: string, backend: StorageBackend): StorageBackend {
+  let isDead = false;
+  const call = async (name: PropertyKey, work: (...given: unknown[]) => unknown, given: unknown[]) => {
+    if (isDead) throw new Error("the process is dead");
+    const done = await work.apply(backend, given);
+    isDead = moments[named]?.(name, String(given[name === "copy" ? 1 : 0])) ?? true;
+    if (isDead) throw new Error("the process dies");
+    return done;
+  };
+  return new Proxy(backend, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name, target);
+      if (typeof value !== "function" || name === "classify") return value;
+      return (...given: unknown[]) => call(name, value, given);
+    },
+  });
 }
 
 /** What every service has to do with content that clients send straight to it. */
@@ -191,6 +227,92 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       const stored = await storage.resumeUpload("d/m.txt", sound.id).complete({ parts });
       expect(stored).toMatchObject({ key: "d/m.txt", size: 5, filename: "ü.txt" });
       await storage.sweep({ now: new Date(Date.now() + 7e8) });
+      expect(await staged()).toEqual([]);
+    });
+
+    it.runIf(backend.capabilities.ifAbsent)(
+      "answer the same to completions at once, with a condition",
+      async () => {
+        const scanner = watching();
+        const scanned = new Storage(backend, { policy: { scan: scanner } });
+        for (let round = 0; round < 6; round++) {
+          const key = `twice/${round}`;
+          const upload = await scanned.prepareUpload(key, { size: 5, contentType: text, ifAbsent: true });
+          await bring(upload, Buffer.from(`turn${round}`));
+          // In even rounds one is held until another one is done, with all that it has read of the upload.
+          let isOtherDone = round % 2 === 1;
+          scanner.onEnd = async () => {
+            scanner.onEnd = nothing;
+            await expect.poll(() => isOtherDone, { timeout: 20_000 }).toBe(true);
+          };
+          const held = scanned.completeUpload(upload.id);
+          await expect.poll(() => isOtherDone || scanner.onEnd === nothing).toBe(true);
+          const other = scanned.completeUpload(upload.id);
+          void other.catch(nothing).then(() => {
+            isOtherDone = true;
+          });
+          const { etag } = await other;
+          expect((await held).etag).toBe(etag);
+          expect((await scanned.completeUpload(upload.id)).etag).toBe(etag);
+          expect((await scanned.getMetadata(key)).etag).toBe(etag);
+          scanner.onEnd = nothing;
+        }
+        await scanned.sweep({ now: new Date(Date.now() + 8e6) });
+      },
+    );
+
+    it.runIf(backend.capabilities.ifAbsent)("of equal content with ifAbsent have one winner", async () => {
+      const uploads = await Promise.all(
+        Array.from({ length: 4 }, async () => {
+          const options = { size: 5, contentType: text, ifAbsent: true } as const;
+          const upload = await storage.prepareUpload("d/one.txt", options);
+          await bring(upload, Buffer.from("hello"));
+          return upload.id;
+        }),
+      );
+      const done = await Promise.allSettled(uploads.map((id) => storage.completeUpload(id)));
+      expect(done.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      await storage.sweep({ now: new Date(Date.now() + 8e6) });
+      expect(await staged()).toEqual([]);
+    });
+
+    it.runIf(backend.capabilities.ifAbsent)("are told of when a completion is repeated", async () => {
+      const told: string[] = [];
+      let isAway = true;
+      const news = {
+        created: async ({ key }: ObjectStat) => {
+          if (isAway) throw new Error("the outbox is away");
+          told.push(key);
+        },
+        deleted: nothing,
+      };
+      const announced = new Storage(announce(news)(backend), { policy: { types: ["text/plain"] } });
+      const options = { size: 5, contentType: text, ifAbsent: true } as const;
+      const upload = await announced.prepareUpload("d/told.txt", options);
+      await bring(upload, Buffer.from("hello"));
+      await expect(announced.completeUpload(upload.id)).rejects.toMatchObject({ code: "unavailable" });
+      isAway = false;
+      expect(await announced.completeUpload(upload.id)).toMatchObject({ key: "d/told.txt", size: 5 });
+      expect(told).toEqual(["d/told.txt"]);
+      await announced.sweep({ now: new Date(Date.now() + 8e6) });
+    });
+
+    it
+      .runIf(backend.capabilities.ifAbsent)
+      .each(
+        Object.keys(moments).filter((each) => each !== "joined" || backend.capabilities.direct === "parts"),
+      )("are complete although a process died when one was %s", async (moment) => {
+      const size = moment === "joined" ? 2 * 16 * 1024 * 1024 + 1 : 100;
+      const content = Buffer.alloc(size, "PK\u0003\u0004");
+      const key = `d/${moment}.zip`;
+      const options = { size, contentType: "application/zip", ifAbsent: true } as const;
+      const upload = await storage.prepareUpload(key, options);
+      await bring(upload, content);
+      const dying = new Storage(dyingAt(moment, backend), { policy: { types: ["application/zip"] } });
+      await expect(dying.completeUpload(upload.id)).rejects.toThrow();
+      expect(await storage.completeUpload(upload.id)).toMatchObject({ key, size });
+      expect(sumOf(await storage.get(key))).toBe(sumOf(content));
+      await storage.sweep({ now: new Date(Date.now() + 8e6) });
       expect(await staged()).toEqual([]);
     });
 
