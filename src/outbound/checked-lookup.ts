@@ -1,6 +1,5 @@
 import { type LookupAddress, lookup as systemLookup } from "node:dns";
 import type { LookupFunction } from "node:net";
-import { ForeignError } from "./foreign-error.js";
 
 /** Resolves a name to all of its addresses. */
 export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
@@ -23,7 +22,7 @@ export function checkedLookup(resolve: Resolve, permits: (address: string) => bo
       (addresses) => {
         const [first] = addresses;
         if (first === undefined) callback(new Error("the name has no address"), []);
-        else if (!addresses.every(({ address }) => permits(address))) callback(addressRefused(), []);
+        else if (!addresses.every(({ address }) => permits(address))) callback(notPublic(), []);
         else if (all === true) callback(null, [...addresses]);
         else callback(null, first.address, first.family);
       },
@@ -32,7 +31,7 @@ export function checkedLookup(resolve: Resolve, permits: (address: string) => bo
   };
 }
 
-/** The same for every address, so that nothing is learned of the network behind the service. */
-export function addressRefused(): ForeignError {
-  return new ForeignError("address_refused", "the address of the URL is not a public one");
+/** The user is told the same as of a name that nobody has: otherwise names of the inner network could be found out. */
+function notPublic(): Error {
+  return new Error("the name has an address that is not public");
 }

@@ -1,7 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { checkGivenOptions, type OptionRules } from "../kernel/index.js";
-import { addressRefused, checkedLookup, type Resolve, resolveBySystem } from "./checked-lookup.js";
+import { checkedLookup, type Resolve, resolveBySystem } from "./checked-lookup.js";
 import { ForeignError } from "./foreign-error.js";
 import { hostOf, isAddress, parseForeignUrl } from "./foreign-url.js";
 import { isPublicAddress } from "./public-address.js";
@@ -134,7 +134,9 @@ export class ForeignClient {
   #parse(target: string | URL): URL {
     const url = parseForeignUrl(target, this.#options);
     const host = hostOf(url);
-    if (isAddress(host) && !this.#permits(host)) throw addressRefused();
+    if (isAddress(host) && !this.#permits(host)) {
+      throw new ForeignError("address_refused", "the address of the URL is not a public one");
+    }
     return url;
   }
 
@@ -148,7 +150,9 @@ export class ForeignClient {
         lookup: checkedLookup(this.#options.resolve, this.#permits),
         signal,
       });
-      sent.on("response", resolve).on("error", reject);
+      // A request whose connection becomes another protocol (101) ends without a response and without an error.
+      const ended = () => reject(new Error("the connection ended before a response"));
+      sent.on("response", resolve).on("error", reject).on("close", ended);
       sent.end(body);
     });
   }
@@ -187,7 +191,7 @@ async function* withErrors(
   }
 }
 
-/** Refused connections, unknown names and broken answers look alike: what differs could map the inner network. */
+/** Refused connections, unknown and inner names and broken answers look alike: what differs could map the inner network. */
 function explain(error: unknown, deadline: AbortSignal, signal: AbortSignal | undefined): ForeignError {
   if (error instanceof ForeignError) return error;
   if (signal?.aborted === true) return new ForeignError("aborted", "the call was aborted", { cause: error });

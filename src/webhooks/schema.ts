@@ -39,8 +39,15 @@ export const webhookSubscriptions = pgTable(
     failingSince: time("failing_since"),
     /** The newest of them. */
     failedAt: time("failed_at"),
+    /** Until when the endpoint asked for rest, by `Retry-After`. */
+    resumeAt: time("resume_at"),
     /** Encrypted. */
     secret: text("secret").notNull(),
+    /**
+     * Encrypted; takes the place of `secret` when that is rotated. It signs from the start, so that no message that is under
+     * way when it is shown lacks its signature. None in rows from before this column.
+     */
+    nextSecret: text("next_secret"),
     /** Encrypted; each signs beside `secret` until its time, in milliseconds since the epoch. */
     previousSecrets: jsonb("previous_secrets").$type<PreviousSecret[]>().notNull().default([]),
     /** When the owner is to be told that it was disabled; none when that is done. */
@@ -74,6 +81,8 @@ export const webhookDeliveries = pgTable(
     /** Attempts since the event or the last redelivery; the place in the schedule. */
     tries: integer("tries").notNull().default(0),
     nextAttemptAt: time("next_attempt_at").notNull().defaultNow(),
+    /** Rises with each redelivery: an attempt that began before it decides nothing. */
+    generation: integer("generation").notNull().default(0),
     /** While a process attempts it; one that died is taken over after this time. */
     claimedUntil: time("claimed_until"),
     createdAt: time("created_at").notNull().defaultNow(),

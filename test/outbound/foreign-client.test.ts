@@ -1,9 +1,10 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { ForeignClient, type ForeignClientOptions, ForeignError } from "svc-infra/outbound";
+import { ForeignClient, type ForeignClientOptions, ForeignError, type Resolve } from "svc-infra/outbound";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { privateHosts, refusedUrls } from "./spellings.js";
+import { privateHosts, privateNames, refusedUrls } from "./spellings.js";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -55,6 +56,18 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   throw new Error(`expected a ForeignError, not ${String(error)}`);
 }
 
+/** Gives one name an address that is public when it is checked, and this machine's when it is dialled; others are inside. */
+const resolveFirst: Resolve = async (host) => {
+  let reads = 0;
+  const first = {
+    get address() {
+      return reads++ === 0 ? "8.8.8.8" : "127.0.0.1";
+    },
+    family: 4,
+  };
+  return [host === "first.example" ? first : { address: "127.0.0.1", family: 4 }];
+};
+
 it("a request to an address that is allowed is answered", async () => {
   expect(await textOf(openClient(), `http://127.0.0.1:${port}/a`)).toBe("content");
   expect(reached).toEqual(["/a"]);
@@ -62,11 +75,26 @@ it("a request to an address that is allowed is answered", async () => {
 
 describe("an address that is not public is refused before it is dialled", () => {
   it.each(privateHosts)("%s", async (host) => {
-    expect(["address_refused", "url_refused"]).toContain(
-      await codeOf(strictClient().request(`http://${host}:${port}/`)),
-    );
+    // A name that resolves to such an address reads like one that nobody has.
+    const refused = ["address_refused", "url_refused"];
+    const codes = privateNames.includes(host) ? ["unreachable"] : refused;
+    expect(codes).toContain(await codeOf(strictClient().request(`http://${host}:${port}/`)));
     expect(reached).toEqual([]);
   });
+});
+
+it("a name of the inner network reads like a name that nobody has", async () => {
+  const inner = strictClient({ resolve: async () => [{ address: "10.0.0.7", family: 4 }] });
+  const unknown = strictClient({ resolve: () => Promise.reject(new Error("ENOTFOUND")) });
+  const told = await Promise.all(
+    [inner, unknown].map((client) =>
+      client
+        .request("http://db.internal/")
+        .catch(({ code, message, statusCode }) => ({ code, message, statusCode })),
+    ),
+  );
+  expect(told[0]).toEqual(told[1]);
+  expect(told[0]).toMatchObject({ code: "unreachable" });
 });
 
 describe("a URL that breaks a rule is refused", () => {
@@ -86,21 +114,34 @@ describe("a name is resolved once, and all of its addresses count", () => {
       { address: "127.0.0.1", family: 4 },
     ];
     expect(await codeOf(strictClient({ resolve }).request(`http://example.com:${port}/`))).toBe(
-      "address_refused",
+      "unreachable",
     );
     expect(reached).toEqual([]);
   });
 
   it("a name that resolves to another address a moment later is dialled at the address that was checked", async () => {
-    const answers = ["192.0.2.77", "127.0.0.1"];
+    // The server of these tests is where a second look would lead.
+    const answers = ["8.8.8.8", "127.0.0.1"];
+    const dialled: string[] = [];
+    const dialling = new AbortController();
+    const noteDial = (message: unknown) => {
+      const { socket } = message as { readonly socket: Socket };
+      socket.on("connectionAttempt", (address) => {
+        dialled.push(address);
+        dialling.abort();
+      });
+    };
+    subscribe("net.client.socket", noteDial);
     const asked: string[] = [];
     const resolve = async (host: string) => {
       asked.push(host);
       return [{ address: answers[asked.length - 1] ?? "127.0.0.1", family: 4 }];
     };
-    expect(await codeOf(strictClient({ resolve }).request(`http://rebind.example:${port}/`))).toBe(
-      "address_refused",
-    );
+    const { signal } = dialling;
+    const request = strictClient({ resolve }).request(`http://rebind.example:${port}/`, { signal });
+    expect(await codeOf(request)).toBe("aborted");
+    unsubscribe("net.client.socket", noteDial);
+    expect(dialled).toEqual(["8.8.8.8"]);
     expect(asked).toEqual(["rebind.example"]);
     expect(reached).toEqual([]);
   });
@@ -136,6 +177,18 @@ describe("a redirect", () => {
       answer = (_request, response) => response.writeHead(302, { location }).end();
       const client = openClient({ maxRedirects: 3 });
       expect(await codeOf(client.request(`http://127.0.0.1:${port}/a`))).toBe("url_refused");
+      expect(reached).toEqual(["/a"]);
+    },
+  );
+
+  it.each(["127.0.0.1", "[::1]", "2130706433", "169.254.169.254", "localhost", "inner.example"])(
+    "to %s, which is not public, is refused though its port may be dialled",
+    async (host) => {
+      answer = (_request, response) =>
+        response.writeHead(302, { location: `http://${host}:${port}/inside` }).end();
+      const client = strictClient({ maxRedirects: 3, resolve: resolveFirst });
+      const code = await codeOf(client.request(`http://first.example:${port}/a`));
+      expect(["address_refused", "unreachable"]).toContain(code);
       expect(reached).toEqual(["/a"]);
     },
   );
@@ -193,6 +246,20 @@ describe("a response is bounded", () => {
   it("in time, when no header comes", async () => {
     answer = () => undefined;
     expect(await codeOf(openClient({ timeoutMs: 200 }).request(`http://127.0.0.1:${port}/`))).toBe("timeout");
+  });
+});
+
+describe("a server that answers 101 and changes the protocol", () => {
+  beforeEach(() => {
+    answer = ({ socket }) =>
+      void socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n");
+  });
+
+  it.each(["GET", "POST"] as const)("ends a %s, which fails", async (method) => {
+    const body = method === "POST" ? { body: Buffer.from("x") } : {};
+    expect(await codeOf(openClient().request(`http://127.0.0.1:${port}/`, { method, ...body }))).toBe(
+      "unreachable",
+    );
   });
 });
 

@@ -54,6 +54,15 @@ export const privateHosts: readonly string[] = [
   "255.255.255.255",
 ];
 
+/** Those of them that are names: what they resolve to is told to nobody. */
+export const privateNames: readonly string[] = [
+  "localhost",
+  "LOCALHOST",
+  "localhost.",
+  "ｌｏｃａｌｈｏｓｔ",
+  "localhost。",
+];
+
 /** URLs that are refused as they stand, with the rule that each breaks. */
 export const refusedUrls: readonly (readonly [rule: string, url: string])[] = [
   ["not absolute", "/inside"],

@@ -126,6 +126,21 @@ describe("an event", () => {
     expect(await webhooks.dispatch(event())).toBe(0);
   });
 
+  it("is delivered to the others when a subscription is removed meanwhile", async () => {
+    const removed = await subscribe();
+    const kept = await subscribe();
+    const racing: SqlDb["db"] = Object.create(sql.db, {
+      execute: {
+        value: async (statement: Parameters<SqlDb["db"]["execute"]>[0]) => {
+          await webhooks.subscriptions.remove("acme", removed.id);
+          return sql.db.execute(statement);
+        },
+      },
+    });
+    expect(await webhooks.dispatchIn(racing, [event()])).toBe(1);
+    expect(await webhooks.deliveries.list("acme", { limit: 9 })).toMatchObject([{ subscription: kept.id }]);
+  });
+
   it("waits while its subscription is paused", async () => {
     const { id } = await subscribe();
     await webhooks.subscriptions.change("acme", id, { isPaused: true });
@@ -202,6 +217,24 @@ describe("a URL", () => {
     expect(changed.provedAt).toBeNull();
   });
 
+  it("keeps each change of those that are made at once, and a proof", async () => {
+    const { subscriptions } = webhooks;
+    const { subscription } = await subscriptions.add("acme", { url: endpoint.url, events: ["*"] });
+    await Promise.all([
+      subscriptions.change("acme", subscription.id, { description: "of the shop" }),
+      subscriptions.change("acme", subscription.id, { isPaused: true }),
+      subscriptions.change("acme", subscription.id, { events: ["a.*"], url: endpoint.url }),
+      subscriptions.markProved("acme", subscription.id, endpoint.url),
+    ]);
+    expect(await subscriptions.get("acme", subscription.id)).toMatchObject({
+      description: "of the shop",
+      isPaused: true,
+      events: ["a.*"],
+      provedAt: expect.any(Date),
+    });
+    expect(await subscriptions.change("acme", subscription.id, {})).toMatchObject({ isPaused: true });
+  });
+
   it.each(["http://127.0.0.1:1/", "https://user@example.com/", "file:///etc/passwd", "hook"])(
     "%s is refused",
     async (url) => {
@@ -242,6 +275,31 @@ describe("a delivery that failed", () => {
     await expect.poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries).toBe(1);
     const [delivery] = await webhooks.deliveries.list("acme", { limit: 1 });
     expect((delivery?.nextAttemptAt?.getTime() ?? 0) - Date.now()).toBeGreaterThan(3_500_000);
+  });
+
+  it.each([429, 503])("with %i and Retry-After keeps all others back until then", async (status) => {
+    const { id } = await subscribe(["limited.*"]);
+    await subscribe(["other.*"]);
+    endpoint.answer = (response, { type }) =>
+      type === "other.a"
+        ? response.writeHead(204).end()
+        : response.writeHead(status, { "retry-after": "3600" }).end();
+    const limited = () => endpoint.received.filter(({ type }) => type === "limited.a").length;
+    await webhooks.dispatch(event({ type: "limited.a" }));
+    const resumeAt = async () => Number((await webhooks.subscriptions.row("acme", id)).resumeAt);
+    await expect.poll(resumeAt).toBeGreaterThan(Date.now() + 3_500_000);
+    for (let index = 0; index < 10; index += 1) await webhooks.dispatch(event({ type: "limited.a" }));
+    // Others show that the process has looked.
+    for (const count of [1, 2, 3]) {
+      await webhooks.dispatch(event({ type: "other.a" }));
+      await finished(count);
+    }
+    expect(limited()).toBe(1);
+    endpoint.answer = (response) => response.writeHead(204).end();
+    await sql.db.update(schema.webhookSubscriptions).set({ resumeAt: new Date() });
+    webhooks.wake();
+    await finished(13);
+    expect(limited()).toBe(11);
   });
 
   it("fails for good when the schedule has ended", async () => {
@@ -311,12 +369,16 @@ it("an endpoint that fails gets one message at a time, until it answers", async 
   await expect.poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries).toBe(1);
   for (let index = 0; index < 10; index += 1) await webhooks.dispatch(event());
   const tried = async () =>
-    (await webhooks.deliveries.list("acme", { limit: 100 })).filter(({ tries }) => tries === 1).length;
+    (await webhooks.deliveries.list("acme", { limit: 100 })).filter(({ tries }) => tries > 0).length;
   await expect.poll(tried).toBe(11);
   expect(most).toBe(1);
   status = 204;
-  await skipWaiting();
-  await finished(11);
+  // Where the test is slow some are at their second attempt by now.
+  const done = async () => {
+    await skipWaiting();
+    return (await webhooks.deliveries.list("acme", { limit: 100 })).filter((each) => each.finishedAt).length;
+  };
+  await expect.poll(done).toBe(11);
   expect(most).toBeGreaterThan(1);
 });
 
@@ -407,6 +469,18 @@ describe("deliveries that a process claimed before their turn", () => {
   });
 });
 
+it("closing does not wait for an endpoint that answers 101", async () => {
+  await subscribe();
+  endpoint.answer = ({ socket }) =>
+    void socket?.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n");
+  await webhooks.dispatch(event());
+  await expect.poll(() => endpoint.received.length).toBe(1);
+  await webhooks.close();
+  expect(await webhooks.deliveries.list("acme", { limit: 1 })).toMatchObject([
+    { state: "pending", tries: 1 },
+  ]);
+});
+
 describe("a secret", () => {
   it("that is rotated signs beside the new one, and is encrypted at rest", async () => {
     const { id } = await subscribe();
@@ -428,15 +502,40 @@ describe("a secret", () => {
     await expect.poll(() => endpoint.unverified.length).toBe(1);
   });
 
+  it("that is rotated amid deliveries fails no verification of a receiver that knows either one", async () => {
+    const { id } = await subscribe();
+    const [old = ""] = endpoint.secrets;
+    endpoint.answer = (response) => sleep(20).then(() => response.writeHead(204).end());
+    await Promise.all(Array.from({ length: 60 }, () => webhooks.dispatch(event())));
+    await expect.poll(() => endpoint.received.length).toBeGreaterThan(0);
+    const { secret } = await webhooks.subscriptions.rotate("acme", id);
+    endpoint.secrets = [secret];
+    expect(endpoint.received.length).toBeLessThan(60);
+    await finished(60);
+    endpoint.secrets = [old];
+    await Promise.all(Array.from({ length: 20 }, () => webhooks.dispatch(event())));
+    await finished(80);
+    expect(endpoint.unverified).toEqual([]);
+  });
+
+  it("of a row from before the next one was kept is rotated all the same", async () => {
+    const { id } = await subscribe();
+    await sql.db.update(schema.webhookSubscriptions).set({ nextSecret: null });
+    const { secret } = await webhooks.subscriptions.rotate("acme", id);
+    const signing = webhooks.subscriptions.secretsOf(await webhooks.subscriptions.row("acme", id));
+    expect([signing.length, signing[0], signing[2]]).toEqual([3, secret, endpoint.secrets[0]]);
+  });
+
   it("that was rotated twice within a day signs until its own day has ended, and so does each one after it", async () => {
     const { id } = await subscribe();
     const [first = ""] = endpoint.secrets;
     const { secret: second } = await webhooks.subscriptions.rotate("acme", id);
     const { secret: third } = await webhooks.subscriptions.rotate("acme", id);
     const row = await webhooks.subscriptions.row("acme", id);
-    expect(webhooks.subscriptions.secretsOf(row)).toEqual([third, second, first]);
+    const signing = webhooks.subscriptions.secretsOf(row);
+    expect(signing).toEqual([third, expect.stringMatching(/^whsec_/), second, first]);
     await Promise.all([webhooks.subscriptions.rotate("acme", id), webhooks.subscriptions.rotate("acme", id)]);
-    expect(webhooks.subscriptions.secretsOf(await webhooks.subscriptions.row("acme", id))).toHaveLength(5);
+    expect(webhooks.subscriptions.secretsOf(await webhooks.subscriptions.row("acme", id))).toHaveLength(6);
     await expect(webhooks.subscriptions.rotate("acme", id)).rejects.toMatchObject({
       code: "too_many_secrets",
     });
@@ -470,6 +569,47 @@ describe("a secret", () => {
 });
 
 describe("redelivery", () => {
+  it.each([
+    ["of one", async (_id: string, delivery: string) => webhooks.deliveries.redeliver("acme", delivery)],
+    [
+      "of all since a time",
+      async (id: string) => webhooks.deliveries.redeliverSince("acme", id, new Date(0)),
+    ],
+  ])("%s that is asked for during an attempt follows it", async (_what, redeliver) => {
+    const { id } = await subscribe();
+    let answerFirst = () => undefined as void;
+    endpoint.answer = (response) => {
+      if (endpoint.received.length > 1) response.writeHead(204).end();
+      else answerFirst = () => void response.writeHead(204).end();
+    };
+    await webhooks.dispatch(event());
+    await expect.poll(() => endpoint.received.length).toBe(1);
+    const [delivery] = await webhooks.deliveries.list("acme", { limit: 1 });
+    await redeliver(id, delivery?.id ?? "");
+    answerFirst();
+    await expect.poll(() => endpoint.received.length).toBe(2);
+    await finished();
+    const { attempts, tries } = await webhooks.deliveries.get("acme", delivery?.id ?? "");
+    expect([attempts.length, tries]).toEqual([2, 1]);
+  });
+
+  it("of all since a time leaves what was made before it", async () => {
+    const { id } = await subscribe();
+    const [early, late] = [event(), event()];
+    await webhooks.dispatch(early);
+    await webhooks.dispatch(late);
+    await finished(2);
+    const { webhookDeliveries } = schema;
+    await sql.db
+      .update(webhookDeliveries)
+      .set({ createdAt: new Date(Date.now() - 60_000) })
+      .where(eq(webhookDeliveries.eventId, early.id));
+    expect(await webhooks.deliveries.redeliverSince("acme", id, new Date(Date.now() - 30_000))).toBe(1);
+    webhooks.wake();
+    await expect.poll(() => endpoint.received.length).toBe(3);
+    expect(endpoint.received[2]?.id).toBe(late.id);
+  });
+
   it("of one, and of all since a time, sends the same ids again", async () => {
     const { id } = await subscribe();
     await webhooks.dispatch(event());

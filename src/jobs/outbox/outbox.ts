@@ -174,17 +174,19 @@ export class Outbox {
   }
 
   async #relayPart(batch: Batch, part: readonly OutboxRow[]): Promise<void> {
-    const isOpen = ({ key }: OutboxRow) => key === null || !batch.heldKeys.has(key);
     const refused = new Set<string>();
     for (const row of part) {
       const problem = this.#relayed.get(this.#kindOf(row))?.problemOf(row.job);
-      if (problem === undefined || !isOpen(row)) continue;
+      if (problem === undefined || !isOpen(batch, row)) continue;
       refused.add(row.id);
       await this.#holdBack(batch, row, problem);
     }
-    const isOwn = (row: OutboxRow) => !refused.has(row.id) && isOpen(row);
-    await this.#doRelayed(batch, part.filter(isOwn));
-    for (const row of part) if (!batch.done.has(row.id) && isOwn(row)) await this.#enqueue(batch, row);
+    const isOwn = (row: OutboxRow) => !refused.has(row.id) && isOpen(batch, row);
+    for (const [name, work] of this.#relayed) {
+      const own = part.filter((row) => this.#kindOf(row) === name && isOwn(row));
+      await this.#doRelayed(batch, work, own);
+    }
+    for (const row of part) if (this.#kindOf(row) === "" && isOwn(row)) await this.#enqueue(batch, row);
   }
 
   async #enqueue(batch: Batch, row: OutboxRow): Promise<void> {
@@ -209,18 +211,20 @@ export class Outbox {
     );
   }
 
-  /** Does what needs no queue. What fails is left to the queue, so that it keeps no other row waiting. */
-  async #doRelayed({ tx, done, afterwards }: Batch, rows: readonly OutboxRow[]): Promise<void> {
-    for (const [name, work] of this.#relayed) {
-      const own = rows.filter((row) => this.#kindOf(row) === name);
-      if (own.length === 0) continue;
-      try {
-        const jobs = own.map(({ job }) => job);
-        afterwards.push(await tx.transaction((inner) => work.run(jobs, inner)));
-        for (const { id } of own) done.add(id);
-      } catch (error) {
-        this.#log.warn({ err: error, job: name }, "jobs that need no queue failed, and are queued");
-      }
+  /** Does what needs no queue, many rows at once. Of rows that fail together each half is done by itself. */
+  async #doRelayed(batch: Batch, work: RelayedWork, rows: readonly OutboxRow[]): Promise<void> {
+    const open = rows.filter((row) => isOpen(batch, row));
+    const [first] = open;
+    if (first === undefined) return;
+    try {
+      const jobs = open.map(({ job }) => job);
+      batch.afterwards.push(await batch.tx.transaction((inner) => work.run(jobs, inner)));
+      for (const { id } of open) batch.done.add(id);
+    } catch (error) {
+      if (open.length === 1) return this.#holdBack(batch, first, error);
+      const half = Math.ceil(open.length / 2);
+      await this.#doRelayed(batch, work, open.slice(0, half));
+      await this.#doRelayed(batch, work, open.slice(half));
     }
   }
 
@@ -235,6 +239,11 @@ export class Outbox {
       this.#log.warn({ err: error, job: id }, "a finished job stays in the outbox and will run again"),
     );
   }
+}
+
+/** Whether no earlier row of its key was refused. */
+function isOpen({ heldKeys }: Batch, { key }: OutboxRow): boolean {
+  return key === null || !heldKeys.has(key);
 }
 
 function jobOf({ id, job }: OutboxRow): NewJob {

@@ -39,6 +39,8 @@ export interface SettledAttempt {
   readonly at: Date;
   readonly answer: EndpointAnswer;
   readonly outcome: Outcome;
+  /** Until when the endpoint asked for rest: meanwhile nothing else is sent to it. */
+  readonly resumeAt: Date | undefined;
 }
 
 /** Milliseconds without an attempt after which failures count anew; the schedule leaves a day at most. */
@@ -70,10 +72,13 @@ export class Deliveries {
       .where(and(inArray(tenant, tenants), isActive()));
     const rows = events.flatMap((event) => deliveriesOf(event, subscriptions));
     if (rows.length === 0) return 0;
+    // A subscription that was removed since is passed over, and no other goes before these rows are there.
     const made = await db.execute(sql`
       insert into ${webhookDeliveries} (id, subscription, tenant, event_id, event_type, body)
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as made (
+      select made.* from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as made (
         id text, subscription text, tenant text, event_id text, event_type text, body text)
+      join ${webhookSubscriptions} as hearing on hearing.id = made.subscription
+      order by hearing.id for key share of hearing
       on conflict do nothing returning 1`);
     return Object(made).rows.length;
   }
@@ -119,6 +124,7 @@ export class Deliveries {
           - coalesce((${already}::jsonb ->> id)::int, 0) as free
         from ${webhookSubscriptions} join hearing on id = hearing.subscription
         where not is_paused and proved_at is not null and disabled_at is null
+          and (resume_at is null or resume_at <= ${now.toISOString()}::timestamptz)
       ), fair as (
         select waiting.id from open cross join lateral (
           select id, next_attempt_at, row_number() over (order by next_attempt_at) as place
@@ -166,7 +172,7 @@ export class Deliveries {
    * @returns since when each subscription has failed whose newest attempt did.
    */
   async settle(attempts: readonly SettledAttempt[]): Promise<ReadonlyMap<string, Date>> {
-    const rows = attempts.map(({ claimed: { delivery }, at, answer, outcome }) => ({
+    const rows = attempts.map(({ claimed: { delivery }, at, answer, outcome, resumeAt }) => ({
       id: delivery.id,
       subscription: delivery.subscription,
       at,
@@ -175,6 +181,8 @@ export class Deliveries {
       detail: answer.detail,
       state: outcome.state,
       next_attempt_at: outcome.state === "pending" ? outcome.nextAttemptAt : null,
+      resume_at: resumeAt ?? null,
+      generation: delivery.generation,
     }));
     // The ids lead to the rows by the index, however many the planner expects of the function.
     const ids = sql.param(rows.map(({ id }) => id));
@@ -182,26 +190,33 @@ export class Deliveries {
       with settled as (
         select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as settled (
           id text, subscription text, at timestamptz, status int, milliseconds int, detail text, state text,
-          next_attempt_at timestamptz)
+          next_attempt_at timestamptz, resume_at timestamptz, generation int)
       ), newest as (
-        select distinct on (subscription) subscription, at, state = 'delivered' as is_well
+        select distinct on (subscription) subscription, at, state = 'delivered' as is_well,
+          max(resume_at) over (partition by subscription) as resume_at
         from settled order by subscription, at desc
       ), changed as (
-        select id, at, is_well from ${webhookSubscriptions} join newest on id = subscription
-        where not is_well or failing_since is not null order by id for no key update of ${webhookSubscriptions}
+        select id, at, is_well, newest.resume_at from ${webhookSubscriptions} join newest on id = subscription
+        where not is_well or failing_since is not null or newest.resume_at is not null order by id for no key update of ${webhookSubscriptions}
       ), health as (
         update ${webhookSubscriptions} as own
         set failing_since = case when is_well then null
             when own.failed_at >= changed.at - ${silenceMs} * interval '1 millisecond' then own.failing_since
             else changed.at end,
-          failed_at = case when is_well then null else changed.at end
+          failed_at = case when is_well then null else changed.at end,
+          resume_at = greatest(own.resume_at, changed.resume_at)
         from changed where own.id = changed.id
         returning own.id, extract(epoch from own.failing_since) * 1000 as since_ms
       ), written as (
         update ${webhookDeliveries} as own
-        set state = settled.state, tries = own.tries + 1, claimed_until = null,
-          next_attempt_at = coalesce(settled.next_attempt_at, own.next_attempt_at),
-          finished_at = case when settled.state = 'pending' then null else settled.at end
+        set claimed_until = null,
+          (state, tries, next_attempt_at, finished_at) = (
+            select settled.state, own.tries + 1, coalesce(settled.next_attempt_at, own.next_attempt_at),
+              case when settled.state = 'pending' then null else settled.at end
+            where own.generation = settled.generation
+            union all
+            select own.state, own.tries, own.next_attempt_at, own.finished_at
+            where own.generation <> settled.generation)
         from settled where own.id = any(${ids}::text[]) and own.id = settled.id
         returning settled.id, settled.at, settled.status, settled.milliseconds, settled.detail
       ), attempt as (
@@ -329,7 +344,13 @@ function whereIs(tenant: string, id: string) {
 }
 
 function again() {
-  return { state: "pending" as const, tries: 0, nextAttemptAt: new Date(), finishedAt: null };
+  return {
+    state: "pending" as const,
+    tries: 0,
+    nextAttemptAt: new Date(),
+    finishedAt: null,
+    generation: sql`${webhookDeliveries.generation} + 1`,
+  };
 }
 
 function existing(row: DeliveryRow | undefined): DeliveryRow {

@@ -8,7 +8,7 @@ import { ClaimedLine, claimedAhead } from "./claimed-line.js";
 import type { ClaimedDelivery, Deliveries, Outcome, SettledAttempt } from "./deliveries.js";
 import type { WebhookAttempt } from "./delivery.js";
 import { type EndpointAnswer, postSigned } from "./post-signed.js";
-import { nextWaitMs, retryAfterMs } from "./retry-schedule.js";
+import { longestRestMs, nextWaitMs, retryAfterMs } from "./retry-schedule.js";
 
 const attempts = channel("svc-infra:webhooks:attempt");
 
@@ -148,7 +148,7 @@ export class DeliveryPump {
     this.#line.answered(delivery.id);
     this.#start();
     const at = new Date();
-    const failing = await this.#settle({ claimed, at, answer, outcome });
+    const failing = await this.#settle({ claimed, at, answer, outcome, resumeAt: resumeAt(answer, at) });
     await deliveries.release(held);
     const reason = disablingReason(answer, at, failing.get(subscription.id));
     if (reason !== undefined) await this.#disable(claimed, reason);
@@ -243,6 +243,13 @@ function outcomeOf({ status, isRefused, retryAfter }: EndpointAnswer, tries: num
   return waitMs === undefined
     ? { state: "failed" }
     : { state: "pending", nextAttemptAt: new Date(now + waitMs) };
+}
+
+/** An endpoint that limits or closes for a time means all messages, not the one that it answered (RFC 9110 §10.2.3). */
+function resumeAt({ status, retryAfter }: EndpointAnswer, at: Date): Date | undefined {
+  if (status !== 429 && status !== 503) return undefined;
+  const restMs = retryAfterMs(retryAfter, at.getTime());
+  return restMs === undefined ? undefined : new Date(at.getTime() + Math.min(restMs, longestRestMs));
 }
 
 function tell({ milliseconds }: EndpointAnswer, { state }: Outcome): void {

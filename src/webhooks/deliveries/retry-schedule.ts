@@ -15,11 +15,12 @@ export const retryScheduleMs: readonly number[] = [
   24 * hour,
 ];
 
-const longestWaitMs = 24 * hour;
+/** The longest rest that an endpoint can ask for. */
+export const longestRestMs = 24 * hour;
 
 /**
- * Milliseconds until the next attempt, with 20 % of jitter, so that endpoints that failed together do not come back
- * together; `undefined` when the schedule has ended.
+ * Milliseconds until the next attempt, with 20 % of jitter (10 % on top of what the endpoint asked for), so that what failed
+ * together does not come back together; `undefined` when the schedule has ended.
  *
  * @param tries - attempts so far.
  * @param retryAfterMs - what the endpoint asked for: never sooner than that, up to a day.
@@ -33,7 +34,8 @@ export function nextWaitMs(
   const scheduled = retryScheduleMs[tries - 1];
   if (scheduled === undefined) return undefined;
   const jittered = scheduled * (0.9 + random * 0.2);
-  return Math.round(Math.max(jittered, Math.min(retryAfterMs ?? 0, longestWaitMs)));
+  const asked = Math.min(retryAfterMs ?? 0, longestRestMs) * (1 + random * 0.1);
+  return Math.round(Math.max(jittered, asked));
 }
 
 /** Milliseconds of a `Retry-After` field (RFC 9110 §10.2.3): seconds or a date. */

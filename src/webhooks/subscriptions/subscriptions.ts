@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { and, desc, eq, isNull, lte } from "drizzle-orm";
+import { and, desc, eq, isNull, lte, sql } from "drizzle-orm";
 import { HttpError } from "../../http/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
 import type { Database } from "../../sql/index.js";
@@ -57,6 +57,7 @@ export class Subscriptions {
         description,
         isPaused,
         secret: this.#box.seal(secret, id),
+        nextSecret: this.#box.seal(newSecret(), id),
       })
       .returning();
     return { subscription: shown(existing(row)), secret };
@@ -78,18 +79,18 @@ export class Subscriptions {
 
   /** Changes what is given; another URL is to be proved anew, and a disabled subscription is taken up again by a proof. */
   async change(tenant: string, id: string, input: SubscriptionChanges): Promise<Subscription> {
+    this.#check(input);
     const { url, events, description, isPaused } = input;
-    const before = await this.row(tenant, id);
-    this.#check({ url: url ?? before.url, events: events ?? before.events });
-    const isMoved = url !== undefined && url !== before.url;
-    const changes = {
-      url: url ?? before.url,
-      events: [...(events ?? before.events)],
-      description: description ?? before.description,
-      isPaused: isPaused ?? before.isPaused,
-      provedAt: isMoved ? null : before.provedAt,
-    };
-    return shown(await this.#update(tenant, id, changes));
+    const given = { url, events: events && [...events], description, isPaused };
+    if (Object.values(given).every((each) => each === undefined)) return this.get(tenant, id);
+    const { url: present, provedAt } = webhookSubscriptions;
+    const moved = { provedAt: sql`case when ${present} = ${url} then ${provedAt} end` };
+    const rows = await this.#db
+      .update(webhookSubscriptions)
+      .set({ ...given, ...(url === undefined ? {} : moved) })
+      .where(whereIs(tenant, id))
+      .returning();
+    return shown(existing(rows[0]));
   }
 
   /** @throws HttpError (404), also for the subscription of another tenant. */
@@ -105,14 +106,14 @@ export class Subscriptions {
 
   /**
    * Makes another secret; each one before it signs for a day from when it was replaced, so that the receiver can take its
-   * time, also after several rotations.
+   * time, also after several rotations. The new one has signed beside it already.
    *
    * @throws HttpError (404), and 409 when four secrets sign beside the present one.
    */
   async rotate(tenant: string, id: string): Promise<SubscriptionWithSecret> {
-    const secret = newSecret();
     const row = await this.#db.transaction(async (tx) => {
-      const [locked] = await tx.select().from(webhookSubscriptions).where(whereIs(tenant, id)).for("update");
+      const found = tx.select().from(webhookSubscriptions).where(whereIs(tenant, id));
+      const [locked] = await found.for("no key update");
       const before = existing(locked);
       const now = Date.now();
       const kept = before.previousSecrets.filter(({ until }) => until > now);
@@ -121,11 +122,12 @@ export class Subscriptions {
         throw new HttpError(409, "too_many_secrets", message);
       }
       const previousSecrets = [{ sealed: before.secret, until: now + overlapMs }, ...kept];
-      const sealed = this.#box.seal(secret, id);
-      const changes = { secret: sealed, previousSecrets };
+      const sealed = () => this.#box.seal(newSecret(), id);
+      const changes = { secret: before.nextSecret ?? sealed(), nextSecret: sealed(), previousSecrets };
       return (await tx.update(webhookSubscriptions).set(changes).where(whereIs(tenant, id)).returning())[0];
     });
-    return { subscription: shown(existing(row)), secret };
+    const rotated = existing(row);
+    return { subscription: shown(rotated), secret: this.#box.open(rotated.secret, id) };
   }
 
   /** Marks the URL as proved, and takes a disabled subscription up again. */
@@ -137,6 +139,7 @@ export class Subscriptions {
         disabledAt: null,
         disabledReason: null,
         failingSince: null,
+        resumeAt: null,
         tellOwnerAt: null,
       })
       .where(and(whereIs(tenant, id), eq(webhookSubscriptions.url, url)))
@@ -177,11 +180,12 @@ export class Subscriptions {
       .where(eq(webhookSubscriptions.id, id));
   }
 
-  /** The secrets that sign now: several during a rotation. */
-  secretsOf({ id, secret, previousSecrets }: SubscriptionRow): readonly string[] {
+  /** The secrets that sign now: the present one, the next one, and those before it during a rotation. */
+  secretsOf({ id, secret, nextSecret, previousSecrets }: SubscriptionRow): readonly string[] {
     const now = Date.now();
     const previous = previousSecrets.filter(({ until }) => until > now).map(({ sealed }) => sealed);
-    return [secret, ...previous].map((sealed) => this.#box.open(sealed, id));
+    const own = nextSecret === null ? [secret] : [secret, nextSecret];
+    return [...own, ...previous].map((sealed) => this.#box.open(sealed, id));
   }
 
   /** @throws HttpError (404), also for the subscription of another tenant. */
@@ -190,17 +194,8 @@ export class Subscriptions {
     return existing(row);
   }
 
-  async #update(tenant: string, id: string, changes: Partial<SubscriptionRow>): Promise<SubscriptionRow> {
-    const rows = await this.#db
-      .update(webhookSubscriptions)
-      .set(changes)
-      .where(whereIs(tenant, id))
-      .returning();
-    return existing(rows[0]);
-  }
-
-  #check({ url, events }: SubscriptionInput): void {
-    this.#client.checkUrl(url);
+  #check({ url, events = ["*"] }: SubscriptionChanges): void {
+    if (url !== undefined) this.#client.checkUrl(url);
     const wrong = events.find((pattern) => !isEventPattern(pattern));
     if (events.length === 0 || events.length > 100) {
       throw new HttpError(400, "bad_request", "events: expected 1 to 100 types");

@@ -176,6 +176,7 @@ CREATE TABLE "svc_infra_webhook_deliveries" (
 	"state" text DEFAULT 'pending' NOT NULL,
 	"tries" integer DEFAULT 0 NOT NULL,
 	"next_attempt_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"generation" integer DEFAULT 0 NOT NULL,
 	"claimed_until" timestamp with time zone,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"finished_at" timestamp with time zone
@@ -193,7 +194,9 @@ CREATE TABLE "svc_infra_webhook_subscriptions" (
 	"disabled_reason" text,
 	"failing_since" timestamp with time zone,
 	"failed_at" timestamp with time zone,
+	"resume_at" timestamp with time zone,
 	"secret" text NOT NULL,
+	"next_secret" text,
 	"previous_secrets" jsonb DEFAULT '[]'::jsonb NOT NULL,
 	"tell_owner_at" timestamp with time zone,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
