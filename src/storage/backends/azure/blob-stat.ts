@@ -18,6 +18,16 @@ export interface BlobAnswer {
   readonly contentLanguage?: string;
 }
 
+/** @throws ServiceError for an answer without a size: an object must not be taken for an empty one. */
+export function knownSize(size: number | undefined): number {
+  if (size !== undefined) return size;
+  throw unknownSize();
+}
+
+export function unknownSize(): ServiceError {
+  return new ServiceError("unavailable", "the service's answer does not tell the size");
+}
+
 /** @param size - of the whole blob, in bytes. */
 export function statOfAnswer(key: Key, answer: BlobAnswer, size: number): ObjectStat {
   const { contentType = "application/octet-stream" } = answer;

@@ -8,7 +8,7 @@ import type { Key } from "../../contract/key.js";
 import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
 import type { AzureAccess } from "./access.js";
 import { sentDescription } from "./blob-description.js";
-import { type BlobAnswer, statOfAnswer, statOfWritten } from "./blob-stat.js";
+import { type BlobAnswer, knownSize, statOfAnswer, statOfWritten } from "./blob-stat.js";
 import { blockIds, newScope } from "./block-upload.js";
 import { blobOf } from "./client.js";
 import { quotedEtag, requestConditions } from "./conditions.js";
@@ -109,7 +109,7 @@ async function findSource({ client }: AzureAccess, key: Key, { signal }: CopyOpt
   const found = await client.send(signal, (container, abortSignal) =>
     blobOf(container, key).getProperties({ abortSignal }),
   );
-  const stat = statOfAnswer(key, found, found.contentLength ?? 0);
+  const stat = statOfAnswer(key, found, knownSize(found.contentLength));
   const headers = {
     blobContentType: stat.contentType,
     ...(found.contentDisposition !== undefined && { blobContentDisposition: found.contentDisposition }),

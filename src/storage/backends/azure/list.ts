@@ -1,7 +1,9 @@
 import type { ContainerListBlobsOptions } from "@azure/storage-blob";
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, isListed, reservedSegment } from "../../contract/key.js";
+import { ListingProgress } from "../../contract/listing-progress.js";
 import type { AzureAccess } from "./access.js";
+import { knownSize } from "./blob-stat.js";
 import type { OpenContainer } from "./client.js";
 
 /** What the service gives of a page. */
@@ -23,6 +25,7 @@ export async function listObjects({ client, seal }: AzureAccess, options: ListOp
   // A key cannot hold a line feed, so the text has one meaning.
   const listing = `${prefix}\n${delimiter ?? ""}`;
   let marker = options.cursor === undefined ? undefined : seal.open(listing, options.cursor);
+  const progress = new ListingProgress(marker);
   const items: ListedObject[] = [];
   const prefixes: string[] = [];
   const passedOver: string[] = [];
@@ -30,6 +33,10 @@ export async function listObjects({ client, seal }: AzureAccess, options: ListOp
     const left = limit - items.length - prefixes.length;
     const segment = await client.send(signal, (container, abortSignal) =>
       nextSegment(container, { prefix, delimiter, marker, size: left, abortSignal }),
+    );
+    progress.check(
+      [...segment.blobs, ...segment.prefixes].map(({ name }) => name),
+      segment.marker,
     );
     items.push(...segment.blobs.flatMap((blob) => listed(blob, prefix)));
     passedOver.push(...segment.blobs.flatMap(strayNameOf));
@@ -67,7 +74,7 @@ function markerOf(token: string | undefined): string | undefined {
 
 function listed({ name, properties }: Segment["blobs"][number], prefix: string): ListedObject[] {
   if (!isListed(name, prefix)) return [];
-  return [{ key: name, size: properties.contentLength ?? 0, lastModified: properties.lastModified }];
+  return [{ key: name, size: knownSize(properties.contentLength), lastModified: properties.lastModified }];
 }
 
 /** An empty blob that stands for a folder is missed by no caller. */

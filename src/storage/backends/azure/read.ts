@@ -13,7 +13,7 @@ import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
 import type { AzureAccess } from "./access.js";
-import { statOfAnswer } from "./blob-stat.js";
+import { knownSize, statOfAnswer, unknownSize } from "./blob-stat.js";
 import { blobOf } from "./client.js";
 import { quotedEtag } from "./conditions.js";
 import { statObject } from "./stat.js";
@@ -96,7 +96,8 @@ async function request(access: AzureAccess, key: Key, options: OpenOptions): Pro
     return { stat: statOfAnswer(key, answer, sizeOf(answer)), body };
   } catch (error) {
     cancellation.cancel(error);
-    throw error;
+    // The SDK's word for an answer without a length: the offsets that it was given are checked.
+    throw error instanceof RangeError ? unknownSize() : error;
   }
 }
 
@@ -127,7 +128,7 @@ function countOf(range: Bounds | undefined): number | undefined {
 /** Of the whole blob, also where only a part is sent. */
 function sizeOf({ contentRange, contentLength }: { contentRange?: string; contentLength?: number }): number {
   const whole = /\/([0-9]+)$/.exec(contentRange ?? "")?.[1];
-  return whole === undefined ? (contentLength ?? 0) : Number(whole);
+  return whole === undefined ? knownSize(contentLength) : Number(whole);
 }
 
 function bodyOf(body: NodeJS.ReadableStream | undefined): Readable {

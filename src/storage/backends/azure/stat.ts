@@ -1,7 +1,7 @@
 import type { CallOptions, ObjectStat } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
 import type { AzureAccess } from "./access.js";
-import { statOfAnswer } from "./blob-stat.js";
+import { knownSize, statOfAnswer } from "./blob-stat.js";
 import { blobOf } from "./client.js";
 
 /** What the service tells of an object. */
@@ -13,5 +13,5 @@ export async function statObject(
   const answer = await client.send(signal, (container, abortSignal) =>
     blobOf(container, key).getProperties({ abortSignal }),
   );
-  return statOfAnswer(key, answer, answer.contentLength ?? 0);
+  return statOfAnswer(key, answer, knownSize(answer.contentLength));
 }

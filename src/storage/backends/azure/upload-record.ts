@@ -7,6 +7,7 @@ import type {
   UploadedPart,
 } from "../../contract/backend.js";
 import { type Key, reservedSegment } from "../../contract/key.js";
+import { ListingProgress } from "../../contract/listing-progress.js";
 import { isFailure, noUpload } from "../../contract/service-error.js";
 import { keyOfRecord, parseRecord, writeRecord } from "../../contract/upload-record.js";
 import { type AzureClient, blobOf } from "./client.js";
@@ -118,6 +119,7 @@ function partBlobs(client: AzureClient, id: string, options: CallOptions) {
 /** Listed by the service in the order of their names. */
 async function* blobsBelow(client: AzureClient, prefix: string, { signal }: CallOptions) {
   let continuationToken: string | undefined;
+  const progress = new ListingProgress();
   do {
     const page = await client.send(signal, async (container, abortSignal) => {
       const options = { prefix, includeMetadata: true, abortSignal };
@@ -125,8 +127,13 @@ async function* blobsBelow(client: AzureClient, prefix: string, { signal }: Call
       const { value } = await container.client.listBlobsFlat(options).byPage(settings).next();
       return value;
     });
-    yield* page.segment.blobItems;
+    const { blobItems } = page.segment;
     continuationToken = page.continuationToken || undefined;
+    progress.check(
+      blobItems.map(({ name }: { name: string }) => name),
+      continuationToken,
+    );
+    yield* blobItems;
   } while (continuationToken !== undefined);
 }
 

@@ -63,15 +63,7 @@ export class GcsClient {
 
   /** The answer as JSON. */
   async json(ask: Ask): Promise<unknown> {
-    const { text } = await this.ask(ask);
-    try {
-      return JSON.parse(text);
-    } catch {
-      throw new ServiceError(
-        "unavailable",
-        "the service's answer is not JSON; look at STORAGE_GCS_ENDPOINT if it is set",
-      );
-    }
+    return parseAnswer(await this.ask(ask));
   }
 
   /** The answer with a body that is still to come: read it or destroy it. */
@@ -101,6 +93,23 @@ export class GcsClient {
     if (response.statusCode < 300 || ask.accepts?.includes(response.statusCode)) return response;
     throw await refusedBy(response);
   }
+}
+
+/** @throws ServiceError `unavailable` for an answer that something else gave. */
+export function parseAnswer({ text }: Answer): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw foreignAnswer();
+  }
+}
+
+/** The error of an answer that is not the service's own. */
+export function foreignAnswer(): ServiceError {
+  return new ServiceError(
+    "unavailable",
+    "the service's answer is not JSON; look at STORAGE_GCS_ENDPOINT if it is set",
+  );
 }
 
 function urlOf(endpoint: string, { path, query = {} }: Ask): string {

@@ -1,5 +1,6 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, isListed, maxKeyLength, reservedSegment, stagingRoot } from "../../contract/key.js";
+import { ListingProgress, standing } from "../../contract/listing-progress.js";
 import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import { ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
@@ -15,6 +16,8 @@ type Entry = { readonly name: string; readonly object: ListedObject | undefined 
 /** One answer of the service. */
 interface RawPage {
   readonly entries: readonly Entry[];
+  /** Of all objects, and of rolled-up starts behind them. */
+  readonly names: readonly string[];
   /** Names that other tools made and that are no keys. */
   readonly passedOver: readonly string[];
   /** Where the next one begins; `undefined` behind the last one. */
@@ -29,14 +32,14 @@ export async function listObjects(access: GcsAccess, options: ListOptions): Prom
   const { prefix, cursor, limit } = options;
   const entries: Entry[] = [];
   const passedOver: string[] = [];
-  let start: Start | undefined =
-    cursor === undefined ? {} : { startOffset: behind(readCursor(prefix, cursor)) };
+  const progress = new ListingProgress();
+  const before = cursor === undefined ? undefined : readCursor(prefix, cursor);
+  let start: Start | undefined = before === undefined ? {} : { startOffset: behind(before) };
   while (start !== undefined && entries.length < limit) {
     const most = Math.min(limit - entries.length, maxResults);
     const page: RawPage = await rawPage(access, options, start, most);
-    if (page.next?.pageToken !== undefined && page.next.pageToken === start.pageToken) {
-      throw new ServiceError("unavailable", "the service's listing does not advance");
-    }
+    progress.check(page.names, page.next?.pageToken);
+    if (page.entries.some(({ name }) => name === before)) throw standing();
     entries.push(...page.entries.filter(({ name }) => isVisible(name, prefix)));
     passedOver.push(...page.passedOver);
     start = page.next;
@@ -57,12 +60,16 @@ export async function* objectsBelow(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StagedObject, void, undefined> {
   let pageToken: string | undefined;
+  const progress = new ListingProgress();
   const fields = "items(name,generation,size,timeCreated),nextPageToken";
   do {
     const query = { prefix, maxResults, pageToken, fields };
     const raw = membersOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
-    yield* listOf(raw.items).map(toStaged);
+    const staged = listOf(raw.items).map(toStaged);
     pageToken = typeof raw.nextPageToken === "string" ? raw.nextPageToken : undefined;
+    const names = staged.map(({ name }) => name);
+    progress.check(names, pageToken);
+    yield* staged;
   } while (pageToken !== undefined);
 }
 
@@ -80,6 +87,10 @@ async function rawPage(
   const { nextPageToken } = raw;
   return {
     entries,
+    names: [
+      ...listOf(raw.items).map((each) => String(membersOf(each).name)),
+      ...rolledUp.map(({ name }) => name),
+    ],
     passedOver: listOf(raw.items).flatMap(strayNameOf),
     next: typeof nextPageToken === "string" ? nextStart(entries, nextPageToken, prefix) : undefined,
   };

@@ -5,6 +5,7 @@ import type { Key } from "../../contract/key.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import { answerError } from "./answer-error.js";
+import { foreignAnswer } from "./client.js";
 import { conditionQuery } from "./conditions.js";
 import type { Paths } from "./paths.js";
 
@@ -26,7 +27,9 @@ export async function removeObject(
 ): Promise<boolean> {
   const query = conditionQuery({ ifAbsent: false, ifMatch });
   try {
-    await client.ask({ method: "DELETE", path: paths.object(key), query, signal });
+    const { text } = await client.ask({ method: "DELETE", path: paths.object(key), query, signal });
+    // A removal is answered with nothing: a page of something in between removed nothing.
+    if (text !== "") throw foreignAnswer();
     return true;
   } catch (error) {
     if (isFailure(error, "not_found")) return false;

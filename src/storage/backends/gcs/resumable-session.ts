@@ -5,7 +5,7 @@ import { isKnownAddress } from "../../contract/known-address.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
-import type { Answer, GcsClient, Query } from "./client.js";
+import { type Answer, type GcsClient, parseAnswer, type Query } from "./client.js";
 import { type ObjectResource, parseResource } from "./object-resource.js";
 
 export interface SessionOptions extends CallOptions {
@@ -67,11 +67,11 @@ export class ResumableSession {
     const total = this.#offset + chunk.size;
     const range = chunk.size === 0 ? `bytes */${total}` : `bytes ${this.#offset}-${total - 1}/${total}`;
     return committed(options.signal, async (cancellation) => {
-      const { status, text } = await this.#send(chunk, 0, range, options, { cancellation, md5 });
-      if (status === incomplete) {
+      const answer = await this.#send(chunk, 0, range, options, { cancellation, md5 });
+      if (answer.status === incomplete) {
         throw refusal("unavailable", "the service lost a part of the upload");
       }
-      const resource = parseResource(JSON.parse(text));
+      const resource = parseResource(parseAnswer(answer));
       if (resource.size === total && (md5 === undefined || (resource.md5Hash ?? md5) === md5))
         return resource;
       throw new ServiceError("corrupt", "the service stored other content than was sent");
