@@ -163,7 +163,8 @@ class Commit {
   /** The body is visible, so the write happened: readers find its record in the lock file, too. */
   settle(): ObjectRecord {
     const { key, draft } = this.#job;
-    const record = { ...draft, mtimeUs: this.#mtimeUs };
+    // In this order: to add a field to a copy takes V8 a microsecond.
+    const record = { mtimeUs: this.#mtimeUs, ...draft };
     this.#store.records.set(key, { file: record, record });
     try {
       releaseAsSidecar(this.#store, this.paths);
