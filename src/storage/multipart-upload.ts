@@ -3,7 +3,14 @@ import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody } from "./content/body.js";
 import { type Content, letGo, toBody } from "./content/content.js";
 import { tooLarge } from "./content/size-check.js";
-import type { Capabilities, ObjectStat, StorageBackend, UploadedPart } from "./contract/backend.js";
+import type {
+  CallOptions,
+  Capabilities,
+  ObjectStat,
+  StorageBackend,
+  UploadedPart,
+  WriteConditions,
+} from "./contract/backend.js";
 import type { Checksum } from "./contract/checksum.js";
 import { FileNotFoundError, InvalidArgumentError } from "./contract/error.js";
 import type { Key } from "./contract/key.js";
@@ -11,7 +18,6 @@ import { attempt, enter, type MadeCall, told } from "./failure.js";
 import type { OperationObservers } from "./operation-observers.js";
 import { checkOptionNames } from "./option-names.js";
 import type { ConditionOptions, FileDetails, SignalOption } from "./options.js";
-import type { Completion } from "./uploads/complete.js";
 
 type PartOptions = SignalOption & { readonly size?: number; readonly checksum?: Checksum };
 
@@ -29,10 +35,21 @@ export interface UploadHandle {
   readonly maxBytes: number;
   /** Where the parts go. */
   readonly at: Key;
-  /** Checks and publishes what the parts make, where a policy looks at it. */
-  readonly publish: ((completion: Completion) => Promise<ObjectStat>) | undefined;
-  /** Ends the lease of an upload that is over. */
-  readonly release: () => Promise<void>;
+  /** Checks and publishes what the parts make, and ends the lease. */
+  readonly publish: (completion: PartsCompletion) => Promise<ObjectStat>;
+  /** Drops all of the upload. Idempotent. */
+  readonly drop: (options: CallOptions) => Promise<void>;
+}
+
+/** A completion with the parts that the object is to have. */
+export interface PartsCompletion extends CallOptions {
+  readonly conditions: WriteConditions;
+  readonly given: readonly UploadedPart[];
+}
+
+/** Bytes of parts together. */
+export function bytesOf(parts: readonly UploadedPart[]): number {
+  return parts.reduce((sum, part) => sum + part.size, 0);
 }
 
 /** An object that arrives in parts, in any order and from any process; nothing of it is visible until it is complete. */
@@ -116,22 +133,37 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   ): Promise<FileDetails> {
     return attempt(this.#call(options), async () => {
       checkOptionNames("complete", options);
-      const parts = [...(options.parts ?? this.#parts.values())].sort((a, b) => a.number - b.number);
-      if (parts.length === 0)
+      const { parts: named = [...this.#parts.values()], signal } = options;
+      if (named.length === 0)
         throw new InvalidArgumentError({ message: "an upload needs at least one part" });
-      const size = parts.reduce((sum, part) => sum + part.size, 0);
-      if (size > this.#handle.maxBytes) throw tooLarge(this.#handle.maxBytes);
+      const given = await this.#sized(
+        named.toSorted((a, b) => a.number - b.number),
+        signal,
+      );
+      if (bytesOf(given) > this.#handle.maxBytes) throw tooLarge(this.#handle.maxBytes);
       const conditions = toConditions(this.#backend, options);
       if (conditions.ifAbsent || conditions.ifMatch !== undefined) {
         requireCapability(this.#backend, "conditionalComplete");
       }
-      const { at, publish, release } = this.#handle;
-      const { signal } = options;
-      const id = this.#knownId();
-      if (publish !== undefined) return publish({ conditions, given: parts, signal });
-      const stat = await this.#backend.completeUpload(at, id, parts, { ...conditions, signal });
-      await release();
-      return stat;
+      return this.#handle.publish({ conditions, given, signal });
+    });
+  }
+
+  /** The parts with the sizes that they have: what this handle did not write is looked up, and never believed. */
+  async #sized(
+    parts: readonly UploadedPart[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly UploadedPart[]> {
+    const id = this.#knownId();
+    const isOwn = ({ number, etag }: UploadedPart) => this.#parts.get(number)?.etag === etag;
+    const listed = parts.every(isOwn) ? [] : await this.#backend.listParts(this.#handle.at, id, { signal });
+    const known = new Map(
+      [...listed, ...this.#parts.values()].map((part) => [`${part.number} ${part.etag}`, part]),
+    );
+    return parts.map(({ number, etag }) => {
+      const part = known.get(`${number} ${etag}`);
+      if (part !== undefined) return part;
+      throw new InvalidArgumentError({ message: `there is no such part ${number}` });
     });
   }
 
@@ -139,10 +171,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   async abort(options: SignalOption = {}): Promise<void> {
     await attempt(this.#call(options), async () => {
       checkOptionNames("abort", options);
-      const { ofBackend: id, at, release } = this.#handle;
-      if (id === undefined) return;
-      await this.#backend.abortUpload(at, id, { signal: options.signal });
-      await release();
+      await this.#handle.drop({ signal: options.signal });
     });
   }
 

@@ -1,5 +1,6 @@
 import type { ObjectStat, StorageBackend, UploadedPart, WriteConditions } from "../contract/backend.js";
 import type { StorageErrorCode } from "../contract/error.js";
+import { parseKey } from "../contract/key.js";
 import type { CompleteOptions } from "../options.js";
 import { Claim } from "./claim.js";
 import { joinParts } from "./join-parts.js";
@@ -82,10 +83,15 @@ export async function abortUpload(
 }
 
 /** Removes an upload that was refused or aborted: its parts, its content, and its lease at last. */
-export async function removeUpload(backend: StorageBackend, id: string, { uploadId }: Lease): Promise<void> {
+export async function removeUpload(
+  backend: StorageBackend,
+  id: string,
+  { key, uploadId, isUnchecked = false }: Lease,
+): Promise<void> {
   const options = { signal: undefined };
-  if (uploadId !== undefined) await backend.abortUpload(contentKey(id), uploadId, options);
-  await removeContent(backend, id);
+  const at = isUnchecked ? parseKey(key) : contentKey(id);
+  if (uploadId !== undefined) await backend.abortUpload(at, uploadId, options);
+  if (!isUnchecked) await removeContent(backend, id);
   await backend.remove(leaseKey(id), { ifMatch: undefined, ...options });
 }
 

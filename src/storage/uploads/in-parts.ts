@@ -1,9 +1,10 @@
-import type { ObjectDescription } from "../contract/backend.js";
+import { tooLarge } from "../content/size-check.js";
+import type { CallOptions, ObjectDescription, ObjectStat } from "../contract/backend.js";
 import type { Key } from "../contract/key.js";
-import type { UploadHandle } from "../multipart-upload.js";
-import { type Completion, completeUpload } from "./complete.js";
+import { bytesOf, type PartsCompletion, type UploadHandle } from "../multipart-upload.js";
+import { completeUpload, removeUpload } from "./complete.js";
 import { keptPolicy } from "./kept-policy.js";
-import { writeLease } from "./lease.js";
+import { noUpload, readLease, writeLease } from "./lease.js";
 import { contentKey, endOfLease, leaseKey, longestLeaseSeconds, newUploadId } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";
 
@@ -34,22 +35,64 @@ export function handleOf(
   key: Key,
   known: string | undefined,
 ): Omit<UploadHandle, "key" | "id"> {
-  const { backend, scope } = place;
   const end = known?.indexOf(":") ?? -1;
-  const id = known?.slice(0, end);
-  const isKnown = id !== undefined && endOfLease(id) !== undefined;
-  const isStaged = isKnown && isLookedAt(place, key);
+  const id = known?.slice(0, Math.max(end, 0));
+  if (known === undefined || id === undefined || endOfLease(id) === undefined)
+    return unknownUpload(place, key);
+  const upload = { place, key, id, uploadId: known.slice(end + 1) };
+  const isStaged = isLookedAt(place, key);
   return {
-    ofBackend: isKnown ? known?.slice(end + 1) : undefined,
-    maxBytes: Math.min(place.maxBytes, place.policyOf([]).maxBytesOf(scope + key)),
+    ofBackend: upload.uploadId,
+    maxBytes: maxBytesOf(place, key),
     at: isStaged ? contentKey(id) : key,
-    publish: isStaged ? (completion: Completion) => completeUpload(place, id, completion) : undefined,
-    release: async () => {
-      // What stays behind is swept.
-      if (isKnown)
-        await backend.remove(leaseKey(id), { ifMatch: undefined, signal: undefined }).catch(ignore);
-    },
+    publish: (completion) =>
+      isStaged ? completeUpload(place, id, completion) : publishUnchecked(upload, completion),
+    drop: (options) => drop(upload, options),
   };
+}
+
+interface KnownUpload {
+  readonly place: UploadPlace;
+  readonly key: Key;
+  /** Of the lease, and of the backend. */
+  readonly id: string;
+  readonly uploadId: string;
+}
+
+function unknownUpload(place: UploadPlace, key: Key): Omit<UploadHandle, "key" | "id"> {
+  const publish = () => Promise.reject(noUpload());
+  const maxBytes = maxBytesOf(place, key);
+  return { ofBackend: undefined, maxBytes, at: key, publish, drop: async () => undefined };
+}
+
+/** Publishes parts of the object itself. The storage that began the upload may allow less than the one that completes it. */
+async function publishUnchecked(
+  { place, key, id, uploadId }: KnownUpload,
+  { given, conditions, signal }: PartsCompletion,
+): Promise<ObjectStat> {
+  const { backend, scope, policyOf } = place;
+  const found = await readLease(backend, leaseKey(id), { signal });
+  if (found?.lease.uploadId !== uploadId || found.lease.isUnchecked !== true) throw noUpload();
+  const maxBytes = policyOf(found.lease.policy ?? []).maxBytesOf(scope + key);
+  if (bytesOf(given) > maxBytes) throw tooLarge(maxBytes);
+  const stat = await backend.completeUpload(key, uploadId, given, { ...conditions, signal });
+  // A lease that stays behind is swept.
+  await backend.remove(leaseKey(id), { ifMatch: undefined, signal: undefined }).catch(ignore);
+  return stat;
+}
+
+/** Drops the parts, what was joined of them, and the lease. */
+async function drop({ place, key, id, uploadId }: KnownUpload, { signal }: CallOptions): Promise<void> {
+  const { backend } = place;
+  const found = await readLease(backend, leaseKey(id), { signal });
+  const at = isLookedAt(place, key) ? contentKey(id) : key;
+  if (found === undefined) return backend.abortUpload(at, uploadId, { signal });
+  if (found.lease.stored === undefined && found.lease.uploadId === uploadId)
+    await removeUpload(backend, id, found.lease);
+}
+
+function maxBytesOf({ maxBytes, policyOf, scope }: UploadPlace, key: Key): number {
+  return Math.min(maxBytes, policyOf([]).maxBytesOf(scope + key));
 }
 
 function isLookedAt({ scope, policyOf }: UploadPlace, key: Key): boolean {

@@ -90,15 +90,15 @@ describe("an upload in parts", () => {
     });
   });
 
-  it("asks for its record, sends blocks and notes the part, and completes with the record, a list and deletions", async () => {
+  it("asks for its record, sends blocks and notes the part, and completes with lease, record, a list and deletions", async () => {
     const { storage: watched, visits } = await freshWire(rig, { blockBytes });
     const upload = await new Storage(watched.backend).createUpload("parts/f");
     visits();
     await upload.writePart(1, randomBytes(2 * blockBytes));
     expect(visits()).toEqual(["GET", "PUT comp=block", "PUT comp=block", "PUT"]);
     await upload.complete();
-    const ofBackend = ["GET", "PUT comp=blocklist", "DELETE", "GET comp=list", "POST comp=batch"];
-    // The last one ends the lease.
+    const ofBackend = ["GET", "GET", "PUT comp=blocklist", "DELETE", "GET comp=list", "POST comp=batch"];
+    // The first one reads the lease, and the last one ends it.
     expect(visits()).toEqual([...ofBackend, "DELETE"]);
   });
 });

@@ -316,6 +316,20 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       expect(await staged()).toEqual([]);
     });
 
+    it.runIf(backend.capabilities.multipart)(
+      "and uploads in parts leave nothing when they are aborted late",
+      async () => {
+        const away = { ...watching(), begin: async () => Promise.reject(new Error("the scanner is away")) };
+        const scanned = new Storage(backend, { policy: { scan: away } });
+        const upload = await scanned.createUpload("d/late.txt", { contentType: text });
+        await upload.writePart(1, "hello");
+        await expect(upload.complete()).rejects.toMatchObject({ code: "unavailable" });
+        await upload.abort();
+        expect(await staged()).toEqual([]);
+        await upload.abort();
+      },
+    );
+
     it("publish what was checked, however the holder of the request writes meanwhile", async () => {
       const scanner = watching();
       const scanned = new Storage(backend, { policy: { scan: scanner } });

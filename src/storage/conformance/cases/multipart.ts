@@ -152,6 +152,33 @@ const rules: readonly Omit<ConformanceCase, "needs">[] = [
       await upload.complete();
     },
   },
+  {
+    name: "a storage that began an upload and was narrowed by size is not gone around by another one",
+    async run({ storage, at }) {
+      const narrow = storage.withPolicy({ maxBytes: 5 });
+      const { id } = await narrow.createUpload(at("object"));
+      const wide = storage.resumeUpload(at("object"), id);
+      await wide.writePart(1, "more than five bytes");
+      await failure(wide.complete(), "too_large");
+      assert.equal(await storage.exists(at("object")), false);
+      await wide.writePart(1, "five.");
+      await wide.complete();
+    },
+  },
+  {
+    name: "an upload is not larger than allowed, whatever the sizes of its parts are said to be",
+    async run({ storage, at }) {
+      const size = partBytes(storage.capabilities.minPartBytes);
+      const narrow = storage.withPolicy({ maxBytes: size + 4 });
+      const { id } = await narrow.createUpload(at("object"));
+      const upload = narrow.resumeUpload(at("object"), id);
+      const written = [await upload.writePart(1, sampleBytes(size)), await upload.writePart(2, "five.")];
+      const parts = written.map((part) => ({ ...part, size: 0 }));
+      await failure(narrow.resumeUpload(at("object"), id).complete({ parts }), "too_large");
+      assert.equal(await storage.exists(at("object")), false);
+      await upload.abort();
+    },
+  },
 ];
 
 const listing: readonly ConformanceCase[] = [
