@@ -36,7 +36,7 @@ it(
       await rig.stop();
     }
   },
-  60_000 + rounds * 2_000,
+  60_000 + rounds * 15_000,
 );
 
 async function writeAndDie(url: string, round: number): Promise<NodeJS.Signals | null> {
