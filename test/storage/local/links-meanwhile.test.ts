@@ -158,6 +158,17 @@ describe("what is gone while something is synced", () => {
   });
 });
 
+it.each([".svc-infra/tmp", ".svc-infra/pending", ".svc-infra/meta/a", "a"])(
+  "a folder '%s' that is gone within the turn of the event loop that used it is made anew",
+  async (name) => {
+    await put("a/old");
+    rmSync(path(name), { recursive: true });
+    await put("a/new");
+    expect(existsSync(path("a/new"))).toBe(true);
+    expect(existsSync(store.layout.sidecar("a/new"))).toBe(true);
+  },
+);
+
 it("a disk that dies under writes fails each of them, and nothing hangs", async () => {
   await put("a/b");
   const failure = Object.assign(new Error("the disk died"), { code: "EIO" });
