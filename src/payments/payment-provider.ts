@@ -38,7 +38,7 @@ export interface PaymentProvider {
   openCheckouts(customer: string): Promise<readonly OpenCheckout[]>;
   /** Expires a checkout, so that it can be paid no more; one that is paid or expired already is no failure. */
   expireCheckout(id: string, call: IdempotentCall): Promise<void>;
-  /** Ends all subscriptions of a customer and forgets them; one that is gone is no failure. */
+  /** Ends all subscriptions of a customer and forgets them; one that is gone is no failure, so it needs no key. */
   deleteCustomer(customer: string): Promise<void>;
   portal(customer: string, returnUrl: string, call: IdempotentCall): Promise<{ readonly url: string }>;
   /** All subscriptions of a customer that have not ended, paid or not. */

@@ -1,22 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter, once } from "node:events";
-import { eq } from "drizzle-orm";
 import Fastify from "fastify";
 import { addPayments } from "svc-infra/payments";
 import { addSqlDb } from "svc-infra/sql";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import * as schema from "#dist/payments/schema.js";
 import { account, openPaymentsApp, type PaymentsApp, urls } from "./payments-app.js";
 
 let opened: PaymentsApp;
-let app: PaymentsApp["app"];
 let stripe: PaymentsApp["stripe"];
 let payments: PaymentsApp["payments"];
 let tenant: string;
 
 beforeAll(async () => {
   opened = await openPaymentsApp();
-  ({ app, stripe, payments } = opened);
+  ({ stripe, payments } = opened);
 });
 
 afterAll(() => opened.close());
@@ -123,23 +120,6 @@ describe("a look at what is paid", () => {
     release();
     await early;
     expect(await payments.isEntitled(tenant, "pro")).toBe(false);
-  });
-
-  it("that runs beside an erasure leaves nothing of the tenant", async () => {
-    const customer = await payments.customerOf(tenant);
-    let isErased = false;
-    const looks: Promise<void>[] = [];
-    const erased = payments.erase(tenant).finally(() => {
-      isErased = true;
-    });
-    while (!isErased) {
-      looks.push(payments.synchronize(customer).catch(() => undefined));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await erased;
-    await Promise.all(looks);
-    const left = app.db.select().from(schema.entitlements).where(eq(schema.entitlements.tenant, tenant));
-    expect(await left).toEqual([]);
   });
 });
 

@@ -29,11 +29,14 @@ export interface SignedEvent {
   readonly headers: Record<string, string>;
 }
 
-/** An app with payments and jobs on an embedded database, and Stripe's double. */
-export async function openPaymentsApp(timeoutMs = 20_000): Promise<PaymentsApp> {
+/** An app with payments and jobs on a database that is empty, and Stripe's double. */
+export async function openPaymentsApp({
+  timeoutMs = 20_000,
+  database = "pglite:memory",
+} = {}): Promise<PaymentsApp> {
   const stripe = await new StripeDouble(account).start();
   const app = Fastify();
-  const sql = await addSqlDb(app, { url: "pglite:memory", env: {} });
+  const sql = await addSqlDb(app, { url: database, env: {} });
   await createTables(sql, { ...schema, ...outboxSchema });
   const added = await addPayments(app, {
     plans,

@@ -13,7 +13,7 @@ let opened: PaymentsApp;
 let newRun: (isTold: boolean) => RandomRun;
 
 beforeAll(async () => {
-  opened = await openPaymentsApp(500);
+  opened = await openPaymentsApp({ timeoutMs: 500 });
   newRun = (isTold) => new RandomRun(opened, isTold);
 });
 
