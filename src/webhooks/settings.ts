@@ -23,7 +23,7 @@ export const webhookVariables = {
     name: "WEBHOOKS_CONCURRENCY",
     type: wholeNumber({ min: 1, max: 1000 }),
     expected: "1 to 1000",
-    help: "Deliveries at the same time in one process; one endpoint has at most a quarter of them.",
+    help: "Deliveries at the same time in one process; one server has at most a quarter of them, one tenant three quarters.",
     default: 32,
   }),
   retentionDays: variable({

@@ -577,7 +577,7 @@ describe("redelivery", () => {
     ],
   ])("%s that is asked for during an attempt follows it", async (_what, redeliver) => {
     const { id } = await subscribe();
-    let answerFirst = () => undefined as void;
+    let answerFirst: () => void = () => undefined;
     endpoint.answer = (response) => {
       if (endpoint.received.length > 1) response.writeHead(204).end();
       else answerFirst = () => void response.writeHead(204).end();

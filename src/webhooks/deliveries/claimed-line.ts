@@ -1,4 +1,4 @@
-import type { ClaimedDelivery } from "./deliveries.js";
+import { type ClaimedDelivery, type HeldDeliveries, hostOf } from "./deliveries.js";
 
 /** Deliveries that are claimed for each attempt at a time, so that no attempt waits for a query. */
 export const claimedAhead = 8;
@@ -7,8 +7,10 @@ export const claimedAhead = 8;
 export interface LineRules {
   /** Attempts of the process. */
   readonly concurrency: number;
-  /** Attempts for one subscription. */
+  /** Attempts at one server. */
   readonly share: number;
+  /** Attempts for one tenant. */
+  readonly tenantShare: number;
   /** Milliseconds from the claim after which a delivery is no longer attempted: what was read of it is too old. */
   readonly longestWaitMs: number;
 }
@@ -22,10 +24,10 @@ interface Waiting {
 export class ClaimedLine {
   readonly #rules: LineRules;
   #waiting: readonly Waiting[] = [];
-  /** Subscriptions of the attempts that are not written down, by delivery. */
-  readonly #unsettled = new Map<string, string>();
-  /** Of those that have no answer. */
-  readonly #unanswered = new Map<string, string>();
+  /** Attempts that are not written down, by delivery. */
+  readonly #unsettled = new Map<string, ClaimedDelivery>();
+  /** Those that have no answer. */
+  readonly #unanswered = new Map<string, ClaimedDelivery>();
 
   constructor(rules: LineRules) {
     this.#rules = rules;
@@ -36,9 +38,14 @@ export class ClaimedLine {
     return this.#waiting.length + this.#unsettled.size;
   }
 
-  /** The same by subscription. */
-  held(): ReadonlyMap<string, number> {
-    return counted([...this.#unsettled.values(), ...this.#waiting.map(subscriptionOf)]);
+  /** The same by what shares them. */
+  held(): HeldDeliveries {
+    const all = [...this.#unsettled.values(), ...this.#waiting.map(({ claimed }) => claimed)];
+    return {
+      bySubscription: counted(all.map(({ subscription }) => subscription.id)),
+      byHost: counted(all.map(serverOf)),
+      byTenant: counted(all.map(tenantOf)),
+    };
   }
 
   /** @param claimedAt - by `performance.now()`. */
@@ -46,22 +53,24 @@ export class ClaimedLine {
     this.#waiting = [...this.#waiting, ...claimed.map((each) => ({ claimed: each, claimedAt }))];
   }
 
-  /** Takes what is to be attempted now: the oldest first, but for subscriptions that have their share already. */
+  /** Takes what is to be attempted now: the oldest first, but for servers and tenants that have their share already. */
   start(): readonly ClaimedDelivery[] {
-    const { concurrency, share } = this.#rules;
-    const attempts = counted(this.#unanswered.values());
-    let free = concurrency - this.#unanswered.size;
+    const { concurrency, share, tenantShare } = this.#rules;
+    const running = [...this.#unanswered.values()];
+    const [byHost, byTenant] = [counted(running.map(serverOf)), counted(running.map(tenantOf))];
+    let free = concurrency - running.length;
     const started = this.#take((waiting) => {
-      const subscription = subscriptionOf(waiting);
-      const own = attempts.get(subscription) ?? 0;
-      if (free === 0 || own >= share || this.#isLate(waiting)) return false;
-      attempts.set(subscription, own + 1);
+      const [host, tenant] = [serverOf(waiting.claimed), tenantOf(waiting.claimed)];
+      const [ofHost, ofTenant] = [byHost.get(host) ?? 0, byTenant.get(tenant) ?? 0];
+      if (free === 0 || ofHost >= share || ofTenant >= tenantShare || this.#isLate(waiting)) return false;
+      byHost.set(host, ofHost + 1);
+      byTenant.set(tenant, ofTenant + 1);
       free -= 1;
       return true;
     });
-    for (const { delivery } of started) {
-      this.#unsettled.set(delivery.id, delivery.subscription);
-      this.#unanswered.set(delivery.id, delivery.subscription);
+    for (const each of started) {
+      this.#unsettled.set(each.delivery.id, each);
+      this.#unanswered.set(each.delivery.id, each);
     }
     return started;
   }
@@ -77,9 +86,10 @@ export class ClaimedLine {
     this.#unsettled.delete(id);
   }
 
-  /** Whether few deliveries of a subscription wait, so that others are to be claimed. */
-  isShort(subscription: string): boolean {
-    const own = this.#waiting.filter((each) => subscriptionOf(each) === subscription && !this.#isLate(each));
+  /** Whether few deliveries to the server of one wait, so that others are to be claimed. */
+  isShort(ended: ClaimedDelivery): boolean {
+    const host = serverOf(ended);
+    const own = this.#waiting.filter((each) => serverOf(each.claimed) === host && !this.#isLate(each));
     return own.length <= (this.#rules.share * claimedAhead) / 2;
   }
 
@@ -110,6 +120,14 @@ export class ClaimedLine {
 
 function subscriptionOf({ claimed }: Waiting): string {
   return claimed.delivery.subscription;
+}
+
+function serverOf({ subscription }: ClaimedDelivery): string {
+  return hostOf(subscription);
+}
+
+function tenantOf({ delivery }: ClaimedDelivery): string {
+  return delivery.tenant;
 }
 
 function counted(values: Iterable<string>): Map<string, number> {

@@ -23,14 +23,28 @@ export type Outcome =
   | { readonly state: "delivered" | "failed" }
   | { readonly state: "pending"; readonly nextAttemptAt: Date };
 
-/** How much of a process the deliveries of each subscription may take. */
+/** How much of a process the deliveries to each server, and of each tenant, may take. */
 export interface ClaimRules {
   /** Most deliveries to take. */
   readonly limit: number;
-  /** Most deliveries of one subscription that the process holds. */
+  /** Most deliveries to one server that the process holds. */
   readonly share: number;
-  /** Deliveries that it holds already, by subscription. */
-  readonly held: ReadonlyMap<string, number>;
+  /** Most deliveries of one tenant that it holds. */
+  readonly tenantShare: number;
+  /** Deliveries that it holds already. */
+  readonly held: HeldDeliveries;
+}
+
+/** Numbers of deliveries that a process holds. */
+export interface HeldDeliveries {
+  readonly bySubscription: ReadonlyMap<string, number>;
+  readonly byHost: ReadonlyMap<string, number>;
+  readonly byTenant: ReadonlyMap<string, number>;
+}
+
+/** The server of a subscription, as {@link Deliveries.claim} tells servers apart. */
+export function hostOf({ url }: Pick<SubscriptionRow, "url">): string {
+  return url.split("/")[2]?.toLowerCase() ?? "";
 }
 
 /** An attempt that has ended. */
@@ -102,13 +116,18 @@ export class Deliveries {
 
   /**
    * Takes deliveries that are due; no other process takes them until the claim ends. Of one subscription it takes as many
-   * as its share leaves: all of it while it answers, and one while it fails, so that one in trouble delays no other.
+   * as the share of its server leaves: all of it while it answers, and one while it fails, so that one in trouble delays no
+   * other. What one tenant may take leaves room for others, however many servers it names.
    *
    * @param claimMs - milliseconds until another process takes over what this one did not finish.
    */
-  async claim({ limit, share, held }: ClaimRules, claimMs: number): Promise<readonly ClaimedDelivery[]> {
+  async claim(
+    { limit, share, tenantShare, held }: ClaimRules,
+    claimMs: number,
+  ): Promise<readonly ClaimedDelivery[]> {
     const now = new Date();
-    const already = JSON.stringify(Object.fromEntries(held));
+    const already = (counts: ReadonlyMap<string, number>, key: string) =>
+      sql`coalesce((${JSON.stringify(Object.fromEntries(counts))}::jsonb ->> ${sql.raw(key)})::int, 0)`;
     const due = sql`state = 'pending' and next_attempt_at <= ${now.toISOString()}::timestamptz
       and (claimed_until is null or claimed_until < ${now.toISOString()}::timestamptz)`;
     // One step in the index for each subscription that has something to do, however much that is.
@@ -120,20 +139,26 @@ export class Deliveries {
           where state = 'pending' and further.subscription > hearing.subscription order by subscription limit 1)
         from hearing where hearing.subscription is not null
       ), open as (
-        select id, case when failing_since is null then ${share}::int else 1 end
-          - coalesce((${already}::jsonb ->> id)::int, 0) as free
+        select id, tenant, lower(split_part(url, '/', 3)) as host,
+          case when failing_since is null then ${share}::int else 1 end - ${already(held.bySubscription, "id")} as free
         from ${webhookSubscriptions} join hearing on id = hearing.subscription
         where not is_paused and proved_at is not null and disabled_at is null
           and (resume_at is null or resume_at <= ${now.toISOString()}::timestamptz)
-      ), fair as (
-        select waiting.id from open cross join lateral (
+      ), waiting as (
+        select own.id, next_attempt_at,
+          ${already(held.byHost, "host")} + row_number() over (partition by host order by next_attempt_at) as of_host,
+          ${already(held.byTenant, "tenant")} + row_number() over (partition by tenant order by next_attempt_at) as of_tenant
+        from open cross join lateral (
           select id, next_attempt_at, row_number() over (order by next_attempt_at) as place
           from (
             select id, next_attempt_at from ${webhookDeliveries}
             where subscription = open.id and ${due} order by next_attempt_at limit ${share}::int
           ) as oldest
-        ) as waiting
-        where place <= free order by next_attempt_at limit ${limit}::int
+        ) as own
+        where place <= free
+      ), fair as (
+        select id from waiting where of_host <= ${share}::int and of_tenant <= ${tenantShare}::int
+        order by next_attempt_at limit ${limit}::int
       )
       select id from ${webhookDeliveries} where id = any(array(select id from fair)) and ${due}
       for update skip locked`;

@@ -29,7 +29,7 @@ export interface PumpOptions {
   readonly subscriptions: Subscriptions;
   readonly client: ForeignClient;
   readonly log: Logger;
-  /** Deliveries at the same time; one endpoint has at most a quarter of them. */
+  /** Deliveries at the same time; one server has at most a quarter of them, one tenant three quarters. */
   readonly concurrency: number;
   /** Time limit of one attempt, in milliseconds. After three times as long another process may claim the delivery. */
   readonly timeoutMs: number;
@@ -47,6 +47,8 @@ export interface PumpOptions {
 export class DeliveryPump {
   readonly #options: PumpOptions;
   readonly #share: number;
+  /** A tenant can name many slow servers: the attempts that it cannot have are left for the others. */
+  readonly #tenantShare: number;
   readonly #line: ClaimedLine;
   readonly #running = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
@@ -65,9 +67,11 @@ export class DeliveryPump {
     const { concurrency, timeoutMs } = options;
     this.#options = options;
     this.#share = Math.max(1, Math.floor(concurrency / 4));
+    this.#tenantShare = Math.max(1, concurrency - this.#share);
     this.#line = new ClaimedLine({
       concurrency,
       share: this.#share,
+      tenantShare: this.#tenantShare,
       longestWaitMs: Math.min(longestWaitMs, timeoutMs),
     });
   }
@@ -114,7 +118,12 @@ export class DeliveryPump {
     const limit = concurrency * claimedAhead - this.#line.size;
     if (limit <= 0) return;
     const claimedAt = performance.now();
-    const rules = { limit, share: this.#share * claimedAhead, held: this.#line.held() };
+    const rules = {
+      limit,
+      share: this.#share * claimedAhead,
+      tenantShare: this.#tenantShare * claimedAhead,
+      held: this.#line.held(),
+    };
     this.#line.add(await deliveries.claim(rules, timeoutMs * 3), claimedAt);
     this.#start();
   }
@@ -124,7 +133,7 @@ export class DeliveryPump {
   }
 
   #run(claimed: ClaimedDelivery): void {
-    const { id, subscription } = claimed.delivery;
+    const { id } = claimed.delivery;
     const work = this.#attempt(claimed)
       .catch((error: unknown) =>
         this.#options.log.error({ err: error, delivery: id }, "webhooks: an attempt failed"),
@@ -133,7 +142,7 @@ export class DeliveryPump {
         this.#running.delete(work);
         this.#line.settled(id);
         this.#start();
-        if (this.#line.isShort(subscription)) this.wake();
+        if (this.#line.isShort(claimed)) this.wake();
       });
     this.#running.add(work);
   }

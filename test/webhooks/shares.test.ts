@@ -1,0 +1,158 @@
+import { createServer, type Server, type Socket } from "node:net";
+import Fastify, { type FastifyInstance } from "fastify";
+import { addSqlDb } from "svc-infra/sql";
+import { addWebhooks, type Webhooks } from "svc-infra/webhooks";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import * as schema from "#dist/webhooks/schema.js";
+import { createTables } from "./create-tables.js";
+import { Endpoint } from "./endpoint.js";
+
+/** Of 32 attempts one server has at most as many. */
+const share = 8;
+/** Deliveries to each endpoint: more than a process claims at a time. */
+const count = 80;
+
+let app: FastifyInstance;
+let webhooks: Webhooks;
+let endpoints: Endpoint[];
+let silent: Silent;
+
+beforeEach(async () => {
+  app = Fastify();
+  endpoints = [];
+  silent = await Silent.start();
+  const sql = await addSqlDb(app, { url: "pglite:memory", env: {} });
+  await createTables(sql, schema);
+  // An attempt outlasts each test, so that what holds one holds it for good.
+  webhooks = await addWebhooks(app, { allowPrivateAddresses: true, timeoutMs: 120_000, env: {} });
+  await app.ready();
+});
+
+afterEach(async () => {
+  for (const each of endpoints) each.stop();
+  silent.stop();
+  await app.close();
+});
+
+/** A server that accepts connections and never answers. */
+class Silent {
+  readonly sockets = new Set<Socket>();
+  readonly #server: Server;
+
+  private constructor() {
+    this.#server = createServer((socket) => {
+      this.sockets.add(socket.on("error", () => undefined));
+    });
+  }
+
+  static async start(): Promise<Silent> {
+    const made = new Silent();
+    await new Promise<void>((resolve) => made.#server.listen(0, "127.0.0.1", resolve));
+    return made;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${Object(this.#server.address()).port}/hook`;
+  }
+
+  stop(): void {
+    for (const each of this.sockets) each.destroy();
+    this.#server.close();
+  }
+}
+
+async function open(answer: Endpoint["answer"]): Promise<Endpoint> {
+  const endpoint = await Endpoint.start();
+  endpoint.answer = answer;
+  endpoints.push(endpoint);
+  return endpoint;
+}
+
+/** Answers nothing until as many messages are there at the same time as one server gets of a process. */
+function inFull(): Endpoint["answer"] {
+  const held: Parameters<Endpoint["answer"]>[0][] = [];
+  return (response) => {
+    held.push(response);
+    if (held.length === share) for (const each of held.splice(0)) each.writeHead(204).end();
+  };
+}
+
+const neverAnswers: Endpoint["answer"] = () => undefined;
+
+async function subscribe(tenant: string, type: string, url: string): Promise<string> {
+  const { subscription } = await webhooks.subscriptions.add(tenant, { url, events: [type] });
+  await webhooks.subscriptions.markProved(tenant, subscription.id, url);
+  return subscription.id;
+}
+
+async function dispatch(tenant: string, type: string): Promise<void> {
+  const events = Array.from({ length: count }, (_, index) => ({
+    id: `evt_${tenant}_${type.replace(".", "_")}_${index}`,
+    type,
+    tenant,
+    occurredAt: new Date(),
+    data: {},
+  }));
+  await webhooks.dispatchIn(app.db, events);
+}
+
+describe("an endpoint that answers gets as many messages at once as it gets alone, and all of them", () => {
+  it("while others of its tenant are slow, silent, limited, gone and dead", async () => {
+    const fast = await open(inFull());
+    const slow = await open(neverAnswers);
+    const limited = await open((response) => response.writeHead(429, { "retry-after": "3600" }).end());
+    const gone = await open((response) => response.writeHead(410).end());
+    const dead = await Endpoint.start();
+    const troubled = { slow, limited, gone, dead, silent };
+    for (const [name, { url }] of Object.entries(troubled)) await subscribe("acme", `${name}.a`, url);
+    dead.stop();
+    for (const name of Object.keys(troubled)) await dispatch("acme", `${name}.a`);
+    webhooks.wake();
+    await expect.poll(() => [slow.received.length, silent.sockets.size]).toEqual([share, share]);
+    const id = await subscribe("acme", "fast.a", fast.url);
+    await dispatch("acme", "fast.a");
+    webhooks.wake();
+    await expect.poll(() => fast.received.length).toBe(count);
+    const delivered = async () =>
+      (await webhooks.deliveries.list("acme", { subscription: id, limit: 100 })).filter(
+        (each) => each.finishedAt,
+      );
+    await expect.poll(async () => (await delivered()).length).toBe(count);
+    expect([slow.received.length, silent.sockets.size]).toEqual([share, share]);
+    expect(limited.received.length).toBeLessThanOrEqual(share);
+    expect(gone.received.length).toBeLessThanOrEqual(share);
+  });
+
+  it("while another server holds what many subscriptions send it", async () => {
+    const slow = await open(neverAnswers);
+    const fast = await open(inFull());
+    for (const tenant of ["a", "b", "c", "d", "e"]) {
+      await subscribe(tenant, "slow.a", slow.url);
+      await dispatch(tenant, "slow.a");
+    }
+    webhooks.wake();
+    await expect.poll(() => slow.received.length).toBe(share);
+    await subscribe("acme", "fast.a", fast.url);
+    await dispatch("acme", "fast.a");
+    webhooks.wake();
+    await expect.poll(() => fast.received.length).toBe(count);
+    expect(slow.received).toHaveLength(share);
+  });
+
+  it("while another tenant has many slow servers", async () => {
+    const slow = await Promise.all(Array.from({ length: 5 }, () => open(neverAnswers)));
+    const fast = await open(inFull());
+    for (const [index, { url }] of slow.entries()) {
+      await subscribe("slow", `slow.n${index}`, url);
+      await dispatch("slow", `slow.n${index}`);
+    }
+    const held = () => slow.reduce((sum, { received }) => sum + received.length, 0);
+    webhooks.wake();
+    await expect.poll(held).toBe(3 * share);
+    await subscribe("acme", "fast.a", fast.url);
+    await dispatch("acme", "fast.a");
+    webhooks.wake();
+    await expect.poll(() => fast.received.length).toBe(count);
+    expect(held()).toBe(3 * share);
+  });
+});
