@@ -2,7 +2,8 @@ import type { Bytes } from "./backend.js";
 
 /** A run of a content's bytes, in memory. */
 export interface Chunk {
-  readonly pieces: readonly Uint8Array[];
+  /** An owner that needs them no longer may take them out, so that their memory is free. */
+  readonly pieces: Uint8Array[];
   /** Bytes. */
   readonly size: number;
   /** Only the last one may be smaller than the others, or empty. */

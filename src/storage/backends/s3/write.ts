@@ -100,7 +100,12 @@ async function* senders(
   let number = 1;
   const sender = (chunk: Chunk): SendPart => {
     const own = number++;
-    return (id, signal) => sendPart(access, key, id, own, chunk, { ...options, signal });
+    return async (id, signal) => {
+      const part = await sendPart(access, key, id, own, chunk, { ...options, signal });
+      // The generators that gave the chunk still hold it, the first one to the end.
+      chunk.pieces.length = 0;
+      return part;
+    };
   };
   yield sender(first);
   for await (const chunk of rest) yield sender(chunk);
