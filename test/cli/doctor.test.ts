@@ -1,9 +1,15 @@
 import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
+import { defineJob, easyJobs } from "svc-infra/jobs";
+import { easySqlDb } from "svc-infra/sql";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { checkClock } from "#dist/cli/doctor/clock.js";
 import { isInRange } from "#dist/cli/doctor/packages.js";
 import { checkRuntime } from "#dist/cli/doctor/runtime.js";
+import { startRedis } from "../rigs/redis.js";
 import { CommandLine, freePort } from "./command-line.js";
 
 let cli: CommandLine;
@@ -65,9 +71,64 @@ it("finds a database that is not there, without its password", async () => {
 });
 
 it("finds a folder that cannot be written", async () => {
-  const { code, findings } = await examine({ STORAGE_BASE_PATH: "/proc/files" });
+  const file = join(cli.folder, "file");
+  writeFileSync(file, "", { mode: 0o600 });
+  const { code, findings } = await examine({ STORAGE_BASE_PATH: join(file, "below") });
   expect(code).toBe(1);
-  expect(findings).toContainEqual(expect.objectContaining({ area: "connections", status: "problem" }));
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      area: "folders",
+      status: "problem",
+      message: `${file} cannot be written`,
+      cure: expect.stringContaining("STORAGE_BASE_PATH"),
+    }),
+  );
+});
+
+it("leaves the jobs of the real queue where they are", async () => {
+  const redis = await startRedis();
+  const env = {
+    JOBS_DRIVER: "redis",
+    REDIS_URL: redis.url,
+    JOBS_QUEUE_PREFIX: "doctor",
+    MAIL_FOLDER: cli.folder,
+  };
+  const foreign = defineJob("doctor-foreign", z.object({}), async () => undefined);
+  const jobs = await easyJobs({}, { env });
+  try {
+    const id = await jobs.queue.enqueue(foreign, {});
+    const { findings } = await examine(env);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ message: expect.stringMatching(/^jobs answers/) }),
+    );
+    expect(await jobs.queue.find(id)).toMatchObject({ state: "waiting" });
+  } finally {
+    await jobs.close();
+    await redis.stop();
+  }
+});
+
+it("migrates no database", async () => {
+  const migration = join(cli.folder, "migrations/20260101000000_notes");
+  mkdirSync(migration, { recursive: true });
+  const texts = {
+    "up.sql": "create table notes (id int);",
+    "down.sql": "drop table notes;",
+    "schema.json": "{}",
+  };
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(migration, name), text);
+  const folder = join(cli.folder, "data");
+  const env = { SQL_URL: `pglite:${folder}` };
+  const { findings } = await examine(env);
+  expect(findings).toContainEqual(
+    expect.objectContaining({ message: expect.stringMatching(/^sql answers/) }),
+  );
+  const sql = await easySqlDb({}, { env });
+  try {
+    await expect(sql.db.execute("select * from notes")).rejects.toThrow();
+  } finally {
+    await sql.close();
+  }
 });
 
 it("knows which Node is too old, and which gets no more fixes", () => {

@@ -18,7 +18,8 @@ Examples:
   $ svc-infra doctor                      everything that a service needs here
   $ svc-infra doctor --json | jq '.findings[] | select(.status != "ok")'
 
-It reads the environment and .env as the service does, connects to what they name, and writes nothing.
+It reads the environment and .env as the service does, and connects to what they name. It migrates nothing, handles no
+jobs and changes no data; the folder of an embedded database or of a storage is made when it is not there.
 
 Exit codes: 0 the service can run; 1 at least one problem was found. Warnings change nothing.`,
     )

@@ -2,13 +2,15 @@ import { easyServiceApp } from "../../app/index.js";
 import { ConfigurationError, type Environment, type HealthReport } from "../../kernel/index.js";
 import { type Finding, ok, problem } from "./finding.js";
 
-/** Makes the service as it would start, and runs every check of its health. */
+/**
+ * Makes the service as it would start, and runs every check of its health. It is never made ready: it would handle the jobs of
+ * the real queue, and relay its outbox. Nor does it migrate a database.
+ */
 export async function checkConnections(env: Environment): Promise<readonly Finding[]> {
-  const silent = { ...env, LOG_LEVEL: "silent" };
+  const silent = { ...env, LOG_LEVEL: "silent", SQL_AUTO_MIGRATE: "false" };
   try {
     const app = await easyServiceApp({ name: "doctor", env: silent });
     try {
-      await app.ready();
       return findingsOf(await app.health.run());
     } finally {
       await app.close();
