@@ -1,4 +1,4 @@
-import { findAppEnv, isVariableSet, type Variable } from "../kernel/index.js";
+import { findAppEnv, isVariableSet } from "../kernel/index.js";
 import type { ServicePlan } from "./plan.js";
 import { type AppSettings, appVariables } from "./settings.js";
 
@@ -11,25 +11,35 @@ export interface Choice {
 }
 
 /** What was decided beside the helpers. */
-export function describeSettings({ env, appEnv, settings }: ServicePlan): readonly Choice[] {
-  const row = (
-    what: string,
-    chosen: string,
-    variable: Pick<Variable<unknown>, "name" | "aliases">,
-  ): Choice => {
-    const names = [variable.name, ...(variable.aliases ?? [])];
-    const set = names.find((name) => isVariableSet(env, name));
-    return { what, chosen, reason: set === undefined ? `${variable.name} is not set` : `${set} is set` };
-  };
-  const { corsAllowOrigins, trustProxy, logLevel } = settings;
+export function describeSettings(plan: ServicePlan): readonly Choice[] {
+  const { env, appEnv, settings } = plan;
+  const row = (what: string, chosen: string, setting: keyof AppSettings): Choice => ({
+    what,
+    chosen,
+    reason: reasonOf(setting, plan),
+  });
+  const { host, port, corsAllowOrigins, trustProxy, logLevel, maxBodyBytes, idleTimeoutMs } = settings;
   return [
     { what: "environment", chosen: appEnv, reason: findAppEnv(env).reason },
-    row("log", `${logLevel} and above`, appVariables.logLevel),
-    row("origins", corsAllowOrigins?.join(" ") ?? "none but its own", appVariables.corsAllowOrigins),
-    row("proxies", trustProxy?.join(" ") ?? "none trusted", appVariables.trustProxy),
-    row("rate limit", rateLimitOf(settings), appVariables.rateLimitMax),
-    row("docs", hasDocs({ appEnv, settings }) ? "/docs" : "off", appVariables.enableDocs),
+    row("host", host, "host"),
+    row("port", String(port), "port"),
+    row("log", `${logLevel} and above`, "logLevel"),
+    row("origins", corsAllowOrigins?.join(" ") ?? "none but its own", "corsAllowOrigins"),
+    row("proxies", trustProxy?.join(" ") ?? "none trusted", "trustProxy"),
+    row("body limit", `${maxBodyBytes} bytes`, "maxBodyBytes"),
+    row("idle limit", `${idleTimeoutMs / 1000} s`, "idleTimeoutMs"),
+    row("rate limit", rateLimitOf(settings), "rateLimitMax"),
+    row("docs", hasDocs(plan) ? "/docs" : "off", "enableDocs"),
   ];
+}
+
+/** Code beats the environment. */
+function reasonOf(setting: keyof AppSettings, { env, given }: ServicePlan): string {
+  if (given[setting] !== undefined) return `option '${setting}' is given`;
+  const { name, aliases = [] }: { readonly name: string; readonly aliases?: readonly string[] } =
+    appVariables[setting];
+  const set = [name, ...aliases].find((each) => isVariableSet(env, each));
+  return set === undefined ? `${name} is not set` : `${set} is set`;
 }
 
 /** Whether the service shows its document. */

@@ -30,7 +30,10 @@ export interface Helper {
   readonly needs?: readonly (keyof HelperOptions)[];
   /** A helper above it in the list that asks for it, as long as code does not say no. */
   readonly wantedBy?: keyof HelperOptions;
-  /** Whether its routes are for machines of the operator, which no rate limit counts. */
+  /**
+   * Whether it is added before all that may refuse a request. Its routes are for machines of the operator, which no rate limit
+   * counts.
+   */
   readonly isBeforeLimits?: boolean;
   /** The package whose presence asks for it when nothing else decides. */
   readonly onByDefault?: () => string | undefined;
@@ -43,7 +46,9 @@ export interface Helper {
 /** What a helper chose, where it knows a better reason than why it is there. */
 export interface AddedHelper {
   readonly chosen: string;
-  readonly reason: string;
+  readonly reason?: string;
+  /** What it adds behind the hooks that may refuse a request. */
+  readonly afterGuards?: () => Promise<void>;
 }
 
 /** Whether the service gets a helper, and why. */

@@ -18,6 +18,8 @@ export interface ServicePlan {
   readonly env: Environment;
   readonly appEnv: AppEnv;
   readonly settings: AppSettings;
+  /** What code gave of them, each beating its variable. */
+  readonly given: AppSettingOptions;
   readonly helpers: readonly (HelperChoice & { readonly helper: Helper })[];
 }
 
@@ -32,7 +34,8 @@ export interface PlanOptions extends AppSettingOptions, HelperOptions {}
 export async function planService(options: PlanOptions, env: Environment): Promise<ServicePlan> {
   const problems: ConfigurationProblem[] = [...findUnknown(options)];
   const appEnv = collectProblems(problems, () => appEnvOf(env)) ?? "prod";
-  const settings = collectProblems(problems, () => loadSettings(appVariables, env, settingsIn(options)));
+  const given = settingsIn(options);
+  const settings = collectProblems(problems, () => loadSettings(appVariables, env, given));
   problems.push(...(settings === undefined ? [] : findCorsProblem(settings)));
   const chosen = withWanted(
     helpers.map((helper) => ({ helper, ...chooseHelper(helper, env, options) })),
@@ -44,7 +47,7 @@ export async function planService(options: PlanOptions, env: Environment): Promi
     problems.push(...(await problemsOf(helper, context)));
   }
   if (settings === undefined || problems.length > 0) throw new ConfigurationError(problems);
-  return { env, appEnv, settings, helpers: chosen };
+  return { env, appEnv, settings, given, helpers: chosen };
 }
 
 /** A helper that is misspelled must not pass for one that was left out. */

@@ -10,6 +10,7 @@ import { addBodyParsers } from "./body-parsers.js";
 import { type Choice, choiceTable, describeSettings, hasDocs } from "./choices.js";
 import { addCors } from "./cors.js";
 import { Draining } from "./draining.js";
+import type { AddedHelper } from "./helper.js";
 import { answerRequestIds, logOptions } from "./logging.js";
 import { type PlanOptions, planService, type ServicePlan } from "./plan.js";
 import { addRateLimit } from "./rate-limit.js";
@@ -71,11 +72,15 @@ export async function easyServiceApp(options: ServiceAppOptions): Promise<Servic
   const app = await createApp(name, plan);
   try {
     const draining = new Draining(app, plan.settings.shutdownTimeoutMs * requestShare);
-    await addProbes(app, plan, guard);
+    answerRequestIds(app);
+    addSecurityHeaders(app);
     const early = await addHelpers(app, plan, { ...planOptions, name }, true);
+    await addGuards(app, plan, guard);
+    for (const { afterGuards } of early) await afterGuards?.();
+    await addProbes(app, plan);
     await addLimits(app, name, plan, planOptions);
     const late = await addHelpers(app, plan, { ...planOptions, name }, false);
-    const choices = [...describeSettings(plan), ...early, ...late];
+    const choices = [...describeSettings(plan), ...[...early, ...late].map(({ choice }) => choice)];
     const { appEnv, settings } = plan;
     app.decorate("service", { name, release, appEnv, settings, choices, draining });
     app.log.info({ choices }, `${name} chose\n${choiceTable(choices)}`);
@@ -118,15 +123,20 @@ async function createApp(service: string, { settings }: ServicePlan): Promise<Fa
   return app;
 }
 
-/** What stands before every route, and the probes. A route has the hooks and limits of what was added before it. */
-async function addProbes(app: FastifyInstance, plan: ServicePlan, guard: Guard | undefined): Promise<void> {
-  const { appEnv, settings } = plan;
-  answerRequestIds(app);
+/** What may refuse a request before its route. It stands behind the metrics and spans, so that they see what it refuses. */
+async function addGuards(
+  app: FastifyInstance,
+  { settings }: ServicePlan,
+  guard: Guard | undefined,
+): Promise<void> {
   if (guard !== undefined) app.addHook("onRequest", guard);
-  addSecurityHeaders(app);
   await addCors(app, settings);
   const allowOrigins = settings.corsAllowOrigins ?? [];
   app.addHook("onRequest", pageBoundary({ isOpen: false, ownUrls: [], allowOrigins }));
+}
+
+/** A route has the hooks and limits of what was added before it, so these have no rate limit. */
+async function addProbes(app: FastifyInstance, { appEnv }: ServicePlan): Promise<void> {
   await app.register(healthPlugin, { showErrors: appEnv !== "prod" });
   startupRoute(app);
 }
@@ -174,18 +184,24 @@ function pingRoute(app: FastifyInstance, service: string, release: string | unde
   app.get("/ping", { schema, serializerCompiler: () => () => answer }, async () => ({ service, release }));
 }
 
+interface Added {
+  readonly choice: Choice;
+  readonly afterGuards?: (() => Promise<void>) | undefined;
+}
+
 async function addHelpers(
   app: FastifyInstance,
   { helpers, ...context }: ServicePlan,
   { name, ...options }: PlanOptions & { readonly name: string },
   isBeforeLimits: boolean,
-): Promise<readonly Choice[]> {
-  const choices: Choice[] = [];
+): Promise<readonly Added[]> {
+  const all: Added[] = [];
   const jobs: JobDefinition<never>[] = [];
   const those = helpers.filter(({ helper }) => (helper.isBeforeLimits ?? false) === isBeforeLimits);
   for (const { helper, isOn, reason } of those) {
     const added = isOn ? await helper.add(app, { ...context, name, options, jobs }) : "off";
-    choices.push({ what: helper.name, reason, ...(typeof added === "string" ? { chosen: added } : added) });
+    const { afterGuards, ...choice }: AddedHelper = typeof added === "string" ? { chosen: added } : added;
+    all.push({ choice: { what: helper.name, reason, ...choice }, afterGuards });
   }
-  return choices;
+  return all;
 }

@@ -35,10 +35,11 @@ export async function startService(app: AnyApp): Promise<string> {
   return urlOf(settings);
 }
 
+/** For the name `localhost` Fastify would open a second server for the other address, which would end without draining. */
 async function listen(app: FastifyInstance): Promise<void> {
   const { host, port } = app.service.settings;
   try {
-    await app.listen({ host, port });
+    await app.listen({ host: host === "localhost" ? "127.0.0.1" : host, port });
   } catch (error) {
     await app.close();
     const reason = error instanceof Error ? error.message : String(error);

@@ -84,12 +84,24 @@ export function getObservability(from: AnyApp | AnyRequest): Observability {
 }
 
 async function observe(app: FastifyInstance, options: ObservabilityOptions): Promise<void> {
+  const serve = await observeRequests(app, options);
+  await serve();
+}
+
+/**
+ * Adds the hooks that see every request, whatever refuses it later. What refuses requests itself, and the route of the
+ * metrics, are added by the function that it returns: behind the hooks that guard them.
+ */
+export async function observeRequests(
+  app: FastifyInstance,
+  options: ObservabilityOptions,
+): Promise<() => Promise<void>> {
   const { client, registry, release, env = readEnvironment(), ...given } = options;
   const settings = loadSettings(observabilityVariables, env, settingsOf(given));
   if (!settings.enabled) {
     app.decorate("observability", { registry: undefined });
     app.log.info("nothing is measured: ENABLE_OBS is false");
-    return;
+    return async () => undefined;
   }
   const quietPaths = ["/healthz", "/readyz", "/startupz", settings.metricsPath].map(
     (path) => `${app.prefix}${path}`,
@@ -98,11 +110,13 @@ async function observe(app: FastifyInstance, options: ObservabilityOptions): Pro
   const metrics = new Metrics(client ?? (await loadMetricsClient()), registry);
   app.addHook("onClose", async () => metrics.close());
   measure(app, metrics);
-  const { metricsPath, metricsToken, maxEventLoopDelayMs, maxMemoryBytes } = settings;
-  await loadShedding(app, metrics, { maxEventLoopDelayMs, maxMemoryBytes, openPaths: quietPaths });
   app.decorate("observability", { registry: metrics.registry });
-  await metricsRoute(app, { path: metricsPath, token: metricsToken, registry: metrics.registry });
-  report(app, settings, env);
+  return async () => {
+    const { metricsPath, metricsToken, maxEventLoopDelayMs, maxMemoryBytes } = settings;
+    await loadShedding(app, metrics, { maxEventLoopDelayMs, maxMemoryBytes, openPaths: quietPaths });
+    await metricsRoute(app, { path: metricsPath, token: metricsToken, registry: metrics.registry });
+    report(app, settings, env);
+  };
 }
 
 function measure(app: FastifyInstance, metrics: Metrics): void {

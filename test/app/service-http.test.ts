@@ -5,6 +5,7 @@ import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { helpers } from "#dist/app/list/index.js";
+import { startOtlpReceiver } from "../rigs/otlp-receiver.js";
 import { makeService } from "./service.js";
 
 /** A backend whose provider signs and serves its own URLs. */
@@ -73,6 +74,21 @@ describe("a service with nothing set", () => {
     expect(rows.sql).toEqual({ chosen: "off", reason: "none of SQL_URL, DATABASE_URL, DB_HOST is set" });
     expect(rows.payments).toEqual({ chosen: "off", reason: "option 'payments' is not given" });
     for (const { name } of helpers) expect(rows).toHaveProperty(name);
+  });
+
+  it("says that an option decided where it beat a variable", async () => {
+    app = await makeService(
+      { PORT: "8123", METRICS_PATH: "/variable", ENABLE_OBS: "false" },
+      { port: 8124, logLevel: "silent", observability: { enabled: true, metricsPath: "/option" } },
+    );
+    const rows = Object.fromEntries(app.service.choices.map(({ what, ...rest }) => [what, rest]));
+    expect(rows.log).toEqual({ chosen: "silent and above", reason: "option 'logLevel' is given" });
+    expect(rows.port).toEqual({ chosen: "8124", reason: "option 'port' is given" });
+    expect(rows.host).toEqual({ chosen: "127.0.0.1", reason: "HOST is not set" });
+    expect(rows["body limit"]).toEqual({ chosen: "1048576 bytes", reason: "HTTP_MAX_BODY_BYTES is not set" });
+    expect(rows["idle limit"]).toEqual({ chosen: "60 s", reason: "HTTP_IDLE_TIMEOUT_MS is not set" });
+    expect(rows.observability).toEqual({ chosen: "/option", reason: "option 'observability' decides" });
+    expect((await app.inject("/option")).statusCode).toBe(200);
   });
 
   it("adds the helpers that code or a variable asks for, and hands the jobs of one to another", async () => {
@@ -210,6 +226,48 @@ describe("CORS_ALLOW_ORIGINS", () => {
   );
 });
 
+describe("a request that is refused before its route", () => {
+  const refuse = async () => Promise.reject(Object.assign(new Error("no"), { statusCode: 401 }));
+  const crossSite = { method: "POST", url: "/ping", headers: { "sec-fetch-site": "cross-site" } } as const;
+  const origin = "https://app.example.com";
+  const preflight = {
+    method: "OPTIONS",
+    url: "/ping",
+    headers: { origin, "access-control-request-method": "POST" },
+  } as const;
+
+  it.each([
+    ["by the guard", { guard: refuse }, { url: "/ping" }, 401],
+    ["as cross-site", {}, crossSite, 403],
+    ["as a preflight is answered", {}, preflight, 204],
+  ] as const)("%s is counted, and has the security headers", async (_why, options, request, status) => {
+    app = await makeService({ CORS_ALLOW_ORIGINS: origin }, options);
+    const count = async () => {
+      const text = (await app.observability.registry?.metrics()) ?? "";
+      return text.match(/^http_server_requests_total\{.*status="\dxx"\} 1$/gm);
+    };
+    const response = await app.inject(request);
+    expect(response.statusCode).toBe(status);
+    expect(response.headers["x-content-type-options"]).toBe("nosniff");
+    expect(await count()).toEqual([expect.stringContaining(`status="${Math.floor(status / 100)}xx"`)]);
+  });
+
+  it("ends its span, which its log lines name", async () => {
+    const receiver = await startOtlpReceiver();
+    app = await makeService({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    expect((await app.inject(crossSite)).statusCode).toBe(403);
+    await app.close();
+    const [span] = receiver.spans;
+    expect(span?.attributes["http.response.status_code"]).toBe(403);
+    await receiver.stop();
+  });
+
+  it("by the guard cannot read the metrics either", async () => {
+    app = await makeService({}, { guard: refuse });
+    expect((await app.inject("/metrics")).statusCode).toBe(401);
+  });
+});
+
 describe("limits", () => {
   it("refuse a body over HTTP_MAX_BODY_BYTES", async () => {
     app = await makeService({ HTTP_MAX_BODY_BYTES: "100" });
@@ -247,6 +305,25 @@ describe("limits", () => {
       statuses.push((await app.inject({ url: "/ping", headers })).statusCode);
     }
     expect(statuses).toEqual([200, 200, 429]);
+  });
+
+  it.each([
+    ["nobody", {}, { host: "shop.example", protocol: "http", ip: "127.0.0.1" }],
+    [
+      "the proxy that TRUST_PROXY names",
+      { TRUST_PROXY: "127.0.0.1" },
+      { host: "evil.test", protocol: "https", ip: "198.51.100.1" },
+    ],
+  ])("take host and protocol of X-Forwarded-* from %s", async (_who, env, expected) => {
+    app = await makeService(env as Record<string, string>);
+    app.get("/seen", async ({ host, protocol, ip }) => ({ host, protocol, ip }));
+    const headers = {
+      host: "shop.example",
+      "x-forwarded-for": "198.51.100.1",
+      "x-forwarded-proto": "https",
+      "x-forwarded-host": "evil.test",
+    };
+    expect((await app.inject({ url: "/seen", headers })).json()).toEqual(expected);
   });
 
   it("count each client behind a proxy that TRUST_PROXY names, by what that proxy says", async () => {

@@ -63,6 +63,31 @@ it("SIGTERM makes it unready first, goes on answering, and ends with 0 after req
   expect(output).toContain("helpers close");
 });
 
+/** Gives the name `localhost` both of its addresses, which not every machine does. */
+const twoAddresses = `data:text/javascript,${encodeURIComponent(`import dns from "node:dns";
+const lookup = dns.lookup;
+const both = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
+dns.lookup = (host, options, done) =>
+  host === "localhost" && options.all === true ? done(null, both) : lookup(host, options, done);`)}`;
+
+it.each(["127.0.0.1", "::1"])("HOST=localhost loses no request over %s when it stops", async (address) => {
+  const ended = spawnService({
+    HOST: "localhost",
+    SLOW_MS: "1500",
+    NODE_OPTIONS: `--import=${twoAddresses}`,
+  });
+  await ready();
+  const there = address === "::1" ? `http://[::1]:${port}` : url;
+  const slow = fetch(`${there}/slow`).then(
+    (response) => response.json(),
+    (error: unknown) => (Object(error).cause?.code === "ECONNREFUSED" ? "not listening" : "lost"),
+  );
+  await after(300);
+  child?.kill("SIGTERM");
+  expect(await slow).toEqual(address === "::1" ? "not listening" : { isWhole: true });
+  expect(await ended).toEqual([0, null]);
+});
+
 it("a second signal ends it at once", async () => {
   const ended = spawnService({ SHUTDOWN_DELAY_MS: "60000" });
   await ready();

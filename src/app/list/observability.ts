@@ -22,10 +22,16 @@ export const observability: Helper = {
   isBeforeLimits: true,
   onByDefault: () => clients.find(isInstalled),
   add: async (app, { env, name, settings: { release }, options }) => {
-    if (!loadSettings({ enabled }, env).enabled) return "off";
-    const { addObservability } = await import("../../observability/index.js");
+    const given = optionsOf(options.observability);
+    const chosen = loadSettings({ enabled, metricsPath }, env, {
+      enabled: given.enabled,
+      metricsPath: given.metricsPath,
+    });
+    const reason = given.enabled === undefined ? {} : { reason: "option 'observability' decides" };
+    if (!chosen.enabled) return { chosen: "off", ...reason };
+    const { observeRequests } = await import("../../observability/plugin.js");
     const serviceName = readVariable(env, observabilityVariables.serviceName.name) ?? name;
-    await addObservability(app, { env, release, serviceName, ...optionsOf(options.observability) });
-    return readVariable(env, metricsPath.name) ?? metricsPath.default ?? "";
+    const afterGuards = await observeRequests(app, { env, release, serviceName, ...given });
+    return { chosen: chosen.metricsPath, afterGuards, ...reason };
   },
 };
