@@ -28,7 +28,7 @@ export interface AddAuthUsersOptions extends AuthOptions {
 /**
  * Gives an app users: sign-up with a confirmed address, sign-in with a lock against guessing, sessions, a second factor
  * and organisations, over Better Auth. Decorates the app with `app.authUsers`. Needs `addSqlDb` and `addMail` before it, and
- * the tables of its migration group. With `addTenancy` before it, the active organisation is the tenant.
+ * the tables of its migration group. With `addTenancy`, before or after it, the active organisation is the tenant.
  *
  * @throws ConfigurationError that names each variable at fault, or what is missing.
  * @example
@@ -82,12 +82,13 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   users.accounts.add("files", storedFiles(storage));
   app.decorate("authUsers", users);
   app.decorateRequest("user", undefined);
-  if (app.hasDecorator("tenancy")) {
-    getTenancy(app).identify(tenantOfUser);
-  }
   await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
   await app.register((scope) => kitRoutes(scope, users), { prefix: routesPrefix });
-  app.addHook("onReady", async () => warnOfLostMail(app));
+  // Tenancy and jobs may be added after the users.
+  app.addHook("onReady", async () => {
+    if (app.hasDecorator("tenancy")) getTenancy(app).identify(tenantOfUser);
+    warnOfLostMail(app);
+  });
   app.addHook("onClose", () => users.close());
   const reason = settings.secret === undefined ? "AUTH_SECRET is not set" : "AUTH_SECRET is set";
   app.log.info(
@@ -98,7 +99,6 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
     app.log.warn("AUTH_SECRET is not set: all users are signed out by a restart");
 }
 
-/** Jobs may be added after the users, so this is known when the app is ready. */
 function warnOfLostMail(app: FastifyInstance): void {
   if (getMail(app).isQueued) return;
   app.log.warn(

@@ -7,9 +7,9 @@ import { MemoryStore } from "./memory-store.js";
 
 /** How one entry is kept. */
 export interface EntryOptions {
-  /** Seconds that the entry is fresh. Default: `CACHE_TTL_SECONDS`. */
+  /** Seconds that the entry is fresh, 0 to 31,622,400 (a year). Default: `CACHE_TTL_SECONDS`. */
   readonly ttlSeconds?: number | undefined;
-  /** Seconds after that in which it is still answered, while one caller loads it anew. Default: 0. */
+  /** Seconds after that in which it is still answered, while one caller loads it anew, at most a year. Default: 0. */
   readonly staleSeconds?: number | undefined;
   /**
    * Share of `ttlSeconds`, 0 to 1, by which the end is moved up at random, so that entries do not all end at once.
@@ -27,9 +27,12 @@ export interface CacheOptions {
   readonly log?: Logger | undefined;
 }
 
+const longestSeconds = 366 * 24 * 3600;
+
 const rules: OptionRules<CacheOptions> = {
   call: "new Cache",
   kinds: { ttlSeconds: "number", log: "object" },
+  ranges: { ttlSeconds: [0, longestSeconds] },
   instead: { ttl: "ttlSeconds", ttlMs: "ttlSeconds" },
 };
 
@@ -46,6 +49,13 @@ interface Entry {
   /** Tag to the version that it had before the value was loaded. */
   readonly tags: Readonly<Record<string, string>> | undefined;
 }
+
+const entryRules: OptionRules<EntryOptions> = {
+  call: "the entry of a cache",
+  kinds: { ttlSeconds: "number", staleSeconds: "number", jitter: "number", tags: "array" },
+  ranges: { ttlSeconds: [0, longestSeconds], staleSeconds: [0, longestSeconds], jitter: [0, 1] },
+  instead: { ttl: "ttlSeconds", ttlMs: "ttlSeconds" },
+};
 
 const reads = channel("svc-infra:cache:read");
 
@@ -79,6 +89,7 @@ export class Cache {
    * The value of a key; what is not there is loaded by one caller while the others wait for it, on Redis across all
    * processes. What `load` throws goes to all who wait, and is not kept.
    *
+   * @throws ConfigurationError for an unknown option, or a number that is out of its range.
    * @example
    * const user = await cache.getOrSet(`user:${id}`, { ttlSeconds: 60, tags: ["users"] }, () => findUser(id));
    */
@@ -99,8 +110,13 @@ export class Cache {
     return entry?.value as T | undefined;
   }
 
-  /** Keeps a value. */
+  /**
+   * Keeps a value.
+   *
+   * @throws ConfigurationError for an unknown option, or a number that is out of its range.
+   */
   async set(key: string, value: unknown, options: EntryOptions = {}): Promise<void> {
+    checkGivenOptions(options, entryRules);
     await this.#write(key, value, options, await this.#versionsOf(options.tags));
   }
 
@@ -126,6 +142,7 @@ export class Cache {
   }
 
   async #getOrSet<T>(key: string, options: EntryOptions, load: () => Promise<T> | T): Promise<T> {
+    checkGivenOptions(options, entryRules);
     const running = this.#loading.get(key);
     const entry = await this.#read(key);
     if (entry === undefined) {

@@ -8,6 +8,7 @@ import type {
 } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { type CacheStore, cacheVariables, openStore } from "../cache/index.js";
+import { joinHealth } from "../health/index.js";
 import { type AnyApp, fastifyOf, HttpError, hasBody, pathOf, withoutRegisterOptions } from "../http/index.js";
 import {
   appEnvOf,
@@ -99,6 +100,7 @@ async function chooseStore(
   const settings = loadSettings(cacheVariables, env, { url, prefix: "idempotency:" });
   const store = await openStore(settings, app.log);
   app.addHook("onClose", () => store.close());
+  await joinHealth(app, "idempotency", () => store.check(), { critical: false });
   if (given === "memory") return { store, reason: "option 'store' is memory" };
   const variable = ["CACHE_URL", "REDIS_URL"].find((name) => isVariableSet(env, name));
   const reason = variable === undefined ? "neither CACHE_URL nor REDIS_URL is set" : `${variable} is set`;

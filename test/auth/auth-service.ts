@@ -24,6 +24,8 @@ export interface AuthServiceOptions extends AddAuthUsersOptions {
   readonly origin?: string;
   readonly logLines?: object[];
   readonly isFilled?: boolean;
+  /** Whether the tenancy is added behind the users. */
+  readonly isTenancyLast?: boolean;
   /** Adds what the test looks at, behind the users. */
   readonly extend?: (app: FastifyInstance) => Promise<unknown>;
 }
@@ -47,6 +49,7 @@ export class AuthService {
       origin = "http://localhost:3000",
       logLines = [],
       isFilled = false,
+      isTenancyLast = false,
       extend,
       ...rest
     } = options;
@@ -55,8 +58,9 @@ export class AuthService {
     const sql = await addSqlDb(app, { url: databaseUrl, autoMigrate: false, env: {} });
     if (!isFilled) await createTables(sql, tables);
     await addMail(app, { url: inbox.url, env: {} });
-    await addTenancy(app, { env: {} });
+    if (!isTenancyLast) await addTenancy(app, { env: {} });
     await addAuthUsers(app, { secret, baseUrl: origin, env: {}, ...rest });
+    if (isTenancyLast) await addTenancy(app, { env: {} });
     addRoutes(app);
     await extend?.(app);
     await app.ready();

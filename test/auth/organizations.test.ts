@@ -56,6 +56,14 @@ it("the active organisation is the tenant of a member, and of no other user", as
   expect((await ann.get("/owners")).statusCode).toBe(200);
 });
 
+it("the active organisation is the tenant also where the tenancy was added behind the users", async () => {
+  const other = await AuthService.start(inbox, { isTenancyLast: true });
+  const fay = await other.signIn("fay@example.com");
+  const club = await organization(fay, "fays-club");
+  expect((await fay.get("/me")).json()).toMatchObject({ tenant: club, requestTenant: club });
+  await other.stop();
+});
+
 it("a member who was removed is of no tenant at once, nor are their API keys", async () => {
   const cat = await service.signIn("cat@example.com");
   const dan = await service.signIn("dan@example.com");

@@ -55,6 +55,28 @@ describe.each(["memory://", "redis"])("a cache on %s", (kind) => {
     cache = new Cache(await open(kind === "redis" ? redis.url : kind));
   });
 
+  it.each([
+    { ttlSeconds: Number.POSITIVE_INFINITY },
+    { ttlSeconds: Number.NaN },
+    { ttlSeconds: -1 },
+    { staleSeconds: Number.NaN },
+    { staleSeconds: -1 },
+    { jitter: 2 },
+    { ttl: 5 } as object,
+  ])("refuses %o, and goes on", async (options) => {
+    const [option] = Object.keys(options);
+    const named = expect.objectContaining({
+      name: "ConfigurationError",
+      message: expect.stringContaining(`'${option}'`),
+    });
+    let calls = 0;
+    await expect(cache.getOrSet("odd", options, () => ++calls)).rejects.toEqual(named);
+    await expect(cache.set("odd", 1, options)).rejects.toEqual(named);
+    expect(calls).toBe(0);
+    await cache.set("even", 1);
+    expect(await cache.get("even")).toBe(1);
+  });
+
   it("loads what is not there once, and answers it from then on", async () => {
     let calls = 0;
     const load = () => ({ at: new Date(0), bytes: new Uint8Array([1]), calls: ++calls });

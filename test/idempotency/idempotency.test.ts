@@ -5,6 +5,7 @@ import { keepNoAnswers } from "svc-infra/http";
 import { type AddIdempotencyOptions, addIdempotency } from "svc-infra/idempotency";
 import { Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
+import { addTenancy } from "svc-infra/tenancy";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RedisRig, startRedis } from "../rigs/redis.js";
 
@@ -130,6 +131,34 @@ describe.each(["memory", "redis"])("with keys in %s", (kind) => {
     expect(answers.every(({ statusCode }) => statusCode === 201 || statusCode === 409)).toBe(true);
     await app.close();
   });
+});
+
+it("a key holds for one method and one tenant", async () => {
+  const app = Fastify();
+  let calls = 0;
+  await addTenancy(app, { env: {}, header: "x-tenant" });
+  await addIdempotency(app, { env: {} });
+  app.route({ method: ["POST", "PATCH"], url: "/notes", handler: async () => ({ number: ++calls }) });
+  const send = async (method: "POST" | "PATCH", tenant: string) => {
+    const headers = { authorization: "Bearer ann", "idempotency-key": "same", "x-tenant": tenant };
+    return (await app.inject({ method, url: "/notes", headers, payload: { a: 1 } })).json().number;
+  };
+  expect([await send("POST", "acme"), await send("PATCH", "acme"), await send("POST", "other")]).toEqual([
+    1, 2, 3,
+  ]);
+  expect([await send("POST", "acme"), await send("PATCH", "acme"), await send("POST", "other")]).toEqual([
+    1, 2, 3,
+  ]);
+  await app.close();
+});
+
+it("readiness tells of a Redis of its own that is away, and stays ready", async () => {
+  const app = Fastify();
+  await addIdempotency(app, { env: { REDIS_URL: "redis://127.0.0.1:1" } });
+  const answer = await app.inject("/readyz");
+  expect(answer.statusCode).toBe(200);
+  expect(answer.json()).toMatchObject({ status: "degraded", checks: { idempotency: { status: "failed" } } });
+  await app.close();
 });
 
 it("the same key on another path, or without credentials, is another one", async () => {
