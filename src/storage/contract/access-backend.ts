@@ -17,6 +17,7 @@ import type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedOptions,
   UnfinishedUpload,
   UploadedPart,
   WriteConditions,
@@ -130,7 +131,7 @@ export abstract class AccessBackend<Access, C extends Capabilities> implements S
     return this.#verbs.abortUpload(this.#access, key, id, options);
   }
 
-  unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload> {
+  unfinished(options: UnfinishedOptions): AsyncIterable<UnfinishedUpload> {
     return this.#verbs.unfinished(this.#access, options);
   }
 

@@ -179,6 +179,12 @@ export interface UnfinishedUpload {
   readonly begunAt: Date;
 }
 
+/** How uploads that are under way are asked for. */
+export interface UnfinishedOptions extends CallOptions {
+  /** Only list, and remove nothing. Default: false. */
+  readonly dryRun?: boolean | undefined;
+}
+
 export interface RemoveFailure {
   readonly key: Key;
   /** Raw, for {@link StorageBackend.classify}. */
@@ -334,10 +340,10 @@ export interface StorageBackend<C extends Capabilities = Capabilities> {
   /** Drops an upload and its parts; idempotent. */
   abortUpload(key: Key, uploadId: string, options: CallOptions): Promise<void>;
   /**
-   * Uploads in parts that are under way, as the service lists them, including those that were started elsewhere. The call
-   * also clears away what dead writers left.
+   * Uploads in parts that are under way, as the service lists them, including those that were started elsewhere. Unless
+   * `dryRun` is true, the call also clears away what dead writers left.
    */
-  unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload>;
+  unfinished(options: UnfinishedOptions): AsyncIterable<UnfinishedUpload>;
   /** Releases what the backend holds. Calls after it fail. Idempotent. */
   close(): Promise<void>;
 }

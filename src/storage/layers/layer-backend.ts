@@ -17,6 +17,7 @@ import type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedOptions,
   UnfinishedUpload,
   UploadedPart,
   WriteConditions,
@@ -184,7 +185,7 @@ export abstract class LayerBackend<C extends Capabilities> implements StorageBac
   }
 
   /** Not a call to be timed or tried again: it goes straight through. */
-  unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload> {
+  unfinished(options: UnfinishedOptions): AsyncIterable<UnfinishedUpload> {
     return this.inner.unfinished(options);
   }
 

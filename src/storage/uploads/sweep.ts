@@ -39,11 +39,16 @@ export async function sweepUploads(backend: StorageBackend, options: SweepOption
     found.staged += ended.length;
     if (!isDryRun) await removeEnded(backend, ended, signal);
   }
-  for await (const upload of backend.unfinished({ signal })) {
-    if (!isGivenUp(upload, now)) continue;
+  const failures: unknown[] = [];
+  for await (const { key, uploadId, begunAt } of backend.unfinished({ dryRun: isDryRun, signal })) {
+    if (!isGivenUp({ key, begunAt }, now)) continue;
     found.uploads += 1;
-    if (!isDryRun) await backend.abortUpload(upload.key, upload.uploadId, { signal });
+    if (isDryRun) continue;
+    // One that the service refuses must not keep the others from being removed.
+    await backend.abortUpload(key, uploadId, { signal }).catch((error: unknown) => failures.push(error));
+    signal?.throwIfAborted();
   }
+  if (failures.length > 0) throw failures[0];
   return { ...found, isDryRun };
 }
 
@@ -100,7 +105,7 @@ async function removeEnded(
   if (failure !== undefined) throw failure.error;
 }
 
-function isGivenUp({ key, begunAt }: UnfinishedUpload, now: Date): boolean {
+function isGivenUp({ key, begunAt }: Omit<UnfinishedUpload, "uploadId">, now: Date): boolean {
   const lease = isStaged(key) ? parseStaged(key) : undefined;
   if (lease !== undefined) return lease.endsAt <= now;
   return begunAt.getTime() + longestLeaseSeconds * 1000 <= now.getTime();

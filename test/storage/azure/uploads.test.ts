@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { BlobServiceClient } from "@azure/storage-blob";
 import fc from "fast-check";
-import { checksumOf, Storage } from "svc-infra/storage";
+import { checksumOf, type Key, Storage } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { combineCrc32 } from "#dist/storage/backends/azure/combine-crc32.js";
@@ -28,6 +29,18 @@ it("the crc32 of any two contents is that of both", () => {
     }),
   );
 });
+
+/** As the backend knows it. */
+const idOf = ({ id }: { readonly id: string }) => id.split(":")[1] ?? "";
+
+/** Names of blobs that no key can name. */
+async function blobs(): Promise<readonly string[]> {
+  const service = BlobServiceClient.fromConnectionString(rig.connectionString);
+  const names: string[] = [];
+  const listed = service.getContainerClient("svc-infra").listBlobsFlat({ prefix: ".svc-infra/uploads/" });
+  for await (const { name } of listed) names.push(name);
+  return names;
+}
 
 describe("an upload in parts", () => {
   it("has the checksum of the whole, which is compared when it is read", async () => {
@@ -88,6 +101,30 @@ describe("an upload in parts", () => {
       code: "unavailable",
       message: expect.stringContaining("another write of this key"),
     });
+  });
+
+  it("whose record was removed before its parts is removed by a sweep, and a living one is not", async () => {
+    const [over, living] = [
+      await storage.createUpload("parts/over"),
+      await storage.createUpload("parts/living"),
+    ];
+    for (const upload of [over, living]) {
+      await upload.writePart(1, "content");
+      await upload.writePart(2, "more");
+    }
+    const left = async () => (await blobs()).filter((name) => name.includes(idOf(over)));
+    // A process is killed between the two removals that a completion ends with.
+    await storage.backend.remove(`.svc-infra/uploads/${idOf(over)}` as Key, {
+      ifMatch: undefined,
+      signal: undefined,
+    });
+    expect(await left()).toHaveLength(2);
+    await storage.sweep({ dryRun: true });
+    expect(await left()).toHaveLength(2);
+    await storage.sweep();
+    expect(await left()).toEqual([]);
+    expect(await living.complete()).toMatchObject({ size: 11 });
+    await over.abort();
   });
 
   it("asks for its record, sends blocks and notes the part, and completes with lease, record, a list and deletions", async () => {

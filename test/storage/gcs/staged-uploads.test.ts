@@ -1,4 +1,4 @@
-import { parseKey, Storage } from "svc-infra/storage";
+import { type Key, parseKey, Storage } from "svc-infra/storage";
 import { GcsBackend } from "svc-infra/storage/gcs";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { GcsClient } from "../../rigs/gcs-client.js";
@@ -21,6 +21,9 @@ afterAll(async () => {
 async function staged(): Promise<readonly string[]> {
   return (await rig.state()).objects.filter((name) => name.startsWith(".svc-infra/"));
 }
+
+/** As the backend knows it. */
+const idOf = ({ id }: { readonly id: string }) => id.split(":")[1] ?? "";
 
 describe("an upload in parts", () => {
   it.each([1, 32, 33, 1025])(
@@ -73,6 +76,30 @@ describe("an upload in parts", () => {
     expect(lost.length).toBeLessThan(4);
     for (const { reason } of lost) expect(["not_found", "invalid_argument"]).toContain(reason.code);
     expect((await storage.getMetadata("raced.txt")).size).toBe(70);
+  });
+
+  it("whose record was removed before its parts is removed by a sweep, and a living one is not", async () => {
+    const [over, living] = [
+      await storage.createUpload("parts/over"),
+      await storage.createUpload("parts/living"),
+    ];
+    for (const upload of [over, living]) {
+      await upload.writePart(1, "content");
+      await upload.writePart(2, "more");
+    }
+    const left = async () => (await staged()).filter((name) => name.includes(idOf(over)));
+    // A process is killed between the two removals that a completion ends with.
+    await storage.backend.remove(`.svc-infra/uploads/${idOf(over)}/record` as Key, {
+      ifMatch: undefined,
+      signal: undefined,
+    });
+    expect(await left()).toHaveLength(2);
+    await storage.sweep({ dryRun: true });
+    expect(await left()).toHaveLength(2);
+    await storage.sweep();
+    expect(await left()).toEqual([]);
+    expect(await living.complete()).toMatchObject({ size: 11 });
+    await over.abort();
   });
 });
 

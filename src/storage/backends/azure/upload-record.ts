@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type {
   CallOptions,
   ObjectDescription,
+  UnfinishedOptions,
   UnfinishedUpload,
   UploadedPart,
 } from "../../contract/backend.js";
@@ -98,17 +99,36 @@ export async function notedParts(
   return parts;
 }
 
-/** Every upload in parts that is under way, by its record. */
+/**
+ * Every upload in parts that is under way, by its record, which is listed before the notes of its parts. Notes without a record
+ * belong to an upload that is over, as the record is written first.
+ */
 export async function* allRecords(
   client: AzureClient,
-  options: CallOptions,
+  { dryRun = false, ...options }: UnfinishedOptions,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
   const root = nameOf("");
+  let last: string | undefined;
   for await (const { name, properties } of blobsBelow(client, root, options)) {
-    const uploadId = name.slice(root.length);
-    if (uploadId.includes("/")) continue;
+    const [uploadId = "", note] = name.slice(root.length).split("/");
+    if (uploadId === last) continue;
+    last = uploadId;
+    if (note !== undefined) {
+      if (!dryRun) await removeOrphan(client, uploadId, options);
+      continue;
+    }
     const key = keyOfRecord(await readRecord(client, uploadId, options).catch(() => ""));
     if (key !== undefined) yield { key, uploadId, begunAt: properties.lastModified };
+  }
+}
+
+/** Removes the notes that an upload left that is over. */
+async function removeOrphan(client: AzureClient, id: string, options: CallOptions): Promise<void> {
+  try {
+    await readRecord(client, id, options);
+  } catch (error) {
+    if (!isFailure(error, "not_found")) throw error;
+    await removeRecord(client, id, options);
   }
 }
 

@@ -5,6 +5,7 @@ import type {
   CallOptions,
   ObjectDescription,
   ObjectStat,
+  UnfinishedOptions,
   UnfinishedUpload,
   UploadedPart,
   WriteConditions,
@@ -89,16 +90,39 @@ export async function completeUpload(
   return statOf(key, resource);
 }
 
-/** All that are under way, by their records. */
+/**
+ * All that are under way, by their records, which are listed behind the parts. What is there without a record belongs to an
+ * upload that is over, as the record is written first.
+ */
 export async function* unfinishedUploads(
   access: GcsAccess,
-  { signal }: CallOptions,
+  options: UnfinishedOptions,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
-  for await (const { name, timeCreated } of objectsBelow(access, root, signal)) {
-    const [, uploadId] = /^[^/]+\/uploads\/([A-Za-z0-9_-]{24})\/record$/.exec(name) ?? [];
+  let pending: string | undefined;
+  for await (const { name, timeCreated } of objectsBelow(access, root, options.signal)) {
+    const [, uploadId, isRecord] = /^[^/]+\/uploads\/([A-Za-z0-9_-]{24})\/(record$)?/.exec(name) ?? [];
     if (uploadId === undefined) continue;
-    const key = keyOfRecord(await readText(access, name, signal).catch(() => ""));
+    if (pending !== uploadId) await removeOrphan(access, pending, options);
+    pending = isRecord === undefined ? uploadId : undefined;
+    if (isRecord === undefined) continue;
+    const key = keyOfRecord(await readText(access, name, options.signal).catch(() => ""));
     if (key !== undefined) yield { key, uploadId, begunAt: timeCreated };
+  }
+  await removeOrphan(access, pending, options);
+}
+
+/** Removes what an upload left that is over. */
+async function removeOrphan(
+  access: GcsAccess,
+  id: string | undefined,
+  { dryRun = false, ...options }: UnfinishedOptions,
+): Promise<void> {
+  if (id === undefined || dryRun) return;
+  try {
+    await readText(access, recordOf(id), options.signal);
+  } catch (error) {
+    if (!isFailure(error, "not_found")) throw error;
+    await removeBelow(access, folderOf(id), options);
   }
 }
 
@@ -144,7 +168,7 @@ async function versionsOf(
   });
 }
 
-/** The record goes first, so that no other caller completes the upload again. A lifecycle rule removes what stays behind. */
+/** The record goes first, so that no other caller completes the upload again. The next sweep removes what stays behind. */
 async function clear(access: GcsAccess, id: string, options: CallOptions): Promise<void> {
   await removeNames(access, [recordOf(id)], options.signal);
   await removeBelow(access, folderOf(id), options);

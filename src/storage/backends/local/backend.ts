@@ -19,6 +19,7 @@ import type {
   RemoveOptions,
   SignOptions,
   StorageBackend,
+  UnfinishedOptions,
   UnfinishedUpload,
   UploadedPart,
   WriteConditions,
@@ -261,11 +262,11 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     await (await this.#uploads()).abort(key, uploadId);
   }
 
-  async *unfinished(options: CallOptions): AsyncIterable<UnfinishedUpload> {
+  async *unfinished(options: UnfinishedOptions): AsyncIterable<UnfinishedUpload> {
     options.signal?.throwIfAborted();
     const { store } = await this.#open();
     const sweep = new Sweep(store);
-    while (!sweep.run()) await new Promise(setImmediate);
+    while (options.dryRun !== true && !sweep.run()) await new Promise(setImmediate);
     yield* new Uploads(store).all();
   }
 
