@@ -323,7 +323,7 @@ export function directSuite(name: string, create: () => StorageBackend): void {
         const scanned = new Storage(backend, { policy: { scan: away } });
         const upload = await scanned.createUpload("d/late.txt", { contentType: text });
         await upload.writePart(1, "hello");
-        await expect(upload.complete()).rejects.toThrow("scanner is away");
+        await expect(upload.complete()).rejects.toThrow("the backend failed");
         await upload.abort();
         expect(await staged()).toEqual([]);
         await upload.abort();
