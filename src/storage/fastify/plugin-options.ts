@@ -9,6 +9,7 @@ import {
 } from "../../kernel/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { UrlSigner } from "../contract/signed-url.js";
+import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import type { PolicyOptions } from "../policy/index.js";
 import { Policy } from "../policy/policy.js";
 import { storageVariables } from "../settings.js";
@@ -106,7 +107,7 @@ export interface PluginSettings {
  * @throws StorageConfigurationError or ConfigurationError naming the option.
  */
 export function readOptions(options: AddStorageOptions, root: string): PluginSettings {
-  checkNames(options);
+  checkGiven(options);
   const { authorize, serveFiles = "auto", managementPrefix = "/_storage", env = readEnvironment() } = options;
   if (authorize !== undefined && authorize !== "open" && typeof authorize !== "function") {
     throw wrong("authorize must be a function or the word 'open'");
@@ -132,40 +133,64 @@ export function readOptions(options: AddStorageOptions, root: string): PluginSet
   };
 }
 
-const optionNames: ReadonlySet<string> = new Set([
-  "authorize",
-  "managementPrefix",
-  "serveFiles",
-  "signer",
-  "maxUploadBytes",
-  "policy",
-  "publicFiles",
-  "resourcePolicy",
-  "allowOrigins",
-  "rateLimit",
-  "sweepMs",
-  "env",
-  "health",
-  "decorator",
-  "startTimeoutMs",
-  "closeGraceMs",
-] satisfies (keyof AddStorageOptions)[]);
+const kinds: OptionRules<AddStorageOptions>["kinds"] = {
+  authorize: "anything",
+  managementPrefix: "string",
+  serveFiles: "anything",
+  signer: "object",
+  maxUploadBytes: "anything",
+  policy: "anything",
+  publicFiles: "anything",
+  resourcePolicy: "string",
+  allowOrigins: "array",
+  rateLimit: "object",
+  sweepMs: "anything",
+  env: "object",
+  health: "boolean",
+  decorator: "string",
+  startTimeoutMs: "integer",
+  closeGraceMs: "integer",
+};
+const resourcePolicies: ReadonlySet<string> = new Set([
+  "same-origin",
+  "same-site",
+  "cross-origin",
+] satisfies ResourcePolicy[]);
+const maxTimerMs = 2_147_483_647;
+const rules: OptionRules<AddStorageOptions> = {
+  call: "addStorage",
+  kinds,
+  ranges: { startTimeoutMs: [1, maxTimerMs], closeGraceMs: [0, maxTimerMs] },
+};
 
 /** What Fastify's own `register` takes along with a plugin's options. */
 const fastifyNames: ReadonlySet<string> = new Set(["logLevel", "logSerializers"]);
 
-/** A name that is misspelled must not pass for one that was left out. */
-function checkNames(options: AddStorageOptions): void {
+/** A name that is misspelled must not pass for one that was left out, and a value that is none for one that is. */
+function checkGiven(options: AddStorageOptions): void {
   if (typeof options !== "object" || options === null) {
     throw wrong(
       `it takes a storage, a backend or options, not ${JSON.stringify(options)}; to name a backend write addStorage(app, easyStorage({ backend: "s3" }))`,
     );
   }
-  const unknown = Object.keys(options).find((name) => !optionNames.has(name) && !fastifyNames.has(name));
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(kinds, name) && !fastifyNames.has(name));
   if (unknown !== undefined) {
     throw wrong(
-      `there is no option '${unknown}'; known are ${[...optionNames].join(", ")}. Settings of a backend belong to easyStorage: addStorage(app, easyStorage({ backend: "s3", bucket: "..." }))`,
+      `there is no option '${unknown}'; known are ${Object.keys(kinds).join(", ")}. Settings of a backend belong to easyStorage: addStorage(app, easyStorage({ backend: "s3", bucket: "..." }))`,
     );
+  }
+  const own = Object.entries(options).filter(([name]) => !fastifyNames.has(name));
+  checkStorageOptions(Object.fromEntries(own), rules);
+  const { resourcePolicy, serveFiles = "auto" } = options;
+  if (resourcePolicy !== undefined && !resourcePolicies.has(resourcePolicy)) {
+    throw wrong(`resourcePolicy must be one of ${[...resourcePolicies].join(", ")}`);
+  }
+  if (
+    serveFiles !== "auto" &&
+    typeof serveFiles !== "boolean" &&
+    typeof Object(serveFiles).prefix !== "string"
+  ) {
+    throw wrong("serveFiles must be true, false, the word 'auto', or { prefix: \"/files\" }");
   }
 }
 

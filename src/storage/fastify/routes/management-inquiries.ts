@@ -83,7 +83,15 @@ async function answerMetadata(
   const tag = formatEntityTag(etag);
   if (tag !== undefined) reply.header("etag", tag);
   const known = { key, size, contentType, etag, lastModified: lastModified.toISOString(), metadata };
-  return { ...known, filename: filename ?? null, checksum: checksum ?? null };
+  return {
+    ...known,
+    filename: filename ?? null,
+    checksum: checksum ?? null,
+    cacheControl: file.cacheControl ?? null,
+    contentEncoding: file.contentEncoding ?? null,
+    contentDisposition: file.contentDisposition ?? null,
+    contentLanguage: file.contentLanguage ?? null,
+  };
 }
 
 async function answerSigned(

@@ -42,6 +42,10 @@ export const fileDetails = z.object({
   metadata: z.record(z.string(), z.string()),
   filename: z.string().nullable(),
   checksum: z.string().nullable(),
+  cacheControl: z.string().nullable(),
+  contentEncoding: z.string().nullable(),
+  contentDisposition: z.string().nullable(),
+  contentLanguage: z.string().nullable(),
 });
 
 export const storedFile = z.object({
