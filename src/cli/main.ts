@@ -11,16 +11,13 @@ import { registerJobs } from "./commands/jobs.js";
 import { registerServe } from "./commands/serve.js";
 import { registerStorage } from "./commands/storage.js";
 import { registerWebhooks } from "./commands/webhooks.js";
+import { watchOutputReader } from "./output-reader.js";
 
 /** Exit code of a command line that is wrong, as shells and other tools have it. */
 const usageCode = 2;
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-// A reader such as `head` closes the pipe when it has enough.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
+watchOutputReader();
 
 const program = new Command("svc-infra")
   .version(version)
@@ -56,7 +53,12 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`${explain(error)}\n`);
-  process.exit(1);
+  process.exit(isWrongUsage(error) ? usageCode : 1);
+}
+
+/** Whether only options of the command line are at fault, and no variable. */
+function isWrongUsage(error: unknown): boolean {
+  return error instanceof ConfigurationError && error.problems.every(({ name }) => name.startsWith("--"));
 }
 
 /** Errors that a person can act on; only an unknown one comes with its stack. */

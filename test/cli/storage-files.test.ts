@@ -11,6 +11,12 @@ describe("a wrong command line", () => {
 
   it.each([
     [["storage", "ls", "--limit", "none"], /Expected a whole number from 1/],
+    [["storage", "url", "k", "--expires-in", "9999999"], /Expected a whole number from 1 to 604800/],
+    [["serve", "--port", "x"], /Expected a port from 1 to 65535/],
+    [
+      ["storage", "copy", "--from", "local:.", "--to", "memory:", "--concurrency", "0"],
+      /--concurrency: expected 1 to 256/,
+    ],
     [["storage", "lst"], /unknown command 'lst'/],
     [["storage", "cat"], /missing required argument 'key'/],
     [["storage", "cat", "a", "--range", "9-1"], /Expected bytes like 0-1023/],

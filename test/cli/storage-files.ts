@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RunningBackend, ServedBackend } from "../acceptance/served-backends.js";
-import { CommandLine, type Outcome } from "./command-line.js";
+import { CommandLine, freePort, type Outcome } from "./command-line.js";
 
 const main = resolve("dist/cli/main.js");
 
@@ -121,6 +121,19 @@ export function describeStorageFiles({ type, start }: ServedBackend): void {
       expect((await run("get big.bin copy.bin")).stderr).toBe("");
     });
 
+    it("put tells its end once", async () => {
+      const { stderr } = await run("put - once.txt --progress", "hello");
+      expect(stderr).toMatch(/^1 objects, 5 bytes, .*\n$/);
+      await run("rm once.txt");
+    });
+
+    it("rm deletes all that was named although the reader of its output leaves", async () => {
+      for (const name of ["x/1", "x/2", "x/3"]) await run(`put - ${name}`, "1");
+      expect((await pipe("rm x/1 x/2 x/3", "true")).stdout).toBe("codes 0 0\n");
+      expect((await run("ls x/")).stdout).toBe("");
+      expect((await pipe("rm x/1 x/2", "true")).stdout).toBe("codes 1 0\n");
+    });
+
     it.each([
       ["SIGINT", 130],
       ["SIGTERM", 143],
@@ -169,6 +182,18 @@ export function describeStorageFiles({ type, start }: ServedBackend): void {
       const { stdout, code } = await run("url r/1.txt --expires-in 60 --download");
       expect([code, new URL(stdout.trim()).pathname]).toEqual([0, expect.stringMatching(/\/r\/1\.txt$/)]);
       expect((await run("url r/1.txt --json")).stdout).toContain('"url":"http');
+    });
+
+    it("url prints one that a client fetches while serve runs, and get --json what was saved", async () => {
+      const PORT = String(await freePort());
+      const service = line.start(["serve"], { ...env, PORT });
+      await service.ready(`http://127.0.0.1:${PORT}`);
+      const { stdout } = await line.run(["storage", "url", "r/1.txt"], { ...env, PORT });
+      expect(await (await fetch(stdout.trim())).text()).toBe("hello");
+      await service.stop();
+      const got = await run("get r/1.txt got.txt --json");
+      expect(JSON.parse(got.stdout)).toMatchObject({ key: "r/1.txt", size: 5 });
+      expect(readFileSync(join(line.folder, "got.txt"), "utf8")).toBe("hello");
     });
 
     it("rm deletes, and ends with 1 for what was not there", async () => {

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { hostBoundary } from "../../http/index.js";
 import { bearerToken, easyServiceApp, type ServiceApp, startService } from "../../index.js";
 import {
@@ -31,10 +31,15 @@ export function registerServe(program: Command): void {
     .command("serve")
     .description("Serve files over HTTP: uploads, downloads, signed URLs, health.")
     .option("--host <address>", "address to listen on; beats HOST")
-    .option("--port <number>", "port to listen on; beats PORT")
+    .option("--port <number>", "port to listen on; beats PORT", portNumber)
     .option("--no-page", "leave out the page for people at /, as production does")
     .addHelpText("after", help())
     .action(serve);
+}
+
+function portNumber(text: string): string {
+  if (/^[1-9][0-9]{0,4}$/.test(text) && Number(text) <= 65_535) return text;
+  throw new InvalidArgumentError("Expected a port from 1 to 65535.");
 }
 
 async function serve(options: ServeOptions): Promise<void> {

@@ -3,8 +3,9 @@ import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import type { OpenedFile } from "../../storage/index.js";
+import { print } from "../output-reader.js";
 import { OneFileProgress } from "../storage/one-file-progress.js";
-import { print, storageNote, withStorage } from "../storage/storage-session.js";
+import { storageNote, withStorage } from "../storage/storage-session.js";
 
 interface GetOptions {
   readonly progress?: true;

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { ListedFile, Storage } from "../../storage/index.js";
-import { print, storageNote, wholeNumber, withStorage } from "../storage/storage-session.js";
+import { print } from "../output-reader.js";
+import { storageNote, wholeNumber, withStorage } from "../storage/storage-session.js";
 
 interface ListOptions {
   readonly long?: true;

@@ -2,8 +2,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { safeKey } from "../../storage/index.js";
+import { print } from "../output-reader.js";
 import { OneFileProgress } from "../storage/one-file-progress.js";
-import { print, storageNote, withStorage } from "../storage/storage-session.js";
+import { storageNote, withStorage } from "../storage/storage-session.js";
 
 interface PutCommandOptions {
   readonly type?: string;
@@ -53,6 +54,7 @@ async function put(file: string, key: string | undefined, options: PutCommandOpt
     const described = { contentType, filename, metadata, ifAbsent, size, signal };
     try {
       const stored = await storage.put(key ?? safeKey(basename(file)), progress.count(content), described);
+      // Before what is printed, so that the two do not share a line of a terminal.
       progress.end();
       await print(
         options.json

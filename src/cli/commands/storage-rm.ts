@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Storage } from "../../storage/index.js";
-import { print, storageNote, withStorage } from "../storage/storage-session.js";
+import { goOnWithoutReader, print } from "../output-reader.js";
+import { storageNote, withStorage } from "../storage/storage-session.js";
 
 interface RemoveOptions {
   readonly recursive?: true;
@@ -28,6 +29,7 @@ ${storageNote}`,
 }
 
 async function remove(keys: readonly string[], options: RemoveOptions): Promise<void> {
+  goOnWithoutReader();
   await withStorage(async ({ storage, signal }) => {
     for (const key of keys) {
       const deleted = await deletedOf(storage, key, options.recursive === true, signal);

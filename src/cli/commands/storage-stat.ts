@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { FileDetails } from "../../storage/index.js";
-import { print, storageNote, withStorage } from "../storage/storage-session.js";
+import { print } from "../output-reader.js";
+import { storageNote, withStorage } from "../storage/storage-session.js";
 
 /** Adds `storage stat`: what an object is, without its bytes. */
 export function registerStorageStat(storage: Command): void {

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { Storage, UploadUrlOptions } from "../../storage/index.js";
 import { servePolicy } from "../../storage/policy/served-policy.js";
-import { print, storageNote, wholeNumber, withStorage } from "../storage/storage-session.js";
+import { print } from "../output-reader.js";
+import { storageNote, wholeNumberTo, withStorage } from "../storage/storage-session.js";
 
 interface UrlCommandOptions {
   readonly expiresIn?: number;
@@ -18,7 +19,11 @@ export function registerStorageUrl(storage: Command): void {
     .command("url")
     .description("Print a signed URL of an object; it does not look whether there is one.")
     .argument("<key>", "key of the object")
-    .option("--expires-in <seconds>", "seconds until it expires, 604800 at most (default: 3600)", wholeNumber)
+    .option(
+      "--expires-in <seconds>",
+      "seconds until it expires, 604800 at most (default: 3600)",
+      wholeNumberTo(604_800),
+    )
     .option("--download", "it saves the file instead of showing it")
     .option("--filename <name>", "name to save it under")
     .option("--public", "the permanent URL of a public file")

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { ConfigurationError, type Environment, parseSettings, Secret } from "../../kernel/index.js";
 import { backendVariables } from "../../storage/backends.js";
 import { backendFromEnv, locationOf } from "../../storage/from-env.js";
-import { Storage, stack } from "../../storage/index.js";
+import { InvalidKeyError, Storage, stack } from "../../storage/index.js";
 import { policyOfSettings } from "../../storage/policy/policy-of-settings.js";
 import { type Side, sideEnvironment } from "./side-environment.js";
 import { parseStorageUrl, type StorageUrl } from "./storage-url.js";
@@ -35,6 +35,8 @@ export async function openEnd(raw: string, side: Side, env: Environment): Promis
     const storage = new Storage(backend, { policy: policyOfSettings(settings) }).with(...layers);
     return { label: url.label, storage, ...(await placement(url, own.env)) };
   } catch (error) {
+    if (error instanceof InvalidKeyError)
+      throw new ConfigurationError([{ name: `--${side}`, message: error.message }], { cause: error });
     if (!(error instanceof ConfigurationError)) throw error;
     const problems = error.problems.map(({ name, message }) => ({
       name: own.origins.get(name) ?? name,

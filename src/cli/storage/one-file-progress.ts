@@ -8,6 +8,7 @@ export class OneFileProgress {
   readonly #state = new TransferProgress();
   readonly #progress: Progress | undefined;
   readonly #isWanted: boolean;
+  #isEnded = false;
 
   /**
    * @param bytes - of the whole file, when they are known.
@@ -29,8 +30,10 @@ export class OneFileProgress {
     this.#state.bytesUnderWay = 0;
   }
 
-  /** Shows nothing more; where no terminal is, the end stays in a line. */
+  /** Shows nothing more; where no terminal is, the end stays in a line. Again it does nothing. */
   end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#progress?.end();
     if (!this.#isWanted || process.stderr.isTTY) return;
     process.stderr.write(`${describeProgress(this.#state, new Pace())}\n`);

@@ -37,12 +37,14 @@ export const storageNote =
 
 /** Reads an option that is a whole number from 1. */
 export function wholeNumber(text: string): number {
-  if (/^[1-9][0-9]{0,14}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Expected a whole number from 1.");
+  return wholeNumberTo(Number.MAX_SAFE_INTEGER)(text);
 }
 
-/** Writes to stdout at the pace of its reader. */
-export async function print(text: string): Promise<void> {
-  if (process.stdout.write(text)) return;
-  await new Promise((resolve) => process.stdout.once("drain", resolve));
+/** The same, up to a greatest number. */
+export function wholeNumberTo(greatest: number): (text: string) => number {
+  return (text) => {
+    if (/^[1-9][0-9]{0,15}$/.test(text) && Number(text) <= greatest) return Number(text);
+    const end = greatest === Number.MAX_SAFE_INTEGER ? "" : ` to ${greatest}`;
+    throw new InvalidArgumentError(`Expected a whole number from 1${end}.`);
+  };
 }
