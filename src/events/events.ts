@@ -159,8 +159,8 @@ function unknown(type: string): EventError {
   return new EventError("event_unknown", `the event '${type}' is not among those that addEvents was given`);
 }
 
-function toWebhookEvent({ id, type, tenant, occurredAt, data }: EventEnvelope): WebhookEvent {
-  return { id, type, tenant, occurredAt: new Date(occurredAt), data };
+function toWebhookEvent({ occurredAt, subject: _, ...event }: EventEnvelope): WebhookEvent {
+  return { ...event, occurredAt: new Date(occurredAt) };
 }
 
 /**

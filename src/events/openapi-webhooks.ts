@@ -13,7 +13,12 @@ export function openApiWebhooks(definitions: readonly EventDefinition<never>[]):
 }
 
 function operationOf({ type, version, schema }: EventDefinition<never>): object {
-  const message = z.object({ type: z.literal(type), timestamp: z.iso.datetime(), data: schema });
+  const message = z.object({
+    type: z.literal(type),
+    version: z.literal(version),
+    timestamp: z.iso.datetime(),
+    data: schema,
+  });
   const { $schema: _, ...described } = z.toJSONSchema(message, { unrepresentable: "any" });
   return {
     summary: `The event ${type}, version ${version}`,

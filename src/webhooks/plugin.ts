@@ -15,6 +15,7 @@ import { getSqlDb } from "../sql/index.js";
 import type { PumpOptions } from "./deliveries/delivery-pump.js";
 import { type AuthorizeWebhooks, webhookRoutes } from "./routes/webhook-routes.js";
 import { type WebhookOptions, type WebhookSettings, webhookVariables } from "./settings.js";
+import type { DisabledSubscription } from "./subscriptions/subscription.js";
 import type { Webhooks } from "./webhooks.js";
 
 declare module "fastify" {
@@ -32,7 +33,10 @@ export interface AddWebhooksOptions extends WebhookOptions {
   readonly routesPrefix?: string | undefined;
   /** Whether this process delivers; off where another one does. Default: true. */
   readonly deliver?: boolean | undefined;
-  /** Tells the owner of a subscription that it was disabled, by mail for one. */
+  /**
+   * Tells the owner of a subscription that it was disabled. Default: a mail to the owners of its tenant, where the app has
+   * users and mail (`addMail`, `addAuthUsers`); otherwise a line of the log alone.
+   */
   readonly onDisabled?: PumpOptions["onDisabled"] | undefined;
   /** Lets endpoints be on private addresses and speak http: for development and tests only. Default: false. */
   readonly allowPrivateAddresses?: boolean | undefined;
@@ -75,7 +79,7 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
     const webhooks = new opened.Webhooks(settings, {
       db,
       log: app.log,
-      onDisabled: onDisabled ?? (() => undefined),
+      onDisabled: onDisabled ?? ((disabled) => mailOwners(app, disabled)),
       allowPrivateAddresses,
       ports,
     });
@@ -116,6 +120,18 @@ function webhookData({ subscriptions }: Webhooks): PersonalData {
       for (const tenant of tenants) await subscriptions.removeAll(tenant);
     },
   };
+}
+
+/** A tenant that is no organisation of the app's users has no owners here. */
+async function mailOwners(
+  app: FastifyInstance,
+  { tenant, url, reason }: DisabledSubscription,
+): Promise<void> {
+  if (!app.hasDecorator("mail") || !app.hasDecorator("authUsers")) return;
+  const subject = "A webhook was disabled";
+  const text = `Nothing is sent to ${url} any more: ${reason}.\n\nProve the URL again to enable it.\n`;
+  const owners = await app.authUsers.accounts.ownersOf(tenant);
+  await Promise.all(owners.map((to) => app.mail.send({ to, subject, text })));
 }
 
 /** Removes the plugin's own options, which are no settings. */

@@ -78,7 +78,8 @@ describe("an event", () => {
       tenant: "acme",
       data: { amount: 1 },
     });
-    expect(endpoint.received[0]).toMatchObject({ id, type: "invoice.paid", data: { amount: 1 } });
+    const told = { id, type: "invoice.paid", version: 2, data: { amount: 1 } };
+    expect(endpoint.received[0]).toMatchObject(told);
   });
 
   it("of a transaction that is rolled back reaches nothing", async () => {
@@ -183,7 +184,9 @@ it.each(["Invoice.paid", "paid", "invoice.", ".paid", "invoice paid.x", "a..b"])
 it("an OpenAPI document names each public event and its data", () => {
   const webhooks = openApiWebhooks(events.definitions);
   expect(Object.keys(webhooks)).toEqual(["invoice.paid"]);
-  expect(JSON.stringify(webhooks)).toContain('"amount":{"type":"integer"');
+  const document = JSON.stringify(webhooks);
+  expect(document).toContain('"amount":{"type":"integer"');
+  expect(document).toContain('"version":{"type":"number","const":2}');
 });
 
 it.each([

@@ -7,6 +7,8 @@ export interface ReceivedMessage {
   readonly id: string;
   readonly timestamp: number;
   readonly type: string;
+  /** Of the event's data; none in a test event. */
+  readonly version: unknown;
   readonly data: unknown;
 }
 
@@ -57,7 +59,7 @@ export class Endpoint {
       response.writeHead(401).end();
       return;
     }
-    const { type, data } = JSON.parse(body);
+    const { type, version, data } = JSON.parse(body);
     if (type === "webhook.challenge") {
       response.end(this.answersChallenges ? data.challenge : "hello");
       return;
@@ -66,6 +68,7 @@ export class Endpoint {
       id: String(request.headers["webhook-id"]),
       timestamp: Number(request.headers["webhook-timestamp"]),
       type,
+      version,
       data,
     };
     this.received.push(message);

@@ -91,6 +91,16 @@ export function readOrphans(db: Database, userId: string) {
     );
 }
 
+/** The addresses of those who own an organisation. */
+export async function readOwnerAddresses(db: Database, organization: string): Promise<readonly string[]> {
+  const rows = await db
+    .select({ email: authUsers.email })
+    .from(authMembers)
+    .innerJoin(authUsers, eq(authUsers.id, authMembers.userId))
+    .where(and(eq(authMembers.organizationId, organization), like(authMembers.role, "%owner%")));
+  return rows.map(({ email }) => email);
+}
+
 /** Ends every way in of a user, and every way into their own organisations. */
 export async function endWaysIn(db: Database, { id, tenants }: DataSubject): Promise<void> {
   await db.delete(authSessions).where(eq(authSessions.userId, id));

@@ -1,7 +1,14 @@
 import { eq } from "drizzle-orm";
 import type { Database } from "../../sql/index.js";
 import { authUsers } from "../schema.js";
-import { endWaysIn, eraseRows, readOrphans, readOwnTenants, readRows } from "./account-rows.js";
+import {
+  endWaysIn,
+  eraseRows,
+  readOrphans,
+  readOwnerAddresses,
+  readOwnTenants,
+  readRows,
+} from "./account-rows.js";
 import type { DataSubject, PersonalData } from "./personal-data.js";
 
 /** Everything that is kept of a user; what {@link Accounts.add} added is under `data`. */
@@ -74,6 +81,11 @@ export class Accounts {
     // An upload that was let in before may have ended only now.
     await this.#eraseData(subject);
     return { outcome: "erased" };
+  }
+
+  /** The addresses of those who own an organisation: whom the service tells of what concerns it. */
+  ownersOf(organization: string): Promise<readonly string[]> {
+    return readOwnerAddresses(this.#db, organization);
   }
 
   /** How many factors a user has to prove. */

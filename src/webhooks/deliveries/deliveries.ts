@@ -346,8 +346,9 @@ interface Hearing {
   readonly patterns: readonly string[];
 }
 
-function deliveriesOf({ id, type, tenant, occurredAt, data }: WebhookEvent, all: readonly Hearing[]) {
-  const body = JSON.stringify({ type, timestamp: occurredAt.toISOString(), data });
+function deliveriesOf(event: WebhookEvent, all: readonly Hearing[]) {
+  const { id, type, version, tenant, occurredAt, data } = event;
+  const body = JSON.stringify({ type, version, timestamp: occurredAt.toISOString(), data });
   return all
     .filter((each) => each.tenant === tenant && each.patterns.some((pattern) => matchesEvent(pattern, type)))
     .map(({ id: subscription }) => ({

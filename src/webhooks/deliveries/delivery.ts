@@ -3,6 +3,8 @@ export interface WebhookEvent {
   /** The same for ever: an event that is dispatched again is delivered once. Holds no dot. */
   readonly id: string;
   readonly type: string;
+  /** The version of its data, which subscribers are told beside the type. Default: they are told none. */
+  readonly version?: number | undefined;
   /** The tenant whose subscriptions hear of it. */
   readonly tenant: string;
   readonly occurredAt: Date;

@@ -30,6 +30,7 @@ export type SubscriptionChanges = {
 export interface DisabledSubscription {
   readonly id: string;
   readonly tenant: string;
+  readonly url: string;
   readonly reason: string;
 }
 

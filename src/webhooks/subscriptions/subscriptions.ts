@@ -163,12 +163,12 @@ export class Subscriptions {
    */
   async takeUntold(againMs: number): Promise<readonly DisabledSubscription[]> {
     const now = Date.now();
-    const { id, tenant, tellOwnerAt, disabledReason } = webhookSubscriptions;
+    const { id, tenant, url, tellOwnerAt, disabledReason } = webhookSubscriptions;
     const rows = await this.#db
       .update(webhookSubscriptions)
       .set({ tellOwnerAt: new Date(now + againMs) })
       .where(lte(tellOwnerAt, new Date(now)))
-      .returning({ id, tenant, reason: disabledReason });
+      .returning({ id, tenant, url, reason: disabledReason });
     return rows.map(({ reason, ...row }) => ({ ...row, reason: reason ?? "" }));
   }
 
