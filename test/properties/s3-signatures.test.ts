@@ -9,7 +9,7 @@ import {
   type SignableRequest,
   unsignedPayload,
 } from "#dist/storage/backends/s3/wire/sigv4.js";
-import { encodePath, encodeQuery } from "#dist/storage/backends/s3/wire/uri.js";
+import { encodePath, encodeQuery } from "#dist/storage/contract/percent-encoding.js";
 
 /** The hash that the official signer is given. */
 class Sha256 {

@@ -1,4 +1,5 @@
 import type { ObjectDescription } from "../contract/backend.js";
+import { encodeText } from "../contract/percent-encoding.js";
 import { isShownType } from "./shown-types.js";
 
 const longestName = 255;
@@ -50,9 +51,13 @@ export function uploadDisposition(contentType: string | undefined): string | und
   return contentType === undefined ? undefined : madeDisposition(contentType, undefined);
 }
 
-/** Whether a stored `Content-Disposition` says no more than {@link madeDisposition} without a file name. */
-export function isBareDisposition(disposition: string, contentType: string): boolean {
-  return disposition === "attachment" && !isShownType(contentType);
+/** Whether a stored `Content-Disposition` can be the one of {@link madeDisposition}: then it is not the caller's own. */
+export function isMadeDisposition(
+  disposition: string | undefined,
+  contentType: string,
+  filename: string | undefined,
+): boolean {
+  return filename !== undefined || (disposition === "attachment" && !isShownType(contentType));
 }
 
 /**
@@ -98,10 +103,7 @@ function asciiName(name: string): string {
     .replace(/["\\]/g, "\\$&");
 }
 
-/** RFC 8187 §3.2.1: `encodeURIComponent` leaves five characters that an extended value may not hold. */
+/** RFC 8187 §3.2.1: an extended value may hold one more character than the unreserved ones. */
 function encodeExtended(name: string): string {
-  return encodeURIComponent(name).replace(
-    /['()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  return encodeText(name).replaceAll("%21", "!");
 }

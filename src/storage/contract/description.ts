@@ -19,7 +19,7 @@ export const contentFieldNames: readonly (keyof ContentFields)[] = [
 
 const maxFieldLength = 1024;
 /** What a header carries unchanged and signatures read alike: ASCII without blanks at the ends or in a row. */
-const exact = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
+export const exactText = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
 /** A token, or a list of them (RFC 9110 §8.4, §8.5). */
 const tokens = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|~-]+)*$/;
 
@@ -57,8 +57,8 @@ export function isSameDescription(one: ObjectDescription, other: ObjectDescripti
  */
 export function parseContentFields(raw: ContentFields): ContentFields {
   const { cacheControl, contentEncoding, contentDisposition, contentLanguage } = raw;
-  if (cacheControl !== undefined) checkField("cacheControl", cacheControl, exact);
-  if (contentDisposition !== undefined) checkField("contentDisposition", contentDisposition, exact);
+  if (cacheControl !== undefined) checkField("cacheControl", cacheControl, exactText);
+  if (contentDisposition !== undefined) checkField("contentDisposition", contentDisposition, exactText);
   if (contentLanguage !== undefined) checkField("contentLanguage", contentLanguage, tokens);
   if (contentEncoding !== undefined) checkEncoding(contentEncoding);
   return { cacheControl, contentEncoding, contentDisposition, contentLanguage };

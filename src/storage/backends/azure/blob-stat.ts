@@ -1,4 +1,4 @@
-import { isBareDisposition } from "../../content/content-disposition.js";
+import { isMadeDisposition } from "../../content/content-disposition.js";
 import type { ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf, storedContentFields } from "../../contract/description.js";
@@ -33,8 +33,8 @@ export function statOfAnswer(key: Key, answer: BlobAnswer, size: number): Object
   const { contentType = "application/octet-stream" } = answer;
   const { isDispositionOwn, ...kept } = keptMetadata(answer.metadata);
   const fields = storedContentFields((_header, name) => answer[name]);
-  const isBare = isBareDisposition(fields.contentDisposition ?? "", contentType);
-  const isMade = !isDispositionOwn && (kept.filename !== undefined || isBare);
+  const isMade =
+    !isDispositionOwn && isMadeDisposition(fields.contentDisposition, contentType, kept.filename);
   const told = isMade ? { ...fields, contentDisposition: undefined } : fields;
   return { key, size, contentType, ...versionOf(answer), ...kept, ...told };
 }

@@ -1,10 +1,12 @@
-/** What a header carries unchanged and signatures read alike: ASCII without blanks at the ends or in a row. */
-const plain = /^(?!=\?)[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
+import { exactText } from "../../contract/description.js";
+
 const word = /^=\?UTF-8\?B\?([A-Za-z0-9+/]*={0,2})\?=$/;
 
 /** A value as a header can carry it: as it is, else as an encoded word (RFC 2047 §2), of any length. */
 export function encodeValue(value: string): string {
-  return plain.test(value) ? value : `=?UTF-8?B?${Buffer.from(value).toString("base64")}?=`;
+  return exactText.test(value) && !value.startsWith("=?")
+    ? value
+    : `=?UTF-8?B?${Buffer.from(value).toString("base64")}?=`;
 }
 
 /** What {@link encodeValue} was given; text of other tools means itself. */

@@ -1,4 +1,4 @@
-import { isBareDisposition, keptDisposition } from "../../content/content-disposition.js";
+import { isMadeDisposition, keptDisposition } from "../../content/content-disposition.js";
 import type { ContentFields, ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import { storedContentFields } from "../../contract/description.js";
@@ -71,8 +71,8 @@ export function statOf(key: Key, resource: ObjectResource): ObjectStat {
   const { size, contentType, generation, timeCreated, metadata, fields } = resource;
   const checksum = metadata.get(checksumName);
   const filename = storedFilename(metadata.get(filenameName));
-  const isBare = isBareDisposition(fields.contentDisposition ?? "", contentType);
-  const isMade = (filename !== undefined || isBare) && !metadata.has(ownDispositionName);
+  const isMade =
+    !metadata.has(ownDispositionName) && isMadeDisposition(fields.contentDisposition, contentType, filename);
   return {
     key,
     size,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { signedDisposition, uploadDisposition } from "../../content/content-disposition.js";
 import type { DirectOptions, DirectRequest, LazyUrl, SignOptions } from "../../contract/backend.js";
 import type { Key } from "../../contract/key.js";
+import { encodePath, encodeQuery } from "../../contract/percent-encoding.js";
 import { ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import { membersOf } from "./object-resource.js";
@@ -11,7 +12,7 @@ const algorithm = "GOOG4-RSA-SHA256";
 /** A V4 signed URL (https://cloud.google.com/storage/docs/authentication/canonical-requests). */
 export async function sign(access: GcsAccess, key: Key, options: SignOptions): Promise<LazyUrl> {
   const { client, paths, identity } = access;
-  const path = `/${paths.bucket}/${key.split("/").map(encode).join("/")}`;
+  const path = `/${paths.bucket}/${encodePath(key)}`;
   const email = await identity.email();
   // An emulator asks for no credentials.
   if (email === undefined) return () => client.endpoint + path;
@@ -30,7 +31,7 @@ export async function signUpload(
   { size, contentType, expiresAt }: DirectOptions,
 ): Promise<DirectRequest> {
   const { client, paths, identity } = access;
-  const path = `/${paths.bucket}/${key.split("/").map(encode).join("/")}`;
+  const path = `/${paths.bucket}/${encodePath(key)}`;
   const sent = {
     "content-type": contentType.trim().replace(/\s+/g, " "),
     "x-goog-content-length-range": `${size},${size}`,
@@ -62,14 +63,16 @@ async function signed(
   const { client, identity, now } = access;
   const time = timeOf(options.signedAt?.getTime() ?? now(), options.expiresAt);
   const scope = `${time.stamp.slice(0, 8)}/auto/storage/goog4_request`;
-  const query = canonicalQuery({
-    "X-Goog-Algorithm": algorithm,
-    "X-Goog-Credential": `${email}/${scope}`,
-    "X-Goog-Date": time.stamp,
-    "X-Goog-Expires": String(time.seconds),
-    "X-Goog-SignedHeaders": headers.map(([name]) => name).join(";"),
-    ...answer,
-  });
+  const query = encodeQuery(
+    Object.entries({
+      "X-Goog-Algorithm": algorithm,
+      "X-Goog-Credential": `${email}/${scope}`,
+      "X-Goog-Date": time.stamp,
+      "X-Goog-Expires": String(time.seconds),
+      "X-Goog-SignedHeaders": headers.map(([name]) => name).join(";"),
+      ...answer,
+    }),
+  );
   const canonical = canonicalRequest(method, path, query, headers);
   const hash = createHash("sha256").update(canonical).digest("hex");
   const text = [algorithm, time.stamp, scope, hash].join("\n");
@@ -150,16 +153,4 @@ function canonicalRequest(
   const lines = headers.map(([name, value]) => `${name}:${value}\n`).join("");
   const names = headers.map(([name]) => name).join(";");
   return [method, path, query, lines, names, "UNSIGNED-PAYLOAD"].join("\n");
-}
-
-function canonicalQuery(parameters: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(parameters).map(([name, value]) => `${encode(name)}=${encode(value)}`);
-  return pairs.sort().join("&");
-}
-
-/** RFC 3986: five more characters than `encodeURIComponent` escapes. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => {
-    return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
-  });
 }

@@ -1,6 +1,7 @@
 import type { CallOptions, CopyOptions, ObjectStat, WriteOptions } from "../../contract/backend.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
+import { encodePath } from "../../contract/percent-encoding.js";
 import { anotherVersion, classifyError, refusal, ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
@@ -17,7 +18,6 @@ import { type SendPart, UploadInParts } from "./upload-in-parts.js";
 import { documentOf, requiredEtag } from "./wire/answer-document.js";
 import { addressVariables } from "./wire/answer-error.js";
 import type { Headers } from "./wire/sigv4.js";
-import { encodePath } from "./wire/uri.js";
 import { textOf } from "./wire/xml.js";
 
 interface Source extends ObjectStat, SentDescription {}

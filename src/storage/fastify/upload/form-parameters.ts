@@ -1,4 +1,5 @@
 import { badRequest } from "../../../http/index.js";
+import { decodeExtendedText } from "../../contract/percent-encoding.js";
 
 const parameter =
   /[ \t]*;[ \t]*([A-Za-z0-9!#$&+.^_`|~*-]+)=(?:"((?:[^"\\\r\n]|\\[^\r\n])*)"|([^\s;"]*))[ \t]*/y;
@@ -26,15 +27,10 @@ export function parseParameters(field: string): { word: string; parameters: Read
 
 /** An extended value (RFC 8187 §3.2): `UTF-8''na%C3%AFve.txt`. */
 export function decodeExtended(value: string): string {
-  const [, charset, text] = extended.exec(value) ?? [];
-  try {
-    if (text !== undefined && charset?.toLowerCase() === "utf-8") return decodeURIComponent(text);
-    if (text !== undefined)
-      return text.replace(/%([0-9A-F]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
-  } catch {
-    // Broken percent-encoding is refused below like any other broken value.
-  }
-  throw badRequest("an extended parameter is not well-formed");
+  const match = extended.exec(value);
+  const decoded = match === null ? undefined : decodeExtendedText(match[1] ?? "", match[2] ?? "");
+  if (decoded === undefined) throw badRequest("an extended parameter is not well-formed");
+  return decoded;
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

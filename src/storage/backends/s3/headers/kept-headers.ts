@@ -1,4 +1,5 @@
 import type { ObjectDescription } from "../../../contract/backend.js";
+import { exactText } from "../../../contract/description.js";
 import type { S3Response } from "../wire/exchange.js";
 import type { Headers } from "../wire/sigv4.js";
 import { isOthersMetadata } from "./metadata-headers.js";
@@ -10,15 +11,13 @@ export interface SentDescription extends ObjectDescription {
 }
 
 const standard = new Set(["cache-control", "content-disposition", "content-encoding", "content-language"]);
-/** What a header carries unchanged and signatures read alike: ASCII without blanks at the ends or in a row. */
-const exact = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
 
 /** The headers of an object that a copy of it keeps although nothing else is known of them. */
 export function keptHeaders(headers: S3Response["headers"]): Headers {
   const kept: Headers = {};
   for (const name in headers) {
     const value = headers[name] ?? "";
-    const isKept = (standard.has(name) || isOthersMetadata(name)) && exact.test(value);
+    const isKept = (standard.has(name) || isOthersMetadata(name)) && exactText.test(value);
     // Some services store this word of the way in which content was sent, and would take a copy for sent like that.
     if (isKept && !value.includes("aws-chunked")) kept[name] = value;
   }

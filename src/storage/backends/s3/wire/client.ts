@@ -4,6 +4,7 @@ import { unlessAborted } from "../../../contract/abortable.js";
 import type { LazyUrl, SignOptions } from "../../../contract/backend.js";
 import { httpConnector } from "../../../contract/http-connector.js";
 import { joinHttpPools } from "../../../contract/http-pools.js";
+import { encodePath, encodeQuery } from "../../../contract/percent-encoding.js";
 import { refusal, type ServiceError } from "../../../contract/service-error.js";
 import type { CredentialSource, S3Credentials } from "../credentials/credentials.js";
 import { malformedAnswer } from "./answer-document.js";
@@ -14,7 +15,6 @@ import type { BucketAddress, BucketLocation } from "./location.js";
 import { isReplayable, type Payload, RequestBody } from "./payload.js";
 import { type SigningClock, type SigningTime, signingTime } from "./signing-time.js";
 import { type Headers, RequestSigner, unsignedPayload } from "./sigv4.js";
-import { encodePath, encodeQuery } from "./uri.js";
 
 /** What is asked of the service. */
 export interface S3Call {

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
+import { encodeText } from "../../../contract/percent-encoding.js";
 import type { S3Credentials } from "../credentials/credentials.js";
 import { HmacKey } from "./hmac-key.js";
-import { encodeText } from "./uri.js";
 
 /** The key that signs for one day, one region and one secret, and the scope that it is good for. */
 export interface SigningKey {

@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
+import { encodeText } from "../../../contract/percent-encoding.js";
 import type { S3Credentials } from "../credentials/credentials.js";
 import type { HmacKey } from "./hmac-key.js";
 import { NameSets, type SignedNames } from "./signed-names.js";
 import { SigningKeys } from "./signing-key.js";
 import type { SigningTime } from "./signing-time.js";
-import { encodeText } from "./uri.js";
 
 /** Stands for the hash of a body that is not hashed: TLS protects it, or the network does. */
 export const unsignedPayload = "UNSIGNED-PAYLOAD";
