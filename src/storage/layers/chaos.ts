@@ -12,6 +12,7 @@ import type {
   UploadedPart,
   WriteOptions,
 } from "../contract/backend.js";
+import { changedBody } from "../contract/changed-body.js";
 import type { StorageErrorCode } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
 import { Opened, readerOf } from "../contract/opened.js";
@@ -107,13 +108,7 @@ function kindsOf(body: Body): readonly FaultKind[] {
 }
 
 function breaking(body: Body, verb: Verb): Body {
-  return {
-    size: body.size,
-    bytes: undefined,
-    replayable: true,
-    checksum: () => body.checksum(),
-    open: () => firstHalf(body.open(), body.size, verb),
-  };
+  return changedBody(body, { bytes: undefined, open: () => firstHalf(body.open(), body.size, verb) });
 }
 
 function broken(opened: OpenedObject): OpenedObject {

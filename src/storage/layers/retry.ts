@@ -13,6 +13,7 @@ import type {
   UploadedPart,
   WriteOptions,
 } from "../contract/backend.js";
+import { changedBody } from "../contract/changed-body.js";
 import { attemptChannel } from "../contract/channels.js";
 import type { Key } from "../contract/key.js";
 import { Opened, readerOf } from "../contract/opened.js";
@@ -174,17 +175,11 @@ class ReplayCheck {
   }
 
   #watch(body: Body): Body {
-    return {
-      size: body.size,
-      bytes: body.bytes,
-      replayable: false,
-      expected: body.expected,
-      checksum: () => body.checksum(),
-      forgoChecksum: () => body.forgoChecksum?.(),
+    return changedBody(body, {
       open: () => {
         this.#isOpened = true;
         return body.open();
       },
-    };
+    });
   }
 }

@@ -16,6 +16,7 @@ import type {
   WriteConditions,
   WriteOptions,
 } from "../contract/backend.js";
+import { changedBody } from "../contract/changed-body.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
 import { Opened, readerOf } from "../contract/opened.js";
@@ -141,15 +142,7 @@ function isWhole({ bytes }: OpenedObject): boolean {
 function inPieces(body: Body, deadline: Deadline): Body {
   const isSmall = body.bytes !== undefined && body.bytes.byteLength <= maxAtOnceBytes;
   if (isSmall) return body;
-  return {
-    size: body.size,
-    bytes: undefined,
-    replayable: body.replayable,
-    expected: body.expected,
-    checksum: () => body.checksum(),
-    forgoChecksum: () => body.forgoChecksum?.(),
-    open: () => timedPieces(body, deadline),
-  };
+  return changedBody(body, { bytes: undefined, open: () => timedPieces(body, deadline) });
 }
 
 async function* timedPieces(body: Body, deadline: Deadline): Bytes {

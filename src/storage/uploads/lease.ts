@@ -9,6 +9,7 @@ import {
 } from "../contract/error.js";
 import type { Key } from "../contract/key.js";
 import { noMetadata } from "../contract/metadata.js";
+import { bytesOf } from "../contract/whole-body.js";
 import type { PolicyOptions } from "../policy/index.js";
 import { endOfLease, leaseKey } from "./staging.js";
 
@@ -98,11 +99,9 @@ export async function readLease(
   at: Key,
   { signal }: CallOptions,
 ): Promise<FoundLease | undefined> {
-  const pieces: Uint8Array[] = [];
   try {
     const { stat, body } = await backend.read(at, { range: undefined, ifMatch: undefined, signal });
-    for await (const piece of body) pieces.push(piece);
-    return { lease: parseLease(Buffer.concat(pieces).toString()), version: stat.etag };
+    return { lease: parseLease((await bytesOf(body)).toString()), version: stat.etag };
   } catch (error) {
     if (codeOf(backend, error) === "not_found") return undefined;
     throw error;

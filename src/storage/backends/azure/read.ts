@@ -8,10 +8,11 @@ import type {
 } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
 import type { Key } from "../../contract/key.js";
-import { openedBytes } from "../../contract/opened.js";
+import { openedBytes, piecesOf } from "../../contract/opened.js";
 import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
+import { bytesOf } from "../../contract/whole-body.js";
 import type { AzureAccess } from "./access.js";
 import { knownSize, statOfAnswer, unknownSize } from "./blob-stat.js";
 import { blobOf } from "./client.js";
@@ -109,9 +110,7 @@ function reasonOf(error: unknown, cancellation: Cancellation): unknown {
 }
 
 async function readWhole(body: ResponseBody, size: number): Promise<Buffer<ArrayBuffer>> {
-  const pieces: Uint8Array[] = [];
-  for (let piece = await body.next(); piece !== undefined; piece = await body.next()) pieces.push(piece);
-  const bytes = Buffer.concat(pieces);
+  const bytes = await bytesOf(piecesOf(body));
   if (bytes.byteLength !== size) throw endedEarly(undefined);
   return bytes;
 }

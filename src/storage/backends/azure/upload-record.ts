@@ -11,6 +11,7 @@ import { type Key, reservedSegment } from "../../contract/key.js";
 import { ListingProgress } from "../../contract/listing-progress.js";
 import { isFailure, noUpload } from "../../contract/service-error.js";
 import { keyOfRecord, parseRecord, writeRecord } from "../../contract/upload-record.js";
+import { bytesOf } from "../../contract/whole-body.js";
 import { type AzureClient, blobOf } from "./client.js";
 import { removeBlob, removeBlobs } from "./remove.js";
 
@@ -158,9 +159,7 @@ async function* blobsBelow(client: AzureClient, prefix: string, { signal }: Call
 }
 
 async function textOf(body: NodeJS.ReadableStream | undefined): Promise<string> {
-  const pieces: Buffer[] = [];
-  if (body instanceof Readable) for await (const piece of body) pieces.push(piece);
-  return Buffer.concat(pieces).toString();
+  return body instanceof Readable ? (await bytesOf(body)).toString() : "";
 }
 
 function nameOf(id: string): string {

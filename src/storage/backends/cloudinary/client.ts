@@ -7,6 +7,7 @@ import { joinHttpPools } from "../../contract/http-pools.js";
 import { isKnownAddress } from "../../contract/known-address.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
+import { bytesOf } from "../../contract/whole-body.js";
 import type { CloudinaryAccount } from "./account.js";
 import { answerError } from "./answer-error.js";
 import { writeForm } from "./form.js";
@@ -189,14 +190,8 @@ async function failed(response: Dispatcher.ResponseData): Promise<ServiceError> 
 }
 
 async function readText({ body }: Dispatcher.ResponseData): Promise<string> {
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for await (const piece of body) {
-    size += piece.byteLength;
-    if (size > maxAnswerBytes) throw new ServiceError("unavailable", "Cloudinary's answer does not end");
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("utf8");
+  const error = () => new ServiceError("unavailable", "Cloudinary's answer does not end");
+  return (await bytesOf(body, { maxBytes: maxAnswerBytes, error })).toString("utf8");
 }
 
 /** As it is; the SDK's types leave out what says how to sign. */

@@ -6,6 +6,7 @@ import { openedBytes, type PieceReader, piecesOf } from "../../contract/opened.j
 import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { anotherVersion, ServiceError } from "../../contract/service-error.js";
+import { bytesOf } from "../../contract/whole-body.js";
 import type { CloudinaryAccess } from "./access.js";
 import { originalUrl } from "./sign.js";
 import { statObject } from "./stat.js";
@@ -46,9 +47,7 @@ async function open(
   const body = await download(access, stat, span, options);
   if (body === undefined) return undefined;
   if (span.end - span.start > maxAtOnceBytes) return arriving(access, stat, span, body, options);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of piecesOf(body)) pieces.push(piece);
-  const bytes = Buffer.concat(pieces);
+  const bytes = await bytesOf(piecesOf(body));
   const expected = checksumOfPart(stat, span);
   const isSame =
     expected === undefined ? await isStillThere(access, stat, options) : hasChecksum(bytes, expected);

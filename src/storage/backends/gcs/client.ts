@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, request } from "undici";
 import { httpConnector } from "../../contract/http-connector.js";
 import { joinHttpPools } from "../../contract/http-pools.js";
 import { refusal, ServiceError } from "../../contract/service-error.js";
+import { bytesOf } from "../../contract/whole-body.js";
 import { answerError } from "./answer-error.js";
 import type { Identity } from "./identity.js";
 
@@ -128,14 +129,8 @@ function sendable(body: Ask["body"]): string | Uint8Array | Readable | null {
 }
 
 async function textOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of body) {
-    bytes += piece.byteLength;
-    if (bytes > maxAnswerBytes) throw new ServiceError("unavailable", "the service's answer does not end");
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("utf8");
+  const error = () => new ServiceError("unavailable", "the service's answer does not end");
+  return (await bytesOf(body, { maxBytes: maxAnswerBytes, error })).toString("utf8");
 }
 
 async function refusedBy({

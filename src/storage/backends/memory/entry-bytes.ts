@@ -1,4 +1,5 @@
 import type { ObjectDescription } from "../../contract/backend.js";
+import { contentFieldNames } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 
 /** Bytes that Node takes for the entry of an object, part or upload besides its content and texts, rounded up. */
@@ -11,11 +12,6 @@ export function entryBytes(key: Key, description: ObjectDescription): number {
   // Text outside of Latin-1 takes two bytes a character.
   if (filename !== undefined) bytes += 2 * filename.length;
   for (const name in metadata) bytes += name.length + 2 * (metadata[name]?.length ?? 0);
-  return bytes + fieldBytes(description);
-}
-
-function fieldBytes(description: ObjectDescription): number {
-  const { cacheControl, contentEncoding, contentDisposition, contentLanguage } = description;
-  const fields = [cacheControl, contentEncoding, contentDisposition, contentLanguage];
-  return fields.reduce((sum, field) => sum + (field?.length ?? 0), 0);
+  for (const name of contentFieldNames) bytes += description[name]?.length ?? 0;
+  return bytes;
 }

@@ -1,4 +1,5 @@
 import { badRequest, HttpError } from "../../../http/index.js";
+import { bytesOf } from "../../contract/whole-body.js";
 import { decodeBytes, decodeExtended, parseParameters } from "./form-parameters.js";
 import { type FormPart, formLimits } from "./form-parts.js";
 
@@ -58,21 +59,11 @@ export function fileOf({ filename }: PartDescription, { headers }: FormPart): Fi
 
 /** The value of a field. @throws HttpError for one that is too long or is not UTF-8. */
 export async function textOf({ body }: FormPart, name: string): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of body) {
-    size += piece.byteLength;
-    if (size > fieldLimits.valueBytes) {
-      throw new HttpError(
-        413,
-        "too_large",
-        `the field '${name}' is longer than ${fieldLimits.valueBytes} bytes`,
-      );
-    }
-    pieces.push(piece);
-  }
+  const { valueBytes: maxBytes } = fieldLimits;
+  const error = () => new HttpError(413, "too_large", `the field '${name}' is longer than ${maxBytes} bytes`);
+  const value = await bytesOf(body, { maxBytes, error });
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(pieces));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value);
   } catch {
     throw badRequest(`the field '${name}' is not UTF-8`);
   }
