@@ -120,7 +120,7 @@ it("an import that keeps the architecture is not", () => {
   tree.plant("src/storage/fastify/plugin.ts", "fastify");
   tree.plant("src/storage/backends/s3/a.ts", "src/storage/contract/key.ts");
   tree.plant("src/storage/layers/stack.ts", "src/storage/layers/retry.ts");
-  tree.plant("src/storage/layers/retry.ts", "src/storage/layers/backoff.ts");
+  tree.plant("src/storage/layers/retry.ts", "src/storage/layers/wait-for-outcome.ts");
   tree.plant("src/storage/settings.ts", "src/kernel/index.ts");
   tree.plant("src/kernel/index.ts", "zod");
   tree.plant("src/index.ts", "src/storage/fastify/plugin.ts");

@@ -31,6 +31,7 @@ export type {
   WriteConditions,
   WriteOptions,
 } from "./contract/backend.js";
+export type { RetryOptions } from "./contract/backoff.js";
 export type { AttemptFacts, BodyFacts, OperationFacts, ScanFacts } from "./contract/channels.js";
 export { type Checksum, checksumOf, isChecksum } from "./contract/checksum.js";
 export { descriptionOf } from "./contract/description.js";
@@ -46,6 +47,7 @@ export {
 } from "./contract/key.js";
 export type { Metadata } from "./contract/metadata.js";
 export type { PublicFilesOptions } from "./contract/public-files.js";
+export { RetryBudget } from "./contract/retry-budget.js";
 export {
   type UrlRefusal,
   UrlSigner,
@@ -55,7 +57,6 @@ export {
 } from "./contract/signed-url.js";
 export type { Transform, TransformFit, TransformFormat } from "./contract/transform.js";
 export { announce, type ObjectNews } from "./layers/announce.js";
-export type { RetryOptions } from "./layers/backoff.js";
 export { chaos } from "./layers/chaos.js";
 export type { ChaosOptions, FaultKind } from "./layers/fault-plan.js";
 export { type BackendCall, LayerBackend, type Next, type Verb } from "./layers/layer-backend.js";
@@ -63,7 +64,6 @@ export { type MetricsSink, metrics, type OperationEvent } from "./layers/metrics
 export { prefix } from "./layers/prefix.js";
 export { publicFiles } from "./layers/public-files.js";
 export { retry } from "./layers/retry.js";
-export { RetryBudget } from "./layers/retry-budget.js";
 export { signing } from "./layers/signing.js";
 export { type StackOptions, stack } from "./layers/stack.js";
 export { timeout } from "./layers/timeout.js";

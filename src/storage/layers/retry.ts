@@ -13,12 +13,12 @@ import type {
   UploadedPart,
   WriteOptions,
 } from "../contract/backend.js";
+import { Backoff, isTransient, type RetryOptions } from "../contract/backoff.js";
 import { changedBody } from "../contract/changed-body.js";
 import { attemptChannel } from "../contract/channels.js";
 import type { Key } from "../contract/key.js";
 import { Opened, readerOf } from "../contract/opened.js";
 import { ResumingReader } from "../contract/resuming-reader.js";
-import { Backoff, isTransient, type RetryOptions } from "./backoff.js";
 import { type BackendCall, LayerBackend, type Next } from "./layer-backend.js";
 
 /**

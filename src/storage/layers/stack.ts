@@ -1,7 +1,7 @@
 import type { Layer } from "../contract/backend.js";
+import type { RetryOptions } from "../contract/backoff.js";
 import type { PublicFilesOptions } from "../contract/public-files.js";
 import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
-import type { RetryOptions } from "./backoff.js";
 import { type MetricsSink, metrics } from "./metrics.js";
 import { prefix } from "./prefix.js";
 import { publicFiles } from "./public-files.js";

@@ -1,8 +1,8 @@
 import type { Bytes } from "../contract/backend.js";
+import type { Backoff } from "../contract/backoff.js";
 import { algorithmOf } from "../contract/checksum.js";
 import { descriptionOf } from "../contract/description.js";
 import { ChecksumMismatchError, StorageError } from "../contract/error.js";
-import type { Backoff } from "../layers/backoff.js";
 import type { FileDetails, OpenedFile, StoredFile } from "../options.js";
 import type { Ends, SameFile } from "./same-file.js";
 

@@ -1,7 +1,7 @@
 import { sharedSignal } from "../contract/abortable.js";
+import { Backoff } from "../contract/backoff.js";
 import { ChecksumMismatchError, StorageError, UnknownStorageError } from "../contract/error.js";
 import { Semaphore } from "../contract/semaphore.js";
-import { Backoff } from "../layers/backoff.js";
 import type { ListedFile } from "../options.js";
 import { copyFile } from "./copy-file.js";
 import type { Journal } from "./journal.js";

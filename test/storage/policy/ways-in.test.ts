@@ -17,9 +17,9 @@ import {
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { clamav } from "svc-infra/storage/policy";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Backoff } from "#dist/storage/contract/backoff.js";
 import { statusOfCode } from "#dist/storage/contract/error.js";
 import { stagingRoot } from "#dist/storage/contract/key.js";
-import { Backoff } from "#dist/storage/layers/backoff.js";
 import { copyFile } from "#dist/storage/transfer/copy-file.js";
 import { call as ask, type Service, startService } from "../../acceptance/service.js";
 import { infectedMarker, startClamd } from "../../rigs/clamd.js";

@@ -1,6 +1,6 @@
 import { PermissionDeniedError, StorageError, stack } from "svc-infra/storage";
 import { describe, expect, it } from "vitest";
-import { Backoff } from "#dist/storage/layers/backoff.js";
+import { Backoff } from "#dist/storage/contract/backoff.js";
 import { copyFile } from "#dist/storage/transfer/copy-file.js";
 import { contentsOf, expectSame, fill, memoryEnds, run } from "./ends.js";
 

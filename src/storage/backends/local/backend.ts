@@ -27,6 +27,7 @@ import type {
 } from "../../contract/backend.js";
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
+import { Opened, openedBytes } from "../../contract/opened.js";
 import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
@@ -350,18 +351,8 @@ async function readHead(reader: BodyReader): Promise<Uint8Array[]> {
 }
 
 function toOpened(key: Key, answer: ReadAnswer, signal: AbortSignal | undefined): OpenedObject {
-  const { record, start, end, bytes, fd } = answer;
-  const stat = toStat(key, record);
-  if (fd !== undefined) {
-    const body = new OpenFile(fd, start, end, signal);
-    return { stat, start, end, bytes, body, close: async () => body.close() };
-  }
-  const body = { [Symbol.asyncIterator]: () => once(bytes) };
-  return { stat, start, end, bytes, body, close: async () => undefined };
-}
-
-async function* once(
-  bytes: Uint8Array<ArrayBuffer> | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  if (bytes !== undefined && bytes.byteLength > 0) yield bytes;
+  const stat = toStat(key, answer.record);
+  return "fd" in answer
+    ? new Opened(stat, answer, new OpenFile(answer.fd, answer, signal))
+    : openedBytes(stat, answer, answer.bytes);
 }

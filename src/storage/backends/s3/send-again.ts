@@ -1,11 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Failure } from "../../contract/backend.js";
+import { Backoff } from "../../contract/backoff.js";
 import { classifyError } from "../../contract/service-error.js";
 import { addressVariables } from "./wire/answer-error.js";
 
-const attempts = 4;
-/** Milliseconds of the longest pause before the second attempt; doubled for each further one. */
-const firstPauseMs = 100;
 /** Milliseconds of the longest `Retry-After` that is waited for. */
 const maxRetryAfterMs = 10_000;
 
@@ -20,21 +17,14 @@ export async function sendAgain<T>(
   signal: AbortSignal | undefined,
   isRepeatable: (failure: Failure) => boolean = () => true,
 ): Promise<T> {
+  let backoff: Backoff | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       return await send();
     } catch (error) {
       const failure = classifyError(error, addressVariables);
-      const { retryAfterMs = 0 } = failure;
-      const isLast = attempt === attempts || signal?.aborted === true || retryAfterMs > maxRetryAfterMs;
-      if (isLast || !isTransient(failure) || !isRepeatable(failure)) throw error;
-      const pauseMs = Math.max(retryAfterMs, Math.random() * firstPauseMs * 2 ** (attempt - 1));
-      await sleep(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
-      signal?.throwIfAborted();
+      backoff ??= new Backoff({ maxRetryAfterMs });
+      if (!isRepeatable(failure) || !(await backoff.pause(failure, attempt, signal))) throw error;
     }
   }
-}
-
-function isTransient({ code }: Failure): boolean {
-  return code === "unavailable" || code === "rate_limited" || code === "timeout";
 }

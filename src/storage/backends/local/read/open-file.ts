@@ -1,5 +1,7 @@
 import { close, read } from "node:fs";
+import type { PieceReader } from "../../../contract/opened.js";
 import { pooledPieceBytes, takePiece } from "../../../contract/piece-pool.js";
+import type { Span } from "../../../contract/range.js";
 import { DiskError } from "../disk/disk-error.js";
 
 /** Closes what a caller opened and dropped without closing it. */
@@ -43,18 +45,19 @@ class Handle {
   }
 }
 
-/** Content of an open file, for one reader. */
-export class OpenFile implements AsyncIterable<Uint8Array> {
+/** Content of an open file, for one reader; a piece is read ahead. */
+export class OpenFile implements PieceReader {
   readonly #handle: Handle;
-  readonly #start: number;
   readonly #end: number;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: () => void;
+  #position: number;
+  #ahead: Promise<Uint8Array> | undefined;
 
-  constructor(fd: number, start: number, end: number, signal: AbortSignal | undefined) {
+  constructor(fd: number, { start, end }: Span, signal: AbortSignal | undefined) {
     const handle = new Handle(fd);
     this.#handle = handle;
-    this.#start = start;
+    this.#position = start;
     this.#end = end;
     this.#signal = signal;
     this.#onAbort = () => handle.release();
@@ -63,30 +66,29 @@ export class OpenFile implements AsyncIterable<Uint8Array> {
     if (signal?.aborted) handle.release();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      let position = this.#start;
-      let ahead = this.#readAt(position);
-      while (position < this.#end) {
-        const piece = await ahead;
-        this.#signal?.throwIfAborted();
-        position += piece.byteLength;
-        if (position < this.#end) ahead = this.#readAt(position);
-        yield piece;
-      }
-    } finally {
-      this.close();
+  async next(): Promise<Uint8Array | undefined> {
+    const ahead = this.#ahead ?? this.#readOn();
+    if (ahead === undefined) {
+      await this.close();
+      return undefined;
     }
+    const piece = await ahead;
+    this.#signal?.throwIfAborted();
+    this.#position += piece.byteLength;
+    this.#ahead = this.#readOn();
+    return piece;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#onAbort);
     forgotten.unregister(this);
     this.#handle.release();
   }
 
-  #readAt(position: number): Promise<Uint8Array> {
-    const reading = this.#handle.read(position, Math.min(pooledPieceBytes, this.#end - position));
+  #readOn(): Promise<Uint8Array> | undefined {
+    const left = this.#end - this.#position;
+    if (left === 0) return undefined;
+    const reading = this.#handle.read(this.#position, Math.min(pooledPieceBytes, left));
     // A reader that was closed does not await it.
     reading.catch(() => undefined);
     return reading;

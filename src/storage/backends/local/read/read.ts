@@ -9,12 +9,11 @@ import { type OpenBody, openObject } from "./find.js";
 /** Content up to this size is read or written in one go, which takes less time than to hand it to the thread pool. */
 export const maxSmallBytes: number = 64 * 1024;
 
-/** An object that was read, or opened when it is too large to be read at once: one of `bytes` and `fd` is there. */
-export interface ReadAnswer extends Span {
-  readonly record: ObjectRecord;
-  readonly bytes?: Uint8Array<ArrayBuffer> | undefined;
-  readonly fd?: number | undefined;
-}
+/** An object that was read, or opened when it is too large to be read at once. */
+export type ReadAnswer = Span & { readonly record: ObjectRecord } & (
+    | { readonly bytes: Uint8Array<ArrayBuffer> }
+    | { readonly fd: number }
+  );
 
 /** Opens an object, and reads at once a span of up to {@link maxSmallBytes}. The caller closes the descriptor. */
 export async function readObject(

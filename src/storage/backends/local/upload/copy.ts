@@ -1,6 +1,7 @@
 import { closeSync, copyFile, existsSync, constants as fsConstants, openSync, unlink } from "node:fs";
 import { promisify } from "node:util";
 import type { CallOptions } from "../../../contract/backend.js";
+import { piecesOf } from "../../../contract/opened.js";
 import { fileMode, readFlags } from "../disk/files.js";
 import { checkOwnFolders } from "../disk/folders.js";
 import { OpenFile } from "../read/open-file.js";
@@ -28,8 +29,10 @@ export async function copyToTemp(
     closeSync(fd);
     return cloned;
   }
-  const source = new OpenFile(fd, 0, size, signal);
-  return writeTemp(store, new BodyReader(source, signal), { onProgress }).finally(() => source.close());
+  const source = new OpenFile(fd, { start: 0, end: size }, signal);
+  return writeTemp(store, new BodyReader(piecesOf(source), signal), { onProgress }).finally(() =>
+    source.close(),
+  );
 }
 
 /** The name of a descriptor leads to the very file that is open. Most file systems cannot share blocks. */

@@ -12,6 +12,7 @@ import type {
 import { ChecksumBuilder } from "../../../contract/checksum.js";
 import { descriptionOf } from "../../../contract/description.js";
 import type { Key } from "../../../contract/key.js";
+import { piecesOf } from "../../../contract/opened.js";
 import { DiskError, errnoOf } from "../disk/disk-error.js";
 import { fileMode, folderMode, readFlags } from "../disk/files.js";
 import { checkOwnFolders } from "../disk/folders.js";
@@ -132,7 +133,7 @@ export class Uploads {
   ): Bytes {
     for (const part of parts) {
       const fd = await openFile(this.#contentOf(uploadId) + nameOf(part), readFlags);
-      for await (const piece of new OpenFile(fd, 0, part.size, signal)) {
+      for await (const piece of piecesOf(new OpenFile(fd, { start: 0, end: part.size }, signal))) {
         checksum.update(piece);
         yield piece;
       }

@@ -1,4 +1,4 @@
-import { StorageConfigurationError } from "../contract/error.js";
+import { StorageConfigurationError } from "./error.js";
 
 /**
  * Bounds the repetitions of all calls together, so that a backend that is down is not asked many times as often:

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Failure } from "../contract/backend.js";
-import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
+import type { Failure } from "./backend.js";
 import { RetryBudget } from "./retry-budget.js";
+import { checkStorageOptions, type OptionRules } from "./storage-options.js";
 
 /** Options of the layer `retry`. */
 export interface RetryOptions {
