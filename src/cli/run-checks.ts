@@ -38,8 +38,8 @@ export async function runChecks(
 }
 
 async function check(run: ConformanceRun): Promise<CheckResult> {
-  const { group, name, skippedBecause } = run;
-  if (skippedBecause !== undefined) return { group, name, status: "skipped", reason: skippedBecause };
+  const { group, name, skipReason } = run;
+  if (skipReason !== undefined) return { group, name, status: "skipped", reason: skipReason };
   try {
     await run.run();
     return { group, name, status: "passed", reason: undefined };

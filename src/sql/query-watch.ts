@@ -35,7 +35,7 @@ export class QueryWatch {
   }
 
   /** Runs a query that answers by promise. */
-  async around<T>(text: string, values: unknown, query: () => Promise<T>): Promise<T> {
+  async watch<T>(text: string, values: unknown, query: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
     try {
       return await queries.run(() => this.#facts(text), query);
@@ -48,7 +48,7 @@ export class QueryWatch {
   }
 
   /** Runs a query that answers by `callback`. */
-  aroundCallback<T>(
+  watchCallback<T>(
     text: string,
     values: unknown,
     callback: QueryCallback,

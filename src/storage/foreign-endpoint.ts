@@ -27,15 +27,15 @@ export function findForeignEndpoint(
   env: Environment,
   options: Readonly<Record<string, unknown>>,
 ): readonly ConfigurationProblem[] {
-  const row: { readonly proofs?: readonly string[] } = backendRows[type];
-  if (row.proofs === undefined) return [];
+  const row: { readonly credentials?: readonly string[] } = backendRows[type];
+  if (row.credentials === undefined) return [];
   const variables = new Map<string, Located>(Object.entries(backendVariables[type]));
   const find = (option: string) => findSource(option, variables.get(option), env, options);
   const endpoint = find("endpoint");
   if (endpoint?.source !== "file" || isOnThisMachine(env, endpoint.name)) return [];
-  const set = row.proofs.map(find).filter((each) => each !== undefined);
-  const proofs: readonly Found[] = set.length > 0 ? set : [{ name: "the credentials", source: "process" }];
-  return proofs
+  const set = row.credentials.map(find).filter((each) => each !== undefined);
+  const found: readonly Found[] = set.length > 0 ? set : [{ name: "the credentials", source: "process" }];
+  return found
     .filter(({ source }) => source !== "file")
     .map(({ name }) => ({
       name: endpoint.name,

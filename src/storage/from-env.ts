@@ -61,13 +61,13 @@ export function placeOf(type: BackendType): string | undefined {
 
 /** Values of the settings that say where a backend's objects are, and of no others: the same for the same place. */
 export async function locationOf(type: BackendType, env: Environment): Promise<LocationSettings> {
-  const { place, within = [], unify } = backendRows[type];
+  const { place, scope = [], normalizeLocation } = backendRows[type];
   const schema: SettingsSchema = backendVariables[type];
   const locating = Object.entries(schema).filter(
-    ([name]) => name === place || within.some((each) => each === name),
+    ([name]) => name === place || scope.some((each) => each === name),
   );
   const location = parseSettings(Object.fromEntries(locating), env, {});
-  return unify === undefined ? location : unify(location);
+  return normalizeLocation === undefined ? location : normalizeLocation(location);
 }
 
 /**
@@ -121,7 +121,7 @@ function chooseBackend(env: Environment, options: EasyStorageOptions, fallback: 
     const source = backendRows[type].detectedBy.find((name) => isVariableSet(env, name));
     if (source !== undefined) return { type, reason: `${source} is set`, source, env };
   }
-  // Last, for many who use a provider also have a folder: only nothing at all means memory.
+  // STORAGE_BASE_PATH is checked last: users of a provider often set it too.
   const { name } = backendVariables.local.basePath;
   if (isVariableSet(env, name)) return { type: "local", reason: `${name} is set`, source: name, env };
   const { type, reason, defaults } = fallback;

@@ -1,7 +1,7 @@
 import { checkOptions } from "./arguments.js";
 import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody } from "./content/body.js";
-import { type Content, letGo, toBody } from "./content/content.js";
+import { type Content, discardAfterError, toBody } from "./content/content.js";
 import { tooLarge } from "./content/size-check.js";
 import type {
   CallOptions,
@@ -107,7 +107,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       this.#parts.set(number, part);
       return part;
     } catch (error) {
-      throw await letGo(body, error, call);
+      throw await discardAfterError(body, error, call);
     }
   }
 

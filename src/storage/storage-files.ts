@@ -1,7 +1,7 @@
 import { checkEtag, checkKeys, checkOptions, checkRange } from "./arguments.js";
 import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody, ContentRules } from "./content/body.js";
-import { type Content, letGo, toBody } from "./content/content.js";
+import { type Content, discardAfterError, toBody } from "./content/content.js";
 import { checkDescription, type GivenDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
 import { verify } from "./content/verified-reader.js";
@@ -150,7 +150,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
       };
       return new WrittenFile(await this.#backend.write(parsed, body, writing), lazyUrl);
     } catch (error) {
-      throw await letGo(body, error, call);
+      throw await discardAfterError(body, error, call);
     }
   }
 
@@ -621,7 +621,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return new WrittenFile(stat, lazyUrl);
   }
 
-  /** What something else wrote has passed no check yet. */
+  /** Content written by another program has not been checked yet. */
   #copyChecked({ source, target }: Ends, { sourceIfMatch, signal, ...conditions }: CopyOptions) {
     const name = this.#scope + target;
     const policy = this.#policy();
@@ -685,7 +685,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
     return checked ?? sniffedType(body, filename ?? key, signal);
   }
 
-  /** What is no number stays none, and is refused with the content. */
+  /** A value that is not a number becomes NaN and is refused later. */
   #limit(maxBytes = this.#options.maxBytes ?? Number.POSITIVE_INFINITY): number {
     return typeof maxBytes === "number" ? Math.min(maxBytes, this.capabilities.maxBytes) : Number.NaN;
   }

@@ -39,7 +39,7 @@ describe("a bearer token", () => {
   beforeAll(async () => {
     const { backend } = await makeBackend("memory");
     const authorize = bearerToken("s3cret-token");
-    service = await startService({ backend, around: (inner) => spy(inner, calls), authorize });
+    service = await startService({ backend, wrap: (inner) => spy(inner, calls), authorize });
   });
   afterAll(() => service.close());
 

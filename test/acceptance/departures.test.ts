@@ -34,7 +34,7 @@ async function endOf(signal: AbortSignal | undefined): Promise<never> {
 beforeAll(async () => {
   service = await startService({
     backend: new MemoryBackend({ baseUrl: "http://x/files" }),
-    around: hanging,
+    wrap: hanging,
   });
   readUrl = pathOf(String((await service.storage.put("k", "kept")).url));
   writeUrl = pathOf(await service.storage.getUploadUrl("k", { contentType: "text/plain" }));

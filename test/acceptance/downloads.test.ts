@@ -140,7 +140,7 @@ test("an object that is replaced between its conditions and its bytes is served 
   const inner = new MemoryBackend();
   let replace = 1;
   const service = await startService({
-    around: () =>
+    wrap: () =>
       new Proxy<StorageBackend>(inner, {
         get(target, name) {
           const value = Reflect.get(target, name, target);
@@ -173,7 +173,7 @@ test("a conditional GET costs one call to the backend, and a signed one asks for
         };
       },
     });
-  const service = await startService({ around: count });
+  const service = await startService({ wrap: count });
   const { url, etag } = await service.storage.put("k.txt", "content");
   const path = pathOf(String(url));
   const later = new Date(Date.now() + 60_000).toUTCString();
@@ -196,7 +196,7 @@ test("a conditional GET costs one call to the backend, and a signed one asks for
 test("what a provider's ETag or type may hold breaks no header", async () => {
   const inner = new MemoryBackend();
   const service = await startService({
-    around: () =>
+    wrap: () =>
       new Proxy<StorageBackend>(inner, {
         get(target, name) {
           const value = Reflect.get(target, name, target);

@@ -27,7 +27,7 @@ describe.each(kinds)("%s", (kind) => {
 
   beforeAll(async () => {
     made = await makeBackend(kind);
-    service = await startService({ backend: made.backend, around: (inner) => spy(inner, calls) });
+    service = await startService({ backend: made.backend, wrap: (inner) => spy(inner, calls) });
   });
   afterAll(async () => {
     await service.close();

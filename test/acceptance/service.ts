@@ -24,7 +24,7 @@ export interface Service {
 export interface ServiceOptions extends AddStorageOptions {
   readonly backend?: StorageBackend;
   /** Wraps the backend. */
-  readonly around?: (backend: StorageBackend) => StorageBackend;
+  readonly wrap?: (backend: StorageBackend) => StorageBackend;
   readonly logLines?: string[];
   /** Adds routes of the app's own. */
   readonly routes?: (app: FastifyInstance) => void;
@@ -32,13 +32,13 @@ export interface ServiceOptions extends AddStorageOptions {
 
 /** Starts a service on a free port: open routes and the file route, unless the options say otherwise. */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
-  const { backend, around = (inner) => inner, logLines, routes, ...rest } = options;
+  const { backend, wrap = (inner) => inner, logLines, routes, ...rest } = options;
   const logger = logLines && {
     level: "debug",
     stream: { write: (line: string) => void logLines.push(line) },
   };
   const app = Fastify({ ...(logger ? { logger } : {}) });
-  const kept = around(backend ?? new MemoryBackend({ baseUrl, secrets }));
+  const kept = wrap(backend ?? new MemoryBackend({ baseUrl, secrets }));
   const storage = new Storage(kept);
   await addStorage(app, storage, { authorize: "open", serveFiles: true, ...rest });
   routes?.(app);

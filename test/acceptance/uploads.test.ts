@@ -437,7 +437,7 @@ function dribble(port: number, body: Buffer): Promise<string> {
 test("a deletion by a backend that cannot tell goes by what was there before", async () => {
   const inner = new MemoryBackend();
   const service = await startService({
-    around: () =>
+    wrap: () =>
       new Proxy<StorageBackend>(inner, {
         get(target, name) {
           if (name === "capabilities") return { ...target.capabilities, exactDelete: false };

@@ -29,7 +29,7 @@ const races = Number(process.env.CONFORMANCE_RACES ?? 10);
 const budget = new RetryBudget(Number.MAX_SAFE_INTEGER);
 const patient = retry({ attempts: 12, baseDelayMs: 1, maxDelayMs: 10, budget });
 
-/** Losing the answer of a change is told from losing the change by nobody, so answers are lost only of the rest. */
+/** A caller cannot distinguish a lost answer from a lost change; answers of changes are therefore not dropped. */
 const lostAnswers = chaos({
   every: 5,
   kinds: ["after"],
@@ -60,22 +60,22 @@ export function runSuite(type: string, create: () => StorageBackend): void {
   }
 }
 
-interface LawStack {
+interface SuiteRun {
   readonly type: string;
   readonly name: string;
   readonly layers: readonly Layer[];
   readonly create: () => StorageBackend;
 }
 
-function runStack({ type, name, layers, create }: LawStack): void {
+function runStack({ type, name, layers, create }: SuiteRun): void {
   const counts = { ran: 0, skipped: 0 };
   const made = () => layers.reduceRight((inner, layer) => layer(inner), create());
   const maxKeyLength = name === "prefix" ? 1024 - start.length : 1024;
   const backend = made();
   const breaksBodies = name === "retry over chaos";
   for (const each of runConformance({ backend, create: made, maxKeyLength, breaksBodies, races })) {
-    if (each.skippedBecause !== undefined) counts.skipped++;
-    test.skipIf(each.skippedBecause !== undefined)(`${each.group}: ${each.name}`, async () => {
+    if (each.skipReason !== undefined) counts.skipped++;
+    test.skipIf(each.skipReason !== undefined)(`${each.group}: ${each.name}`, async () => {
       counts.ran++;
       await each.run();
     });

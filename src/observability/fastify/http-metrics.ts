@@ -9,8 +9,8 @@ const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PAT
 /** Counts and times every request by method, route template and class of its status; a path is never a label. */
 export function httpMetrics(app: FastifyInstance, metrics: Metrics): void {
   const labels = ["method", "route", "status"];
-  const counted = new Tally();
-  const running = new Tally();
+  const counted = new PendingCounts();
+  const running = new PendingCounts();
   const count = metrics.counter(
     {
       name: "http_server_requests_total",
@@ -52,7 +52,7 @@ export function httpMetrics(app: FastifyInstance, metrics: Metrics): void {
 }
 
 /** Sums by series until they are read: a client of Prometheus looks a series up by its labels, which costs more. */
-class Tally {
+class PendingCounts {
   readonly #sums = new Map<string, { readonly series: Labels; sum: number }>();
 
   add(change: number, method: string, route: string, status?: string): void {

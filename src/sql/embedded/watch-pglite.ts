@@ -15,5 +15,5 @@ export function watchPglite(pglite: PGlite, watch: QueryWatch): void {
 function watchQueries(target: Pick<Transaction, "query">, watch: QueryWatch): void {
   const query = target.query.bind(target);
   target.query = (text, values, options) =>
-    watch.around(text, values, () => query(text, values, options)) as ReturnType<typeof query<never>>;
+    watch.watch(text, values, () => query(text, values, options)) as ReturnType<typeof query<never>>;
 }

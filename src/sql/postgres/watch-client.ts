@@ -15,11 +15,11 @@ export function watchClient(client: ClientBase & { end?(): unknown }, watch: Que
         endWhenSilent(client, error);
         last(error, result);
       };
-      return watch.aroundCallback(text, values, callback, (watched) => query(...args.slice(0, -1), watched));
+      return watch.watchCallback(text, values, callback, (watched) => query(...args.slice(0, -1), watched));
     }
     // A query that is handed over as an object of its own, like a cursor, answers in its own way.
     if (isSubmittable(first)) return query(...args);
-    return watch.around(text, values, async () => {
+    return watch.watch(text, values, async () => {
       try {
         return await query(...args);
       } catch (error) {

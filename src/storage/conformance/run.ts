@@ -38,7 +38,7 @@ export interface ConformanceRun {
   readonly group: CaseGroup;
   readonly name: string;
   /** Why the case does not apply to this backend. */
-  readonly skippedBecause: string | undefined;
+  readonly skipReason: string | undefined;
   /** Rejects when the backend breaks the rule. Cases may run side by side. */
   run(): Promise<void>;
 }
@@ -55,7 +55,7 @@ export function* runConformance(options: ConformanceOptions): Generator<Conforma
       yield {
         group,
         name: each.name,
-        skippedBecause: whySkipped(each, options),
+        skipReason: whySkipped(each, options),
         run: () => runCase(each, contextOf(options, `${root}${group}-${index}/`)),
       };
     }

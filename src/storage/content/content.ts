@@ -42,7 +42,7 @@ function isDisturbed(source: AsyncIterable<unknown>): boolean {
  * Releases content that was not stored: a source that is not read to its end must not stay open. Resolves to the
  * error that leaves the call: that of the call, or that of the release.
  */
-export async function letGo(
+export async function discardAfterError(
   body: ContentBody | undefined,
   error: unknown,
   call: MadeCall,

@@ -27,11 +27,11 @@ export interface BackendDefinition<Variables extends SettingsSchema> {
   /** The setting that says where in the service its objects are, as `s3://bucket` does; absent where there is one place. */
   readonly place?: Names<Variables>[number];
   /** The settings that say which of several services or accounts the place is in, also secrets that hold that. */
-  readonly within?: Names<Variables>;
+  readonly scope?: Names<Variables>;
   /** Makes the values the same for the same place, where several say it. */
-  readonly unify?: (location: LocationSettings) => Promise<LocationSettings>;
-  /** Settings that prove to the service of the setting `endpoint` who calls: an address from a file gets no others. */
-  readonly proofs?: Names<Variables>;
+  readonly normalizeLocation?: (location: LocationSettings) => Promise<LocationSettings>;
+  /** Credentials that must come from the same source as the setting `endpoint`. */
+  readonly credentials?: Names<Variables>;
   /** Any of these variables makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */

@@ -95,7 +95,7 @@ async function opened<T>(
 ): Promise<T> {
   const source = await backend.read(from, { range: undefined, ifMatch: sourceIfMatch, signal });
   const { size = source.stat.size } = copy;
-  // Damage must not get a checksum of its own on the way.
+  // The stored checksum is verified: a damaged source would get a new, valid one.
   const content = checksum === undefined ? piecesOf(new VerifiedReader(source)) : source.body;
   const body = new StreamBody(content, { maxBytes, size, checksum });
   try {

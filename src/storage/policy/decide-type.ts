@@ -30,7 +30,7 @@ export function decideType(
   const markup = markupOf(head);
   if (markup !== undefined) return compared(markup, claim, false);
   const decide = ({ type, isText }: Signature) =>
-    type === undefined ? bySilence(head, isText, claim, name) : compared(type, claim, true);
+    type === undefined ? withoutSignature(head, isText, claim, name) : compared(type, claim, true);
   const signature = signatureOf(head);
   return signature instanceof Promise ? signature.then(decide) : decide(signature);
 }
@@ -69,7 +69,12 @@ function isRefined(found: string, essence: string): boolean {
 }
 
 /** Text, and formats without a signature. */
-function bySilence(head: Uint8Array, isText: boolean, claim: Claim | undefined, name: string): DecidedType {
+function withoutSignature(
+  head: Uint8Array,
+  isText: boolean,
+  claim: Claim | undefined,
+  name: string,
+): DecidedType {
   if (claim === undefined) {
     const contentType = isText ? sniffContentType(head, name) : unknownContentType;
     return { contentType, essence: essenceOf(contentType), isSigned: false, isAsClaimed: true };

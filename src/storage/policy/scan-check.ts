@@ -47,14 +47,14 @@ export class ScanCheck implements Check {
   begin(_head: Uint8Array, { key, size }: ContentClaim): Promise<undefined> {
     this.#key = key;
     this.#announced = size;
-    return this.#unlessAway(async () => {
+    return this.#withUnavailablePolicy(async () => {
       this.#checkSize(size ?? 0);
       return undefined;
     });
   }
 
   pass(piece: Uint8Array): Promise<void> {
-    return this.#unlessAway(async () => {
+    return this.#withUnavailablePolicy(async () => {
       this.#size += piece.byteLength;
       this.#checkSize(this.#size);
       if (this.#isWhole(piece)) {
@@ -68,7 +68,7 @@ export class ScanCheck implements Check {
   }
 
   end(): Promise<void> {
-    return this.#unlessAway(async () => {
+    return this.#withUnavailablePolicy(async () => {
       const verdict = this.#known ?? (await this.#scan?.end());
       this.#keep(verdict);
       if (verdict !== undefined) this.#tell(verdict.isClean ? "clean" : "infected");
@@ -113,7 +113,7 @@ export class ScanCheck implements Check {
     });
   }
 
-  async #unlessAway<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async #withUnavailablePolicy<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (this.#isOver) return undefined;
     try {
       return await work();

@@ -7,9 +7,9 @@ type Rules = PolicyOptions | readonly PolicyOptions[] | undefined;
 const served = new WeakMap<UrlSigner, Set<ReadonlySet<PolicyOptions>>>();
 
 /**
- * Notes which rules a file route checks what comes by a signer's URLs by.
+ * Registers the policies that a file route applies to uploads by a signer's URLs.
  *
- * @returns what ends it, for when the route is closed.
+ * @returns the function that removes them, for when the route is closed.
  */
 export function servePolicy(signer: UrlSigner, policy: Rules): () => void {
   const rules = new Set([policy ?? []].flat());

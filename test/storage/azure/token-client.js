@@ -34,7 +34,7 @@ const create = () => new AzureBackend({ container, account, endpoint, credential
 const failed = [];
 let ran = 0;
 for (const each of runConformance({ backend: create(), create })) {
-  if (each.skippedBecause !== undefined) continue;
+  if (each.skipReason !== undefined) continue;
   ran += 1;
   await each.run().catch((error) => failed.push(`${each.group}: ${each.name}: ${error.message}`));
 }

@@ -32,7 +32,7 @@ const pipelineOptions: StoragePipelineOptions = {
   userAgentOptions: { userAgentPrefix: "svc-infra" },
 };
 
-/** The SDK's clients, made with the first call, and the one way to them: no error of the SDK leaves it. */
+/** Creates the SDK's clients on first use and translates every error of the SDK. */
 export class AzureClient {
   readonly #account: Account;
   readonly #container: string;

@@ -56,8 +56,8 @@ export const azureVariables = {
 export const azureRow = backendRow({
   variables: azureVariables,
   place: "container",
-  within: ["connectionString", "account", "endpoint"],
-  proofs: ["accountKey", "connectionString"],
+  scope: ["connectionString", "account", "endpoint"],
+  credentials: ["accountKey", "connectionString"],
   detectedBy: ["STORAGE_AZURE_CONTAINER"],
   required: ["container", "account"],
   instead: { of: ["account"], option: "connectionString" },

@@ -41,12 +41,12 @@ export async function writeObject(
   const upload = new BlockUpload(client, key, { ...options, pool, scope: newScope() });
   try {
     const unsent = { options, sent: undefined };
-    const last = await orBroken(access, key, unsent, () => upload.sendAllButLast(body.open()));
+    const last = await orConditionFailure(access, key, unsent, () => upload.sendAllButLast(body.open()));
     const checksum = body.checksum();
     if (upload.count === 0) return await putBlob(access, key, { bytes: last.bytes, checksum }, options);
     const size = upload.count * pool.blockBytes + last.length;
     await upload.send(last);
-    const ids = await orBroken(access, key, unsent, () => upload.arrived());
+    const ids = await orConditionFailure(access, key, unsent, () => upload.arrived());
     return await publishBlocks(access, key, { ...options, ids, size, checksum });
   } finally {
     upload.cancel();
@@ -60,7 +60,7 @@ export async function publishBlocks(
   { ids, size, checksum, ...options }: Publication,
 ): Promise<ObjectStat> {
   const sent = { ...sentDescription(options, checksum), conditions: requestConditions(options) };
-  const answer = await orBroken(access, key, { options, sent: { size, checksum } }, () =>
+  const answer = await orConditionFailure(access, key, { options, sent: { size, checksum } }, () =>
     access.client.change(options.signal, (container, cancellation) => {
       cancellation.sent();
       return blobOf(container, key).commitBlockList(ids, { ...sent, abortSignal: cancellation.signal });
@@ -78,13 +78,17 @@ async function putBlob(
   const { bytes, checksum } = content;
   const sent = { ...sentDescription(options, checksum), conditions: requestConditions(options) };
   const size = bytes.byteLength;
-  const answer: BlobAnswer = await orBroken(access, key, { options, sent: { size, checksum } }, () =>
-    access.client.change(options.signal, (container, cancellation) => {
-      const onLast = () => cancellation.sent();
-      const pieces = () =>
-        Readable.from(sentPieces(moderatePieces([bytes]), { onProgress: options.onProgress, onLast }));
-      return blobOf(container, key).upload(pieces, size, { ...sent, abortSignal: cancellation.signal });
-    }),
+  const answer: BlobAnswer = await orConditionFailure(
+    access,
+    key,
+    { options, sent: { size, checksum } },
+    () =>
+      access.client.change(options.signal, (container, cancellation) => {
+        const onLast = () => cancellation.sent();
+        const pieces = () =>
+          Readable.from(sentPieces(moderatePieces([bytes]), { onProgress: options.onProgress, onLast }));
+        return blobOf(container, key).upload(pieces, size, { ...sent, abortSignal: cancellation.signal });
+      }),
   );
   return statOfWritten(key, answer, options, { size, checksum });
 }
@@ -99,7 +103,12 @@ interface Step {
  * Does a step of a write. Where it fails and the object that stands there is surely what the condition forbids, that is the
  * better answer: blocks are gone when another write was published, and a connection that broke tells nothing.
  */
-async function orBroken<T>(access: AzureAccess, key: Key, step: Step, work: () => Promise<T>): Promise<T> {
+async function orConditionFailure<T>(
+  access: AzureAccess,
+  key: Key,
+  step: Step,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -43,7 +43,7 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 const maxRedirects = 3;
 const domains = ["cloudinary.com"];
 
-/** Asks Cloudinary, over connections that are kept. Everything leaves signed; nothing is tried twice. */
+/** Sends requests to Cloudinary over connections that are kept. Every request is signed; none is retried. */
 export class CloudinaryClient {
   readonly #account: CloudinaryAccount;
   readonly #agent: Agent;
@@ -194,7 +194,7 @@ async function readText({ body }: Dispatcher.ResponseData): Promise<string> {
   return (await bytesOf(body, { maxBytes: maxAnswerBytes, error })).toString("utf8");
 }
 
-/** As it is; the SDK's types leave out what says how to sign. */
+/** The SDK's type declarations omit the last two parameters. */
 type Sign = (parameters: object, secret: string, algorithm: string, version: number) => string;
 
 function encode(parameters: AdminCall["parameters"]): string {

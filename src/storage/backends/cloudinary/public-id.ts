@@ -65,7 +65,7 @@ export class PublicIds {
     return this.#root + escapePath(prefix).slice(0, this.#maxPlainLength);
   }
 
-  /** Stands in the place of the key in an address that belongs to no object. */
+  /** The key-like part of a public id, also where it is no key. */
   nameOf(publicId: string): string {
     return publicId.slice(this.#root.length).replaceAll(mark, "/");
   }

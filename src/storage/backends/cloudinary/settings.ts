@@ -88,8 +88,8 @@ export const cloudinaryVariables = {
 export const cloudinaryRow = backendRow({
   variables: cloudinaryVariables,
   place: "cloudName",
-  within: ["url", "folder"],
-  proofs: ["apiSecret", "url"],
+  scope: ["url", "folder"],
+  credentials: ["apiSecret", "url"],
   detectedBy: ["CLOUDINARY_URL"],
   required: ["cloudName", "apiKey", "apiSecret"],
   instead: { of: ["cloudName", "apiKey", "apiSecret"], option: "url" },

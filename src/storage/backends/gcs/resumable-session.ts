@@ -115,7 +115,7 @@ export class ResumableSession {
   }
 }
 
-/** The session's address, which is its only secret: content and secret go to hosts of the service alone, and over TLS. */
+/** The session URL is a bearer secret; only hosts of the service may receive it, over TLS. */
 function sessionUri(location: unknown, endpoint: string): string {
   const uri = typeof location === "string" && URL.canParse(location) ? new URL(location) : undefined;
   if (uri === undefined) throw refusal("unavailable", "the service opened no upload session");

@@ -51,8 +51,8 @@ export const gcsVariables = {
 export const gcsRow = backendRow({
   variables: gcsVariables,
   place: "bucket",
-  within: ["endpoint"],
-  proofs: ["credentials", "credentialsPath"],
+  scope: ["endpoint"],
+  credentials: ["credentials", "credentialsPath"],
   detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,

@@ -194,7 +194,7 @@ async function removeBelow(
   await flush();
 }
 
-/** Names that are held before they are removed. */
+/** Most names collected before one removal. */
 const maxHeld = 1000;
 
 function folderOf(id: string): string {

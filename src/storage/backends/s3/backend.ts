@@ -88,7 +88,7 @@ export class S3Backend extends AccessBackend<S3Access, S3Capabilities> {
 function capabilitiesOf({ traits }: S3Access, { encryption }: S3BackendOptions): S3Capabilities {
   // A client that has only the URL does not have the key.
   const isSignable = encryption?.type !== "sse-c";
-  // Nor would it send the headers that say how to encrypt, and the object would get the bucket's default.
+  // A client would also omit the encryption headers, so the bucket default would apply.
   const isUploadSignable = encryption === undefined;
   return Object.freeze({
     signGet: isSignable,

@@ -59,7 +59,7 @@ async function findSource(access: S3Access, from: Key, options: CopyOptions): Pr
   return source;
 }
 
-/** Whether the source is still that version: then it was in between, as no version comes back. */
+/** A version never returns, so the same ETag before and after means that the source did not change. */
 async function isCurrent(
   access: S3Access,
   { key, etag }: ObjectStat,

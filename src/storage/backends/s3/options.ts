@@ -1,5 +1,5 @@
 import { StorageConfigurationError } from "../../contract/error.js";
-import { isProtected as isProtectedAddress } from "../../contract/protected-address.js";
+import { isProtected } from "../../contract/protected-address.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
 import type { S3Access } from "./access.js";
 import { credentialChain } from "./credentials/credential-chain.js";
@@ -68,11 +68,11 @@ export function openAccess(options: S3BackendOptions): S3Access {
     location: new BucketLocation({ bucket, region, endpoint, pathStyle: addressing === "path" }),
     credentials: credentialsOf(options),
     clock: new SigningClock(now),
-    signsPayloads: options.signPayload ?? !(endpoint === undefined || isProtected(endpoint)),
+    signsPayloads: options.signPayload ?? !(endpoint === undefined || isPrivateOrTls(endpoint)),
     maxConnections: options.maxConnections ?? 64,
     idleMs: options.idleBodyMs ?? defaultIdleMs,
   });
-  if (options.encryption?.type === "sse-c" && endpoint !== undefined && !isProtectedAddress(endpoint)) {
+  if (options.encryption?.type === "sse-c" && endpoint !== undefined && !isProtected(endpoint)) {
     const message =
       "with sse-c STORAGE_S3_ENDPOINT must be an https URL, since the key is sent with each request";
     throw new StorageConfigurationError({ message });
@@ -114,6 +114,6 @@ const privateHost =
   /^(?:localhost|.*\.localhost|127\..*|10\..*|192\.168\..*|172\.(?:1[6-9]|2\d|3[01])\..*|\[::1\])$/;
 
 /** Whether content is safe from changes on the network. */
-function isProtected({ protocol, hostname }: URL): boolean {
+function isPrivateOrTls({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || privateHost.test(hostname);
 }

@@ -54,7 +54,7 @@ async function removeAtOnce(
   const xml = `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${entries}</Delete>`;
   const headers = {
     "content-type": "application/xml",
-    // The one checksum that every service takes here; some demand it.
+    // Content-MD5 is accepted by every service and required by some.
     "content-md5": createHash("md5").update(xml).digest("base64"),
   };
   const payload = textPayload(xml);

@@ -106,12 +106,12 @@ export const s3Variables = {
 export const s3Row = backendRow({
   variables: s3Variables,
   place: "bucket",
-  within: ["endpoint"],
-  unify: async ({ endpoint, ...rest }) => {
+  scope: ["endpoint"],
+  normalizeLocation: async ({ endpoint, ...rest }) => {
     const { isWorldwideAws } = await import("./providers.js");
     return typeof endpoint === "string" && !isWorldwideAws(endpoint) ? { ...rest, endpoint } : rest;
   },
-  proofs: ["secretKey"],
+  credentials: ["secretKey"],
   detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,

@@ -45,8 +45,8 @@ async function versionOf(field: string, headers: IncomingHttpHeaders, find: Find
 }
 
 /**
- * The version that the conditions of a change allow to be changed; a deletion checks just before it, since the
- * storage cannot decide them together with it.
+ * The version that the conditions of a change allow to be changed. For a deletion it is the version to delete; where the
+ * backend can, the deletion is bound to it.
  *
  * @throws HttpError (412) when they fail.
  */

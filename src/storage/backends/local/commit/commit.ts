@@ -105,11 +105,11 @@ class Commit {
     const { key } = this.#job;
     const record = await statIfThere(this.#store, key);
     if (record?.version !== ifMatch) throw wrongVersion(key);
-    // A body that was copied here without its date has it back by now.
+    // statIfThere may have restored the date of the body.
     this.#replaced = lstatIfThere(this.paths.body);
   }
 
-  /** Under the lock no other writer dates a body of the key, so the record, which is the lock's content, can name the date. */
+  /** While the lock is held only this writer dates bodies of the key, so the record can contain the date. */
   writeRecord(): void {
     const { key, draft } = this.#job;
     this.#mtimeUs = this.#store.dates.date(this.#fd, this.#replaced);
@@ -143,7 +143,7 @@ class Commit {
   #tryPlace(): string | undefined {
     const { key, ifAbsent } = this.#job;
     try {
-      // The temporary file is asked for first: its folder is never closed to make room for another.
+      // The own folder is resolved first: resolving the other may evict a cached descriptor, never this one.
       const { guard, layout } = this.#store;
       const temp = guard.at(this.#temp, layout.temps);
       const body = guard.at(this.paths.body, this.paths.bodyFolder);

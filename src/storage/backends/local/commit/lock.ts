@@ -152,7 +152,7 @@ export function releaseAsSidecar(store: Store, paths: KeyPaths): void {
 
 function tryRelease({ guard }: Store, { lock, locks, sidecar, sidecarFolder }: KeyPaths): boolean {
   try {
-    // The lock file is asked for first: its folder is never closed to make room for another.
+    // The own folder is resolved first: resolving the other may evict a cached descriptor, never this one.
     const from = guard.at(lock, locks);
     renameSync(from, guard.at(sidecar, sidecarFolder));
     return true;

@@ -16,7 +16,7 @@ import { ownerOfTemp } from "../record/temp-name.js";
 import type { Store } from "../store.js";
 import { Lock, releaseAsSidecar } from "./lock.js";
 
-// Versions before 1.0 noted the records of durable writes in journals, and made sidecars durable later.
+// Folders written before the lock-file protocol hold journals: records of durable writes whose sidecars were not durable yet.
 
 const sealedSuffix = ".sealed";
 /** Time without a new line after which a journal of another host is over. */

@@ -29,7 +29,7 @@ export class Layout {
   readonly temps: string;
   readonly uploads: string;
   readonly secret: string;
-  /** Journals of versions before 1.0; the folder is read once and removed. */
+  /** Folders written before the lock-file protocol hold journals; the folder is read once and removed. */
   readonly oldJournals: string;
   /** Says that keys of this folder are spelled by {@link unfoldedName}. */
   readonly unfolded: string;

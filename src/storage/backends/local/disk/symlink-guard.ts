@@ -152,13 +152,13 @@ export class SymlinkGuard {
       return openSync(path || "/", folderFlags);
     } catch (error) {
       const errno = errnoOf(error);
-      // What is in the way, and whether a link is above what is missing, only the look at each folder tells.
+      // The lstat of each folder tells whether it is missing or behind a link.
       if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP") return void this.#lookAt(path);
       throw error;
     }
   }
 
-  /** What was looked at holds until the event loop has gone round. */
+  /** A check is valid until the current turn of the event loop ends. */
   #use(folder: OpenFolder): string {
     folder.turn = this.#turn;
     folder.isUsed = true;

@@ -52,7 +52,7 @@ export class Sync {
     return syncs;
   }
 
-  /** After the sync that runs, which may have begun before the change, and after all that is done in this turn. */
+  /** Starts after the running sync, which may predate the change, and after the work of this turn. */
   async #begin(path: string): Promise<void> {
     await this.#running.get(path)?.catch(() => undefined);
     const running = syncFolder(path);

@@ -25,12 +25,12 @@ function hasTime(): boolean {
 
 function endTurn(): void {
   startMs = undefined;
-  if (waiting.length > 0) letOneGo();
+  if (waiting.length > 0) releaseNext();
 }
 
-/** The microtask of the one that goes makes its system calls before the next one is let go. */
-function letOneGo(): void {
+/** Each waiter runs before the next is released. */
+function releaseNext(): void {
   if (!hasTime()) return;
   waiting.shift()?.();
-  if (waiting.length > 0) queueMicrotask(letOneGo);
+  if (waiting.length > 0) queueMicrotask(releaseNext);
 }

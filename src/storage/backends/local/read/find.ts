@@ -22,7 +22,7 @@ export interface OpenBody extends KnownObject {
 
 /** After so many overwrites between two steps of a reader something else is wrong. */
 const maxAttempts = 100;
-/** Where a rename has a moment without the file. */
+/** Attempts on FUSE, where a rename is not atomic for readers. */
 const minLooks = 3;
 
 /**
@@ -99,7 +99,7 @@ export async function statIfThere(store: Store, key: string): Promise<ObjectReco
   }
 }
 
-/** A link on the way is noticed after the file was opened, which a reader does no harm by. */
+/** The link check follows the open; opening for reading is harmless. */
 function openBody({ guard, layout }: Store, key: string): number {
   const path = layout.body(key);
   const fd = tryOpen(path, key);

@@ -3,7 +3,7 @@ import { type FileFingerprint, fingerprintOf } from "./record.js";
 
 /** A body dated further ahead than this was dated by hand or by a broken clock, and is no measure for others. */
 const maxAheadUs = 3_600_000_000;
-/** So many dates that came back as they were given cannot be luck: every second one would be even. */
+/** After so many dates read back unchanged the file system is known to keep microseconds. */
 const proof = 24;
 
 /** Dates bodies. Not every file system keeps microseconds, so the first dates are read back. */
@@ -47,7 +47,7 @@ export function setDate(fd: number, mtimeUs: number): FileFingerprint {
   return fingerprintOf(fstatSync(fd));
 }
 
-/** Node up to 22 cuts seconds to microseconds; a quarter of one more is the least that it can tell. */
+/** Node 22 truncates to microseconds; a quarter of one more keeps rounding from losing one. */
 function setTimes(fd: number, mtimeUs: number): void {
   const seconds = (mtimeUs + 0.25) / 1_000_000;
   futimesSync(fd, seconds, seconds);
