@@ -29,13 +29,13 @@ import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { Opened, openedBytes } from "../../contract/opened.js";
 import { readCursor, writeCursor } from "../../contract/page-cursor.js";
+import { ServiceError } from "../../contract/service-error.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import { type CommitJob, commit } from "./commit/commit.js";
 import { removeObject } from "./commit/remove.js";
 import { Sweep } from "./commit/sweep.js";
 import { classifyDiskError } from "./disk/classify.js";
-import { DiskError } from "./disk/disk-error.js";
 import { checkSegments } from "./disk/layout.js";
 import type { OpenStore } from "./open-store.js";
 import { type Durability, openStore } from "./opening.js";
@@ -272,7 +272,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new DiskError("unavailable", "the storage is closed"));
+    this.#closing.abort(new ServiceError("unavailable", "the storage is closed"));
     this.#store = undefined;
     const open = await this.#opening?.catch(() => undefined);
     await open?.close();

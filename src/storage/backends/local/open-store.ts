@@ -1,6 +1,7 @@
+import { ServiceError } from "../../contract/service-error.js";
 import { KeyQueue } from "./commit/key-queue.js";
 import { Sweep } from "./commit/sweep.js";
-import { DiskError, isBusy } from "./disk/disk-error.js";
+import { isBusy } from "./disk/disk-error.js";
 import { waitForTurn } from "./disk/turn.js";
 import { Lister } from "./read/list.js";
 import { Store, type StoreSettings } from "./store.js";
@@ -29,7 +30,7 @@ export class OpenStore {
 
   /** Runs what reads or writes the folder. Its system calls block, so it begins when the event loop had its turn. */
   async run<T>(work: () => T | Promise<T>): Promise<T> {
-    if (this.#isClosed) throw new DiskError("unavailable", "the storage is closed");
+    if (this.#isClosed) throw new ServiceError("unavailable", "the storage is closed");
     this.#running++;
     try {
       const turn = waitForTurn();

@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, readdirSync, writeFileSync } from "node:fs";
 import { setImmediate, setTimeout } from "node:timers/promises";
+import { ServiceError } from "../../contract/service-error.js";
 import { migrateJournals } from "./commit/old-journals.js";
 import { makeBaseFolder, makeOwnFolder, refuseUnsafeBase } from "./disk/base-folder.js";
-import { DiskError } from "./disk/disk-error.js";
 import { fileMode } from "./disk/files.js";
 import { Layout } from "./disk/layout.js";
 import { OpenStore } from "./open-store.js";
@@ -23,7 +23,7 @@ const lockedPauseMs = 500;
  * Makes the folders, and spends up to 250 ms on clearing away what dead processes left; the rest is done later. An
  * old folder whose records lie in journals is not open before each object has its record.
  *
- * @throws DiskError `configuration` for a base folder that must not hold uploads, or that cannot be used.
+ * @throws ServiceError `configuration` for a base folder that must not hold uploads, or that cannot be used.
  */
 export async function openStore(
   basePath: string,
@@ -51,7 +51,7 @@ export async function openStore(
  * Whether keys are spelled for a file system that ignores case. A folder that was begun on one stays so wherever it is
  * taken.
  *
- * @throws DiskError `configuration` for a folder that comes from a file system on which case counts, and has capital letters.
+ * @throws ServiceError `configuration` for a folder that comes from a file system on which case counts, and has capital letters.
  */
 function isUnfolded(layout: Layout): boolean {
   if (existsSync(layout.unfolded)) return true;
@@ -64,8 +64,8 @@ function isUnfolded(layout: Layout): boolean {
   return true;
 }
 
-function cameFromElsewhere({ base }: Layout, sidecar: string): DiskError {
-  return new DiskError(
+function cameFromElsewhere({ base }: Layout, sidecar: string): ServiceError {
+  return new ServiceError(
     "configuration",
     `the base path '${base}' (STORAGE_BASE_PATH, basePath) lies on a file system that ignores case, and '${sidecar}' was ` +
       "written on one that does not: copy the objects from there with 'svc-infra storage copy'",

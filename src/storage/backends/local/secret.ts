@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, open, rename, unlink } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
+import { ServiceError } from "../../contract/service-error.js";
 import { isWithoutLinks } from "./commit/commit.js";
-import { DiskError, errnoOf } from "./disk/disk-error.js";
+import { busy, errnoOf } from "./disk/disk-error.js";
 import { createFlags, fileMode, readFlags } from "./disk/files.js";
 import { checkOwnFolders } from "./disk/folders.js";
 import type { Store } from "./store.js";
@@ -19,7 +20,7 @@ export async function keptSecret(store: Store): Promise<string> {
   checkOwnFolders(store, [store.layout.temps]);
   const path = store.layout.secret;
   const secret = (await readSecret(path)) ?? (await makeSecret(store)) ?? (await readSecret(path));
-  if (secret === undefined) throw new DiskError("unavailable", "the kept signing secret cannot be read");
+  if (secret === undefined) throw new ServiceError("unavailable", "the kept signing secret cannot be read");
   return secret;
 }
 
@@ -28,7 +29,7 @@ async function readSecret(path: string): Promise<string | undefined> {
   try {
     if (file === undefined) return undefined;
     if ((await file.stat()).isFile()) return (await file.readFile("utf8")).trim();
-    throw new DiskError("configuration", "the kept signing secret is not a file");
+    throw new ServiceError("configuration", "the kept signing secret is not a file");
   } finally {
     await file?.close();
   }
@@ -85,5 +86,5 @@ async function openTurn(path: string): Promise<FileHandle> {
     }
   }
   await unlink(path).catch(() => undefined);
-  throw new DiskError("busy", "another process makes the signing secret");
+  throw busy("another process makes the signing secret");
 }

@@ -1,6 +1,6 @@
 import { closeSync, linkSync, renameSync, type Stats } from "node:fs";
 import type { WriteConditions } from "../../../contract/backend.js";
-import { DiskError, errnoOf, wrongVersion } from "../disk/disk-error.js";
+import { busy, conditionFailed, errnoOf } from "../disk/disk-error.js";
 import { discardQuietly, lstatIfThere, writeAll } from "../disk/files.js";
 import { clearEmptyFolder, createOwn, makeFolder, prune } from "../disk/folders.js";
 import type { KeyPaths } from "../disk/layout.js";
@@ -96,15 +96,15 @@ class Commit {
   }
 
   #checkPlace(old: Stats | undefined): void {
-    const { key, ifAbsent } = this.#job;
+    const { ifAbsent } = this.#job;
     if (old?.isDirectory()) clearEmptyFolder(this.#store, this.paths.body);
-    else if (ifAbsent && old !== undefined) throw existsAlready(key);
+    else if (ifAbsent && old !== undefined) throw conditionFailed();
   }
 
   async checkVersion(ifMatch: string): Promise<void> {
     const { key } = this.#job;
     const record = await statIfThere(this.#store, key);
-    if (record?.version !== ifMatch) throw wrongVersion(key);
+    if (record?.version !== ifMatch) throw conditionFailed();
     // statIfThere may have restored the date of the body.
     this.#replaced = lstatIfThere(this.paths.body);
   }
@@ -136,12 +136,12 @@ class Commit {
       if (errno === "EISDIR") clearEmptyFolder(this.#store, this.paths.body);
       else makeFolder(this.#store, this.paths.bodyFolder, this.#job.key);
     }
-    throw new DiskError("busy", "the folder of the key changes too fast");
+    throw busy("the folder of the key changes too fast");
   }
 
   /** The errno of a failure that can be mended. */
   #tryPlace(): string | undefined {
-    const { key, ifAbsent } = this.#job;
+    const { ifAbsent } = this.#job;
     try {
       // The own folder is resolved first: resolving the other may evict a cached descriptor, never this one.
       const { guard, layout } = this.#store;
@@ -154,7 +154,7 @@ class Commit {
       return undefined;
     } catch (error) {
       const errno = errnoOf(error);
-      if (errno === "EEXIST" && ifAbsent) throw existsAlready(key);
+      if (errno === "EEXIST" && ifAbsent) throw conditionFailed();
       if (errno === "EISDIR" || errno === "ENOENT" || errno === "ENOTDIR") return errno;
       throw error;
     }
@@ -215,8 +215,4 @@ function moveIfAbsent(temp: string, body: string): void {
       throw Object.assign(new Error("the body exists"), { code: "EEXIST" });
     renameSync(temp, body);
   }
-}
-
-function existsAlready(key: string): DiskError {
-  return new DiskError("precondition_failed", `there is an object '${key}' already`);
 }

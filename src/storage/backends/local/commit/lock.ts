@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, renameSync, type Stats } from "node:fs";
-import { DiskError, errnoOf } from "../disk/disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
+import { busy, errnoOf } from "../disk/disk-error.js";
 import { discard, discardQuietly, lstatIfThere, readSmall, writeAll } from "../disk/files.js";
 import { createOwn, makeFolder } from "../disk/folders.js";
 import type { KeyPaths } from "../disk/layout.js";
@@ -25,7 +26,7 @@ export class Lock {
 
   /**
    * @param path - the path of the lock file, where the caller has it at hand.
-   * @throws DiskError `busy` while another writer holds the key; `permission_denied` where a link leads to the locks.
+   * @throws ServiceError of {@link busy} while another writer holds the key; `permission_denied` where a link leads to the locks.
    */
   constructor(store: Store, key: string, path: string = store.layout.lock(key)) {
     this.#store = store;
@@ -36,7 +37,7 @@ export class Lock {
   /** Writes the owner and, in a record, what is being written. */
   write(text: string): void {
     writeAll(this.fd, Buffer.from(text));
-    if (!this.#isOurs()) throw new DiskError("busy", "the lock was taken over");
+    if (!this.#isOurs()) throw busy("the lock was taken over");
     this.#isNamed = true;
   }
 
@@ -63,7 +64,7 @@ function create(store: Store, path: string): number {
   const fd =
     tryCreate(store, path) ?? (recoverIfStale(store, path, true) ? tryCreate(store, path) : undefined);
   if (fd !== undefined) return fd;
-  throw new DiskError("busy", "another writer holds the key");
+  throw busy("another writer holds the key");
 }
 
 function tryCreate(store: Store, path: string): number | undefined {
@@ -87,7 +88,7 @@ export function recoverIfStale(store: Store, path: string, isQueued: boolean): b
   const text = readSmall(at);
   const stats = lstatIfThere(at);
   if (stats !== undefined && !stats.isFile())
-    throw new DiskError("unavailable", "what stands where the lock of the key should be is not a file");
+    throw new ServiceError("unavailable", "what stands where the lock of the key should be is not a file");
   if (text === undefined || stats === undefined) return true;
   const content = parseLock(text);
   return isStale(store, content, stats, isQueued) && settle(store, path, text, content);
@@ -145,7 +146,8 @@ function completeOrUndo(store: Store, path: string, content: LockContent | undef
 /** Ends a write that happened: the lock file becomes the sidecar. Other writers may remove its folder meanwhile. */
 export function releaseAsSidecar(store: Store, paths: KeyPaths): void {
   for (let attempt = 0; !tryRelease(store, paths); attempt++) {
-    if (attempt === maxAttempts) throw new DiskError("unavailable", "the metadata folder changes too fast");
+    if (attempt === maxAttempts)
+      throw new ServiceError("unavailable", "the metadata folder changes too fast");
     makeFolder(store, paths.sidecarFolder, paths.key);
   }
 }

@@ -1,4 +1,5 @@
-import { DiskError, errnoOf, wrongVersion } from "../disk/disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
+import { conditionFailed, errnoOf } from "../disk/disk-error.js";
 import { discard, lstatIfThere } from "../disk/files.js";
 import { checkOwnFolders, prune } from "../disk/folders.js";
 import { folderOf } from "../disk/layout.js";
@@ -50,7 +51,7 @@ async function removeBody(store: Store, key: string): Promise<boolean> {
 /** A disk may be too full even for a lock. Removing the body needs no lock, and a sidecar without a body may stay. */
 async function removeWithoutLock(store: Store, job: RemoveJob): Promise<boolean> {
   if (job.ifMatch !== undefined)
-    throw new DiskError("quota_exceeded", "the disk has no room for the lock of the key");
+    throw new ServiceError("quota_exceeded", "the disk has no room for the lock of the key");
   if (!(await removeBody(store, job.key))) return false;
   const lock = tryLock(store, job);
   if (lock !== undefined) {
@@ -64,7 +65,7 @@ async function removeWithoutLock(store: Store, job: RemoveJob): Promise<boolean>
 
 async function checkVersion(store: Store, key: string, ifMatch: string): Promise<void> {
   const record = await statIfThere(store, key);
-  if (record !== undefined && record.version !== ifMatch) throw wrongVersion(key);
+  if (record !== undefined && record.version !== ifMatch) throw conditionFailed();
 }
 
 /** The removal has happened: a sidecar without a body may stay where it cannot be removed. */

@@ -2,14 +2,15 @@ import { existsSync, realpathSync } from "node:fs";
 import { lstat, mkdir, open, realpath, stat } from "node:fs/promises";
 import { dirname, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DiskError, errnoOf } from "./disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
+import { errnoOf } from "./disk-error.js";
 import { folderMode } from "./files.js";
 import type { Layout } from "./layout.js";
 
 /**
  * Makes the base folder and those above it, and resolves to its real path; it may itself be a link.
  *
- * @throws DiskError `configuration` or `permission_denied`, naming the variable.
+ * @throws ServiceError `configuration` or `permission_denied`, naming the variable.
  */
 export async function makeBaseFolder(basePath: string, isDurable: boolean): Promise<string> {
   try {
@@ -25,7 +26,7 @@ export async function makeBaseFolder(basePath: string, isDurable: boolean): Prom
  * Refuses a base folder in which an upload could become configuration or code: one that is or holds the working
  * directory or this package, or that holds a `.env` of another program.
  *
- * @throws DiskError `configuration`, naming the variable.
+ * @throws ServiceError `configuration`, naming the variable.
  */
 export function refuseUnsafeBase(layout: Layout): void {
   const base = layout.base || sep;
@@ -33,7 +34,7 @@ export function refuseUnsafeBase(layout: Layout): void {
   const unsafe = [process.cwd(), ...thisPackage()].map((path) => realpathSync(path)).find(isHeld);
   const found = unsafe ?? foreignDotEnv(layout);
   if (found === undefined) return;
-  throw new DiskError(
+  throw new ServiceError(
     "configuration",
     `the base path '${base}' (STORAGE_BASE_PATH, basePath) holds '${found}': uploads need a folder of their own`,
   );
@@ -58,8 +59,8 @@ export async function makeOwnFolder(layout: Layout, path: string, isDurable: boo
   if (!(await lstat(path)).isDirectory()) throw notAFolder(layout, path);
 }
 
-export function notAFolder(layout: Layout, path: string): DiskError {
-  return new DiskError("permission_denied", `'${layout.nameOf(path)}' in the base path is not a folder`);
+export function notAFolder(layout: Layout, path: string): ServiceError {
+  return new ServiceError("permission_denied", `'${layout.nameOf(path)}' in the base path is not a folder`);
 }
 
 /** Not `recursive: true`, which never returns where a file system refuses to make a folder with ENOENT, as /proc does. */
@@ -101,7 +102,5 @@ function unusable(basePath: string, error: unknown): Error {
   const isForbidden = errno === "EACCES" || errno === "EPERM" || errno === "EROFS";
   const reason = error === undefined ? "it is not a folder" : `${errno ?? error}`;
   const message = `the base path '${basePath}' (STORAGE_BASE_PATH) cannot be used: ${reason}`;
-  return Object.assign(new DiskError(isForbidden ? "permission_denied" : "configuration", message), {
-    cause: error,
-  });
+  return new ServiceError(isForbidden ? "permission_denied" : "configuration", message, { cause: error });
 }

@@ -1,7 +1,7 @@
 import { type Dirent, mkdirSync, openSync, readdirSync, rmdirSync } from "node:fs";
 import type { Store } from "../store.js";
 import { notAFolder } from "./base-folder.js";
-import { baseIsGone, DiskError, errnoOf, keyConflict } from "./disk-error.js";
+import { baseIsGone, busy, errnoOf, keyConflict } from "./disk-error.js";
 import { createFlags, fileMode, folderMode, lstatIfThere } from "./files.js";
 import { folderOf, type Layout } from "./layout.js";
 import { linkInTheWay } from "./symlink-guard.js";
@@ -13,7 +13,7 @@ const maxAttempts = 8;
  * an administrator may clear away empty folders.
  *
  * @param paths - the own folders that are used. Default: all of them.
- * @throws DiskError `permission_denied` where a link or a file is in the way; `unavailable` when the base, or the own
+ * @throws ServiceError `permission_denied` where a link or a file is in the way; `unavailable` when the base, or the own
  * folder of the store, is gone.
  */
 export function checkOwnFolders(store: Store, paths: readonly string[] = store.layout.folders()): void {
@@ -54,7 +54,7 @@ function makeOwnAnew({ layout, guard, sync }: Store, path: string): void {
  * Makes a folder and those above it for `key`. Each is being synced in its parent when this returns. Other writers
  * may remove empty folders meanwhile.
  *
- * @throws DiskError `unavailable` when the base, or the own folder of the store, is gone: it is not made anew.
+ * @throws ServiceError `unavailable` when the base, or the own folder of the store, is gone: it is not made anew.
  */
 export function makeFolder(store: Store, path: string, key: string): void {
   const { layout, guard } = store;
@@ -65,7 +65,7 @@ export function makeFolder(store: Store, path: string, key: string): void {
     if (!guard.isReal(top)) throw baseIsGone();
     makeMissing(store, top, path, key);
   }
-  throw new DiskError("busy", "the folder of the key is being removed by others");
+  throw busy("the folder of the key is being removed by others");
 }
 
 function makeMissing(store: Store, top: string, path: string, key: string): void {
@@ -98,7 +98,7 @@ function checkFolder(layout: Layout, path: string, key: string): void {
 /**
  * Makes room for an object where a folder stands: an empty one is left over and is removed.
  *
- * @throws DiskError `key_conflict` naming the object that lies in it.
+ * @throws ServiceError `key_conflict` naming the object that lies in it.
  */
 export function clearEmptyFolder(store: Store, path: string, top: string = path): void {
   for (const entry of entriesIn(store, path)) {

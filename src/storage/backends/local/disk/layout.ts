@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { reservedSegment } from "../../../contract/key.js";
-import { DiskError } from "./disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
 import { keyOfUnfolded, unfoldedName } from "./unfolded-name.js";
 
 const sidecarSuffix = ".meta.json";
@@ -118,9 +118,9 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
 }
 
-/** @throws DiskError `invalid_key` for a key with a segment that the file system could not name. */
+/** @throws ServiceError `invalid_key` for a key with a segment that the file system could not name. */
 export function checkSegments(key: string): void {
   if (key.length <= maxSegmentBytes) return;
   if (key.split("/").every((segment) => segment.length <= maxSegmentBytes)) return;
-  throw new DiskError("invalid_key", `a segment of the key is longer than ${maxSegmentBytes} characters`);
+  throw new ServiceError("invalid_key", `a segment of the key is longer than ${maxSegmentBytes} characters`);
 }

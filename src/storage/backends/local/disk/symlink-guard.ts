@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, openSync, readlinkSync } from "node:fs";
-import { DiskError, errnoOf } from "./disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
+import { errnoOf } from "./disk-error.js";
 import { lstatIfThere, readSmall } from "./files.js";
 import { folderOf, type Layout } from "./layout.js";
 
@@ -54,7 +55,7 @@ export class SymlinkGuard {
   /**
    * A name of the folder for the calls of this turn of the event loop; `undefined` when it is not there.
    *
-   * @throws DiskError `permission_denied` when a symbolic link is in the way.
+   * @throws ServiceError `permission_denied` when a symbolic link is in the way.
    */
   folder(path: string): string | undefined {
     return this.#descriptors !== undefined ? this.#openFolder(path) : this.#lookAt(path);
@@ -64,7 +65,7 @@ export class SymlinkGuard {
    * A name of a file whose folder is no link, for the calls of this turn of the event loop.
    *
    * @param folder - the folder of `path`, where the caller has it at hand.
-   * @throws DiskError `permission_denied` when a symbolic link is in the way; an error with `ENOENT` when the folder is gone.
+   * @throws ServiceError `permission_denied` when a symbolic link is in the way; an error with `ENOENT` when the folder is gone.
    */
   at(path: string, folder: string = folderOf(path)): string {
     const name = this.folder(folder);
@@ -77,12 +78,12 @@ export class SymlinkGuard {
     try {
       return this.at(path);
     } catch (error) {
-      if (error instanceof DiskError || errnoOf(error) === "ENOENT") return undefined;
+      if (error instanceof ServiceError || errnoOf(error) === "ENOENT") return undefined;
       throw error;
     }
   }
 
-  /** @throws DiskError `permission_denied` when a symbolic link is in the way of the folder, which need not be there. */
+  /** @throws ServiceError `permission_denied` when a symbolic link is in the way of the folder, which need not be there. */
   isReal(path: string): boolean {
     return this.folder(path) !== undefined;
   }
@@ -210,9 +211,9 @@ function noFolder(): Error {
 }
 
 /** Names only the own folders of the store: other paths may hold the name of a tenant, which a caller must not learn. */
-export function linkInTheWay(layout: Layout, path: string): DiskError {
+export function linkInTheWay(layout: Layout, path: string): ServiceError {
   const where = layout.folders().includes(path)
     ? `where '${layout.nameOf(path)}' should be`
     : "in the way of the key";
-  return new DiskError("permission_denied", `a symbolic link stands ${where}`);
+  return new ServiceError("permission_denied", `a symbolic link stands ${where}`);
 }

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
-import { DiskError, damaged, errnoOf, notFound } from "../disk/disk-error.js";
+import { isFailure } from "../../../contract/service-error.js";
+import { busy, damaged, errnoOf, notFound } from "../disk/disk-error.js";
 import { lstatIfThere, readFlags } from "../disk/files.js";
 import { folderOf } from "../disk/layout.js";
 import {
@@ -31,7 +32,7 @@ const minLooks = 3;
  * The body comes first and is held: its record is then in the sidecar, or still in the lock file, or the body has been
  * replaced meanwhile and is looked for again. A body that stays and has no record was not written by this store.
  *
- * @throws DiskError `not_found`, also where the record names another key; `corrupt` when the record is damaged.
+ * @throws ServiceError `not_found`, also where the record names another key; `corrupt` when the record is damaged.
  */
 export function openObject(store: Store, key: string): Promise<OpenBody> {
   return unlessReplaced(store, key, () => openNow(store, key));
@@ -42,7 +43,7 @@ async function openNow(store: Store, key: string): Promise<OpenBody> {
     const fd = openBody(store, key);
     try {
       const stats = fstatSync(fd);
-      if (!stats.isFile()) throw notFound(key);
+      if (!stats.isFile()) throw notFound();
       const file = fingerprintOf(stats);
       const record = findRecord(store, key, file);
       if (record !== undefined) return { fd, file, record };
@@ -53,7 +54,7 @@ async function openNow(store: Store, key: string): Promise<OpenBody> {
     }
     closeSync(fd);
   }
-  throw new DiskError("busy", "the object is replaced faster than it can be read");
+  throw busy("the object is replaced faster than it can be read");
 }
 
 /** {@link openObject} for callers that want no bytes; in the ordinary case it opens nothing. */
@@ -75,14 +76,10 @@ async function unlessReplaced<T>(store: Store, key: string, look: () => T | Prom
     try {
       return await look();
     } catch (error) {
-      if (!store.unfolds || attempt === maxAttempts || !isNotFound(error)) throw error;
+      if (!store.unfolds || attempt === maxAttempts || !isFailure(error, "not_found")) throw error;
       if (attempt >= minLooks && !hasRecord(store, key)) throw error;
     }
   }
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof DiskError && error.kind === "not_found";
 }
 
 function hasRecord({ guard, layout }: Store, key: string): boolean {
@@ -94,7 +91,7 @@ export async function statIfThere(store: Store, key: string): Promise<ObjectReco
   try {
     return await statObject(store, key);
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    if (isFailure(error, "not_found")) return undefined;
     throw error;
   }
 }
@@ -102,19 +99,18 @@ export async function statIfThere(store: Store, key: string): Promise<ObjectReco
 /** The link check follows the open; opening for reading is harmless. */
 function openBody({ guard, layout }: Store, key: string): number {
   const path = layout.body(key);
-  const fd = tryOpen(path, key);
+  const fd = tryOpen(path);
   if (guard.isReached(fd, path)) return fd;
   closeSync(fd);
-  throw notFound(key);
+  throw notFound();
 }
 
-function tryOpen(path: string, key: string): number {
+function tryOpen(path: string): number {
   try {
     return openSync(path, readFlags);
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP" || errno === "ENXIO")
-      throw notFound(key);
+    if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP" || errno === "ENXIO") throw notFound();
     throw error;
   }
 }
@@ -122,7 +118,7 @@ function tryOpen(path: string, key: string): number {
 function lstatBody({ guard, layout }: Store, key: string): Stats {
   const path = layout.body(key);
   const stats = lstatIfThere(path);
-  if (!stats?.isFile() || !guard.isVisible(folderOf(path))) throw notFound(key);
+  if (!stats?.isFile() || !guard.isVisible(folderOf(path))) throw notFound();
   return stats;
 }
 
@@ -159,8 +155,8 @@ function recordAt(
   const text = guard.readSmall(path);
   if (text === undefined) return undefined;
   const content = parseLock(text);
-  if (content === undefined && text.startsWith(recordHead(key, file))) throw damaged(key);
+  if (content === undefined && text.startsWith(recordHead(key, file))) throw damaged();
   if (content?.record === undefined || !belongsTogether(content.record, file)) return undefined;
-  if (content.key !== key) throw notFound(key);
+  if (content.key !== key) throw notFound();
   return content.record;
 }

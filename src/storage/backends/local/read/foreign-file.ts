@@ -8,7 +8,8 @@ import {
   ChecksumBuilder,
 } from "../../../contract/checksum.js";
 import { noMetadata } from "../../../contract/metadata.js";
-import { DiskError, damaged, notFound } from "../disk/disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
+import { damaged, notFound } from "../disk/disk-error.js";
 import { setDate } from "../record/body-date.js";
 import {
   type FileFingerprint,
@@ -26,7 +27,7 @@ const pieceBytes = 1024 * 1024;
  * Describes a body whose date fits no record: the folder was copied without times, or the file was put there
  * or changed by hand. Content that still has the checksum of its record keeps the record.
  *
- * @throws DiskError `corrupt` when the metadata is damaged, or has the date of the body and another size.
+ * @throws ServiceError `corrupt` when the metadata is damaged, or has the date of the body and another size.
  */
 export async function describeForeignFile(
   store: Store,
@@ -39,8 +40,8 @@ export async function describeForeignFile(
   for (const content of records) {
     const record = content?.record;
     if (record === undefined || content === undefined) continue;
-    if (content.key !== key) throw notFound(key);
-    if (record.mtimeUs === file.mtimeUs) throw cut(key);
+    if (content.key !== key) throw notFound();
+    if (record.mtimeUs === file.mtimeUs) throw cut();
     if (await hasContentOf(record, fd, stats.size)) return rebind(fd, file, record);
   }
   return { file, record: describeForeign(key, fd, stats) };
@@ -50,7 +51,7 @@ function sidecarOf(store: Store, key: string): LockContent | undefined {
   const text = store.guard.readSmall(store.layout.sidecar(key));
   if (text === undefined) return undefined;
   const content = parseLock(text);
-  if (content === undefined) throw damaged(key);
+  if (content === undefined) throw damaged();
   return content;
 }
 
@@ -60,8 +61,8 @@ function lockOf(store: Store, key: string): LockContent | undefined {
   return text === undefined ? undefined : parseLock(text);
 }
 
-function cut(key: string): DiskError {
-  return new DiskError("corrupt", `the content of '${key}' has another size than its metadata says`);
+function cut(): ServiceError {
+  return new ServiceError("corrupt", "the content has another size than its metadata says");
 }
 
 async function hasContentOf(record: ObjectRecord, fd: number, size: number): Promise<boolean> {

@@ -2,7 +2,7 @@ import { close, read } from "node:fs";
 import type { PieceReader } from "../../../contract/opened.js";
 import { pooledPieceBytes, takePiece } from "../../../contract/piece-pool.js";
 import type { Span } from "../../../contract/range.js";
-import { DiskError } from "../disk/disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
 
 /** Closes what a caller opened and dropped without closing it. */
 const forgotten = new FinalizationRegistry<Handle>((handle) => handle.release());
@@ -19,7 +19,7 @@ class Handle {
   }
 
   read(position: number, length: number): Promise<Uint8Array> {
-    if (this.#isReleased) return Promise.reject(new DiskError("aborted", "the body was closed"));
+    if (this.#isReleased) return Promise.reject(new ServiceError("aborted", "the body was closed"));
     this.#reads++;
     const room = takePiece();
     return new Promise((resolve, reject) => {
@@ -27,7 +27,8 @@ class Handle {
         this.#reads--;
         this.#closeIfUnused();
         if (error) reject(error);
-        else if (count === 0) reject(new DiskError("corrupt", "the file became shorter while it was read"));
+        else if (count === 0)
+          reject(new ServiceError("corrupt", "the file became shorter while it was read"));
         else resolve(room.subarray(0, count));
       });
     });

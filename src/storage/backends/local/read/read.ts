@@ -1,7 +1,8 @@
 import { closeSync, readSync } from "node:fs";
 import type { ReadOptions } from "../../../contract/backend.js";
 import { type Span, spanIn } from "../../../contract/range.js";
-import { DiskError, wrongVersion } from "../disk/disk-error.js";
+import { ServiceError } from "../../../contract/service-error.js";
+import { conditionFailed } from "../disk/disk-error.js";
 import type { ObjectRecord } from "../record/record.js";
 import type { Store } from "../store.js";
 import { type OpenBody, openObject } from "./find.js";
@@ -37,7 +38,7 @@ export async function openVersion(store: Store, key: string, ifMatch: string | u
   const opened = await openObject(store, key);
   if (ifMatch === undefined || ifMatch === opened.record.version) return opened;
   closeSync(opened.fd);
-  throw wrongVersion(key);
+  throw conditionFailed();
 }
 
 /** Memory of its own, as it belongs to the caller. */
@@ -46,7 +47,7 @@ function readSpan(fd: number, { start, end }: Span): Uint8Array<ArrayBuffer> {
   let position = start;
   while (position < end) {
     const length = readSync(fd, bytes, position - start, end - position, position);
-    if (length === 0) throw new DiskError("corrupt", "the file became shorter while it was read");
+    if (length === 0) throw new ServiceError("corrupt", "the file became shorter while it was read");
     position += length;
   }
   return bytes;

@@ -13,7 +13,8 @@ import { ChecksumBuilder } from "../../../contract/checksum.js";
 import { descriptionOf } from "../../../contract/description.js";
 import type { Key } from "../../../contract/key.js";
 import { piecesOf } from "../../../contract/opened.js";
-import { DiskError, errnoOf } from "../disk/disk-error.js";
+import { noUpload, ServiceError } from "../../../contract/service-error.js";
+import { errnoOf } from "../disk/disk-error.js";
 import { fileMode, folderMode, readFlags } from "../disk/files.js";
 import { checkOwnFolders } from "../disk/folders.js";
 import { OpenFile } from "../read/open-file.js";
@@ -83,7 +84,7 @@ export class Uploads {
     { signal, onProgress }: CallOptions,
   ): Promise<UploadedPart> {
     if (!Number.isInteger(number) || number < 1 || number > maxPartNumber) {
-      throw new DiskError("invalid_argument", `part numbers are 1 to ${maxPartNumber}`);
+      throw new ServiceError("invalid_argument", `part numbers are 1 to ${maxPartNumber}`);
     }
     await this.#description(key, uploadId);
     const file = await writeTemp(this.#store, new BodyReader(body.open(), signal), { onProgress });
@@ -146,7 +147,7 @@ export class Uploads {
     for (const [index, part] of sorted.entries()) {
       const isKnown = etagForm.test(part.etag) && names.has(nameOf(part));
       if (!isKnown || sorted[index - 1]?.number === part.number) {
-        throw new DiskError("invalid_argument", `part ${part.number} is not as it was uploaded`);
+        throw new ServiceError("invalid_argument", `part ${part.number} is not as it was uploaded`);
       }
     }
     return sorted;
@@ -164,7 +165,7 @@ export class Uploads {
       await rename(this.#at(file.path), this.#contentOf(uploadId) + nameOf(part));
     } catch (error) {
       await unlink(file.path).catch(() => undefined);
-      throw errnoOf(error) === "ENOENT" ? uploadEnded() : error;
+      throw errnoOf(error) === "ENOENT" ? noUpload() : error;
     }
     const old = (await readdir(this.#contentOf(uploadId))).filter(
       (name) => name.startsWith(`${part.number}-`) && name !== nameOf(part),
@@ -176,7 +177,7 @@ export class Uploads {
   async #description(key: string, uploadId: string): Promise<ObjectDescription> {
     const note = await this.#note(uploadId);
     if (note?.key === key) return note.description;
-    throw new DiskError("not_found", "there is no upload of this id to this key");
+    throw noUpload();
   }
 
   async #note(uploadId: string): Promise<UploadNote | undefined> {
@@ -202,7 +203,7 @@ export class Uploads {
    */
   #contentOf(uploadId: string): string {
     const folder = this.#folder(uploadId);
-    if (!this.#store.guard.isReal(folder)) throw uploadEnded();
+    if (!this.#store.guard.isReal(folder)) throw noUpload();
     return `${this.#at(folder)}/`;
   }
 
@@ -216,17 +217,13 @@ function parseNote(text: string): UploadNote {
     const note: unknown = JSON.parse(text);
     if (isNote(note)) return note;
   } catch {}
-  throw new DiskError("corrupt", "the note of the upload is damaged");
+  throw new ServiceError("corrupt", "the note of the upload is damaged");
 }
 
 function isNote(note: unknown): note is UploadNote {
   if (typeof note !== "object" || note === null || !("key" in note) || !("description" in note)) return false;
   const { key, description } = note;
   return typeof key === "string" && typeof description === "object" && description !== null;
-}
-
-function uploadEnded(): DiskError {
-  return new DiskError("not_found", "the upload was ended meanwhile");
 }
 
 function nameOf({ number, etag, size }: UploadedPart): string {
