@@ -37,15 +37,15 @@ export async function serve(object: ServedObject): Promise<FastifyReply> {
   const { request, storage, key } = object;
   const served = { ...object, signal: clientSignal(object.reply) };
   const { headers, method } = request;
-  if (method === "HEAD") return answerHead(served, await storage.getMetadata(key, served));
+  if (method === "HEAD") return answerHead(served, await storage.getMetadata(key, { signal: served.signal }));
   const range = parseRange(headers.range);
   const isDecidedFirst = headers["if-none-match"] !== undefined || headers["if-modified-since"] !== undefined;
   return isDecidedFirst ? decideThenOpen(served, range) : openThenDecide(served, range);
 }
 
 async function decideThenOpen(served: ServedToClient, range: ByteRange | undefined): Promise<FastifyReply> {
-  const { request, storage, key } = served;
-  const file = await storage.getMetadata(key, served);
+  const { request, storage, key, signal } = served;
+  const file = await storage.getMetadata(key, { signal });
   const early = answerCondition(served, file);
   if (early !== undefined) return early;
   return openThenDecide(served, rangeApplies(request.headers, file) ? range : undefined);
