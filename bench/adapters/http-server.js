@@ -13,7 +13,9 @@ export function httpServer(name) {
     layout: name,
     open: async ({ dir }) => {
       const path = fileURLToPath(new URL(`../servers/${name}.js`, import.meta.url));
-      const server = fork(path, [JSON.stringify({ dir })], { execArgv: [] });
+      // A profile that is asked for is taken of the server, too.
+      const execArgv = process.execArgv.filter((each) => each.startsWith("--cpu-prof"));
+      const server = fork(path, [JSON.stringify({ dir })], { execArgv });
       const served = await new Promise((resolve, reject) => {
         server.once("message", resolve);
         server.once("exit", (code) => reject(new Error(`the server ${name} ended with code ${code}`)));

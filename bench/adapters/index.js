@@ -33,9 +33,16 @@ const adapters = {
   s3mini: () => import("./s3mini.js"),
   minio: () => import("./minio.js"),
   ...Object.fromEntries(
-    ["nginx", "send", "fastify-static", "raw-body", "busboy", "fastify-multipart", "formidable"].map(
-      (name) => [name, async () => ({ adapter: (await import("./http-server.js")).httpServer(name) })],
-    ),
+    [
+      "nginx",
+      "bare-fastify",
+      "send",
+      "fastify-static",
+      "raw-body",
+      "busboy",
+      "fastify-multipart",
+      "formidable",
+    ].map((name) => [name, async () => ({ adapter: (await import("./http-server.js")).httpServer(name) })]),
   ),
   "svc-infra-http": async () => ({ adapter: (await import("./http-server.js")).httpServer("svc-infra") }),
 };

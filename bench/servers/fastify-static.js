@@ -1,9 +1,9 @@
 import fastifyStatic from "@fastify/static";
 import Fastify from "fastify";
 import { listening, task } from "./answer.js";
-import { plainTargets, preparePlainFiles } from "./fixtures.js";
+import { plainTargets, prepareFixtures } from "./fixtures.js";
 
-preparePlainFiles(task.dir);
+prepareFixtures(task.dir, "files");
 const app = Fastify();
 await app.register(fastifyStatic, { root: `${task.dir}/files`, prefix: "/static/" });
 await app.listen({ port: 0, host: "127.0.0.1" });

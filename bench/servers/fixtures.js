@@ -1,4 +1,6 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 export const smallBytes = 4096;
 export const mediumBytes = 4 * 2 ** 20;
@@ -20,16 +22,29 @@ export function contentOf(size) {
 }
 
 /**
- * Makes the fixtures as plain files, once for all servers that read such.
+ * Makes the fixtures in another process, so that their memory is not counted as the server's.
+ *
+ * @param {string} dir
+ * @param {"files" | "svc-infra"} layout Plain files for all servers that read such, or what svc-infra stores.
+ */
+export function prepareFixtures(dir, layout) {
+  if (existsSync(`${dir}/${layout}`)) return;
+  const script = fileURLToPath(new URL("prepare.js", import.meta.url));
+  execFileSync(process.execPath, [script, JSON.stringify({ dir }), layout]);
+}
+
+/**
+ * The environment of the storage that users run, with its default layers.
  *
  * @param {string} dir
  */
-export function preparePlainFiles(dir) {
-  if (existsSync(`${dir}/files`)) return;
-  const unfinished = `${dir}/files.${process.pid}`;
-  mkdirSync(`${unfinished}/small`, { recursive: true });
-  for (const { key, size } of fixtures()) writeFileSync(`${unfinished}/${key}`, contentOf(size));
-  renameSync(unfinished, `${dir}/files`);
+export function storageSettings(dir) {
+  return {
+    STORAGE_BACKEND: "local",
+    STORAGE_BASE_PATH: `${dir}/svc-infra`,
+    STORAGE_DURABILITY: "fast",
+    STORAGE_MAX_UPLOAD_BYTES: String(2 ** 31),
+  };
 }
 
 /**

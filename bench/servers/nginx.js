@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listening, task } from "./answer.js";
-import { plainTargets, preparePlainFiles } from "./fixtures.js";
+import { plainTargets, prepareFixtures } from "./fixtures.js";
 
-preparePlainFiles(task.dir);
+prepareFixtures(task.dir, "files");
 const folder = `${task.dir}/nginx-${process.pid}`;
 mkdirSync(folder, { recursive: true });
 const port = await freePort();

@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import send from "send";
 import { listen, task } from "./answer.js";
-import { plainTargets, preparePlainFiles } from "./fixtures.js";
+import { plainTargets, prepareFixtures } from "./fixtures.js";
 
-preparePlainFiles(task.dir);
+prepareFixtures(task.dir, "files");
 const root = `${task.dir}/files`;
 const server = createServer((request, response) => {
   send(request, request.url ?? "/", { root }).pipe(response);

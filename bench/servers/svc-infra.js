@@ -1,22 +1,15 @@
 import Fastify from "fastify";
-import { LocalBackend } from "../../dist/storage/backends/local/index.js";
+import { easyStorage } from "../../dist/storage/easy-storage.js";
 import { addStorage } from "../../dist/storage/fastify/index.js";
 import { listening, task } from "./answer.js";
-import { contentOf, fixtures } from "./fixtures.js";
+import { fixtures, prepareFixtures, storageSettings } from "./fixtures.js";
 
+prepareFixtures(task.dir, "svc-infra");
 const app = Fastify();
-const storage = await addStorage(
-  app,
-  new LocalBackend({ basePath: `${task.dir}/svc-infra`, durability: "fast" }),
-  {
-    serveFiles: true,
-    authorize: () => true,
-    maxUploadBytes: 2 ** 31,
-  },
-);
-for (const { key, size } of fixtures()) {
-  if (!(await storage.exists(key))) await storage.put(key, contentOf(size));
-}
+const storage = await addStorage(app, await easyStorage({}, storageSettings(task.dir)), {
+  serveFiles: true,
+  authorize: () => true,
+});
 await app.listen({ port: 0, host: "127.0.0.1" });
 const targetOf = async (/** @type {string} */ key) => {
   const { pathname, search } = new URL(await storage.getUrl(key, { expiresIn: 86_400 }));
