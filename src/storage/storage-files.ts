@@ -75,6 +75,13 @@ export interface FilesAccess<C extends Capabilities> {
   readonly observers: OperationObservers;
 }
 
+let readObservers: (files: StorageFiles) => OperationObservers;
+
+/** What is told of every call. Storages that were derived from one another share it, and no tenant's handle has it. */
+export function observersOf(files: StorageFiles): OperationObservers {
+  return readObservers(files);
+}
+
 /**
  * The files of a storage, or of one tenant of it: all that an application does with them.
  *
@@ -86,6 +93,10 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   readonly #options: StorageOptions;
   readonly #scope: string;
   readonly #observers: OperationObservers;
+
+  static {
+    readObservers = (files) => files.#observers;
+  }
 
   protected constructor({ backend, options, scope, observers }: FilesAccess<C>) {
     this.#backend = backend;

@@ -1,4 +1,6 @@
-import { bearerToken, getStorage, receiveUpload } from "svc-infra";
+import Fastify from "fastify";
+import { addStorage, bearerToken, getStorage, receiveUpload } from "svc-infra";
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { call, type Service, startService } from "../acceptance/service.js";
 import { startRedis } from "../rigs/redis.js";
@@ -103,6 +105,44 @@ describe("rate limits of the storage's routes", () => {
     const from = (address: string) =>
       call(service.port, { path: "/_storage/list", headers: { "x-forwarded-for": address } });
     expect([(await from("1.1.1.1")).status, (await from("2.2.2.2")).status]).toEqual([200, 429]);
+  });
+
+  it("count an IPv6 network as one client, however its addresses are written", async () => {
+    const app = Fastify({ trustProxy: "127.0.0.1" });
+    await addStorage(app, new MemoryBackend(), { authorize: () => true, rateLimit: { reads: 2 } });
+    const from = async (address: string) => {
+      const headers = { "x-forwarded-for": address };
+      return (await app.inject({ url: "/_storage/list", headers })).statusCode;
+    };
+    try {
+      expect([await from("2001:db8::a:b:c:d"), await from("2001:db8::1:2:3:4")]).toEqual([200, 200]);
+      expect([await from("2001:0db8:0:0:9::"), await from("2001:db8:0:0:e:f:0:1")]).toEqual([429, 429]);
+      expect([await from("2001:db8:0:1::1"), await from("::1")]).toEqual([200, 200]);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it("are those of the storage that an upload goes to, also for a tenant of a second one", async () => {
+    const app = Fastify();
+    await addStorage(app, new MemoryBackend(), { authorize: () => true, maxUploadBytes: 4 });
+    const archive = await addStorage(app, new MemoryBackend(), {
+      authorize: () => true,
+      decorator: "archive",
+      managementPrefix: "/_archive",
+      serveFiles: { prefix: "/archive" },
+      maxUploadBytes: 1000,
+    });
+    app.post("/own", async (request) => {
+      const { files } = await receiveUpload(request, { key: "k", storage: archive.forTenant("acme") });
+      return files.length;
+    });
+    const payload =
+      '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhello\r\n--b--\r\n';
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    const answer = await app.inject({ method: "POST", url: "/own", headers, payload });
+    await app.close();
+    expect(answer.statusCode).toBe(200);
   });
 
   it("are refused by name when they are no numbers", async () => {

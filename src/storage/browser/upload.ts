@@ -17,7 +17,7 @@ export interface UploadOptions {
   readonly key?: string | undefined;
   /** Called when more bytes have been sent. */
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined;
-  /** Cancels the upload; nothing of it is stored then. */
+  /** Cancels the upload. Nothing of it is stored, unless all bytes were sent already. */
   readonly signal?: AbortSignal | undefined;
   /** Headers for the service, as `{ authorization: "Bearer ..." }`. No provider gets to see them. */
   readonly headers?: Readonly<Record<string, string>> | undefined;

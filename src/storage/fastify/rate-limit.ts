@@ -116,7 +116,11 @@ function callersOf({ tenant, user }: RateCaller): readonly string[] {
 
 /** One client has all addresses of an IPv6 network of 64 bits. */
 function networkOf(ip: string): string {
-  return ip.includes(":") && !ip.includes(".") ? ip.split(":").slice(0, 4).join(":") : ip;
+  if (!ip.includes(":") || ip.includes(".")) return ip;
+  const [before = [], after = []] = ip.split("::").map((part) => part.split(":").filter(Boolean));
+  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0");
+  const groups = [...before, ...zeros, ...after].slice(0, 4);
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":");
 }
 
 interface Counted {

@@ -27,12 +27,16 @@ export function decideType(
   name: string,
 ): DecidedType | Promise<DecidedType> {
   const claim = claimOf(claimed);
-  const markup = markupOf(head);
+  const markup = markupOf(head, claim !== undefined && isXml(claim.essence));
   if (markup !== undefined) return compared(markup, claim, false);
   const decide = ({ type, isText }: Signature) =>
     type === undefined ? withoutSignature(head, isText, claim, name) : compared(type, claim, true);
   const signature = signatureOf(head);
   return signature instanceof Promise ? signature.then(decide) : decide(signature);
+}
+
+function isXml(essence: string): boolean {
+  return essence === "text/xml" || essence === "application/xml" || essence.endsWith("+xml");
 }
 
 /** A content type that its sender gives. */

@@ -1,15 +1,20 @@
 /** What text is that begins like markup. */
 export type MarkupType = "text/html" | "image/svg+xml" | "application/xml";
 
-/** The type of content that begins like HTML, SVG or XML, under any name; `undefined` for any other. */
-export function markupOf(head: Uint8Array): MarkupType | undefined {
+/**
+ * The type of content that begins like HTML, SVG or XML, under any name; `undefined` for any other.
+ *
+ * @param isCalledXml - whether its sender calls it XML, which may begin without a declaration (XML 1.0 §2.8).
+ */
+export function markupOf(head: Uint8Array, isCalledXml = false): MarkupType | undefined {
   if (!mayBeMarkup(head)) return undefined;
   const text = startOf(head).trimStart();
   if (!/^<[a-z!?/]/i.test(text)) return undefined;
-  const isXml = /^<\?xml/i.test(text);
-  const [, root = ""] = /^<(?:[a-z0-9_-]+:)?([a-z0-9_-]+)/i.exec(behindProlog(text)) ?? [];
-  if (root.toLowerCase() === "svg" || /^<!doctype\s+svg/i.test(text)) return "image/svg+xml";
-  return isXml && root.toLowerCase() !== "html" ? "application/xml" : "text/html";
+  const isXml = isCalledXml || /^<\?xml/i.test(text);
+  const { doctype, rest } = behindProlog(text);
+  const root = /^<(?:[a-z0-9_-]+:)?([a-z0-9_-]+)/i.exec(rest)?.[1]?.toLowerCase();
+  if (root === "svg" || doctype === "svg") return "image/svg+xml";
+  return isXml && root !== "html" && doctype !== "html" ? "application/xml" : "text/html";
 }
 
 /** Whether the first character can be `<`, white space or a byte order mark: of most content it cannot, which saves decoding. */
@@ -29,20 +34,24 @@ function startOf(head: Uint8Array): string {
   return new TextDecoder("utf-8").decode(head);
 }
 
+/** What may stand before the root element. A document type may hold declarations of its own in brackets. */
 const prologParts = [
-  { start: "<!--", end: "-->" },
-  { start: "<?", end: "?>" },
-  { start: "<!", end: ">" },
+  { start: /^<!--/, end: /-->/ },
+  { start: /^<\?/, end: /\?>/ },
+  { start: /^<![^>[]*\[/, end: /\]\s*>/ },
+  { start: /^<!/, end: />/ },
 ] as const;
 
-/** What follows declarations, instructions and comments. */
-function behindProlog(text: string): string {
+/** What follows declarations, instructions and comments, and the name of the document type. */
+function behindProlog(text: string): { readonly doctype: string | undefined; readonly rest: string } {
+  let doctype: string | undefined;
   let rest = text;
   for (;;) {
-    const part = prologParts.find(({ start }) => rest.startsWith(start));
-    if (part === undefined) return rest;
-    const end = rest.indexOf(part.end, part.start.length);
-    if (end < 0) return "";
-    rest = rest.slice(end + part.end.length).trimStart();
+    const part = prologParts.find(({ start }) => start.test(rest));
+    if (part === undefined) return { doctype, rest };
+    doctype ??= /^<!doctype\s+(?:[a-z0-9_-]+:)?([a-z0-9_-]+)/i.exec(rest)?.[1]?.toLowerCase();
+    const end = part.end.exec(rest);
+    if (end === null) return { doctype, rest: "" };
+    rest = rest.slice(end.index + end[0].length).trimStart();
   }
 }

@@ -54,6 +54,9 @@ async function decided(
 const images: PolicyOptions = { types: ["image/*"] };
 const texts: PolicyOptions = { types: ["text/plain", "text/csv", "application/json", "text/markdown"] };
 
+/** As drawing programs write it. */
+const drawn = `<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd" [ <!ENTITY ns "http://example.com/"> ]>\n${svg}`;
+
 describe("a policy of types decides", () => {
   it.each<[string, PolicyOptions, string | Uint8Array, string | undefined, string, string]>([
     ["a picture", images, png, "image/png", "a.png", "image/png"],
@@ -67,6 +70,49 @@ describe("a policy of types decides", () => {
     ["SVG, which a group does not name", images, svg, "image/svg+xml", "a.svg", "refused"],
     ["SVG that is named exactly", { types: ["image/svg+xml"] }, svg, "image/svg+xml", "a", "image/svg+xml"],
     ["SVG behind a prolog", images, `<?xml version="1.0"?><!-- x --> ${svg}`, "image/png", "a", "refused"],
+    ["SVG behind the declarations of its document type", images, drawn, "image/png", "a.png", "refused"],
+    [
+      "SVG behind such declarations as SVG",
+      { types: ["image/svg+xml"] },
+      drawn,
+      "image/svg+xml",
+      "a.svg",
+      "image/svg+xml",
+    ],
+    [
+      "SVG behind such declarations as XML",
+      { types: ["application/xml"] },
+      drawn,
+      "application/xml",
+      "a",
+      "refused",
+    ],
+    [
+      "SVG by its document type behind a prolog",
+      images,
+      `<?xml version="1.0"?><!DOCTYPE svg>`,
+      "image/png",
+      "a",
+      "refused",
+    ],
+    [
+      "XML without a declaration",
+      { types: ["application/xml"] },
+      "<note/>",
+      "application/xml",
+      "a",
+      "application/xml",
+    ],
+    ["XML without a declaration as text", texts, "<note/>", "text/plain", "a", "refused"],
+    ["HTML that says it is XML", { types: ["application/xml"] }, html, "application/xml", "a", "refused"],
+    [
+      "HTML by its document type that says it is XML",
+      { types: ["application/xml"] },
+      "<!doctype html><note/>",
+      "application/xml",
+      "a",
+      "refused",
+    ],
     ["SVG behind blanks and a mark", images, `\uFEFF\n  ${svg}`, "image/png", "a.png", "refused"],
     ["SVG in UTF-16", images, Buffer.from(`\uFEFF${svg}`, "utf16le"), "image/png", "a", "refused"],
     [

@@ -7,6 +7,8 @@ import {
   queryOf,
   type Route,
   route,
+  statedDigests,
+  withDigests,
 } from "../../../http/index.js";
 import { otherSize } from "../../content/size-check.js";
 import type { Bytes } from "../../contract/backend.js";
@@ -17,7 +19,7 @@ import type { ByteRate } from "../byte-rate.js";
 import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
 import { openBody } from "../upload/open-body.js";
-import { storeBody } from "../upload/upload.js";
+import { storeBody, unwrapped } from "../upload/upload.js";
 import { allowPages } from "./allow-pages.js";
 import { KeyPath } from "./key-path.js";
 import { answerStored } from "./management-files.js";
@@ -67,7 +69,8 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
         if (!isOfType) throw notValid(request, "other type");
         if (isStaged(key)) {
           const source = await stagedBody(request, size ?? 0, byteRate);
-          await receiveStaged(storage.backend, key, { source, size: size ?? 0, signal: clientSignal(reply) });
+          const received = { source, size: size ?? 0, signal: clientSignal(reply) };
+          await unwrapped(receiveStaged(storage.backend, key, received));
           return reply.code(204).send();
         }
         const isOfSize = size === undefined || request.headers["content-length"] === String(size);
@@ -81,10 +84,11 @@ function fileRoute(root: string, context: RouteContext): readonly Route[] {
 }
 
 /** The content of an upload that was prepared, which may be larger than others: its size was checked then. */
-function stagedBody(request: FastifyRequest, size: number, byteRate: ByteRate): Promise<Bytes> {
+async function stagedBody(request: FastifyRequest, size: number, byteRate: ByteRate): Promise<Bytes> {
   const length = declaredLength(request.raw);
   if (length !== undefined && length < size) throw otherSize(length, size);
-  return openBody(request, { maxBytes: size, envelopeBytes: 0 }, byteRate);
+  const body = await openBody(request, { maxBytes: size, envelopeBytes: 0 }, byteRate);
+  return withDigests(body, statedDigests(request.headers));
 }
 
 /** A signature counts also for a public file: it can say more, as that the file is to be saved. */

@@ -92,16 +92,21 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
   }
 }
 
-/** Where a check refused the content, that is the answer, and not the interruption of the storage that followed. */
-export async function putContent(
+/** Puts content, of which HTTP may refuse a part while it streams. */
+export function putContent(
   upload: UploadTarget,
   key: Key,
   content: Content,
   options: PutOptions,
 ): Promise<StoredFile> {
   const { storage, maxBytes, signal } = upload;
+  return unwrapped(storage.put(key, content, { ...options, maxBytes, signal }));
+}
+
+/** Where a check refused the content, that is the answer, and not the interruption of the storage that followed. */
+export async function unwrapped<Answer>(writing: Promise<Answer>): Promise<Answer> {
   try {
-    return await storage.put(key, content, { ...options, maxBytes, signal });
+    return await writing;
   } catch (error) {
     if (error instanceof StorageError && error.cause instanceof HttpError) throw error.cause;
     throw error;
