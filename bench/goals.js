@@ -28,6 +28,7 @@ export const goals = [
     goal(caseId, "put steady", "raw-fs-safe", 0.9),
   ]),
   goal("L1", "put steady", "svc-infra-local-bare", layers),
+  { ...goal("L1", "put steady", local, 0.9), adapter: "svc-infra-local-policy" },
   ...["get", "get again", "get steady", "get again steady"].flatMap((measure) => [
     goal("L2", measure, "raw-fs", 0.8),
     ...["unstorage-fs", "flydrive-fs", "flystorage-local"].map((peer) => goal("L2", measure, peer, 2)),

@@ -18,6 +18,7 @@ const adapters = {
       async () => ({ adapter: (await import(`./svc-infra-${backend}.js`)).bareAdapter }),
     ]),
   ),
+  "svc-infra-local-policy": async () => ({ adapter: (await import("./svc-infra-local.js")).policyAdapter }),
   "raw-hmac": () => import("./raw-hmac.js"),
   "svc-infra-signer": () => import("./svc-infra-signer.js"),
   "unstorage-fs": () => import("./unstorage-fs.js"),

@@ -20,16 +20,32 @@ const description = { contentType: "application/octet-stream", metadata: { owner
 export const adapter = {
   name: "svc-infra-local",
   layout: "svc-infra",
-  open: async ({ dir, isDurable }) => {
-    const env = {
-      STORAGE_BACKEND: "local",
-      STORAGE_BASE_PATH: dir,
-      STORAGE_DURABILITY: isDurable ? "full" : "fast",
-      STORAGE_MAX_UPLOAD_BYTES: String(2 ** 40),
-    };
-    return storeOf(await easyStorage({}, env));
+  open: async (place) => storeOf(await easyStorage({}, envOf(place))),
+};
+
+/**
+ * The same with a policy of size and types, which decides by the bytes of each upload.
+ *
+ * @type {import("../harness/contracts.js").Adapter}
+ */
+export const policyAdapter = {
+  name: "svc-infra-local-policy",
+  layout: "svc-infra",
+  open: async (place) => {
+    const storage = await easyStorage({}, envOf(place));
+    return storeOf(storage.withPolicy({ maxBytes: "5MB", types: ["image/*", "text/plain"] }));
   },
 };
+
+/** @param {{ readonly dir: string, readonly isDurable?: boolean }} place */
+function envOf({ dir, isDurable }) {
+  return {
+    STORAGE_BACKEND: "local",
+    STORAGE_BASE_PATH: dir,
+    STORAGE_DURABILITY: isDurable ? "full" : "fast",
+    STORAGE_MAX_UPLOAD_BYTES: String(2 ** 40),
+  };
+}
 
 /**
  * The same without layers, to see what they cost.

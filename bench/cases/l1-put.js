@@ -19,7 +19,7 @@ const concurrency = 16;
 export const l1Put = {
   id: "L1",
   title: "put 10,000 x 4 KiB, 16 at a time",
-  adapters: smallObjectAdapters,
+  adapters: [...smallObjectAdapters, "svc-infra-local-policy"],
   unit: "ops/s",
   run: async (context) => putMany(context, 10_000),
 };
