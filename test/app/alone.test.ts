@@ -1,3 +1,4 @@
+import { createHook } from "node:async_hooks";
 import { Writable } from "node:stream";
 import Fastify, { type FastifyInstance } from "fastify";
 import {
@@ -17,7 +18,7 @@ import {
   easyStorage,
 } from "svc-infra";
 import { defineEvent } from "svc-infra/events";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { MongoDouble } from "../rigs/mongo-double.js";
 
@@ -58,6 +59,7 @@ const cases: Record<string, Case> = {
   addIdempotency: {
     add: (app) => addIdempotency(app, { env }),
     says: /^idempotency keys are kept in memory: neither CACHE_URL nor REDIS_URL is set/,
+    health: "idempotency",
   },
   addSqlDb: {
     add: (app) => addSqlDb(app, { env }),
@@ -112,10 +114,55 @@ function heldByProcess(): readonly string[] {
   return process.getActiveResourcesInfo().toSorted();
 }
 
+/** Timers and handles that code of the kit or its libraries made and has not ended, also those that keep no process alive. */
+class Held {
+  readonly #places = new Map<number, string>();
+  readonly #hook = createHook({
+    init: (id, type) => {
+      if (!kinds.has(type)) return;
+      const place = placeOf(new Error(type).stack);
+      if (place !== undefined) this.#places.set(id, `${type} ${place}`);
+    },
+    destroy: (id) => void this.#places.delete(id),
+  });
+
+  watch(): void {
+    this.#hook.enable();
+  }
+
+  get places(): readonly string[] {
+    return [...this.#places.values()];
+  }
+
+  end(): void {
+    this.#hook.disable();
+  }
+}
+
+const kinds: ReadonlySet<string> = new Set([
+  "Timeout",
+  "Immediate",
+  "TCPSERVERWRAP",
+  "TCPSOCKETWRAP",
+  "PIPEWRAP",
+  "FSEVENTWRAP",
+  "WORKER",
+]);
+
+/** The first frame that is not Node's; nothing for what the runner of the tests made. */
+function placeOf(stack = ""): string | undefined {
+  const frames = stack.split("\n").filter((frame) => !frame.includes("node:"));
+  const place = frames.find((frame) => /file:|[( ]\//.test(frame) && !frame.includes("alone.test"));
+  return place === undefined || /vitest|tinypool|chai/.test(place) ? undefined : place.trim();
+}
+
 it.each(Object.entries(cases))(
   "%s alone starts with nothing set, says why, joins health, closes within a second and leaves nothing",
   async (_name, { add, says, health }) => {
     const before = heldByProcess();
+    const held = new Held();
+    onTestFinished(() => held.end());
+    held.watch();
     const lines: string[] = [];
     const stream = new Writable({
       write: (line, _encoding, done) => {
@@ -141,5 +188,7 @@ it.each(Object.entries(cases))(
     await app.close();
     expect(performance.now() - began).toBeLessThan(1000);
     await expect.poll(heldByProcess).toEqual(before);
+    // A time limit of Node or a library may run out once more; an interval stays.
+    await expect.poll(() => held.places, { timeout: 10_000, interval: 100 }).toEqual([]);
   },
 );

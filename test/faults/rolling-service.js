@@ -5,6 +5,16 @@ import { easyServiceApp, startService } from "svc-infra";
 const app = await easyServiceApp({ name: "rolling" });
 app.addContentTypeParser("application/octet-stream", (_request, _payload, done) => done(null));
 
+// Answers that did not reach their end.
+let cut = 0;
+app.addHook("onRequest", (_request, reply, done) => {
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) cut++;
+  });
+  done();
+});
+app.get("/cut", async () => ({ cut }));
+
 app.put("/upload/:name", async (request) => {
   const { size, checksum } = await app.storage.put(`rolling/${request.params.name}`, request.raw);
   return { size, checksum };

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { Readable } from "node:stream";
 import * as successor from "@prometheus-io/client";
 import Fastify, { type FastifyInstance } from "fastify";
 import * as promClient from "prom-client";
@@ -7,13 +8,15 @@ import { addCache } from "svc-infra/cache";
 import { addJobs, defineJob } from "svc-infra/jobs";
 import { addObservability, getObservability, type ObservabilityOptions } from "svc-infra/observability";
 import { addSqlDb } from "svc-infra/sql";
-import { Storage } from "svc-infra/storage";
+import { chaos, retry, Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import type { Scanner, Verdict } from "svc-infra/storage/policy";
+import { S3Backend } from "svc-infra/storage/s3";
 import { addWebhooks } from "svc-infra/webhooks";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import * as webhookSchema from "#dist/webhooks/schema.js";
+import { startS3Double } from "../rigs/s3-double.js";
 import { createTables } from "../webhooks/create-tables.js";
 import { Endpoint } from "../webhooks/endpoint.js";
 
@@ -169,6 +172,60 @@ describe("the work of the helpers", () => {
         .toBe(1);
     }
     endpoint.stop();
+  });
+});
+
+describe("a storage", () => {
+  it("attempts after the first are counted as retries, by the verb", async () => {
+    const app = await measured();
+    const storage = new Storage(new MemoryBackend()).with(
+      retry({ baseDelayMs: 1 }),
+      chaos({ every: 2, kinds: ["before"], verbs: ["write"] }),
+    );
+    await storage.put("first.txt", "the second attempt of all is the one that fails");
+    expect(await read(app)).not.toMatch(/^storage_retries_total\{/m);
+    await storage.put("a.txt", "hello");
+    expect(await read(app)).toContain('storage_retries_total{backend="memory",verb="write"} 1');
+  });
+
+  it("files that are being read and the connections of its client are told while they are", async () => {
+    const double = await startS3Double();
+    const app = await measured();
+    const storage = new Storage(new S3Backend(double.options));
+    try {
+      await storage.put("large.bin", Buffer.alloc(8 * 1024 * 1024));
+      const opened = await storage.open("large.bin");
+      const reading = await read(app);
+      expect(reading).toContain('storage_open_bodies{backend="s3"} 1');
+      expect(reading).toMatch(/connection_pool_connections\{pool="s3"\} [1-9]/);
+      expect(reading).toMatch(/connection_pool_max_connections\{pool="s3"\} [1-9]/);
+      await opened.body.close();
+      await expect.poll(() => read(app)).toContain('storage_open_bodies{backend="s3"} 0');
+    } finally {
+      await storage.close();
+    }
+    expect(await read(app)).not.toMatch(/connection_pool_connections\{pool="s3"\} [1-9]/);
+  });
+
+  it("parts of an upload in parts are in flight until they are stored", async () => {
+    const app = await measured();
+    const storage = new Storage(new MemoryBackend());
+    const upload = await storage.createUpload("video.mp4");
+    let go = () => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    async function* slowly() {
+      yield Buffer.from("first");
+      await held;
+    }
+    const part = upload.writePart(1, Readable.from(slowly()));
+    const inFlight = 'storage_operations_in_flight{backend="memory",operation="multipart"}';
+    await expect.poll(() => read(app)).toContain(`${inFlight} 1`);
+    go();
+    await part;
+    expect(await read(app)).toContain(`${inFlight} 0`);
+    await upload.abort();
   });
 });
 
