@@ -33,8 +33,9 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   scope.setNotFoundHandler(() => {
     throw new FileNotFoundError({ message: "there is no such path" });
   });
-  scope.addHook("onSend", async (_request, reply) => {
+  scope.addHook("onSend", (_request, reply, payload, done) => {
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+    done(null, payload);
   });
   const callers = new WeakMap<FastifyRequest, StorageFiles>();
   const storageOf: StorageOfCaller = (request) => {
