@@ -1,13 +1,9 @@
-import { getEventListeners } from "node:events";
+import { type SpareController, SpareControllers } from "../../kernel/index.js";
 import { TimeoutError } from "../contract/error.js";
 
 /** A deadline is checked this often while it lasts: it fires late by an eighth of its time at most. */
 const ticksPerTimeout = 8;
 const maxTickMs = 250;
-
-/** Controllers that are kept for the next call, and calls that one may serve. */
-const maxKept = 256;
-const maxUses = 1000;
 
 /**
  * The deadlines of all calls of one layer, on one coarse clock. A call costs neither a timer nor a new signal: the
@@ -20,7 +16,7 @@ export class DeadlineClock {
   /** Ticks after which `timeoutMs` have passed for certain. */
   readonly #lifetime: number;
   readonly #running = new Set<Deadline>();
-  readonly #kept: Controller[] = [];
+  readonly #spare = new SpareControllers();
   #timer: NodeJS.Timeout | undefined;
   #now = 0;
 
@@ -37,21 +33,15 @@ export class DeadlineClock {
 
   /** A deadline that begins now, and that fires early when the outer signal does. */
   start(outer: AbortSignal | undefined): Deadline {
-    const deadline = new Deadline(this, this.#controller(), outer);
+    const deadline = new Deadline(this, this.#spare.take(), outer);
     this.#running.add(deadline);
     this.#timer ??= setTimeout(() => this.#tick(), this.#tickMs);
     return deadline;
   }
 
-  end(deadline: Deadline, controller: Controller): void {
+  end(deadline: Deadline, controller: SpareController): void {
     this.#running.delete(deadline);
-    if (this.#kept.length < maxKept) this.#kept.push(controller);
-  }
-
-  /** One that has fired, or that something still listens to, is not used again. */
-  #controller(): Controller {
-    const kept = this.#kept.pop();
-    return kept?.isReusable ? kept : new Controller();
+    this.#spare.giveBack(controller);
   }
 
   /** The clock stops at the first tick that finds no call. */
@@ -61,18 +51,6 @@ export class DeadlineClock {
       if (this.#now - deadline.movedAt >= this.#lifetime) deadline.expire();
     }
     this.#timer = this.#running.size === 0 ? undefined : setTimeout(() => this.#tick(), this.#tickMs);
-  }
-}
-
-/** An `AbortController` that serves one call after the other. */
-class Controller extends AbortController {
-  #uses = 0;
-
-  get isReusable(): boolean {
-    // What derives from a signal stays attached to it for as long as it lives.
-    this.#uses += 1;
-    const { signal } = this;
-    return !signal.aborted && this.#uses < maxUses && getEventListeners(signal, "abort").length === 0;
   }
 }
 
@@ -86,12 +64,12 @@ export class Deadline {
   /** Called once, with the reason, when the deadline fires before it is ended. */
   whenFired: ((reason: unknown) => void) | undefined;
   readonly #clock: DeadlineClock;
-  readonly #controller: Controller;
+  readonly #controller: SpareController;
   readonly #outer: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
   #isOver = false;
 
-  constructor(clock: DeadlineClock, controller: Controller, outer: AbortSignal | undefined) {
+  constructor(clock: DeadlineClock, controller: SpareController, outer: AbortSignal | undefined) {
     this.#clock = clock;
     this.#controller = controller;
     this.#outer = outer;
