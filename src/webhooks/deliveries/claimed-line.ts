@@ -18,6 +18,8 @@ export interface LineRules {
 interface Waiting {
   readonly claimed: ClaimedDelivery;
   readonly claimedAt: number;
+  /** Read from the URL once: it is compared at each attempt of the process. */
+  readonly host: string;
 }
 
 /** Deliveries that this process has claimed, and that wait for an attempt or have one. */
@@ -25,9 +27,9 @@ export class ClaimedLine {
   readonly #rules: LineRules;
   #waiting: readonly Waiting[] = [];
   /** Attempts that are not written down, by delivery. */
-  readonly #unsettled = new Map<string, ClaimedDelivery>();
+  readonly #unsettled = new Map<string, Waiting>();
   /** Those that have no answer. */
-  readonly #unanswered = new Map<string, ClaimedDelivery>();
+  readonly #unanswered = new Map<string, Waiting>();
 
   constructor(rules: LineRules) {
     this.#rules = rules;
@@ -40,39 +42,41 @@ export class ClaimedLine {
 
   /** The same by what shares them. */
   held(): HeldDeliveries {
-    const all = [...this.#unsettled.values(), ...this.#waiting.map(({ claimed }) => claimed)];
+    const all = [...this.#unsettled.values(), ...this.#waiting];
     return {
-      bySubscription: counted(all.map(({ subscription }) => subscription.id)),
-      byHost: counted(all.map(serverOf)),
+      bySubscription: counted(all.map(subscriptionOf)),
+      byHost: counted(all.map(({ host }) => host)),
       byTenant: counted(all.map(tenantOf)),
     };
   }
 
   /** @param claimedAt - by `performance.now()`. */
   add(claimed: readonly ClaimedDelivery[], claimedAt: number): void {
-    this.#waiting = [...this.#waiting, ...claimed.map((each) => ({ claimed: each, claimedAt }))];
+    this.#waiting = [...this.#waiting, ...claimed.map((each) => toWaiting(each, claimedAt))];
   }
 
   /** Takes what is to be attempted now: the oldest first, but for servers and tenants that have their share already. */
   start(): readonly ClaimedDelivery[] {
     const { concurrency, share, tenantShare } = this.#rules;
     const running = [...this.#unanswered.values()];
-    const [byHost, byTenant] = [counted(running.map(serverOf)), counted(running.map(tenantOf))];
+    const [byHost, byTenant] = [counted(running.map(({ host }) => host)), counted(running.map(tenantOf))];
     let free = concurrency - running.length;
     const started = this.#take((waiting) => {
-      const [host, tenant] = [serverOf(waiting.claimed), tenantOf(waiting.claimed)];
+      if (free === 0) return false;
+      const { host } = waiting;
+      const tenant = tenantOf(waiting);
       const [ofHost, ofTenant] = [byHost.get(host) ?? 0, byTenant.get(tenant) ?? 0];
-      if (free === 0 || ofHost >= share || ofTenant >= tenantShare || this.#isLate(waiting)) return false;
+      if (ofHost >= share || ofTenant >= tenantShare || this.#isLate(waiting)) return false;
       byHost.set(host, ofHost + 1);
       byTenant.set(tenant, ofTenant + 1);
       free -= 1;
       return true;
     });
     for (const each of started) {
-      this.#unsettled.set(each.delivery.id, each);
-      this.#unanswered.set(each.delivery.id, each);
+      this.#unsettled.set(each.claimed.delivery.id, each);
+      this.#unanswered.set(each.claimed.delivery.id, each);
     }
-    return started;
+    return started.map(({ claimed }) => claimed);
   }
 
   /** The endpoint has answered, so that another attempt may start. */
@@ -88,30 +92,31 @@ export class ClaimedLine {
 
   /** Whether few deliveries to the server of one wait, so that others are to be claimed. */
   isShort(ended: ClaimedDelivery): boolean {
-    const host = serverOf(ended);
-    const own = this.#waiting.filter((each) => serverOf(each.claimed) === host && !this.#isLate(each));
+    const endedHost = hostOf(ended.subscription);
+    const own = this.#waiting.filter((each) => each.host === endedHost && !this.#isLate(each));
     return own.length <= (this.#rules.share * claimedAhead) / 2;
   }
 
   /** Takes out what has waited for too long. */
   late(): readonly ClaimedDelivery[] {
-    return this.#take((each) => this.#isLate(each));
+    return this.#take((each) => this.#isLate(each)).map(({ claimed }) => claimed);
   }
 
   /** Takes out what waits for one subscription, or for all of them. */
   clear(subscription?: string): readonly ClaimedDelivery[] {
-    return this.#take((each) => subscription === undefined || subscriptionOf(each) === subscription);
+    const isMeant = (each: Waiting) => subscription === undefined || subscriptionOf(each) === subscription;
+    return this.#take(isMeant).map(({ claimed }) => claimed);
   }
 
   #isLate({ claimedAt }: Waiting): boolean {
     return performance.now() - claimedAt > this.#rules.longestWaitMs;
   }
 
-  #take(isMeant: (waiting: Waiting) => boolean): readonly ClaimedDelivery[] {
-    const taken: ClaimedDelivery[] = [];
+  #take(isMeant: (waiting: Waiting) => boolean): readonly Waiting[] {
+    const taken: Waiting[] = [];
     this.#waiting = this.#waiting.filter((each) => {
       const isTaken = isMeant(each);
-      if (isTaken) taken.push(each.claimed);
+      if (isTaken) taken.push(each);
       return !isTaken;
     });
     return taken;
@@ -122,12 +127,12 @@ function subscriptionOf({ claimed }: Waiting): string {
   return claimed.delivery.subscription;
 }
 
-function serverOf({ subscription }: ClaimedDelivery): string {
-  return hostOf(subscription);
+function tenantOf({ claimed }: Waiting): string {
+  return claimed.delivery.tenant;
 }
 
-function tenantOf({ delivery }: ClaimedDelivery): string {
-  return delivery.tenant;
+function toWaiting(claimed: ClaimedDelivery, claimedAt: number): Waiting {
+  return { claimed, claimedAt, host: hostOf(claimed.subscription) };
 }
 
 function counted(values: Iterable<string>): Map<string, number> {
