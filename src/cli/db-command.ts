@@ -13,6 +13,9 @@ export const schemaOption = [
   "modules of the tables, separated by commas; beats SQL_SCHEMA",
 ] as const;
 
+/** The option of every command that tells what it found or did. */
+export const jsonOption = ["--json", "print one JSON object"] as const;
+
 /** Runs a command of `db`. What a person has to put right is told without a stack. */
 export function dbCommand<Options>(
   command: (env: Environment, options: Options) => Promise<void>,
@@ -31,7 +34,7 @@ export function dbCommand<Options>(
 /** Commands on one embedded database take turns; a service that has its folder would keep them waiting for ever. */
 const folderWait: FolderWait = {
   timeoutMs: 60_000,
-  onWait: (pid) => say(`waiting for process ${pid}, which has the folder of the database`),
+  onWait: (pid) => process.stderr.write(`waiting for process ${pid}, which has the folder of the database\n`),
 };
 
 /** Runs work on the database that the environment names, and closes it. */
@@ -51,4 +54,9 @@ export async function withDatabase<T>(env: Environment, work: (sql: SqlDb) => Pr
 /** Prints a line for people. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** Prints one value for programs. */
+export function sayJson(value: unknown): void {
+  say(JSON.stringify(value, undefined, 2));
 }

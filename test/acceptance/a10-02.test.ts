@@ -102,7 +102,13 @@ describe.each(["postgres", "redis"] as const)("jobs in %s", (name) => {
         "1 of the dead jobs was forgotten.\n",
       );
       expect((await cli.run(["jobs", "list"], env)).stdout).toBe("No job is dead.\n");
-      expect(await cli.run(["jobs", "purge", deadId], env)).toMatchObject({ code: 1 });
+      for (const [verb, told] of [
+        ["retry", { retried: 0 }],
+        ["purge", { purged: 0 }],
+      ] as const) {
+        const { code, stdout } = await cli.run(["jobs", verb, deadId, "--json"], env);
+        expect([code, JSON.parse(stdout)]).toEqual([1, told]);
+      }
     } finally {
       await close();
     }

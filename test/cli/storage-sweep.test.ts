@@ -44,6 +44,13 @@ describe("storage cors", () => {
     expect(rule).toMatchObject({ AllowedOrigins: ["https://app.example.com"], AllowedMethods: ["PUT"] });
     expect(stderr).toContain("put-bucket-cors");
     expect(code).toBe(0);
+    const told = await cli.run(["storage", "cors", "--json"], { ...s3, ...origins });
+    expect(told.stderr).toBe("");
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      type: "s3",
+      rules: JSON.parse(stdout),
+      how: expect.stringContaining("put-bucket-cors"),
+    });
   });
 
   it("has nothing to set where the service takes the content, and needs an origin", async () => {

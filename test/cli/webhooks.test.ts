@@ -57,6 +57,29 @@ it("listen answers as it is told, and send says so", async () => {
   expect(nowhere).toMatchObject({ code: 1, stdout: expect.stringContaining("no answer") });
 });
 
+it("both print JSON for programs", async () => {
+  const { listening, url } = await listen("--secret", secret, "--json");
+  const send = (by: string, id: string) =>
+    cli.run(["webhooks", "send", url, "--secret", by, "--id", id, "--json"]);
+  const [taken, refused] = [await send(secret, "evt_1"), await send(other, "evt_2")];
+  expect([taken.code, JSON.parse(taken.stdout)]).toEqual([
+    0,
+    { id: "evt_1", status: 204, ms: expect.any(Number), detail: "" },
+  ]);
+  expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([1, { id: "evt_2", status: 401 }]);
+  const { stdout, stderr } = await listening.stop("SIGTERM");
+  expect(stderr).toContain("Listening on");
+  expect(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+  ).toMatchObject([
+    { id: "evt_1", refused: null, body: expect.stringContaining('"type":"webhook.test"') },
+    { id: "evt_2", refused: expect.stringContaining("no signature") },
+  ]);
+});
+
 it.each([
   [["send"], "--secret <whsec>"],
   [["send", "http://localhost/", "--secret", "short"], "expected whsec_"],

@@ -9,7 +9,17 @@ import { registerDbWait } from "./db-wait.js";
 
 /** Adds `db`: the schema of the database, and its first rows. */
 export function registerDb(program: Command): void {
-  const db = program.command("db").description("Look after the database: its schema and its first rows.");
+  const db = program
+    .command("db")
+    .description("Look after the database: its schema and its first rows.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ svc-infra db generate --name "orders have a note"     a migration from the tables
+  $ svc-infra db migrate                                  applies what is pending
+  $ svc-infra db check                                    for CI`,
+    );
   registerDbGenerate(db);
   registerDbMigrate(db);
   registerDbRollback(db);

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type JobInfo, type JobState, jobStates } from "../../jobs/index.js";
-import { say } from "../db-command.js";
+import { say, sayJson } from "../db-command.js";
 import { withJobs } from "../jobs-command.js";
 
 interface ListOptions {
@@ -17,12 +17,23 @@ export function registerJobsList(jobs: Command): void {
     .addOption(new Option("--state <state>", "where they are").choices(jobStates).default("dead"))
     .option("--limit <number>", "how many at most", readLimit, 100)
     .option("--json", "print them as JSON, with their payloads")
+    .addHelpText(
+      "after",
+      `
+A job whose last attempt has failed is dead: it stays, with its error, until it is retried or purged. The queue is the one
+of REDIS_URL or of the database; jobs in memory belong to the process that has them.
+
+Examples:
+  $ svc-infra jobs list
+  $ svc-infra jobs list --state waiting --limit 10
+  $ svc-infra jobs list --json | jq -r '.[].error'`,
+    )
     .action(list);
 }
 
 async function list({ state, limit, json }: ListOptions): Promise<void> {
   const found = await withJobs(({ queue }) => queue.list(state, { limit }));
-  if (json) return say(JSON.stringify(found, undefined, 2));
+  if (json) return sayJson(found);
   for (const job of found) say(describe(job));
   if (found.length === 0) say(`No job is ${state}.`);
 }

@@ -19,7 +19,11 @@ export function registerJobsRun(jobs: Command): void {
       "after",
       `
 The module exports what defineJob makes, and may export a function setUp({ queue, scheduler }), which runs once at the
-start: the place for schedules. Closing takes no longer than JOBS_SHUTDOWN_TIMEOUT.`,
+start: the place for schedules. Closing takes no longer than JOBS_SHUTDOWN_TIMEOUT.
+
+Examples:
+  $ svc-infra jobs run --registry dist/jobs.js
+  $ JOBS_REGISTRY=dist/jobs.js JOBS_CONCURRENCY=20 svc-infra jobs run`,
     )
     .action(run);
 }

@@ -3,7 +3,13 @@ import { httpVariables } from "../../http/index.js";
 import { loadSettings, readEnvironment } from "../../kernel/index.js";
 import { easyStorage } from "../../storage/easy-storage.js";
 import { corsAdvice } from "../cors-rules.js";
+import { sayJson } from "../db-command.js";
 import { localFallback } from "../local-fallback.js";
+
+interface CorsOptions {
+  readonly origin?: readonly string[];
+  readonly json?: true;
+}
 
 /** Adds `storage cors`: the rules with which browsers may send content straight to the provider. */
 export function registerStorageCors(storage: Command): void {
@@ -11,6 +17,7 @@ export function registerStorageCors(storage: Command): void {
     .command("cors")
     .description("Print the CORS rules that direct uploads from browsers need at the provider.")
     .option("--origin <origins...>", `pages that upload; default: ${httpVariables.corsAllowOrigins.name}`)
+    .option("--json", "print one JSON object: backend, rules, and how to set them")
     .addHelpText(
       "after",
       `
@@ -18,12 +25,13 @@ The rules go to the standard output, as the provider takes them; how to set them
 
 Examples:
   $ svc-infra storage cors > cors.json
-  $ svc-infra storage cors --origin https://app.example.com`,
+  $ svc-infra storage cors --origin https://app.example.com
+  $ svc-infra storage cors --json | jq -r .how`,
     )
     .action(print);
 }
 
-async function print({ origin }: { readonly origin?: readonly string[] }): Promise<void> {
+async function print({ origin, json }: CorsOptions): Promise<void> {
   const environment = readEnvironment();
   const given = { corsAllowOrigins: origin };
   const { corsAllowOrigins = [] } = loadSettings(httpVariables, environment, given);
@@ -36,6 +44,7 @@ async function print({ origin }: { readonly origin?: readonly string[] }): Promi
     return;
   }
   const { rules, how } = corsAdvice(type, corsAllowOrigins);
+  if (json) return sayJson({ backend: name, type, rules: rules ?? null, how });
   if (rules !== undefined) process.stdout.write(`${JSON.stringify(rules, undefined, 2)}\n`);
   process.stderr.write(`${name}: ${how}\n`);
 }

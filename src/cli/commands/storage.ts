@@ -13,7 +13,17 @@ import { registerStorageUrl } from "./storage-url.js";
 
 /** Adds `storage` with its commands. */
 export function registerStorage(program: Command): void {
-  const storage = program.command("storage").description("Look into the storage, and look after it.");
+  const storage = program
+    .command("storage")
+    .description("Look into the storage, and look after it.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ svc-infra storage ls reports/ --long
+  $ svc-infra storage put report.pdf reports/2026.pdf
+  $ svc-infra storage check                     the rules of the storage contract against this storage`,
+    );
   registerStorageLs(storage);
   registerStorageStat(storage);
   registerStorageCat(storage);

@@ -10,6 +10,7 @@ interface ListenOptions {
   readonly port: number;
   readonly secret?: string;
   readonly status: number;
+  readonly json?: true;
 }
 
 const maxBytes = 2 ** 20;
@@ -27,43 +28,72 @@ export function registerWebhooksListen(webhooks: Command): void {
       numberIn(200, 599),
       204,
     )
+    .option("--json", "print a JSON object on a line for each message")
     .addHelpText(
       "after",
       `
-The service that sends must allow private addresses: addWebhooks(app, { allowPrivateAddresses: true }).`,
+The service that sends must allow private addresses: addWebhooks(app, { allowPrivateAddresses: true }).
+
+Examples:
+  $ svc-infra webhooks listen --secret whsec_...
+  $ svc-infra webhooks listen --status 500                      to see how the sender tries again
+  $ svc-infra webhooks listen --json | jq -r .body`,
     )
     .action(listen);
 }
 
-async function listen({ port, secret, status }: ListenOptions): Promise<void> {
+async function listen({ port, secret, status, json }: ListenOptions): Promise<void> {
   const interrupt = new Interrupt();
   const scheme = secret === undefined ? undefined : standardWebhooks(secret);
+  const tell = json ? sayLine : describe;
   const server = createServer((request, response) => {
-    take(request, response, scheme, status).catch(() => response.destroy());
+    take(request, response, { scheme, status, tell }).catch(() => response.destroy());
   });
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   const { port: chosen } = server.address() as AddressInfo;
-  say(
-    `Listening on http://127.0.0.1:${chosen} ${scheme === undefined ? "(signatures are not checked)" : ""}`.trim(),
-  );
+  const note = scheme === undefined ? " (signatures are not checked)" : "";
+  const isTold = json ? process.stderr : process.stdout;
+  isTold.write(`Listening on http://127.0.0.1:${chosen}${note}\n`);
   await once(interrupt.signal, "abort");
   server.closeAllConnections();
   server.close();
 }
 
+/** A message that came. */
+interface Message {
+  readonly id: string | null;
+  /** Why it was refused; `null` for one that was taken. */
+  readonly refused: string | null;
+  readonly body: string;
+}
+
+interface Receiver {
+  readonly scheme: SignatureScheme | undefined;
+  readonly status: number;
+  readonly tell: (message: Message) => void;
+}
+
+function describe({ id, refused, body }: Message): void {
+  say(`${id ?? "no webhook-id"} ${refused === null ? "" : `is refused: ${refused}`}`.trim());
+  say(`  ${body}`);
+}
+
+function sayLine(message: Message): void {
+  say(JSON.stringify(message));
+}
+
 async function take(
   request: IncomingMessage,
   response: ServerResponse,
-  scheme: SignatureScheme | undefined,
-  status: number,
+  { scheme, status, tell }: Receiver,
 ): Promise<void> {
   if (request.method !== "POST") return void response.writeHead(405, { allow: "POST" }).end();
   const body = await contentOf(request);
   if (body === undefined) return void response.writeHead(413).end();
   const refusal = await refusalOf(request, body, scheme);
-  say(`${request.headers["webhook-id"] ?? "no webhook-id"} ${refusal ?? ""}`.trim());
-  say(`  ${body.toString()}`);
+  const { "webhook-id": id } = request.headers;
+  tell({ id: id === undefined ? null : String(id), refused: refusal ?? null, body: body.toString() });
   if (refusal !== undefined) return void response.writeHead(401).end();
   const challenge = challengeOf(body);
   if (challenge !== undefined) return void response.end(challenge);
@@ -87,7 +117,7 @@ async function refusalOf({ headers }: IncomingMessage, body: Buffer, scheme: Sig
     await scheme?.verify({ headers, body, now: Date.now() });
     return undefined;
   } catch (error) {
-    if (error instanceof SignatureError) return `is refused: ${error.message}`;
+    if (error instanceof SignatureError) return error.message;
     throw error;
   }
 }

@@ -3,13 +3,14 @@ import { type Command, InvalidArgumentError } from "commander";
 import { ForeignClient } from "../../outbound/index.js";
 import { postSigned } from "../../webhooks/deliveries/post-signed.js";
 import { signStandard } from "../../webhooks/index.js";
-import { say } from "../db-command.js";
+import { jsonOption, say, sayJson } from "../db-command.js";
 
 interface SendOptions {
   readonly secret: string;
   readonly type: string;
   readonly data: unknown;
   readonly id: string;
+  readonly json?: true;
 }
 
 /** Adds `webhooks send`: one signed message, to try a receiver. */
@@ -24,10 +25,24 @@ export function registerWebhooksSend(webhooks: Command): void {
     .option("--type <type>", "type of the event", "webhook.test")
     .option("--data <json>", "data of the event", parseJson, {})
     .option("--id <id>", "webhook-id; send one twice to try duplicates", `evt_${randomUUID()}`)
+    .option(...jsonOption)
+    .addHelpText(
+      "after",
+      `
+The message is what a subscriber of a service of this kit gets: type, timestamp and data, with the headers webhook-id,
+webhook-timestamp and webhook-signature.
+
+Examples:
+  $ svc-infra webhooks send http://localhost:3000/hooks --secret whsec_...
+  $ svc-infra webhooks send https://shop.example.com/hooks --secret whsec_... --type order.paid --data '{"id":"7"}'
+  $ svc-infra webhooks send http://localhost:3000/hooks --secret whsec_... --id evt_1 --json
+
+Exit codes: 0 the answer was 2xx; 1 it was another, or there was none.`,
+    )
     .action(send);
 }
 
-async function send(target: string, { secret, type, data, id }: SendOptions): Promise<void> {
+async function send(target: string, { secret, type, data, id, json }: SendOptions): Promise<void> {
   const url = URL.canParse(target) ? new URL(target) : undefined;
   const port = Number(url?.port || (url?.protocol === "https:" ? 443 : 80));
   const client = new ForeignClient({ allowHttp: true, allowPrivateAddresses: true, ports: [port] });
@@ -38,7 +53,8 @@ async function send(target: string, { secret, type, data, id }: SendOptions): Pr
     body,
     secrets: [secret],
   });
-  say(`${id} ${status ?? "no answer"} in ${milliseconds} ms${detail === "" ? "" : `: ${detail}`}`);
+  if (json) sayJson({ id, status: status ?? null, ms: milliseconds, detail });
+  else say(`${id} ${status ?? "no answer"} in ${milliseconds} ms${detail === "" ? "" : `: ${detail}`}`);
   if (status === undefined || status < 200 || status > 299) process.exitCode = 1;
 }
 

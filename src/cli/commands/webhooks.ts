@@ -6,7 +6,14 @@ import { registerWebhooksSend } from "./webhooks-send.js";
 export function registerWebhooks(program: Command): void {
   const webhooks = program
     .command("webhooks")
-    .description("Receive and send signed webhooks while you develop.");
+    .description("Receive and send signed webhooks while you develop.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ svc-infra webhooks listen --port 4400
+  $ svc-infra webhooks send http://localhost:4400 --secret whsec_...`,
+    );
   registerWebhooksListen(webhooks);
   registerWebhooksSend(webhooks);
 }
