@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { defineJob, easyJobs } from "svc-infra/jobs";
@@ -9,6 +10,7 @@ import { z } from "zod";
 import { checkClock } from "#dist/cli/doctor/clock.js";
 import { isInRange } from "#dist/cli/doctor/packages.js";
 import { checkRuntime } from "#dist/cli/doctor/runtime.js";
+import { backendRows } from "#dist/storage/backends.js";
 import { startRedis } from "../rigs/redis.js";
 import { CommandLine, freePort } from "./command-line.js";
 
@@ -47,6 +49,17 @@ it("has a cure for everything that is not ok", async () => {
   for (const { cure } of wrong) expect(cure).toBeTruthy();
 });
 
+it("finds a setting that a service cannot use, as a bucket's name", async () => {
+  const { code, findings } = await examine({ STORAGE_S3_BUCKET: "b" });
+  expect(code).toBe(1);
+  expect(findings).toContainEqual({
+    area: "settings",
+    status: "problem",
+    message: expect.stringContaining("STORAGE_S3_BUCKET"),
+    cure: expect.stringContaining("set the variable"),
+  });
+});
+
 it("finds a port that is taken", async () => {
   const squatter = createServer().listen(port, "127.0.0.1");
   await once(squatter, "listening");
@@ -81,6 +94,19 @@ it("finds a folder that cannot be written", async () => {
       status: "problem",
       message: `${file} cannot be written`,
       cure: expect.stringContaining("STORAGE_BASE_PATH"),
+    }),
+  );
+});
+
+it("knows why a volume of Railway cannot be written", async () => {
+  const file = join(cli.folder, "volume");
+  writeFileSync(file, "", { mode: 0o600 });
+  const { findings } = await examine({ RAILWAY_VOLUME_MOUNT_PATH: file });
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      area: "folders",
+      status: "problem",
+      cure: expect.stringContaining("RAILWAY_RUN_UID=0"),
     }),
   );
 });
@@ -142,17 +168,75 @@ it("finds a clock that is wrong by more than a minute", async () => {
     [0, "ok"],
     [-120_000, "problem"],
   ] as const) {
-    const { createServer: serve } = await import("node:http");
-    const server = serve((_request, response) => {
-      response.setHeader("date", new Date(Date.now() + skewMs).toUTCString());
-      response.end();
-    }).listen(port, "127.0.0.1");
-    await once(server, "listening");
-    expect(await checkClock(`http://127.0.0.1:${port}`)).toMatchObject([{ area: "clock", status }]);
+    const server = await serveAt(skewMs);
+    expect(await checkClock(server.url)).toMatchObject([{ area: "clock", status }]);
+    await server.stop();
+  }
+});
+
+/** A service whose clock differs from that of this machine. */
+async function serveAt(skewMs: number) {
+  const server = createHttpServer((_request, response) => {
+    response.setHeader("date", new Date(Date.now() + skewMs).toUTCString());
+    response.statusCode = 403;
+    response.end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("there is no port");
+  const stop = async () => {
     server.closeAllConnections();
     server.close();
     await once(server, "close");
-  }
+  };
+  return { url: `http://127.0.0.1:${address.port}`, stop };
+}
+
+const key = Buffer.alloc(64).toString("base64");
+
+/** What names each service, at an address. */
+const services: Record<string, (url: string) => Record<string, string>> = {
+  S3: (url) => ({ STORAGE_S3_BUCKET: "files", STORAGE_S3_ENDPOINT: url }),
+  "Google Cloud Storage": (url) => ({ STORAGE_GCS_BUCKET: "files", STORAGE_GCS_ENDPOINT: url }),
+  Azure: (url) => ({
+    STORAGE_AZURE_CONTAINER: "files",
+    STORAGE_AZURE_ACCOUNT: "shop",
+    STORAGE_AZURE_ACCOUNT_KEY: key,
+    STORAGE_AZURE_ENDPOINT: url,
+  }),
+  "Azure's connection string": (url) => ({
+    STORAGE_AZURE_CONTAINER: "files",
+    AZURE_STORAGE_CONNECTION_STRING: `AccountName=shop;AccountKey=${key};BlobEndpoint=${url}/shop`,
+  }),
+  "Cloudinary's URL": (url) => ({ CLOUDINARY_URL: `cloudinary://key:secret@cloud?upload_prefix=${url}` }),
+};
+
+it.each(Object.entries(services))(
+  "compares the clock with that of %s, and tells the cure",
+  async (_name, envAt) => {
+    const server = await serveAt(600_000);
+    const { code, findings } = await examine(envAt(server.url));
+    await server.stop();
+    expect(code).toBe(1);
+    expect(findings).toContainEqual({
+      area: "clock",
+      status: "problem",
+      message: expect.stringMatching(/^differs from 127\.0\.0\.1:\d+ by (599|600|601) s$/),
+      cure: expect.stringContaining("NTP"),
+    });
+  },
+);
+
+it.each([
+  ["s3", {}, "https://s3.us-east-1.amazonaws.com/"],
+  ["s3", { AWS_REGION: "eu-central-1" }, "https://s3.eu-central-1.amazonaws.com/"],
+  ["gcs", {}, "https://storage.googleapis.com"],
+  ["azure", { STORAGE_AZURE_ACCOUNT: "shop" }, "https://shop.blob.core.windows.net"],
+  ["cloudinary", { CLOUDINARY_URL: "cloudinary://key:secret@cloud" }, "https://api.cloudinary.com"],
+  ["local", {}, undefined],
+  ["memory", {}, undefined],
+] as const)("knows where %s is reached with %j: %s", async (type, env, endpoint) => {
+  expect(await backendRows[type].configure(env, {}).endpoint()).toBe(endpoint);
 });
 
 describe("a range of versions", () => {

@@ -1,12 +1,12 @@
 import { type Finding, ok, problem, warning } from "./finding.js";
 
-/** Signatures of S3 are refused from 15 minutes on; tokens and certificates are stricter. */
+/** Signatures are refused from 15 minutes on; tokens and certificates are stricter. */
 const mostSkewMs = 60_000;
 
 /**
  * Compares this machine's clock with that of a server that the service uses anyway.
  *
- * @param url - the endpoint of the storage.
+ * @param url - the service that keeps the files, which tells its time in the `Date` of any answer.
  */
 export async function checkClock(url: string): Promise<readonly Finding[]> {
   const sentAt = Date.now();

@@ -1,6 +1,8 @@
 import { planService, type ServicePlan } from "../../app/plan.js";
-import { ConfigurationError, type Environment, isVariableSet } from "../../kernel/index.js";
+import { ConfigurationError, type Environment } from "../../kernel/index.js";
+import { backendRows } from "../../storage/backends.js";
 import { detectBackend } from "../../storage/from-env.js";
+import { StorageConfigurationError } from "../../storage/index.js";
 import { defaultFolder } from "../local-fallback.js";
 import { reportVariables } from "../variable-report.js";
 import { checkClock } from "./clock.js";
@@ -39,6 +41,10 @@ async function checkSettings(
       findings: [ok("settings", `${plan.appEnv}; on: ${on.join(", ") || "nothing but the app"}`)],
     };
   } catch (error) {
+    if (error instanceof StorageConfigurationError) {
+      const cure = "set the variable that the message names, in the environment or in .env";
+      return { findings: [problem("settings", error.message, cure)] };
+    }
     if (!(error instanceof ConfigurationError)) throw error;
     const findings = error.problems.map(({ name, message }) =>
       problem("settings", `${name}: ${message}`, `set ${name}, in the environment or in .env`),
@@ -54,16 +60,22 @@ function checkNames(): readonly Finding[] {
   });
 }
 
+const folderCure =
+  "give the user that runs the service the right to write there, or set STORAGE_BASE_PATH to another folder";
+const railwayCure =
+  "set RAILWAY_RUN_UID=0: Railway mounts volumes for root, and the image runs as another user";
+
 async function checkFolders(env: Environment): Promise<readonly Finding[]> {
-  const { type, reason } = detectBackend(env);
+  const { type } = detectBackend(env);
   if (type === "local") {
     const folder = env.STORAGE_BASE_PATH || env.RAILWAY_VOLUME_MOUNT_PATH || defaultFolder;
-    return checkFolder(env.STORAGE_BASE_PATH ? "STORAGE_BASE_PATH" : reason, folder);
+    return checkFolder(env.RAILWAY_VOLUME_MOUNT_PATH ? railwayCure : folderCure, folder);
   }
   return [];
 }
 
 async function checkClocks(env: Environment): Promise<readonly Finding[]> {
-  const endpoint = env.STORAGE_S3_ENDPOINT;
-  return endpoint !== undefined && isVariableSet(env, "STORAGE_S3_ENDPOINT") ? checkClock(endpoint) : [];
+  const { type } = detectBackend(env);
+  const endpoint = await backendRows[type].configure(env, {}).endpoint();
+  return endpoint === undefined ? [] : checkClock(endpoint);
 }

@@ -8,15 +8,14 @@ const leastFreeBytes = 1024 ** 3;
 /**
  * Whether a folder can be written, or made.
  *
- * @param variable - the one that names it.
+ * @param cure - what to do where it cannot.
  */
-export async function checkFolder(variable: string, folder: string): Promise<readonly Finding[]> {
+export async function checkFolder(cure: string, folder: string): Promise<readonly Finding[]> {
   const path = resolve(folder);
   const existing = await nearestExisting(path);
   try {
     await access(existing, constants.W_OK | constants.X_OK);
   } catch {
-    const cure = `give the user that runs the service the right to write there, or set ${variable}`;
     return [problem("folders", `${existing} cannot be written`, cure)];
   }
   return [

@@ -18,6 +18,8 @@ export interface ConfiguredRow {
   readonly own: object;
   /** Loads the backend's code and makes it; reaches nothing. */
   create(signing: SigningSettings): Promise<StorageBackend>;
+  /** URL of the service; `undefined` where the objects are on this machine. Reaches nothing. */
+  endpoint(): Promise<string | undefined>;
 }
 
 /** What the environment must know of a backend: one row for each, in its own folder. */
@@ -40,6 +42,8 @@ export interface BackendDefinition<Variables extends SettingsSchema> {
   readonly instead?: { readonly of: Names<Variables>; readonly option: Names<Variables>[number] };
   /** Whether the kit signs its URLs, so that production needs a secret. */
   readonly signsWithSecret: boolean;
+  /** URL of the service that keeps the objects; absent where it is this machine. */
+  readonly endpointOf?: (own: SettingsOf<Variables>) => Promise<string>;
   /** Loads the backend's code and makes it; reaches nothing. */
   readonly create: (own: SettingsOf<Variables>, signing: SigningSettings) => Promise<StorageBackend>;
 }
@@ -63,7 +67,11 @@ export function backendRow<Variables extends SettingsSchema>(
 ): BackendRow<Variables> {
   const configure = (env: Environment, given: object) => {
     const own = parseSettings(definition.variables, env, given);
-    return { own, create: (signing: SigningSettings) => definition.create(own, signing) };
+    return {
+      own,
+      create: (signing: SigningSettings) => definition.create(own, signing),
+      endpoint: async () => definition.endpointOf?.(own),
+    };
   };
   return { ...definition, configure };
 }

@@ -1,3 +1,4 @@
+import type { SettingsOf } from "../../../kernel/index.js";
 import { httpUrl, secretText, text, variable } from "../../../kernel/index.js";
 import { backendRow } from "../../contract/backend-row.js";
 
@@ -62,14 +63,21 @@ export const azureRow = backendRow({
   required: ["container", "account"],
   instead: { of: ["account"], option: "connectionString" },
   signsWithSecret: false,
+  endpointOf: async (own) => {
+    const { accountOf } = await import("./account.js");
+    return accountOf(azureOptionsOf(own)).endpoint;
+  },
   create: async (own, signing) => {
     const { AzureBackend } = await import("./backend.js");
-    return new AzureBackend({
-      ...own,
-      container: own.container ?? "",
-      connectionString: own.connectionString?.reveal(),
-      accountKey: own.accountKey?.reveal(),
-      secrets: signing.secrets,
-    });
+    return new AzureBackend({ ...azureOptionsOf(own), secrets: signing.secrets });
   },
 });
+
+function azureOptionsOf(own: SettingsOf<typeof azureVariables>) {
+  return {
+    ...own,
+    container: own.container ?? "",
+    connectionString: own.connectionString?.reveal(),
+    accountKey: own.accountKey?.reveal(),
+  };
+}

@@ -94,6 +94,11 @@ export const cloudinaryRow = backendRow({
   required: ["cloudName", "apiKey", "apiSecret"],
   instead: { of: ["cloudName", "apiKey", "apiSecret"], option: "url" },
   signsWithSecret: false,
+  endpointOf: async ({ url, apiSecret, cloudName, apiKey, endpoint }) => {
+    const { parseAccount } = await import("./account.js");
+    const secrets = { url: url?.reveal(), apiSecret: apiSecret?.reveal() };
+    return parseAccount({ cloudName, apiKey, endpoint, ...secrets }).endpoint;
+  },
   create: async ({ url, apiSecret, authTokenKey, ...own }) => {
     const { isCloudinaryUrl } = await import("./account.js");
     if (url !== undefined && !isCloudinaryUrl(url.reveal())) {

@@ -6,6 +6,7 @@ import { GcsClient } from "./client.js";
 import type { CredentialsFile } from "./credentials.js";
 import { Identity } from "./identity.js";
 import { Paths } from "./paths.js";
+import { googleEndpoint } from "./settings.js";
 
 /** Options of {@link GcsBackend}. */
 export interface GcsBackendOptions {
@@ -36,7 +37,7 @@ export interface GcsBackendOptions {
  */
 export function openAccess(options: GcsBackendOptions): GcsAccess {
   const { bucket, project, credentials, credentialsPath, now = Date.now } = options;
-  const endpoint = (options.endpoint ?? "https://storage.googleapis.com").replace(/\/+$/, "");
+  const endpoint = (options.endpoint ?? googleEndpoint).replace(/\/+$/, "");
   const iamEndpoint = options.iamEndpoint ?? "https://iamcredentials.googleapis.com";
   checkProtected(endpoint, "STORAGE_GCS_ENDPOINT", options.allowPlainHttp);
   checkProtected(iamEndpoint, "iamEndpoint", options.allowPlainHttp);

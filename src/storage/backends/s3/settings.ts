@@ -115,6 +115,10 @@ export const s3Row = backendRow({
   detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,
+  endpointOf: async ({ endpoint, region }) => {
+    const { awsEndpoint } = await import("./wire/location.js");
+    return endpoint ?? awsEndpoint(region).href;
+  },
   create: async (own) => {
     const { S3Backend } = await import("./backend.js");
     return new S3Backend(s3OptionsOf(own));

@@ -66,7 +66,8 @@ function isAws({ hostname }: URL): boolean {
   return /^s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/.test(hostname);
 }
 
-function awsEndpoint(region: string): URL {
+/** Where a region of AWS is reached. */
+export function awsEndpoint(region: string): URL {
   const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   return new URL(`https://s3.${region}.${domain}`);
 }
