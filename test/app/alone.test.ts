@@ -1,4 +1,7 @@
 import { createHook } from "node:async_hooks";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Writable } from "node:stream";
 import Fastify, { type FastifyInstance } from "fastify";
 import {
@@ -22,7 +25,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { MongoDouble } from "../rigs/mongo-double.js";
 
-const env = { APP_ENV: "local", MAIL_FOLDER: "/tmp/svc-infra-alone-mail" };
+const env = { APP_ENV: "local" };
 
 interface Case {
   readonly add: (app: FastifyInstance) => Promise<unknown>;
@@ -34,8 +37,18 @@ interface Case {
 
 const paid = defineEvent("alone.paid", z.object({ amount: z.number() }));
 const mongo = new MongoDouble();
-beforeAll(() => mongo.listen());
-afterAll(() => mongo.stop());
+/** What a helper keeps in a folder by default is kept here. */
+const folder = mkdtempSync(join(tmpdir(), "alone-"));
+const startFolder = process.cwd();
+beforeAll(async () => {
+  process.chdir(folder);
+  await mongo.listen();
+});
+afterAll(async () => {
+  await mongo.stop();
+  process.chdir(startFolder);
+  rmSync(folder, { recursive: true });
+});
 
 /**
  * Every helper, with nothing set but what none can be without: `addMongoDb` has a server, `addPayments` an account to
@@ -53,7 +66,11 @@ const cases: Record<string, Case> = {
     health: "cache",
   },
   addJobs: { add: (app) => addJobs(app, { env }), says: /^jobs are kept in memory: /, health: "jobs" },
-  addMail: { add: (app) => addMail(app, { env }), says: /^mail goes to .*: /, health: "mail" },
+  addMail: {
+    add: (app) => addMail(app, { env }),
+    says: /^mail goes to .*\.data\/mail.*: MAIL_URL is not set/,
+    health: "mail",
+  },
   addObservability: { add: (app) => addObservability(app, { env }), says: /^metrics are at .*METRICS_TOKEN/ },
   addTenancy: { add: (app) => addTenancy(app, { env }), says: /^tenants are told by / },
   addIdempotency: {
