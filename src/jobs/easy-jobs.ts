@@ -1,4 +1,5 @@
 import {
+  appEnvOf,
   ConfigurationError,
   type Environment,
   type Logger,
@@ -73,12 +74,16 @@ export async function openJobs(options: EasyJobsOptions, context: EasyJobsContex
     const runner = new JobRunner(jobs, name, log);
     const outbox = sql && (await openOutbox(sql, driver, settings, log, jobs));
     log.info({ driver: name, reason }, `jobs are kept in ${name}: ${reason}`);
+    if (name === "memory" && appEnvOf(env) === "prod") log.warn(lossy);
     return new OpenJobs(driver, jobs.length === 0 ? undefined : runner, outbox, settings);
   } catch (error) {
     await driver.close();
     throw error;
   }
 }
+
+const lossy =
+  "jobs are kept in memory and will be lost when the process ends; set REDIS_URL, or SQL_URL to a PostgreSQL";
 
 export class OpenJobs implements Jobs {
   readonly queue: JobQueue;

@@ -46,8 +46,22 @@ describe.each(sets.map((set) => [set.join(" and ") || "nothing", set] as const))
     const compose = parse(files["compose.yaml"] ?? "");
     expect([validate(compose), validate.errors]).toEqual([true, null]);
     expect(validate({ ...compose, services: { app: { unheardOf: true } } })).toBe(false);
-    const condition = compose.services.app.depends_on?.migrate.condition;
+    const condition = compose.services.app.depends_on?.migrate?.condition;
     expect(condition).toBe(hasDatabase ? "service_completed_successfully" : undefined);
+  });
+
+  it("compose.yaml has a healthy Redis for the service where jobs or a cache want one", () => {
+    const { services, volumes } = parse(files["compose.yaml"] ?? "");
+    const { app, redis } = services;
+    const wantsRedis = set.includes("jobs") || set.includes("cache");
+    expect(app.environment?.REDIS_URL).toBe(wantsRedis ? "redis://redis:6379" : undefined);
+    expect(app.depends_on?.redis?.condition).toBe(wantsRedis ? "service_healthy" : undefined);
+    expect(redis?.healthcheck.test).toEqual(wantsRedis ? ["CMD", "redis-cli", "ping"] : undefined);
+    expect([redis?.ports, volumes?.redis]).toEqual([undefined, wantsRedis ? {} : undefined]);
+  });
+
+  it("the README tells of the variable that a volume of Railway needs", () => {
+    expect(files["README.md"]?.includes("RAILWAY_RUN_UID=0")).toBe(set.includes("storage"));
   });
 
   it("the platforms migrate before they deploy", () => {

@@ -33,3 +33,13 @@ it("a process with JOBS_WORK=false enqueues and handles nothing", async () => {
   expect(await queue.list("waiting")).toHaveLength(1);
   expect(seen).toEqual([]);
 });
+
+it.each(["prod", "local"])("jobs in memory are warned of in production only: %s", async (appEnv) => {
+  const lines: { readonly level: number; readonly msg: string }[] = [];
+  const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  app = Fastify({ logger: { stream } });
+  await addJobs(app, { env: { APP_ENV: appEnv } });
+  const warnings = lines.filter(({ level }) => level === 40).map(({ msg }) => msg);
+  const warning = expect.stringMatching(/^jobs are kept in memory and will be lost.*REDIS_URL/);
+  expect(warnings).toEqual(appEnv === "prod" ? [warning] : []);
+});

@@ -1,4 +1,5 @@
 import { deployFiles } from "./deploy/index.js";
+import { railwayNote } from "./deploy/platforms.js";
 import { packageJson } from "./package-json.js";
 import { has, type Project, type ProjectFiles } from "./project.js";
 import { sources } from "./sources.js";
@@ -54,8 +55,10 @@ const migrationsReadme = `# Migrations
 \`npx svc-infra db generate\` writes them here from the tables, \`npx svc-infra db migrate\` applies them.
 `;
 
-function readme({ name, deploy }: Project): string {
+function readme(project: Project): string {
+  const { name, deploy } = project;
   const deployed = deploy.length === 0 ? "" : `\nDeployment files are here for ${deploy.join(", ")}.\n`;
+  const volume = deploy.includes("railway") && has(project, "storage") ? `\n${railwayNote}\n` : "";
   return `# ${name}
 
 \`\`\`
@@ -64,5 +67,5 @@ npm test
 \`\`\`
 
 \`npx svc-infra env\` shows what is set, \`npx svc-infra doctor\` what is wrong. Nothing needs to be set on a laptop.
-${deployed}`;
+${deployed}${volume}`;
 }

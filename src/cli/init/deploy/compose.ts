@@ -1,7 +1,7 @@
 import { has, type Project } from "../project.js";
 import { dataFolder, migrateCommand } from "./docker.js";
 
-/** The service with what it needs, on one machine: a read-only root, one volume, PostgreSQL when it has a database. */
+/** The service with what it needs, on one machine: a read-only root, one volume, and the servers that its helpers want. */
 export function composeFile(project: Project): string {
   return `services:
   app:
@@ -13,7 +13,7 @@ export function composeFile(project: Project): string {
     security_opt: ["no-new-privileges:true"]
     stop_grace_period: 20s
     ports: ["8000:8000"]
-${environment(project)}${volumes(project)}${has(project, "sql") ? databaseParts : ""}${volumeList(project)}`;
+${environment(project)}${volumes(project)}${waits(project)}${has(project, "sql") ? databaseParts : ""}${needsRedis(project) ? redisPart : ""}${volumeList(project)}`;
 }
 
 function environment(project: Project): string {
@@ -27,6 +27,7 @@ function environment(project: Project): string {
         ]
       : []),
     ...(has(project, "sql") ? [`SQL_URL: postgresql://app:\${DB_PASSWORD:?set it}@db:5432/app`] : []),
+    ...(needsRedis(project) ? ["REDIS_URL: redis://redis:6379"] : []),
     ...(has(project, "mail") ? [`MAIL_URL: \${MAIL_URL:?set it}`] : []),
   ];
   return lines.length === 0 ? "" : `    environment:\n${lines.map((line) => `      ${line}\n`).join("")}`;
@@ -36,9 +37,20 @@ function volumes(project: Project): string {
   return has(project, "storage") ? `    volumes: ["data:${dataFolder}"]\n` : "";
 }
 
-const databaseParts = `    depends_on:
-      migrate: { condition: service_completed_successfully }
-  migrate:
+/** Without it jobs would be kept in the process, and lost with it, and each process would have a cache of its own. */
+function needsRedis(project: Project): boolean {
+  return has(project, "jobs") || has(project, "cache");
+}
+
+function waits(project: Project): string {
+  const lines = [
+    ...(has(project, "sql") ? ["migrate: { condition: service_completed_successfully }"] : []),
+    ...(needsRedis(project) ? ["redis: { condition: service_healthy }"] : []),
+  ];
+  return lines.length === 0 ? "" : `    depends_on:\n${lines.map((line) => `      ${line}\n`).join("")}`;
+}
+
+const databaseParts = `  migrate:
     build: .
     command: ${JSON.stringify(migrateCommand)}
     environment:
@@ -62,7 +74,23 @@ const databaseParts = `    depends_on:
       retries: 30
 `;
 
+/** Jobs survive a restart of it, and it must not evict them. No port is published: only the service reaches it. */
+const redisPart = `  redis:
+    image: redis:8
+    command: ["redis-server", "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
+    volumes: ["redis:/data"]
+    healthcheck:
+      test: ["CMD", "redis-cli", "ping"]
+      interval: 2s
+      timeout: 2s
+      retries: 30
+`;
+
 function volumeList(project: Project): string {
-  const names = [...(has(project, "storage") ? ["data"] : []), ...(has(project, "sql") ? ["db"] : [])];
+  const names = [
+    ...(has(project, "storage") ? ["data"] : []),
+    ...(has(project, "sql") ? ["db"] : []),
+    ...(needsRedis(project) ? ["redis"] : []),
+  ];
   return names.length === 0 ? "" : `volumes:\n${names.map((name) => `  ${name}: {}\n`).join("")}`;
 }

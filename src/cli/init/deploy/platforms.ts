@@ -1,7 +1,7 @@
 import { has, type Project } from "../project.js";
 import { dataFolder, migrateCommand } from "./docker.js";
 
-/** Config as code of Railway. A volume is attached in its dashboard; its mount path is then the storage's folder. */
+/** Config as code of Railway. A volume is attached in its dashboard, as `railwayNote` says. */
 export function railwayFile(project: Project): string {
   const file = {
     $schema: "https://railway.com/railway.schema.json",
@@ -18,6 +18,10 @@ export function railwayFile(project: Project): string {
   };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
+
+/** What the file cannot say: neither volumes nor variables are config as code. */
+export const railwayNote = `On Railway, attach a volume to the service; its mount path is then the folder of the storage. Set \`RAILWAY_RUN_UID=0\` beside it:
+Railway mounts volumes for root, and the image runs as another user, which cannot write there.`;
 
 /** Blueprint of Render. */
 export function renderFile(project: Project): string {
