@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyRequest } from "fastify";
@@ -21,12 +22,21 @@ import { Backoff } from "#dist/storage/contract/backoff.js";
 import { statusOfCode } from "#dist/storage/contract/error.js";
 import { stagingRoot } from "#dist/storage/contract/key.js";
 import { copyFile } from "#dist/storage/transfer/copy-file.js";
-import { call as ask, type Service, startService } from "../../acceptance/service.js";
-import { infectedMarker, startClamd } from "../../rigs/clamd.js";
+import { rows } from "../../../scripts/capabilities.js";
+import { type Answer, call as ask, type Service, startService } from "../../acceptance/service.js";
+import { startClamd } from "../../rigs/clamd.js";
+import {
+  expectedOf,
+  faults,
+  filesOfWayInParts,
+  type Given,
+  gif,
+  type ServiceState,
+  wrongDigest,
+} from "./upload-faults.js";
 
 const baseUrl = "http://127.0.0.1:1/files";
 const secrets = ["0123456789abcdef0123456789abcdef"];
-const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
 
 let clamd: Awaited<ReturnType<typeof startClamd>>;
 let backend: MemoryBackend;
@@ -76,20 +86,6 @@ beforeEach(() => start(clamd.socket));
 
 afterEach(() => service?.close());
 
-/** One upload, with what may be wrong of it. */
-interface Given {
-  readonly key?: string;
-  readonly content?: Buffer;
-  readonly contentType?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** Base64 of the SHA-256 that is stated. */
-  readonly digest?: string;
-  /** Whether the message does not say how long it is. */
-  readonly isChunked?: boolean;
-  /** Bytes that are announced; as many as there are, unless it is said. */
-  readonly size?: number;
-}
-
 const hexOf = (digest: string) => `sha256:${Buffer.from(digest, "base64").toString("hex")}` as const;
 
 const codeOf = (work: Promise<unknown>) =>
@@ -100,7 +96,12 @@ const codeOf = (work: Promise<unknown>) =>
 
 async function send(method: string, path: string, headers: Record<string, string>, body: Buffer) {
   const answer = await ask(service.port, { method, path, headers, body });
-  return answer.status < 300 ? "stored" : String(answer.json().code);
+  return outcomeOf(answer);
+}
+
+/** Refusals over HTTP are told by status and code. */
+function outcomeOf(answer: Answer): string {
+  return answer.status < 300 ? "stored" : `${answer.status} ${answer.json().code}`;
 }
 
 function headersOf({
@@ -224,13 +225,14 @@ const waysIn: Readonly<Record<string, (given: Given) => Promise<string>>> = {
       headers: json,
       body,
     });
-    if (prepared.status !== 201) return String(prepared.json().code);
+    if (prepared.status !== 201) return outcomeOf(prepared);
     const { pathname, search } = new URL(String(prepared.json().url));
     const sent = await send("PUT", pathname + search, { "content-type": contentType }, content);
-    const done = await send("POST", `/_storage/uploads/${prepared.json().id}/complete`, {}, Buffer.alloc(0));
+    const path = `/_storage/uploads/${prepared.json().id}`;
+    if (sent === "stored") return send("POST", `${path}/complete`, {}, Buffer.alloc(0));
     // A client that could not send its content lets the upload go.
-    await ask(service.port, { method: "DELETE", path: `/_storage/uploads/${prepared.json().id}` });
-    return sent === "stored" ? done : sent;
+    await ask(service.port, { method: "DELETE", path });
+    return sent;
   },
   createUpload: async ({ key = "k", content = gif, contentType = "image/gif", metadata, size, digest }) => {
     const upload = await ofTenant()
@@ -273,91 +275,17 @@ const waysIn: Readonly<Record<string, (given: Given) => Promise<string>>> = {
   },
 };
 
-const infected = Buffer.concat([gif, Buffer.from(infectedMarker)]);
-const wrongDigest = createHash("sha256").update("other").digest("base64");
-
-/** What may be wrong of an upload, and what its sender is told of it by every way in. */
-interface Fault {
-  readonly given: Given;
-  readonly code: string | ((way: string) => string);
-  /** Brings the service into the state that is the fault. */
-  readonly begin?: (way: string) => Promise<void>;
-  /** The ways of which it cannot be wrong. */
-  readonly except?: RegExp;
-  /** All keys that there are afterwards, but for the source of a copy. */
-  readonly left?: readonly string[];
-}
-
-const isCopy = (way: string) => /copy|move/.test(way);
-
-const faults: Readonly<Record<string, Fault>> = {
-  "what is too large": { given: { content: Buffer.concat([gif, Buffer.alloc(2000)]) }, code: "too_large" },
-  "what is of a wrong type": {
-    given: { content: Buffer.from("%PDF-1.7"), contentType: "application/pdf" },
-    code: "unsupported_type",
-  },
-  "what is of a lying type": { given: { content: Buffer.from("<html>") }, code: "unsupported_type" },
-  "what is infected": { given: { content: infected }, code: "infected" },
-  "what is of another digest": {
-    given: { digest: wrongDigest },
-    // No client has said it: the object itself is damaged.
-    code: (way) => (isCopy(way) ? "corrupt" : "checksum_mismatch"),
-  },
-  "what is of another length than it says": {
-    given: { size: gif.byteLength + 1 },
-    code: "invalid_argument",
-    // A copy says none; HTTP says it in the framing of a message, which is cut then.
-    except: /copy|move|PUT|upload$|bare content|receiveUpload|putFromUrl/,
-  },
-  "hostile metadata": {
-    given: { metadata: { b: "1" } },
-    code: "invalid_argument",
-    // Such a URL takes none.
-    except: /PUT \/files/,
-  },
-  "a hostile key": { given: { key: "a/../k" }, code: "invalid_key" },
-  "a reserved key": { given: { key: ".svc-infra/k" }, code: "invalid_key" },
-  "the key of another tenant": { given: { key: "../other/k" }, code: "invalid_key" },
-  "a key of its own that is spelled as that of another tenant": {
-    given: { key: "other/k" },
-    code: "stored",
-    left: ["acme/other/k"],
-  },
-  "everything while the scanner is down": {
-    given: {},
-    code: "unavailable",
-    begin: () => restart("/nowhere/clamd.sock"),
-  },
-  "what is over the rate of requests": {
-    given: {},
-    code: "rate_limited",
-    begin: (way) => restartAfterUpload(way, { rateLimit: { uploads: 1 } }),
-    // A call of a method is made by nobody whose requests could be counted.
-    except: /^(?!POST|PUT|receiveUpload)/,
-    left: ["acme/first"],
-  },
-  "what is over the rate of bytes": {
-    given: {},
-    code: "rate_limited",
-    begin: (way) => restartAfterUpload(way, bytesOfOne),
-    except: /^(?!POST|PUT|receiveUpload)/,
-    left: ["acme/first"],
-  },
-  "content of no declared length that is over the rate of bytes": {
-    given: { isChunked: true },
-    code: "rate_limited",
-    begin: (way) => restartAfterUpload(way, bytesOfOne),
-    // An upload that is prepared tells its size.
-    except: /^(?!POST|PUT|receiveUpload)|POST .*uploads/,
-    left: ["acme/first"],
-  },
-};
-
 const firstForm = formOf({ key: "first" });
 /** Room for the first upload, and not for another. */
 const bytesOfOne = {
   rateLimit: { uploadBytes: firstForm.byteLength + gif.byteLength - 1 },
   maxUploadBytes: firstForm.byteLength,
+};
+
+const restarts: Readonly<Record<ServiceState, (way: string) => Promise<void>>> = {
+  "scanner down": () => restart("/nowhere/clamd.sock"),
+  "out of requests": (way) => restartAfterUpload(way, { rateLimit: { uploads: 1 } }),
+  "out of bytes": (way) => restartAfterUpload(way, bytesOfOne),
 };
 
 async function restartAfterUpload(way: string, limits: Parameters<typeof start>[1]): Promise<void> {
@@ -372,12 +300,17 @@ async function restart(socket: string, limits: Parameters<typeof start>[1] = {})
   await start(socket, limits);
 }
 
+/** Nothing but these keys is listed, staged, or served to its own tenant. */
 async function expectOnly(left: readonly string[]): Promise<void> {
   const page = { delimiter: undefined, cursor: undefined, limit: 100, details: false, signal: undefined };
   const { items } = await backend.list({ ...page, prefix: stagingRoot as Prefix });
   expect(items.map(({ key }) => key)).toEqual([]);
   const keys = (await new Storage(backend).listKeys()).filter((key) => key !== "acme/before");
   expect(keys).toEqual(left);
+  for (const key of ["k", "other/k"].filter((each) => !left.includes(`acme/${each}`))) {
+    const { pathname, search } = new URL(await ofTenant().getUrl(key));
+    expect((await ask(service.port, { path: pathname + search })).status).toBe(404);
+  }
 }
 
 describe.each(Object.entries(waysIn))("%s", (way, bring) => {
@@ -387,11 +320,15 @@ describe.each(Object.entries(waysIn))("%s", (way, bring) => {
 
   const possible = Object.entries(faults).filter(([, { except }]) => except?.test(way) !== true);
 
-  it.each(possible)("refuses %s", async (_fault, { given, code, begin, left = [] }) => {
-    await begin?.(way);
-    expect(await bring(given)).toBe(typeof code === "string" ? code : code(way));
+  it.each(possible)("refuses %s", async (_fault, fault) => {
+    const { given, state, left = [] } = fault;
+    if (state !== undefined) await restarts[state](way);
+    const told = await bring(given);
+    // A URL can be refused before there is one to send to.
+    const isUnsigned = way === "PUT /files/*" && !/^[0-9]/.test(told);
+    expect(told).toBe(expectedOf(fault, isUnsigned ? "getUploadUrl" : way));
     // What was sent past the service can be completed when the scanner is back, as long as its lease lasts.
-    if (begin !== undefined || left.length > 0) await storage.sweep({ now: new Date(Date.now() + 7e8) });
+    if (state !== undefined || left.length > 0) await storage.sweep({ now: new Date(Date.now() + 7e8) });
     await expectOnly(left);
   });
 });
@@ -476,7 +413,7 @@ it("a digest that a client states of content it sends into staging is compared a
   });
   const { pathname, search } = new URL(String(prepared.json().url));
   const sent = (digest: string) => send("PUT", pathname + search, headersOf({ digest }), gif);
-  expect(await sent(wrongDigest)).toBe("checksum_mismatch");
+  expect(await sent(wrongDigest)).toBe("400 checksum_mismatch");
   expect(await sent(createHash("sha256").update(gif).digest("base64"))).toBe("stored");
 });
 
@@ -498,6 +435,17 @@ it("nothing takes content that is not in the table: neither a route nor a method
   expect(methods.filter((name) => !contentless.has(name) && !named.has(name) && !(name in waysIn))).toEqual(
     [],
   );
+});
+
+it("every backend that takes direct uploads in parts has a file that sends the whole table that way", () => {
+  const inParts = rows
+    .map(({ backend }) => backend)
+    .filter(({ capabilities }) => capabilities.direct === "parts");
+  const types = [...new Set(inParts.map(({ type }) => type))];
+  expect(types.sort()).toEqual(Object.keys(filesOfWayInParts).sort());
+  for (const file of Object.values(filesOfWayInParts)) {
+    expect(readFileSync(new URL(file, import.meta.url), "utf8")).toContain("waysInParts(");
+  }
 });
 
 /** Ways in whose content comes later than the call, or by another storage than the one that was narrowed. */
