@@ -5,6 +5,8 @@ import type { Scan, Verdict } from "./scanner.js";
 /** Answers of clamd end with a zero byte when the command began with `z`. */
 const end = 0;
 const maxAnswerBytes = 4096;
+/** With `AlertExceedsMax` clamd tells by such a name that it stopped at one of its limits; that is no verdict. */
+const limitPrefix = "Heuristics.Limits.Exceeded";
 
 /** One command on one connection to clamd, which closes it after the answer. */
 export class ClamdSession implements Scan {
@@ -55,6 +57,8 @@ export class ClamdSession implements Scan {
     const answer = await this.#waitingFor(this.#answer);
     if (answer === "stream: OK") return { isClean: true };
     const [, found] = /^stream: (.+) FOUND$/s.exec(answer) ?? [];
+    if (found?.startsWith(limitPrefix))
+      throw unavailable(`clamav did not look at all of the content: ${found}`);
     if (found !== undefined) return { isClean: false, found };
     throw unavailable(
       answer.includes("size limit exceeded")

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { BackendUnavailableError, StorageConfigurationError } from "svc-infra/storage";
 import { clamav, type Scanner } from "svc-infra/storage/policy";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -62,6 +63,20 @@ describe("a running clamd", () => {
   it("gives no verdict on content that is larger than it looks at", async () => {
     const scanning = scan(clamav({ socket: rig.socket }), zeros(2 * streamMaxBytes));
     await expect(scanning).rejects.toBeInstanceOf(BackendUnavailableError);
+  });
+
+  it("gives no verdict on an archive that is deeper than it looks", async () => {
+    const nested = (levels: number) => {
+      let content: Buffer = Buffer.from("hello");
+      for (let level = 0; level < levels; level++) content = gzipSync(content);
+      return content;
+    };
+    const scanner = clamav({ socket: rig.socket });
+    expect(await scan(scanner, [nested(2)])).toEqual({ isClean: true });
+    await expect(scan(scanner, [nested(12)])).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("Heuristics.Limits.Exceeded"),
+    });
   });
 
   it("takes as many scans at a time as are allowed, and the rest in line", async () => {
