@@ -1,9 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { copyFile, readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { StorageError } from "svc-infra/storage";
-import { describe, expect, it } from "vitest";
+import Fastify from "fastify";
+import { addStorage } from "svc-infra";
+import { Storage, StorageError } from "svc-infra/storage";
+import { LocalBackend } from "svc-infra/storage/local";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { freshStorage, outcomeOf, storageOn } from "../storage/local/fresh-store.js";
+import { damage } from "./damage.js";
 
 /** A process that is certainly gone. */
 const deadPid = spawnSync(process.execPath, ["--version"]).pid;
@@ -36,35 +40,77 @@ async function callsOn(storage: ReturnType<typeof storageOn>, key: string): Prom
   return outcomes;
 }
 
-describe("a damaged sidecar", () => {
-  it.each([
-    ["is cut by a byte", (text: Buffer) => text.subarray(0, -1)],
-    ["is empty", () => Buffer.alloc(0)],
-    ["has a tail of zeros", (text: Buffer) => Buffer.concat([text, Buffer.alloc(4096)])],
-    ["is null", () => Buffer.from("null")],
-    [
-      "has a record of another shape",
-      (text: Buffer) => replaced(text, '"filename":"名前.txt"', '"filename":7'),
-    ],
-    ["has metadata of another shape", (text: Buffer) => replaced(text, '{"owner":"u1"}', '{"owner":{}}')],
-    ["has another size", (text: Buffer) => replaced(text, '"size":7', '"size":8')],
-  ])("that %s is corrupt in every call on that object, and in no other", async (_how, change) => {
-    const { base, storage } = await freshStorage();
-    await storage.put("t/a", "content", described);
-    await storage.put("t/b", "content", described);
-    await writeFile(sidecarOf(base, "t/a"), change(await readFile(sidecarOf(base, "t/a"))));
-    const other = storageOn(base);
+const damages: readonly (readonly [how: string, change: (text: Buffer) => Buffer])[] = [
+  ["is cut by a byte", (text) => text.subarray(0, -1)],
+  ["is empty", () => Buffer.alloc(0)],
+  ["has a tail of zeros", (text) => Buffer.concat([text, Buffer.alloc(4096)])],
+  ["is null", () => Buffer.from("null")],
+  ["has a record of another shape", (text) => replaced(text, '"filename":"名前.txt"', '"filename":7')],
+  ["has metadata of another shape", (text) => replaced(text, '{"owner":"u1"}', '{"owner":{}}')],
+  ["has another size", (text) => replaced(text, '"size":7', '"size":8')],
+];
+
+/** A folder with two objects, of which the sidecar of `t/a` is damaged. */
+async function damagedFolder(change: (text: Buffer) => Buffer): Promise<string> {
+  const { base, storage } = await freshStorage();
+  await storage.put("t/a", "content", described);
+  await storage.put("t/b", "content", described);
+  await writeFile(sidecarOf(base, "t/a"), change(await readFile(sidecarOf(base, "t/a"))));
+  return base;
+}
+
+describe.each(damages)("a damaged sidecar that %s", (_how, change) => {
+  it("is corrupt in every call on that object, and in no other", async () => {
+    const other = storageOn(await damagedFolder(change));
     for (const call of [
       () => other.get("t/a"),
       () => other.getMetadata("t/a"),
+      () => other.open("t/a"),
+      () => other.exists("t/a"),
       () => other.copy("t/a", "t/c"),
+      () => other.move("t/a", "t/c"),
       () => other.put("t/a", "x", { ifMatch: "0".repeat(24) }),
     ])
-      expect(await outcomeOf(call())).toBe("corrupt");
+      expect(await outcomeOf(call()), String(call)).toBe("corrupt");
     expect(await other.getMetadata("t/b")).toMatchObject(described);
-    expect(await other.listKeys()).toEqual(["t/a", "t/b"]);
+    expect((await other.list()).items).toMatchObject([
+      { key: "t/a", size: 7 },
+      { key: "t/b", size: 7 },
+    ]);
     expect(await outcomeOf(other.put("t/a", "whole", described))).toBe("done");
     expect(await other.getMetadata("t/a")).toMatchObject(described);
+  });
+
+  it("is a problem with the code corrupt on every route, until it is written over", async () => {
+    const app = Fastify();
+    onTestFinished(() => app.close());
+    const storage = await addStorage(app, storageOn(await damagedFolder(change)), {
+      authorize: "open",
+      serveFiles: true,
+    });
+    const signed = new URL(await storage.getUrl("t/a"));
+    const download = "/_storage/download/t/a";
+    const urls = [download, "/_storage/metadata/t/a", signed.pathname + signed.search];
+    const headers = { host: "localhost" };
+    for (const url of urls) {
+      const answer = await app.inject({ url, headers });
+      expect([answer.statusCode, answer.json()], url).toMatchObject([500, { status: 500, code: "corrupt" }]);
+    }
+    const ranged = await app.inject({ url: download, headers: { ...headers, range: "bytes=0-1" } });
+    expect([ranged.statusCode, ranged.json()]).toMatchObject([500, { code: "corrupt" }]);
+    for (const url of [download, signed.pathname + signed.search]) {
+      const { statusCode, body } = await app.inject({ method: "HEAD", url, headers });
+      expect([statusCode, body]).toEqual([500, ""]);
+    }
+    const listed = await app.inject({ url: "/_storage/list?details=true", headers });
+    expect(listed.json()).toMatchObject({ keys: ["t/a", "t/b"], items: [{ size: 7 }, { size: 7 }] });
+    expect((await app.inject({ url: "/_storage/download/t/b", headers })).body).toBe("content");
+    const files = { url: "/_storage/files/t/a", headers } as const;
+    const removal = await app.inject({ ...files, method: "DELETE" });
+    expect([removal.statusCode, removal.json()]).toMatchObject([500, { code: "corrupt" }]);
+    const put = await app.inject({ ...files, method: "PUT", payload: "whole" });
+    expect(put.statusCode).toBeLessThan(300);
+    expect((await app.inject({ url: download, headers })).body).toBe("whole");
   });
 });
 
@@ -118,17 +164,6 @@ function ofDeadOwner(record: string): string {
   return record.replace(/"pid":\d+/, `"pid":${deadPid}`);
 }
 
-/** A random change of one byte, a cut, or a tail of zeros. */
-function damage(bytes: Buffer): Buffer {
-  const at = Math.floor(Math.random() * bytes.length);
-  const how = Math.floor(Math.random() * 3);
-  if (how === 0) return bytes.subarray(0, at);
-  if (how === 1) return Buffer.concat([bytes, Buffer.alloc(1 + at)]);
-  const changed = Buffer.from(bytes);
-  changed[at] = Math.floor(Math.random() * 256);
-  return changed;
-}
-
 it(
   `random damage in sidecars, bodies and lock files gives typed answers only (${rounds} rounds)`,
   async () => {
@@ -154,6 +189,75 @@ it(
   },
   rounds * 200 + 30_000,
 );
+
+/** Reads what a folder has whose journal is damaged; the objects in `untouched` are as they were written. */
+async function readDamagedJournal(base: string, untouched: readonly string[], what: string): Promise<void> {
+  const storage = new Storage(new LocalBackend({ basePath: base, durability: "fast" }));
+  for (const key of ["t/a", "t/b"]) {
+    for (const call of [() => storage.get(key), () => storage.getMetadata(key), () => storage.exists(key)])
+      expect(typed, what).toContain(await outcomeOf(call()));
+  }
+  for (const key of untouched) expect(await storage.getMetadata(key), what).toMatchObject(described);
+  expect((await storage.list()).items.map(({ key }) => key)).toEqual(["t/a", "t/b", "t/c"]);
+  await storage.close();
+}
+
+it(`random damage in journals of versions before gives typed answers only (${rounds} rounds)`, {
+  timeout: rounds * 200 + 30_000,
+}, async () => {
+  const { base, storage } = await freshStorage();
+  const keys = ["t/a", "t/b", "t/c"];
+  for (const key of keys) await storage.put(key, key, described);
+  await storage.close();
+  const sidecars = ["t/a", "t/b"].map((key) => sidecarOf(base, key));
+  const texts = await Promise.all(sidecars.map((path) => readFile(path, "utf8")));
+  const journals = join(base, ".svc-infra/journal");
+  const name = `${"0".repeat(12)}-1-1-${"a".repeat(16)}-${"b".repeat(24)}`;
+  for (let round = 0; round < rounds; round++) {
+    await Promise.all(sidecars.map((path, index) => writeFile(path, texts[index] ?? "")));
+    await mkdir(journals, { recursive: true });
+    await writeFile(join(journals, name), damage(Buffer.from(texts.map(ofDeadOwner).join("\n"))));
+    // Every second time the sidecars are lost, so that the journal has to bring them back.
+    const areLost = round % 2 === 0;
+    if (areLost) await Promise.all(sidecars.map((path) => rm(path)));
+    await readDamagedJournal(base, areLost ? ["t/c"] : keys, `round ${round}`);
+  }
+});
+
+/** Codes that an upload in parts may end with whose note or parts are damaged. */
+const typedOfUploads = new Set(["done", "corrupt", "not_found", "invalid_argument"]);
+
+it(`random damage in the notes and parts of uploads gives typed answers only (${rounds} rounds)`, {
+  timeout: rounds * 200 + 30_000,
+}, async () => {
+  const { base, storage } = await freshStorage();
+  const whole = await storage.createUpload("whole", described);
+  const kept = await whole.writePart(1, "kept");
+  for (let round = 0; round < rounds; round++) {
+    const before = new Set(await readdir(join(base, ".svc-infra/multipart")));
+    const upload = await storage.createUpload("t/parts", described);
+    const part = await upload.writePart(1, `content ${round}`);
+    const id = (await readdir(join(base, ".svc-infra/multipart"))).find((each) => !before.has(each)) ?? "";
+    const folder = join(base, ".svc-infra/multipart", id);
+    const names = (await readdir(folder)).sort();
+    const path = join(folder, names[round % names.length] ?? "");
+    await writeFile(path, damage(await readFile(path)));
+    const outcomes = [
+      await outcomeOf(upload.listParts()),
+      await outcomeOf(upload.writePart(2, "more")),
+      await outcomeOf(upload.complete({ parts: [part] })),
+      await outcomeOf(storage.getMetadata("t/parts")),
+      await outcomeOf(upload.abort()),
+    ];
+    for (const outcome of outcomes) expect(typedOfUploads, `${round}: ${outcomes}`).toContain(outcome);
+    // What was completed can be read.
+    if (outcomes[2] === "done") expect(outcomes[3], `round ${round}`).toBe("done");
+    if (round % 20 === 0) expect(await outcomeOf(storage.sweep({ dryRun: true }))).toBe("done");
+    await rm(folder, { recursive: true, force: true });
+  }
+  expect((await whole.complete({ parts: [kept] })).size).toBe(4);
+  expect(await storage.getMetadata("whole")).toMatchObject(described);
+});
 
 it("an error on a damaged object is a StorageError", async () => {
   const { base, storage } = await freshStorage();

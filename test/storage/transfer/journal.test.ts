@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Journal } from "#dist/storage/transfer/journal.js";
+import { damage } from "../../faults/damage.js";
 import { expectSame, fill, journalFile, memoryEnds, run } from "./ends.js";
 
 /** A time that is no whole second, so that equal times mean the same write. */
@@ -12,6 +13,8 @@ afterEach(() => void vi.useRealTimers());
 function wait(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
 }
+
+const damageRounds = Number(process.env.DAMAGE_ROUNDS ?? 300);
 
 const open = (path: string, route = "a → b") => Journal.open(path, { route, isReadOnly: false });
 
@@ -172,6 +175,29 @@ describe("the file", () => {
       code: "configuration",
       message: expect.stringMatching(/ENOTDIR|EEXIST/),
     });
+  });
+
+  it(`with random damage never makes a copy end with less than all (${damageRounds} rounds)`, async () => {
+    const path = journalFile();
+    const { source, target } = memoryEnds();
+    await fill(source, 10);
+    await run({ source, target, path });
+    const whole = readFileSync(path);
+    for (let round = 0; round < damageRounds; round++) {
+      writeFileSync(path, damage(whole));
+      const index = round % 10;
+      const missing = `t/${index % 7}/file-${index}.bin`;
+      await target.delete(missing);
+      try {
+        expect((await run({ source, target, path })).failures).toEqual([]);
+        expect(await target.exists(missing)).toBe(true);
+      } catch (error) {
+        // A head that is damaged is not taken for that of this copy.
+        expect(error).toMatchObject({ code: "configuration", message: expect.stringContaining(path) });
+        await run({ source, target });
+      }
+    }
+    await expectSame(source, target);
   });
 
   it("that is only read stays as it is", async () => {

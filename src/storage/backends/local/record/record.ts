@@ -102,22 +102,23 @@ function isVersion(version: unknown): version is string {
 }
 
 function toRecord(fields: Record<string, unknown>): ObjectRecord | undefined {
-  const { version, size, stampUs, contentType, filename, checksum } = fields;
-  const metadata = metadataOf(fields.metadata);
-  if (typeof version !== "string" || typeof contentType !== "string" || metadata === undefined)
-    return undefined;
-  if (!isWhole(size) || !isWhole(stampUs) || !isTextOrNothing(filename)) return undefined;
+  const { version, size, stampUs, checksum } = fields;
+  const description = descriptionIn(fields);
+  if (typeof version !== "string" || description === undefined) return undefined;
+  if (!isWhole(size) || !isWhole(stampUs)) return undefined;
   if (checksum !== undefined && checksum !== null && !isChecksum(checksum)) return undefined;
-  return {
-    version,
-    size,
-    mtimeUs: stampUs,
-    contentType,
-    filename: filename ?? undefined,
-    metadata,
-    checksum: checksum ?? undefined,
-    ...storedContentFields((_header, name) => fields[name]),
-  };
+  return { version, size, mtimeUs: stampUs, ...description, checksum: checksum ?? undefined };
+}
+
+/** The description that parsed JSON holds; `undefined` where a field has another shape. */
+export function descriptionIn(raw: unknown): ObjectDescription | undefined {
+  if (!isFields(raw)) return undefined;
+  const { contentType, filename } = raw;
+  const metadata = metadataOf(raw.metadata);
+  if (typeof contentType !== "string" || metadata === undefined || !isTextOrNothing(filename))
+    return undefined;
+  const content = storedContentFields((_header, name) => raw[name]);
+  return { contentType, filename: filename ?? undefined, metadata, ...content };
 }
 
 function isWhole(value: unknown): value is number {
@@ -144,13 +145,18 @@ function parseOwner(raw: unknown): LockOwner | undefined {
   return typeof user === "string" ? { host, pid, startedAt, user } : undefined;
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+/** The fields of a JSON object; `undefined` for anything else. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+    return isFields(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 /** The fingerprint of a file on disk. */

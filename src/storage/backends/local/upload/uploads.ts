@@ -18,7 +18,7 @@ import { errnoOf } from "../disk/disk-error.js";
 import { fileMode, folderMode, readFlags } from "../disk/files.js";
 import { checkOwnFolders } from "../disk/folders.js";
 import { OpenFile } from "../read/open-file.js";
-import type { RecordDraft } from "../record/record.js";
+import { descriptionIn, parseObject, type RecordDraft } from "../record/record.js";
 import { randomToken } from "../record/temp-name.js";
 import type { Store } from "../store.js";
 import { BodyReader } from "./body-reader.js";
@@ -212,18 +212,12 @@ export class Uploads {
   }
 }
 
+/** What {@link Uploads.create} wrote: a damaged description must not become that of an object. */
 function parseNote(text: string): UploadNote {
-  try {
-    const note: unknown = JSON.parse(text);
-    if (isNote(note)) return note;
-  } catch {}
+  const { key, description: raw } = parseObject(text) ?? {};
+  const description = descriptionIn(raw);
+  if (typeof key === "string" && description !== undefined) return { key, description };
   throw new ServiceError("corrupt", "the note of the upload is damaged");
-}
-
-function isNote(note: unknown): note is UploadNote {
-  if (typeof note !== "object" || note === null || !("key" in note) || !("description" in note)) return false;
-  const { key, description } = note;
-  return typeof key === "string" && typeof description === "object" && description !== null;
 }
 
 function nameOf({ number, etag, size }: UploadedPart): string {
