@@ -5,7 +5,14 @@ import { addStorage } from "svc-infra";
 import { RetryBudget, retry, Storage } from "svc-infra/storage";
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { headersOf, listOf, type S3Operation, type S3Quirk, startS3Double } from "../rigs/s3-double.js";
+import {
+  documentOf,
+  headersOf,
+  listOf,
+  type S3Operation,
+  type S3Quirk,
+  startS3Double,
+} from "../rigs/s3-double.js";
 
 const slowDown = "<Error><Code>SlowDown</Code></Error>";
 const megabyte = 1_048_576;
@@ -22,6 +29,13 @@ function failing(operation: S3Operation, status: number, body: string, times = 1
   let left = times;
   return (request) => request.operation === operation && left-- > 0 && request.answer(status, {}, body);
 }
+
+/** The object `huge` is told to be so large that it is copied in parts. */
+const copiedInParts: S3Quirk = ({ operation, key, answer }, object) =>
+  operation === "head" &&
+  key === "huge" &&
+  object !== undefined &&
+  answer(200, { ...headersOf(object), "content-length": 6 * 1024 * megabyte });
 
 function streamOf(bytes: number): Readable {
   const pieces = function* () {
@@ -49,6 +63,9 @@ describe("an answer of 200 that is not the document of its operation is a failur
     part: (storage) => storage.put("b", streamOf(9 * megabyte)),
     remove: (storage) => storage.delete("a"),
     head: (storage) => storage.getMetadata("a"),
+    listParts: async (storage) => (await storage.createUpload("b")).listParts(),
+    listUploads: (storage) => storage.sweep({ dryRun: true }),
+    copyPart: (storage) => storage.copy("huge", "b"),
   };
   for (const [operation, work] of Object.entries(works)) {
     for (const [name, text] of Object.entries(answers)) {
@@ -56,10 +73,12 @@ describe("an answer of 200 that is not the document of its operation is a failur
       if (text === "" && operation === "remove") continue;
       it(`${operation}, answered with ${name}`, async () => {
         let isOdd = false;
-        const quirk: S3Quirk = (request) =>
-          isOdd && request.operation === operation && request.answer(200, {}, text);
+        const quirk: S3Quirk = (request, object) =>
+          (isOdd && request.operation === operation && request.answer(200, {}, text)) ||
+          copiedInParts(request, object);
         const { storage, objects } = await storageWith(quirk);
         await storage.put("a", "precious");
+        await storage.put("huge", "x");
         isOdd = true;
         await expect(work(storage)).rejects.toMatchObject({ code: "unavailable" });
         expect(objects.get("b")?.body.toString()).not.toBe("precious");
@@ -116,6 +135,30 @@ describe("a listing that cannot be continued is an error after one look", () => 
     const { storage } = await storageWith(quirk);
     const first = await storage.listKeys({ limit: 10 });
     expect(first).toHaveLength(10);
+  });
+});
+
+describe("a listing of an upload's parts, or of all uploads, that cannot be continued is an error after one look", () => {
+  const part = "<Part><PartNumber>1</PartNumber><Size>1</Size><ETag>a</ETag></Part>";
+  const upload =
+    "<Upload><Key>a</Key><UploadId>u</UploadId><Initiated>2024-01-01T00:00:00Z</Initiated></Upload>";
+  const more = "<IsTruncated>true</IsTruncated>";
+  const parts = async (storage: Storage) => (await storage.createUpload("b")).listParts();
+  const uploads = (storage: Storage) => storage.sweep({ dryRun: true });
+  it.each([
+    ["parts that come again", "listParts", part + more, parts],
+    ["more parts, and none of them", "listParts", more, parts],
+    ["a part without a number", "listParts", "<Part><Size>1</Size></Part>", parts],
+    ["a part without a size", "listParts", "<Part><PartNumber>1</PartNumber></Part>", parts],
+    ["uploads without a marker", "listUploads", upload + more, uploads],
+    ["uploads that come again", "listUploads", `${upload}${more}<NextKeyMarker>a</NextKeyMarker>`, uploads],
+  ] as const)("%s", async (_name, operation, content, work) => {
+    const root = operation === "listParts" ? "ListPartsResult" : "ListMultipartUploadsResult";
+    const quirk: S3Quirk = (request) =>
+      request.operation === operation && request.answer(200, {}, documentOf(root, content));
+    const { storage, requests } = await storageWith(quirk);
+    await expect(work(storage)).rejects.toMatchObject({ code: "unavailable" });
+    expect(requests.filter((request) => request.operation === operation).length).toBeLessThan(4);
   });
 });
 

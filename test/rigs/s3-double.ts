@@ -26,6 +26,8 @@ export type S3Operation =
   | "complete"
   | "abort"
   | "listParts"
+  | "listUploads"
+  | "copyPart"
   | "removeMany"
   | "list"
   | "copy"
@@ -105,6 +107,13 @@ class Double {
     },
     abort: ({ answer }) => answer(204, {}),
     listParts: ({ answer }) => answer(200, {}, documentOf("ListPartsResult", "")),
+    listUploads: ({ answer }) => answer(200, {}, documentOf("ListMultipartUploadsResult", "")),
+    copyPart: ({ query, headers, answer }) => {
+      const [, first, last] = /=(\d+)-(\d+)$/.exec(String(headers["x-amz-copy-source-range"])) ?? [];
+      const piece = this.#sourceOf(headers).subarray(Number(first), Number(last) + 1);
+      this.#uploads.get(query.get("uploadId") ?? "")?.parts.set(Number(query.get("partNumber")), piece);
+      answer(200, {}, documentOf("CopyPartResult", `<ETag>${tagOf(piece)}</ETag>`));
+    },
     removeMany: ({ body, answer }) => {
       for (const [, name = ""] of body.toString().matchAll(/<Key>(.*?)<\/Key>/g)) this.objects.delete(name);
       answer(200, {}, documentOf("DeleteResult", ""));
@@ -115,8 +124,7 @@ class Double {
       answer(200, {}, listOf(names.sort().map((name) => [name, this.objects.get(name)?.body.length ?? 0])));
     },
     copy: (request) => {
-      const from = decodeURIComponent(String(request.headers["x-amz-copy-source"]));
-      const { body } = this.objects.get(from.split("/").slice(2).join("/")) ?? { body: Buffer.alloc(0) };
+      const body = this.#sourceOf(request.headers);
       this.objects.set(request.key, { body, headers: keptOf(request) });
       request.answer(200, {}, documentOf("CopyObjectResult", `<ETag>${tagOf(body)}</ETag>`));
     },
@@ -131,6 +139,11 @@ class Double {
       answer(204, {});
     },
   };
+
+  #sourceOf(headers: S3DoubleRequest["headers"]): Buffer {
+    const from = decodeURIComponent(String(headers["x-amz-copy-source"]));
+    return this.objects.get(from.split("/").slice(2).join("/"))?.body ?? Buffer.alloc(0);
+  }
 
   #give({ key, method, answer }: S3DoubleRequest): void {
     const object = this.objects.get(key);
@@ -154,7 +167,8 @@ export function listOf(entries: readonly (readonly [name: string, size: number])
   return documentOf("ListBucketResult", contents.join("") + (tail || "<IsTruncated>false</IsTruncated>"));
 }
 
-function documentOf(root: string, content: string): string {
+/** A document of the service. */
+export function documentOf(root: string, content: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${root}>`;
 }
 
@@ -177,13 +191,14 @@ function operationOf(
   query: URLSearchParams,
   headers: IncomingMessage["headers"],
 ): S3Operation {
-  if (query.has("uploadId")) return ofUpload[method] ?? "listParts";
-  if (method === "POST") return query.has("uploads") ? "begin" : "removeMany";
-  if (method === "PUT") return headers["x-amz-copy-source"] === undefined ? "put" : "copy";
+  const isCopy = headers["x-amz-copy-source"] !== undefined;
+  if (query.has("uploadId")) return isCopy ? "copyPart" : (ofUpload[method] ?? "listParts");
+  if (query.has("uploads")) return method === "POST" ? "begin" : "listUploads";
   if (method === "GET") return key === "" ? "list" : "get";
-  return method === "HEAD" ? "head" : "remove";
+  return isCopy ? "copy" : (ofObject[method] ?? "remove");
 }
 
+const ofObject: Readonly<Record<string, S3Operation>> = { POST: "removeMany", PUT: "put", HEAD: "head" };
 const ofUpload: Readonly<Record<string, S3Operation>> = { POST: "complete", PUT: "part", DELETE: "abort" };
 
 function keptOf({ headers }: S3DoubleRequest): OutgoingHttpHeaders {

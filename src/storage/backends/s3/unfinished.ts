@@ -17,7 +17,7 @@ export async function* unfinishedUploads(
     if (textOf(xml, "IsTruncated") !== "true") return;
     const [key, id] = [textOf(xml, "NextKeyMarker") ?? "", textOf(xml, "NextUploadIdMarker") ?? ""];
     // The same page again would go on for ever.
-    if (key === "" || (after[0]?.[1] === key && after[1]?.[1] === id)) throw malformedAnswer();
+    if (key === "" || (after[0]?.[1] === key && (after[1]?.[1] ?? "") === id)) throw malformedAnswer();
     after = [["key-marker", key], ...(id === "" ? [] : [["upload-id-marker", id] as const])];
   }
 }
