@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { clientSignal, formatEntityTag, type Route, type RouteCall, route } from "../../../http/index.js";
 import { Storage } from "../../storage.js";
-import { expiry } from "../../url-options.js";
+import { toReadUrlOptions } from "../../url-options.js";
 import { KeyPath } from "./key-path.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
 import { backendInfo, fileDetails, filePage, keyText, listQuery, signedUrl, signRequest } from "./schemas.js";
@@ -98,9 +98,9 @@ async function answerSigned(
   { request, body }: RouteCall<unknown, z.output<typeof signRequest>>,
   storageOf: StorageOfCaller,
 ): Promise<z.input<typeof signedUrl>> {
-  const { key, expiresIn, download, filename } = body;
-  const expiresAt = expiry(expiresIn);
-  const url = await storageOf(request).getUrl(key, { expiresIn, download, filename });
-  request.log.debug({ key, expiresAt }, "URL signed");
-  return { url, expiresAt: expiresAt.toISOString() };
+  const { key, ...options } = body;
+  const { expiresAt, isPublic = false } = toReadUrlOptions(options);
+  const url = await storageOf(request).getUrl(key, options);
+  request.log.debug({ key, expiresAt, isPublic }, "URL made");
+  return { url, expiresAt: isPublic ? null : expiresAt.toISOString() };
 }

@@ -72,11 +72,17 @@ export const anyBytes = { types: ["*/*"], schema: file };
 export const signRequest = z.strictObject({
   key: z.string(),
   expiresIn: z.int().optional().meta({ description: "Seconds, 3600 by default" }),
+  stableFor: z.int().optional().meta({ description: "Seconds in which the same request gives the same URL" }),
   download: z.boolean().optional(),
   filename: z.string().optional(),
+  cacheControl: z.string().optional().meta({ description: "`Cache-Control` that the URL is answered with" }),
+  public: z.boolean().optional().meta({ description: "The permanent URL of a public file" }),
 });
 
-export const signedUrl = z.object({ url: z.string(), expiresAt: date });
+export const signedUrl = z.object({
+  url: z.string(),
+  expiresAt: date.nullable().meta({ description: "null for a permanent URL" }),
+});
 
 export const backendInfo = z.object({
   backend: z.string(),
