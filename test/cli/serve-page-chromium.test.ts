@@ -8,6 +8,8 @@ const pixel =
 const image = { name: "a dot.png", mimeType: "image/png", buffer: Buffer.from(pixel, "base64") };
 const text = { name: "hello.txt", mimeType: "text/plain", buffer: Buffer.from("Hello") };
 
+const put = { method: "PUT", body: "a", headers: { "content-type": "text/plain" } };
+
 let rig: ChromiumRig;
 let cli: CommandLine;
 let url: string;
@@ -78,6 +80,31 @@ describe("the page at /", () => {
     expect(await opened.textContent("body")).toBe("Hello");
     expect(complaints).toEqual([]);
   });
+
+  it("shows what was just uploaded also where a list has only the first of many keys", async () => {
+    const { page, complaints } = await open({ STORAGE_BACKEND: "memory" });
+    const before = Array.from({ length: 1005 }, (_, index) => `a${index}`);
+    while (before.length > 0) {
+      const puts = before.splice(0, 50).map((key) => fetch(`${url}/_storage/files/${key}`, put));
+      expect((await Promise.all(puts)).every(({ ok }) => ok)).toBe(true);
+    }
+    await page.reload();
+    const state = "More than 1000 files: the newest of the first 1000, and your uploads";
+    await expect.poll(() => page.locator("#state").textContent()).toBe(state);
+    await page.setInputFiles("#file", [
+      { ...text, name: "z one.txt" },
+      { ...image, name: "z.png" },
+    ]);
+    await expect.poll(() => files(page).first().textContent()).toContain("z.png");
+    expect(await files(page).nth(1).textContent()).toContain("z-one.txt");
+    expect(await files(page).count()).toBe(12);
+    await fetch(`${url}/_storage/files/z.png`, { method: "DELETE" });
+    await page.setInputFiles("#file", [{ ...text, name: "z two.txt" }]);
+    await expect.poll(() => files(page).first().textContent()).toContain("z-two.txt");
+    expect(await files(page).nth(1).textContent()).toContain("z-one.txt");
+    // The browser itself reports that the deleted one is gone.
+    expect(complaints).toEqual([expect.stringContaining("404")]);
+  }, 60_000);
 
   it("shows how far an upload has come, and can cancel it", async () => {
     const { page, complaints } = await open();

@@ -9,6 +9,8 @@ const listedKeys = 1000;
 
 /** @type {Record<string, string>} */
 let headers = {};
+/** What was uploaded here: the list does not reach all keys of a large storage. @type {Set<string>} */
+const uploadedKeys = new Set();
 /** What is shown already, by key and date. @type {Map<string, HTMLLIElement>} */
 let shown = new Map();
 
@@ -94,6 +96,9 @@ async function uploadOne(file) {
         progress.value = sent;
       },
     });
+    // The last one stands last, also when the key was there before.
+    uploadedKeys.delete(stored.key);
+    uploadedKeys.add(stored.key);
     end(row, [sizeText(stored.size)], make("p", { className: "done" }, `Stored as ${stored.key}`));
     await showFiles();
   } catch (error) {
@@ -155,7 +160,10 @@ async function ask(path, request = {}) {
 async function showFiles() {
   /** @type {{ items: Item[], cursor: string | null }} */
   const { items, cursor } = await ask(`/list?details=true&limit=${listedKeys}`);
-  const last = items.toSorted((a, b) => b.lastModified.localeCompare(a.lastModified)).slice(0, shownFiles);
+  const beyond = cursor === null ? [] : await uploadedBeyond(items.at(-1)?.key ?? "");
+  const last = [...items, ...beyond]
+    .toSorted((a, b) => b.lastModified.localeCompare(a.lastModified))
+    .slice(0, shownFiles);
   const next = new Map();
   for (const item of last) {
     const id = `${item.key} ${item.lastModified}`;
@@ -163,17 +171,34 @@ async function showFiles() {
   }
   shown = next;
   byId("files", HTMLUListElement).replaceChildren(...shown.values());
-  const count = cursor === null ? String(items.length) : `more than ${items.length}`;
-  byId("state", HTMLParagraphElement).textContent =
-    items.length === 0 ? "None yet." : stateOf(last.length, count);
+  byId("state", HTMLParagraphElement).textContent = stateOf(last.length, items.length, cursor === null);
+}
+
+/**
+ * What was uploaded here and lies behind the last key of the list, if it is still there.
+ *
+ * @param {string} lastKey
+ * @returns {Promise<Item[]>}
+ */
+async function uploadedBeyond(lastKey) {
+  const keys = [...uploadedKeys].filter((key) => key > lastKey).slice(-shownFiles);
+  const asked = keys.map((key) => {
+    const path = key.split("/").map(encodeURIComponent).join("/");
+    return ask(`/metadata/${path}`).catch(() => undefined);
+  });
+  return (await Promise.all(asked)).filter((item) => item !== undefined);
 }
 
 /**
  * @param {number} shownCount
- * @param {string} count
+ * @param {number} listedCount
+ * @param {boolean} isAll - whether the list has all files.
  */
-function stateOf(shownCount, count) {
-  return `${shownCount} of ${count} ${count === "1" ? "file" : "files"}, the newest first`;
+function stateOf(shownCount, listedCount, isAll) {
+  if (listedCount === 0) return "None yet.";
+  if (!isAll)
+    return `More than ${listedCount} files: the newest of the first ${listedCount}, and your uploads`;
+  return `${shownCount} of ${listedCount} ${listedCount === 1 ? "file" : "files"}, the newest first`;
 }
 
 /** @param {Item} item */
