@@ -35,7 +35,7 @@ export function oddAnswer(seed: number): OddAnswer {
   for (let turn = 0; turn < 5; turn++) random();
   const one = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
   return {
-    size: one([1000, 262_144, 262_145, 270_336, 400_000, 700_000]) + Math.floor(random() * 3),
+    size: one([1000, 262_144, 262_145, 270_336, 400_000, 1_100_000]) + Math.floor(random() * 3),
     framing: one(["length", "length", "chunks", "close"]),
     version: one(["1.1", "1.1", "1.0"]),
     connection: one(["close", "close", "keep-alive", undefined]),
@@ -50,11 +50,11 @@ export function byteAt(index: number): number {
   return index % 251;
 }
 
-const pattern = Buffer.from(Array.from({ length: 1_000_000 }, (_, index) => byteAt(index)));
+const pattern = Buffer.from(Array.from({ length: 1_200_000 }, (_, index) => byteAt(index)));
 
 /**
- * Serves bodies that are framed, cut and slowed down in odd ways. The seed of an answer is the number after the last
- * slash or dash of the path.
+ * Serves bodies that are framed, cut and slowed down in odd ways. The seed of an answer is the number in the key of
+ * its request, `k/NUMBER`.
  *
  * @param describe - a whole JSON or XML answer instead, for requests that ask for no body.
  */
@@ -72,7 +72,7 @@ export async function startOddHttpServer(
       if (!head.includes("\r\n\r\n")) return;
       const target = head.split(" ")[1] ?? "/";
       head = "";
-      const answer = oddAnswer(Number(/(\d+)(?:$|[?&])/.exec(target)?.[1] ?? 0));
+      const answer = oddAnswer(Number(/k(?:\/|%2F)(\d+)/i.exec(target)?.[1] ?? 0));
       const text = describe(target, answer.size);
       if (text === undefined) void sendOdd(socket, headers, answer);
       else socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);

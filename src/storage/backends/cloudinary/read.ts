@@ -51,7 +51,10 @@ async function open(
   const expected = checksumOfPart(stat, span);
   const isSame =
     expected === undefined ? await isStillThere(access, stat, options) : hasChecksum(bytes, expected);
-  return isSame ? openedBytes(stat, span, bytes) : undefined;
+  if (!isSame) return undefined;
+  if (bytes.byteLength === span.end - span.start) return openedBytes(stat, span, bytes);
+  // The end of a connection may end a body too, where no length was announced.
+  throw new ServiceError("unavailable", "the body ended before all of it had come");
 }
 
 /** The body of a part; `undefined` when it is of an object of another size. */
