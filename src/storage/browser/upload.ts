@@ -73,7 +73,24 @@ export async function upload(file: Blob, options: UploadOptions): Promise<Upload
     await send({ method: "DELETE", url: endpoint + path, headers, body: "" }).catch(() => undefined);
     throw error;
   }
-  return ask(options, `${path}/complete`, {});
+  return complete(options, `${path}/complete`);
+}
+
+/** How often a completion is repeated, after half a second, one, and two. */
+const maxRetries = 3;
+const firstPauseMs = 500;
+
+/** Idempotent: where the answer was lost, the next one tells the same. */
+async function complete(options: UploadOptions, path: string): Promise<UploadedFile> {
+  for (let turn = 0; ; turn++) {
+    try {
+      return await ask(options, path, {});
+    } catch (error) {
+      const isPassing = error instanceof UploadError && (error.status === 0 || error.status === 503);
+      if (!isPassing || turn === maxRetries) throw error;
+      await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** turn));
+    }
+  }
 }
 
 /** How the service wants the content; `undefined` when it wants it in a form. */

@@ -170,11 +170,45 @@ describe.each([
     expect(await storage.listKeys()).toEqual([]);
   });
 
+  it.skipIf(way === "/upload")(
+    "although an answer is lost and the service is away for a moment",
+    async () => {
+      let asked = 0;
+      await page.route("**/complete", async (route) => {
+        if (route.request().method() !== "POST") return route.continue();
+        asked += 1;
+        // The first one is done, and its answer is lost.
+        if (asked === 1) await route.fetch();
+        if (asked < 3) return route.abort();
+        if (asked > 3) return route.continue();
+        return route.fulfill({ status: 503, headers: { "access-control-allow-origin": "*" }, body: "{}" });
+      });
+      await upload("again.bin", randomBytes(1000));
+      await expect.poll(outcome).toBe("stored again.bin 1000");
+      expect(asked).toBe(4);
+      await page.unroute("**/complete");
+      await storage.delete("again.bin");
+    },
+  );
+
+  it.skipIf(way === "/upload")("and is told when the service stays away", async () => {
+    let asked = 0;
+    await page.route("**/complete", (route) => {
+      if (route.request().method() === "POST") asked += 1;
+      return route.abort();
+    });
+    await upload("away.bin", randomBytes(1000));
+    await expect.poll(outcome).toMatch(/^UploadError 0 unreachable/);
+    expect(asked).toBe(4);
+    await page.unroute("**/complete");
+    expect(await storage.listKeys()).toEqual([]);
+  });
+
   it("and is told why a file was refused", async () => {
     await upload("picture.png", Buffer.from("<html><script>1</script></html>"));
     await expect.poll(outcome).toMatch(/^UploadError 415 unsupported_type content (?:is|of type) text\/html/);
     expect(await storage.listKeys()).toEqual([]);
     // The browser itself reports refusals; whatever else it says is a fault.
-    expect(complaints.filter((text) => !/status of (?:415|501)/.test(text))).toEqual([]);
+    expect(complaints.filter((text) => !/status of (?:415|501|503)|net::ERR_FAILED/.test(text))).toEqual([]);
   });
 });

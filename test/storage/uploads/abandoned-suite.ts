@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Prefix, Storage } from "svc-infra/storage";
 import { expect, it } from "vitest";
@@ -17,22 +18,45 @@ export interface AbandonedPlace {
   readonly env: Readonly<Record<string, string>>;
   readonly open: () => Promise<Storage>;
   /** What only the service's own tools see of uploads that are over; there must be none. */
-  readonly leftovers?: () => readonly string[];
+  readonly leftovers: () => Promise<readonly string[]>;
+}
+
+function startProcess(env: AbandonedPlace["env"], words: readonly string[]) {
+  const child = fork(script, words, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+  });
+  return { child, lines: createInterface({ input: child.stdout ?? process.stdin }) };
 }
 
 /** Lets a process begin some uploads and kills it amid one; those that it told of. */
 async function beginAndDie(env: AbandonedPlace["env"], serial: number): Promise<readonly string[]> {
-  const child = fork(script, [String(serial)], {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ["ignore", "pipe", "inherit", "ipc"],
-  });
+  const { child, lines: said } = startProcess(env, [String(serial)]);
   const lines: string[] = [];
-  for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
-    if (lines.push(line) === perProcess) child.kill("SIGKILL");
-  }
+  for await (const line of said) if (lines.push(line) === perProcess) child.kill("SIGKILL");
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   expect(lines.length).toBeGreaterThanOrEqual(perProcess);
   return lines;
+}
+
+/** A process with uploads that it has begun and completes when it is told to. */
+async function startLiving(env: AbandonedPlace["env"], serial: number) {
+  const { child, lines } = startProcess(env, [String(serial), "living"]);
+  const completed: string[] = [];
+  let isBegun = false;
+  lines.on("line", (line) => {
+    if (line === "begun") isBegun = true;
+    else completed.push(line);
+  });
+  const ended = once(child, "exit");
+  await expect.poll(() => isBegun || child.exitCode !== null, { timeout: 120_000 }).toBe(true);
+  return {
+    complete: async () => {
+      child.send("complete");
+      expect(await ended).toEqual([0, null]);
+      return completed;
+    },
+  };
 }
 
 async function stagedKeys({ backend }: Storage): Promise<readonly string[]> {
@@ -46,30 +70,47 @@ async function unfinished({ backend }: Storage): Promise<readonly string[]> {
   return found;
 }
 
+async function startOf(storage: Storage, key: string): Promise<string> {
+  return Buffer.from((await storage.get(key)).subarray(0, 5)).toString();
+}
+
 /** Uploads whose processes are killed, on a service. */
 export function abandonedSuite(name: string, start: () => Promise<AbandonedPlace>): void {
   it(`${name}: one sweep leaves nothing of abandoned uploads, and every living one completes`, async () => {
-    const { env, open, leftovers = () => [] } = await start();
+    const { env, open, leftovers } = await start();
     const told: string[] = [];
     for (let serial = 0; told.length < uploads; serial++) told.push(...(await beginAndDie(env, serial)));
     const alive = told.filter((line) => line.startsWith("alive")).map((line) => line.split(" "));
-    await new Promise((resolve) => setTimeout(resolve, 2100));
+    const living = await Promise.all([1, 2].map((serial) => startLiving(env, serial)));
+    await after(2100);
     const storage = await open();
     const report = await storage.sweep();
     expect(report.staged).toBeGreaterThanOrEqual(told.length - alive.length);
     expect(await storage.sweep()).toMatchObject({ staged: 0, uploads: 0 });
-    for (const [, id = "", key = ""] of alive) {
-      expect((await storage.completeUpload(id)).key).toBe(key);
-      expect(Buffer.from(await storage.get(key)).toString()).toBe("hello");
+    // Beside sweep after sweep the processes that are left complete what they began.
+    const completing = Promise.all(living.map(({ complete }) => complete()));
+    let isOver = false;
+    void completing
+      .catch(() => undefined)
+      .then(() => {
+        isOver = true;
+      });
+    while (!isOver) expect(await storage.sweep()).toMatchObject({ staged: 0, uploads: 0 });
+    const completed = (await completing).flat();
+    expect(completed).toHaveLength(storage.backend.capabilities.direct === "parts" ? 18 : 16);
+    for (const key of completed) expect(await startOf(storage, key)).toBe("hello");
+    for (const [, id = "", key = "", size] of alive) {
+      expect(await storage.completeUpload(id)).toMatchObject({ key, size: Number(size) });
+      expect(await startOf(storage, key)).toBe("hello");
     }
     // Uploads in parts have leases of seven days.
     await storage.sweep({ now: inEightDays() });
     const nothing = { staged: 0, uploads: 0, alive: 0, isDryRun: false };
     expect(await storage.sweep({ now: inEightDays() })).toEqual(nothing);
-    expect([await stagedKeys(storage), await unfinished(storage), leftovers()]).toEqual([[], [], []]);
+    expect([await stagedKeys(storage), await unfinished(storage), await leftovers()]).toEqual([[], [], []]);
     let kept = 0;
     for await (const _key of storage.listAllKeys()) kept += 1;
-    expect(kept).toBe(alive.length);
+    expect(kept).toBe(alive.length + completed.length);
     await storage.close();
   }, 1_800_000);
 }

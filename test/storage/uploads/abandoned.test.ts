@@ -23,5 +23,5 @@ abandonedSuite("local", async () => ({
     const backend = new LocalBackend({ basePath, baseUrl: "http://localhost/files", durability: "fast" });
     return new Storage(backend, { policy: { types: ["text/plain"] } });
   },
-  leftovers: () => ["staging", "tmp", "multipart", "pending"].flatMap(filesBelow),
+  leftovers: async () => ["staging", "tmp", "multipart", "pending"].flatMap(filesBelow),
 }));

@@ -339,6 +339,22 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       await scanned.sweep({ now: new Date(Date.now() + 8e6) });
     });
 
+    it.each([
+      ["always", false],
+      ["if absent", true],
+    ])(
+      "publish no other type than was checked, %s, however the content is replaced",
+      async (_when, ifAbsent) => {
+        if (ifAbsent && !backend.capabilities.ifAbsent) return;
+        let published = 0;
+        for (let round = 0; round < rounds; round++)
+          published += await raceTypes(backend, { round, ifAbsent });
+        expect(published).toBeGreaterThan(0);
+        await storage.sweep({ now: new Date(Date.now() + 8e6) });
+        expect(await staged()).toEqual([]);
+      },
+    );
+
     it.each(["copy", "move"] as const)(
       "a %s publishes what was checked, however the source is written meanwhile",
       async (way) => {
@@ -377,6 +393,59 @@ async function race(storage: Storage, scanner: ReturnType<typeof watching>, roun
     return 0;
   }
   expect(scanner.seen.at(-1)).toBe(sumOf(await storage.get(key)));
+  return 1;
+}
+
+/** The same backend, which lets something happen right before content is published. */
+function beforePublishing(backend: StorageBackend, happens: () => Promise<unknown>): StorageBackend {
+  return new Proxy(backend, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      if (name !== "copy" && name !== "write") return value.bind(target);
+      return async (...given: unknown[]) => {
+        if (isObject(String(given[name === "copy" ? 1 : 0]))) await happens();
+        return value.apply(target, given);
+      };
+    },
+  });
+}
+
+/**
+ * One upload that only its type is looked at of, and whose content becomes a page: in even rounds right before it is
+ * published, in odd ones meanwhile. @returns 1 when it was published.
+ */
+async function raceTypes(
+  backend: StorageBackend,
+  { round, ifAbsent }: { readonly round: number; readonly ifAbsent: boolean },
+): Promise<number> {
+  const key = `race/types-${ifAbsent}-${round}`;
+  const contentType = "text/plain; charset=utf-8";
+  const first = Buffer.alloc(64, `first-${round}-`);
+  let replace: () => Promise<unknown> = nothing;
+  const raced = beforePublishing(backend, () => replace());
+  const storage = new Storage(raced, { policy: { types: ["text/plain"] } });
+  const upload = await storage.prepareUpload(key, { size: 64, contentType, ...(ifAbsent && { ifAbsent }) });
+  await bring(upload, first);
+  const at = `${stagingRoot}${upload.id}/content`;
+  const replaceNow = () => overwriteAnyway(backend, at, Buffer.alloc(64, "<html>"), contentType);
+  // In every fourth round it is the same type again, which may be published.
+  const again = () => overwriteAnyway(backend, at, Buffer.alloc(64, `next-${round}-`), contentType);
+  if (round % 2 === 0) {
+    replace = async () => {
+      replace = nothing;
+      await (round % 4 === 0 ? again() : replaceNow());
+    };
+  }
+  const meanwhile = round % 2 === 1 ? replaceNow().catch(nothing) : nothing();
+  const done = await storage.completeUpload(upload.id).catch((error: unknown) => error);
+  await meanwhile;
+  if (done instanceof Error) {
+    expect(Object(done).code).toBe("unsupported_type");
+    expect(await storage.exists(key)).toBe(false);
+    return 0;
+  }
+  expect(Buffer.from(await storage.get(key)).toString()).toMatch(/^(?:first|next)-/);
   return 1;
 }
 
