@@ -5,7 +5,7 @@ import { startAzurite } from "../../rigs/azurite.js";
 import { abandonedSuite } from "./abandoned-suite.js";
 
 const rig = await startAzurite();
-const env = { STORAGE_BACKEND: "azure", ...rig.env };
+const env = { STORAGE_BACKEND: "azure", STORAGE_MAX_UPLOAD_BYTES: "100000000", ...rig.env };
 
 /** Records, notes of parts, and blocks that were never joined. */
 async function leftovers(): Promise<readonly string[]> {

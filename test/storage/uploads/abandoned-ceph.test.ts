@@ -5,7 +5,7 @@ import { s3Request } from "../../rigs/s3-request.js";
 import { abandonedSuite } from "./abandoned-suite.js";
 
 const rig = await startCeph();
-const env = { STORAGE_BACKEND: "s3", ...rig.env };
+const env = { STORAGE_BACKEND: "s3", STORAGE_MAX_UPLOAD_BYTES: "100000000", ...rig.env };
 
 /** Objects of the kit's own, and uploads in parts that the service still has. */
 async function leftovers(): Promise<readonly string[]> {
