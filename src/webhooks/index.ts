@@ -1,3 +1,4 @@
+export { CachedReceivedIds, type CachedReceivedIdsOptions } from "./cached-received-ids.js";
 export type { Delivery, DeliveryAttempt, WebhookAttempt, WebhookEvent } from "./deliveries/delivery.js";
 export { isEventPattern, matchesEvent } from "./event-pattern.js";
 export { type AddWebhooksOptions, addWebhooks, getWebhooks, webhooksPlugin } from "./plugin.js";

@@ -1,9 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eq } from "drizzle-orm";
+import { eq, sql as statement } from "drizzle-orm";
 import Fastify, { type FastifyInstance } from "fastify";
 import { addSqlDb, type SqlDb } from "svc-infra/sql";
-import { addWebhooks, type Subscription, type WebhookEvent, type Webhooks } from "svc-infra/webhooks";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  addWebhooks,
+  type Delivery,
+  type Subscription,
+  type WebhookEvent,
+  type Webhooks,
+} from "svc-infra/webhooks";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import * as schema from "#dist/webhooks/schema.js";
 import { createTables } from "./create-tables.js";
 import { Endpoint } from "./endpoint.js";
@@ -244,8 +250,48 @@ describe("a URL", () => {
   );
 });
 
+describe("the answer of an endpoint", () => {
+  const kept = async () => {
+    await finished();
+    const [delivery] = await webhooks.deliveries.list("acme", { limit: 1 });
+    return (await webhooks.deliveries.get("acme", delivery?.id ?? "")).attempts;
+  };
+
+  it("is kept up to its first KiB, and no more of it is read", async () => {
+    await subscribe();
+    let isClosed = false;
+    endpoint.answer = (response) => {
+      response.once("close", () => {
+        isClosed = true;
+      });
+      response.writeHead(200).write("a".repeat(1000));
+      // It never ends.
+      response.write("b".repeat(1000));
+    };
+    await webhooks.dispatch(event());
+    const attempts = await kept();
+    expect(attempts).toMatchObject([{ status: 200, detail: "a".repeat(1000) + "b".repeat(24) }]);
+    // Waiting for more would last as long as an answer may.
+    expect(attempts[0]?.milliseconds).toBeLessThan(1000);
+    await expect.poll(() => isClosed).toBe(true);
+  });
+
+  it("that redirects is kept, and nobody goes where it leads", async () => {
+    const inside = await Endpoint.start();
+    onTestFinished(() => inside.stop());
+    await subscribe();
+    endpoint.answer = (response) => response.writeHead(307, { location: inside.url }).end();
+    await webhooks.dispatch(event());
+    await expect.poll(() => sql.db.select().from(schema.webhookAttempts)).toMatchObject([{ status: 307 }]);
+    expect(inside.received).toEqual([]);
+  });
+});
+
 describe("a delivery that failed", () => {
   it("is tried again, with the same id and a new time", async () => {
+    const startedAt = Date.now();
+    vi.useFakeTimers({ toFake: ["Date"], now: startedAt });
+    onTestFinished(() => void vi.useRealTimers());
     await subscribe();
     let answers = 0;
     endpoint.answer = (response) => response.writeHead(answers++ < 2 ? 503 : 204).end("down");
@@ -255,10 +301,14 @@ describe("a delivery that failed", () => {
       await expect
         .poll(async () => (await webhooks.deliveries.list("acme", { limit: 1 }))[0]?.tries)
         .toBe(attempts);
+      vi.setSystemTime(startedAt + attempts * 7_000);
       await skipWaiting();
     }
     await finished();
     expect(new Set(endpoint.received.map(({ id }) => id)).size).toBe(1);
+    const seconds = [0, 7, 14].map((later) => Math.floor(startedAt / 1000) + later);
+    expect(endpoint.received.map(({ timestamp }) => timestamp)).toEqual(seconds);
+    expect(endpoint.unverified).toEqual([]);
     const [delivery] = await webhooks.deliveries.list("acme", { limit: 1 });
     const { attempts } = await webhooks.deliveries.get("acme", delivery?.id ?? "");
     expect(attempts.map(({ status, detail }) => [status, detail])).toEqual([
@@ -627,6 +677,45 @@ describe("redelivery", () => {
   });
 });
 
+describe("redelivery of more than one batch", () => {
+  const { webhookDeliveries } = schema;
+  const queued = async () => {
+    const rows = await sql.db.select().from(webhookDeliveries);
+    return rows.filter(({ generation }) => generation > 0).map(({ eventId }) => eventId);
+  };
+
+  it.each([1, 2, 3, 4, 7, 100])("of %i queues each one once, and none of others", async (batchRows) => {
+    const { id } = await subscribe();
+    const other = await subscribe();
+    await webhooks.subscriptions.change("acme", id, { isPaused: true });
+    await webhooks.subscriptions.change("acme", other.id, { isPaused: true });
+    const sent = Array.from({ length: 8 }, () => event());
+    // Some were made at once, and some a microsecond apart.
+    await webhooks.dispatchIn(sql.db, sent.slice(0, 4));
+    for (const each of sent.slice(4)) await webhooks.dispatch(each);
+    const at = new Date(Date.now() - 60_000);
+    const us = statement`case when event_id = ${sent[5]?.id} then 1 when event_id = ${sent[6]?.id} then 2 else 0 end`;
+    await sql.db
+      .update(webhookDeliveries)
+      .set({ createdAt: statement`${at.toISOString()}::timestamptz + ${us} * interval '1 microsecond'` });
+    await sql.db
+      .update(webhookDeliveries)
+      .set({ createdAt: new Date(at.getTime() - 1) })
+      .where(eq(webhookDeliveries.eventId, sent[0]?.id ?? ""));
+    expect(await webhooks.deliveries.redeliverSince("acme", id, at, batchRows)).toBe(7);
+    const again = (await sql.db.select().from(webhookDeliveries)).filter((each) => each.generation > 0);
+    expect(again.map(({ generation, subscription }) => [generation, subscription])).toEqual(
+      Array(7).fill([1, id]),
+    );
+    expect((await queued()).sort()).toEqual(
+      sent
+        .slice(1)
+        .map((each) => each.id)
+        .sort(),
+    );
+  });
+});
+
 it("what has finished is removed with its attempts when its time is over, and nothing else is", async () => {
   await subscribe();
   const [old, recent, waiting] = [event(), event(), event()];
@@ -721,6 +810,58 @@ describe("the routes", () => {
       expect(response.statusCode).toBe(400);
       expect(response.headers["content-type"]).toBe("application/problem+json");
     }
+  });
+
+  it("page through the deliveries, the newest first, each of them once", async () => {
+    const { id } = await subscribe();
+    await subscribe();
+    await webhooks.subscriptions.change("acme", id, { isPaused: true });
+    const sent = Array.from({ length: 7 }, () => event());
+    // All of these were made at once.
+    await webhooks.dispatchIn(sql.db, sent.slice(0, 5));
+    for (const each of sent.slice(5)) await webhooks.dispatch(each);
+    for (const limit of [1, 2, 3, 7, 14, 100]) {
+      for (const [query, count] of [[`subscription=${id}&`, 7] as const, ["", 14] as const]) {
+        const pages = await pagesOf(`/deliveries?${query}limit=${limit}`);
+        const all = pages.flat();
+        expect([pages.length, all.length]).toEqual([Math.ceil(count / limit), count]);
+        expect(new Set(all.map((each) => each.id)).size).toBe(count);
+        const times = all.map(({ createdAt }) => String(createdAt));
+        expect(times).toEqual(times.toSorted().reverse());
+      }
+    }
+  });
+
+  async function pagesOf(path: string): Promise<Delivery[][]> {
+    const page = async (cursor: string | undefined): Promise<Delivery[][]> => {
+      const behind = cursor === undefined ? "" : `&cursor=${cursor}`;
+      const { deliveries, nextCursor } = (await inject("GET", path + behind, "acme")).json();
+      return nextCursor === undefined ? [deliveries] : [deliveries, ...(await page(nextCursor))];
+    };
+    return page(undefined);
+  }
+
+  it("take a cursor of another tenant for a place in the caller's own deliveries, and refuse a false one", async () => {
+    await subscribe();
+    await webhooks.dispatchIn(sql.db, [event(), event(), event()]);
+    const { nextCursor } = (await inject("GET", "/deliveries?limit=1", "acme")).json();
+    const other = await inject("GET", `/deliveries?cursor=${nextCursor}`, "other");
+    expect([other.statusCode, other.json()]).toEqual([200, { deliveries: [] }]);
+    const forged = (text: string) => Buffer.from(text).toString("base64url");
+    const wrong = [
+      "x",
+      "%00",
+      forged("1"),
+      forged("x whdel_1"),
+      forged("1 a'b"),
+      forged(`${"9".repeat(18)} a`),
+    ];
+    for (const cursor of wrong) {
+      const refused = await inject("GET", `/deliveries?cursor=${cursor}`, "acme");
+      expect([refused.statusCode, refused.json().code], cursor).toEqual([400, "bad_request"]);
+    }
+    const far = await inject("GET", `/deliveries?cursor=${forged(`${"9".repeat(17)} a`)}`, "acme");
+    expect(far.json().deliveries).toHaveLength(3);
   });
 
   it("show nothing of another tenant", async () => {

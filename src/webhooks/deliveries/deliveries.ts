@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, desc, eq, gte, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { HttpError } from "../../http/index.js";
 import type { Database } from "../../sql/index.js";
@@ -7,6 +7,7 @@ import { matchesEvent } from "../event-pattern.js";
 import { webhookAttempts, webhookDeliveries, webhookSubscriptions } from "../schema.js";
 import type { SubscriptionRow } from "../subscriptions/subscriptions.js";
 import type { Delivery, DeliveryAttempt, WebhookEvent } from "./delivery.js";
+import { type DeliveryCursor, formatCursor, parseCursor } from "./delivery-cursor.js";
 import type { EndpointAnswer } from "./post-signed.js";
 
 /** A row of the table of deliveries. */
@@ -55,6 +56,22 @@ export interface SettledAttempt {
   readonly outcome: Outcome;
   /** Until when the endpoint asked for rest: meanwhile nothing else is sent to it. */
   readonly resumeAt: Date | undefined;
+}
+
+/** Which deliveries are listed. */
+export interface DeliveryFilter {
+  readonly subscription?: string | undefined;
+  /** Most deliveries of a page. */
+  readonly limit: number;
+  /** `nextCursor` of the page before. Default: the newest deliveries. */
+  readonly cursor?: string | undefined;
+}
+
+/** Deliveries, the newest first. */
+export interface DeliveryPage {
+  readonly deliveries: readonly Delivery[];
+  /** Where the next page begins; none after the last one. */
+  readonly nextCursor: string | undefined;
 }
 
 /** Milliseconds without an attempt after which failures count anew; the schedule leaves a day at most. */
@@ -256,21 +273,33 @@ export class Deliveries {
   }
 
   /** The newest deliveries of a tenant. */
-  async list(tenant: string, filter: { readonly subscription?: string | undefined; readonly limit: number }) {
+  async list(tenant: string, filter: DeliveryFilter): Promise<readonly Delivery[]> {
+    return (await this.page(tenant, filter)).deliveries;
+  }
+
+  /**
+   * A page of the deliveries of a tenant, the newest first, and where the next one begins; none after the last page.
+   *
+   * @throws HttpError (400) for a malformed cursor.
+   */
+  async page(tenant: string, filter: DeliveryFilter): Promise<DeliveryPage> {
+    const { subscription, limit, cursor } = filter;
     const rows = await this.#db
-      .select()
+      .select({ row: webhookDeliveries, createdUs })
       .from(webhookDeliveries)
       .where(
         and(
           eq(webhookDeliveries.tenant, tenant),
-          ...(filter.subscription === undefined
-            ? []
-            : [eq(webhookDeliveries.subscription, filter.subscription)]),
+          subscription === undefined ? undefined : eq(webhookDeliveries.subscription, subscription),
+          cursor === undefined ? undefined : sql`${place} < ${placeOf(parseCursor(cursor))}`,
         ),
       )
-      .orderBy(desc(webhookDeliveries.createdAt))
-      .limit(filter.limit);
-    return rows.map(shown);
+      .orderBy(desc(webhookDeliveries.createdAt), desc(webhookDeliveries.id))
+      .limit(limit + 1);
+    const shownRows = rows.slice(0, limit);
+    const last = rows.length > limit ? shownRows.at(-1) : undefined;
+    const nextCursor = last && formatCursor({ createdUs: last.createdUs, id: last.row.id });
+    return { deliveries: shownRows.map(({ row }) => shown(row)), nextCursor };
   }
 
   /** A delivery and its attempts. @throws HttpError (404), also for the delivery of another tenant. */
@@ -294,20 +323,60 @@ export class Deliveries {
     return shown(existing(rows[0]));
   }
 
-  /** Queues every delivery of a subscription that was made since a time again, delivered ones too. Resolves to how many. */
-  async redeliverSince(tenant: string, subscription: string, since: Date): Promise<number> {
+  /**
+   * Queues every delivery of a subscription that was made since a time again, delivered ones too: a batch with each
+   * statement, however many there are.
+   *
+   * @param batchRows - most deliveries of one statement.
+   * @returns how many.
+   */
+  async redeliverSince(tenant: string, subscription: string, since: Date, batchRows = 1000): Promise<number> {
+    let from: DeliveryCursor = { createdUs: String(since.getTime() * 1000), id: "" };
+    for (let total = 0; ; ) {
+      const { count, last } = await this.#redeliverBatch(tenant, subscription, from, batchRows);
+      total += count;
+      if (count < batchRows || last === undefined) return total;
+      from = last;
+    }
+  }
+
+  /** The oldest deliveries behind a place, and how far it came. */
+  async #redeliverBatch(tenant: string, subscription: string, from: DeliveryCursor, batchRows: number) {
+    const { id, createdAt } = webhookDeliveries;
+    const batch = this.#db.$with("batch").as(
+      this.#db
+        .select({ id, createdAt, createdUs: createdUs.as("created_us") })
+        .from(webhookDeliveries)
+        .where(
+          and(
+            eq(webhookDeliveries.tenant, tenant),
+            eq(webhookDeliveries.subscription, subscription),
+            sql`${place} > ${placeOf(from)}`,
+          ),
+        )
+        .orderBy(asc(createdAt), asc(id))
+        .limit(batchRows),
+    );
+    const queued = this.#db
+      .$with("queued")
+      .as(
+        this.#db
+          .update(webhookDeliveries)
+          .set(again())
+          .where(sql`${id} in (select id from batch)`)
+          .returning({ id }),
+      );
     const rows = await this.#db
-      .update(webhookDeliveries)
-      .set(again())
-      .where(
-        and(
-          eq(webhookDeliveries.tenant, tenant),
-          eq(webhookDeliveries.subscription, subscription),
-          gte(webhookDeliveries.createdAt, since),
-        ),
-      )
-      .returning({ id: webhookDeliveries.id });
-    return rows.length;
+      .with(batch, queued)
+      .select({
+        id: batch.id,
+        createdUs: batch.createdUs,
+        count: sql<number>`(select count(*)::int from queued)`,
+      })
+      .from(batch)
+      .orderBy(desc(batch.createdAt), desc(batch.id))
+      .limit(1);
+    return { count: rows[0]?.count ?? 0, last: rows[0] };
   }
 
   /**
@@ -367,6 +436,15 @@ function isActive() {
 
 function whereIs(tenant: string, id: string) {
   return and(eq(webhookDeliveries.tenant, tenant), eq(webhookDeliveries.id, id));
+}
+
+const createdUs = sql<string>`(extract(epoch from ${webhookDeliveries.createdAt}) * 1000000)::bigint::text`;
+
+/** The place of a row in the order of the list; the index on tenant and time has it. */
+const place = sql`(${webhookDeliveries.createdAt}, ${webhookDeliveries.id})`;
+
+function placeOf({ createdUs: us, id }: DeliveryCursor) {
+  return sql`('epoch'::timestamptz + ${us}::bigint * interval '1 microsecond', ${id}::text)`;
 }
 
 function again() {

@@ -24,7 +24,7 @@ export interface RequireSignatureOptions {
   readonly maxBytes?: number;
   /**
    * Where ids of handled messages are kept. Default: the memory of this process, for 15 minutes, or for twice the tolerance
-   * of the scheme if that is longer.
+   * of the scheme if that is longer. Several processes share a `CachedReceivedIds`.
    */
   readonly receivedIds?: ReceivedIds;
   /** The receiver's clock, in milliseconds since the epoch. Default: `Date.now`. */

@@ -67,6 +67,7 @@ const page = z.object({
     .string()
     .regex(/^[1-9][0-9]{0,2}$/)
     .optional(),
+  cursor: z.string().max(128).optional(),
 });
 
 /** The routes under `/_webhooks`. Each one sees the webhooks of the caller's tenant and of no other. */
@@ -206,16 +207,12 @@ function deliveryRoutes(webhooks: Webhooks, tenantOf: TenantOf): readonly Route[
     route({
       method: "GET",
       path: "/deliveries",
-      summary: "The newest deliveries",
+      summary: "The newest deliveries; nextCursor of a page leads to older ones",
       permission: "read",
       query: page,
-      answers: { 200: z.object({ deliveries: z.array(delivery) }) },
-      handle: async ({ request, query }) => ({
-        deliveries: await deliveries.list(tenantOf(request), {
-          subscription: query.subscription,
-          limit: Number(query.limit ?? 100),
-        }),
-      }),
+      answers: { 200: z.object({ deliveries: z.array(delivery), nextCursor: z.string().optional() }) },
+      handle: ({ request, query }) =>
+        deliveries.page(tenantOf(request), { ...query, limit: Number(query.limit ?? 100) }),
     }),
     route({
       method: "GET",
