@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook as StandardWebhook } from "standardwebhooks";
+import { Webhook as SvixWebhook } from "svix";
 
 /** A message that an endpoint received and verified. */
 export interface ReceivedMessage {
@@ -12,7 +13,7 @@ export interface ReceivedMessage {
   readonly data: unknown;
 }
 
-/** A receiver of webhooks on this machine, which verifies with the library of the specification. */
+/** A receiver of webhooks on this machine, which verifies with the libraries of the specification and of Svix. */
 export class Endpoint {
   readonly received: ReceivedMessage[] = [];
   readonly unverified: string[] = [];
@@ -82,6 +83,7 @@ export class Endpoint {
       this.secrets.some((secret) => {
         try {
           new StandardWebhook(secret).verify(body, headers);
+          new SvixWebhook(secret).verify(body, headers);
           return true;
         } catch {
           return false;

@@ -1,15 +1,66 @@
-import { request as httpRequest } from "node:http";
+import { createHmac } from "node:crypto";
+import { request as httpRequest, type OutgoingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import Fastify, { type FastifyInstance } from "fastify";
 import { problemHandler } from "svc-infra/http";
-import { MemoryReceivedIds, requireSignature, signStandard, standardWebhooks } from "svc-infra/webhooks";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import {
+  githubSignature,
+  MemoryReceivedIds,
+  requireSignature,
+  type SignatureScheme,
+  signStandard,
+  slackSignature,
+  standardWebhooks,
+  stripeSignature,
+} from "svc-infra/webhooks";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 const standard = standardWebhooks(secret);
+
+const hmac = (text: string) => createHmac("sha256", secret).update(text).digest("hex");
+const now = () => String(Math.floor(Date.now() / 1000));
+const json = { "content-type": "application/json" };
+
+/** Requests as the services sign them. */
+const foreign = {
+  Stripe: {
+    scheme: stripeSignature(secret),
+    sign: (body, at = now()) => ({ ...json, "stripe-signature": `t=${at},v1=${hmac(`${at}.${body}`)}` }),
+  },
+  Slack: {
+    scheme: slackSignature(secret),
+    sign: (body, at = now()) => ({
+      ...json,
+      "x-slack-request-timestamp": at,
+      "x-slack-signature": `v0=${hmac(`v0:${at}:${body}`)}`,
+    }),
+  },
+  GitHub: {
+    scheme: githubSignature(secret),
+    sign: (body) => ({
+      ...json,
+      "x-hub-signature-256": `sha256=${hmac(body)}`,
+      "x-github-delivery": "d_1",
+    }),
+  },
+} as const satisfies Record<string, Foreign>;
+
+interface Foreign {
+  readonly scheme: SignatureScheme;
+  readonly sign: (body: string, at?: string) => Record<string, string>;
+}
+
+const foreignFields = [
+  ["Stripe", "stripe-signature"],
+  ["Slack", "x-slack-signature"],
+  ["Slack", "x-slack-request-timestamp"],
+  ["GitHub", "x-hub-signature-256"],
+  ["GitHub", "x-github-delivery"],
+] as const;
 
 let app: FastifyInstance;
 let handled: unknown[];
@@ -66,22 +117,39 @@ describe("a message is refused before it is parsed", () => {
     const headers = signed("msg_1", "{}");
     // Joined by Node, two signatures would verify: others than the right one are passed over.
     const second = name === "webhook-signature" ? "v1,other" : headers[name];
-    const twice = { ...headers, [name]: [second ?? "", headers[name] ?? ""] };
-    const status = await new Promise((resolve, reject) => {
-      const sent = httpRequest(
-        {
-          port,
-          path: "/hooks",
-          method: "POST",
-          headers: twice,
-        },
-        (response) => resolve(response.resume().statusCode),
+    expect(await statusOf("/hooks", headers)).toBe(200);
+    const again = signed("msg_2", "{}");
+    const twice = { ...again, [name]: [second ?? "", again[name] ?? ""] };
+    expect(await statusOf("/hooks", twice)).toBe(401);
+    expect(handled).toHaveLength(1);
+  });
+
+  it.each(foreignFields)("of %s, with %s there twice", async (service, name) => {
+    const { scheme, sign }: Foreign = foreign[service];
+    const other = Fastify({ forceCloseConnections: true });
+    other.setErrorHandler(problemHandler(true));
+    other.post("/hooks", { preParsing: requireSignature(scheme) }, async () => ({}));
+    await other.listen({ port: 0, host: "127.0.0.1" });
+    onTestFinished(() => other.close());
+    const to = (other.server.address() as AddressInfo).port;
+    const headers = sign("{}");
+    const twice = { ...headers, [name]: ["other", headers[name] ?? ""] };
+    const same = { ...headers, [name]: [headers[name] ?? "", headers[name] ?? ""] };
+    // Joined by Node, a second one that is empty is hardly seen.
+    const empty = { ...headers, [name]: [headers[name] ?? "", ""] };
+    for (const each of [twice, same, empty]) expect(await statusOf("/hooks", each, to)).toBe(401);
+    expect(await statusOf("/hooks", headers, to)).toBe(200);
+  });
+
+  /** The status of a request with fields that may be there twice. */
+  function statusOf(path: string, headers: OutgoingHttpHeaders, to = port): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const sent = httpRequest({ port: to, path, method: "POST", headers }, (response) =>
+        resolve(response.resume().statusCode),
       );
       sent.on("error", reject).end("{}");
     });
-    expect(status).toBe(401);
-    expect(handled).toEqual([]);
-  });
+  }
 
   it.each([
     ["as its length says", { "content-length": "10000000" }, 1000],

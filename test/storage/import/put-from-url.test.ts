@@ -5,6 +5,8 @@ import { type ImportOptions, Storage, StorageError } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { privateHosts, privateNames, refusedUrls } from "../../outbound/spellings.js";
+import { checkedAsPublic, knowNames } from "../../outbound/system-names.js";
+import { WatchedDials } from "../../outbound/watched-dials.js";
 
 let answer: RequestListener;
 let reached: string[];
@@ -174,6 +176,37 @@ describe("putFromUrl reaches nothing inside", () => {
       expect(reached).toEqual(["/a.txt"]);
     },
   );
+
+  it.each(["127.0.0.1", "[::1]", "2130706433", "169.254.169.254", "localhost", "inner.example"])(
+    "by a redirect to %s, though its port may be dialled",
+    async (host) => {
+      answer = (_request, response) =>
+        response.writeHead(302, { location: `http://${host}:${port}/inside` }).end();
+      const forget = knowNames({
+        "first.example": () => [checkedAsPublic()],
+        "inner.example": () => [{ address: "127.0.0.1", family: 4 }],
+      });
+      const code = /^[a-z]+\b/.test(host) ? "source_failed" : "invalid_argument";
+      await expectRefused(storage.putFromUrl("k", `http://first.example:${port}/a`, strict()), code);
+      forget();
+      expect(reached).toEqual(["/a"]);
+    },
+  );
+
+  it("by a name that resolves to another address a moment later", async () => {
+    let asked = 0;
+    const forget = knowNames({
+      "rebind.example": () => [{ address: asked++ === 0 ? "8.8.8.8" : "127.0.0.1", family: 4 }],
+    });
+    const dials = new WatchedDials().start();
+    const url = `http://rebind.example:${port}/`;
+    await expectRefused(storage.putFromUrl("k", url, strict()), "source_failed");
+    expect([asked, dials.addresses]).toEqual([1, ["8.8.8.8"]]);
+    await expectRefused(storage.putFromUrl("k", url, strict()), "source_failed");
+    dials.stop();
+    forget();
+    expect([asked, dials.addresses, reached]).toEqual([2, ["8.8.8.8"], []]);
+  });
 
   it("has 60 spellings and more to refuse", () => {
     expect(privateHosts.length + refusedUrls.length).toBeGreaterThanOrEqual(60);
