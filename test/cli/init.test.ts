@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -14,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { parse } from "yaml";
 import { startCeph } from "../rigs/ceph.js";
 import { startPostgres } from "../rigs/postgres.js";
 import { startRedis } from "../rigs/redis.js";
@@ -72,7 +74,17 @@ describe("the packed package in an empty folder", () => {
     const tarballs = readdirSync(folder).filter((file) => file.endsWith(".tgz"));
     tarball = `./${tarballs.find((file) => file.startsWith("svc-infra"))}`;
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    const init = [resolve("dist/cli/main.js"), "init", "demo", "--with", all, "--kit", tarball];
+    const init = [
+      resolve("dist/cli/main.js"),
+      "init",
+      "demo",
+      "--with",
+      all,
+      "--deploy",
+      "compose",
+      "--kit",
+      tarball,
+    ];
     expect(await run(process.execPath, init, folder)).toMatchObject({
       status: 0,
       output: expect.stringContaining("npm start"),
@@ -138,6 +150,52 @@ describe("the packed package in an empty folder", () => {
     }
   });
 
+  it("makes an image: its first stage builds from the lock file, and what is left migrates and serves", async () => {
+    const base = mkdtempSync(join(tmpdir(), "built-"));
+    onTestFinished(() => rmSync(base, { recursive: true, force: true }));
+    const built = join(base, "app");
+    // Nothing that the stage leaves out may be found in a folder above.
+    cpSync(join(folder, tarball), join(base, tarball));
+    const [, first = ""] = read("demo/Dockerfile").split(/^FROM .*$/m);
+    for (const line of first.trim().split("\n")) await doStep(line, built);
+    const packages = readdirSync(join(built, "node_modules"));
+    expect(packages).toEqual(expect.arrayContaining(["fastify", "svc-infra"]));
+    expect(packages).not.toContain("typescript");
+    const migration = join(built, "migrations/20260101000000_notes");
+    mkdirSync(migration, { recursive: true });
+    writeFileSync(join(migration, "up.sql"), "create table notes (id int);");
+    writeFileSync(join(migration, "down.sql"), "drop table notes;");
+    writeFileSync(join(migration, "schema.json"), "{}");
+    const { command } = parse(read("demo/compose.yaml")).services.migrate;
+    expect(await run("env", ["SQL_URL=pglite:./data", ...command], built)).toMatchObject({
+      status: 0,
+      output: "applied 20260101000000_notes\n",
+    });
+    const { url } = await start(process.execPath, ["dist/src/main.js"], {}, built);
+    expect((await fetch(`${url}/ping`)).status).toBe(200);
+  });
+
+  /** Does what a builder of images does with one line. */
+  async function doStep(line: string, target: string): Promise<void> {
+    const [instruction = "", ...words] = line.split(" ");
+    const steps: Record<string, () => unknown> = {
+      WORKDIR: () => mkdirSync(target),
+      COPY: () => copyTo(target, words),
+      RUN: async () => expect(await run("sh", ["-c", words.join(" ")], target)).toMatchObject({ status: 0 }),
+    };
+    const step = steps[instruction];
+    if (step === undefined) throw new Error(`no step like ${line} is known`);
+    await step();
+  }
+
+  function copyTo(target: string, words: readonly string[]): void {
+    const to = words.at(-1) ?? "";
+    for (const name of words.slice(0, -1)) {
+      const path = to.endsWith("/") ? join(to, name) : to;
+      cpSync(join(project, name), join(target, path), { recursive: true });
+    }
+  }
+
   it("makes projects with no helper, and with one, whose tests pass", async () => {
     const kinds = { "only-none": "", "only-cache": "cache", "only-jobs": "jobs" };
     const { scripts } = JSON.parse(read("demo/package.json"));
@@ -182,12 +240,13 @@ describe("the packed package in an empty folder", () => {
     command: string,
     args: readonly string[],
     more: Readonly<Record<string, string>> = {},
+    cwd: string = project,
   ) {
     const port = await freePort();
     const url = `http://localhost:${port}`;
     const startedAt = performance.now();
     const child = spawn(command, args, {
-      cwd: project,
+      cwd,
       env: { ...env, PORT: String(port), ...more },
       detached: true,
     });
