@@ -109,6 +109,9 @@ async function settle(backend: StorageBackend, claim: Claim, error: unknown): Pr
   const isUncertain = code === "precondition_failed" && claim.isShared(now);
   const published = isUncertain ? await findPublished(backend, now) : undefined;
   if (published !== undefined) return keep(backend, now, published);
+  // The call that published it removes the content when it has told so, and may have done both since.
+  const kept = isUncertain ? await findLease(backend, now.id, { signal: undefined }) : now;
+  if (kept.lease.stored !== undefined) return kept.lease.stored;
   await removeUpload(backend, now.id, now.lease);
   throw error;
 }
