@@ -114,7 +114,11 @@ describe.each(kinds)("on %s", (kind) => {
   it("of ten that migrate a fresh database at once, one does, and all succeed", async () => {
     await project.db("generate");
     const ended = await Promise.all(Array.from({ length: 10 }, () => project.db("migrate")));
-    expect(ended.map(({ code, err }) => `${code} ${err}`)).toEqual(Array.from({ length: 10 }, () => "0 "));
+    // The embedded database has one process at a time, and each that waits for it says so.
+    const ends = ended.map(
+      ({ code, err }) => `${code} ${err.replaceAll(/waiting for process \d+, .*\n/g, "")}`,
+    );
+    expect(ends).toEqual(Array.from({ length: 10 }, () => "0 "));
     expect(ended.filter(({ out }) => out.includes("applied"))).toHaveLength(1);
   });
 

@@ -287,12 +287,12 @@ describe("what cannot be", () => {
   });
 
   it.each([
-    [["init", "Not A Name"], "no name for a service"],
-    [["init", "shop", "--with", "storage,magic"], "there is no 'magic'"],
-    [["init", "shop", "--deploy", "moon"], "there is no 'moon'"],
-  ])("is refused: %j", async (args, message) => {
+    [["init", "Not A Name"], 1, "no name for a service"],
+    [["init", "shop", "--with", "storage,magic"], 2, "there is no 'magic'"],
+    [["init", "shop", "--deploy", "moon"], 2, "there is no 'moon'"],
+  ])("is refused: %j", async (args, exitCode, message) => {
     const { code, stderr } = await cli.run([...args, "--no-install"]);
-    expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+    expect([code, stderr]).toEqual([exitCode, expect.stringContaining(message)]);
     expect(existsSync(join(cli.folder, "shop"))).toBe(false);
   });
 });
