@@ -591,6 +591,16 @@ describe("a secret", () => {
     });
   });
 
+  it("that is one more than a tenant may have is refused", async () => {
+    const wanted = { url: endpoint.url, events: ["*"] };
+    for (let count = 0; count < 50; count++) await webhooks.subscriptions.add("acme", wanted);
+    await expect(webhooks.subscriptions.add("acme", wanted)).rejects.toMatchObject({
+      statusCode: 409,
+      code: "too_many_subscriptions",
+    });
+    await webhooks.subscriptions.add("other", wanted);
+  });
+
   it("whose key is gone makes an attempt fail, in words, and costs no other delivery", async () => {
     const { id } = await subscribe();
     const other = await subscribe();
