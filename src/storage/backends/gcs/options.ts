@@ -6,7 +6,9 @@ import { GcsClient } from "./client.js";
 import type { CredentialsFile } from "./credentials.js";
 import { Identity } from "./identity.js";
 import { Paths } from "./paths.js";
-import { googleEndpoint } from "./settings.js";
+
+/** Where Google is reached. */
+export const googleEndpoint = "https://storage.googleapis.com";
 
 /** Options of {@link GcsBackend}. */
 export interface GcsBackendOptions {

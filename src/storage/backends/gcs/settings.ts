@@ -1,9 +1,6 @@
 import { httpUrl, secretText, text, variable } from "../../../kernel/index.js";
 import { backendRow } from "../../contract/backend-row.js";
 
-/** Where Google is reached. */
-export const googleEndpoint = "https://storage.googleapis.com";
-
 /** Variables of Google Cloud Storage. */
 export const gcsVariables = {
   /** Bucket. Variable: `STORAGE_GCS_BUCKET`. */
@@ -59,7 +56,7 @@ export const gcsRow = backendRow({
   detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,
-  endpointOf: async ({ endpoint = googleEndpoint }) => endpoint,
+  endpointOf: async ({ endpoint }) => endpoint ?? (await import("./options.js")).googleEndpoint,
   create: async ({ bucket = "", credentials, ...own }) => {
     const { GcsBackend } = await import("./backend.js");
     return new GcsBackend({ ...own, bucket, credentials: credentials?.reveal() });
