@@ -19,6 +19,12 @@ interface Place {
   readonly stop: () => Promise<void>;
 }
 
+const uploadUrl = z.object({
+  url: z.string().optional(),
+  code: z.string().optional(),
+  message: z.string().optional(),
+});
+const openapi = z.object({ paths: z.record(z.string(), z.unknown()) });
 const named = z.object({ key: z.string(), url: z.string() });
 const client = "node_modules/svc-infra/dist/storage";
 const project = new NewcomerProject();
@@ -56,6 +62,10 @@ describe("a newcomer's strict project", () => {
       expect([version, await project.compile(version, "bundler")]).toEqual([version, ""]);
       expect([version, await project.compile(version, "nodenext")]).toEqual([version, ""]);
     }
+  });
+
+  it("has the storage on https, on http2, on both, and with zod's type provider", () => {
+    expect(JSON.parse(project.output("servers.js"))).toEqual(Array(4).fill('["a.txt"]'));
   });
 });
 
@@ -118,7 +128,7 @@ describe.each([
   ["local", local],
   ["Ceph", ceph],
   ["Azurite", azurite],
-])("the same app on %s, by its environment alone", (_, prepare) => {
+])("the same app on %s, by its environment alone", (name, prepare) => {
   let place: Place;
   let appUrl: string;
   let page: Page;
@@ -184,6 +194,42 @@ describe.each([
     await expect.poll(widths).toContain(1200);
     expect(await page.evaluate("window.progress.at(-1)")).toBe(1);
     expect(complaints).toEqual([]);
+  });
+
+  it("saves a file under a name that the signed URL gives it", async () => {
+    const answer = await fetch(`${appUrl}/photos/direct.png/download`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("content-disposition")).toMatch(
+      /^attachment;.*filename\*=UTF-8''F%C3%BCr%20dich/,
+    );
+    expect((await sharp(Buffer.from(await answer.arrayBuffer())).metadata()).width).toBe(1200);
+  });
+
+  it("lists folders, and every key", async () => {
+    const folders = await (await fetch(`${appUrl}/folders`)).json();
+    expect(folders).toEqual({ files: [], folders: ["photos/"], isAll: true });
+    const keys = z.array(z.string()).parse(await (await fetch(`${appUrl}/keys`)).json());
+    expect(keys).toHaveLength(3);
+    expect(keys).toContain("photos/direct.png");
+  });
+
+  it("signs one PUT, or says what to write where the provider signs none", async () => {
+    const answer = uploadUrl.parse(await (await fetch(`${appUrl}/upload-url`, { method: "POST" })).json());
+    if (name === "Azurite") {
+      expect(answer).toMatchObject({ code: "unsupported", message: expect.stringContaining("serveFiles") });
+      return;
+    }
+    const put = (type: string) =>
+      fetch(answer.url ?? "", { method: "PUT", headers: { "content-type": type }, body: "a note" });
+    expect((await put("text/html")).status).toBe(403);
+    expect((await put("text/plain")).ok).toBe(true);
+    expect(await (await fetch(`${appUrl}/keys`)).json()).toContain("inbox/note.txt");
+  });
+
+  it("describes the routes of the storage to swagger", async () => {
+    const { paths } = openapi.parse(await (await fetch(`${appUrl}/openapi`)).json());
+    expect(Object.keys(paths)).toEqual(expect.arrayContaining(["/_health/storage", "/photos", "/keys"]));
+    expect(Object.keys(paths)).not.toContain("/openapi");
   });
 
   it("has public files under a URL without a signature, which the page on the other site shows", async () => {

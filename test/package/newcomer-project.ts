@@ -8,6 +8,9 @@ import { setTimeout as after } from "node:timers/promises";
 const packages = [
   "fastify@5",
   "@fastify/cors@11",
+  "@fastify/swagger@9",
+  "fastify-type-provider-zod@7",
+  "zod@4",
   "pino@10",
   "@azure/storage-blob@12",
   "@types/node@20",
@@ -27,6 +30,8 @@ const compilerOptions = {
   rootDir: ".",
 };
 
+const sources = ["app.ts", "servers.ts"];
+
 /** How TypeScript finds modules. */
 export type Resolution = "nodenext" | "bundler";
 
@@ -35,14 +40,14 @@ export class NewcomerProject {
   readonly folder: string = mkdtempSync(join(tmpdir(), "newcomer-"));
   readonly #children: ChildProcess[] = [];
 
-  /** Packs, installs, and writes the app. */
+  /** Packs, installs, and writes the apps. */
   install(): void {
     this.#run("npm", ["pack", "--silent", "--pack-destination", this.folder], process.cwd());
     const tarball = readdirSync(this.folder).find((name) => name.endsWith(".tgz")) ?? "";
     this.#write("package.json", { name: "newcomer", private: true, type: "module" });
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"];
     this.#run("npm", ["install", ...quiet, `./${tarball}`, ...packages], this.folder);
-    cpSync("test/package/newcomer/app.ts", join(this.folder, "app.ts"));
+    for (const file of sources) cpSync(join("test/package/newcomer", file), join(this.folder, file));
     // A service on Node has no DOM; a page that is bundled has.
     this.#writeConfiguration("nodenext", { module: "nodenext", lib: ["es2023"] });
     this.#writeConfiguration("bundler", { module: "esnext", moduleResolution: "bundler", noEmit: true });
@@ -72,18 +77,24 @@ export class NewcomerProject {
     }
   }
 
+  /** What a compiled program prints. */
+  output(program: string): string {
+    return this.#run(process.execPath, [join("built", program)], this.folder);
+  }
+
   dispose(): void {
     for (const child of this.#children) child.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #run(command: string, args: readonly string[], cwd: string): void {
+  #run(command: string, args: readonly string[], cwd: string): string {
     const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
     if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
   }
 
   #writeConfiguration(resolution: Resolution, options: object): void {
-    const configuration = { compilerOptions: { ...compilerOptions, ...options }, files: ["app.ts"] };
+    const configuration = { compilerOptions: { ...compilerOptions, ...options }, files: sources };
     this.#write(`tsconfig.${resolution}.json`, configuration);
   }
 

@@ -1,4 +1,5 @@
 import cors from "@fastify/cors";
+import swagger from "@fastify/swagger";
 import Fastify from "fastify";
 import { pino } from "pino";
 import { addStorage, easyStorage, getStorage, receiveUpload } from "svc-infra";
@@ -8,6 +9,7 @@ import { S3Backend } from "svc-infra/storage/s3";
 /** What a newcomer writes on the first day; which storage it is, only the environment says. */
 const app = Fastify({ loggerInstance: pino({ level: "warn" }) });
 await app.register(cors, { origin: process.env.PAGES ?? false, methods: ["GET", "PUT", "POST", "DELETE"] });
+await app.register(swagger, { openapi: { info: { title: "Photos", version: "1" } } });
 const storage = await addStorage(app);
 
 interface Named {
@@ -55,6 +57,11 @@ app.get<Named>("/photos/:name", async (request, reply) => {
   return reply.type(blob.type).send(Buffer.from(await blob.arrayBuffer()));
 });
 
+app.get<Named>("/photos/:name/download", async (request, reply) => {
+  const options = { download: true, filename: "Für dich.png", expiresIn: 60 };
+  return reply.redirect(await storage.getUrl(`photos/${request.params.name}`, options));
+});
+
 app.delete<Named>("/photos/:name", async (request, reply) => {
   const wasThere = await storage.delete(`photos/${request.params.name}`);
   return reply.code(wasThere ? 204 : 404).send();
@@ -82,6 +89,31 @@ app.post("/direct/uploads", async (request) => {
 app.post<{ Params: { id: string } }>("/direct/uploads/:id/complete", async (request) => {
   return storage.completeUpload(request.params.id);
 });
+
+// One upload without the client: the URL takes one PUT of this type.
+app.post("/upload-url", async () => {
+  try {
+    return {
+      url: await storage.getUploadUrl("inbox/note.txt", { contentType: "text/plain", expiresIn: 60 }),
+    };
+  } catch (error) {
+    if (error instanceof StorageError) return { code: error.code, message: error.message };
+    throw error;
+  }
+});
+
+app.get("/folders", async () => {
+  const { items, prefixes, cursor } = await storage.list({ delimiter: "/" });
+  return { files: items.map(({ key }) => key), folders: prefixes, isAll: cursor === undefined };
+});
+
+app.get("/keys", async () => {
+  const keys: string[] = [];
+  for await (const key of storage.listAllKeys()) keys.push(key);
+  return keys;
+});
+
+app.get("/openapi", { schema: { hide: true } }, async () => app.swagger());
 
 app.get("/wrong", async () => {
   try {
