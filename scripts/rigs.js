@@ -19,7 +19,7 @@ export const rigs = [
     suites: [
       "test/**/*clam*.test.ts",
       "test/acceptance/scanned-ways*.test.ts",
-      "test/storage/policy/{scanned,ways-in}.test.ts",
+      "test/storage/policy/{scanned,ways-in,ways-in-parts-azure,ways-in-parts-ceph}.test.ts",
     ],
   },
   { packages: ["haproxy"], commands: ["haproxy"], suites: ["test/faults/rolling.test.ts"] },
@@ -38,7 +38,7 @@ export const rigs = [
   {
     packages: ["radosgw", "ceph-mon", "ceph-osd", "ceph-common"],
     commands: ["radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool"],
-    suites: ["test/**/*ceph*.test.ts"],
+    suites: ["test/**/*ceph*.test.ts", "test/cli/init.test.ts"],
   },
   {
     packages: ["swift-proxy", "swift-account", "swift-container", "swift-object", "memcached"],
@@ -52,6 +52,7 @@ export const rigs = [
       "test/**/*postgres*.test.ts",
       "test/acceptance/a10-0{1,2}.test.ts",
       "test/auth/{attacks,flows}-in-production.test.ts",
+      "test/cli/init.test.ts",
       "test/auth/{flows,providers,providers-in-production}.test.ts",
       "test/faults/auth-mail-killed.test.ts",
       "test/sql/{add-sql-db,crud,crud-attacks,schema-changes}.test.ts",
@@ -65,6 +66,7 @@ export const rigs = [
       "test/**/*redis*.test.ts",
       "test/acceptance/a10-02.test.ts",
       "test/cache/cache.test.ts",
+      "test/cli/{doctor,init}.test.ts",
       "test/fastify/storage-*rate*.test.ts",
       "test/idempotency/idempotency.test.ts",
       "test/jobs/schedules.test.ts",

@@ -136,15 +136,15 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       const { parts: named = [...this.#parts.values()], signal } = options;
       if (named.length === 0)
         throw new InvalidArgumentError({ message: "an upload needs at least one part" });
+      const conditions = toConditions(this.#backend, options);
+      if (conditions.ifAbsent || conditions.ifMatch !== undefined) {
+        requireCapability(this.#backend, "conditionalComplete");
+      }
       const given = await this.#sized(
         named.toSorted((a, b) => a.number - b.number),
         signal,
       );
       if (bytesOf(given) > this.#handle.maxBytes) throw tooLarge(this.#handle.maxBytes);
-      const conditions = toConditions(this.#backend, options);
-      if (conditions.ifAbsent || conditions.ifMatch !== undefined) {
-        requireCapability(this.#backend, "conditionalComplete");
-      }
       return this.#handle.publish({ conditions, given, signal });
     });
   }
