@@ -146,6 +146,10 @@ function runScenarios(backend: ServedBackend): void {
       contentType: "text/plain; charset=utf-8",
       filename: "m.txt",
       checksum: "crc32:e101f268",
+      cacheControl: null,
+      contentEncoding: null,
+      contentDisposition: null,
+      contentLanguage: null,
       metadata: { author: "Åsa", project: "apollo" },
     });
     expect(new Date(String(lastModified)).getTime()).toBeLessThanOrEqual(Date.now());
