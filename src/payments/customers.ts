@@ -35,13 +35,19 @@ export class Customers {
     return (await this.#row(tenant))?.customer ?? undefined;
   }
 
-  /** Deletes the customer at the provider, also one whose making was never answered. Its row stays. */
-  async deleteAtProvider(tenant: string): Promise<string | undefined> {
+  /**
+   * Deletes the customer at the provider, also one whose making was never answered. Its row stays.
+   *
+   * @returns the customer and the attempt that made it; a later attempt has made another customer.
+   */
+  async deleteAtProvider(
+    tenant: string,
+  ): Promise<{ readonly customer: string; readonly attempt: string } | undefined> {
     const row = await this.#row(tenant);
     if (row === undefined) return undefined;
     const customer = row.customer ?? (await this.#create(row));
     await this.#provider.deleteCustomer(customer);
-    return customer;
+    return { customer, attempt: row.attempt };
   }
 
   /** Calls at the same time share one attempt, and so get one customer. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { eq } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
 import type { Database } from "../sql/index.js";
 import { Customers } from "./customers.js";
 import { Entitlements } from "./entitlements.js";
@@ -145,17 +145,24 @@ export class Payments<Plan extends string = string> {
   }
 
   /**
-   * Ends what a tenant pays, at the provider too, and forgets the tenant. Repeated after a failure, it does the rest.
+   * Ends what a tenant pays, at the provider too, and forgets the tenant. Repeated after a failure, it does the rest. A
+   * customer whose making began later than this call stays.
    *
    * @throws PaymentError
    */
   async erase(tenant: string): Promise<void> {
-    const customer = await this.#customers.deleteAtProvider(tenant);
+    const deleted = await this.#customers.deleteAtProvider(tenant);
+    if (deleted === undefined) return;
+    const { customer, attempt } = deleted;
     await this.#db.transaction(async (tx) => {
       // First, so that a look that begins meanwhile waits for it, and then finds no customer.
-      await tx.delete(paymentCustomers).where(eq(paymentCustomers.tenant, tenant));
-      await tx.delete(entitlements).where(eq(entitlements.tenant, tenant));
-      if (customer !== undefined) await tx.delete(paymentEvents).where(eq(paymentEvents.customer, customer));
+      const own = and(eq(paymentCustomers.tenant, tenant), eq(paymentCustomers.attempt, attempt));
+      const rows = await tx
+        .delete(paymentCustomers)
+        .where(own)
+        .returning({ tenant: paymentCustomers.tenant });
+      if (rows.length > 0) await tx.delete(entitlements).where(eq(entitlements.tenant, tenant));
+      await tx.delete(paymentEvents).where(eq(paymentEvents.customer, customer));
     });
   }
 

@@ -24,6 +24,21 @@ beforeEach(() => {
   stripe.beforeAnswer = async () => {};
 });
 
+describe("an erasure beside the making of the customer", () => {
+  const ofTenant = () => [...stripe.customers.values()].filter((each) => each.tenant === tenant);
+
+  it("takes nothing that began after it, though the provider is away for deletions", async () => {
+    stripe.fate = ({ method }) => (method === "DELETE" ? "down" : "give");
+    const [made, erased] = await Promise.allSettled([payments.customerOf(tenant), payments.erase(tenant)]);
+    expect([made.status, erased.status]).toEqual(["fulfilled", "fulfilled"]);
+    await payments.customerOf(tenant);
+    expect(ofTenant()).toHaveLength(1);
+    stripe.fate = () => "give";
+    await payments.erase(tenant);
+    expect(ofTenant()).toEqual([]);
+  });
+});
+
 describe("a wrong key of the account", () => {
   const denied = { code: "payment_unavailable", statusCode: 503, needsNewKey: false };
   const ofTenant = () => [...stripe.customers.values()].filter((each) => each.tenant === tenant);
