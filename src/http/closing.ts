@@ -10,8 +10,6 @@ export class Closing {
   readonly #graceMs: number;
   readonly #cut: () => void;
   readonly #moving = new Set<ServerResponse>();
-  /** One for all responses: a closure for each costs memory. */
-  readonly #forget: (this: ServerResponse) => void;
   #timers: NodeJS.Timeout[] = [];
 
   /**
@@ -21,16 +19,12 @@ export class Closing {
   constructor(graceMs: number, cut?: () => void) {
     this.#graceMs = graceMs;
     this.#cut = cut ?? (() => this.#destroyCounted());
-    const moving = this.#moving;
-    this.#forget = function () {
-      moving.delete(this);
-    };
   }
 
   /** Counts a transfer until its response closes. */
   track(response: ServerResponse): void {
     this.#moving.add(response);
-    response.on("close", this.#forget);
+    response.once("close", () => this.#moving.delete(response));
   }
 
   /** The server takes no more connections from now on. */

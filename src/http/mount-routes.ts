@@ -50,12 +50,13 @@ function optionsOf(spec: Route, { authorize, tag, maxBodyBytes }: RoutesOptions)
             request.body = await readJson(request.raw, maxBodyBytes);
           },
         }),
-    handler: (request, reply) => {
-      const query = readQuery(request, spec.query);
-      const answer = spec.handle({ request, reply, query, body: checkBodyOf(request, spec.body) });
-      // To Fastify nothing means that the answer comes later.
-      return answer === undefined ? Promise.resolve() : answer;
-    },
+    handler: async (request, reply) =>
+      spec.handle({
+        request,
+        reply,
+        query: readQuery(request, spec.query),
+        body: checkBodyOf(request, spec.body),
+      }),
   };
 }
 

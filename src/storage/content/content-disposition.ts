@@ -76,8 +76,7 @@ export function signedDisposition({
 }
 
 function cleanName(filename: string): string {
-  const last = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);
-  if (last !== "" && last.length <= longestName && plain.test(last)) return last;
+  const last = filename.split(/[/\\]/).at(-1) ?? "";
   const name = shorten(last.toWellFormed().replace(unprintable, ""));
   return name === "" ? "file" : name;
 }

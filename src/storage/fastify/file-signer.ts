@@ -40,7 +40,7 @@ export async function withFileUrls(
 ): Promise<Storage> {
   const { signer, isPlaced } = given === undefined ? await findSigner(storage, app.log, env) : placed(given);
   checkBaseUrl(signer.baseUrl, path, isPlaced, env);
-  return storage.with(signing(isPlaced ? signer : signer.at(placeOf(app, path))));
+  return storage.with(signing(isPlaced ? signer : signer.at(() => `${originOf(app)}${path}`)));
 }
 
 /** A signer, and whether it is known where the file route is reached: what is set says it, else the app does. */
@@ -78,20 +78,11 @@ function checkBaseUrl(baseUrl: string, path: string, isPlaced: boolean, env: Env
   throw new ConfigurationError([{ name, message }]);
 }
 
-/**
- * Where the app is reached from this machine; until it listens, the port that it listens on by default. An app listens
- * once, and to ask for the port is a system call.
- */
-function placeOf({ server }: FastifyInstance, path: string): () => string {
-  const origin = `${"setSecureContext" in server ? "https" : "http"}://localhost`;
-  let place: string | undefined;
-  return () => {
-    if (place !== undefined) return place;
-    const address = server.address();
-    if (typeof address !== "object" || address === null) return `${origin}:8000${path}`;
-    place = `${origin}:${address.port}${path}`;
-    return place;
-  };
+/** Where the app is reached from this machine; until it listens, the port that it listens on by default. */
+function originOf(app: FastifyInstance): string {
+  const address = app.server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 8000;
+  return `${"setSecureContext" in app.server ? "https" : "http"}://localhost:${port}`;
 }
 
 function readSettings(env: Environment): Pick<StorageSettings, "baseUrl" | "signingSecret"> {

@@ -33,9 +33,8 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
   scope.setNotFoundHandler(() => {
     throw new FileNotFoundError({ message: "there is no such path" });
   });
-  scope.addHook("onSend", (_request, reply, payload, done) => {
+  scope.addHook("onSend", async (_request, reply) => {
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
-    done(null, payload);
   });
   const callers = new WeakMap<FastifyRequest, StorageFiles>();
   const storageOf: StorageOfCaller = (request) => {

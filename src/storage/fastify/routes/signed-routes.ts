@@ -18,7 +18,6 @@ import { receiveStaged } from "../../uploads/receive.js";
 import type { ByteRate } from "../byte-rate.js";
 import type { Presentation } from "../download/response-headers.js";
 import { serve } from "../download/serve-object.js";
-import { noRates } from "../rate-limit.js";
 import { openBody } from "../upload/open-body.js";
 import { storeBody, unwrapped } from "../upload/upload.js";
 import { allowPages } from "./allow-pages.js";
@@ -34,12 +33,9 @@ import { anyBytes, keyText, nothing, storedFile } from "./schemas.js";
 export async function signedRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
   prepareScope(scope, context, false);
   await allowPages(scope, context.allowOrigins);
-  const { countRequest } = context;
-  if (countRequest !== noRates.countRequest) {
-    scope.addHook("onRequest", (request, reply) =>
-      countRequest(request, reply, request.method === "PUT" ? "uploads" : "reads"),
-    );
-  }
+  scope.addHook("onRequest", (request, reply) =>
+    context.countRequest(request, reply, request.method === "PUT" ? "uploads" : "reads"),
+  );
   mountRoutes(scope, fileRoute(scope.prefix, context), { tag: "files" });
 }
 
