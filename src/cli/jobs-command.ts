@@ -1,4 +1,5 @@
-import { type EasyJobsOptions, easyJobs, type Jobs } from "../jobs/index.js";
+import { type OpenJobs, openJobs as openQueue } from "../jobs/easy-jobs.js";
+import type { EasyJobsOptions, Jobs } from "../jobs/index.js";
 import {
   ConfigurationError,
   type Environment,
@@ -12,11 +13,11 @@ import { sqlVariables } from "../sql/settings.js";
 
 /** The queue that the environment names, and the database that it may need. */
 export interface OpenedJobs {
-  readonly jobs: Jobs;
+  readonly jobs: OpenJobs;
   close(): Promise<void>;
 }
 
-/** Opens the jobs with the database, when the environment names one. */
+/** Opens the jobs with the database, when the environment names one. Nothing is handled or relayed before they are started. */
 export async function openJobs(
   env: Environment,
   options: EasyJobsOptions = {},
@@ -24,7 +25,7 @@ export async function openJobs(
 ): Promise<OpenedJobs> {
   const sql = await openDatabase(env, log);
   try {
-    const jobs = await easyJobs({ ...options, sql }, { env, log });
+    const jobs = await openQueue({ ...options, sql }, { env, log });
     return {
       jobs,
       close: async () => {

@@ -145,6 +145,25 @@ it("a row of the outbox that the queue refuses to the end is listed, retried and
   }
 });
 
+it("a command that lists, retries or purges relays nothing of the outbox", async () => {
+  const rig = await startPostgres();
+  const env = { SQL_URL: rig.url, JOBS_DRIVER: "postgres" };
+  const sql = await easySqlDb({ url: rig.url }, { env: {} });
+  try {
+    await sql.db.execute(outboxTable);
+    const job = { name: "sample", payload: {}, attempts: 1, delayMs: 0, priority: 0 };
+    const row = JSON.stringify({ ...job, backoff: { type: "fixed", delayMs: 1 } });
+    await sql.db.execute(`insert into svc_infra_outbox (id, job) values ('${randomUUID()}', '${row}')`);
+    for (const args of [["list"], ["retry", "--all"], ["purge", "--all"]]) {
+      expect(await cli.run(["jobs", ...args], env)).toMatchObject({ code: 0 });
+    }
+    expect(Object(await sql.db.execute("select id from svc_infra_outbox")).rows).toHaveLength(1);
+  } finally {
+    await sql.close();
+    await rig.stop();
+  }
+});
+
 describe("jobs in memory", () => {
   const env = { JOBS_DRIVER: "memory", JOBS_REGISTRY: "jobs.mjs" };
 

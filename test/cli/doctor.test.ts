@@ -134,6 +134,25 @@ it("leaves the jobs of the real queue where they are", async () => {
   }
 });
 
+it("sets and ends no schedule of the real queue, and knows that it has not the jobs of the application", async () => {
+  const redis = await startRedis();
+  const queue = { JOBS_DRIVER: "redis", REDIS_URL: redis.url, JOBS_QUEUE_PREFIX: "schedules" };
+  const jobs = await easyJobs({}, { env: queue });
+  try {
+    const cleanUp = defineJob("clean-up", z.object({}), async () => undefined);
+    await jobs.scheduler.every(3_600_000, cleanUp, {}, { id: "env.clean-up" });
+    for (const planned of [[], [{ job: "clean-up", everyMs: 1000 }]]) {
+      const env = { ...queue, MAIL_FOLDER: cli.folder, JOBS_SCHEDULE_JSON: JSON.stringify(planned) };
+      const { findings } = await examine(env);
+      expect(findings.filter(({ status }) => status === "problem")).toEqual([]);
+      expect(await jobs.scheduler.list()).toMatchObject([{ id: "env.clean-up" }]);
+    }
+  } finally {
+    await jobs.close();
+    await redis.stop();
+  }
+});
+
 it("migrates no database", async () => {
   const migration = join(cli.folder, "migrations/20260101000000_notes");
   mkdirSync(migration, { recursive: true });

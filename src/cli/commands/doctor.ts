@@ -19,7 +19,8 @@ Examples:
   $ svc-infra doctor --json | jq '.findings[] | select(.status != "ok")'
 
 It reads the environment and .env as the service does, and connects to what they name. It migrates nothing, handles no
-jobs and changes no data; the folder of an embedded database or of a storage is made when it is not there.
+jobs, sets no schedules and changes no data. The folder of an embedded database or of a storage, and the schema in which
+PostgreSQL keeps jobs, are made when they are not there.
 
 Exit codes: 0 the service can run; 1 at least one problem was found. Warnings change nothing.`,
     )

@@ -35,6 +35,7 @@ async function run({ registry }: RunOptions): Promise<void> {
   say(describe(module));
   const { jobs, close } = await openJobs(env, { jobs: module.jobs }, lineLogger);
   try {
+    jobs.start();
     if (module.setUp === undefined && (await jobs.scheduler.list()).length === 0) requireServer(jobs);
     await module.setUp?.(jobs);
     say(`Handling jobs from ${jobs.queue.driver}.`);

@@ -2,12 +2,15 @@ import { easyServiceApp } from "../../app/index.js";
 import { ConfigurationError, type Environment, type HealthReport } from "../../kernel/index.js";
 import { type Finding, ok, problem } from "./finding.js";
 
+/** What a service would change as soon as it is made. Its schedules name jobs of the application, too, which are not here. */
+const changesNothing = { SQL_AUTO_MIGRATE: "false", JOBS_SCHEDULE_JSON: "" };
+
 /**
  * Makes the service as it would start, and runs every check of its health. It is never made ready: it would handle the jobs of
- * the real queue, and relay its outbox. Nor does it migrate a database.
+ * the real queue, and relay its outbox.
  */
 export async function checkConnections(env: Environment): Promise<readonly Finding[]> {
-  const silent = { ...env, LOG_LEVEL: "silent", SQL_AUTO_MIGRATE: "false" };
+  const silent = { ...env, LOG_LEVEL: "silent", ...changesNothing };
   try {
     const app = await easyServiceApp({ name: "doctor", env: silent });
     try {
