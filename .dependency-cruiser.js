@@ -89,7 +89,7 @@ export default {
       name: "layers-know-the-contract",
       severity: "error",
       from: { path: "^src/storage/layers/" },
-      to: { path: "^src/", pathNot: [contract, "^src/storage/layers/", "^src/kernel/"] },
+      to: { path: "^src/", pathNot: [contract, "^src/storage/layers/"] },
     },
     {
       name: "layers-know-no-sibling",

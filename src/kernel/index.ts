@@ -18,7 +18,6 @@ export { joinPools, measurePools, type PoolFacts } from "./pools.js";
 export { redisAddress, redisUrl } from "./redis-url.js";
 export { Secret } from "./secret.js";
 export { loadSettings, parseSettings } from "./settings.js";
-export { type SpareController, SpareControllers } from "./spare-controllers.js";
 export { isTenantId, tenantRule } from "./tenant-id.js";
 export { activeTraceparent, answerTraceparent } from "./traceparent.js";
 export {

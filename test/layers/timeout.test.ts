@@ -125,6 +125,18 @@ describe("timeout", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("tells what a backend derived from the signal of one call nothing of the next", async () => {
+    const backend = new ScriptedBackend();
+    const storage = new Storage(backend).with(timeout(30));
+    await storage.put("a", "content");
+    await storage.getMetadata("a");
+    const derived = AbortSignal.any(backend.signals.slice(-1).filter((signal) => signal !== undefined));
+    backend.plan("hang");
+    await expect(ended(storage.getMetadata("a"))).rejects.toMatchObject({ code: "timeout" });
+    expect(backend.signals.at(-1)?.aborted).toBe(true);
+    expect(derived.aborted).toBe(false);
+  });
+
   it("never fires a signal of a call that has ended, though its backend still listens", async () => {
     const backend = new ScriptedBackend();
     const storage = new Storage(backend).with(timeout(30));

@@ -75,7 +75,7 @@ export type ByteRange =
 
 /** Options of every call. `signal` aborts it: the call rejects and leaves nothing behind. */
 export interface CallOptions {
-  /** Aborts the call. */
+  /** Aborts the call. It must not be looked at once the call has settled: it may serve another one then. */
   readonly signal: AbortSignal | undefined;
   /** Call it when bytes moved: a call that is silent for too long is taken for dead. */
   readonly onProgress?: (() => void) | undefined;

@@ -1,14 +1,23 @@
-import { type SpareController, SpareControllers } from "../../kernel/index.js";
+import { getEventListeners } from "node:events";
 import { TimeoutError } from "../contract/error.js";
 
 /** A deadline is checked this often while it lasts: it fires late by an eighth of its time at most. */
 const ticksPerTimeout = 8;
 const maxTickMs = 250;
 
+/** Controllers that are kept for the next call. */
+const maxKept = 256;
+
+/**
+ * Where Node 20 and 22 keep what `AbortSignal.any` derives from a signal. Where it cannot be seen, as in later versions, a
+ * signal serves one call; there it costs less than the test.
+ */
+const dependants = newSymbol(new AbortController().signal, (signal) => AbortSignal.any([signal]));
+
 /**
  * The deadlines of all calls of one layer, on one coarse clock. A call costs neither a timer nor a new signal: the
- * clock runs while there are calls, and a signal that has not fired, and that nothing listens to any more, serves the
- * next one.
+ * clock runs while there are calls, and a signal that has not fired, and that nothing listens to or is derived from,
+ * serves the next one.
  */
 export class DeadlineClock {
   readonly timeoutMs: number;
@@ -16,7 +25,7 @@ export class DeadlineClock {
   /** Ticks after which `timeoutMs` have passed for certain. */
   readonly #lifetime: number;
   readonly #running = new Set<Deadline>();
-  readonly #spare = new SpareControllers();
+  readonly #kept: Controller[] = [];
   #timer: NodeJS.Timeout | undefined;
   #now = 0;
 
@@ -33,15 +42,21 @@ export class DeadlineClock {
 
   /** A deadline that begins now, and that fires early when the outer signal does. */
   start(outer: AbortSignal | undefined): Deadline {
-    const deadline = new Deadline(this, this.#spare.take(), outer);
+    const deadline = new Deadline(this, this.#controller(), outer);
     this.#running.add(deadline);
     this.#timer ??= setTimeout(() => this.#tick(), this.#tickMs);
     return deadline;
   }
 
-  end(deadline: Deadline, controller: SpareController): void {
+  end(deadline: Deadline, controller: Controller): void {
     this.#running.delete(deadline);
-    this.#spare.giveBack(controller);
+    if (this.#kept.length < maxKept) this.#kept.push(controller);
+  }
+
+  /** One that is free of earlier calls. */
+  #controller(): Controller {
+    const kept = this.#kept.pop();
+    return kept?.isReusable ? kept : new Controller();
   }
 
   /** The clock stops at the first tick that finds no call. */
@@ -54,6 +69,22 @@ export class DeadlineClock {
   }
 }
 
+/** An `AbortController` that serves one call after the other, unless the backend may still look at its signal. */
+class Controller extends AbortController {
+  get isReusable(): boolean {
+    const { signal } = this;
+    if (dependants === undefined || signal.aborted || dependants in signal) return false;
+    return getEventListeners(signal, "abort").length === 0;
+  }
+}
+
+/** The symbol of a property that an object gains by a change. */
+function newSymbol<T extends object>(target: T, change: (target: T) => void): symbol | undefined {
+  const known = new Set(Object.getOwnPropertySymbols(target));
+  change(target);
+  return Object.getOwnPropertySymbols(target).find((each) => !known.has(each));
+}
+
 /**
  * Fires when there is no progress for the time of its clock, or when the outer signal fires. Between {@link pause} and
  * {@link progress} time does not count. {@link end} releases the clock and the outer signal.
@@ -64,12 +95,12 @@ export class Deadline {
   /** Called once, with the reason, when the deadline fires before it is ended. */
   whenFired: ((reason: unknown) => void) | undefined;
   readonly #clock: DeadlineClock;
-  readonly #controller: SpareController;
+  readonly #controller: Controller;
   readonly #outer: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
   #isOver = false;
 
-  constructor(clock: DeadlineClock, controller: SpareController, outer: AbortSignal | undefined) {
+  constructor(clock: DeadlineClock, controller: Controller, outer: AbortSignal | undefined) {
     this.#clock = clock;
     this.#controller = controller;
     this.#outer = outer;
