@@ -1,4 +1,6 @@
-import { StorageConfigurationError } from "../contract/error.js";
+import { InvalidKeyError, StorageConfigurationError } from "../contract/error.js";
+import { parsePrefix } from "../contract/key.js";
+import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import { type ByteSize, parseByteSize } from "./byte-size.js";
 import { isTypePattern } from "./media-type.js";
 import type { MetadataRules } from "./metadata-check.js";
@@ -43,15 +45,30 @@ export interface PolicyRules {
   readonly onInfected: InfectedListener | undefined;
 }
 
-const names: ReadonlySet<string> = new Set([
-  "maxBytes",
-  "types",
-  "mismatch",
-  "metadata",
-  "scan",
-  "onInfected",
-  "under",
-] satisfies (keyof PolicyOptions)[]);
+const rules: OptionRules<PolicyOptions> = {
+  call: "policy",
+  kinds: {
+    maxBytes: "anything",
+    types: "anything",
+    mismatch: "anything",
+    metadata: "object",
+    scan: "object",
+    onInfected: "function",
+    under: "object",
+  },
+};
+
+const fromZero = [0, Number.MAX_SAFE_INTEGER] as const;
+const metadataRules: OptionRules<MetadataRules> = {
+  call: "policy: metadata",
+  kinds: { maxPairs: "integer", maxBytes: "integer", names: "array" },
+  ranges: { maxPairs: fromZero, maxBytes: fromZero },
+};
+
+const scanRules: OptionRules<ScanRules> = {
+  call: "policy: scan (STORAGE_CLAMAV_URL)",
+  kinds: { scanner: "object", whenUnavailable: "anything", onSkip: "function" },
+};
 
 /**
  * Checks the options of a policy and takes them apart by prefix.
@@ -59,21 +76,34 @@ const names: ReadonlySet<string> = new Set([
  * @throws StorageConfigurationError naming the option.
  */
 export function parsePolicy(options: PolicyOptions, prefix = ""): readonly PolicyRules[] {
-  const unknown = Object.keys(options).find((name) => !names.has(name));
-  if (unknown !== undefined) throw wrong(unknown, `is no option; known are ${[...names].join(", ")}`);
+  checkStorageOptions(options, rules);
   const { maxBytes, metadata, under = {} } = options;
-  const isByType = typeof maxBytes === "object";
+  if (metadata !== undefined) checkStorageOptions(metadata, metadataRules);
+  const isByType = typeof maxBytes === "object" && maxBytes !== null;
   const typeLimits = isByType ? limitsOf(maxBytes) : undefined;
   const own: PolicyRules = {
     prefix,
     maxBytes: isByType || maxBytes === undefined ? Number.POSITIVE_INFINITY : bytesOf("maxBytes", maxBytes),
     typeLimits,
     types: typeRulesOf(options, typeLimits !== undefined),
-    metadata: metadata === undefined ? undefined : metadataOf(metadata),
+    metadata,
     scan: scanOf(options.scan),
     onInfected: options.onInfected,
   };
-  return [own, ...Object.entries(under).flatMap(([start, more]) => parsePolicy(more, prefix + start))];
+  return [
+    own,
+    ...Object.entries(under).flatMap(([start, more]) => parsePolicy(more, placeOf(prefix + start))),
+  ];
+}
+
+/** Rules of a prefix that no key begins with would never hold. */
+function placeOf(prefix: string): string {
+  try {
+    return parsePrefix(prefix);
+  } catch (error) {
+    if (!(error instanceof InvalidKeyError)) throw error;
+    throw wrong(`under['${prefix}']`, `is of no key: ${error.message}`);
+  }
 }
 
 function typeRulesOf(
@@ -98,18 +128,13 @@ function bytesOf(name: string, size: ByteSize): number {
   throw wrong(`${name} (STORAGE_MAX_UPLOAD_BYTES)`, "is a whole number of bytes, or text like 5MB or 5MiB");
 }
 
-function metadataOf(rules: MetadataRules): MetadataRules {
-  const numbers = [rules.maxPairs ?? 0, rules.maxBytes ?? 0];
-  if (numbers.every((each) => Number.isSafeInteger(each) && each >= 0)) return rules;
-  throw wrong("metadata", "has whole numbers 'maxPairs' and 'maxBytes'");
-}
-
 function scanOf(scan: Scanner | ScanRules | undefined): ScanRules | undefined {
   if (scan === undefined) return undefined;
-  const rules: ScanRules = "scanner" in scan ? scan : { scanner: scan };
-  const { scanner, whenUnavailable = "refuse" } = rules;
+  const given: ScanRules = "scanner" in scan ? scan : { scanner: scan };
+  checkStorageOptions(given, scanRules);
+  const { scanner, whenUnavailable = "refuse" } = given;
   const isKnown = whenUnavailable === "refuse" || whenUnavailable === "accept";
-  if (isKnown && typeof scanner?.begin === "function") return rules;
+  if (isKnown && typeof scanner?.begin === "function") return given;
   throw wrong("scan (STORAGE_CLAMAV_URL)", "is a scanner like clamav(), or { scanner, whenUnavailable }");
 }
 
