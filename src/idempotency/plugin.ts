@@ -26,7 +26,7 @@ import { type IdempotencySettingOptions, idempotencyVariables } from "./settings
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Of a route of POST or PATCH: `required` refuses requests without a key, `false` ignores keys. */
+    /** Of a route of POST or PATCH: `required` refuses requests without a key and content that is streamed, `false` ignores keys. */
     idempotency?: "required" | false | undefined;
   }
 }
@@ -57,7 +57,7 @@ const rules: OptionRules<AddIdempotencyOptions> = {
  * (draft-ietf-httpapi-idempotency-key-header) makes a repetition get the first answer again. A key belongs to one
  * caller, tenant, method and path. While the first request runs a repetition gets 409; with other content 422.
  * Answers from 500 on, streams, and answers above 1 MiB are not kept: a repetition does the work again. Keys are ignored
- * where a route reads its content as a stream, as uploads do.
+ * where a route reads its content as a stream, as uploads do; a route that needs a key refuses such content (415).
  *
  * It holds for routes that are added after it, behind all their other hooks.
  *
@@ -144,10 +144,14 @@ class IdempotencyGuard {
       if (idempotency !== "required") return undefined;
       throw new HttpError(400, "idempotency_key_required", "this needs the header Idempotency-Key");
     }
-    if (isUnread(request)) return undefined;
-    const state = await this.#records
-      .begin(this.#scopeOf(request, key), fingerprintOf(request))
-      .catch(unavailable);
+    const fingerprint = fingerprintOf(request);
+    if (fingerprint === undefined) {
+      if (idempotency !== "required") return undefined;
+      const message =
+        "this needs an Idempotency-Key, and content of this type cannot be compared with that of a repetition";
+      throw new HttpError(415, "unsupported_type", message);
+    }
+    const state = await this.#records.begin(this.#scopeOf(request, key), fingerprint).catch(unavailable);
     if (state.is === "answered") return repeat(reply, state.answer);
     if (state.is === "running") {
       throw new HttpError(409, "idempotency_key_in_use", "the first request with this key is still running", {
@@ -203,7 +207,8 @@ const maxKeptBytes = 1024 * 1024;
 
 /** Content that the handler reads as a stream cannot be compared with that of the first request. */
 function isUnread({ body, raw }: FastifyRequest): boolean {
-  return body === undefined && hasBody(raw);
+  const isStream = typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+  return isStream || (body === undefined && hasBody(raw));
 }
 
 function callerOf(request: FastifyRequest): string {
@@ -214,10 +219,17 @@ function callerOf(request: FastifyRequest): string {
   return credentials === undefined ? `address ${request.ip}` : `credentials ${credentials}`;
 }
 
-/** What the request asks for, besides its path: a repetition must ask for the same. */
-function fingerprintOf({ body, headers, url }: FastifyRequest): string {
+/** What the request asks for, besides its path: a repetition must ask for the same. `undefined` where that cannot be told. */
+function fingerprintOf(request: FastifyRequest): string | undefined {
+  if (isUnread(request)) return undefined;
+  const { body, headers, url } = request;
   const content = Buffer.isBuffer(body) ? body.toString("base64") : (body ?? null);
-  return hash([url, headers["content-type"] ?? null, content]);
+  try {
+    return hash([url, headers["content-type"] ?? null, content]);
+  } catch {
+    // Parts of a form may name each other in a circle.
+    return undefined;
+  }
 }
 
 function hash(parts: readonly unknown[]): string {

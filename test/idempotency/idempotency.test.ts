@@ -285,6 +285,45 @@ it("an upload ignores keys: content that is streamed cannot be compared", async 
   await app.close();
 });
 
+/** An app whose content of these types is read by the handlers themselves. */
+async function streaming() {
+  const app = Fastify();
+  await addIdempotency(app, { env: {} });
+  app.addContentTypeParser("application/x-unread", (_request, _payload, done) => done(null));
+  app.addContentTypeParser("application/x-stream", (_request, payload, done) => done(null, payload));
+  app.addContentTypeParser("application/x-circle", (_request, _payload, done) => {
+    const parts: { fields?: object } = {};
+    done(null, Object.assign(parts, { fields: parts }));
+  });
+  let calls = 0;
+  const work = async () => ({ number: ++calls });
+  app.post("/optional", work);
+  app.post("/required", { config: { idempotency: "required" } }, work);
+  const send = async (url: string, type: string) => {
+    const headers = { "content-type": `application/${type}`, "idempotency-key": "s1" };
+    const { statusCode, json } = await app.inject({ method: "POST", url, headers, payload: "{}" });
+    return [statusCode, json().code ?? json().number];
+  };
+  return { send, calls: () => calls };
+}
+
+it("a key of content that the handler reads as a stream, or that names itself, is ignored", async () => {
+  const { send } = await streaming();
+  for (const [round, type] of ["x-unread", "x-stream", "x-circle"].entries()) {
+    expect(await send("/optional", type)).toEqual([200, round * 2 + 1]);
+    expect(await send("/optional", type)).toEqual([200, round * 2 + 2]);
+  }
+});
+
+it("a route that needs a key refuses content that cannot be compared", async () => {
+  const { send, calls } = await streaming();
+  for (const type of ["x-unread", "x-stream", "x-circle"]) {
+    expect(await send("/required", type)).toEqual([415, "unsupported_type"]);
+  }
+  expect(calls()).toBe(0);
+  expect(await send("/required", "json")).toEqual([200, 1]);
+});
+
 it("answers that hold secrets, and large ones, are kept in no store", async () => {
   const app = Fastify();
   let calls = 0;
