@@ -167,6 +167,7 @@ describe("what is still in memory is sent again", () => {
     ["a part", "part", 40_000_000],
     ["the start of an upload", "begin", 40_000_000],
     ["a short stream", "put", 1_000_000],
+    ["the list of the parts", "complete", 40_000_000],
   ] as const;
   for (const [name, operation, size] of failures) {
     it(name, async () => {
@@ -176,8 +177,33 @@ describe("what is still in memory is sent again", () => {
     });
   }
 
+  const internalError = "<Error><Code>InternalError</Code></Error>";
+
+  it("the list of the parts also after a failure in doubt, but under no condition", async () => {
+    const { storage, objects, requests } = await storageWith(failing("complete", 200, internalError, 2));
+    const doubtful = storage.put("a", streamOf(9 * megabyte), { ifAbsent: true });
+    await expect(doubtful).rejects.toMatchObject({ code: "unavailable" });
+    expect(requests.filter(({ operation }) => operation === "complete")).toHaveLength(1);
+    await storage.put("a", streamOf(9 * megabyte));
+    expect(objects.get("a")?.body.length).toBe(9 * megabyte);
+  });
+
+  it("an upload that is gone when its list comes again was made by the first one, where the object says so", async () => {
+    let mark: string | undefined;
+    const refusals = [internalError, "<Error><Code>NoSuchUpload</Code></Error>"];
+    const { storage, objects } = await storageWith(({ operation, key, headers, answer }) => {
+      if (operation === "begin") mark = String(headers["x-amz-meta-svc-infra"]);
+      if (operation !== "complete") return false;
+      const isLate = refusals.length === 1;
+      const made = { body: Buffer.alloc(9 * megabyte), headers: { "x-amz-meta-svc-infra": mark } };
+      if (isLate) objects.set(key, made);
+      return answer(isLate ? 404 : 500, {}, refusals.shift());
+    });
+    expect(await storage.put("a", streamOf(9 * megabyte))).toMatchObject({ size: 9 * megabyte });
+  });
+
   it("a short stream under a condition only when nothing was written", async () => {
-    const applied = await storageWith(failing("put", 500, "<Error><Code>InternalError</Code></Error>"));
+    const applied = await storageWith(failing("put", 500, internalError));
     const doubtful = applied.storage.put("a", streamOf(1000), { ifAbsent: true });
     await expect(doubtful).rejects.toMatchObject({ code: "unavailable" });
     const refused = await storageWith(failing("put", 503, slowDown));

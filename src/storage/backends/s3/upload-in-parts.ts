@@ -1,9 +1,10 @@
-import type { ObjectStat, UploadedPart, WriteOptions } from "../../contract/backend.js";
+import type { Failure, ObjectStat, UploadedPart, WriteOptions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { classifyError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
+import { isConditional } from "./conditions.js";
 import type { SentDescription } from "./headers/kept-headers.js";
 import { formatVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
@@ -63,7 +64,7 @@ export class UploadInParts {
     try {
       await this.#sendAll(id, senders);
       await beforeJoin();
-      return await this.#join(id, mark.id);
+      return await this.#joinAgain(id, mark.id);
     } catch (error) {
       this.#failure.abort(error);
       await Promise.all(this.#sending);
@@ -92,8 +93,19 @@ export class UploadInParts {
     this.#sending.add(sending);
   }
 
-  /** If no answer comes, the object itself tells whether it was made. */
-  async #join(id: string, writeId: string): Promise<ObjectStat> {
+  /** A refusal that may pass must not cost the parts: a layer further out cannot read a stream again. */
+  #joinAgain(id: string, writeId: string): Promise<ObjectStat> {
+    const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional(this.#options);
+    const doubt: { error?: unknown } = {};
+    return sendAgain(() => this.#join(id, writeId, doubt), this.signal, isRepeatable);
+  }
+
+  /**
+   * If no answer comes, the object itself tells whether it was made.
+   *
+   * @param doubt - keeps the failure of an attempt that may have been done: a later one may find no upload.
+   */
+  async #join(id: string, writeId: string, doubt: { error?: unknown }): Promise<ObjectStat> {
     const parts = this.#parts.sort((a, b) => a.number - b.number);
     try {
       const etag = await joinParts(this.#access, this.#key, id, parts, this.#options);
@@ -102,9 +114,10 @@ export class UploadInParts {
       );
     } catch (error) {
       const { code, applied } = classifyError(error, addressVariables);
-      const isInDoubt = code === "unavailable" && applied !== false;
-      const made = isInDoubt ? await statWritten(this.#access, this.#key, writeId) : undefined;
-      if (made === undefined) throw error;
+      if (code === "unavailable" && applied !== false) doubt.error = error;
+      if (doubt.error === undefined) throw error;
+      const made = await statWritten(this.#access, this.#key, writeId);
+      if (made === undefined) throw doubt.error;
       return made;
     }
   }
