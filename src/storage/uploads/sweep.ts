@@ -1,4 +1,5 @@
-import type { StorageBackend, UnfinishedUpload } from "../contract/backend.js";
+import type { CallOptions, StorageBackend, UnfinishedUpload } from "../contract/backend.js";
+import { CorruptObjectError } from "../contract/error.js";
 import { isStaged, type Key, type Prefix, parseKey, stagingRoot } from "../contract/key.js";
 import { codeOf, readLease } from "./lease.js";
 import { longestLeaseSeconds, parseStaged, type StagedName } from "./staging.js";
@@ -26,30 +27,56 @@ export interface SweepReport {
 
 const pageSize = 1000;
 
+/** One sweep. What it could not remove is told at its end: it must not keep the others from being removed. */
+interface Sweep extends CallOptions {
+  readonly backend: StorageBackend;
+  readonly now: Date;
+  readonly isDryRun: boolean;
+  readonly fail: (error: unknown) => void;
+}
+
 /**
  * Removes what unfinished uploads left: by the end of their leases, which stands in their names, so that every process
  * decides alike. Uploads in parts without a lease are given up when they are older than any lease can be.
  */
 export async function sweepUploads(backend: StorageBackend, options: SweepOptions): Promise<SweepReport> {
   const { dryRun: isDryRun = false, now = new Date(), signal } = options;
-  const found = { staged: 0, uploads: 0, alive: 0 };
-  for await (const objects of stagedPages(backend, signal)) {
-    const ended = objects.filter(({ staged }) => staged.endsAt <= now);
+  const failures: unknown[] = [];
+  const fail = (error: unknown) => {
+    signal?.throwIfAborted();
+    failures.push(error);
+  };
+  const sweep: Sweep = { backend, now, isDryRun, signal, fail };
+  const uploads = await sweepParts(sweep);
+  const staged = await sweepStaged(sweep);
+  if (failures.length > 0) throw failures[0];
+  return { ...staged, uploads, isDryRun };
+}
+
+/** @returns how many uploads in parts were given up; before their leases, so that a dry run counts the same. */
+async function sweepParts({ backend, now, isDryRun, signal, fail }: Sweep): Promise<number> {
+  let uploads = 0;
+  try {
+    for await (const { key, uploadId, begunAt } of backend.unfinished({ dryRun: isDryRun, signal })) {
+      if (!isGivenUp({ key, begunAt }, now)) continue;
+      uploads += 1;
+      if (!isDryRun) await backend.abortUpload(key, uploadId, { signal }).catch(fail);
+    }
+  } catch (error) {
+    fail(error);
+  }
+  return uploads;
+}
+
+async function sweepStaged(sweep: Sweep): Promise<Pick<SweepReport, "staged" | "alive">> {
+  const found = { staged: 0, alive: 0 };
+  for await (const objects of stagedPages(sweep.backend, sweep.signal)) {
+    const ended = objects.filter(({ staged }) => staged.endsAt <= sweep.now);
     found.alive += objects.length - ended.length;
     found.staged += ended.length;
-    if (!isDryRun) await removeEnded(backend, ended, signal);
+    if (!sweep.isDryRun) await removeEnded(sweep, ended);
   }
-  const failures: unknown[] = [];
-  for await (const { key, uploadId, begunAt } of backend.unfinished({ dryRun: isDryRun, signal })) {
-    if (!isGivenUp({ key, begunAt }, now)) continue;
-    found.uploads += 1;
-    if (isDryRun) continue;
-    // One that the service refuses must not keep the others from being removed.
-    await backend.abortUpload(key, uploadId, { signal }).catch((error: unknown) => failures.push(error));
-    signal?.throwIfAborted();
-  }
-  if (failures.length > 0) throw failures[0];
-  return { ...found, isDryRun };
+  return found;
 }
 
 interface StagedObject {
@@ -80,29 +107,37 @@ async function* stagedPages(
 }
 
 /** Gives up the parts that belong to a lease: those of the staged content, or of the object itself. */
-async function endLease(
-  backend: StorageBackend,
-  at: Key,
-  { scope }: StagedName,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { lease } = (await readLease(backend, at, { signal }).catch(() => undefined)) ?? {};
+async function endLease({ backend, signal }: Sweep, { key: at, staged }: StagedObject): Promise<void> {
+  const { lease } = (await readLease(backend, at, { signal }).catch(ignoreDamage)) ?? {};
   if (lease?.uploadId === undefined || lease.stored !== undefined) return;
-  const key = lease.isUnchecked ? parseKey(scope + lease.key) : (at.replace(/lease$/, "content") as Key);
+  const key = lease.isUnchecked
+    ? parseKey(staged.scope + lease.key)
+    : (at.replace(/lease$/, "content") as Key);
   await backend.abortUpload(key, lease.uploadId, { signal }).catch((error: unknown) => {
     if (codeOf(backend, error) !== "not_found") throw error;
   });
 }
 
-async function removeEnded(
-  backend: StorageBackend,
-  ended: readonly StagedObject[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  for (const { key, staged } of ended) if (!staged.isContent) await endLease(backend, key, staged, signal);
-  const keys = ended.map(({ key }) => key);
-  const [failure] = keys.length === 0 ? [] : await backend.removeMany(keys, { signal });
-  if (failure !== undefined) throw failure.error;
+/** A lease that cannot be read now can be later; one that is damaged tells nothing any more. */
+function ignoreDamage(error: unknown): undefined {
+  if (!(error instanceof CorruptObjectError)) throw error;
+}
+
+/** A lease whose parts are still there stays for the next sweep. */
+async function removeEnded(sweep: Sweep, ended: readonly StagedObject[]): Promise<void> {
+  const { backend, signal, fail } = sweep;
+  const keys: Key[] = [];
+  for (const object of ended) {
+    const { key, staged } = object;
+    try {
+      if (!staged.isContent) await endLease(sweep, object);
+      keys.push(key);
+    } catch (error) {
+      fail(error);
+    }
+  }
+  const left = keys.length === 0 ? [] : await backend.removeMany(keys, { signal });
+  for (const { error } of left) fail(error);
 }
 
 function isGivenUp({ key, begunAt }: Omit<UnfinishedUpload, "uploadId">, now: Date): boolean {

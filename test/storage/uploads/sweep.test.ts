@@ -26,20 +26,71 @@ it("a dry run of a sweep removes nothing from a local folder", async () => {
   await remove();
 });
 
-it("an upload that cannot be aborted keeps no other from being removed, and is told", async () => {
-  const { backend } = await makeBackend("memory");
-  for (const key of ["a", "b", "c"]) await backend.createUpload(parseKey(key), plain);
-  const refusing = new Proxy(backend, {
+/** The backend, of which one call fails where its first argument says so. */
+function refusing(
+  backend: StorageBackend,
+  call: "abortUpload" | "read" | "removeMany" | "unfinished",
+  refuses: (first: unknown) => boolean = () => true,
+): StorageBackend {
+  return new Proxy(backend, {
     get: (target, name) => {
       const value = Reflect.get(target, name, target);
-      if (name !== "abortUpload") return typeof value === "function" ? value.bind(target) : value;
-      return async (key: string, ...rest: unknown[]) => {
-        if (key === "a") throw new Error("the service refuses it");
-        return value.apply(target, [key, ...rest]);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]) => {
+        if (name !== call || !refuses(given[0])) return value.apply(target, given);
+        const error = new Error("the service refuses it");
+        if (call === "unfinished") throw error;
+        return Promise.reject(error);
       };
     },
   });
-  const sweep = new Storage(refusing).sweep({ now: inEightDays() });
+}
+
+/** Uploads in parts that are begun and left: some of the object itself, some that are staged. */
+async function abandonUploads(backend: StorageBackend): Promise<void> {
+  for (const policy of [undefined, { types: ["text/plain"] }]) {
+    const upload = await new Storage(backend, { policy }).createUpload("k", { contentType: "text/plain" });
+    await upload.writePart(1, "content");
+  }
+}
+
+it("a sweep tells as many uploads as a dry run before it", async () => {
+  const { backend } = await makeBackend("memory");
+  await abandonUploads(backend);
+  const storage = new Storage(backend);
+  const told = { staged: 2, uploads: 2, alive: 0 };
+  expect(await storage.sweep({ now: inEightDays(), dryRun: true })).toEqual({ ...told, isDryRun: true });
+  expect(await storage.sweep({ now: inEightDays() })).toEqual({ ...told, isDryRun: false });
+});
+
+it.each([
+  ["list uploads in parts", "unfinished", () => true],
+  ["abort an upload that has a lease", "abortUpload", (key: unknown) => key === "k"],
+  ["read a lease", "read", () => true],
+] as const)(
+  "a service that does not let a sweep %s keeps nothing else from being removed",
+  async (_what, call, refuses) => {
+    const { backend } = await makeBackend("memory");
+    await abandonUploads(backend);
+    const prepared = await new Storage(backend).prepareUpload("a", { size: 1, contentType: "text/plain" });
+    const refused = new Storage(refusing(backend, call, refuses)).sweep({ now: inEightDays() });
+    await expect(refused).rejects.toThrow("the backend failed");
+    await expect(new Storage(backend).completeUpload(prepared.id)).rejects.toMatchObject({
+      code: "not_found",
+    });
+    const leases = (await new Storage(backend).sweep({ now: inEightDays(), dryRun: true })).staged;
+    expect([call, leases]).toEqual([call, { unfinished: 0, abortUpload: 1, read: 3 }[call]]);
+    await new Storage(backend).sweep({ now: inEightDays() });
+    expect(await keysUnderWay(backend)).toEqual([]);
+  },
+);
+
+it("an upload that cannot be aborted keeps no other from being removed, and is told", async () => {
+  const { backend } = await makeBackend("memory");
+  for (const key of ["a", "b", "c"]) await backend.createUpload(parseKey(key), plain);
+  const sweep = new Storage(refusing(backend, "abortUpload", (key) => key === "a")).sweep({
+    now: inEightDays(),
+  });
   await expect(sweep).rejects.toThrow("the backend failed");
   expect(await keysUnderWay(backend)).toEqual(["a"]);
   expect(await new Storage(backend).sweep({ now: inEightDays() })).toMatchObject({ uploads: 1 });
