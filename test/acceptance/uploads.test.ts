@@ -159,6 +159,14 @@ describe.each(kinds)("%s", (kind) => {
     expect((await service.storage.getMetadata("passwd")).filename).toBe("passwd");
   });
 
+  test("the key of the query is the one that counts: a form may repeat it, and name no other", async () => {
+    const path = "/_storage/upload?key=mine";
+    expect((await upload(form(file()), {}, path)).json().key).toBe("mine");
+    expect((await upload(form(field("key", "mine"), file()), {}, path)).json().key).toBe("mine");
+    const refused = await upload(form(field("key", "other"), file()), {}, path);
+    expect([refused.status, await keys()]).toEqual([400, ["mine"]]);
+  });
+
   test("as many bytes as allowed are taken, one more is refused, however they come", async () => {
     const [most, over] = ["x".repeat(maxUploadBytes), "x".repeat(maxUploadBytes + 1)];
     expect((await put(most)).status).toBe(200);

@@ -69,9 +69,10 @@ export async function storeBody(
 /**
  * Stores the file of a form as it streams in.
  *
- * @param fallbackKey - the key when the form names none; else the safe form of the file's name.
+ * @param given - the key of the query; a form may name the same one, or without it any. Without both it is the safe form of the
+ * file's name.
  */
-export async function storeForm(upload: Upload, fallbackKey: string | undefined): Promise<StoredFile> {
+export async function storeForm(upload: Upload, given: string | undefined): Promise<StoredFile> {
   const { request, maxBytes, byteRate } = upload;
   const limit = { maxBytes, envelopeBytes: maxEnvelopeBytes, setBy: limitNames };
   // The digests of a form are of all of it (RFC 9530 §2): its end comes only when they are right, and so does the
@@ -79,7 +80,10 @@ export async function storeForm(upload: Upload, fallbackKey: string | undefined)
   const body = withDigests(await openBody(request, limit, byteRate), statedDigests(request.headers));
   const form = await readUploadForm(body, request.headers["content-type"] ?? "");
   try {
-    const key = parseKey(form.key ?? fallbackKey ?? keyFrom(form.filename));
+    // Whoever decides on the request has seen the key of the query.
+    if (form.key !== undefined && form.key !== (given ?? form.key))
+      throw badRequest("the form names another key than '?key='");
+    const key = parseKey(given ?? form.key ?? keyFrom(form.filename));
     const conditions = await writeConditions(request.headers, () => find(upload, key));
     return await putContent(upload, key, form.content, {
       ...conditions,
