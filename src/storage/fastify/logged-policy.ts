@@ -3,8 +3,10 @@ import type { PolicyOptions } from "../policy/index.js";
 
 /** The same policy, which tells the log of what it stores unscanned, unless it tells someone else. */
 export function loggedPolicy(policy: PolicyOptions, log: Logger): PolicyOptions {
-  const { scan } = policy;
-  if (scan === undefined || !("scanner" in scan) || scan.onSkip !== undefined) return policy;
+  const { scan, under = {} } = policy;
+  const parts = Object.entries(under).map(([prefix, each]) => [prefix, loggedPolicy(each, log)]);
+  const logged = { ...policy, under: Object.fromEntries(parts) };
+  if (scan === undefined || !("scanner" in scan) || scan.onSkip !== undefined) return logged;
   const onSkip = (skipped: object) => log.warn(skipped, "stored unscanned, as the policy says");
-  return { ...policy, scan: { ...scan, onSkip } };
+  return { ...logged, scan: { ...scan, onSkip } };
 }

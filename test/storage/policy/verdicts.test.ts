@@ -1,3 +1,5 @@
+import Fastify from "fastify";
+import { addStorage } from "svc-infra";
 import { BackendUnavailableError, Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import type { Scanner, SkippedScan, Verdict } from "svc-infra/storage/policy";
@@ -59,5 +61,15 @@ describe("verdicts of a scanner", () => {
     const storage = new Storage(new MemoryBackend(), { policy: { scan } });
     await storage.put("a", "content");
     expect(skipped).toEqual([{ key: "a", scanner: "counting", reason: "away" }]);
+  });
+
+  it("that were skipped below a prefix are told to the log of the app", async () => {
+    const lines: string[] = [];
+    const app = Fastify({ logger: { stream: { write: (line: string) => lines.push(line) } } });
+    const scan = { scanner: counting("away"), whenUnavailable: "accept" } as const;
+    await addStorage(app, new MemoryBackend(), { policy: { under: { "a/": { scan } } } });
+    await app.storage.put("a/b", "content");
+    await app.close();
+    expect(lines.filter((line) => line.includes("stored unscanned"))).toHaveLength(1);
   });
 });
