@@ -124,7 +124,8 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   }
 
   /**
-   * Publishes the object: the parts given, or all that were written through this handle.
+   * Publishes the object: the parts given, or all that were written through this handle. With a policy that looks at the
+   * content it can be repeated, from any process: until the scanner is back, or for an answer that was lost.
    *
    * @throws InvalidArgumentError for no parts or unknown ones; PreconditionFailedError for `ifAbsent` and `ifMatch`.
    */
@@ -156,7 +157,8 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
   ): Promise<readonly UploadedPart[]> {
     const id = this.#knownId();
     const isOwn = ({ number, etag }: UploadedPart) => this.#parts.get(number)?.etag === etag;
-    const listed = parts.every(isOwn) ? [] : await this.#backend.listParts(this.#handle.at, id, { signal });
+    const listed = parts.every(isOwn) ? [] : await this.#listed(id, signal);
+    if (listed === undefined) return parts;
     const known = new Map(
       [...listed, ...this.#parts.values()].map((part) => [`${part.number} ${part.etag}`, part]),
     );
@@ -165,6 +167,17 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       if (part !== undefined) return part;
       throw new InvalidArgumentError({ message: `there is no such part ${number}` });
     });
+  }
+
+  /** `undefined` where a completion before this one joined what is staged: then the content itself is measured. */
+  async #listed(id: string, signal: AbortSignal | undefined): Promise<readonly UploadedPart[] | undefined> {
+    const { at, key } = this.#handle;
+    try {
+      return await this.#backend.listParts(at, id, { signal });
+    } catch (error) {
+      if (at === key || this.#backend.classify(error).code !== "not_found") throw error;
+      return undefined;
+    }
   }
 
   /** Drops the upload and its parts. Idempotent. */

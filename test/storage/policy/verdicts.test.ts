@@ -73,3 +73,31 @@ describe("verdicts of a scanner", () => {
     expect(lines.filter((line) => line.includes("stored unscanned"))).toHaveLength(1);
   });
 });
+
+describe("an upload in parts that could not be scanned", () => {
+  it("is completed by another process when the scanner is back, and answers that again", async () => {
+    const backend = new MemoryBackend();
+    const storageWith = (verdict: Verdict | "away") =>
+      new Storage(backend, { policy: { scan: counting(verdict) } });
+    const upload = await storageWith("away").createUpload("k", { contentType: "text/plain" });
+    const parts = [await upload.writePart(1, "content")];
+    await expect(upload.complete()).rejects.toMatchObject({ code: "unavailable" });
+    const resumed = () => storageWith({ isClean: true }).resumeUpload("k", upload.id);
+    const stored = await resumed().complete({ parts });
+    expect(stored).toMatchObject({ key: "k", size: 7 });
+    expect(await resumed().complete({ parts })).toEqual(stored);
+  });
+
+  it("is measured as what it has become, whatever its parts are said to be", async () => {
+    const backend = new MemoryBackend();
+    const upload = await new Storage(backend, { policy: { scan: counting("away") } }).createUpload("k");
+    const part = await upload.writePart(1, "content");
+    await expect(upload.complete()).rejects.toMatchObject({ code: "unavailable" });
+    const policy = { maxBytes: 6, scan: counting({ isClean: true }) };
+    const lying = new Storage(backend, { policy }).resumeUpload("k", upload.id);
+    await expect(lying.complete({ parts: [{ ...part, size: 1 }] })).rejects.toMatchObject({
+      code: "too_large",
+    });
+    expect(await new Storage(backend).listKeys()).toEqual([]);
+  });
+});
