@@ -1,5 +1,5 @@
 import type { ObjectStat, StorageBackend, UploadedPart, WriteConditions } from "../contract/backend.js";
-import type { StorageErrorCode } from "../contract/error.js";
+import { BackendUnavailableError, type StorageErrorCode } from "../contract/error.js";
 import { parseKey } from "../contract/key.js";
 import type { CompleteOptions } from "../options.js";
 import { Claim } from "./claim.js";
@@ -46,14 +46,21 @@ export async function completeUpload(
   for (let turn = 1; ; turn++) {
     const found = await findLease(backend, named, { signal });
     if (found.lease.stored !== undefined) return found.lease.stored;
+    if (turn > maxTurns) throw isBusy();
     await joinParts(backend, found.id, found.lease, options);
     const claim = new Claim(backend, found);
     try {
       return await keep(backend, claim, await promote(place, claim, options));
     } catch (error) {
-      if (!claim.isOvertaken || turn === maxTurns) return await settle(backend, claim, error);
+      if (!claim.isOvertaken) return await settle(backend, claim, error);
     }
   }
+}
+
+/** No refusal: the others need the content that has been sent. */
+function isBusy(): BackendUnavailableError {
+  const message = "other calls complete this upload at the same time; repeat the call";
+  return new BackendUnavailableError({ message, retryAfterMs: 1000 });
 }
 
 /** Notes what was stored before the content goes, so that every further completion answers the same. */

@@ -83,6 +83,42 @@ describe.each(kinds)("a completion that could not say what it stored, on %s", (k
   });
 });
 
+it("many completions at once refuse nothing, however long the copy takes", async () => {
+  const { backend, remove } = await makeBackend("memory");
+  let go: () => void = () => undefined;
+  const isReleased = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const slow = new Proxy(backend, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name, target);
+      if (name !== "copy") return typeof value === "function" ? value.bind(target) : value;
+      const copy: StorageBackend["copy"] = async (...given) => {
+        await isReleased;
+        return target.copy(...given);
+      };
+      return copy;
+    },
+  });
+  const storage = new Storage(slow, { policy: { types: ["text/plain"] } });
+  const { id } = await storage.prepareUpload("a.txt", { ...announced, ifAbsent: true });
+  await send(backend, id, "hello");
+  const said: string[] = [];
+  const calls = Array.from({ length: 12 }, () =>
+    storage.completeUpload(id).then(
+      ({ etag }) => said.push(etag),
+      ({ code }) => said.push(code),
+    ),
+  );
+  await expect.poll(() => said.length).toBeGreaterThan(0);
+  go();
+  await Promise.all(calls);
+  const { etag } = await storage.getMetadata("a.txt");
+  expect([...new Set(said)].sort()).toEqual([etag, "unavailable"].sort());
+  expect((await storage.completeUpload(id)).etag).toBe(etag);
+  await remove();
+});
+
 it("a completion whose process was killed right after the copy answers the object when it is repeated", async () => {
   const basePath = await mkdtemp(join(tmpdir(), "svc-infra-killed-"));
   const baseUrl = "http://localhost/files";
