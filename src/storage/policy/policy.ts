@@ -1,4 +1,6 @@
 import type { Check, ContentClaim } from "../content/check.js";
+import { unknownContentType } from "../content/content-type.js";
+import { essenceOf } from "./media-type.js";
 import { MetadataCheck } from "./metadata-check.js";
 import { type PolicyOptions, type PolicyRules, parsePolicy } from "./policy-options.js";
 import { type InfectedListener, ScanCheck, type ScanRules } from "./scan-check.js";
@@ -88,7 +90,7 @@ export class Policy {
     for (const { types, typeLimits, metadata } of this.#rulesOf(claim.key)) {
       if (metadata !== undefined) new MetadataCheck(metadata).begin(none, claim);
       if (types !== undefined) admitType(types, claim.contentType);
-      if (typeLimits !== undefined && types?.mismatch !== "correct") {
+      if (typeLimits !== undefined && types?.mismatch !== "correct" && claimsType(claim)) {
         new TypedSizeCheck([typeLimits]).begin(none, claim);
       }
     }
@@ -104,6 +106,11 @@ export class Policy {
   #rulesOf(key: string): readonly PolicyRules[] {
     return this.#rules.filter(({ prefix }) => key.startsWith(prefix));
   }
+}
+
+/** Without a claim the bytes alone will tell which limit holds. */
+function claimsType({ contentType }: ContentClaim): boolean {
+  return contentType !== undefined && essenceOf(contentType) !== unknownContentType;
 }
 
 /** What the rules of a key come to. */

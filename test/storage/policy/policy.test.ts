@@ -22,6 +22,17 @@ describe("a policy", () => {
     expect(await codeOf(storage.put("e", Buffer.alloc(51)))).toBe("too_large");
   });
 
+  it("leaves the limit of content that says no type to its bytes, before it is sent too", async () => {
+    const backend = new MemoryBackend({ baseUrl: "http://localhost/files" });
+    const storage = new Storage(backend, { policy: { maxBytes: { "image/*": 100, "*/*": 10 } } });
+    const prepared = (contentType: string, size: number) => {
+      return codeOf(storage.prepareUpload("a", { size, contentType }));
+    };
+    expect(await prepared("application/octet-stream", 100)).toBe("stored");
+    expect(await prepared("application/pdf", 100)).toBe("too_large");
+    expect(await prepared("image/gif", 101)).toBe("too_large");
+  });
+
   it("is narrowed by prefix, by call and by withPolicy, and never widened", async () => {
     const storage = stored({ maxBytes: 60, under: { "avatars/": { types: ["image/*"], maxBytes: "1GB" } } });
     expect(await codeOf(storage.put("notes/a", "hello"))).toBe("stored");
