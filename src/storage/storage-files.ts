@@ -178,16 +178,16 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * await storage.putFromUrl("avatars/7.png", "https://example.com/me.png", { maxBytes: 1_000_000 });
    */
   async putFromUrl(key: string, url: string | URL, options: ImportOptions<C> = {}): Promise<StoredFile> {
-    const { timeoutMs, allowHttp, ports, allowPrivateAddresses, ...rest } = options;
+    const { timeoutMs, allowHttp, ports, allowPrivateAddresses, ...rest } = Object(options) as typeof options;
     const { maxBytes = importBytes, signal } = rest;
     const source = { url, timeoutMs, allowHttp, ports, allowPrivateAddresses, maxBytes, signal };
-    const { body, contentType, close } = await this.#run("put", key, { signal }, async () => {
+    const { body, contentType, close } = await attempt(this.#call("put", key, options), async () => {
       checkOptionNames("putFromUrl", options);
       parseKey(key);
       return openForeign(source);
     });
     try {
-      return await this.put(key, body, { contentType, ...rest, maxBytes });
+      return await this.put(key, body, { ...rest, contentType: rest.contentType ?? contentType, maxBytes });
     } finally {
       close();
     }

@@ -58,6 +58,7 @@ describe("putFromUrl", () => {
   it("stores what the URL answers, with its type", async () => {
     expect(await bring()).toMatchObject({ key: "k", size: 7, contentType: "text/plain" });
     expect(Buffer.from(await storage.get("k")).toString()).toBe("content");
+    expect(await bring({ contentType: undefined })).toMatchObject({ contentType: "text/plain" });
   });
 
   it("takes the options of put, and the caller's word on the type", async () => {
@@ -92,6 +93,7 @@ describe("putFromUrl", () => {
 
   it("looks at the key before it dials", async () => {
     await expectRefused(storage.putFromUrl("a/../b", urlOf(), open()), "invalid_key");
+    await expectRefused(storage.putFromUrl("k", urlOf(), null as never), "invalid_argument");
     expect(reached).toEqual([]);
   });
 
