@@ -21,13 +21,13 @@ describe.each(kinds)("direct uploads to %s", (kind) => {
     await remove();
   });
 
-  const send = async (method: string, path: string, body?: unknown) => {
+  const send = async (method: string, path: string, body?: unknown, headers = {}) => {
     const content = body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) };
-    return call(service.port, { method, path, headers: json, ...content });
+    return call(service.port, { method, path, headers: { ...json, ...headers }, ...content });
   };
 
-  const prepare = async (given: object) => {
-    const answer = await send("POST", "/_storage/uploads", given);
+  const prepare = async (given: object, headers = {}) => {
+    const answer = await send("POST", "/_storage/uploads", given, headers);
     return { status: answer.status, ...(answer.json() as { id: string; url: string; code: string }) };
   };
 
@@ -167,6 +167,22 @@ describe.each(kinds)("direct uploads to %s", (kind) => {
     await expect(storage.completeUpload(upload.id)).rejects.toMatchObject({ code: "precondition_failed" });
     expect(Buffer.from(await storage.get("a.txt")).toString()).toBe("first");
     expect(await staged()).toEqual([]);
+  });
+
+  it("take conditions by the headers that each other upload takes", async () => {
+    const complete = async ({ id, url }: { id: string; url: string }) => {
+      await bring(url, "hello");
+      return (await send("POST", `/_storage/uploads/${id}/complete`)).status;
+    };
+    const first = { "if-none-match": "*" };
+    const [one, other] = [await prepare(hello, first), await prepare(hello, first)];
+    expect([await complete(one), await complete(other)]).toEqual([200, 412]);
+    const { etag } = await getStorage(service.app).getMetadata("a.txt");
+    const version = { "if-match": `"${etag}"` };
+    const [next, late] = [await prepare(hello, version), await prepare(hello, version)];
+    expect([await complete(next), await complete(late)]).toEqual([200, 412]);
+    expect((await prepare(hello, { "if-none-match": '"a"' })).status).toBe(400);
+    expect((await staged()).every(({ key }) => key.endsWith("lease"))).toBe(true);
   });
 
   it("are over when their time is", async () => {

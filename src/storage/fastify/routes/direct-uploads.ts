@@ -3,7 +3,8 @@ import { badRequest, clientSignal, type Route, type RouteCall, route } from "../
 import { sniffContentType } from "../../content/content-type.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import type { StorageFiles } from "../../storage-files.js";
-import { keyFrom } from "../upload/upload.js";
+import { find, keyFrom } from "../upload/upload.js";
+import { writeConditions } from "../upload/write-conditions.js";
 import { answerStored } from "./management-files.js";
 import type { RouteContext, StorageOfCaller } from "./route-context.js";
 import { nothing, preparedUpload, prepareRequest, storedFile } from "./schemas.js";
@@ -54,7 +55,10 @@ async function answerPrepared(
   const key = described.key ?? keyFrom(filename);
   const contentType = described.contentType ?? sniffContentType(noBytes, filename ?? key);
   const { size, metadata, expiresIn } = described;
+  const signal = clientSignal(reply);
+  const conditions = await writeConditions(request.headers, () => find({ storage, signal }, key));
   const options = {
+    ...conditions,
     size,
     contentType,
     filename,
@@ -62,7 +66,7 @@ async function answerPrepared(
     expiresIn,
     checksum: checksumOf(checksum),
     policy: Number.isSafeInteger(maxBytes) ? { maxBytes } : undefined,
-    signal: clientSignal(reply),
+    signal,
   };
   // What comes by the file route is counted there by its address.
   const prepared = await byteRate.countAhead(request, size, signer === undefined, {

@@ -117,7 +117,11 @@ export async function unwrapped<Answer>(writing: Promise<Answer>): Promise<Answe
   }
 }
 
-async function find({ storage, signal }: Upload, key: Key): Promise<FileDetails | undefined> {
+/** What is there under a key. */
+export async function find(
+  { storage, signal }: Pick<UploadTarget, "storage" | "signal">,
+  key: string,
+): Promise<FileDetails | undefined> {
   try {
     return await storage.getMetadata(key, { signal });
   } catch (error) {
