@@ -30,7 +30,11 @@ function answerWith(body: string, isMeant: (method: string, url: string) => bool
 const large = () => pieces(9 * 1_048_576);
 
 describe("an answer of 200 that is not the service's own is a failure", () => {
-  const bodies = { "a page": "<html>sign in</html>", "a cut document": '{"name":"b"' };
+  const bodies = {
+    "a page": "<html>sign in</html>",
+    "a cut document": '{"name":"b"',
+    "another document": '{"status":"ok"}',
+  };
   const works: Readonly<
     Record<string, readonly [(method: string, url: string) => boolean, () => Promise<unknown>]>
   > = {
@@ -45,6 +49,16 @@ describe("an answer of 200 that is not the service's own is a failure", () => {
     copy: [(method) => method === "POST", () => storage.copy("there", "b")],
     getMetadata: [(method) => method === "GET", () => storage.getMetadata("there")],
     list: [(method) => method === "GET", () => storage.list()],
+    check: [(method, url) => method === "GET" && /\/o\?/.test(url), () => storage.check()],
+    "get, by the content": [(_, url) => /alt=media/.test(url), () => storage.get("there")],
+    "the end of an upload in parts": [
+      (method, url) => method === "GET" && /\/o\?/.test(url),
+      async () => {
+        const upload = await storage.createUpload("b");
+        await upload.writePart(1, Buffer.alloc(6_000_000));
+        await upload.complete();
+      },
+    ],
   };
   for (const [name, [isMeant, work]] of Object.entries(works)) {
     for (const [what, body] of Object.entries(bodies)) {
@@ -89,7 +103,7 @@ describe("a listing that does not go on is an error after a few looks", () => {
         proxy.visits.length = 0;
         proxy.plan.mix(1, (_, { method, url = "" }) =>
           method === "GET" && /\/o\?/.test(url)
-            ? { kind: "answer", status: 200, body: JSON.stringify(answer()) }
+            ? { kind: "answer", status: 200, body: JSON.stringify({ kind: "storage#objects", ...answer() }) }
             : undefined,
         );
         await expect(listing()).rejects.toMatchObject({ code: "unavailable" });

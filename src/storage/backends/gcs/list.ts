@@ -61,10 +61,10 @@ export async function* objectsBelow(
 ): AsyncGenerator<StagedObject, void, undefined> {
   let pageToken: string | undefined;
   const progress = new ListingProgress();
-  const fields = "items(name,generation,size,timeCreated),nextPageToken";
+  const fields = "kind,items(name,generation,size,timeCreated),nextPageToken";
   do {
     const query = { prefix, maxResults, pageToken, fields };
-    const raw = membersOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
+    const raw = listingOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
     const staged = listOf(raw.items).map(toStaged);
     pageToken = typeof raw.nextPageToken === "string" ? raw.nextPageToken : undefined;
     const names = staged.map(({ name }) => name);
@@ -79,9 +79,9 @@ async function rawPage(
   start: Start,
   most: number,
 ): Promise<RawPage> {
-  const fields = "items(name,size,timeCreated),prefixes,nextPageToken";
+  const fields = "kind,items(name,size,timeCreated),prefixes,nextPageToken";
   const query = { prefix: prefix || undefined, delimiter, maxResults: most, fields, ...start };
-  const raw = membersOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
+  const raw = listingOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
   const rolledUp = listOf(raw.prefixes).map((name): Entry => ({ name: String(name), object: undefined }));
   const entries = [...listOf(raw.items).flatMap((each) => toEntry(each, prefix)), ...rolledUp].sort(byName);
   const { nextPageToken } = raw;
@@ -144,10 +144,21 @@ function toStaged(raw: unknown): StagedObject {
   };
 }
 
+/** An empty listing names nothing but its kind; without it any JSON of something in between would be one. */
+function listingOf(raw: unknown): Readonly<Record<string, unknown>> {
+  const members = membersOf(raw);
+  if (members.kind === "storage#objects") return members;
+  throw noListing();
+}
+
 function listOf(raw: unknown): readonly unknown[] {
   if (raw === undefined) return [];
   if (Array.isArray(raw)) return raw;
-  throw new ServiceError("unknown", "the service's answer is no listing");
+  throw noListing();
+}
+
+function noListing(): ServiceError {
+  return new ServiceError("unavailable", "the service's answer is no listing");
 }
 
 function byName({ name: a }: Entry, { name: b }: Entry): number {

@@ -52,7 +52,7 @@ export function parseResource(raw: unknown): ObjectResource {
   const members = membersOf(raw);
   const { name, size, generation, contentType, timeCreated, md5Hash, metadata } = members;
   if (typeof name !== "string" || typeof generation !== "string" || !/^[0-9]+$/.test(String(size))) {
-    throw new ServiceError("unknown", "the service's answer describes no object");
+    throw new ServiceError("unavailable", "the service's answer describes no object");
   }
   return {
     name,

@@ -8,7 +8,7 @@ import { isFailure, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import type { Query } from "./client.js";
 import { conditionQuery } from "./conditions.js";
-import { statOf } from "./object-resource.js";
+import { type ObjectResource, statOf } from "./object-resource.js";
 import { describeObject } from "./stat.js";
 
 /** Content of up to so many bytes comes in memory, so that no connection is held. */
@@ -54,9 +54,8 @@ async function readBoth(
     if (described.status === "rejected") throw described.reason;
     const span = spanIn(options.range, described.value.size);
     if (media.status === "rejected" && !isStale(media.reason)) throw media.reason;
-    const isSame =
-      media.status === "fulfilled" && media.value.headers["x-goog-generation"] === described.value.generation;
-    if (isSame) return await opened(access, statOf(key, described.value), span, media.value, options);
+    if (media.status === "fulfilled" && isOf(described.value, media.value))
+      return await opened(access, statOf(key, described.value), span, media.value, options);
   } catch (error) {
     if (media.status === "fulfilled") release(media.value.body);
     throw error;
@@ -75,6 +74,10 @@ async function readInTurn(
   const span = spanIn(options.range, described.size);
   try {
     const media = await openMedia(access, key, { generation: described.generation }, options);
+    if (!isOf(described, media)) {
+      release(media.body);
+      return undefined;
+    }
     return await opened(access, statOf(key, described), span, media, options);
   } catch (error) {
     if (isStale(error)) return undefined;
@@ -98,6 +101,11 @@ function openMedia(
   });
 }
 
+/** Whether content is of the version that was described, and of the service at all. */
+function isOf({ generation }: ObjectResource, { headers }: Media): boolean {
+  return headers["x-goog-generation"] === generation;
+}
+
 /** True when the content is not of the version that was described: it was replaced or deleted meanwhile. */
 function isStale(error: unknown): boolean {
   return isFailure(error, "not_found") || isFailure(error, "invalid_range");
@@ -115,8 +123,12 @@ async function opened(
   { signal }: ReadOptions,
 ): Promise<OpenedObject> {
   checkSpan(stat, span, media);
-  if (span.end - span.start <= maxAtOnceBytes)
-    return openedBytes(stat, span, new Uint8Array(await media.body.arrayBuffer()));
+  const size = span.end - span.start;
+  if (size <= maxAtOnceBytes) {
+    const bytes = new Uint8Array(await media.body.arrayBuffer());
+    if (bytes.byteLength === size) return openedBytes(stat, span, bytes);
+    throw new ServiceError("unavailable", "the body ended before all of it had come");
+  }
   const { idleMs } = access;
   const reopen = async (start: number) => {
     const rest = { start, end: span.end };

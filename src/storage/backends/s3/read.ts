@@ -45,7 +45,9 @@ async function open(access: S3Access, key: Key, { range, ifMatch, signal }: Read
     const stat = await sizedStat(access, key, sized(response), { signal });
     if (ifMatch !== undefined && stat.etag !== ifMatch) throw anotherVersion();
     const { start, end } = spanOf(response, range, stat.size);
-    return { stat, body: response.body, start, end };
+    const { body } = response;
+    if (body instanceof BodyStream || body.byteLength === end - start) return { stat, body, start, end };
+    throw refusal("unavailable", "the body ended before all of it had come");
   } catch (error) {
     if (response.body instanceof BodyStream) await response.body.close();
     throw error;
@@ -68,9 +70,10 @@ function matchHeader(ifMatch: string | undefined): Headers {
   return ifMatch === undefined ? {} : { "if-match": `"${parseVersion(ifMatch).etag}"` };
 }
 
-/** A body that is all here has the length it has, although the service did not say so. */
+/** A body in chunks that is all here has the length it has; the end of a connection may cut one (RFC 9112 §6.3). */
 function sized({ headers, body }: OpenResponse): OpenResponse["headers"] {
-  if (headers["content-length"] !== undefined || body instanceof BodyStream) return headers;
+  const isFramed = headers["content-length"] === undefined && headers["transfer-encoding"] !== undefined;
+  if (!isFramed || body instanceof BodyStream) return headers;
   return { ...headers, "content-length": String(body.byteLength) };
 }
 
