@@ -23,7 +23,7 @@ export async function listKeys(backend: StorageBackend, options: ListPageOptions
 }
 
 /** A page that leads to itself would be asked for without end. */
-async function listPage(backend: StorageBackend, options: ListOptions): Promise<ListPage> {
+export async function listPage(backend: StorageBackend, options: ListOptions): Promise<ListPage> {
   const page = await backend.list(options);
   if (page.cursor !== undefined && page.cursor === options.cursor) throw standing();
   return page;

@@ -1,6 +1,7 @@
 import type { CallOptions, StorageBackend, UnfinishedUpload } from "../contract/backend.js";
 import { CorruptObjectError } from "../contract/error.js";
 import { isStaged, type Key, type Prefix, parseKey, stagingRoot } from "../contract/key.js";
+import { listPage, pages } from "../listing.js";
 import { codeOf, readLease } from "./lease.js";
 import { longestLeaseSeconds, parseStaged, type StagedName } from "./staging.js";
 
@@ -95,15 +96,12 @@ async function* stagedPages(
     details: false,
     signal,
   };
-  let cursor: string | undefined;
-  do {
-    const page = await backend.list({ ...asked, cursor });
-    yield page.items.flatMap(({ key }) => {
+  for await (const { items } of pages((cursor) => listPage(backend, { ...asked, cursor }))) {
+    yield items.flatMap(({ key }) => {
       const staged = parseStaged(key);
       return staged === undefined ? [] : [{ key, staged }];
     });
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  }
 }
 
 /** Gives up the parts that belong to a lease: those of the staged content, or of the object itself. */

@@ -85,6 +85,26 @@ it.each([
   },
 );
 
+it("a sweep ends where the service gives the same page again and again", async () => {
+  const { backend } = await makeBackend("memory");
+  await abandonUploads(backend);
+  let pages = 0;
+  const stuck = new Proxy(backend, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name, target);
+      if (name !== "list") return typeof value === "function" ? value.bind(target) : value;
+      const list: StorageBackend["list"] = async (options) => {
+        pages += 1;
+        if (pages > 5) throw new Error("asked without end");
+        return { ...(await target.list({ ...options, cursor: undefined })), cursor: "the same" };
+      };
+      return list;
+    },
+  });
+  await expect(new Storage(stuck).sweep()).rejects.toMatchObject({ code: "unavailable" });
+  expect(pages).toBe(2);
+});
+
 it("an upload that cannot be aborted keeps no other from being removed, and is told", async () => {
   const { backend } = await makeBackend("memory");
   for (const key of ["a", "b", "c"]) await backend.createUpload(parseKey(key), plain);
