@@ -359,6 +359,7 @@ describe("what is no form for it", () => {
     [{}, /key must be/],
     [{ key: "k", maxFiles: 2 }, /one key is for one file/],
     [{ key: () => "k", maxFiles: 101 }, /maxFiles must be a whole number from 1 to 100/],
+    [{ key: () => "k", minFiles: 3, maxFiles: 2 }, /minFiles must not be above maxFiles/],
   ])("wrong options %o say what to write", async (options, message) => {
     await addStorage(app, backend);
     const origin = await listen(options as ReceiveUploadOptions);

@@ -151,6 +151,7 @@ class Receiving {
     this.#maxBytes = Math.min(this.#rules.maxBytes, Policy.of(this.#policy).maxBytesOf(""));
     this.#maxFiles = checkFileLimit("maxFiles", options.maxFiles ?? (typeof key === "string" ? 1 : 10), 1);
     this.#minFiles = checkFileLimit("minFiles", options.minFiles ?? 1, 0);
+    if (this.#minFiles > this.#maxFiles) throw wrong("minFiles must not be above maxFiles");
     if (typeof key === "string" && this.#maxFiles > 1) {
       throw wrong("one key is for one file; with maxFiles above 1 key must be a function");
     }
