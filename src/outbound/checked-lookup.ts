@@ -31,7 +31,10 @@ export function checkedLookup(resolve: Resolve, permits: (address: string) => bo
   };
 }
 
-/** The user is told the same as of a name that nobody has: otherwise names of the inner network could be found out. */
+/**
+ * For the log of the service. The client answers the user with `unreachable`, as for a name that does not exist: an answer of
+ * its own would tell which names exist in the inner network.
+ */
 function notPublic(): Error {
   return new Error("the name has an address that is not public");
 }

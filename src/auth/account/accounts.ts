@@ -83,7 +83,7 @@ export class Accounts {
     return { outcome: "erased" };
   }
 
-  /** The addresses of those who own an organisation: whom the service tells of what concerns it. */
+  /** The mail addresses of the owners of an organisation. The service mails them what its owners must know. */
   ownersOf(organization: string): Promise<readonly string[]> {
     return readOwnerAddresses(this.#db, organization);
   }
