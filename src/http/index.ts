@@ -33,4 +33,5 @@ export { checkBody, declaredLength, hasBody, RequestBody } from "./request-body.
 export { pathOf, queryOf } from "./request-target.js";
 export { type MediaContent, type Route, type RouteCall, type RouteSpec, route } from "./route.js";
 export { httpVariables } from "./settings.js";
+export { whenDecorated } from "./when-decorated.js";
 export { readWhole } from "./whole-body.js";

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { PersonalData } from "../auth/index.js";
-import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf, whenDecorated } from "../http/index.js";
 import { getJobs, type JobDefinition } from "../jobs/index.js";
 import {
   ConfigurationError,
@@ -74,7 +74,9 @@ export async function addPayments<Plan extends string>(
     });
   };
   fastify.decorate("payments", payments as unknown as Payments);
-  if (fastify.hasDecorator("authUsers")) fastify.authUsers.accounts.add("payments", paymentData(payments));
+  whenDecorated(fastify, "authUsers", () =>
+    fastify.authUsers.accounts.add("payments", paymentData(payments)),
+  );
   await fastify.register((scope: FastifyInstance) => stripeEvents(scope, webhookSecret, take), {
     prefix: routesPrefix,
   });

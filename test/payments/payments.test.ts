@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { eq } from "drizzle-orm";
 import Fastify, { type FastifyInstance } from "fastify";
+import type { PersonalData } from "svc-infra/auth";
+import { addJobs } from "svc-infra/jobs";
 import { type AddedPayments, addPayments, getPayments } from "svc-infra/payments";
+import type { SqlDb } from "svc-infra/sql";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import * as schema from "#dist/payments/schema.js";
 import type { StripeDouble } from "../rigs/stripe-double.js";
-import { openPaymentsApp, type PaymentsApp, type Plan, plans, urls } from "./payments-app.js";
+import { account, openPaymentsApp, type PaymentsApp, type Plan, plans, urls } from "./payments-app.js";
 
 let opened: PaymentsApp;
 let app: FastifyInstance;
@@ -100,6 +103,22 @@ describe("a customer", () => {
     stripe.fate = () => "give";
     await payments.customerOf(tenant, "ben@example.com");
     expect(stripe.customers.size).toBe(before + 1);
+  });
+
+  it("ends with the account of its only member, also where users are added later", async () => {
+    const late = Fastify();
+    late.decorate<SqlDb>("sql", app.sql).decorate("db", app.db);
+    const { key: secretKey, webhookSecret } = account;
+    const added = await addPayments(late, { plans, secretKey, webhookSecret, apiUrl: stripe.url, env: {} });
+    await addJobs(late, { jobs: [...added.jobs], env: {} });
+    const accounts = new Map<string, PersonalData>();
+    const add = (name: string, data: PersonalData) => accounts.set(name, data);
+    late.decorate("authUsers", { accounts: { add } } as never);
+    await late.ready();
+    const customer = await added.payments.customerOf(tenant);
+    await accounts.get("payments")?.erase({ id: "ida", email: "ida@example.com", tenants: [tenant] });
+    expect(stripe.customers.has(customer)).toBe(false);
+    await late.close();
   });
 
   it("that was erased is not the customer of the same tenant later", async () => {
