@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import type { PersonalData } from "../auth/index.js";
-import { type AnyApp, type AnyRequest, appOf, fastifyOf } from "../http/index.js";
+import { type AnyApp, type AnyRequest, appOf, fastifyOf, whenDecorated } from "../http/index.js";
 import {
   appEnvOf,
   ConfigurationError,
@@ -13,9 +13,9 @@ import {
 } from "../kernel/index.js";
 import { getSqlDb } from "../sql/index.js";
 import type { PumpOptions } from "./deliveries/delivery-pump.js";
+import { type MailedUsers, OwnerMails } from "./owner-mails.js";
 import { type AuthorizeWebhooks, webhookRoutes } from "./routes/webhook-routes.js";
 import { type WebhookOptions, type WebhookSettings, webhookVariables } from "./settings.js";
-import type { DisabledSubscription } from "./subscriptions/subscription.js";
 import type { Webhooks } from "./webhooks.js";
 
 declare module "fastify" {
@@ -76,15 +76,16 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
     const settings = withKey(parsed, env);
     const { db } = getSqlDb(app);
     const opened = await loadPeer("drizzle-orm", "addWebhooks", () => import("./webhooks.js"));
+    const ownerMails = new OwnerMails(() => mailedUsers(app), app.log);
     const webhooks = new opened.Webhooks(settings, {
       db,
       log: app.log,
-      onDisabled: onDisabled ?? ((disabled) => mailOwners(app, disabled)),
+      onDisabled: onDisabled ?? ((disabled) => ownerMails.tell(disabled)),
       allowPrivateAddresses,
       ports,
     });
     app.decorate("webhooks", webhooks);
-    if (app.hasDecorator("authUsers")) app.authUsers.accounts.add("webhooks", webhookData(webhooks));
+    whenDecorated(app, "authUsers", () => app.authUsers.accounts.add("webhooks", webhookData(webhooks)));
     if (authorize !== undefined) {
       await app.register((scope) => webhookRoutes(scope, webhooks, authorize), { prefix: routesPrefix });
     }
@@ -122,16 +123,14 @@ function webhookData({ subscriptions }: Webhooks): PersonalData {
   };
 }
 
-/** A tenant that is no organisation of the app's users has no owners here. */
-async function mailOwners(
-  app: FastifyInstance,
-  { tenant, url, reason }: DisabledSubscription,
-): Promise<void> {
-  if (!app.hasDecorator("mail") || !app.hasDecorator("authUsers")) return;
-  const subject = "A webhook was disabled";
-  const text = `Nothing is sent to ${url} any more: ${reason}.\n\nProve the URL again to enable it.\n`;
-  const owners = await app.authUsers.accounts.ownersOf(tenant);
-  await Promise.all(owners.map((to) => app.mail.send({ to, subject, text })));
+/** Users and mail may be added later than webhooks. */
+function mailedUsers(app: FastifyInstance): MailedUsers | undefined {
+  if (!app.hasDecorator("mail") || !app.hasDecorator("authUsers")) return undefined;
+  const { mail, authUsers } = app;
+  return {
+    ownersOf: (tenant) => authUsers.accounts.ownersOf(tenant),
+    send: (message) => mail.send(message),
+  };
 }
 
 /** Removes the plugin's own options, which are no settings. */

@@ -377,6 +377,27 @@ describe("a delivery that failed", () => {
     expect(await webhooks.subscriptions.get("acme", id)).toMatchObject({ disabledReason: /410/ });
   });
 
+  it("of a URL that was changed meanwhile tells nothing of the new one", async () => {
+    const { id } = await subscribe();
+    const held: Parameters<Endpoint["answer"]>[0][] = [];
+    endpoint.answer = (response) => held.push(response);
+    await webhooks.dispatch(event());
+    await webhooks.dispatch(event());
+    await expect.poll(() => held.length).toBe(2);
+    await webhooks.subscriptions.change("acme", id, { url: `${endpoint.url}/other` });
+    await webhooks.prove("acme", id);
+    held[0]?.writeHead(410).end();
+    held[1]?.writeHead(429, { "retry-after": "3600" }).end();
+    const tried = async () =>
+      (await webhooks.deliveries.list("acme", { limit: 9 })).filter(({ tries }) => tries === 1).length;
+    await expect.poll(tried).toBe(2);
+    await webhooks.dispatch(event());
+    await expect.poll(() => held.length).toBe(3);
+    held[2]?.writeHead(204).end();
+    await finished(2);
+    expect(await webhooks.subscriptions.get("acme", id)).toMatchObject({ disabledAt: null });
+  });
+
   it("is taken over when the process that claimed it is gone", async () => {
     await subscribe();
     await webhooks.dispatch(event());
@@ -458,6 +479,16 @@ describe("an endpoint that fails", () => {
     await attempt(121, 500);
     await expect.poll(() => disabled).toEqual([`${subscription.id}: the endpoint has failed for five days`]);
     expect(await webhooks.dispatch(event())).toBe(0);
+  });
+
+  it("is disabled also when its URL was proved between two failures", async () => {
+    await attempt(0, 500);
+    vi.setSystemTime(startedAt + hour);
+    await webhooks.prove("acme", subscription.id);
+    for (const atHour of [2, 40, 80, 121]) await attempt(atHour, 500);
+    expect(disabled).toEqual([]);
+    await attempt(123, 500);
+    await expect.poll(() => disabled).toHaveLength(1);
   });
 
   it("is not disabled when it answered 2xx in between", async () => {
@@ -685,6 +716,20 @@ describe("redelivery", () => {
     await expect.poll(() => endpoint.received.length).toBe(5);
     expect(new Set(endpoint.received.map((each) => each.id)).size).toBe(2);
   });
+});
+
+it("redelivery of all since a time leaves out what is made after its beginning", async () => {
+  const { id } = await subscribe();
+  await webhooks.subscriptions.change("acme", id, { isPaused: true });
+  const sent = [event(), event(), event()];
+  for (const each of sent) await webhooks.dispatch(each);
+  const { webhookDeliveries } = schema;
+  await sql.db
+    .update(webhookDeliveries)
+    .set({ createdAt: statement`now() + interval '1 minute'` })
+    .where(eq(webhookDeliveries.eventId, sent[2]?.id ?? ""));
+  const since = new Date(Date.now() - 60_000);
+  expect(await webhooks.deliveries.redeliverSince("acme", id, since, 1)).toBe(2);
 });
 
 describe("redelivery of more than one batch", () => {

@@ -2,7 +2,10 @@ import Fastify from "fastify";
 import type { SqlDb } from "svc-infra/sql";
 import { addWebhooks } from "svc-infra/webhooks";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { Accounts } from "#dist/auth/account/accounts.js";
 import * as users from "#dist/auth/schema.js";
+import { MailError } from "#dist/mail/mail-error.js";
+import { OwnerMails } from "#dist/webhooks/owner-mails.js";
 import * as schema from "#dist/webhooks/schema.js";
 import { AuthService } from "../auth/auth-service.js";
 import { Inbox } from "../auth/inbox.js";
@@ -60,6 +63,56 @@ it("by default each owner of its organisation is mailed that a subscription was 
     .poll(async () => (await webhooks.subscriptions.row("acme", subscription.id)).tellOwnerAt)
     .toBeNull();
   expect(["cat", "dan"].map((each) => inbox.countOf(`${each}@example.com`))).toEqual([0, 0]);
+});
+
+it("a mail that fails keeps no other owner from being told, and only it is repeated, unless it is refused for good", async () => {
+  const owners = ["eve", "fay", "gus"].map((id) => `${id}@example.com`);
+  const sent: string[] = [];
+  const failing = new Map([
+    [owners[0], new MailError("mail_unavailable", "not now")],
+    [owners[1], new MailError("mail_refused", "no such address")],
+  ]);
+  const send = async ({ to }: { to: string }) => {
+    sent.push(to);
+    const error = failing.get(to);
+    if (error !== undefined) throw error;
+  };
+  const mails = new OwnerMails(() => ({ ownersOf: async () => owners, send }), service.app.log);
+  const disabled = {
+    id: "whsub_1",
+    tenant: "acme",
+    url: endpoint.url,
+    reason: "gone",
+    disabledAt: new Date(1),
+  };
+  await expect(mails.tell(disabled)).rejects.toThrow("not now");
+  expect(sent).toEqual(owners);
+  failing.clear();
+  await mails.tell(disabled);
+  expect(sent.slice(3)).toEqual([owners[0]]);
+  await mails.tell({ ...disabled, disabledAt: new Date(2) });
+  expect(sent.slice(4)).toEqual(owners);
+});
+
+it("subscriptions end with the account also where users are added later", async () => {
+  const app = Fastify();
+  app.decorate<SqlDb>("sql", service.app.sql).decorate("db", service.app.db);
+  const webhooks = await addWebhooks(app, { allowPrivateAddresses: true, deliver: false, env: {} });
+  const accounts = new Accounts(service.app.db);
+  app.decorate("authUsers", Object.create(service.app.authUsers, { accounts: { value: accounts } }));
+  await app.ready();
+  await service.app.db
+    .insert(users.authUsers)
+    .values({ id: "hal", name: "hal", email: "hal@example.com", emailVerified: true });
+  await service.app.db.insert(users.authOrganizations).values({ id: "hals", name: "hals", slug: "hals" });
+  await service.app.db
+    .insert(users.authMembers)
+    .values({ id: "hal", organizationId: "hals", userId: "hal", role: "owner" });
+  await webhooks.subscriptions.add("hals", { url: endpoint.url, events: ["*"] });
+  expect(await accounts.export("hal")).toMatchObject({ data: { webhooks: [{ url: endpoint.url }] } });
+  expect(await accounts.erase("hal")).toEqual({ outcome: "erased" });
+  expect(await webhooks.subscriptions.list("hals")).toEqual([]);
+  await app.close();
 });
 
 it("an app without users or mail tells its log alone", async () => {

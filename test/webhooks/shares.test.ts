@@ -139,6 +139,22 @@ describe("an endpoint that answers gets as many messages at once as it gets alon
     expect(slow.received).toHaveLength(share);
   });
 
+  it("while another server holds what many subscriptions of the same tenant send it", async () => {
+    const slow = await open(neverAnswers);
+    const fast = await open(inFull());
+    for (const type of ["slow.a", "slow.b", "slow.c", "slow.d"]) {
+      await subscribe("acme", type, slow.url);
+      await dispatch("acme", type);
+    }
+    webhooks.wake();
+    await expect.poll(() => slow.received.length).toBe(share);
+    await subscribe("acme", "fast.a", fast.url);
+    await dispatch("acme", "fast.a");
+    webhooks.wake();
+    await expect.poll(() => fast.received.length).toBe(count);
+    expect(slow.received).toHaveLength(share);
+  });
+
   it("while another tenant has many slow servers", async () => {
     const slow = await Promise.all(Array.from({ length: 5 }, () => open(neverAnswers)));
     const fast = await open(inFull());
@@ -154,5 +170,53 @@ describe("an endpoint that answers gets as many messages at once as it gets alon
     webhooks.wake();
     await expect.poll(() => fast.received.length).toBe(count);
     expect(held()).toBe(3 * share);
+  });
+});
+
+describe("what one claims of more than it may take", () => {
+  const nobody = new Map<string, number>();
+  const held = { bySubscription: nobody, byHost: nobody, byTenant: nobody };
+  /** The tenants of the claimed deliveries, in the order of their attempts. */
+  const claimed = async () => {
+    const rules = { limit: 8, share: 64, tenantShare: 192, held };
+    return (await webhooks.deliveries.claim(rules, 60_000)).map(({ delivery }) => delivery.tenant);
+  };
+
+  beforeEach(async () => {
+    await app.close();
+    app = Fastify();
+    const sql = await addSqlDb(app, { url: "pglite:memory", env: {} });
+    await createTables(sql, schema);
+    webhooks = await addWebhooks(app, { allowPrivateAddresses: true, deliver: false, env: {} });
+    await app.ready();
+  });
+
+  it("has the tenants in turns, however much waits for one of them, and for how long", async () => {
+    for (const tenant of ["a", "b", "c"]) {
+      await subscribe(tenant, "x.a", `http://127.0.0.1:${tenant.charCodeAt(0)}/hook`);
+      await dispatch(tenant, "x.a");
+    }
+    expect(await claimed()).toEqual(["a", "b", "c", "a", "b", "c", "a", "b"]);
+  });
+
+  it("has them in turns where all of them send to one server", async () => {
+    for (const tenant of ["a", "b"]) {
+      for (const type of tenant === "a" ? ["x.a", "x.b", "x.c"] : ["x.a"]) {
+        await subscribe(tenant, type, silent.url);
+        await dispatch(tenant, type);
+      }
+    }
+    expect(await claimed()).toEqual(["a", "b", "a", "b", "a", "b", "a", "b"]);
+  });
+
+  it("has the subscriptions of a tenant in turns", async () => {
+    const types = ["x.a", "x.b", "x.c"];
+    for (const type of types) {
+      await subscribe("a", type, silent.url);
+      await dispatch("a", type);
+    }
+    const rules = { limit: 6, share: 64, tenantShare: 192, held };
+    const order = (await webhooks.deliveries.claim(rules, 60_000)).map(({ delivery }) => delivery.eventType);
+    expect(order).toEqual([...types, ...types]);
   });
 });

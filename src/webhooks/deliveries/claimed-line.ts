@@ -55,7 +55,7 @@ export class ClaimedLine {
     this.#waiting = [...this.#waiting, ...claimed.map((each) => toWaiting(each, claimedAt))];
   }
 
-  /** Takes what is to be attempted now: the oldest first, but for servers and tenants that have their share already. */
+  /** Takes what is to be attempted now: in the order of their claims, but for servers and tenants that have their share already. */
   start(): readonly ClaimedDelivery[] {
     const { concurrency, share, tenantShare } = this.#rules;
     const running = [...this.#unanswered.values()];

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { HttpError } from "../../http/index.js";
 import type { Database } from "../../sql/index.js";
 import { matchesEvent } from "../event-pattern.js";
 import { webhookAttempts, webhookDeliveries, webhookSubscriptions } from "../schema.js";
-import type { SubscriptionRow } from "../subscriptions/subscriptions.js";
+import { isProof, type SubscriptionRow } from "../subscriptions/subscriptions.js";
 import type { Delivery, DeliveryAttempt, WebhookEvent } from "./delivery.js";
 import { type DeliveryCursor, formatCursor, parseCursor } from "./delivery-cursor.js";
 import type { EndpointAnswer } from "./post-signed.js";
@@ -134,9 +134,11 @@ export class Deliveries {
   /**
    * Takes deliveries that are due; no other process takes them until the claim ends. Of one subscription it takes as many
    * as the share of its server leaves: all of it while it answers, and one while it fails, so that one in trouble delays no
-   * other. What one tenant may take leaves room for others, however many servers it names.
+   * other. What one tenant may take leaves room for others, however many servers it names. Tenants come in turns, and so do
+   * the subscriptions of one, however much waits for each.
    *
    * @param claimMs - milliseconds until another process takes over what this one did not finish.
+   * @returns them in the order in which they are to be attempted.
    */
   async claim(
     { limit, share, tenantShare, held }: ClaimRules,
@@ -156,26 +158,33 @@ export class Deliveries {
           where state = 'pending' and further.subscription > hearing.subscription order by subscription limit 1)
         from hearing where hearing.subscription is not null
       ), open as (
-        select id, tenant, lower(split_part(url, '/', 3)) as host,
-          case when failing_since is null then ${share}::int else 1 end - ${already(held.bySubscription, "id")} as free
+        select id, tenant, lower(split_part(url, '/', 3)) as host, ${already(held.bySubscription, "id")} as held,
+          case when failing_since is null then ${share}::int else 1 end as most
         from ${webhookSubscriptions} join hearing on id = hearing.subscription
         where not is_paused and proved_at is not null and disabled_at is null
           and (resume_at is null or resume_at <= ${now.toISOString()}::timestamptz)
       ), waiting as (
-        select own.id, next_attempt_at,
-          ${already(held.byHost, "host")} + row_number() over (partition by host order by next_attempt_at) as of_host,
-          ${already(held.byTenant, "tenant")} + row_number() over (partition by tenant order by next_attempt_at) as of_tenant
+        select own.id, host, tenant, next_attempt_at, place,
+          row_number() over (partition by host, tenant order by place, next_attempt_at) as turn
         from open cross join lateral (
-          select id, next_attempt_at, row_number() over (order by next_attempt_at) as place
+          select id, next_attempt_at, open.held + row_number() over (order by next_attempt_at) as place
           from (
             select id, next_attempt_at from ${webhookDeliveries}
             where subscription = open.id and ${due} order by next_attempt_at limit ${share}::int
           ) as oldest
         ) as own
-        where place <= free
+        where place <= most
+      ), at_host as (
+        select id, tenant, next_attempt_at, place,
+          ${already(held.byHost, "host")} + row_number() over (partition by host order by turn, next_attempt_at) as of_host
+        from waiting
+      ), of_tenants as (
+        select id, next_attempt_at,
+          ${already(held.byTenant, "tenant")} + row_number() over (partition by tenant order by place, next_attempt_at) as of_tenant
+        from at_host where of_host <= ${share}::int
       ), fair as (
-        select id from waiting where of_host <= ${share}::int and of_tenant <= ${tenantShare}::int
-        order by next_attempt_at limit ${limit}::int
+        select id from of_tenants where of_tenant <= ${tenantShare}::int
+        order by of_tenant, next_attempt_at limit ${limit}::int
       )
       select id from ${webhookDeliveries} where id = any(array(select id from fair)) and ${due}
       for update skip locked`;
@@ -188,12 +197,14 @@ export class Deliveries {
         .returning(),
     );
     const subscription = alias(webhookSubscriptions, "subscription");
-    return this.#db
+    const claimed = await this.#db
       .with(taken, delivery)
       .select()
       .from(delivery)
       .innerJoin(subscription, eq(subscription.id, delivery.subscription))
       .orderBy(asc(delivery.nextAttemptAt));
+    const ofSubscriptions = inTurns(claimed, (each) => each.delivery.subscription, held.bySubscription);
+    return inTurns(ofSubscriptions, (each) => each.delivery.tenant, held.byTenant);
   }
 
   /** Gives claimed deliveries back that were not attempted, but for those that another process has taken over. */
@@ -211,12 +222,15 @@ export class Deliveries {
   /**
    * Writes down attempts and what becomes of their deliveries and subscriptions: one statement, all of it or nothing.
    *
+   * An attempt at a URL that was changed or proved since tells nothing of the present one.
+   *
    * @returns since when each subscription has failed whose newest attempt did.
    */
   async settle(attempts: readonly SettledAttempt[]): Promise<ReadonlyMap<string, Date>> {
-    const rows = attempts.map(({ claimed: { delivery }, at, answer, outcome, resumeAt }) => ({
+    const rows = attempts.map(({ claimed: { delivery, subscription }, at, answer, outcome, resumeAt }) => ({
       id: delivery.id,
       subscription: delivery.subscription,
+      proved_at: subscription.provedAt,
       at,
       status: answer.status ?? null,
       milliseconds: answer.milliseconds,
@@ -231,15 +245,17 @@ export class Deliveries {
     const failing = await this.#db.execute(sql`
       with settled as (
         select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as settled (
-          id text, subscription text, at timestamptz, status int, milliseconds int, detail text, state text,
+          id text, subscription text, proved_at timestamptz, at timestamptz, status int, milliseconds int, detail text, state text,
           next_attempt_at timestamptz, resume_at timestamptz, generation int)
       ), newest as (
-        select distinct on (subscription) subscription, at, state = 'delivered' as is_well,
-          max(resume_at) over (partition by subscription) as resume_at
+        select distinct on (subscription) subscription, proved_at, at, state = 'delivered' as is_well,
+          max(resume_at) over (partition by subscription, proved_at) as resume_at
         from settled order by subscription, at desc
       ), changed as (
-        select id, at, is_well, newest.resume_at from ${webhookSubscriptions} join newest on id = subscription
-        where not is_well or failing_since is not null or newest.resume_at is not null order by id for no key update of ${webhookSubscriptions}
+        select id, at, is_well, newest.resume_at from ${webhookSubscriptions} as own join newest on id = subscription
+        where ${isProof(sql`own.proved_at`, sql`newest.proved_at`)}
+          and (not is_well or failing_since is not null or newest.resume_at is not null)
+        order by id for no key update of own
       ), health as (
         update ${webhookSubscriptions} as own
         set failing_since = case when is_well then null
@@ -324,16 +340,19 @@ export class Deliveries {
   }
 
   /**
-   * Queues every delivery of a subscription that was made since a time again, delivered ones too: a batch with each
+   * Queues every delivery of a subscription again that was made from a time until now, delivered ones too: a batch with each
    * statement, however many there are.
    *
    * @param batchRows - most deliveries of one statement.
    * @returns how many.
    */
   async redeliverSince(tenant: string, subscription: string, since: Date, batchRows = 1000): Promise<number> {
+    // What is made meanwhile is not among them: it would be sent twice, and there might be no end of it.
+    const { rows } = Object(await this.#db.execute(sql`select now()::text as now`));
+    const until = sql`${webhookDeliveries.createdAt} <= ${rows[0].now}::timestamptz`;
     let from: DeliveryCursor = { createdUs: String(since.getTime() * 1000), id: "" };
     for (let total = 0; ; ) {
-      const { count, last } = await this.#redeliverBatch(tenant, subscription, from, batchRows);
+      const { count, last } = await this.#redeliverBatch(tenant, subscription, { from, until }, batchRows);
       total += count;
       if (count < batchRows || last === undefined) return total;
       from = last;
@@ -341,7 +360,12 @@ export class Deliveries {
   }
 
   /** The oldest deliveries behind a place, and how far it came. */
-  async #redeliverBatch(tenant: string, subscription: string, from: DeliveryCursor, batchRows: number) {
+  async #redeliverBatch(
+    tenant: string,
+    subscription: string,
+    { from, until }: { readonly from: DeliveryCursor; readonly until: SQL },
+    batchRows: number,
+  ) {
     const { id, createdAt } = webhookDeliveries;
     const batch = this.#db.$with("batch").as(
       this.#db
@@ -352,6 +376,7 @@ export class Deliveries {
             eq(webhookDeliveries.tenant, tenant),
             eq(webhookDeliveries.subscription, subscription),
             sql`${place} > ${placeOf(from)}`,
+            until,
           ),
         )
         .orderBy(asc(createdAt), asc(id))
@@ -399,6 +424,21 @@ export class Deliveries {
         ),
       );
   }
+}
+
+/** Those of all owners in turns, so that who has many does not come before the others with all of them. */
+function inTurns(
+  claimed: readonly ClaimedDelivery[],
+  ownerOf: (claimed: ClaimedDelivery) => string,
+  held: ReadonlyMap<string, number>,
+): readonly ClaimedDelivery[] {
+  const counts = new Map(held);
+  const placed = claimed.map((each) => {
+    const place = (counts.get(ownerOf(each)) ?? 0) + 1;
+    counts.set(ownerOf(each), place);
+    return { each, place };
+  });
+  return placed.sort((a, b) => a.place - b.place).map(({ each }) => each);
 }
 
 /** The id is a header field of each message, and a part of what is signed, where a dot ends it (Standard Webhooks). */

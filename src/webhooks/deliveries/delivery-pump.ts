@@ -190,9 +190,10 @@ export class DeliveryPump {
     return this.#settling;
   }
 
-  async #disable({ subscription: { id, tenant } }: ClaimedDelivery, reason: string): Promise<void> {
+  async #disable({ subscription }: ClaimedDelivery, reason: string): Promise<void> {
+    const { id, tenant, provedAt } = subscription;
     const { subscriptions, log } = this.#options;
-    if (!(await subscriptions.disable(id, reason))) return;
+    if (!(await subscriptions.disable(id, reason, provedAt))) return;
     log.warn({ subscription: id, tenant, reason }, "webhooks: a subscription was disabled");
     this.#tellOwners();
   }
@@ -225,7 +226,7 @@ export class DeliveryPump {
     });
     try {
       await Promise.race([(async () => onDisabled(disabled))(), late]);
-      await subscriptions.markTold(disabled.id);
+      await subscriptions.markTold(disabled);
     } catch (error) {
       const words =
         "webhooks: an owner could not be told that a subscription was disabled; trying again later";

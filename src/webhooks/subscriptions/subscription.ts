@@ -32,6 +32,8 @@ export interface DisabledSubscription {
   readonly tenant: string;
   readonly url: string;
   readonly reason: string;
+  /** With the id it tells a call that is repeated from another time at which it was disabled. */
+  readonly disabledAt: Date;
 }
 
 /** A subscription and its secret, which is shown once. */

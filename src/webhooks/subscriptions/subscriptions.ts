@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { and, desc, eq, isNull, lte, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, lte, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import { HttpError } from "../../http/index.js";
 import type { ForeignClient } from "../../outbound/index.js";
 import type { Database } from "../../sql/index.js";
@@ -139,6 +139,7 @@ export class Subscriptions {
         disabledAt: null,
         disabledReason: null,
         failingSince: null,
+        failedAt: null,
         resumeAt: null,
         tellOwnerAt: null,
       })
@@ -147,12 +148,19 @@ export class Subscriptions {
     return shown(existing(rows[0]));
   }
 
-  /** Stops deliveries until the URL is proved again. Resolves to whether this call did it. */
-  async disable(id: string, reason: string): Promise<boolean> {
+  /**
+   * Stops deliveries until the URL is proved again. Resolves to whether this call did it.
+   *
+   * @param seenProof - the `provedAt` that the reason is about: a URL that was changed or proved since stays.
+   */
+  async disable(id: string, reason: string, seenProof?: Date | null): Promise<boolean> {
+    const { provedAt, disabledAt } = webhookSubscriptions;
+    const isSeen = seenProof && isProof(provedAt, sql`${seenProof.toISOString()}::timestamptz`);
+    const now = new Date();
     const rows = await this.#db
       .update(webhookSubscriptions)
-      .set({ disabledAt: new Date(), disabledReason: reason, tellOwnerAt: new Date() })
-      .where(and(eq(webhookSubscriptions.id, id), isNull(webhookSubscriptions.disabledAt)))
+      .set({ disabledAt: now, disabledReason: reason, tellOwnerAt: now })
+      .where(and(eq(webhookSubscriptions.id, id), isNull(disabledAt), isSeen || undefined))
       .returning();
     return rows.length > 0;
   }
@@ -163,21 +171,25 @@ export class Subscriptions {
    */
   async takeUntold(againMs: number): Promise<readonly DisabledSubscription[]> {
     const now = Date.now();
-    const { id, tenant, url, tellOwnerAt, disabledReason } = webhookSubscriptions;
+    const { id, tenant, url, tellOwnerAt, disabledAt, disabledReason } = webhookSubscriptions;
     const rows = await this.#db
       .update(webhookSubscriptions)
       .set({ tellOwnerAt: new Date(now + againMs) })
       .where(lte(tellOwnerAt, new Date(now)))
-      .returning({ id, tenant, url, reason: disabledReason });
-    return rows.map(({ reason, ...row }) => ({ ...row, reason: reason ?? "" }));
+      .returning({ id, tenant, url, reason: disabledReason, disabledAt });
+    return rows.map(({ reason, disabledAt: at, ...row }) => ({
+      ...row,
+      reason: reason ?? "",
+      disabledAt: at ?? new Date(now),
+    }));
   }
 
-  /** The owner was told. */
-  async markTold(id: string): Promise<void> {
+  /** The owner was told of this time at which it was disabled, and not of a later one. */
+  async markTold({ id, disabledAt }: DisabledSubscription): Promise<void> {
     await this.#db
       .update(webhookSubscriptions)
       .set({ tellOwnerAt: null })
-      .where(eq(webhookSubscriptions.id, id));
+      .where(and(eq(webhookSubscriptions.id, id), eq(webhookSubscriptions.disabledAt, disabledAt)));
   }
 
   /** The secrets that sign now: the present one, the next one, and those before it during a rotation. */
@@ -205,6 +217,11 @@ export class Subscriptions {
       throw new HttpError(400, "bad_request", `events: ${expected}, not '${wrong.slice(0, 128)}'`);
     }
   }
+}
+
+/** Whether a proof is the one that a process has seen, which knows it to the millisecond. */
+export function isProof(provedAt: SQLWrapper, seen: SQL): SQL {
+  return sql`date_trunc('milliseconds', ${provedAt}) = ${seen}`;
 }
 
 /** Of another tenant or of none: both are told alike. */
