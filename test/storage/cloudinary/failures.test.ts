@@ -201,3 +201,25 @@ describe("settings", () => {
     expect(await served.text()).toBe("content");
   });
 });
+
+describe("a listing that does not go on is an error after a few looks", () => {
+  const asset = { public_id: "files/a", version: 1, bytes: 1 };
+  let count = 0;
+  it.each([
+    ["the same cursor again, and nothing", () => ({ resources: [], next_cursor: "same" })],
+    ["a page that is repeated", () => ({ resources: [asset], next_cursor: `c${count++}` })],
+  ])("%s", async (_name, page) => {
+    const { double } = await fresh();
+    const proxy = await startFaultProxy(double.options.endpoint);
+    onTestFinished(() => proxy.stop());
+    const storage = new Storage(new CloudinaryBackend({ ...double.options, endpoint: proxy.endpoint }));
+    onTestFinished(() => storage.close());
+    proxy.plan.mix(1, () => {
+      // A listing that goes on and on must end the test, and not the machine.
+      if (proxy.visits.length > 50) return { kind: "answer", status: 500, body: "" };
+      return { kind: "answer", status: 200, body: JSON.stringify(page()) };
+    });
+    await expect(storage.list()).rejects.toMatchObject({ code: "unavailable" });
+    expect(proxy.visits.length).toBeLessThan(12);
+  });
+});

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CallOptions, ListedObject } from "../../contract/backend.js";
 import { isStaged, type Key, reservedSegment, stagingRoot } from "../../contract/key.js";
+import { ListingProgress } from "../../contract/listing-progress.js";
 import { ServiceError } from "../../contract/service-error.js";
 import { type Asset, keptKeyOf, parseAsset, sizeOf, writtenAt } from "./asset.js";
 import type { CloudinaryClient } from "./client.js";
@@ -46,9 +47,15 @@ export class AssetPages {
 
   async *entries(): AsyncGenerator<AssetEntry> {
     let page: string | undefined = this.#options.page;
+    const progress = new ListingProgress(page);
     while (page !== undefined) {
       const { resources, next_cursor } = await this.#load(page);
-      for (const resource of resources) yield* this.#take(parseAsset(resource), page);
+      const assets = resources.map(parseAsset);
+      progress.check(
+        assets.map(({ publicId }) => publicId),
+        next_cursor,
+      );
+      for (const asset of assets) yield* this.#take(asset, page);
       this.#options.onProgress?.();
       page = next_cursor;
     }
