@@ -1,5 +1,4 @@
 import type { CallOptions, StorageBackend, UnfinishedUpload } from "../contract/backend.js";
-import { CorruptObjectError } from "../contract/error.js";
 import { isStaged, type Key, type Prefix, parseKey, stagingRoot } from "../contract/key.js";
 import { listPage, pages } from "../listing.js";
 import { codeOf, readLease } from "./lease.js";
@@ -106,7 +105,7 @@ async function* stagedPages(
 
 /** Gives up the parts that belong to a lease: those of the staged content, or of the object itself. */
 async function endLease({ backend, signal }: Sweep, { key: at, staged }: StagedObject): Promise<void> {
-  const { lease } = (await readLease(backend, at, { signal }).catch(ignoreDamage)) ?? {};
+  const { lease } = (await readLease(backend, at, { signal }).catch(ignoreDamage(backend))) ?? {};
   if (lease?.uploadId === undefined || lease.stored !== undefined) return;
   const key = lease.isUnchecked
     ? parseKey(staged.scope + lease.key)
@@ -117,8 +116,10 @@ async function endLease({ backend, signal }: Sweep, { key: at, staged }: StagedO
 }
 
 /** A lease that cannot be read now can be later; one that is damaged tells nothing any more. */
-function ignoreDamage(error: unknown): undefined {
-  if (!(error instanceof CorruptObjectError)) throw error;
+function ignoreDamage(backend: StorageBackend): (error: unknown) => undefined {
+  return (error) => {
+    if (codeOf(backend, error) !== "corrupt") throw error;
+  };
 }
 
 /** A lease whose parts are still there stays for the next sweep. */

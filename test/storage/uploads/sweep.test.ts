@@ -1,7 +1,9 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { parseKey, Storage, type StorageBackend } from "svc-infra/storage";
 import { expect, it } from "vitest";
+import { refusal } from "#dist/storage/contract/service-error.js";
 import { makeBackend } from "../../acceptance/service.js";
 
 const inEightDays = () => new Date(Date.now() + 8 * 86_400_000);
@@ -104,6 +106,30 @@ it("a sweep ends where the service gives the same page again and again", async (
   await expect(new Storage(stuck).sweep()).rejects.toMatchObject({ code: "unavailable" });
   expect(pages).toBe(2);
 });
+
+it.each(["read by the backend", "of no lease"])(
+  "a lease that is damaged goes like others, when what is %s tells so",
+  async (what) => {
+    const { backend } = await makeBackend("memory");
+    await abandonUploads(backend);
+    const isOfBackend = what === "read by the backend";
+    const damaged = new Proxy(backend, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name, target);
+        if (name !== "read") return typeof value === "function" ? value.bind(target) : value;
+        const read: StorageBackend["read"] = async (key, options) => {
+          if (isOfBackend) throw refusal("corrupt", "the record is damaged");
+          const opened = await target.read(key, options);
+          return { ...opened, body: Readable.from([Buffer.from("{")]) };
+        };
+        return read;
+      },
+    });
+    const told = { staged: 2, uploads: 2, alive: 0, isDryRun: false };
+    expect(await new Storage(damaged).sweep({ now: inEightDays() })).toEqual(told);
+    expect((await new Storage(backend).sweep({ now: inEightDays() })).staged).toBe(0);
+  },
+);
 
 it("an upload that cannot be aborted keeps no other from being removed, and is told", async () => {
   const { backend } = await makeBackend("memory");
