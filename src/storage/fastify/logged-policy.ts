@@ -6,7 +6,7 @@ export function loggedPolicy(policy: PolicyOptions, log: Logger): PolicyOptions 
   const { scan, under = {} } = policy;
   const parts = Object.entries(under).map(([prefix, each]) => [prefix, loggedPolicy(each, log)]);
   const logged = { ...policy, under: Object.fromEntries(parts) };
-  if (scan === undefined || !("scanner" in scan) || scan.onSkip !== undefined) return logged;
+  if (scan === undefined || "begin" in scan || scan.onSkip !== undefined) return logged;
   const onSkip = (skipped: object) => log.warn(skipped, "stored unscanned, as the policy says");
   return { ...logged, scan: { ...scan, onSkip } };
 }

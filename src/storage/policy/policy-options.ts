@@ -130,7 +130,7 @@ function bytesOf(name: string, size: ByteSize): number {
 
 function scanOf(scan: Scanner | ScanRules | undefined): ScanRules | undefined {
   if (scan === undefined) return undefined;
-  const given: ScanRules = "scanner" in scan ? scan : { scanner: scan };
+  const given: ScanRules = "begin" in scan ? { scanner: scan } : scan;
   checkStorageOptions(given, scanRules);
   const { scanner, whenUnavailable = "refuse" } = given;
   const isKnown = whenUnavailable === "refuse" || whenUnavailable === "accept";

@@ -51,6 +51,14 @@ describe("verdicts of a scanner", () => {
     expect(scanner.scans).toBe(2);
   });
 
+  it("are those of a scanner around another one, whatever it calls that", async () => {
+    const inner = counting({ isClean: true });
+    const outer = { ...counting({ isClean: false, found: "Eicar" }), scanner: inner };
+    const storage = new Storage(new MemoryBackend(), { policy: { scan: outer } });
+    await expect(storage.put("a", "content")).rejects.toMatchObject({ code: "infected" });
+    expect(inner.scans).toBe(0);
+  });
+
   it("that were skipped by words of the policy are told", async () => {
     const skipped: SkippedScan[] = [];
     const scan = {
