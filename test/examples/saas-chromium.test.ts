@@ -197,6 +197,7 @@ describe.each(settings)(
     it("2. Create an organisation", async () => {
       await send("organisation", { name: "Acme Ltd" });
       await expect.poll(() => page.textContent("#plan"), waiting).toBe("free");
+      // This step has no job: an organisation is rows alone. What it needs must outlive its worker all the same.
       await interrupt();
       const me = await page.evaluate(`fetch("/me").then((answer) => answer.json())`);
       ({ tenant } = Object(me));
@@ -281,6 +282,7 @@ describe.each(settings)(
       expect(metrics).toMatch(/jobs_run_duration_seconds_count\{.*name="show-document".*\} [1-9]/);
       expect(metrics).toMatch(/storage_operations_total\{.*status="success".*\} [1-9]/);
       expect(metrics).not.toContain(tenant);
+      // This step has no job: it reads. The next one begins with a worker that has just started.
       await interrupt();
     });
 
