@@ -3,6 +3,7 @@ import { ForeignClient } from "../outbound/index.js";
 import type { Database } from "../sql/index.js";
 import { Deliveries } from "./deliveries/deliveries.js";
 import type { WebhookEvent } from "./deliveries/delivery.js";
+import { DeliveryClaims } from "./deliveries/delivery-claims.js";
 import { DeliveryPump, type PumpOptions } from "./deliveries/delivery-pump.js";
 import { SecretBox } from "./secret-box.js";
 import type { WebhookSettings } from "./settings.js";
@@ -43,6 +44,7 @@ export class Webhooks {
     this.deliveries = new Deliveries(db);
     this.#pump = new DeliveryPump({
       deliveries: this.deliveries,
+      claims: new DeliveryClaims(db),
       subscriptions: this.subscriptions,
       client: this.#client,
       log,

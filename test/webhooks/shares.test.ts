@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { addSqlDb } from "svc-infra/sql";
 import { addWebhooks, type Webhooks } from "svc-infra/webhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DeliveryClaims } from "#dist/webhooks/deliveries/delivery-claims.js";
 import * as schema from "#dist/webhooks/schema.js";
 import { createTables } from "./create-tables.js";
 import { Endpoint } from "./endpoint.js";
@@ -179,7 +180,7 @@ describe("what one claims of more than it may take", () => {
   /** The tenants of the claimed deliveries, in the order of their attempts. */
   const claimed = async () => {
     const rules = { limit: 8, share: 64, tenantShare: 192, held };
-    return (await webhooks.deliveries.claim(rules, 60_000)).map(({ delivery }) => delivery.tenant);
+    return (await new DeliveryClaims(app.db).claim(rules, 60_000)).map(({ delivery }) => delivery.tenant);
   };
 
   beforeEach(async () => {
@@ -216,7 +217,9 @@ describe("what one claims of more than it may take", () => {
       await dispatch("a", type);
     }
     const rules = { limit: 6, share: 64, tenantShare: 192, held };
-    const order = (await webhooks.deliveries.claim(rules, 60_000)).map(({ delivery }) => delivery.eventType);
+    const order = (await new DeliveryClaims(app.db).claim(rules, 60_000)).map(
+      ({ delivery }) => delivery.eventType,
+    );
     expect(order).toEqual([...types, ...types]);
   });
 });

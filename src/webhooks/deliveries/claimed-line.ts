@@ -1,4 +1,4 @@
-import { type ClaimedDelivery, type HeldDeliveries, hostOf } from "./deliveries.js";
+import { type ClaimedDelivery, type HeldDeliveries, hostOf } from "./delivery-claims.js";
 
 /** Deliveries that are claimed for each attempt at a time, so that no attempt waits for a query. */
 export const claimedAhead = 8;

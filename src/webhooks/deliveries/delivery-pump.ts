@@ -5,8 +5,9 @@ import type { ForeignClient } from "../../outbound/index.js";
 import type { DisabledSubscription } from "../subscriptions/subscription.js";
 import type { Subscriptions } from "../subscriptions/subscriptions.js";
 import { ClaimedLine, claimedAhead } from "./claimed-line.js";
-import type { ClaimedDelivery, Deliveries, Outcome, SettledAttempt } from "./deliveries.js";
+import type { Deliveries } from "./deliveries.js";
 import type { WebhookAttempt } from "./delivery.js";
+import type { ClaimedDelivery, DeliveryClaims, Outcome, SettledAttempt } from "./delivery-claims.js";
 import { type EndpointAnswer, postSigned } from "./post-signed.js";
 import { longestRestMs, nextWaitMs, retryAfterMs } from "./retry-schedule.js";
 
@@ -25,7 +26,8 @@ const longestWaitMs = 2_000;
 
 /** What a {@link DeliveryPump} is made of. */
 export interface PumpOptions {
-  readonly deliveries: Deliveries;
+  readonly deliveries: Pick<Deliveries, "removeOld">;
+  readonly claims: DeliveryClaims;
   readonly subscriptions: Subscriptions;
   readonly client: ForeignClient;
   readonly log: Logger;
@@ -55,7 +57,7 @@ export class DeliveryPump {
   #turn: Promise<void> = Promise.resolve();
   /** Attempts that are to be written down next, and the promise that they are. */
   readonly #ended: SettledAttempt[] = [];
-  #settling: ReturnType<Deliveries["settle"]> | undefined;
+  #settling: ReturnType<DeliveryClaims["settle"]> | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #cleanedAt = 0;
   #toldAt = 0;
@@ -95,7 +97,7 @@ export class DeliveryPump {
     clearTimeout(this.#timer);
     await this.#turn;
     clearTimeout(this.#timer);
-    await Promise.all([...this.#running, this.#options.deliveries.release(this.#line.clear())]);
+    await Promise.all([...this.#running, this.#options.claims.release(this.#line.clear())]);
   }
 
   async #look(): Promise<void> {
@@ -113,8 +115,8 @@ export class DeliveryPump {
 
   /** Claims what is due, as much of it as the limits leave. */
   async #take(): Promise<void> {
-    const { deliveries, concurrency, timeoutMs } = this.#options;
-    await deliveries.release(this.#line.late());
+    const { claims, concurrency, timeoutMs } = this.#options;
+    await claims.release(this.#line.late());
     const limit = concurrency * claimedAhead - this.#line.size;
     if (limit <= 0) return;
     const claimedAt = performance.now();
@@ -124,7 +126,7 @@ export class DeliveryPump {
       tenantShare: this.#tenantShare * claimedAhead,
       held: this.#line.held(),
     };
-    this.#line.add(await deliveries.claim(rules, timeoutMs * 3), claimedAt);
+    this.#line.add(await claims.claim(rules, timeoutMs * 3), claimedAt);
     this.#start();
   }
 
@@ -148,7 +150,7 @@ export class DeliveryPump {
   }
 
   async #attempt(claimed: ClaimedDelivery): Promise<void> {
-    const { deliveries } = this.#options;
+    const { claims } = this.#options;
     const { delivery, subscription } = claimed;
     const answer = await this.#post(claimed);
     const outcome = outcomeOf(answer, delivery.tries + 1);
@@ -158,7 +160,7 @@ export class DeliveryPump {
     this.#start();
     const at = new Date();
     const failing = await this.#settle({ claimed, at, answer, outcome, resumeAt: resumeAt(answer, at) });
-    await deliveries.release(held);
+    await claims.release(held);
     const reason = disablingReason(answer, at, failing.get(subscription.id));
     if (reason !== undefined) await this.#disable(claimed, reason);
   }
@@ -178,12 +180,12 @@ export class DeliveryPump {
   }
 
   /** Attempts that end soon after each other, or while others are written down, are written down together. */
-  #settle(attempt: SettledAttempt): ReturnType<Deliveries["settle"]> {
+  #settle(attempt: SettledAttempt): ReturnType<DeliveryClaims["settle"]> {
     this.#ended.push(attempt);
     this.#settling ??= Promise.all([this.#writing, sleep(gatheringMs)]).then(() => {
       const ended = this.#ended.splice(0);
       this.#settling = undefined;
-      const writing = this.#options.deliveries.settle(ended);
+      const writing = this.#options.claims.settle(ended);
       this.#writing = writing.catch(() => undefined);
       return writing;
     });
