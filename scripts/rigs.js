@@ -81,6 +81,14 @@ export const oneNodeSuites = rigs
   .filter(({ isForEveryNode }) => isForEveryNode !== true)
   .flatMap(({ suites }) => suites);
 
+/** Suites that always run on every version of Node: what a version may change, in seconds. */
+export const everyNodeSuites = [
+  "test/conformance/local.test.ts",
+  "test/conformance/memory.test.ts",
+  "test/http/",
+  "test/layers/",
+];
+
 /**
  * Makes the programs available that tests need: installs them when it may, else says what to install.
  *

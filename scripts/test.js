@@ -12,9 +12,9 @@ say(
 process.exitCode = totals.failed > 0 ? 1 : 0;
 
 /**
- * `--checks-only` leaves the suites out; any other argument selects suites and leaves the checks out. With `ALL_RUNTIMES=1`
- * the suites that need no rig, PostgreSQL or Redis run on the other versions of Node as well, with `ALL_PEERS=1` those of the
- * optional peers beside the oldest and the newest version of each.
+ * `--checks-only` leaves the suites out; any other argument selects suites and leaves the checks out. A few suites run on the
+ * other versions of Node as well; with `ALL_RUNTIMES=1` all do that need no rig but PostgreSQL or Redis. With `ALL_PEERS=1`
+ * those of the optional peers run beside the oldest and the newest version of each.
  */
 async function runEverything() {
   const filters = args.filter((each) => each !== "--checks-only");
@@ -24,7 +24,7 @@ async function runEverything() {
 }
 
 async function runTests(filters) {
-  const { prepareRigs, oneNodeSuites } = await import("./rigs.js");
+  const { prepareRigs, oneNodeSuites, everyNodeSuites } = await import("./rigs.js");
   const { runSuites } = await import("./suites.js");
   const { leftOut, failed } = prepareRigs();
   for (const name of failed) say(`FAIL the Debian package ${name} could not be installed`);
@@ -37,11 +37,13 @@ async function runTests(filters) {
       add(runBesidePeers(age));
     }
   }
-  if (process.env.ALL_RUNTIMES !== "1") return;
+  const areAll = process.env.ALL_RUNTIMES === "1";
+  if (!areAll && filters.length > 0) return;
+  const suites = areAll ? filters : everyNodeSuites;
   const { runtimes } = await import("../test/rigs/runtimes.js");
   for (const [name, program] of Object.entries(runtimes).filter(([name]) => name.startsWith("Node"))) {
     say(`The suites of every version of Node, on ${name}:`);
-    add(runSuites(filters, [...leftOut, ...oneNodeSuites], program));
+    add(runSuites(suites, [...leftOut, ...oneNodeSuites], program));
   }
 }
 
