@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { deployTargets, type ProjectHelper, projectHelpers } from "#dist/cli/init/project.js";
 import { projectFiles } from "#dist/cli/init/project-files.js";
+import { railwaySchema, renderSchema } from "./platform-schemas.js";
 
 /** Every set of helpers. */
 const sets = Array.from({ length: 2 ** projectHelpers.length }, (_, bits): ProjectHelper[] =>
@@ -62,6 +63,16 @@ describe.each(sets.map((set) => [set.join(" and ") || "nothing", set] as const))
 
   it("the README tells of the variable that a volume of Railway needs", () => {
     expect(files["README.md"]?.includes("RAILWAY_RUN_UID=0")).toBe(set.includes("storage"));
+  });
+
+  it("render.yaml and railway.json have the fields, types and values that the platforms document, and no others", () => {
+    const ajv = new Ajv2019({ strict: false });
+    const [isRender, isRailway] = [ajv.compile(renderSchema), ajv.compile(railwaySchema)];
+    const [render, railway] = [parse(files["render.yaml"] ?? ""), JSON.parse(files["railway.json"] ?? "")];
+    expect([isRender(render), isRender.errors]).toEqual([true, null]);
+    expect([isRailway(railway), isRailway.errors]).toEqual([true, null]);
+    expect(isRender({ services: [{ ...render.services[0], plan: "huge" }] })).toBe(false);
+    expect(isRailway({ ...railway, deploy: { ...railway.deploy, drainingSeconds: "20" } })).toBe(false);
   });
 
   it("the platforms migrate before they deploy", () => {

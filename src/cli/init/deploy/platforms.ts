@@ -56,7 +56,6 @@ export function renderFile(project: Project): string {
     runtime: docker
     plan: starter
     healthCheckPath: /readyz
-    maxShutdownDelaySeconds: 30
 ${has(project, "sql") ? `    preDeployCommand: ${migrateCommand.join(" ")}\n` : ""}${has(project, "storage") ? disk : ""}    envVars:
       - key: NODE_ENV
         value: production
