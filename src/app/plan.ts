@@ -100,10 +100,14 @@ function settingsIn(options: PlanOptions): AppSettingOptions {
 }
 
 async function problemsOf(helper: Helper, context: HelperContext): Promise<readonly ConfigurationProblem[]> {
+  const problems: ConfigurationProblem[] = [];
+  if (helper.check === undefined) {
+    for (const schema of helper.variables) collectProblems(problems, () => loadSettings(schema, context.env));
+    return problems;
+  }
   try {
-    if (helper.check !== undefined) await helper.check(context);
-    else for (const schema of helper.variables) loadSettings(schema, context.env);
-    return [];
+    await helper.check(context);
+    return problems;
   } catch (error) {
     if (error instanceof ConfigurationError) return error.problems;
     throw error;

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { CommandLine } from "./command-line.js";
@@ -17,6 +17,15 @@ it("tells of each variable where it is set, and masks secrets", async () => {
   expect(stdout).toMatch(/LOG_LEVEL +warn +\(environment\)/);
   expect(stdout).toMatch(/SQL_URL +\*\*\* +\(\.env\)/);
   expect(stdout).not.toContain("hunter2");
+});
+
+it("knows every variable that is documented", async () => {
+  const rows = readFileSync("docs/configuration.md", "utf8").matchAll(/^\| `([A-Z0-9_]+)`/gm);
+  const names = [...rows].map(([, name]) => name);
+  writeFileSync(join(cli.folder, ".env"), names.map((name) => `${name}=x\n`).join(""));
+  const { unknown } = JSON.parse((await cli.run(["env", "--json"])).stdout);
+  expect(unknown).toEqual([]);
+  expect(names).toContain("SQL_AUTO_MIGRATE");
 });
 
 it("shows a name that nothing reads with the nearest one, and never its value", async () => {
