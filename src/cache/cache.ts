@@ -183,7 +183,10 @@ export class Cache {
     const renew = () => this.#quietly(() => this.store.renewIf(lockKey(key), owner, lockMs), undefined);
     const timer = setInterval(renew, lockMs / 3).unref();
     try {
-      return await this.#loadNow(key, options, load);
+      // Another process may have loaded it between this one's look and its lock.
+      const entry = await this.#read(key);
+      const isFresh = entry !== undefined && entry.freshUntil > Date.now();
+      return isFresh ? entry.value : await this.#loadNow(key, options, load);
     } finally {
       clearInterval(timer);
       await this.#quietly(() => this.store.removeIf(lockKey(key), owner), undefined);

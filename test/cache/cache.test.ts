@@ -172,6 +172,31 @@ it("on Redis one caller of all processes loads, and the others get its value", a
   expect(slow.calls).toBe(1);
 });
 
+it.each([0, 60])(
+  "a caller that gets the lock behind another takes what that one loaded, %s s after its end",
+  async (staleSeconds) => {
+    const [one, held] = [await open(redis.url), await open(redis.url)];
+    const add = held.add.bind(held);
+    const gate = loader();
+    held.add = async (...given) => {
+      await gate.load();
+      return add(...given);
+    };
+    let calls = 0;
+    const load = () => ++calls;
+    const key = `behind ${staleSeconds}`;
+    const cache = new Cache(one);
+    if (staleSeconds > 0) await cache.set(key, "old", { ttlSeconds: 0, staleSeconds });
+    const late = new Cache(held).getOrSet(key, { staleSeconds }, load);
+    await until(() => gate.calls > 0);
+    await until(async () => (await cache.getOrSet(key, { staleSeconds }, load)) === 1);
+    gate.release();
+    expect(await late).toBe(staleSeconds > 0 ? "old" : 1);
+    await sleep(100);
+    expect(calls).toBe(1);
+  },
+);
+
 it("in memory the entries that were not read go first when there are too many", async () => {
   const cache = new Cache(await openStore({ ...settings, maxEntries: 3, url: undefined }));
   for (const key of ["a", "b", "c"]) await cache.set(key, key);
