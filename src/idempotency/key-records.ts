@@ -20,6 +20,9 @@ interface KeyRecord {
   readonly answer: RecordedAnswer;
 }
 
+/** How often a key is looked up that is neither free nor there. */
+const mostLooks = 3;
+
 /** Free again this long after the process that had it died. */
 const claimMs = 30_000;
 
@@ -37,16 +40,22 @@ export class KeyRecords {
     this.#ttlMs = ttlMs;
   }
 
-  /** Claims the key, or says why not: of many requests at once exactly one gets it. */
+  /**
+   * Claims the key, or says why not: of many requests at once exactly one gets it.
+   *
+   * @throws Error when the store has the key and tells nothing of it, as Redis does to a Node older than the one that wrote it.
+   */
   async begin(key: string, fingerprint: string): Promise<KeyState> {
     const mark = `${fingerprint} ${randomUUID()}`;
-    for (;;) {
+    // What is there may end between the two calls, but not time and again.
+    for (let tries = 0; tries < mostLooks; tries++) {
       if (await this.#store.add(key, mark, claimMs)) {
         return { is: "new", claim: new Claim(this.#store, key, mark, this.#ttlMs) };
       }
       const [found] = await this.#store.read([key]);
       if (found !== undefined) return stateOf(found, fingerprint);
     }
+    throw new Error("the store has the idempotency key, and nothing that can be read");
   }
 }
 

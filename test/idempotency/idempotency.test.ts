@@ -211,6 +211,19 @@ it("a store that is away is answered with 503, and the work is not done", async 
   await app.close();
 });
 
+it("a key of which the store has something that cannot be read is answered with 503, and the work is not done", async () => {
+  const { store } = await addCache(Fastify(), { env: {} });
+  // As Redis answers a version of V8 that is older than the one that wrote the value.
+  let asked = 0;
+  store.add = async () => new Promise((done) => setTimeout(done, 1, ++asked > 1000));
+  store.read = async () => [undefined];
+  const { app, made } = await payments({}, { store });
+  const answer = await pay(app, "b6");
+  expect([answer.statusCode, answer.json().code]).toEqual([503, "idempotency_unavailable"]);
+  expect(made).toHaveLength(0);
+  expect(asked).toBeLessThan(10);
+});
+
 it("takes the store of the cache when there is one", async () => {
   const app = Fastify();
   const { store } = await addCache(app, { env: {} });
