@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { JobError } from "../jobs/index.js";
 import { ConfigurationError } from "../kernel/index.js";
 import { StorageError } from "../storage/index.js";
 import { watchOutputReader } from "./output-reader.js";
@@ -22,6 +23,7 @@ function isWrongUsage(error: unknown): boolean {
 function explain(error: unknown): string {
   if (error instanceof ConfigurationError)
     return `The service is not set up correctly:\n${listProblems(error)}`;
+  if (error instanceof JobError) return error.message;
   if (!(error instanceof StorageError)) return error instanceof Error ? String(error.stack) : String(error);
   return `${error.message}${reasonOf(error)}`;
 }

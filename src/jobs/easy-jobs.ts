@@ -48,7 +48,7 @@ export interface Jobs {
 /**
  * Opens the queue that the environment names and handles the jobs that are given, without an app; `addJobs` is this with one.
  *
- * @throws ConfigurationError when the settings are wrong or a package is missing, Error when the server does not answer.
+ * @throws ConfigurationError when the settings are wrong or a package is missing, JobError when the server does not answer.
  * @example
  * ```ts
  * const { queue, scheduler } = await easyJobs({ jobs: [sendWelcome, cleanUp] });

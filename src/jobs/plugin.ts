@@ -32,7 +32,7 @@ export interface JobsPluginOptions extends AddJobsOptions {
  * when the app is ready. The database of
  * `addSqlDb`, when it was added before, keeps the outbox.
  *
- * @throws ConfigurationError when the settings are wrong, and Error when the server does not answer.
+ * @throws ConfigurationError when the settings are wrong, and JobError when the server does not answer.
  * @example
  * ```ts
  * const { queue } = await addJobs(app, { jobs: [sendWelcome] });

@@ -164,6 +164,16 @@ it("a command that lists, retries or purges relays nothing of the outbox", async
   }
 });
 
+it.each([
+  { REDIS_URL: "redis://:hunter2@127.0.0.1:1" },
+  { SQL_URL: "postgresql://shop:hunter2@127.0.0.1:1/shop", JOBS_DRIVER: "postgres" },
+])("a server that does not answer is told by its variable, without a stack: %j", async (env) => {
+  const { code, stderr } = await cli.run(["jobs", "list"], env);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^(Redis|PostgreSQL) does not answer \((REDIS_URL|SQL_URL)\): .*\n$/);
+  expect(stderr).not.toContain("hunter2");
+});
+
 describe("jobs in memory", () => {
   const env = { JOBS_DRIVER: "memory", JOBS_REGISTRY: "jobs.mjs" };
 

@@ -8,8 +8,10 @@ import {
 } from "bullmq";
 import type { Pool } from "pg";
 import type { Logger } from "../../kernel/index.js";
+import { within } from "../within.js";
 import { BullDriver, repeatSettings } from "./bull-driver.js";
 import { lockSettings } from "./bull-worker.js";
+import { noAnswer } from "./no-answer.js";
 import { retryDeadlocks } from "./retry-deadlocks.js";
 
 const schema = "bullmq";
@@ -49,7 +51,12 @@ export async function openPostgres(
     PostgresConnectionOptions
   >(queueName, { connection, settings: repeatSettings }, createBackend);
   queue.on("error", () => undefined);
-  await queue.waitUntilReady();
+  try {
+    await queue.waitUntilReady();
+  } catch (error) {
+    await within(timeoutMs, queue.close());
+    throw noAnswer("PostgreSQL does not answer (SQL_URL)", error);
+  }
   return new BullDriver(
     {
       name: "postgres",

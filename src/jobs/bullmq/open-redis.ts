@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import type { Logger } from "../../kernel/index.js";
 import { BullDriver, repeatSettings } from "./bull-driver.js";
 import { lockSettings } from "./bull-worker.js";
+import { noAnswer } from "./no-answer.js";
 
 const prefix = "jobs";
 
@@ -26,7 +27,7 @@ export async function openRedis(
     await answerOf(producer.connect(), timeoutMs);
   } catch (error) {
     producer.disconnect();
-    throw new Error(`Redis does not answer (REDIS_URL): ${reasonOf(error)}`, { cause: error });
+    throw noAnswer("Redis does not answer (REDIS_URL)", error);
   }
   const consumer = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null });
   consumer.on("error", (error) =>
@@ -79,8 +80,4 @@ async function answerOf(call: Promise<void>, timeoutMs: number): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
