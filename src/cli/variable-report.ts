@@ -99,7 +99,7 @@ function defaultOf({ default: value, defaultText }: Variable<unknown>): string |
 function shownValue({ secret }: Variable<unknown>, name: string, env: Environment): string {
   const value = readVariable(env, name) ?? "";
   if (secret === true && !name.endsWith("_FILE")) return "***";
-  return value.replace(/(\/\/)[^/@\s]*@/g, "$1***@");
+  return value.replace(/(\/\/)[^/\s]*@/g, "$1***@");
 }
 
 function problemOf(variable: Variable<unknown>, env: Environment): string | undefined {

@@ -31,7 +31,7 @@ const secretParameter = /([?&][^?=&\s]*(?:signature|token|credential|sig)=)[^&#\
 export function withoutSecrets(text: string): string {
   return text
     .replace(secretParameter, "$1***")
-    .replace(/(\/\/[^/\s:@]*:)[^/\s@]+@/g, "$1***@")
+    .replace(/(\/\/[^/\s:@]*:)[^/\s]+@/g, "$1***@")
     .replace(/(\bBearer\s+)[A-Za-z0-9._~+/=-]+/gi, "$1***");
 }
 

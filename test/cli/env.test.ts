@@ -11,7 +11,8 @@ afterEach(() => cli.dispose());
 
 it("tells of each variable where it is set, and masks secrets", async () => {
   writeFileSync(join(cli.folder, ".env"), "PORT=9000\nSQL_URL=postgresql://shop:hunter2@localhost/shop\n");
-  const { code, stdout } = await cli.run(["env"], { LOG_LEVEL: "warn" });
+  const baseUrl = "https://shop:hunter2@hunter2@example.com";
+  const { code, stdout } = await cli.run(["env"], { LOG_LEVEL: "warn", STORAGE_BASE_URL: baseUrl });
   expect(code).toBe(0);
   expect(stdout).toMatch(/PORT +9000 +\(\.env\)/);
   expect(stdout).toMatch(/LOG_LEVEL +warn +\(environment\)/);

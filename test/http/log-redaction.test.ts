@@ -41,6 +41,13 @@ test("an error in the log has its facts and causes, and nothing that a driver hu
   expect(JSON.stringify(logged)).not.toContain("hunter2");
 });
 
+test("a password with an @ in it is masked to its end", () => {
+  const { message } = Object(
+    loggedError(new Error("no answer of postgresql://shop:hun@ter2@db:5432/shop, nor of a@b")),
+  );
+  expect(message).toBe("no answer of postgresql://shop:***@db:5432/shop, nor of a@b");
+});
+
 test("an error that is its own cause is described a few times", () => {
   const error = new Error("again");
   error.cause = error;
