@@ -308,3 +308,26 @@ it("without its table enqueueIn says what to run, and jobs are handled all the s
     await rig.stop();
   }
 });
+
+it("a table of an older version, in which jobs wait, is a warning that says what to run", async () => {
+  const sql = await easySqlDb({ url: "pglite:memory" }, { env: {} });
+  await sql.db.execute(
+    "create table svc_infra_outbox (id uuid primary key, position bigserial, key text, job jsonb)",
+  );
+  const warnings: unknown[] = [];
+  const log = {
+    debug: () => {},
+    info: () => {},
+    warn: (facts: unknown) => warnings.push(facts),
+    error: () => {},
+  };
+  const jobs = await easyJobs({ driver: "memory", sql, outboxPollMs: 5 }, { env: {}, log });
+  try {
+    await expect
+      .poll(() => warnings, soon)
+      .toEqual([expect.stringMatching(/^jobs in the outbox wait: .*db migrate/)]);
+  } finally {
+    await jobs.close();
+    await sql.close();
+  }
+});

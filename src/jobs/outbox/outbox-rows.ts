@@ -18,8 +18,17 @@ const isDead = and(gt(outbox.failedAttempts, 0), isNull(outbox.retryAt));
 
 /** SQLSTATE 42P01 and 42703: there is no such table or column. The driver's error is the cause of Drizzle's. */
 export function isMissing(error: unknown): boolean {
+  return isOutdated(error) || codeOf(error) === "42P01";
+}
+
+/** SQLSTATE 42703: there is a table, which lacks a column of this version. */
+export function isOutdated(error: unknown): boolean {
+  return codeOf(error) === "42703";
+}
+
+function codeOf(error: unknown): unknown {
   const { code, cause } = Object(error);
-  return ["42P01", "42703"].includes(code ?? Object(cause).code);
+  return code ?? Object(cause).code;
 }
 
 /** The oldest rows that may be relayed: none of a key of which a row waits to be tried again. */

@@ -11,6 +11,7 @@ import {
   dueRows,
   holdBack,
   isMissing,
+  isOutdated,
   type OutboxRow,
   purgeRow,
   removeRows,
@@ -139,9 +140,10 @@ export class Outbox {
     await this.#driver.forgetDone?.();
   }
 
-  /** Without `enqueueIn` no application needs the table. */
+  /** Without `enqueueIn` no application needs the table; in one of an older version jobs may wait. */
   #tell(error: unknown): void {
-    if (isMissing(error)) this.#log.info(`there is no outbox: ${advice}`);
+    if (isOutdated(error)) this.#log.warn(`jobs in the outbox wait: ${advice}`);
+    else if (isMissing(error)) this.#log.info(`there is no outbox: ${advice}`);
     else this.#log.warn({ err: error }, "jobs in the outbox could not be moved to the queue; retrying");
   }
 
