@@ -59,7 +59,7 @@ const form = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)+$/;
  * Describes a kind of event: its type, and what its data must be.
  *
  * @param type - lower-case words with dots between them, the thing first: `invoice.paid`.
- * @param schema - checks the data when the event is published. Data is kept as JSON.
+ * @param schema - checks the data when the event is published. Data is kept as JSON, in which a `Date` is text.
  * @throws TypeError for another form of the type.
  * @example
  * const invoicePaid = defineEvent("invoice.paid", z.object({ amount: z.int() }), { version: 2 });

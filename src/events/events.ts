@@ -110,7 +110,7 @@ export class Events {
       tenant,
       subject,
       occurredAt: new Date().toISOString(),
-      data: definition.check(data),
+      data: asJson(definition.check(data)),
     };
     await this.#targets.queue().enqueueIn(tx, this.#relay, event, { key: `${tenant}/${subject}` });
     return event.id;
@@ -157,6 +157,11 @@ interface PublishedEvent {
 
 function unknown(type: string): EventError {
   return new EventError("event_unknown", `the event '${type}' is not among those that addEvents was given`);
+}
+
+/** As it is kept, so that the schema alone says what may be published. */
+function asJson(data: unknown): unknown {
+  return JSON.parse(JSON.stringify(data) ?? "null");
 }
 
 function toWebhookEvent({ occurredAt, subject: _, ...event }: EventEnvelope): WebhookEvent {

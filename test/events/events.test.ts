@@ -19,6 +19,7 @@ import { createTables } from "../webhooks/create-tables.js";
 import { Endpoint } from "../webhooks/endpoint.js";
 
 const invoicePaid = defineEvent("invoice.paid", z.object({ amount: z.int() }), { version: 2 });
+const invoiceSent = defineEvent("invoice.sent", z.object({ at: z.date().optional() }));
 const auditDone = defineEvent("audit.done", z.object({ by: z.string() }), { isPublic: false });
 
 let app: FastifyInstance;
@@ -33,7 +34,7 @@ beforeAll(async () => {
   const sql = await addSqlDb(app, { url: "pglite:memory", env: {} });
   await createTables(sql, { ...outboxSchema, ...webhookSchema });
   events = await addEvents(app, {
-    events: [invoicePaid, auditDone],
+    events: [invoicePaid, invoiceSent, auditDone],
     consumers: [
       onEvent(invoicePaid, "count-invoices", (event) => {
         if (failures-- > 0) throw new Error("not yet");
@@ -80,6 +81,22 @@ describe("an event", () => {
     });
     const told = { id, type: "invoice.paid", version: 2, data: { amount: 1 } };
     expect(endpoint.received[0]).toMatchObject(told);
+  });
+
+  it("is one row of the outbox in the transaction of the caller", async () => {
+    await app.db.transaction(async (tx) => {
+      await events.publish(tx, invoicePaid, { amount: 8 }, about);
+      expect(await tx.select().from(outboxSchema.outbox)).toHaveLength(1);
+    });
+    await expect.poll(() => endpoint.received.length).toBe(1);
+  });
+
+  it.each([
+    ["a field that is undefined", { at: undefined }, {}],
+    ["a date", { at: new Date(0) }, { at: "1970-01-01T00:00:00.000Z" }],
+  ])("whose data has %s is published as JSON has it", async (_what, data, told) => {
+    await app.db.transaction((tx) => events.publish(tx, invoiceSent, data, about));
+    await expect.poll(() => endpoint.received.map((each) => each.data)).toEqual([told]);
   });
 
   it("of a transaction that is rolled back reaches nothing", async () => {
@@ -183,7 +200,7 @@ it.each(["Invoice.paid", "paid", "invoice.", ".paid", "invoice paid.x", "a..b"])
 
 it("an OpenAPI document names each public event and its data", () => {
   const webhooks = openApiWebhooks(events.definitions);
-  expect(Object.keys(webhooks)).toEqual(["invoice.paid"]);
+  expect(Object.keys(webhooks)).toEqual(["invoice.paid", "invoice.sent"]);
   const document = JSON.stringify(webhooks);
   expect(document).toContain('"amount":{"type":"integer"');
   expect(document).toContain('"version":{"type":"number","const":2}');
