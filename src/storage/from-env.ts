@@ -15,7 +15,12 @@ import { type BackendType, backendRows, backendTypes, backendVariables } from ".
 import type { StorageBackend } from "./contract/backend.js";
 import type { LocationSettings, SigningSettings } from "./contract/backend-row.js";
 import { findForeignEndpoint } from "./foreign-endpoint.js";
-import { type EasyStorageOptions, type StorageSettings, storageVariables } from "./settings.js";
+import {
+  type EasyStorageOptions,
+  type StorageSettings,
+  secretMinLength,
+  storageVariables,
+} from "./settings.js";
 
 /** Which backend was chosen, and why. */
 export interface Detection {
@@ -155,19 +160,25 @@ async function build(draft: Draft): Promise<ConfiguredBackend> {
 /** What development allows and production does not. */
 function findUnsafe({ appEnv, choice, settings }: Draft): ConfigurationProblem[] {
   if (appEnv !== "prod") return [];
-  const others = backendTypes.join(", ");
-  if (choice.source === undefined) {
-    const message = `nothing tells where to keep files in production; expected one of ${others}`;
-    return [{ name: "STORAGE_BACKEND", message }];
+  const problems: ConfigurationProblem[] = [];
+  const { apiToken = [], signingSecret } = settings ?? {};
+  if (apiToken.some((token) => token.reveal().length < secretMinLength)) {
+    const message = `has fewer than ${secretMinLength} characters in production; expected a longer token`;
+    problems.push({ name: storageVariables.apiToken.name, message });
   }
-  if (
-    !backendRows[choice.type].signsWithSecret ||
-    settings === undefined ||
-    settings.signingSecret !== undefined
-  )
-    return [];
-  const { name, expected } = storageVariables.signingSecret;
-  return [{ name, message: `is not set, and ${choice.type} needs it in production; expected ${expected}` }];
+  if (choice.source === undefined) {
+    const message = `nothing tells where to keep files in production; expected one of ${backendTypes.join(", ")}`;
+    problems.push({ name: storageVariables.backend.name, message });
+  } else if (
+    backendRows[choice.type].signsWithSecret &&
+    settings !== undefined &&
+    signingSecret === undefined
+  ) {
+    const { name, expected } = storageVariables.signingSecret;
+    const message = `is not set, and ${choice.type} needs it in production; expected ${expected}`;
+    problems.push({ name, message });
+  }
+  return problems;
 }
 
 function explain({ type, reason }: Choice, own: object): Detection {

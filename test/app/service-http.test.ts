@@ -50,6 +50,15 @@ describe("a service with nothing set", () => {
     expect([(await list()).statusCode, (await list()).statusCode]).toEqual([200, 429]);
   });
 
+  it("takes no short token of the storage in production", async () => {
+    const token = { STORAGE_API_TOKEN: "short" };
+    app = await makeService({ ...token, STORAGE_BACKEND: "memory" });
+    const env = { RENDER: "true", STORAGE_S3_BUCKET: "bucket", ...token };
+    await expect(makeService(env)).rejects.toMatchObject({
+      variables: expect.arrayContaining(["STORAGE_API_TOKEN"]),
+    });
+  });
+
   it("leaves signed URLs to a provider that signs its own, and refuses in production what it cannot sign", async () => {
     const source = () => new Storage(signsItself(new MemoryBackend({ baseUrl: "http://127.0.0.1:1/files" })));
     app = await makeService({}, { storage: { source: source() } });

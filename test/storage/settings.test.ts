@@ -160,6 +160,19 @@ describe("in production", () => {
     },
   );
 
+  it("a token that can be guessed is an error, beside the others", async () => {
+    const tokens = { STORAGE_API_TOKEN: `${secret},short` };
+    expect((await failureOf({ ...prod, ...tokens })).variables).toEqual([
+      "STORAGE_API_TOKEN",
+      "STORAGE_BACKEND",
+    ]);
+    const env = { STORAGE_BACKEND: "memory", STORAGE_SIGNING_SECRET: secret, ...tokens };
+    for (const where of [prod, { RENDER: "true" }, { HOST: "0.0.0.0" }]) {
+      expect((await failureOf({ ...env, ...where })).message).toContain("fewer than 32 characters");
+    }
+    expect((await backendFromEnv(env)).backend.type).toBe("memory");
+  });
+
   it("a fallback does not count as named either", async () => {
     const fallback = { type: "local", reason: "a demonstration", defaults: {} } as const;
     const env = { ...prod, STORAGE_SIGNING_SECRET: secret };
