@@ -24,7 +24,7 @@ const hints: Partial<Record<Need, string>> = {
   signGet: urlHint,
   signPut: urlHint,
   publicUrls:
-    "; set STORAGE_PUBLIC_URL or STORAGE_PUBLIC_PREFIXES, the option publicUrl of easyStorage or publicFiles of addStorage, or add the layer publicFiles",
+    "; set STORAGE_PUBLIC_URL (the option publicUrl of easyStorage), add the layer publicFiles, or let the file route serve them: serveFiles: true and publicFiles: {} of addStorage",
 };
 
 /** Fills in the conditions of a write and refuses those that the backend cannot decide atomically. */

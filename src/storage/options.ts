@@ -132,7 +132,7 @@ export interface UrlOptions<C extends Capabilities = Capabilities> {
   readonly cacheControl?: string | undefined;
   /**
    * The permanent URL of a file that is public: its key is under a declared public prefix. Takes no other option. Needs
-   * `STORAGE_PUBLIC_URL` or the layer `publicFiles`. Default: false.
+   * `STORAGE_PUBLIC_URL`, the option `publicFiles` of `addStorage` or the layer of that name. Default: false.
    */
   readonly public?: boolean | undefined;
   /** The image or video, made anew by the provider; the object itself stays as it is. */

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { type AddStorageOptions, addStorage, easyStorage, type PublicFilesRules } from "svc-infra";
-import type { Storage } from "svc-infra/storage";
+import { prefix, type Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { call, kinds, makeBackend, pathOf } from "./service.js";
@@ -165,13 +165,52 @@ describe("what is declared", () => {
     expect(await storage.getUrl("public/a.txt", isPublic)).toBe("https://cdn.example.com/public/a.txt");
   });
 
+  it("is one list in a storage that addStorage makes, for the file route and for the permanent URLs", async () => {
+    const env = { STORAGE_BACKEND: "memory", STORAGE_PUBLIC_URL: "https://app.example/files" };
+    const storage = await addStorage(app, { env, publicFiles: { prefixes: ["logos/"] } });
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    await storage.put("public/a.txt", "hello");
+    await storage.put("logos/a.txt", "logo");
+    expect(await statuses()).toEqual([403, 200]);
+    expect(await storage.getUrl("logos/a.txt", isPublic)).toBe("https://app.example/files/logos/a.txt");
+    await expect(storage.getUrl("public/a.txt", isPublic)).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+  });
+
+  it("is that list where the provider serves the files", async () => {
+    const env = { STORAGE_BACKEND: "memory", STORAGE_PUBLIC_URL: "https://cdn.example.com" };
+    const options = { env, serveFiles: false, publicFiles: { prefixes: ["logos/"] } };
+    const storage = await addStorage(app, options);
+    expect(await storage.getUrl("logos/a.txt", isPublic)).toBe("https://cdn.example.com/logos/a.txt");
+  });
+
+  it.each([true, false])(
+    "has URLs in a storage that is given, or is refused (serveFiles: %s)",
+    async (serveFiles) => {
+      const given = await easyStorage({ backend: "memory", publicUrl: "https://cdn.example.com" }, {});
+      const publicFiles = { prefixes: ["logos/"] };
+      await expect(addStorage(app, given, { serveFiles, publicFiles })).rejects.toThrow(
+        /publicFiles.*'logos\/'.*STORAGE_PUBLIC_PREFIXES/,
+      );
+      const below = given.with(prefix("public/"));
+      const storage = await addStorage(app, below, { serveFiles, publicFiles });
+      expect(await storage.getUrl("logos/a", isPublic)).toBe("https://cdn.example.com/public/logos/a");
+    },
+  );
+
   it.each([
     [{ prefixes: [""] }, /public prefix.*ends in '\/'/],
     [{ prefixes: ["public"] }, /public prefix/],
     [{ maxAge: -1 }, /publicFiles.maxAge/],
     [{ ttl: 1 }, /publicFiles has no option 'ttl'/],
+    [{ immutable: "no" }, /publicFiles.immutable/],
+    [true, /publicFiles must be false or rules/],
   ])("is refused when it is %o", async (rules, message) => {
     const publicFiles = rules as PublicFilesRules;
-    await expect(addStorage(app, new MemoryBackend(), { publicFiles })).rejects.toThrow(message);
+    for (const serveFiles of [true, false]) {
+      const options = { publicFiles, serveFiles };
+      await expect(addStorage(app, new MemoryBackend(), options)).rejects.toThrow(message);
+    }
   });
 });

@@ -42,7 +42,7 @@ export class PublicFiles {
   urlOf(key: Key): string {
     if (this.has(key)) return `${this.#url().replace(/\/+$/, "")}/${key}`;
     const message =
-      "the key is not public: it is under no prefix of the option publicPrefixes or STORAGE_PUBLIC_PREFIXES";
+      "the key is not public: it is under no prefix that publicFiles, the option publicPrefixes of easyStorage or STORAGE_PUBLIC_PREFIXES names";
     throw new InvalidArgumentError({ message });
   }
 }

@@ -42,8 +42,9 @@ export interface AddStorageOptions {
   /** What content must satisfy, besides what the storage itself demands; see `docs/guide/policy.md`. */
   readonly policy?: PolicyOptions | undefined;
   /**
-   * Files that the file route serves without a signature. Default: those that `STORAGE_PUBLIC_URL` or
-   * `STORAGE_PUBLIC_PREFIXES` declare, else none; `false` leaves them to what is behind `STORAGE_PUBLIC_URL`.
+   * Files that the file route serves without a signature. Its prefixes are also those of the permanent URLs of a storage that
+   * `addStorage` makes. Default: those that `STORAGE_PUBLIC_URL` or `STORAGE_PUBLIC_PREFIXES` declare, else none; `false`
+   * leaves them to what is behind `STORAGE_PUBLIC_URL`.
    */
   readonly publicFiles?: false | PublicFilesRules | undefined;
   /** Whose pages may show the files of the file route. Default: `cross-origin`, as the URL carries the right. */

@@ -17,7 +17,7 @@ import {
   readOptions,
   wrong,
 } from "./plugin-options.js";
-import { publicFileRoute, withPublicUrls } from "./public-file-route.js";
+import { checkPublicFiles, checkPublicUrls, publicFileRoute, withPublicUrls } from "./public-file-route.js";
 import { type RateChecks, rateChecks } from "./rate-limit.js";
 import { RoomCheck } from "./room-check.js";
 import { managementRoutes } from "./routes/management-routes.js";
@@ -80,6 +80,7 @@ async function addBelow(
   options: AddStorageOptions,
 ): Promise<Storage> {
   const settings = readOptions(options, root);
+  checkPublicFiles(settings.publicFiles);
   refuseSecond(app, settings);
   const chosen = await chooseStorage(source, settings);
   const { storage } = chosen;
@@ -92,6 +93,7 @@ async function addBelow(
       : storage;
     const publicFiles = isServed ? await publicFileRoute(served, settings.publicFiles, env) : undefined;
     const shown = publicFiles === undefined ? served : withPublicUrls(served, publicFiles);
+    await checkPublicUrls(shown, settings.publicFiles);
     const ruled =
       options.policy === undefined ? shown : shown.withPolicy(loggedPolicy(options.policy, app.log));
     const added = withEvents(ruled, app);

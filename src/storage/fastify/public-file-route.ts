@@ -1,4 +1,5 @@
 import { type Environment, loadSettings } from "../../kernel/index.js";
+import { InvalidArgumentError } from "../contract/error.js";
 import { PublicFiles } from "../contract/public-files.js";
 import { configurationOf } from "../easy-storage.js";
 import { publicFiles } from "../layers/public-files.js";
@@ -16,6 +17,24 @@ export interface PublicFilesRules {
   readonly immutable?: boolean | undefined;
 }
 
+/** @throws StorageConfigurationError for rules that are none, whether or not a file route is mounted. */
+export function checkPublicFiles(rules: false | PublicFilesRules | undefined): void {
+  if (rules === false || rules === undefined) return;
+  if (typeof rules !== "object" || rules === null || Array.isArray(rules)) {
+    throw wrong('publicFiles must be false or rules, as in { prefixes: ["public/"] }');
+  }
+  const { prefixes, maxAge = 3600, immutable = false } = rules;
+  const unknown = Object.keys(rules).find((name) => !["prefixes", "maxAge", "immutable"].includes(name));
+  if (unknown !== undefined) {
+    throw wrong(`publicFiles has no option '${unknown}'; it takes prefixes, maxAge and immutable`);
+  }
+  if (!Number.isSafeInteger(maxAge) || maxAge < 0) {
+    throw wrong("publicFiles.maxAge must be a whole number of seconds");
+  }
+  if (typeof immutable !== "boolean") throw wrong("publicFiles.immutable must be a boolean");
+  new PublicFiles({ url: "http://localhost", prefixes });
+}
+
 /** The files that the file route serves to everyone. */
 export interface PublicFileRoute {
   readonly files: PublicFiles;
@@ -23,11 +42,7 @@ export interface PublicFileRoute {
   readonly cacheControl: string;
 }
 
-/**
- * The files that are declared public: by the option, else by the settings of the storage.
- *
- * @throws StorageConfigurationError for rules that are none.
- */
+/** The files that are declared public: by the option, else by the settings of the storage. */
 export async function publicFileRoute(
   storage: Storage,
   rules: false | PublicFilesRules | undefined,
@@ -47,15 +62,27 @@ export function withPublicUrls(storage: Storage, { files }: PublicFileRoute): St
   return storage.capabilities.publicUrls === true ? storage : storage.with(publicFiles(files));
 }
 
-function cacheControlOf(rules: PublicFilesRules): string {
-  const { maxAge = 3600, immutable = false } = rules;
-  const unknown = Object.keys(rules).find((name) => !["prefixes", "maxAge", "immutable"].includes(name));
-  if (unknown !== undefined) {
-    throw wrong(`publicFiles has no option '${unknown}'; it takes prefixes, maxAge and immutable`);
+/**
+ * A storage that was given has the prefixes that it was made with.
+ *
+ * @throws StorageConfigurationError where it has permanent URLs and none below a prefix of the option.
+ */
+export async function checkPublicUrls(
+  storage: Storage,
+  rules: false | PublicFilesRules | undefined,
+): Promise<void> {
+  if (rules === false || storage.capabilities.publicUrls !== true) return;
+  for (const prefix of rules?.prefixes ?? []) {
+    await storage.getUrl(`${prefix}a`, { public: true }).catch((error: unknown) => {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      throw wrong(
+        `publicFiles has the prefix '${prefix}', and the storage that was given has no permanent URLs below it; name it in STORAGE_PUBLIC_PREFIXES (option publicPrefixes of easyStorage) or in the layer publicFiles as well`,
+      );
+    });
   }
-  if (!Number.isSafeInteger(maxAge) || maxAge < 0) {
-    throw wrong("publicFiles.maxAge must be a whole number of seconds");
-  }
+}
+
+function cacheControlOf({ maxAge = 3600, immutable = false }: PublicFilesRules): string {
   return immutable ? "public, max-age=31536000, immutable" : `public, max-age=${maxAge}`;
 }
 

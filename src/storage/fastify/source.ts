@@ -22,12 +22,17 @@ export interface ChosenStorage {
 /** Makes or takes the storage and says why it is this one. */
 export async function chooseStorage(
   source: StorageSource,
-  { maxUploadBytes: maxBytes, env }: Pick<PluginSettings, "maxUploadBytes" | "env">,
+  {
+    maxUploadBytes: maxBytes,
+    publicFiles,
+    env,
+  }: Pick<PluginSettings, "maxUploadBytes" | "publicFiles" | "env">,
 ): Promise<ChosenStorage> {
   const isOwn = source === undefined;
+  const publicPrefixes = publicFiles === false ? undefined : publicFiles?.prefixes;
   const storage = isBackend(source)
     ? new Storage(source, { maxBytes })
-    : await (source ?? easyStorage({ maxUploadBytes: maxBytes }, env));
+    : await (source ?? easyStorage({ maxUploadBytes: maxBytes, publicPrefixes }, env));
   const configuration = configurationOf(storage);
   if (configuration === undefined) {
     const origin = { reason: "given in code", missing: [] };
