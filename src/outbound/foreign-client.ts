@@ -94,10 +94,11 @@ export class ForeignClient {
   /**
    * Checks what can be told of a URL without resolving its name.
    *
+   * @returns the URL as it is dialled, in the one spelling that all spellings of it share.
    * @throws ForeignError (`url_refused`, `address_refused`)
    */
-  checkUrl(target: string | URL): void {
-    this.#parse(target);
+  checkUrl(target: string | URL): URL {
+    return this.#parse(target);
   }
 
   /**

@@ -27,6 +27,7 @@ export function parseForeignUrl(text: string | URL, { allowHttp, ports }: UrlRul
   url.hash = "";
   // The dot that may end a name is not part of it in TLS (RFC 6066 §3), nor in most hosts files.
   url.hostname = url.hostname.replace(/\.$/, "");
+  if (url.hostname.endsWith(".")) throw refused("its host ends with two dots");
   return url;
 }
 

@@ -241,6 +241,24 @@ describe("a URL", () => {
     expect(await subscriptions.change("acme", subscription.id, {})).toMatchObject({ isPaused: true });
   });
 
+  it.each([
+    "http://HOOKS.example:PORT?a",
+    "http://hooks.example.:PORT/?a",
+    "http:hooks.example:PORT?a",
+    "http:\\\\hooks.example:PORT\\?a#here",
+  ])("%s is kept as it is dialled", async (spelling) => {
+    const { subscriptions } = webhooks;
+    const url = spelling.replace("PORT", String(endpoint.port));
+    const { subscription } = await subscriptions.add("acme", { url, events: ["*"] });
+    const dialled = `http://hooks.example:${endpoint.port}/?a`;
+    expect(subscription.url).toBe(dialled);
+    await subscriptions.markProved("acme", subscription.id, subscription.url);
+    expect(await subscriptions.change("acme", subscription.id, { url })).toMatchObject({
+      url: dialled,
+      provedAt: expect.any(Date),
+    });
+  });
+
   it.each(["http://127.0.0.1:1/", "https://user@example.com/", "file:///etc/passwd", "hook"])(
     "%s is refused",
     async (url) => {

@@ -82,7 +82,7 @@ const neverAnswers: Endpoint["answer"] = () => undefined;
 
 async function subscribe(tenant: string, type: string, url: string): Promise<string> {
   const { subscription } = await webhooks.subscriptions.add(tenant, { url, events: [type] });
-  await webhooks.subscriptions.markProved(tenant, subscription.id, url);
+  await webhooks.subscriptions.markProved(tenant, subscription.id, subscription.url);
   return subscription.id;
 }
 
@@ -146,6 +146,26 @@ describe("an endpoint that answers gets as many messages at once as it gets alon
     for (const type of ["slow.a", "slow.b", "slow.c", "slow.d"]) {
       await subscribe("acme", type, slow.url);
       await dispatch("acme", type);
+    }
+    webhooks.wake();
+    await expect.poll(() => slow.received.length).toBe(share);
+    await subscribe("acme", "fast.a", fast.url);
+    await dispatch("acme", "fast.a");
+    webhooks.wake();
+    await expect.poll(() => fast.received.length).toBe(count);
+    expect(slow.received).toHaveLength(share);
+  });
+
+  it("while another server has many messages by URLs of as many spellings", async () => {
+    const slow = await open(neverAnswers);
+    const fast = await open(inFull());
+    const host = `127.0.0.1:${slow.port}`;
+    const urls = [`//${host}?1`, `//${host}?2`, `\\\\${host}\\hook`, `//127.1:${slow.port}/`].map(
+      (rest) => `http:${rest}`,
+    );
+    for (const [index, url] of urls.entries()) {
+      await subscribe("acme", `slow.n${index}`, url);
+      await dispatch("acme", `slow.n${index}`);
     }
     webhooks.wake();
     await expect.poll(() => slow.received.length).toBe(share);

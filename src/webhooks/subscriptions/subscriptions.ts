@@ -40,13 +40,14 @@ export class Subscriptions {
    * @throws ForeignError for a URL that may not be dialled, HttpError for another field.
    */
   async add(tenant: string, input: SubscriptionInput): Promise<SubscriptionWithSecret> {
-    this.#check(input);
+    const url = this.#dialled(input.url);
+    checkPatterns(input.events);
     if ((await this.list(tenant)).length >= maxPerTenant) {
       throw new HttpError(409, "too_many_subscriptions", `there can be ${maxPerTenant} subscriptions`);
     }
     const id = `whsub_${randomUUID()}`;
     const secret = newSecret();
-    const { url, events, description = "", isPaused = false } = input;
+    const { events, description = "", isPaused = false } = input;
     const [row] = await this.#db
       .insert(webhookSubscriptions)
       .values({
@@ -79,12 +80,13 @@ export class Subscriptions {
 
   /** Changes what is given; another URL is to be proved anew, and a disabled subscription is taken up again by a proof. */
   async change(tenant: string, id: string, input: SubscriptionChanges): Promise<Subscription> {
-    this.#check(input);
-    const { url, events, description, isPaused } = input;
+    const url = input.url === undefined ? undefined : this.#dialled(input.url);
+    checkPatterns(input.events);
+    const { events, description, isPaused } = input;
     const given = { url, events: events && [...events], description, isPaused };
     if (Object.values(given).every((each) => each === undefined)) return this.get(tenant, id);
     const { url: present, provedAt } = webhookSubscriptions;
-    const moved = { provedAt: sql`case when ${present} = ${url} then ${provedAt} end` };
+    const moved = { provedAt: sql`case when ${present} in (${url}, ${input.url}) then ${provedAt} end` };
     const rows = await this.#db
       .update(webhookSubscriptions)
       .set({ ...given, ...(url === undefined ? {} : moved) })
@@ -206,16 +208,20 @@ export class Subscriptions {
     return existing(row);
   }
 
-  #check({ url, events = ["*"] }: SubscriptionChanges): void {
-    if (url !== undefined) this.#client.checkUrl(url);
-    const wrong = events.find((pattern) => !isEventPattern(pattern));
-    if (events.length === 0 || events.length > 100) {
-      throw new HttpError(400, "bad_request", "events: expected 1 to 100 types");
-    }
-    if (wrong !== undefined) {
-      const expected = "expected types like invoice.paid, or patterns like invoice.* and *";
-      throw new HttpError(400, "bad_request", `events: ${expected}, not '${wrong.slice(0, 128)}'`);
-    }
+  /** The one spelling that is kept: servers are told apart by it. */
+  #dialled(url: string): string {
+    return this.#client.checkUrl(url).href;
+  }
+}
+
+function checkPatterns(events: readonly string[] = ["*"]): void {
+  const wrong = events.find((pattern) => !isEventPattern(pattern));
+  if (events.length === 0 || events.length > 100) {
+    throw new HttpError(400, "bad_request", "events: expected 1 to 100 types");
+  }
+  if (wrong !== undefined) {
+    const expected = "expected types like invoice.paid, or patterns like invoice.* and *";
+    throw new HttpError(400, "bad_request", `events: ${expected}, not '${wrong.slice(0, 128)}'`);
   }
 }
 
