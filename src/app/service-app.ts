@@ -132,7 +132,10 @@ async function addGuards(
   if (guard !== undefined) app.addHook("onRequest", guard);
   await addCors(app, settings);
   const allowOrigins = settings.corsAllowOrigins ?? [];
-  app.addHook("onRequest", pageBoundary({ isOpen: false, ownUrls: [], allowOrigins }));
+  const boundary = pageBoundary({ isOpen: false, ownUrls: [], allowOrigins });
+  app.addHook("onRequest", async (request) => {
+    if (request.routeOptions.config?.ownPageBoundary !== true) await boundary(request);
+  });
 }
 
 /** A route has the hooks and limits of what was added before it, so these have no rate limit. */

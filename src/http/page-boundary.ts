@@ -3,6 +3,13 @@ import type { FastifyRequest } from "fastify";
 import { isLoopback } from "../kernel/index.js";
 import { HttpError } from "./http-error.js";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Of a route that has its own page boundary or needs none: that of the whole service leaves it alone. */
+    ownPageBoundary?: true;
+  }
+}
+
 /** What is known of a service whose routes pages of other origins must not call. */
 export interface PageBoundaryOptions {
   /** Whether it asks for no credentials; then it answers to this machine only. */

@@ -235,6 +235,38 @@ describe("CORS_ALLOW_ORIGINS", () => {
   );
 });
 
+describe("a page of another origin", () => {
+  const origin = "https://app.example.com";
+  const headers = { origin, "sec-fetch-site": "cross-site", "content-type": "text/plain" };
+  const env = { STORAGE_BACKEND: "memory" };
+  const send = async (url: string, method: "PUT" | "POST", payload = "x") =>
+    (await app.inject({ method, url, payload, headers })).statusCode;
+  const signedPut = async () => {
+    const url = new URL(await app.storage.getUploadUrl("sent", { contentType: "text/plain" }));
+    return send(`${url.pathname}${url.search}`, "PUT");
+  };
+
+  it("may use signed URLs, and nothing else that changes something", async () => {
+    app = await makeService({ ...env, CORS_ALLOW_ORIGINS: "*" }, { storage: { authorize: () => true } });
+    app.post("/notes", async () => "ok");
+    expect(await signedPut()).toBe(200);
+    expect(await send("/_storage/files/k", "PUT")).toBe(403);
+    expect(await send("/notes", "POST")).toBe(403);
+  });
+
+  it("may call the routes of a storage that allows it, and no others", async () => {
+    const storage = { authorize: () => true, allowOrigins: [origin] };
+    app = await makeService(env, { storage });
+    app.post("/notes", async () => "ok");
+    expect(await signedPut()).toBe(200);
+    expect(await send("/_storage/files/k", "PUT")).toBe(200);
+    expect(await send("/notes", "POST")).toBe(403);
+    await app.close();
+    app = await makeService(env, { storage: { ...storage, allowOrigins: ["https://other.example.com"] } });
+    expect(await send("/_storage/files/k", "PUT")).toBe(403);
+  });
+});
+
 describe("a request that is refused before its route", () => {
   const refuse = async () => Promise.reject(Object.assign(new Error("no"), { statusCode: 401 }));
   const crossSite = { method: "POST", url: "/ping", headers: { "sec-fetch-site": "cross-site" } } as const;
