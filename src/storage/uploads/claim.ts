@@ -1,22 +1,27 @@
 import type { CallOptions, StorageBackend } from "../contract/backend.js";
-import { codeOf, type FoundLease, type Lease, writeLease } from "./lease.js";
+import { codeOf, type FoundLease, type Lease, type UploadLease, writeLease } from "./lease.js";
 
 /**
  * The lease of an upload while one call publishes the upload. Other calls may do the same at the same time, and a call
  * before may have died.
  */
-export class Claim {
+export class Claim implements UploadLease {
   readonly id: string;
   readonly lease: Lease;
   readonly #backend: StorageBackend;
   #version: string;
   #isOvertaken = false;
 
-  constructor(backend: StorageBackend, { id, lease, version }: FoundLease & { readonly id: string }) {
+  constructor(backend: StorageBackend, { id, lease, version }: UploadLease) {
     this.id = id;
     this.lease = lease;
     this.#backend = backend;
     this.#version = version;
+  }
+
+  /** Of the lease, as this call wrote or saw it last. */
+  get version(): string {
+    return this.#version;
   }
 
   /** Whether another call changed the lease before this one could {@link mark} it, so that nothing was published. */

@@ -4,7 +4,7 @@ import { parseKey } from "../contract/key.js";
 import type { CompleteOptions } from "../options.js";
 import { Claim } from "./claim.js";
 import { joinParts } from "./join-parts.js";
-import { codeOf, findLease, type Lease, writeLease } from "./lease.js";
+import { codeOf, findLease, type Lease, readLease, type UploadLease, writeLease } from "./lease.js";
 import { promote } from "./promote.js";
 import { findPublished } from "./published.js";
 import { contentKey, leaseKey } from "./staging.js";
@@ -64,14 +64,32 @@ function isBusy(): BackendUnavailableError {
 }
 
 /** Notes what was stored before the content goes, so that every further completion answers the same. */
-async function keep(
-  backend: StorageBackend,
-  { id, lease }: Pick<Claim, "id" | "lease">,
-  stored: ObjectStat,
-): Promise<ObjectStat> {
-  await writeLease(backend, id, { ...lease, stored }, { signal: undefined });
-  await removeContent(backend, id);
+async function keep(backend: StorageBackend, found: UploadLease, stored: ObjectStat): Promise<ObjectStat> {
+  await noteStored(backend, found, stored);
+  await removeContent(backend, found.id);
   return stored;
+}
+
+/**
+ * Over the version that is there, and never without a condition while that can be had: Ceph drops, with 200, a write
+ * without one that meets a conditional write at the same moment, which is another completion that marks the lease.
+ */
+async function noteStored(
+  backend: StorageBackend,
+  { id, lease, version }: UploadLease,
+  stored: ObjectStat,
+): Promise<void> {
+  const signal = undefined;
+  let last: string | undefined = version;
+  for (let turn = 1; ; turn++) {
+    try {
+      await writeLease(backend, id, { ...lease, stored }, { signal, version: last });
+      return;
+    } catch (error) {
+      if (last === undefined || codeOf(backend, error) !== "precondition_failed") throw error;
+    }
+    last = turn < maxTurns ? (await readLease(backend, leaseKey(id), { signal }))?.version : undefined;
+  }
 }
 
 /** Drops an upload with all that has arrived. Idempotent. */

@@ -56,6 +56,11 @@ export interface FoundLease {
   readonly version: string;
 }
 
+/** A lease, and the upload whose lease it is. */
+export interface UploadLease extends FoundLease {
+  readonly id: string;
+}
+
 /**
  * Keeps a lease, or what has become of it.
  *
@@ -85,7 +90,7 @@ export async function findLease(
   backend: StorageBackend,
   id: unknown,
   options: CallOptions,
-): Promise<FoundLease & { readonly id: string }> {
+): Promise<UploadLease> {
   const endsAt = endOfLease(id);
   if (typeof id !== "string" || endsAt === undefined || endsAt.getTime() <= Date.now()) throw noUpload();
   const found = await readLease(backend, leaseKey(id), options);

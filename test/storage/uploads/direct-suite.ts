@@ -235,10 +235,10 @@ export function directSuite(name: string, create: () => StorageBackend): void {
       async () => {
         const scanner = watching();
         const scanned = new Storage(backend, { policy: { scan: scanner } });
-        for (let round = 0; round < 6; round++) {
+        for (let round = 0; round < rounds; round++) {
           const key = `twice/${round}`;
           const upload = await scanned.prepareUpload(key, { size: 5, contentType: text, ifAbsent: true });
-          await bring(upload, Buffer.from(`turn${round}`));
+          await bring(upload, Buffer.from(`t${String(round).padStart(4, "0")}`));
           // In even rounds one is held until another one is done, with all that it has read of the upload.
           let isOtherDone = round % 2 === 1;
           scanner.onEnd = async () => {
