@@ -177,6 +177,14 @@ describe("what is still in memory is sent again", () => {
     });
   }
 
+  it("a part of an upload by hand, whose size was not known", async () => {
+    const { storage, objects } = await storageWith(failing("part", 503, slowDown, 2));
+    const upload = await storage.createUpload("a");
+    await upload.writePart(1, streamOf(6 * megabyte));
+    await upload.complete();
+    expect(objects.get("a")?.body.length).toBe(6 * megabyte);
+  });
+
   const internalError = "<Error><Code>InternalError</Code></Error>";
 
   it("the list of the parts also after a failure in doubt, but under no condition", async () => {

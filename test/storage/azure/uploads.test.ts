@@ -127,6 +127,20 @@ describe("an upload in parts", () => {
     await over.abort();
   });
 
+  it("sends the blocks and the note of a part that streams again, when the service refuses one", async () => {
+    const { backend, proxy, visits } = await freshWire(rig, { blockBytes });
+    const upload = await new Storage(backend).createUpload("parts/again");
+    visits();
+    const pass = { kind: "delay", ms: 0 } as const;
+    const busy = { kind: "answer", status: 503 } as const;
+    proxy.plan.next(pass, busy, pass, busy);
+    const bytes = randomBytes(blockBytes);
+    await upload.writePart(1, inPieces(bytes));
+    expect(visits()).toEqual(["GET", "PUT comp=block", "PUT comp=block", "PUT", "PUT"]);
+    await upload.complete();
+    expect(Buffer.from(await storage.get("parts/again")).equals(bytes)).toBe(true);
+  });
+
   it("asks for its record, sends blocks and notes the part, and completes with lease, record, a list and deletions", async () => {
     const { storage: watched, visits } = await freshWire(rig, { blockBytes });
     const upload = await new Storage(watched.backend).createUpload("parts/f");

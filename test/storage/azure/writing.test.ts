@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { checksumOf, parseKey } from "svc-infra/storage";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AzuriteRig, startAzurite } from "../../rigs/azurite.js";
+import type { Fault } from "../../rigs/fault-plan.js";
 import { freshWire, inPieces } from "./fresh-wire.js";
 
 const blockBytes = 65_536;
@@ -85,17 +86,19 @@ describe("a large object", () => {
 
   it("of which one block fails is not stored, and the other blocks are stopped", async () => {
     const { storage, proxy } = await freshWire(rig, { blockBytes });
-    proxy.plan.next({ kind: "delay", ms: 0 }, { kind: "hang" }, { kind: "refuse" });
+    proxy.plan.next({ kind: "delay", ms: 0 }, { kind: "hang" });
+    proxy.plan.mix(1, () => ({ kind: "refuse" }));
     const failure = storage.put("large/c", inPieces(randomBytes(10 * blockBytes)));
     await expect(failure).rejects.toMatchObject({ code: "unavailable" });
     await expect.poll(() => proxy.busy).toEqual([]);
+    proxy.plan.clear();
     expect(await storage.exists("large/c")).toBe(false);
     expect(await storage.listKeys({ prefix: "large/c" })).toEqual([]);
   });
 
   it("of which one block fails ends at once, although its source hangs", async () => {
     const { storage, proxy } = await freshWire(rig, { blockBytes });
-    proxy.plan.next({ kind: "refuse" });
+    proxy.plan.mix(1, () => ({ kind: "refuse" }));
     const hanging = async function* () {
       yield* inPieces(randomBytes(3 * blockBytes));
       await new Promise(() => undefined);
@@ -168,9 +171,12 @@ describe("a large object", () => {
       proxy.plan.next(cut);
       const small = storage.put("lost/a", "small", condition);
       await expect(small).rejects.toMatchObject({ code: "precondition_failed" });
-      proxy.plan.next({ kind: "cutUp", share: 0.5 });
+      proxy.plan.mix(1, (_, { url }) =>
+        url?.includes("comp=block") ? { kind: "cutUp", share: 0.5 } : undefined,
+      );
       const blocks = storage.put("lost/a", inPieces(randomBytes(2 * blockBytes)), condition);
       await expect(blocks).rejects.toMatchObject({ code: "precondition_failed" });
+      proxy.plan.clear();
     }
     expect((await storage.getMetadata("lost/a")).etag).toBe(first.etag);
   });
@@ -202,6 +208,79 @@ describe("a large object", () => {
     for (const result of results) {
       if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "precondition_failed" });
     }
+  });
+});
+
+describe("what is in memory is sent again", () => {
+  const faults = [
+    ["is answered 503", { kind: "answer", status: 503, headers: { "x-ms-error-code": "ServerBusy" } }],
+    ["is answered 500", { kind: "answer", status: 500, headers: { "x-ms-error-code": "InternalError" } }],
+    ["is reset before it arrives", { kind: "refuse" }],
+    ["is reset on its way", { kind: "cutUp", share: 0.5 }],
+    ["is done, but its answer is lost", { kind: "loseAnswer" }],
+  ] as const satisfies readonly (readonly [string, Fault])[];
+
+  describe.each(faults)("when %s", (what, fault) => {
+    it.each(["block", "blocklist"])("a %s of a stream", async (part) => {
+      const { storage, proxy } = await freshWire(rig, { blockBytes });
+      let count = 0;
+      proxy.plan.mix(1, (_, { url }) =>
+        url?.includes(`comp=${part}`) && !url.includes(`comp=${part}l`) && count++ === 0 ? fault : undefined,
+      );
+      const bytes = randomBytes(3 * blockBytes + 1);
+      const stored = await storage.put(`again/${part}`, inPieces(bytes));
+      expect(count).toBeGreaterThan(1);
+      expect(Buffer.from(await storage.get(`again/${part}`)).equals(bytes)).toBe(true);
+      expect((await storage.getMetadata(`again/${part}`)).etag).toBe(stored.etag);
+    });
+
+    it("a short stream", async () => {
+      const { storage, proxy, visits } = await freshWire(rig);
+      proxy.plan.next(fault);
+      const bytes = randomBytes(100_000);
+      await storage.put("again/short", inPieces(bytes));
+      expect(visits()).toEqual(["PUT", "PUT"]);
+      expect(Buffer.from(await storage.get("again/short")).equals(bytes)).toBe(true);
+    });
+
+    it("what may have been done is not sent again under a condition", async () => {
+      const isKnown = what === "is answered 503";
+      for (const [size, part] of [
+        [1000, ""],
+        [blockBytes + 1, "comp=blocklist"],
+      ] as const) {
+        const { storage, proxy } = await freshWire(rig, { blockBytes });
+        await storage.delete("again/condition");
+        let count = 0;
+        proxy.plan.mix(1, (_, { method, url }) =>
+          method === "PUT" && url?.includes(part) && count++ === 0 ? fault : undefined,
+        );
+        const write = storage.put("again/condition", inPieces(randomBytes(size)), { ifAbsent: true });
+        if (isKnown) await write;
+        else await expect(write).rejects.toMatchObject({ code: "unavailable" });
+        expect(count).toBe(isKnown ? 2 : 1);
+      }
+    });
+  });
+
+  it("a few times", async () => {
+    const { storage, proxy, visits } = await freshWire(rig, { blockBytes, blocksAtOnce: 1 });
+    proxy.plan.mix(1, () => ({ kind: "refuse" }));
+    const write = storage.put("again/never", inPieces(randomBytes(3 * blockBytes)));
+    await expect(write).rejects.toMatchObject({ code: "unavailable" });
+    expect(visits()).toEqual(Array(4).fill("PUT comp=block"));
+  });
+
+  it("until the signal of the write fires", async () => {
+    const { storage, proxy } = await freshWire(rig, { blockBytes });
+    const controller = new AbortController();
+    proxy.plan.mix(1, () => ({ kind: "answer", status: 503, headers: { "retry-after": "9" } }));
+    const write = storage.put("again/aborted", inPieces(randomBytes(3 * blockBytes)), {
+      signal: controller.signal,
+    });
+    await expect.poll(() => proxy.visits.length).toBeGreaterThan(0);
+    setTimeout(() => controller.abort(), 50);
+    await expect(write).rejects.toMatchObject({ code: "aborted" });
   });
 });
 

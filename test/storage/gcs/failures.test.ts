@@ -165,12 +165,12 @@ describe("on the way", () => {
   ];
 
   it.each(calls)("429 to %s is rate_limited, with the time to wait", async (_, call) => {
-    proxy.plan.next({ kind: "answer", status: 429, headers: { "retry-after": "7" }, body: "{}" });
-    expect(await failureOf(call())).toMatchObject({ code: "rate_limited", retryAfterMs: 7000 });
+    proxy.plan.next({ kind: "answer", status: 429, headers: { "retry-after": "11" }, body: "{}" });
+    expect(await failureOf(call())).toMatchObject({ code: "rate_limited", retryAfterMs: 11_000 });
   });
 
   it.each(calls)("503 to %s is unavailable", async (_, call) => {
-    proxy.plan.next({ kind: "answer", status: 503, body: "<html>secret</html>" });
+    proxy.plan.mix(1, () => ({ kind: "answer", status: 503, body: "<html>secret</html>" }));
     const error = await failureOf(call());
     expect(error.code).toBe("unavailable");
     expect(error.message).not.toContain("secret");
@@ -179,10 +179,10 @@ describe("on the way", () => {
   it.each(calls)(
     "a connection that is reset before %s or instead of its answer is unavailable",
     async (_, call) => {
-      proxy.plan.next({ kind: "refuse" });
-      expect((await failureOf(call())).code).toBe("unavailable");
-      proxy.plan.next({ kind: "loseAnswer" });
-      expect((await failureOf(call())).code).toBe("unavailable");
+      for (const kind of ["refuse", "loseAnswer"] as const) {
+        proxy.plan.mix(1, () => ({ kind }));
+        expect((await failureOf(call())).code).toBe("unavailable");
+      }
     },
   );
 

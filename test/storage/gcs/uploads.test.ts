@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { checksumOf, type ObjectStat, parseKey, Storage, timeout } from "svc-infra/storage";
 import { GcsBackend } from "svc-infra/storage/gcs";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Fault } from "../../rigs/fault-plan.js";
 import { type FaultProxy, startFaultProxy } from "../../rigs/fault-proxy.js";
 import { type DoubleState, startGcsDouble } from "../../rigs/gcs-double.js";
 
@@ -154,6 +155,120 @@ describe("a stream", () => {
     const write = storage.put("lost", piecesOf(bytesOf(17 * mebibyte)));
     await expect(write).rejects.toMatchObject({ code: "unavailable" });
     await settledState(({ sessions }) => sessions === 0);
+  });
+});
+
+describe("what is in memory is sent again", () => {
+  const bytes = bytesOf(9 * mebibyte + 5);
+  const faults = [
+    ["is answered 503", { kind: "answer", status: 503, body: "" }],
+    ["is answered 429", { kind: "answer", status: 429, headers: { "retry-after": "0" }, body: "{}" }],
+    ["is reset before it arrives", { kind: "refuse" }],
+    ["is reset on its way", { kind: "cutUp", share: 0.5 }],
+    ["is done, but its answer is lost", { kind: "loseAnswer" }],
+  ] as const satisfies readonly (readonly [string, Fault])[];
+
+  /** This request of the method gets the fault, counted from 0. */
+  function spoil(method: string, index: number, fault: Fault, { plan } = proxy): void {
+    let count = 0;
+    plan.mix(1, (_, request) =>
+      request.method === method && request.url?.includes("/upload/") && count++ === index ? fault : undefined,
+    );
+  }
+
+  for (const [what, fault] of faults) {
+    it.each(["first", "middle", "last"])(`when the %s chunk of a stream ${what}`, async (place) => {
+      spoil("PUT", ["first", "middle", "last"].indexOf(place), fault);
+      const { etag } = await storage.put(`again/${place}`, piecesOf(bytes));
+      expect((await storage.getMetadata(`again/${place}`)).etag).toBe(etag);
+      expect(Buffer.compare(Buffer.from(await storage.get(`again/${place}`)), bytes)).toBe(0);
+      await settledState(({ sessions }) => sessions === 0);
+    });
+
+    it(`when the start of an upload ${what}`, async () => {
+      // A session of which no answer came stays open there.
+      const own = await startGcsDouble();
+      const ownProxy = await startFaultProxy(own.endpoint);
+      const credentials = own.owner;
+      const begun = new Storage(new GcsBackend({ bucket, endpoint: ownProxy.endpoint, credentials }));
+      spoil("POST", 0, fault, ownProxy);
+      await begun.put("again/start", piecesOf(bytes));
+      expect(Buffer.compare(Buffer.from(await begun.get("again/start")), bytes)).toBe(0);
+      await begun.close();
+      await ownProxy.stop();
+      await own.stop();
+    });
+
+    it(`when a short stream ${what}`, async () => {
+      spoil("POST", 0, fault);
+      await storage.put("again/short", piecesOf(bytes.subarray(0, 200_000)));
+      expect((await storage.get("again/short")).length).toBe(200_000);
+    });
+  }
+
+  it("under a condition too, as the session itself tells what was done", async () => {
+    await storage.delete("again/once");
+    spoil("PUT", 2, { kind: "loseAnswer" });
+    const { etag } = await storage.put("again/once", piecesOf(bytes), { ifAbsent: true });
+    expect((await storage.getMetadata("again/once")).etag).toBe(etag);
+  });
+
+  it("but no short stream under a condition that may have been done", async () => {
+    await storage.delete("again/doubt");
+    spoil("POST", 0, { kind: "loseAnswer" });
+    const write = storage.put("again/doubt", piecesOf(bytes.subarray(0, 200_000)), { ifAbsent: true });
+    await expect(write).rejects.toMatchObject({ code: "unavailable" });
+    expect(await storage.exists("again/doubt")).toBe(true);
+  });
+
+  it("only the rest of a chunk of which the service has a part", async () => {
+    spoil("PUT", 1, { kind: "cutUp", share: 0.5 });
+    const sent: string[] = [];
+    const { take } = proxy.plan;
+    proxy.plan.take = function (request) {
+      if (request.method === "PUT") sent.push(String(request.headers["content-range"]));
+      return take.call(this, request);
+    };
+    await storage.put("again/rest", piecesOf(bytes));
+    expect(sent.slice(0, 3)).toEqual(["bytes 0-4194303/*", "bytes 4194304-8388607/*", "bytes */*"]);
+    expect(Number(/^bytes ([0-9]+)-8388607/.exec(sent[3] ?? "")?.[1])).toBeGreaterThan(4_194_304);
+    expect(sent).toHaveLength(5);
+  });
+
+  it.each([
+    ["is cut off", { kind: "refuse" }],
+    ["is answered that the session is gone", { kind: "answer", status: 410, body: "" }],
+    ["is answered that there is no session", { kind: "answer", status: 404, body: "" }],
+  ] as const)(
+    "a few times: when every question behind a lost answer %s, it may have been done",
+    async (_, fault) => {
+      let puts = 0;
+      proxy.plan.mix(1, (_random, { method }) => {
+        if (method !== "PUT" || puts++ < 2) return undefined;
+        return puts === 3 ? { kind: "loseAnswer" } : fault;
+      });
+      const body = { ...bodyOf(""), bytes: undefined, size: undefined, replayable: false };
+      const open = () => piecesOf(bytes);
+      const error = await backend
+        .write(parseKey("again/unknown"), { ...body, open }, { ...given, signal: undefined })
+        .catch((each) => each);
+      const { code, applied } = backend.classify(error);
+      expect([code, applied]).toEqual(["unavailable", undefined]);
+      expect(puts).toBe(6);
+    },
+  );
+
+  it("until the signal of the write fires", async () => {
+    const controller = new AbortController();
+    proxy.plan.mix(1, (_, { method }) =>
+      method === "PUT"
+        ? { kind: "answer", status: 503, headers: { "retry-after": "9" }, body: "" }
+        : undefined,
+    );
+    const write = storage.put("again/aborted", piecesOf(bytes), { signal: controller.signal });
+    await expect.poll(() => proxy.visits.at(-1)?.method).toBe("PUT");
+    setTimeout(() => controller.abort(), 50);
+    await expect(write).rejects.toMatchObject({ code: "aborted" });
   });
 });
 

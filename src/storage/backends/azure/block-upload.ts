@@ -3,10 +3,12 @@ import { abortable, unlessAborted } from "../../contract/abortable.js";
 import type { Bytes, CallOptions } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
+import { sendAgain } from "../../contract/send-again.js";
 import type { Block } from "./block.js";
 import type { BlockPool } from "./block-pool.js";
-import { type AzureClient, blobOf } from "./client.js";
+import { type AzureClient, blobOf, type OpenContainer } from "./client.js";
 import { SentBody } from "./sent-body.js";
+import { addressVariables } from "./translate.js";
 
 /** All ids of one blob must have the same length. */
 const scopeBytes = 20;
@@ -101,10 +103,12 @@ export class BlockUpload {
     return unlessAborted(() => promise, this.#cancellation.signal);
   }
 
+  /** A block that comes again takes the place of the first one. */
   async #stage(block: Block, index: number): Promise<void> {
     const onProgress = this.#onProgress;
+    const { signal } = this.#cancellation;
     const bodies: SentBody[] = [];
-    await this.#client.send(this.#cancellation.signal, async (container, abortSignal) => {
+    const stage = async (container: OpenContainer, abortSignal: AbortSignal) => {
       const content = () => {
         const body = new SentBody(sentPieces(moderatePieces([block.bytes]), { onProgress }));
         bodies.push(body);
@@ -113,7 +117,8 @@ export class BlockUpload {
       await blobOf(container, this.#name).stageBlock(blockId(this.#scope, index), content, block.length, {
         abortSignal,
       });
-    });
+    };
+    await sendAgain(() => this.#client.send(signal, stage), { signal, addressVariables });
     onProgress?.();
     if (bodies.every(({ isSent }) => isSent)) this.#pool.give(block);
   }

@@ -8,12 +8,14 @@ import type {
 } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
 import { isStaged, type Key } from "../../contract/key.js";
+import { sendAgain } from "../../contract/send-again.js";
 import { isFailure, refusal, type ServiceError } from "../../contract/service-error.js";
 import type { AzureAccess } from "./access.js";
 import { BlockUpload, blockIds, newScope } from "./block-upload.js";
 import { combineCrc32 } from "./combine-crc32.js";
 import { directParts, dropBlocks, type PartBlocks, readDirect } from "./direct-parts.js";
 import { readTag, writeTag } from "./part-tag.js";
+import { addressVariables } from "./translate.js";
 import { createRecord, findRecord, notedParts, notePart, removeRecord } from "./upload-record.js";
 import { publishBlocks } from "./write.js";
 
@@ -49,7 +51,8 @@ export async function writePart(
     if (size > 0) await upload.send(last);
     const { length: blocks } = await upload.arrived();
     const part = { number, etag: writeTag(secret, number, { scope, blocks, size, crc }), size };
-    await notePart(client, id, part, options);
+    const note = () => notePart(client, id, part, options);
+    await sendAgain(note, { signal: options.signal, addressVariables });
     return part;
   } catch (error) {
     upload.cancel();

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type {
   Body,
   CallOptions,
+  Failure,
   ObjectDescription,
   ObjectStat,
   WriteConditions,
@@ -10,6 +11,7 @@ import type {
 import type { Checksum } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
+import { sendAgain } from "../../contract/send-again.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
 import type { AzureAccess } from "./access.js";
 import { sentDescription } from "./blob-description.js";
@@ -18,6 +20,7 @@ import { BlockUpload, newScope } from "./block-upload.js";
 import { blobOf } from "./client.js";
 import { requestConditions } from "./conditions.js";
 import { statObject } from "./stat.js";
+import { addressVariables } from "./translate.js";
 
 /** What is to be published of blocks that have arrived. */
 export interface Publication extends ObjectDescription, WriteConditions, CallOptions {
@@ -43,14 +46,30 @@ export async function writeObject(
     const unsent = { options, sent: undefined };
     const last = await orConditionFailure(access, key, unsent, () => upload.sendAllButLast(body.open()));
     const checksum = body.checksum();
-    if (upload.count === 0) return await putBlob(access, key, { bytes: last.bytes, checksum }, options);
+    if (upload.count === 0) {
+      return await publishAgain(options, () =>
+        putBlob(access, key, { bytes: last.bytes, checksum }, options),
+      );
+    }
     const size = upload.count * pool.blockBytes + last.length;
     await upload.send(last);
     const ids = await orConditionFailure(access, key, unsent, () => upload.arrived());
-    return await publishBlocks(access, key, { ...options, ids, size, checksum });
+    const publication = { ...options, ids, size, checksum };
+    return await publishAgain(options, () => publishBlocks(access, key, publication));
   } finally {
     upload.cancel();
   }
+}
+
+/** A layer further out cannot read a stream again; what publishes it is in memory. */
+function publishAgain(
+  { signal, ifAbsent, ifMatch }: WriteOptions,
+  publish: () => Promise<ObjectStat>,
+): Promise<ObjectStat> {
+  const isConditional = ifAbsent || ifMatch !== undefined;
+  const isRepeatable = ({ applied }: Failure, error: unknown) =>
+    (applied === false || !isConditional) && !areGone(error);
+  return sendAgain(publish, { signal, addressVariables, isRepeatable });
 }
 
 /** Publishes blocks in one step, and throws all others of the key away. */
@@ -124,16 +143,20 @@ async function isConditionBroken(
 ): Promise<boolean> {
   const { ifAbsent, ifMatch, signal } = options;
   const isLost = isFailure(error, "unavailable") && error.status === undefined;
-  const areGone = error instanceof ServiceError && error.reason === "InvalidBlockList";
-  if ((!areGone && !isLost) || (!ifAbsent && ifMatch === undefined)) return false;
+  if ((!areGone(error) && !isLost) || (!ifAbsent && ifMatch === undefined)) return false;
   try {
     const { etag, size, checksum } = await statObject(access, key, { signal });
     // After a connection broke, equal content may be what this very write has published.
     const mayBeOwn = isLost && sent !== undefined && size === sent.size && checksum === sent.checksum;
     return !mayBeOwn && (ifAbsent || etag !== ifMatch);
   } catch (statError) {
-    return areGone && !ifAbsent && isFailure(statError, "not_found");
+    return areGone(error) && !ifAbsent && isFailure(statError, "not_found");
   }
+}
+
+/** Whether the service has thrown the blocks away. */
+function areGone(error: unknown): boolean {
+  return error instanceof ServiceError && error.reason === "InvalidBlockList";
 }
 
 function brokenCondition(): ServiceError {

@@ -1,10 +1,12 @@
-import type { CallOptions } from "../../contract/backend.js";
+import type { CallOptions, Failure } from "../../contract/backend.js";
 import { type Cancellation, committed } from "../../contract/cancellation.js";
-import type { Chunk } from "../../contract/chunks.js";
+import { type Chunk, emptyChunk } from "../../contract/chunks.js";
 import { isKnownAddress } from "../../contract/known-address.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
-import { refusal, ServiceError } from "../../contract/service-error.js";
+import { sendAgain } from "../../contract/send-again.js";
+import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
+import { addressVariables } from "./answer-error.js";
 import { type Answer, type GcsClient, parseAnswer, type Query } from "./client.js";
 import { type ObjectResource, parseResource } from "./object-resource.js";
 
@@ -15,6 +17,8 @@ export interface SessionOptions extends CallOptions {
 
 /** The service has these bytes, and waits for more. */
 const incomplete = 308;
+/** The content was damaged on its way, or the session is gone: it takes no more. */
+const refusesMore: ReadonlySet<number | undefined> = new Set([400, 410]);
 /** The service's word for an upload that was cancelled. */
 const cancelled = 499;
 
@@ -22,6 +26,13 @@ const domains = ["googleapis.com"];
 
 /** Milliseconds that a cancellation may take. */
 const cancelMs = 10_000;
+
+/** What ends the session with its last chunk. */
+interface Ending {
+  readonly cancellation: Cancellation;
+  /** Of the whole, in base64. */
+  readonly md5: string | undefined;
+}
 
 /** One resumable upload (https://cloud.google.com/storage/docs/performing-resumable-uploads). */
 export class ResumableSession {
@@ -36,41 +47,33 @@ export class ResumableSession {
   }
 
   static async open({ client, paths }: GcsAccess, options: SessionOptions): Promise<ResumableSession> {
-    const { headers } = await client.ask({
-      method: "POST",
-      path: paths.uploads,
-      query: { uploadType: "resumable", ...options.query },
-      headers: { "content-type": "application/json; charset=utf-8" },
-      body: JSON.stringify(options.description),
-      signal: options.signal,
-    });
-    const { location } = headers;
+    const { signal } = options;
+    const begin = () =>
+      client.ask({
+        method: "POST",
+        path: paths.uploads,
+        query: { uploadType: "resumable", ...options.query },
+        headers: { "content-type": "application/json; charset=utf-8" },
+        body: JSON.stringify(options.description),
+        signal,
+      });
+    // A session of which no answer came expires by itself.
+    const { location } = (await sendAgain(begin, { signal, addressVariables })).headers;
     return new ResumableSession(client, sessionUri(location, client.endpoint));
   }
 
-  /** Sends a chunk that is not the last one. The service may keep less of it than it got. */
+  /** Sends a chunk that is not the last one. */
   async put(chunk: Chunk, options: CallOptions): Promise<void> {
-    const start = this.#offset;
-    const end = start + chunk.size;
-    while (this.#offset < end) {
-      const before = this.#offset;
-      const answer = await this.#send(chunk, before - start, `bytes ${before}-${end - 1}/*`, options);
-      this.#offset = offsetOf(answer);
-      if (this.#offset <= before || this.#offset > end) {
-        throw refusal("unavailable", "the service lost a part of the upload");
-      }
-    }
+    const answer = await this.#deliver(chunk, options);
+    if (answer.status !== incomplete)
+      throw new ServiceError("unavailable", "the service took a part of the upload for all of it");
   }
 
   /** Sends the last chunk, which publishes the object, if the whole has this MD5 (base64). */
   async finish(chunk: Chunk, md5: string | undefined, options: CallOptions): Promise<ObjectResource> {
     const total = this.#offset + chunk.size;
-    const range = chunk.size === 0 ? `bytes */${total}` : `bytes ${this.#offset}-${total - 1}/${total}`;
     return committed(options.signal, async (cancellation) => {
-      const answer = await this.#send(chunk, 0, range, options, { cancellation, md5 });
-      if (answer.status === incomplete) {
-        throw refusal("unavailable", "the service lost a part of the upload");
-      }
+      const answer = await this.#deliver(chunk, options, { cancellation, md5 });
       const resource = parseResource(parseAnswer(answer));
       if (resource.size === total && (md5 === undefined || (resource.md5Hash ?? md5) === md5))
         return resource;
@@ -89,12 +92,59 @@ export class ResumableSession {
     });
   }
 
+  /** Sends all of a chunk: the service may keep less of it than it got, and then gets the rest. */
+  async #deliver(chunk: Chunk, options: CallOptions, ending?: Ending): Promise<Answer> {
+    const start = this.#offset;
+    const end = start + chunk.size;
+    for (;;) {
+      const before = this.#offset;
+      const answer = await this.#sendOrAsk(chunk, before - start, options, ending);
+      if (answer.status !== incomplete) return answer;
+      this.#offset = offsetOf(answer);
+      if (this.#offset <= before || this.#offset > end)
+        throw refusal("unavailable", "the service lost a part of the upload");
+      if (this.#offset === end && ending === undefined) return answer;
+    }
+  }
+
+  /**
+   * Sends a chunk from `skip` on. After a failure that may pass the session is asked what it has: if that is no more than
+   * before, the chunk is sent again.
+   */
+  #sendOrAsk(chunk: Chunk, skip: number, options: CallOptions, ending?: Ending): Promise<Answer> {
+    const signal = ending?.cancellation.signal ?? options.signal;
+    const end = this.#offset - skip + chunk.size;
+    const total = ending === undefined ? "*" : String(end);
+    const isRest = skip < chunk.size;
+    const range = `bytes ${isRest ? `${this.#offset}-${end - 1}` : "*"}/${total}`;
+    let doubt: unknown;
+    const send = async () => {
+      if (doubt !== undefined) {
+        const asking = this.#send(emptyChunk, 0, `bytes */${total}`, options, ending);
+        const answer = await asking.catch((error: unknown) => {
+          // What became of the chunk is still not known, whatever became of the question.
+          throw signal?.aborted || isFailure(error, "precondition_failed") ? error : doubt;
+        });
+        if (answer.status !== incomplete || offsetOf(answer) !== this.#offset) return answer;
+      }
+      try {
+        return await this.#send(chunk, skip, range, options, ending);
+      } catch (error) {
+        doubt = error;
+        throw error;
+      }
+    };
+    const isRepeatable = (_: Failure, error: unknown) =>
+      !(error instanceof ServiceError && refusesMore.has(error.status));
+    return sendAgain(send, { signal, addressVariables, isRepeatable });
+  }
+
   #send(
     { pieces, size }: Chunk,
     skip: number,
     range: string,
-    options: CallOptions,
-    last?: { readonly cancellation: Cancellation; readonly md5: string | undefined },
+    { onProgress, signal }: CallOptions,
+    ending: Ending | undefined,
   ): Promise<Answer> {
     return this.#client.ask({
       method: "PUT",
@@ -102,13 +152,14 @@ export class ResumableSession {
       headers: {
         "content-length": String(size - skip),
         "content-range": range,
-        ...(last?.md5 !== undefined && { "x-goog-hash": `md5=${last.md5}` }),
+        ...(ending?.md5 !== undefined && { "x-goog-hash": `md5=${ending.md5}` }),
       },
       body: sentPieces(moderatePieces(pieces, skip), {
-        onProgress: options.onProgress,
-        onLast: () => last?.cancellation.sent(),
+        onProgress,
+        // A question comes behind a last byte that has gone, or has not.
+        onLast: () => skip < size && ending?.cancellation.sent(),
       }),
-      signal: last?.cancellation.signal ?? options.signal,
+      signal: ending?.cancellation.signal ?? signal,
       isAnonymous: true,
       accepts: [incomplete],
     });
@@ -127,9 +178,7 @@ function sessionUri(location: unknown, endpoint: string): string {
 }
 
 /** Bytes that the service has, by the `Range` of its answer; without one it has none. */
-function offsetOf({ status, headers }: Answer): number {
+function offsetOf({ headers }: Answer): number {
   const last = /^bytes=0-([0-9]+)$/.exec(String(headers.range ?? ""))?.[1];
-  if (status !== incomplete)
-    throw new ServiceError("unavailable", "the service took a part of the upload for all of it");
   return last === undefined ? 0 : Number(last) + 1;
 }

@@ -4,6 +4,7 @@ import type {
   Body,
   Bytes,
   CallOptions,
+  Failure,
   ObjectDescription,
   ObjectStat,
   WriteConditions,
@@ -13,6 +14,7 @@ import { committed } from "../../contract/cancellation.js";
 import { type Chunk, chunksOf, emptyChunk } from "../../contract/chunks.js";
 import type { Key } from "../../contract/key.js";
 import { moderatePieces, sentPieces } from "../../contract/request-body.js";
+import { sendAgain } from "../../contract/send-again.js";
 import { classifyError, ServiceError } from "../../contract/service-error.js";
 import type { GcsAccess } from "./access.js";
 import { addressVariables } from "./answer-error.js";
@@ -56,12 +58,28 @@ export async function upload(
   const chunks = chunksOf(abortable(source, options.signal), chunkBytes);
   try {
     const { value: first = emptyChunk } = await chunks.next();
-    if (first.isLast) return await sendOnce(access, query, first.pieces, body, options);
+    if (first.isLast) return await sendShort(access, query, first.pieces, body, options);
     return await sendChunks(access, query, first, chunks, body, options);
   } finally {
     // Not waited for: a source that hangs would not answer.
     chunks.return(undefined).catch(() => undefined);
   }
+}
+
+/** A layer further out can send bytes again, but cannot read a stream again. */
+function sendShort(
+  access: GcsAccess,
+  query: Query,
+  pieces: readonly Uint8Array[],
+  body: Body,
+  options: UploadOptions,
+): Promise<ObjectResource> {
+  const send = () => sendOnce(access, query, pieces, body, options);
+  if (body.bytes !== undefined) return send();
+  const { signal, ifAbsent, ifMatch } = options;
+  const isConditional = ifAbsent || ifMatch !== undefined;
+  const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional;
+  return sendAgain(send, { signal, addressVariables, isRepeatable });
 }
 
 async function sendOnce(

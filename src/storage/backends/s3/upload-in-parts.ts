@@ -2,13 +2,13 @@ import type { Failure, ObjectStat, UploadedPart, WriteOptions } from "../../cont
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
+import { sendAgain } from "../../contract/send-again.js";
 import { classifyError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { isConditional } from "./conditions.js";
 import type { SentDescription } from "./headers/kept-headers.js";
 import { formatVersion } from "./headers/version.js";
 import { beginUpload, dropUpload, hasUpload, joinParts } from "./multipart.js";
-import { sendAgain } from "./send-again.js";
 import { statWritten } from "./stat.js";
 import { addressVariables } from "./wire/answer-error.js";
 
@@ -60,7 +60,7 @@ export class UploadInParts {
   ): Promise<ObjectStat> {
     const mark = this.#access.marks.later(this.#checksum);
     const begin = () => beginUpload(this.#access, this.#key, this.#options, mark);
-    const id = await sendAgain(begin, this.signal);
+    const id = await sendAgain(begin, { signal: this.signal, addressVariables });
     try {
       await this.#sendAll(id, senders);
       await beforeJoin();
@@ -84,7 +84,8 @@ export class UploadInParts {
   }
 
   #start(id: string, send: SendPart): void {
-    const sending: Promise<void> = sendAgain(() => send(id, this.signal), this.signal)
+    const { signal } = this;
+    const sending: Promise<void> = sendAgain(() => send(id, signal), { signal, addressVariables })
       .then(
         (part) => void this.#parts.push(part),
         (error: unknown) => this.#failure.abort(error),
@@ -97,7 +98,8 @@ export class UploadInParts {
   #joinAgain(id: string, writeId: string): Promise<ObjectStat> {
     const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional(this.#options);
     const doubt: { error?: unknown } = {};
-    return sendAgain(() => this.#join(id, writeId, doubt), this.signal, isRepeatable);
+    const join = () => this.#join(id, writeId, doubt);
+    return sendAgain(join, { signal: this.signal, addressVariables, isRepeatable });
   }
 
   /**

@@ -8,6 +8,7 @@ import type {
 } from "../../contract/backend.js";
 import { BackendUnavailableError } from "../../contract/error.js";
 import type { Key } from "../../contract/key.js";
+import { sendAgain } from "../../contract/send-again.js";
 import { noUpload } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { checkVersion } from "./conditions.js";
@@ -16,7 +17,8 @@ import { beginUpload, dropUpload, hasUpload, joinParts, partsOfUpload, sendPart 
 import { partPayload } from "./part-payload.js";
 import { statObject, statWritten } from "./stat.js";
 import { formatUploadId, parseUploadId, type UploadId } from "./upload-id.js";
-import { isAbsent } from "./wire/answer-error.js";
+import { addressVariables, isAbsent } from "./wire/answer-error.js";
+import { isReplayable } from "./wire/payload.js";
 
 /** Begins an upload that callers write part by part. */
 export async function createUpload(
@@ -40,7 +42,10 @@ export async function writePart(
   const id = knownId(uploadId);
   if (access.traits.reopensUploads) await checkIncomplete(access, key, id, options);
   const payload = await partPayload(body, options.signal);
-  return sendPart(access, key, id.ofService, number, payload, options);
+  const send = () => sendPart(access, key, id.ofService, number, payload, options);
+  // A layer further out can send bytes again, but cannot read a stream again.
+  if (body.bytes !== undefined || !isReplayable(payload)) return send();
+  return sendAgain(send, { signal: options.signal, addressVariables });
 }
 
 /** The parts that have been written of it. */

@@ -3,6 +3,7 @@ import type { Body, Failure, ObjectStat, WriteOptions } from "../../contract/bac
 import type { Checksum } from "../../contract/checksum.js";
 import { type Chunk, chunksOf, emptyChunk } from "../../contract/chunks.js";
 import type { Key } from "../../contract/key.js";
+import { sendAgain } from "../../contract/send-again.js";
 import { refusal, type ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { checkVersion, isConditional } from "./conditions.js";
@@ -10,8 +11,8 @@ import { maxAtOnceBytes } from "./limits.js";
 import { sendPart } from "./multipart.js";
 import { partBytesFor } from "./part-bytes.js";
 import { putObject } from "./put.js";
-import { sendAgain } from "./send-again.js";
 import { type SendPart, UploadInParts } from "./upload-in-parts.js";
+import { addressVariables } from "./wire/answer-error.js";
 import type { Payload } from "./wire/payload.js";
 
 /**
@@ -87,7 +88,7 @@ function putAgain(
 ): Promise<ObjectStat> {
   const put = () => putObject(access, key, payload, checksum, options);
   const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional(options);
-  return sendAgain(put, options.signal, isRepeatable);
+  return sendAgain(put, { signal: options.signal, addressVariables, isRepeatable });
 }
 
 async function* senders(
