@@ -1,4 +1,5 @@
 import { parseKey, type SignOptions, StorageConfigurationError, UrlSigner } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { describe, expect, it } from "vitest";
 
 const key = parseKey("tenant/a.pdf");
@@ -18,6 +19,19 @@ function signer(now = 1000, secrets: readonly string[] = [newSecret]): UrlSigner
 function queryOf(url: string): string {
   return url.slice(url.indexOf("?") + 1);
 }
+
+describe("a base URL", () => {
+  it.each(["x", "/files", "ftp://files.example", "http://files.example/files?x=1", "https://"])(
+    "is not %j, in code as in the environment",
+    (baseUrl) => {
+      const message = "the option 'baseUrl' must be an http or https URL without a query";
+      expect(() => new UrlSigner({ baseUrl, secrets: [newSecret] })).toThrow(message);
+      expect(() => new UrlSigner({ baseUrl, secrets: [newSecret], audience: "files" })).toThrow(message);
+      expect(() => new UrlSigner({ baseUrl: () => baseUrl, secrets: [newSecret] })).toThrow(message);
+      expect(() => new MemoryBackend({ baseUrl })).toThrow(message);
+    },
+  );
+});
 
 describe("a signed URL", () => {
   it("is for no transform, which the file route would not do", () => {

@@ -1,3 +1,4 @@
+import { checkUrl } from "./checked-url.js";
 import { InvalidArgumentError, StorageConfigurationError } from "./error.js";
 import { type Key, parseKey } from "./key.js";
 import { checkStorageOptions, type OptionRules } from "./storage-options.js";
@@ -29,7 +30,7 @@ export class PublicFiles {
   constructor(options: PublicFilesOptions) {
     checkStorageOptions(options, rules);
     const { url, prefixes = defaultPublicPrefixes } = options;
-    if (typeof url === "string") checkUrl(url);
+    if (typeof url === "string") checkUrl("the URL of public files", url);
     this.#url = typeof url === "string" ? () => url : url;
     this.#prefixes = prefixes.map(checkPrefix);
   }
@@ -45,13 +46,6 @@ export class PublicFiles {
       "the key is not public: it is under no prefix that publicFiles, the option publicPrefixes of easyStorage or STORAGE_PUBLIC_PREFIXES names";
     throw new InvalidArgumentError({ message });
   }
-}
-
-function checkUrl(url: string): void {
-  if (/^https?:\/\//.test(url) && URL.canParse(url) && !/[?#]/.test(url)) return;
-  throw new StorageConfigurationError({
-    message: "the URL of public files must be an http or https URL without a query",
-  });
 }
 
 /** An empty prefix would make everything public, which must be said by naming each folder. */

@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { DirectOptions, DirectRequest } from "./backend.js";
+import { checkUrl } from "./checked-url.js";
 import { StorageConfigurationError, UnsupportedOperationError } from "./error.js";
 import type { Key } from "./key.js";
 import { checkStorageOptions, type OptionRules } from "./storage-options.js";
@@ -103,11 +104,14 @@ export class UrlSigner {
   /** What the signed text of every URL begins with. */
   readonly #prefix: string;
 
-  /** @throws StorageConfigurationError when there is no secret, or a short one, or an option is unknown. */
+  /** @throws StorageConfigurationError when there is no secret, or a short one, or `baseUrl` is no URL, or an option is unknown. */
   constructor(options: UrlSignerOptions) {
     checkStorageOptions(options, rules);
     this.#options = options;
     this.#baseUrl = trimmed(options.baseUrl);
+    if (typeof options.baseUrl === "string" || options.audience === undefined) {
+      checkUrl("the option 'baseUrl'", this.baseUrl);
+    }
     const audience = options.audience ?? this.baseUrl.replace(/^[a-z]+:\/\/[^/]*/i, "");
     this.#prefix = `svc-infra-url-2\n${encodeURI(audience)}\n`;
     this.#keys = options.secrets.map(toSigningKey);
