@@ -37,6 +37,16 @@ describe("a URL that put answers", () => {
     await app.close();
   });
 
+  it("has the address that the app listens on, where localhost does not reach it", async () => {
+    const app = Fastify();
+    const storage = await addStorage(app, new MemoryBackend());
+    const origin = await app.listen({ port: 0, host: "127.0.0.2" });
+    const url = String((await storage.put("a.txt", "hello")).url);
+    expect(url).toContain(`${origin}/files/a.txt?`);
+    expect(await (await fetch(url)).text()).toBe("hello");
+    await app.close();
+  });
+
   it("is none where nothing serves it, and getUrl says what to set", async () => {
     const app = Fastify();
     const storage = await addStorage(app, new MemoryBackend(), { serveFiles: false });
@@ -88,8 +98,20 @@ describe("a wrong call is one sentence that says what to write instead", () => {
     const options = { serveFiles: { prefix: "/media" } };
     await expect(addStorage(Fastify(), backend, options)).rejects.toMatchObject({
       variables: ["STORAGE_BASE_URL"],
-      message: expect.stringMatching(/'\/files'.*'\/media'/),
+      message: expect.stringMatching(/'\/files'.*'\/media'.*baseUrl/),
     });
+  });
+
+  it("for a second storage where STORAGE_BASE_URL names the first, and its baseUrl is the way out", async () => {
+    vi.stubEnv("STORAGE_BASE_URL", "https://files.example.com/files");
+    const app = Fastify();
+    await addStorage(app, new MemoryBackend());
+    const options = { decorator: "archive", serveFiles: { prefix: "/archive" } };
+    await expect(addStorage(app, new MemoryBackend(), options)).rejects.toThrow(/'\/archive'.*baseUrl/);
+    const backend = new MemoryBackend({ baseUrl: "https://files.example.com/archive" });
+    const archive = await addStorage(app, backend, options);
+    expect((await archive.put("a", "b")).url).toContain("https://files.example.com/archive/a?");
+    await app.close();
   });
 
   it("for a base URL that only this machine can open, in production", async () => {
@@ -105,7 +127,7 @@ describe("a wrong call is one sentence that says what to write instead", () => {
     const app = Fastify();
     await addStorage(app, new MemoryBackend(), { authorize: "open" });
     await expect(addStorage(app, new MemoryBackend())).rejects.toThrow(
-      /app\.storage is there already.*decorator/,
+      /app\.storage is there already.*decorator.*baseUrl/,
     );
     await expect(addStorage(app, new MemoryBackend(), { decorator: "archive" })).rejects.toThrow(
       /the path \/files is taken.*serveFiles/,

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isIPv6 } from "node:net";
 import type { FastifyInstance } from "fastify";
 import {
   appEnvOf,
@@ -24,7 +25,7 @@ export async function needsFileRoute({ backend }: Storage): Promise<boolean> {
 /**
  * The storage with URLs that the file route honours: those of the signer that is given, else the backend's
  * own. Where a provider signs its URLs, the settings of the kit's own signatures take its place. Without a
- * setting the base URL follows the path that is mounted and the port that the app listens on.
+ * setting the base URL follows the path that is mounted, and the address and port that the app listens on.
  *
  * @param path - where the file route is mounted, with every prefix.
  * @param env - says whether this is production, and the settings of a storage that was made in code.
@@ -74,15 +75,24 @@ function checkBaseUrl(baseUrl: string, path: string, isPlaced: boolean, env: Env
     throw new ConfigurationError([{ name, message: `${message}, or the option serveFiles: false` }]);
   }
   if (!isPlaced || pathname.replace(/\/+$/, "") === path) return;
-  const message = `has the path '${pathname}', and the file route is mounted at '${path}'; expected a URL that ends in that, or serveFiles: { prefix }`;
+  const message = `has the path '${pathname}', and the file route is mounted at '${path}'; expected a URL that ends in that, serveFiles: { prefix }, or the option baseUrl of the backend, which a second storage needs`;
   throw new ConfigurationError([{ name, message }]);
 }
 
+/** Addresses that `localhost` reaches as well. */
+const localAddresses: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "0.0.0.0", "::"]);
+
 /** Where the app is reached from this machine; until it listens, the port that it listens on by default. */
 function originOf(app: FastifyInstance): string {
-  const address = app.server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 8000;
-  return `${"setSecureContext" in app.server ? "https" : "http"}://localhost:${port}`;
+  const bound = app.server.address();
+  const { address, port } =
+    typeof bound === "object" && bound !== null ? bound : { address: "::", port: 8000 };
+  const host = localAddresses.has(address) ? "localhost" : hostOf(address);
+  return `${"setSecureContext" in app.server ? "https" : "http"}://${host}:${port}`;
+}
+
+function hostOf(address: string): string {
+  return isIPv6(address) ? `[${address}]` : address;
 }
 
 function readSettings(env: Environment): Pick<StorageSettings, "baseUrl" | "signingSecret"> {

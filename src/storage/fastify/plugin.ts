@@ -129,7 +129,7 @@ function refuseSecond(app: FastifyInstance, settings: PluginSettings): void {
   const { decorator, managementPrefix, filesPrefix, authorize, serveFiles } = settings;
   if (app.hasDecorator(decorator)) {
     throw wrong(
-      `app.${decorator} is there already; give a second storage its own name and paths: { decorator: "archive", serveFiles: { prefix: "/archive" }, managementPrefix: "/_archive" }`,
+      `app.${decorator} is there already; give a second storage its own name and paths: { decorator: "archive", serveFiles: { prefix: "/archive" }, managementPrefix: "/_archive" }, and a backend with its own baseUrl where STORAGE_BASE_URL is set`,
     );
   }
   const taken = (prefix: string, path: string) =>
