@@ -3,11 +3,11 @@ import { once } from "node:events";
 let isGone = false;
 let goesOn = false;
 
-/** Ends the command when the reader of its output, such as `head`, has enough and closes the pipe. */
+/** Ends the command, with the code that is set, when the reader of its output, such as `head`, closes the pipe. */
 export function watchOutputReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    if (!goesOn) process.exit(0);
+    if (!goesOn) process.exit();
     isGone = true;
   });
 }

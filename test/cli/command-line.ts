@@ -79,6 +79,11 @@ export class RunningCommand {
     return this.#child.stdin;
   }
 
+  /** Reads nothing more, as `head` does when it has enough. */
+  closeOutput(): void {
+    this.#child.stdout.destroy();
+  }
+
   /** Process id. */
   get pid(): number {
     if (this.#child.pid === undefined) throw new Error("the command did not start");

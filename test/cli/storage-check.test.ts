@@ -48,6 +48,15 @@ describe("storage check", () => {
     expect(code).toBe(1);
   });
 
+  it("ends with 1 also when the reader of its output has closed the pipe", async () => {
+    const env = { STORAGE_BACKEND: "memory", STORAGE_MEMORY_MAX_BYTES: "1000000" };
+    const running = cli.start(["storage", "check"], env);
+    running.closeOutput();
+    const { code, stderr } = await running.outcome;
+    expect(stderr).toContain("✗ write: 1048576 bytes");
+    expect(code).toBe(1);
+  });
+
   it("says why a backend that cannot be reached cannot be checked, and ends with 1", async () => {
     const file = join(cli.folder, "a-file");
     writeFileSync(file, "not a folder");

@@ -43,9 +43,9 @@ async function check(options: CheckOptions): Promise<void> {
   try {
     await storage.check();
     const report = await examine(storage, interrupt.signal);
-    process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : describeReport(report)}\n`);
     if (report.failed > 0) process.exitCode = 1;
     if (interrupt.signal.aborted) process.exitCode = interruptedCode;
+    process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : describeReport(report)}\n`);
   } finally {
     process.off("SIGINT", onInterrupt);
     await storage.close();

@@ -137,8 +137,8 @@ function transferOptions(
 }
 
 function conclude(report: CopyReport, options: CopyOptions, journal: Journal | undefined): void {
-  process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : describeReport(report)}\n`);
   if (report.failed > 0 || report.leftOut > 0) process.exitCode ??= 1;
+  process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : describeReport(report)}\n`);
   if (journal?.problem === undefined) return;
   process.stderr.write(`The journal ends early (${journal.problem.message}): going on will ask more.\n`);
 }
