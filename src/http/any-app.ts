@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { ConfigurationError } from "../kernel/index.js";
 
 /**
  * Any Fastify app: over HTTP, HTTPS or HTTP/2, with any logger and any type provider. Fastify's own type names all
@@ -22,8 +23,16 @@ export interface AnyRequest {
   readonly routeOptions: object;
 }
 
-/** The app, as the kit's own code works with it. */
+/**
+ * The app, as the kit's own code works with it.
+ *
+ * @throws ConfigurationError for what is no app.
+ */
 export function fastifyOf(app: AnyApp): FastifyInstance {
+  if (typeof Object(app).hasDecorator !== "function") {
+    const message = "is no app of Fastify; write const app = Fastify(), and give the app first";
+    throw new ConfigurationError([{ name: "app", message }]);
+  }
   return app as unknown as FastifyInstance;
 }
 
@@ -34,5 +43,5 @@ export function requestOf(request: AnyRequest): FastifyRequest {
 
 /** The app itself, or the app that a request came to. */
 export function appOf(from: AnyApp | AnyRequest): FastifyInstance {
-  return fastifyOf("raw" in from ? from.server : from);
+  return fastifyOf("raw" in Object(from) ? Object(from).server : from);
 }

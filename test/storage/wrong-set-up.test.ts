@@ -1,5 +1,5 @@
 import Fastify from "fastify";
-import { addStorage, easyStorage, getStorage } from "svc-infra";
+import { addStorage, easyStorage, getStorage, receiveUpload } from "svc-infra";
 import { UrlSigner } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";
 import { CloudinaryBackend } from "svc-infra/storage/cloudinary";
@@ -74,6 +74,25 @@ const rows: readonly [string, () => unknown, RegExp][] = [
     /not "s3".*easyStorage\(\{ backend: "s3" \}\)/,
   ],
   ["options of a backend", () => addStorage(Fastify(), any({ bucket: "b" })), /'bucket'.*easyStorage/],
+  ["the class of a backend", () => addStorage(Fastify(), any(MemoryBackend)), /write new MemoryBackend\(/],
+  ["addStorage of nothing", () => addStorage(any(undefined)), /no app of Fastify/],
+  ["addStorage without the app", () => addStorage(any(new MemoryBackend())), /no app of Fastify/],
+  [
+    "a promise of no storage",
+    () => addStorage(Fastify(), any(Promise.resolve("s3"))),
+    /resolve to a storage or a backend/,
+  ],
+  [
+    "a signer that is none",
+    () => addStorage(Fastify(), new MemoryBackend(), any({ signer: {} })),
+    /signer must be .* new UrlSigner\(/,
+  ],
+  ["receiveUpload of a key", () => receiveUpload(any({}), any("photos")), /options like \{ key: /],
+  [
+    "a short secret of Azure",
+    () => new AzureBackend({ container: "files", account: "abc", secrets: ["short"] }),
+    /at least 32 bytes/,
+  ],
   ["adding twice", async () => addStorage(await app(), new MemoryBackend()), /decorator: "archive"/],
   [
     "a second one without a prefix",
@@ -87,6 +106,22 @@ const rows: readonly [string, () => unknown, RegExp][] = [
     /STORAGE_MAX_UPLOAD_BYTES.*maxUploadBytes/,
   ],
 ];
+
+it.each([S3Backend, AzureBackend, GcsBackend, CloudinaryBackend, LocalBackend, MemoryBackend])(
+  "the option publicUrl of %o is one sentence that names the layer",
+  (Backend) => {
+    expect(() => new Backend(any({ publicUrl: "https://cdn.example.com" }))).toThrow(
+      /'publicUrl'; write storage\.with\(publicFiles\(\{ url \}\)\)/,
+    );
+  },
+);
+
+it("addStorage takes a promise of a backend too", async () => {
+  const made = Fastify();
+  const storage = await addStorage(made, Promise.resolve(new MemoryBackend()), { maxUploadBytes: 1 });
+  await expect(storage.put("a", "xx")).rejects.toMatchObject({ code: "too_large" });
+  await made.close();
+});
 
 it.each(rows)("%s is one sentence that says what to write instead", async (_what, call, message) => {
   const error: unknown = await (async () => call())().then(

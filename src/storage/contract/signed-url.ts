@@ -114,7 +114,7 @@ export class UrlSigner {
     }
     const audience = options.audience ?? this.baseUrl.replace(/^[a-z]+:\/\/[^/]*/i, "");
     this.#prefix = `svc-infra-url-2\n${encodeURI(audience)}\n`;
-    this.#keys = options.secrets.map(toSigningKey);
+    this.#keys = options.secrets.map((secret) => createSecretKey(checkSecret(secret), "utf8"));
     const [first] = this.#keys;
     if (first === undefined) throw new StorageConfigurationError({ message: "a URL signer needs a secret" });
     this.#signingKey = first;
@@ -260,12 +260,8 @@ function trimmed(baseUrl: string | (() => string)): () => string {
   return () => url;
 }
 
-function toSigningKey(secret: string): KeyObject {
-  const bytes = Buffer.from(secret, "utf8");
-  if (bytes.length < minSecretBytes) {
-    throw new StorageConfigurationError({
-      message: `a signing secret needs at least ${minSecretBytes} bytes`,
-    });
-  }
-  return createSecretKey(bytes);
+/** @throws StorageConfigurationError for a secret that is short, or no text. */
+export function checkSecret(secret: string): string {
+  if (typeof secret === "string" && Buffer.byteLength(secret) >= minSecretBytes) return secret;
+  throw new StorageConfigurationError({ message: `a signing secret needs at least ${minSecretBytes} bytes` });
 }

@@ -9,7 +9,7 @@ import {
 } from "../../kernel/index.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import type { UrlSigner } from "../contract/signed-url.js";
-import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
+import { checkMethods, checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import type { PolicyOptions } from "../policy/index.js";
 import { Policy } from "../policy/policy.js";
 import { storageVariables } from "../settings.js";
@@ -169,6 +169,11 @@ const fastifyNames: ReadonlySet<string> = new Set(["logLevel", "logSerializers"]
 
 /** A name that is misspelled must not pass for one that was left out, and a value that is none for one that is. */
 function checkGiven(options: AddStorageOptions): void {
+  if (typeof options === "function") {
+    throw wrong(
+      `it takes a storage, a backend or options, not a function or class; write new ${Object(options).name}({ ... })`,
+    );
+  }
   if (typeof options !== "object" || options === null) {
     throw wrong(
       `it takes a storage, a backend or options, not ${JSON.stringify(options)}; to name a backend write addStorage(app, easyStorage({ backend: "s3" }))`,
@@ -182,7 +187,11 @@ function checkGiven(options: AddStorageOptions): void {
   }
   const own = Object.entries(options).filter(([name]) => !fastifyNames.has(name));
   checkStorageOptions(Object.fromEntries(own), rules);
-  const { resourcePolicy, serveFiles = "auto" } = options;
+  const { resourcePolicy, serveFiles = "auto", signer } = options;
+  if (signer !== undefined) {
+    const message = "addStorage: signer must be a signer, as in new UrlSigner({ baseUrl, secrets })";
+    checkMethods(signer, ["sign", "inspect", "request", "at"], message);
+  }
   if (resourcePolicy !== undefined && !resourcePolicies.has(resourcePolicy)) {
     throw wrong(`resourcePolicy must be one of ${[...resourcePolicies].join(", ")}`);
   }

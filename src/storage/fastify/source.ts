@@ -1,11 +1,11 @@
 import type { StorageBackend } from "../contract/backend.js";
 import { configurationOf, easyStorage } from "../easy-storage.js";
 import { Storage } from "../storage.js";
-import type { PluginSettings } from "./plugin-options.js";
+import { type PluginSettings, wrong } from "./plugin-options.js";
 import type { Origin } from "./routes/route-context.js";
 
 /** Where `addStorage` can take its storage from; nothing means the environment. */
-export type StorageSource = Storage | StorageBackend | Promise<Storage> | undefined;
+export type StorageSource = Storage | StorageBackend | Promise<Storage | StorageBackend> | undefined;
 
 /** A storage with what is known of how it came about. */
 export interface ChosenStorage {
@@ -30,9 +30,11 @@ export async function chooseStorage(
 ): Promise<ChosenStorage> {
   const isOwn = source === undefined;
   const publicPrefixes = publicFiles === false ? undefined : publicFiles?.prefixes;
-  const storage = isBackend(source)
-    ? new Storage(source, { maxBytes })
-    : await (source ?? easyStorage({ maxUploadBytes: maxBytes, publicPrefixes }, env));
+  const given = await (source ?? easyStorage({ maxUploadBytes: maxBytes, publicPrefixes }, env));
+  const storage = isBackend(given) ? new Storage(given, { maxBytes }) : given;
+  if (!(storage instanceof Storage)) {
+    throw wrong("the promise that it was given must resolve to a storage or a backend");
+  }
   const configuration = configurationOf(storage);
   if (configuration === undefined) {
     const origin = { reason: "given in code", missing: [] };

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { CursorSeal } from "../../contract/cursor-seal.js";
 import { StorageConfigurationError } from "../../contract/error.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
+import { checkSecret } from "../../contract/signed-url.js";
 import type { AzureAccess } from "./access.js";
 import { accountOf } from "./account.js";
 import { BlockPool } from "./block-pool.js";
@@ -46,7 +47,8 @@ export function openAccess(options: AzureBackendOptions): AzureAccess {
   checkContainer(container);
   const account = accountOf(options);
   const { access } = account;
-  const secret = "key" in access ? access.key : (secrets?.[0] ?? randomBytes(32).toString("hex"));
+  const secret =
+    "key" in access ? access.key : (secrets?.map(checkSecret)[0] ?? randomBytes(32).toString("hex"));
   const client = new AzureClient(account, container);
   return {
     client,

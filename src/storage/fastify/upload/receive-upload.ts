@@ -139,7 +139,7 @@ class Receiving {
 
   constructor(request: FastifyRequest, options: ReceiveUploadOptions) {
     checkNames(options);
-    const { key, maxBytes, types, mismatch, scan } = Object(options) as ReceiveUploadOptions;
+    const { key, maxBytes, types, mismatch, scan } = options;
     if (typeof key !== "string" && typeof key !== "function") {
       throw wrong("key must be a key, or a function that answers the key of each file");
     }
@@ -235,7 +235,10 @@ function checkFileLimit(name: string, count: number, min: number): number {
 }
 
 function checkNames(options: ReceiveUploadOptions): void {
-  const unknown = Object.keys(Object(options)).find((name) => !optionNames.has(name));
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw wrong("it takes an object of options like { key: (file) => file.filename }");
+  }
+  const unknown = Object.keys(options).find((name) => !optionNames.has(name));
   if (unknown === undefined) return;
   throw wrong(`there is no option '${unknown}'; known are ${[...optionNames].join(", ")}`);
 }
