@@ -6,6 +6,7 @@ import {
   appOf,
   fastifyOf,
   forbidden,
+  requestOf,
   withoutRegisterOptions,
 } from "../http/index.js";
 import {
@@ -89,8 +90,8 @@ export function getTenancy(from: AnyApp | AnyRequest): Tenancy<FastifyRequest> {
  * @example
  * app.get("/notes", async (request) => listNotes(await requireTenant(request)));
  */
-export async function requireTenant(request: FastifyRequest): Promise<string> {
-  const tenant = await getTenancy(request).tenantOf(request);
+export async function requireTenant(request: AnyRequest): Promise<string> {
+  const tenant = await getTenancy(request).tenantOf(requestOf(request));
   if (tenant === undefined) throw forbidden("this needs a tenant");
   return tenant;
 }

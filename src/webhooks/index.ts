@@ -3,7 +3,11 @@ export type { Delivery, DeliveryAttempt, WebhookAttempt, WebhookEvent } from "./
 export { isEventPattern, matchesEvent } from "./event-pattern.js";
 export { type AddWebhooksOptions, addWebhooks, getWebhooks, webhooksPlugin } from "./plugin.js";
 export { MemoryReceivedIds, type ReceivedIds } from "./received-ids.js";
-export { type RequireSignatureOptions, requireSignature } from "./routes/require-signature.js";
+export {
+  type RequireSignatureOptions,
+  requireSignature,
+  type SignatureHook,
+} from "./routes/require-signature.js";
 export type { AuthorizeWebhooks, WebhookPermission } from "./routes/webhook-routes.js";
 export { type WebhookOptions, type WebhookSettings, webhookVariables } from "./settings.js";
 export { githubSignature, plainSignature, slackSignature, stripeSignature } from "./signature/providers.js";

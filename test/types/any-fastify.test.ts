@@ -1,18 +1,25 @@
 import { createServer } from "node:http";
+import { integer, pgTable } from "drizzle-orm/pg-core";
 import Fastify from "fastify";
 import { validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { pino } from "pino";
 import {
+  addCrud,
   addJobs,
   addSqlDb,
   addStorage,
+  addTenancy,
   getJobs,
   getSqlDb,
   getStorage,
   jobsPlugin,
+  requireSignature,
+  requireTenant,
+  requireUser,
   sqlPlugin,
   storagePlugin,
 } from "svc-infra";
+import { requireRole, requireScope } from "svc-infra/auth";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { expect, it } from "vitest";
 
@@ -85,6 +92,34 @@ it("addSqlDb and addJobs take an app with any logger, server and type provider, 
   await d.register(jobsPlugin, { env: {} });
   expect(getJobs(d)).toBe(d.jobs);
   for (const app of [a, b, c, d]) await app.close();
+});
+
+it("addCrud and the hooks of routes take an app with any logger, server and type provider", async () => {
+  const notes = pgTable("notes", { id: integer("id").primaryKey() });
+  const a = Fastify({ loggerInstance: pino({ level: "silent" }) });
+  const b = Fastify({ http2: true });
+  await addTenancy(a, { resolve: () => "acme", env: {} });
+  await addTenancy(b, { resolve: () => "acme", env: {} });
+  await addSqlDb(a, { env: { SQL_URL: "pglite:memory" } });
+  await addSqlDb(b, { env: { SQL_URL: "pglite:memory" } });
+  const create = "create table notes (id int primary key)";
+  for (const app of [a, b]) await getSqlDb(app).withConnection((connection) => connection.run(create));
+  await addCrud(a, notes, { authorize: "open" });
+  await addCrud(b, notes, { authorize: "open" });
+  a.get("/tenant", { preHandler: requireTenant }, async (request) => [await requireTenant(request)]);
+  b.get("/tenant", { preHandler: requireTenant }, async (request) => [await requireTenant(request)]);
+  const role = requireRole("admin");
+  a.get("/me", { preHandler: [requireUser(), role, requireScope("a")] }, async () => "me");
+  b.get("/me", { preHandler: [requireUser(), role, requireScope("a")] }, async () => "me");
+  const signed = { preParsing: requireSignature(`whsec_${Buffer.alloc(32).toString("base64")}`) };
+  a.post("/signed", signed, async () => "signed");
+  b.post("/signed", signed, async () => "signed");
+  for (const app of [a, b]) {
+    expect((await app.inject("/tenant")).json()).toEqual(["acme"]);
+    expect((await app.inject("/notes/1")).statusCode).toBe(404);
+    expect((await app.inject({ method: "POST", url: "/signed", payload: {} })).statusCode).toBe(401);
+    await app.close();
+  }
 });
 
 it("sqlPlugin and jobsPlugin put their health below a prefix", async () => {

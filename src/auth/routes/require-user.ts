@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { forbidden, HttpError, unauthorized } from "../../http/index.js";
+import { type AnyRequest, forbidden, HttpError, requestOf, unauthorized } from "../../http/index.js";
 import { checkGivenOptions, type OptionRules } from "../../kernel/index.js";
 import type { AuthUser } from "../auth-user.js";
 import { checkedUser, renewSession } from "./current-user.js";
 
 /** A hook of a route: `onRequest`, `preValidation` or `preHandler`. */
-export type UserHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+export type UserHook = (request: AnyRequest, reply: object) => Promise<void>;
 
 /** How a user must have proved who they are. */
 export interface RequireUserOptions {
@@ -72,9 +72,10 @@ export function requireScope(...scopes: readonly [string, ...string[]]): UserHoo
   };
 }
 
-async function userOf(request: FastifyRequest, reply: FastifyReply): Promise<AuthUser> {
+async function userOf(from: AnyRequest, reply: object): Promise<AuthUser> {
+  const request = requestOf(from);
   const user = await knownUser(request);
-  await renewSession(request, reply);
+  await renewSession(request, reply as FastifyReply);
   request.user = user;
   return user;
 }

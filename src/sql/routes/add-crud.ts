@@ -1,5 +1,6 @@
 import type { PgTable } from "drizzle-orm/pg-core";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
+import { type AnyApp, fastifyOf } from "../../http/index.js";
 import { checkGivenOptions, loadPeer, type OptionRules } from "../../kernel/index.js";
 import type { Database } from "../sql-db.js";
 
@@ -104,12 +105,12 @@ const rules: OptionRules<CrudOptions<PgTable>> = {
  * ```
  */
 export async function addCrud<T extends PgTable>(
-  app: FastifyInstance,
+  app: AnyApp,
   table: T,
   options: CrudOptions<T>,
 ): Promise<void> {
   checkGivenOptions(options, rules);
   await loadPeer("drizzle-zod", "addCrud", () => import("drizzle-zod"));
   const { crudRoutes } = await import("./crud-routes.js");
-  await crudRoutes(app, table, options);
+  await crudRoutes(fastifyOf(app), table, options);
 }

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
-import type { FastifyReply, FastifyRequest, preParsingAsyncHookHandler, RequestPayload } from "fastify";
-import { contentTooLarge, declaredLength, HttpError } from "../../http/index.js";
+import type { FastifyReply, FastifyRequest, RequestPayload } from "fastify";
+import { type AnyRequest, contentTooLarge, declaredLength, HttpError, requestOf } from "../../http/index.js";
 import { ConfigurationError, checkGivenOptions, type OptionRules } from "../../kernel/index.js";
 import { MemoryReceivedIds, type ReceivedIds } from "../received-ids.js";
 import {
@@ -31,6 +31,9 @@ export interface RequireSignatureOptions {
   readonly now?: () => number;
 }
 
+/** A `preParsing` hook of a route, in an app of any kind. */
+export type SignatureHook = (request: AnyRequest, reply: object, payload: RequestPayload) => Promise<object>;
+
 const rules: OptionRules<RequireSignatureOptions> = {
   call: "requireSignature",
   kinds: { maxBytes: "number", receivedIds: "object", now: "function" },
@@ -53,17 +56,19 @@ const rules: OptionRules<RequireSignatureOptions> = {
 export function requireSignature(
   scheme: SignatureScheme | SecretSource,
   options: RequireSignatureOptions = {},
-): preParsingAsyncHookHandler {
+): SignatureHook {
   checkGivenOptions(options, rules);
   const { maxBytes = 1_048_576, now = Date.now } = options;
   const chosen = isScheme(scheme) ? scheme : standardWebhooks(scheme);
   const receivedIds = options.receivedIds ?? new MemoryReceivedIds(Math.max(15 * 60_000, leastMs(chosen)));
   checkWindow(receivedIds, leastMs(chosen));
-  return async (request, reply, payload) => {
+  return async (from, reply, payload) => {
+    const request = requestOf(from);
     const body = await readRaw(request, payload, maxBytes);
     const verified = await verify(request, chosen, body, now());
     request.webhook = verified;
-    if (verified.id !== undefined && !(await claim(verified.id, receivedIds, reply))) return reply;
+    if (verified.id !== undefined && !(await claim(verified.id, receivedIds, reply as FastifyReply)))
+      return reply;
     return replayed(body);
   };
 }
