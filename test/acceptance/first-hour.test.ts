@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import Fastify from "fastify";
 import { addStorage, getStorage, storagePlugin } from "svc-infra";
 import { Storage, signing, UrlSigner } from "svc-infra/storage";
@@ -156,8 +157,9 @@ it("maxUploadBytes bounds put through the app as it bounds HTTP", async () => {
 
 it("the file route tells what put was told of the content", async () => {
   const service = await startService();
-  const { url } = await service.storage.put("a.txt", "hallo", {
+  const { url } = await service.storage.put("a.txt", gzipSync("hallo"), {
     contentType: "text/plain",
+    contentEncoding: "gzip",
     cacheControl: "private, max-age=60",
     contentLanguage: "de",
     contentDisposition: "attachment",
@@ -167,6 +169,7 @@ it("the file route tells what put was told of the content", async () => {
   expect(answer.headers).toMatchObject({
     "cache-control": "private, max-age=60",
     "content-language": "de",
+    "content-encoding": "gzip",
     "content-disposition": 'attachment; filename="a.txt"',
   });
   const etag = String(answer.headers.etag);
