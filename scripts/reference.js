@@ -6,10 +6,18 @@ const at = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, i
 const page = at("docs/reference/storage.md");
 
 /** Classes whose members the page has one by one. */
-const classNames = ["Storage", "TenantStorage", "MultipartUpload", "FileBody", "UrlSigner"];
+const classNames = ["Storage", "TenantStorage", "MultipartUpload", "FileBody", "UrlSigner", "RetryBudget"];
 
-/** Each backend's folder, whose options are documented beside those of the storage. */
-const backends = ["azure", "cloudinary", "gcs", "local", "memory", "s3"];
+/** Interfaces that are given in calls. */
+const givenNames = /(?:Options|Rules|Limits)$|^Transform$/;
+
+/** What the package exports below `svc-infra/storage`. @returns {readonly string[]} */
+function storageEntries() {
+  const { exports } = JSON.parse(readFileSync(at("package.json"), "utf8"));
+  return Object.keys(exports)
+    .filter((name) => /^\.\/storage(?:\/|$)/.test(name))
+    .map((name) => at(exports[name].types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")));
+}
 
 /** @typedef {{ readonly name: string, readonly symbol: ts.Symbol }} Named */
 
@@ -26,15 +34,17 @@ class Reference {
     const { config } = ts.readConfigFile(at("tsconfig.build.json"), (path) => readFileSync(path, "utf8"));
     const { options } = ts.parseJsonConfigFileContent(config, ts.sys, at("."));
     const entries = [
-      at("src/storage/index.ts"),
+      ...storageEntries(),
       at("src/storage/easy-storage.ts"),
       at("src/storage/fastify/index.ts"),
       at("src/storage/content/file-body.ts"),
-      ...backends.map((name) => at(`src/storage/backends/${name}/index.ts`)),
     ];
     const program = ts.createProgram(entries, options);
     this.#checker = program.getTypeChecker();
-    this.#exports = entries.flatMap((entry) => this.#exportsOf(program.getSourceFile(entry)));
+    const found = entries.flatMap((entry) => this.#exportsOf(program.getSourceFile(entry)));
+    this.#exports = found.filter(
+      (each, index) => found.findIndex(({ symbol }) => symbol === each.symbol) === index,
+    );
   }
 
   /** The whole page. */
@@ -113,7 +123,7 @@ class Reference {
 
   #functionsText() {
     const functions = this.#exports
-      .filter(({ symbol }) => (symbol.flags & ts.SymbolFlags.Function) !== 0)
+      .filter(({ symbol }) => this.#isFunction(symbol))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const blocks = functions.map(({ name, symbol }) => {
       const thrown = tagsText(symbol.getJsDocTags(this.#checker).filter(({ name: tag }) => tag === "throws"));
@@ -122,9 +132,16 @@ class Reference {
     return ["## Functions and layers", "", ...blocks].join("\n");
   }
 
+  /** A plugin is a constant that is called. @param {ts.Symbol} symbol */
+  #isFunction(symbol) {
+    if ((symbol.flags & ts.SymbolFlags.Function) !== 0) return true;
+    const isVariable = (symbol.flags & ts.SymbolFlags.Variable) !== 0;
+    return isVariable && this.#checker.getTypeOfSymbol(symbol).getCallSignatures().length > 0;
+  }
+
   #optionsText() {
     const options = this.#exports
-      .filter(({ name, symbol }) => /Options$/.test(name) && (symbol.flags & ts.SymbolFlags.Interface) !== 0)
+      .filter(({ name, symbol }) => givenNames.test(name) && (symbol.flags & ts.SymbolFlags.Interface) !== 0)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const blocks = options.map(({ name, symbol }) => {
       const type = this.#checker.getDeclaredTypeOfSymbol(symbol);

@@ -47,6 +47,7 @@ export {
   type IncomingFile,
   type Permission,
   type PublicFilesRules,
+  type RateLimits,
   type ReceivedFile,
   type ReceivedUpload,
   type ReceiveUploadOptions,

@@ -6,7 +6,9 @@ import { Storage } from "../storage.js";
 import type { CaseContext, ConformanceCase } from "./case.js";
 import { type CaseGroup, conformanceCases } from "./suite.js";
 
+/** Options of {@link runConformance}. */
 export interface ConformanceOptions {
+  /** Whose contract is checked. */
   readonly backend: StorageBackend;
   /** Makes another backend on the same service, for the case that closes one; without it that case is skipped. */
   readonly create?: (() => StorageBackend | Promise<StorageBackend>) | undefined;

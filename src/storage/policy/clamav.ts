@@ -15,6 +15,7 @@ export interface ClamavOptions {
    * `/var/run/clamav/clamd.ctl`.
    */
   readonly socket?: string;
+  /** Where clamd listens on TCP, instead of a socket. */
   readonly host?: string;
   /** Default: 3310. */
   readonly port?: number;

@@ -25,6 +25,7 @@ export interface PolicyOptions {
   readonly types?: readonly string[] | undefined;
   /** What becomes of content that is something else than it says: refused, or stored as what it is. Default: `refuse`. */
   readonly mismatch?: "refuse" | "correct" | undefined;
+  /** Which names and values the metadata of an object may have. */
   readonly metadata?: MetadataRules | undefined;
   /** Looks for malware. */
   readonly scan?: Scanner | ScanRules | undefined;

@@ -6,6 +6,7 @@ import { keepVerdict, knownVerdict, maxKnownBytes } from "./verdicts.js";
 
 /** A scanner, and what to do when it gives no verdict. */
 export interface ScanRules {
+  /** Looks for malware. */
   readonly scanner: Scanner;
   /** `accept` stores content that was not scanned. Default: `refuse`, with `unavailable` (503). */
   readonly whenUnavailable?: "refuse" | "accept" | undefined;
