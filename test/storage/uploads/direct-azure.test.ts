@@ -42,6 +42,41 @@ it("a direct upload whose record is still there when its parts are joined can be
   expect(await storage.completeUpload(id)).toMatchObject({ key: "record.zip", size: content.length });
 });
 
+it("a lease that the sender took keeps nothing from completion and removal", async () => {
+  const backend = new AzureBackend({ account, accountKey, endpoint, container: "direct" });
+  const storage = new Storage(backend, { policy: { types: ["text/plain"] } });
+  const service = BlobServiceClient.fromConnectionString(rig.connectionString);
+  const container = service.getContainerClient("direct");
+  const bring = async (url: string, headers: Record<string, string>, body: string) => {
+    expect((await fetch(url, { method: "PUT", headers, body })).status).toBe(201);
+    const lease = { "x-ms-lease-action": "acquire", "x-ms-lease-duration": "-1" };
+    expect((await fetch(`${url}&comp=lease`, { method: "PUT", headers: lease })).status).toBe(201);
+  };
+  const prepare = async (body: string) => {
+    const options = { size: body.length, contentType: "text/plain" };
+    const { id, url = "", headers } = await storage.prepareUpload("leased.txt", options);
+    await bring(url, headers, body);
+    return id;
+  };
+  const staged = async () => {
+    const names: string[] = [];
+    for await (const { name } of container.listBlobsFlat({ prefix: stagingRoot })) names.push(name);
+    return names;
+  };
+  const refused = storage.completeUpload(await prepare("<html>"));
+  await expect(refused).rejects.toMatchObject({ code: "unsupported_type" });
+  expect(await staged()).toEqual([]);
+  expect(await storage.completeUpload(await prepare("hello"))).toMatchObject({ key: "leased.txt" });
+  await prepare("never completed");
+  const large = { size: 2 * 16 * 1024 * 1024 + 1, contentType: "text/plain" };
+  const { parts } = await storage.prepareUpload("leased.txt", large);
+  const whole = new URL(parts[0]?.url ?? "");
+  for (const name of ["comp", "blockid"]) whole.searchParams.delete(name);
+  await bring(whole.href, { "x-ms-blob-type": "BlockBlob" }, "in the place of blocks");
+  await storage.sweep({ now: new Date(Date.now() + 9 * 86_400_000) });
+  expect(await staged()).toEqual([]);
+});
+
 afterAll(async () => {
   await front.stop();
   await rig.stop();

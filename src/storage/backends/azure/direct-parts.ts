@@ -5,6 +5,7 @@ import { isFailure } from "../../contract/service-error.js";
 import { blockIds } from "./block-upload.js";
 import { type AzureClient, blobOf } from "./client.js";
 import { removeBlob } from "./remove.js";
+import { breakingLease } from "./staged-lease.js";
 
 /** Says that a part is a block that a client sent past this service, and how large it is. */
 const tagForm = /^direct\.([0-9]{1,15})$/;
@@ -48,10 +49,11 @@ export async function directParts(
 }
 
 /** Throws blocks away at once, which the service would keep for a week: a blob takes their place, and goes. */
-export async function dropBlocks(client: AzureClient, key: Key, { signal }: CallOptions): Promise<void> {
-  await client.send(signal, (container, abortSignal) =>
-    blobOf(container, key).upload("", 0, { abortSignal }),
-  );
+export async function dropBlocks(client: AzureClient, key: Key, options: CallOptions): Promise<void> {
+  const { signal } = options;
+  const replace = () =>
+    client.send(signal, (container, abortSignal) => blobOf(container, key).upload("", 0, { abortSignal }));
+  await breakingLease(client, key, options, replace);
   await removeBlob(client, key, { ifMatch: undefined, signal });
 }
 

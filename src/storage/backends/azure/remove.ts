@@ -6,6 +6,7 @@ import type { AzureAccess } from "./access.js";
 import { answerError } from "./answer-error.js";
 import { type AzureClient, blobOf } from "./client.js";
 import { requestConditions } from "./conditions.js";
+import { breakingLease, isStagedLease } from "./staged-lease.js";
 
 /** Most deletions of one batch ("Blob Batch"). */
 const maxBatch = 256;
@@ -30,13 +31,16 @@ export function removeObjects(
 export async function removeBlob(
   client: AzureClient,
   name: string,
-  { ifMatch, signal }: RemoveOptions,
+  options: RemoveOptions,
 ): Promise<boolean> {
+  const { ifMatch, signal } = options;
   const conditions = requestConditions({ ifAbsent: false, ifMatch });
-  try {
-    await client.send(signal, (container, abortSignal) =>
+  const remove = () =>
+    client.send(signal, (container, abortSignal) =>
       blobOf(container, name).delete({ ...withSnapshots, conditions, abortSignal }),
     );
+  try {
+    await breakingLease(client, name, options, remove);
     return true;
   } catch (error) {
     if (isFailure(error, "not_found")) return false;
@@ -67,6 +71,23 @@ interface BlobFailure<Name extends string> {
 }
 
 async function removeBatch<Name extends string>(
+  client: AzureClient,
+  keys: readonly Name[],
+  options: CallOptions,
+): Promise<readonly BlobFailure<Name>[]> {
+  const { signal } = options;
+  const failures = await sendBatch(client, keys, options);
+  const retried = failures.map(async (failure) => {
+    if (!isStagedLease(failure.key, failure.error)) return [failure];
+    return removeBlob(client, failure.key, { ifMatch: undefined, signal }).then(
+      () => [],
+      (error: unknown) => [{ key: failure.key, error }],
+    );
+  });
+  return (await Promise.all(retried)).flat();
+}
+
+async function sendBatch<Name extends string>(
   client: AzureClient,
   keys: readonly Name[],
   { signal }: CallOptions,
