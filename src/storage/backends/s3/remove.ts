@@ -6,7 +6,7 @@ import { anotherVersion, type ServiceError } from "../../contract/service-error.
 import type { S3Access } from "./access.js";
 import { conditionHeaders } from "./conditions.js";
 import { statObject } from "./stat.js";
-import { documentOf } from "./wire/answer-document.js";
+import { documentOf, malformedAnswer } from "./wire/answer-document.js";
 import { answerError, isAbsent } from "./wire/answer-error.js";
 import { textPayload } from "./wire/payload.js";
 import { blocksOf, escapeText, textOf } from "./wire/xml.js";
@@ -62,14 +62,13 @@ async function removeAtOnce(
   return failuresIn(documentOf(body, "DeleteResult"), keys);
 }
 
-function failuresIn(xml: string, keys: readonly Key[]): RemoveFailure[] {
-  const failures: RemoveFailure[] = [];
-  for (const block of blocksOf(xml, "Error")) {
+function failuresIn(xml: string, keys: readonly Key[]): readonly RemoveFailure[] {
+  return [...blocksOf(xml, "Error")].flatMap((block) => {
     const [name, code = "InternalError"] = [textOf(block, "Key"), textOf(block, "Code")];
     const key = keys.find((each) => each === name);
-    if (key !== undefined && code !== "NoSuchKey") failures.push({ key, error: errorOfEntry(code) });
-  }
-  return failures;
+    if (key === undefined) throw malformedAnswer();
+    return code === "NoSuchKey" ? [] : [{ key, error: errorOfEntry(code) }];
+  });
 }
 
 function errorOfEntry(code: string): ServiceError {
