@@ -86,6 +86,16 @@ describe("an answer of 200 that is not the document of its operation is a failur
     }
   }
 
+  it.each(["", "<Key>other</Key>"])(
+    "an entry of deleteMany that failed and names no key of the call: '%s'",
+    async (name) => {
+      const entry = `<Error>${name}<Code>AccessDenied</Code></Error>`;
+      const { storage } = await storageWith(failing("removeMany", 200, documentOf("DeleteResult", entry)));
+      const removed = storage.deleteMany(["a"]).then(([failure]) => Promise.reject(failure?.error));
+      await expect(removed).rejects.toMatchObject({ code: "unavailable" });
+    },
+  );
+
   it("a move keeps its source", async () => {
     const { storage, objects } = await storageWith(failing("copy", 200, answers["a page"], 9));
     await storage.put("a", "precious");
@@ -108,6 +118,7 @@ describe("a listing that cannot be continued is an error after one look", () => 
     "without a token": () => listOf(names.slice(0, 10), more),
     "with an empty token": () => listOf(names.slice(0, 10), tokenOf("")),
     "with the same token again": () => listOf([], tokenOf("same")),
+    "with two tokens in turn": () => listOf([], tokenOf(`t${count++ % 2}`)),
     "with a page that is repeated": () => listOf(names.slice(0, 10), tokenOf(`t${count++}`)),
     "with a page of names that are no keys, repeated": () => listOf([["a b", 1]], tokenOf(`t${count++}`)),
     "with an entry without a size": () => listOf(names).replace("<Size>1</Size>", ""),
@@ -374,6 +385,14 @@ describe("what is sent holds what makes it safe", () => {
     expect((await storage.getMetadata("a")).contentDisposition).toBeUndefined();
     const url = new URL(await storage.getUrl("a", { filename: "a.png" }));
     expect(url.searchParams.get("response-content-disposition")).toBe('attachment; filename="a.png"');
+  });
+
+  it("what a browser would run and another tool stored to be shown is copied as an attachment", async () => {
+    const { storage, objects } = await storageWith();
+    const headers = { "content-type": "text/html", "content-disposition": 'inline; filename="p.html"' };
+    objects.set("a", { body: Buffer.from("<script>"), headers });
+    await storage.copy("a", "b");
+    expect(objects.get("b")?.headers["content-disposition"]).toBe('attachment; filename="p.html"');
   });
 
   it("the key of SSE-C is sent over TLS only", async () => {

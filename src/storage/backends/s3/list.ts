@@ -1,5 +1,6 @@
 import type { ListedObject, ListOptions, ListPage } from "../../contract/backend.js";
 import { isKey, isListed as isWanted, reservedSegment } from "../../contract/key.js";
+import { ListingProgress } from "../../contract/listing-progress.js";
 import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import type { S3Access } from "./access.js";
 import { malformedAnswer } from "./wire/answer-document.js";
@@ -16,11 +17,12 @@ const maxNames = 1000;
 export async function listObjects(access: S3Access, options: ListOptions): Promise<ListPage> {
   const { prefix, cursor } = options;
   const page = new Page(options, cursor === undefined ? undefined : readCursor(prefix, cursor));
+  const progress = new ListingProgress();
   let token: string | undefined;
   let turn = 0;
   do {
     const answer = await ask(access, options, page.last, countOf(page.room, turn++), token);
-    if (answer.token !== undefined && answer.token === token) throw malformedAnswer();
+    progress.check([...answer.entries.map(({ name }) => name), ...answer.prefixes], answer.token);
     page.take(answer);
     token = answer.token;
   } while (token !== undefined && page.room > 0);
@@ -84,7 +86,6 @@ class Page {
   isCut = false;
   readonly #options: ListOptions;
   readonly #first: string | undefined;
-  #firstOfAnswer: string | undefined;
 
   /** @param first - the last entry of the page before, which some services begin with again. */
   constructor(options: ListOptions, first: string | undefined) {
@@ -99,7 +100,7 @@ class Page {
 
   /** @throws ServiceError when the answer repeats what came before, so that the listing would not end. */
   take(answer: ListAnswer): void {
-    this.#checkProgress(answer);
+    this.#checkOrder(answer);
     const isFitting = answer.entries.length + answer.prefixes.length <= this.room;
     const { entries, prefixes } = isFitting ? answer : this.#cut(answer);
     for (const entry of entries) this.#add(entry);
@@ -114,11 +115,8 @@ class Page {
     else if (!isReserved(name) && !(size === 0 && name.endsWith("/"))) this.passedOver.push(name);
   }
 
-  /** Keys are ASCII, so that every service has them in one order; of other names only a repeated start is told. */
-  #checkProgress({ entries, prefixes }: ListAnswer): void {
-    const first = entries[0]?.name ?? prefixes[0];
-    if (first !== undefined && first === this.#firstOfAnswer) throw malformedAnswer();
-    this.#firstOfAnswer = first;
+  /** Keys are ASCII, so that every service has them in one order. */
+  #checkOrder({ entries, prefixes }: ListAnswer): void {
     const last = this.last;
     if (last === undefined || !isListed(last)) return;
     const isBehind = (name: string) => name > last || name === this.#first || !isListed(name);
