@@ -78,6 +78,7 @@ describe("a listing that does not go on is an error after a few looks", () => {
   const item = (name: string) => ({ name, size: "1", generation: "1", timeCreated: new Date(0) });
   const answers: Readonly<Record<string, () => object>> = {
     "the same token again": () => ({ nextPageToken: "same" }),
+    "two tokens in turn": () => ({ nextPageToken: `t${count++ % 2}` }),
     "a page that is repeated under fresh tokens": () => ({
       items: [item("k1"), item("k2")],
       nextPageToken: `t${count++}`,
@@ -111,6 +112,22 @@ describe("a listing that does not go on is an error after a few looks", () => {
       });
     }
   }
+});
+
+describe("a listing of the parts of an upload is a failure", () => {
+  const whole = { size: "1", generation: "1", timeCreated: new Date(0) };
+  it.each([
+    ["without a size", { ...whole, size: undefined }],
+    ["with a size that is no number", { ...whole, size: "x" }],
+    ["without a generation", { ...whole, generation: undefined }],
+    ["without a date", { ...whole, timeCreated: undefined }],
+  ])("%s", async (_, facts) => {
+    const { id } = await storage.createUpload("parts");
+    const body = JSON.stringify({ kind: "storage#objects", items: [{ name: "part", ...facts }] });
+    answerWith(body, (method, url) => method === "GET" && /\/o\?/.test(url));
+    const listed = storage.resumeUpload("parts", id).listParts();
+    await expect(listed).rejects.toMatchObject({ code: "unavailable" });
+  });
 });
 
 async function all<T>(values: AsyncIterable<T>): Promise<readonly T[]> {

@@ -117,14 +117,19 @@ function isVisible(name: string, prefix: string): boolean {
 
 /** Names of objects may end with `/` where other tools made them; a key never does. */
 function toEntry(raw: unknown, prefix: string): readonly Entry[] {
-  const { name: key, size, timeCreated } = membersOf(raw);
+  const { name: key } = membersOf(raw);
   if (!isListed(key, prefix))
     return typeof key === "string" && key.startsWith(reserved) ? [{ name: key, object: undefined }] : [];
+  return [{ name: key, object: { key, ...factsOf(raw) } }];
+}
+
+function factsOf(raw: unknown): { readonly size: number; readonly lastModified: Date } {
+  const { size, timeCreated } = membersOf(raw);
   const lastModified = new Date(String(timeCreated));
   if (!/^[0-9]{1,15}$/.test(String(size)) || Number.isNaN(lastModified.getTime())) {
     throw new ServiceError("unavailable", "the service's listing has an object without size or date");
   }
-  return [{ name: key, object: { key, size: Number(size), lastModified } }];
+  return { size: Number(size), lastModified };
 }
 
 function strayNameOf(raw: unknown): readonly string[] {
@@ -135,13 +140,10 @@ function strayNameOf(raw: unknown): readonly string[] {
 }
 
 function toStaged(raw: unknown): StagedObject {
-  const { name, generation, size, timeCreated } = membersOf(raw);
-  return {
-    name: String(name),
-    generation: String(generation),
-    size: Number(size),
-    timeCreated: new Date(String(timeCreated)),
-  };
+  const { name, generation } = membersOf(raw);
+  const { size, lastModified: timeCreated } = factsOf(raw);
+  if (typeof name !== "string" || !/^[0-9]+$/.test(String(generation))) throw noListing();
+  return { name, generation: String(generation), size, timeCreated };
 }
 
 /** An empty listing names nothing but its kind; without it any JSON of something in between would be one. */
