@@ -45,7 +45,7 @@ const advice: ReadonlyMap<string, (origins: readonly string[]) => CorsAdvice> = 
         {
           origin: origins,
           method: ["PUT"],
-          responseHeader: ["Content-Type", "x-goog-content-length-range"],
+          responseHeader: ["Content-Type", "Content-Disposition", "x-goog-content-length-range"],
           maxAgeSeconds,
         },
       ],

@@ -105,6 +105,17 @@ describe("a URL", () => {
     expect(read.headers.get("content-disposition")).toBe("attachment");
   });
 
+  it("of a direct upload binds an attachment for what a browser would run", async () => {
+    const prepare = (contentType: string) => storage.prepareUpload("direct", { size: 1, contentType });
+    const [page, image] = [await prepare("text/html"), await prepare("image/png")];
+    expect(page.headers).toMatchObject({ "content-disposition": "attachment" });
+    expect(image.headers).not.toHaveProperty("content-disposition");
+    const put = (headers: Record<string, string>) =>
+      fetch(page.url ?? "", { method: "PUT", headers, body: "x" });
+    expect((await put({ ...page.headers, "content-disposition": "inline" })).status).toBe(403);
+    expect((await put(page.headers)).status).toBe(200);
+  });
+
   it("of an endpoint with a slash at its end is sound", async () => {
     const slashed = new Storage(new GcsBackend({ bucket, endpoint: `${endpoint}/`, credentials: owner }));
     const { url = "" } = await slashed.put("slashed", "content");

@@ -32,7 +32,9 @@ export async function signUpload(
 ): Promise<DirectRequest> {
   const { client, paths, identity } = access;
   const path = `/${paths.bucket}/${encodePath(key)}`;
+  const disposition = uploadDisposition(contentType);
   const sent = {
+    ...(disposition !== undefined && { "content-disposition": disposition }),
     "content-type": contentType.trim().replace(/\s+/g, " "),
     "x-goog-content-length-range": `${size},${size}`,
   };

@@ -40,7 +40,9 @@ export function objectHeaders(
   }
   const disposition = given ?? made;
   if (disposition !== undefined) headers["content-disposition"] = disposition;
-  return keptHeaders === undefined ? headers : Object.assign(headers, keptHeaders);
+  if (keptHeaders === undefined) return headers;
+  const keptDisposition = givenDisposition(keptHeaders["content-disposition"], contentType);
+  return Object.assign(headers, keptHeaders, keptDisposition && { "content-disposition": keptDisposition });
 }
 
 /** What the headers of an answer tell of an object; a size that they do not tell is unknown. */
