@@ -93,6 +93,13 @@ describe("prefix", () => {
     await expect(call).rejects.toMatchObject({ message: "'x' is in the way of 'banana/x', \"y\" is not" });
   });
 
+  it("without a slash at its end shows nothing of a neighbour that begins alike", async () => {
+    const storage = new Storage(new MemoryBackend());
+    await storage.put("t/1/a", "own");
+    await storage.put("t/10/a", "the neighbour's");
+    expect(await storage.with(prefix("t/1")).listKeys()).toEqual(["a"]);
+  });
+
   it("names no more than the caller's key when both together are too long", async () => {
     const storage = new Storage(new MemoryBackend()).with(prefix("inner/"), prefix("outer/"));
     const key = "k".repeat(1024);
