@@ -1,3 +1,4 @@
+import { type Chance, chanceOf } from "../chance.js";
 import { type AuthService, password } from "./auth-service.js";
 import type { Browser } from "./browser.js";
 
@@ -40,20 +41,6 @@ interface Family {
 }
 
 type Answer = Awaited<ReturnType<Browser["get"]>>;
-
-/** Takes a number below a limit by chance. */
-export type Chance = (limit: number) => number;
-
-/** The same numbers for the same seed (mulberry32). */
-export function chanceOf(seed: number): Chance {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) % limit;
-  };
-}
 
 /** What three users in two tenants may do, beside a service that must do the same. */
 export class FlowModel {

@@ -1,5 +1,6 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
+import type { Chance } from "../chance.js";
 import type { Fate, Subscription } from "../rigs/stripe-double.js";
 import { type PaymentsApp, type Plan, type SignedEvent, urls } from "./payments-app.js";
 
@@ -15,18 +16,10 @@ const graceDays = 3;
 const day = 86_400;
 
 /** Two thirds of the calls to Stripe go well at once. */
-export function anyFate(): Fate {
+export function anyFate(below: Chance): Fate {
   const bad = ["slow", "twice", "down", "lose", "hang", "late", "fail", "away", "busy", "deny"] as const;
-  return bad[randomInt(bad.length * 3)] ?? "give";
+  return bad[below(bad.length * 3)] ?? "give";
 }
-
-function pick<T>(from: readonly T[]): T {
-  const picked = from[randomInt(from.length)];
-  if (picked === undefined) throw new Error("there is nothing to pick");
-  return picked;
-}
-
-const chance = (percent: number) => randomInt(100) < percent;
 
 /** Does a call again, as a caller does who got no answer. */
 async function insist<T>(work: () => Promise<T>): Promise<T> {
@@ -50,32 +43,35 @@ export class RandomRun {
   /** Whether each event comes at last; otherwise half of them never do. */
   readonly isTold: boolean;
   readonly #parts: Parts;
+  readonly #below: Chance;
   #waiting: SignedEvent[] = [];
   /** Plans that each customer has ever paid for, and the end of the longest time that it did. */
   readonly #everPaid = new Map<string, { plans: Set<string>; until: number }>();
   #checkouts = 0;
   readonly #refunds: { payment: string; amount: number }[] = [];
 
-  constructor(parts: Parts, isTold: boolean) {
+  constructor(parts: Parts, isTold: boolean, below: Chance) {
     this.#parts = parts;
+    this.#below = below;
     this.isTold = isTold;
   }
 
   async run(steps: number): Promise<void> {
     for (let step = 0; step < steps; step += 1) {
       const before = JSON.stringify(this.#subscriptions());
-      await pick(this.#steps())();
+      await this.#pick(this.#steps())();
       for (const each of this.#subscriptions())
         if (!before.includes(JSON.stringify(each))) this.#waiting.push(this.#parts.stripe.event({ ...each }));
       this.#note();
-      await this.#deliver(this.#waiting.filter(() => chance(50)));
+      await this.#deliver(this.#waiting.filter(() => this.#chance(50)));
       await this.expectNothingUnpaid();
+      this.#expectNoPlanTwice();
     }
   }
 
   /** Events that are still on their way come, or never come. */
   async endEvents(): Promise<void> {
-    await this.#deliver(this.#waiting.filter(() => this.isTold || chance(50)));
+    await this.#deliver(this.#waiting.filter(() => this.isTold || this.#chance(50)));
   }
 
   /** Whatever was lost, late and overtaken: no plan is given that a customer of the tenant has not paid for. */
@@ -111,8 +107,7 @@ export class RandomRun {
   expectNothingTwice(): void {
     const { stripe } = this.#parts;
     expect(this.customers().length).toBeLessThanOrEqual(1);
-    const live = this.#subscriptions().filter(isLive).map(planOf);
-    expect(live.length).toBe(new Set(live).size);
+    this.#expectNoPlanTwice();
     const known = [...this.#everPaid.keys(), ...this.customers()];
     const sessions = stripe.sessions.filter(({ customer }) => known.includes(customer));
     expect(sessions.length).toBeLessThanOrEqual(this.#checkouts);
@@ -122,17 +117,33 @@ export class RandomRun {
     }
   }
 
+  /** Looked at after each step, as what is charged twice may be ended later. */
+  #expectNoPlanTwice(): void {
+    const live = this.#subscriptions().filter(isLive).map(planOf);
+    expect(live.length).toBe(new Set(live).size);
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    const picked = from[this.#below(from.length)];
+    if (picked === undefined) throw new Error("there is nothing to pick");
+    return picked;
+  }
+
+  #chance(percent: number): boolean {
+    return this.#below(100) < percent;
+  }
+
   #steps(): readonly (() => Promise<void>)[] {
     const upgrade = () => this.#upgrade();
     const change = () => this.#change();
     const look = this.isTold ? [] : [() => this.#look()];
-    const rare = chance(30) ? [() => this.#erase()] : [];
+    const rare = this.#chance(30) ? [() => this.#erase()] : [];
     return [upgrade, upgrade, change, change, () => this.#portal(), () => this.#refund(), ...look, ...rare];
   }
 
   /** Two tabs ask for a checkout of a plan, and the customer pays at each URL that any tab ever got, or never does. */
   async #upgrade(): Promise<void> {
-    const plan = pick(["pro", "team"] as const);
+    const plan = this.#pick(["pro", "team"] as const);
     await Promise.allSettled([this.#tab(plan), this.#tab(plan)]);
   }
 
@@ -143,7 +154,8 @@ export class RandomRun {
     const { id } = await insistOnKey(() => payments.checkout(this.tenant, checkout));
     await this.expectNothingUnpaid();
     const session = stripe.sessions.find((each) => each.id === id);
-    const isDone = session !== undefined && chance(60) && stripe.pay(session, chance(80)) !== undefined;
+    const isDone =
+      session !== undefined && this.#chance(60) && stripe.pay(session, this.#chance(80)) !== undefined;
     if (isDone) this.#note();
   }
 
@@ -152,15 +164,15 @@ export class RandomRun {
     const { stripe } = this.#parts;
     const live = this.#subscriptions().filter(isLive);
     if (live.length === 0) return this.#upgrade();
-    const subscription = pick(live);
+    const subscription = this.#pick(live);
     if (subscription.status === "incomplete") {
-      if (chance(50)) stripe.settle(subscription);
+      if (this.#chance(50)) stripe.settle(subscription);
       else subscription.status = "incomplete_expired";
       return;
     }
     const changes = [
-      () => this.#renew(subscription, randomInt(1, 10), true),
-      () => this.#renew(subscription, day * pick([1, 2, 4, 9]), false),
+      () => this.#renew(subscription, 1 + this.#below(9), true),
+      () => this.#renew(subscription, day * this.#pick([1, 2, 4, 9]), false),
       () => {
         subscription.status = "unpaid";
       },
@@ -171,7 +183,7 @@ export class RandomRun {
         if (subscription.price === "price_pro") subscription.price = "price_pro_old";
       },
     ];
-    pick(changes)();
+    this.#pick(changes)();
   }
 
   #renew(subscription: Subscription, secondsAgo: number, isPaid: boolean): void {
@@ -185,7 +197,7 @@ export class RandomRun {
     const call = () => this.#parts.payments.portal(this.tenant, urls.successUrl);
     const opened = await insist(call).catch((error: unknown) => error);
     if (this.customers().length === 0) return expect(opened).toHaveProperty("code");
-    for (const each of this.#subscriptions().filter(isLive)) each.cancel_at_period_end = chance(50);
+    for (const each of this.#subscriptions().filter(isLive)) each.cancel_at_period_end = this.#chance(50);
   }
 
   async #refund(): Promise<void> {
@@ -223,7 +235,7 @@ export class RandomRun {
   async #erase(): Promise<void> {
     const { stripe, payments } = this.#parts;
     const before = this.customers();
-    const tab = chance(50) ? [this.#tab("pro")] : [];
+    const tab = this.#chance(50) ? [this.#tab("pro")] : [];
     const [erased] = await Promise.allSettled([insist(() => payments.erase(this.tenant)), ...tab]);
     expect(erased.status).toBe("fulfilled");
     expect(this.customers().filter((customer) => before.includes(customer))).toEqual([]);
@@ -259,11 +271,11 @@ export class RandomRun {
 
   async #deliver(chosen: readonly SignedEvent[]): Promise<void> {
     this.#waiting = this.#waiting.filter((each) => !chosen.includes(each));
-    const kept = chosen.filter(() => this.isTold || chance(50));
-    const twice = kept.filter(() => chance(30));
-    const shuffled = [...kept, ...twice].sort(() => randomInt(3) - 1);
+    const kept = chosen.filter(() => this.isTold || this.#chance(50));
+    const twice = kept.filter(() => this.#chance(30));
+    const shuffled = [...kept, ...twice].sort(() => this.#below(3) - 1);
     for (const event of shuffled) expect((await this.#parts.post(event)).statusCode).toBe(204);
-    if (chance(20)) this.#waiting.push(...kept);
+    if (this.#chance(20)) this.#waiting.push(...kept);
   }
 }
 

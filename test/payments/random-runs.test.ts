@@ -1,10 +1,15 @@
+import { randomInt } from "node:crypto";
 import { inArray } from "drizzle-orm";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import * as schema from "#dist/payments/schema.js";
+import { chanceOf } from "../chance.js";
 import { openPaymentsApp, type PaymentsApp } from "./payments-app.js";
 import { anyFate, RandomRun } from "./random-run.js";
 
 const runs = Number(process.env.PAYMENT_RUNS ?? 10);
+
+/** What each run does and what becomes of the calls; their timing stays its own. */
+const seed = Number(process.env.PAYMENT_SEED ?? randomInt(2 ** 31));
 
 /** Runs at the same time. */
 const batch = 20;
@@ -14,7 +19,8 @@ let newRun: (isTold: boolean) => RandomRun;
 
 beforeAll(async () => {
   opened = await openPaymentsApp({ timeoutMs: 500 });
-  newRun = (isTold) => new RandomRun(opened, isTold);
+  let made = 0;
+  newRun = (isTold) => new RandomRun(opened, isTold, chanceOf(seed + ++made));
 });
 
 afterAll(() => opened.close());
@@ -33,7 +39,8 @@ async function passDay(tenants: readonly string[]): Promise<void> {
 async function runBatch(size: number): Promise<void> {
   const { app, stripe } = opened;
   const all = Array.from({ length: size }, (_, at) => newRun(at % 2 === 0));
-  stripe.fate = anyFate;
+  const below = chanceOf(seed);
+  stripe.fate = () => anyFate(below);
   await Promise.all(all.map((run) => run.run(6)));
   stripe.fate = () => "give";
   for (const run of all) await run.endEvents();
@@ -52,7 +59,7 @@ async function expectRight(run: RandomRun): Promise<void> {
   run.expectNothingTwice();
 }
 
-it(`in ${runs} random runs no tenant has what it has not paid, at the end each has what it pays, and pays it once`, async () => {
+it(`in ${runs} random runs (PAYMENT_SEED=${seed}) no tenant has what it has not paid, at the end each has what it pays, and pays it once`, async () => {
   for (let left = runs; left > 0; left -= batch) await runBatch(Math.min(left, batch));
   expect(
     [...opened.stripe.keys].filter((key) => !/^(customer|checkout|expire|portal|refund):/.test(key)),
