@@ -63,7 +63,7 @@ async function attempted(count: number): Promise<(typeof webhookAttempts.$inferS
 
 describe("an address that is not public", () => {
   it("comes in 60 spellings and more", () => {
-    expect(urls.length).toBeGreaterThanOrEqual(60);
+    expect(new Set(privateHosts).size).toBeGreaterThanOrEqual(60);
   });
 
   it.each(urls)("%s is reached by no subscription and by no challenge", async (url) => {
