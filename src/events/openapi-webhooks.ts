@@ -20,10 +20,12 @@ function operationOf({ type, version, schema }: EventDefinition<never>): object 
     data: schema,
   });
   const { $schema: _, ...described } = z.toJSONSchema(message, { unrepresentable: "any" });
+  // A resource of its own: references within it are from its root, and not from that of the document (JSON Schema §8.2.1).
+  const $id = `urn:svc-infra:event:${type}`;
   return {
     summary: `The event ${type}, version ${version}`,
     description: "Signed as Standard Webhooks has it; the webhook-id is the id of the event.",
-    requestBody: { required: true, content: { "application/json": { schema: described } } },
+    requestBody: { required: true, content: { "application/json": { schema: { $id, ...described } } } },
     responses: { "2XX": { description: "The message was taken" } },
   };
 }

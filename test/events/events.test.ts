@@ -1,3 +1,4 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { isNotNull } from "drizzle-orm";
 import Fastify, { type FastifyInstance } from "fastify";
 import {
@@ -204,6 +205,33 @@ it("an OpenAPI document names each public event and its data", () => {
   const document = JSON.stringify(webhooks);
   expect(document).toContain('"amount":{"type":"integer"');
   expect(document).toContain('"version":{"type":"number","const":2}');
+});
+
+it("an OpenAPI document resolves what the schemas of events name and repeat", () => {
+  const line = z.object({ amount: z.int() }).meta({ id: "Line" });
+  const tree = z.object({
+    line,
+    get further() {
+      return z.array(tree);
+    },
+  });
+  const made = defineEvent("invoice.made", z.object({ line, tree }));
+  const { post } = Object(openApiWebhooks([made])["invoice.made"]);
+  const { schema } = post.requestBody.content["application/json"];
+  const isValid = new Ajv2020({ strict: false, formats: { "date-time": true } }).compile({
+    $id: "urn:test:document",
+    properties: { message: schema },
+  });
+  const message = (amount: unknown) => ({
+    type: "invoice.made",
+    version: 1,
+    timestamp: "2026-01-01T00:00:00Z",
+    data: {
+      line: { amount: 1 },
+      tree: { line: { amount: 1 }, further: [{ line: { amount }, further: [] }] },
+    },
+  });
+  expect([1, "much"].map((amount) => isValid({ message: message(amount) }))).toEqual([true, false]);
 });
 
 it.each([
