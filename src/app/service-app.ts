@@ -110,6 +110,8 @@ async function createApp(service: string, { settings }: ServicePlan): Promise<Fa
     ...logOptions(logLevel, { service, release }),
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
+    // Node's own answer would be no problem details.
+    http: { requireHostHeader: false },
     // What still comes while the service closes is served; Fastify's own answer would be no problem details.
     return503OnClosing: false,
     connectionTimeout: idleTimeoutMs,
@@ -118,9 +120,21 @@ async function createApp(service: string, { settings }: ServicePlan): Promise<Fa
     trustProxy: trustProxy === undefined ? false : [...trustProxy],
   });
   app.setErrorHandler(answerError);
+  ignoreExpectations(app.server);
   addBodyParsers(app);
   takeZodSchemas(app);
   return app;
+}
+
+/** RFC 9112 §3.2. */
+async function requireHost({ raw, headers }: FastifyRequest): Promise<void> {
+  if (raw.httpVersion !== "1.1" || headers.host !== undefined) return;
+  throw new HttpError(400, "bad_request", "a request of HTTP/1.1 must have a Host header");
+}
+
+/** Those that are not known, as RFC 9110 §10.1.1 allows: Node's own answer would be no problem details. */
+function ignoreExpectations(server: FastifyInstance["server"]): void {
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
 }
 
 /** What may refuse a request before its route. It stands behind the metrics and spans, so that they see what it refuses. */
@@ -129,6 +143,7 @@ async function addGuards(
   { settings }: ServicePlan,
   guard: Guard | undefined,
 ): Promise<void> {
+  app.addHook("onRequest", requireHost);
   if (guard !== undefined) app.addHook("onRequest", guard);
   await addCors(app, settings);
   const allowOrigins = settings.corsAllowOrigins ?? [];

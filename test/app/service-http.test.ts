@@ -5,6 +5,7 @@ import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { helpers } from "#dist/app/list/index.js";
+import { sendRaw } from "../acceptance/service.js";
 import { startOtlpReceiver } from "../rigs/otlp-receiver.js";
 import { makeService } from "./service.js";
 
@@ -402,6 +403,25 @@ describe("the schemas of routes", () => {
 });
 
 describe("failures", () => {
+  it.each([
+    ["without a host", "GET /ping HTTP/1.1\r\n", 400],
+    ["without a host, of a path that is not there", "GET /nowhere HTTP/1.1\r\n", 400],
+    [
+      "with an expectation that nothing knows",
+      "GET /nowhere HTTP/1.1\r\nHost: a\r\nExpect: nonsense\r\n",
+      404,
+    ],
+    ["of HTTP/1.0 without a host", "GET /nowhere HTTP/1.0\r\n", 404],
+  ])("of a request %s are problem details", async (_name, head, status) => {
+    app = await makeService();
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const port = app.addresses()[0]?.port ?? 0;
+    const answer = await sendRaw(port, `${head}Connection: close\r\n\r\n`);
+    expect(answer).toContain(`HTTP/1.1 ${status} `);
+    expect(answer).toContain("content-type: application/problem+json\r\n");
+    expect(answer).toContain("x-content-type-options: nosniff\r\n");
+  });
+
   it("inside the service tell the client nothing", async () => {
     app = await makeService();
     app.get("/fails", async () => {
