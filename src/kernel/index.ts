@@ -2,6 +2,7 @@ export { type AppEnv, type AppEnvFinding, appEnvOf, findAppEnv } from "./app-env
 export { ConfigurationError, type ConfigurationProblem, collectProblems } from "./configuration-error.js";
 export { markSource, readEnvironment, sourceOf, type VariableSource } from "./env-file.js";
 export { type Environment, isVariableSet, readVariable, withDefaults } from "./environment.js";
+export { escapeHtml } from "./escape-html.js";
 export {
   type HealthCheck,
   type HealthCheckOptions,

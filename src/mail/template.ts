@@ -1,3 +1,4 @@
+import { escapeHtml } from "../kernel/index.js";
 import type { MailContent } from "./message.js";
 
 /** A mail as a function of its data. */
@@ -27,18 +28,6 @@ export function html(parts: TemplateStringsArray, ...values: readonly (string | 
     value instanceof Html ? value.toString() : escapeHtml(String(value)),
   );
   return new Html(String.raw({ raw: parts }, ...escaped));
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
 /** What {@link linkMail} says. */

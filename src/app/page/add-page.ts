@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { type AnyApp, fastifyOf, mountRoutes, type Route, route } from "../../http/index.js";
+import { escapeHtml } from "../../kernel/index.js";
 import { urlOf } from "../address.js";
 import { type Choice, hasDocs } from "../choices.js";
 import type { ServiceFacts } from "../service-app.js";
-import { escapeText, fillDocument, Markup } from "./fill-document.js";
+import { fillDocument, Markup } from "./fill-document.js";
 import { readAssets, readDocument } from "./page-assets.js";
 
 /** What the page has to know of the storage. */
@@ -102,12 +103,12 @@ function choiceRows(choices: readonly Choice[]): string {
 }
 
 function choiceRow({ what, chosen, reason }: Choice): string {
-  return `<div><dt>${escapeText(what)}</dt><dd>${escapeText(chosen)}</dd><dd>${reasonMarkup(reason).text}</dd></div>`;
+  return `<div><dt>${escapeHtml(what)}</dt><dd>${escapeHtml(chosen)}</dd><dd>${reasonMarkup(reason).text}</dd></div>`;
 }
 
 /** Words between backquotes are code. */
 function reasonMarkup(reason: string): Markup {
-  return new Markup(escapeText(reason).replace(/`([^`]+)`/g, "<code>$1</code>"));
+  return new Markup(escapeHtml(reason).replace(/`([^`]+)`/g, "<code>$1</code>"));
 }
 
 function sizeText(bytes: number): string {

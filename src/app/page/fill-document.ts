@@ -1,3 +1,5 @@
+import { escapeHtml } from "../../kernel/index.js";
+
 /** Markup that is put into a document unescaped. */
 export class Markup {
   readonly text: string;
@@ -12,19 +14,6 @@ export function fillDocument(document: string, values: Readonly<Record<string, s
   return document.replace(/\{\{([A-Za-z]+)\}\}/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined) throw new TypeError(`the document asks for '${name}'`);
-    return value instanceof Markup ? value.text : escapeText(value);
+    return value instanceof Markup ? value.text : escapeHtml(value);
   });
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Text for an element or an attribute in quotes. */
-export function escapeText(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
