@@ -95,7 +95,7 @@ function withZod(app: FastifyInstance) {
   return app.withTypeProvider<ZodTypeProvider>();
 }
 
-/** Of the time to shut down; the rest is for the helpers. */
+/** Share of the time to shut down that requests may use; the helpers have the rest. */
 const requestShare = 0.8;
 
 const answerError = problemHandler(true);

@@ -52,7 +52,7 @@ export class SignIns {
     return browsers.length + tokens.length > 0;
   }
 
-  /** Ends all of a user but one. */
+  /** Ends all sessions of a user except one. */
   async endOthers(userId: string, id: string): Promise<void> {
     await this.#db.delete(authSessions).where(and(eq(authSessions.userId, userId), ne(authSessions.id, id)));
     await this.#db.delete(authTokens).where(and(eq(authTokens.userId, userId), ne(authTokens.family, id)));

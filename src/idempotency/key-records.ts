@@ -59,7 +59,7 @@ export class KeyRecords {
   }
 }
 
-/** The right to answer a key; renewed until it is settled. */
+/** Lock of an idempotency key; renewed until the answer is kept or the key released. */
 export class Claim {
   readonly #store: CacheStore;
   readonly #key: string;

@@ -178,8 +178,8 @@ class IdempotencyGuard {
     if (claim === undefined) return payload;
     const body = bytesOf(payload);
     const isKept = reply.statusCode < 500 && body !== undefined && body.byteLength <= maxKeptBytes;
-    const settled = isKept ? claim.keep(answerOf(reply, body)) : claim.release();
-    await settled.catch((error: unknown) =>
+    const ending = isKept ? claim.keep(answerOf(reply, body)) : claim.release();
+    await ending.catch((error: unknown) =>
       request.log.error({ err: error }, "an answer could not be kept for its key"),
     );
     return payload;

@@ -43,7 +43,7 @@ export const entitlements = pgTable(
   {
     tenant: text("tenant").primaryKey(),
     subscriptions: jsonb("subscriptions").$type<readonly KeptSubscription[]>().notNull(),
-    /** Rises with each look at the provider: a look that began earlier never overwrites one that began later. */
+    /** Rises with each query of the provider: one that began earlier never overwrites one that began later. */
     revision: integer("revision").notNull(),
     /** When the provider is asked again, whether an event came or not. */
     checkAt: timestamp("check_at", { withTimezone: true }).notNull(),

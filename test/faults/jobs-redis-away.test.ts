@@ -80,7 +80,7 @@ async function startValve(port: number) {
   };
 }
 
-describe("when Redis takes connections and never answers", () => {
+describe("when Redis accepts connections but never answers", () => {
   it("enqueue and ping fail within their timeout, and closing ends", async () => {
     const valve = await startValve(rig.port);
     const settings = { redisUrl: valve.url, enqueueTimeoutMs: 1_000, shutdownTimeoutMs: 500 };

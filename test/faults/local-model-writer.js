@@ -4,7 +4,7 @@ import { Storage, StorageError } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 
 const [, , basePath, name, operations, durability] = process.argv;
-const lanes = 4;
+const workers = 4;
 const storage = new Storage(new LocalBackend({ basePath, durability }));
 /** How often this process counted each shared counter up. */
 const counted = {};
@@ -22,27 +22,27 @@ async function unless(code, call) {
 }
 
 /** The folders are shared, so that one process removes an empty folder while the other puts something into it. */
-const keyOf = (lane) => `${["a", "a/b", "c", "c/d/e"][random(4)]}/${name}${lane}-${random(6)}`;
+const keyOf = (worker) => `${["a", "a/b", "c", "c/d/e"][random(4)]}/${name}${worker}-${random(6)}`;
 
 const steps = {
-  async put(model, lane) {
-    const [key, note] = [keyOf(lane), String(Math.random())];
+  async put(model, worker) {
+    const [key, note] = [keyOf(worker), String(Math.random())];
     const content = note.repeat(1 + (random(10) === 0 ? 5000 : random(20)));
     await storage.put(key, content, { metadata: { note } });
     model.set(key, { content, note });
   },
-  async get(model, lane) {
-    const key = keyOf(lane);
+  async get(model, worker) {
+    const key = keyOf(worker);
     const found = await unless("not_found", () => storage.open(key));
     const content = found && Buffer.from(await found.body.bytes()).toString();
     assert.deepEqual(found && { content, note: found.metadata.note }, model.get(key), `get ${key}`);
   },
-  async remove(model, lane) {
-    const key = keyOf(lane);
+  async remove(model, worker) {
+    const key = keyOf(worker);
     assert.equal(await storage.delete(key), model.delete(key), `delete ${key}`);
   },
-  async copy(model, lane) {
-    const [from, to, moves] = [keyOf(lane), keyOf(lane), random(2) === 0];
+  async copy(model, worker) {
+    const [from, to, moves] = [keyOf(worker), keyOf(worker), random(2) === 0];
     if (from === to) return;
     const done = await unless("not_found", async () => {
       await (moves ? storage.move(from, to) : storage.copy(from, to));
@@ -52,9 +52,9 @@ const steps = {
     if (done) model.set(to, model.get(from));
     if (done && moves) model.delete(from);
   },
-  async list(model, lane) {
+  async list(model, worker) {
     const keys = [];
-    for await (const key of storage.listAllKeys()) if (key.includes(`/${name}${lane}-`)) keys.push(key);
+    for await (const key of storage.listAllKeys()) if (key.includes(`/${name}${worker}-`)) keys.push(key);
     assert.deepEqual(keys, [...model.keys()].sort(), "list");
   },
   async count() {
@@ -74,15 +74,15 @@ const steps = {
 };
 const choices = ["put", "put", "put", "get", "get", "get", "remove", "copy", "count", "overwrite"];
 
-async function lane(number) {
+async function worker(number) {
   const model = new Map();
-  for (let step = 0; step < operations / lanes; step++) {
+  for (let step = 0; step < operations / workers; step++) {
     const choice = step % 50 === 0 ? "list" : choices[random(choices.length)];
     await steps[choice](model, number);
   }
   for (const [key, { content }] of model) assert.equal(await textOf(key), content, `in the end ${key}`);
 }
 
-await Promise.all(Array.from({ length: lanes }, (_, number) => lane(number)));
+await Promise.all(Array.from({ length: workers }, (_, number) => worker(number)));
 await storage.close();
 process.stdout.write(JSON.stringify(counted));

@@ -8,17 +8,17 @@ import { LocalBackend } from "svc-infra/storage/local";
 const [, , task, basePath, count] = process.argv;
 const keyOf = (index) => `${index % 1000}/${index}`;
 
-async function together(calls, call) {
+async function inParallel(calls, call) {
   let next = 0;
-  const lane = async () => {
+  const worker = async () => {
     while (next < calls) await call(next++);
   };
-  await Promise.all(Array.from({ length: 32 }, lane));
+  await Promise.all(Array.from({ length: 32 }, worker));
 }
 
 async function fill() {
   const storage = new Storage(new LocalBackend({ basePath, durability: "fast" }));
-  await together(Number(count), (index) => storage.put(keyOf(index), ""));
+  await inParallel(Number(count), (index) => storage.put(keyOf(index), ""));
   await storage.close();
 }
 
@@ -26,7 +26,7 @@ async function fill() {
 async function write() {
   const storage = new Storage(new LocalBackend({ basePath, durability: "full" }));
   let acknowledged = 0;
-  await together(Number.POSITIVE_INFINITY, async (index) => {
+  await inParallel(Number.POSITIVE_INFINITY, async (index) => {
     await storage.put(`${process.pid}/${keyOf(index)}`, `content ${index}`);
     if (++acknowledged === Number(count)) process.stdout.write("enough\n");
   });

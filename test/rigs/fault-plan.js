@@ -11,9 +11,9 @@
  * - `delay`: the request waits before it goes on. `throttle`: both bodies go at most so fast.
  * - `hang`: nothing happens until the client leaves.
  *
- * @typedef {{ afterBytes: number } | { share: number }} Place
+ * @typedef {{ afterBytes: number } | { share: number }} FaultPosition
  * @typedef {{ kind: "refuse" | "loseAnswer" | "hang" }
- *   | { kind: "cutUp" | "cutDown" | "corrupt" } & Place
+ *   | { kind: "cutUp" | "cutDown" | "corrupt" } & FaultPosition
  *   | { kind: "answer", status: number, headers?: Readonly<Record<string, string>>, body?: string }
  *   | { kind: "delay", ms: number }
  *   | { kind: "throttle", bytesPerSecond: number }} Fault

@@ -95,7 +95,7 @@ describe("a body with another number of bytes than was opened is corrupt", () =>
     expect(Buffer.concat(seen).toString()).not.toContain("!");
   });
 
-  it("and one of a whole object with a checksum never gives out its last piece", async () => {
+  it("and a whole read with a checksum withholds its last piece", async () => {
     const backend = new Changing(short);
     backend.keepsChecksum = true;
     const seen: Uint8Array[] = [];

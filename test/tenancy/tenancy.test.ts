@@ -23,7 +23,7 @@ describe("the tenant of a request", () => {
     expect((await app.inject(asked)).json()).toEqual({ tenant: "claimed" });
   });
 
-  it("is that of the identity, with any header", async () => {
+  it("is that of the identity, whatever the header says", async () => {
     const app = await withTenancy({ header: "x-tenant-id" });
     getTenancy(app).identify(() => "proved");
     expect((await app.inject(asked)).json()).toEqual({ tenant: "proved" });

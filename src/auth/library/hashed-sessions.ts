@@ -3,8 +3,8 @@ import type { BetterAuthOptions, DBAdapter, DBTransactionAdapter } from "better-
 type OpenAdapter = (options: BetterAuthOptions) => DBAdapter;
 
 /**
- * The database keeps a hash in place of the token of a session. Who made a session, or named its token, still gets the
- * token with the row, as the library goes on with it; a row that was found in another way has only the hash.
+ * The database keeps a hash in place of the token of a session. A call that creates a session, or finds it by its token,
+ * gets the token with the row, as the library goes on with it; a row that was found in another way has only the hash.
  */
 export function hashedSessions(open: OpenAdapter): OpenAdapter {
   return (options) => {

@@ -8,7 +8,7 @@ import type { Logger } from "../../kernel/index.js";
 
 /** Its own cache of pages is in memory beside that of the system; 128 MB, the default, are too many for a laptop. */
 const settings = ["shared_buffers=32MB"];
-/** Of what is above, so that an archive made with other settings is not taken for this one. */
+/** Version of the settings above: archives that were made with others are not used again. */
 const revision = 1;
 
 /**
@@ -56,7 +56,7 @@ async function keep(file: string, archive: Blob): Promise<void> {
   }
 }
 
-/** Of the user alone: what is in a folder that others can write to could be theirs. */
+/** A folder that only the user may write: others could plant an archive in theirs. */
 function cacheFolder(): string {
   const home = homedir();
   if (process.platform === "darwin") return join(home, "Library", "Caches", "svc-infra");

@@ -112,7 +112,7 @@ export class ByteRate {
     return this.#rest(counted);
   }
 
-  /** How many bytes may come before they are counted; all, where nothing can count them. */
+  /** Bytes that may come before they are counted again; without a limit where nothing can count them. */
   #rest(counted: CountedBytes | undefined): number {
     if (counted === undefined) return Number.POSITIVE_INFINITY;
     if (counted.bytes > this.#maxBytes) throw this.#refuse(counted);

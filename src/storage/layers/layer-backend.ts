@@ -69,7 +69,7 @@ export abstract class LayerBackend<C extends Capabilities> implements StorageBac
   /** Does what the layer is for, and calls `next` as often as it takes. */
   protected abstract intercept<T>(call: BackendCall, next: Next<T>): Promise<T>;
 
-  /** What kind of failure it was, for a layer that acts upon it: the caller's own abort counts as that. */
+  /** Classifies a failure, for a layer that acts upon it; an abort by the caller counts as `aborted`. */
   protected failureOf(error: unknown, signal: AbortSignal | undefined): Failure {
     if (signal?.aborted === true) {
       const { reason } = signal;

@@ -27,7 +27,7 @@ export class ClaimedLine {
   readonly #rules: LineRules;
   #waiting: readonly Waiting[] = [];
   /** Attempts that are not written down, by delivery. */
-  readonly #unsettled = new Map<string, Waiting>();
+  readonly #unrecorded = new Map<string, Waiting>();
   /** Those that have no answer. */
   readonly #unanswered = new Map<string, Waiting>();
 
@@ -37,12 +37,12 @@ export class ClaimedLine {
 
   /** Deliveries that wait or are not written down yet. */
   get size(): number {
-    return this.#waiting.length + this.#unsettled.size;
+    return this.#waiting.length + this.#unrecorded.size;
   }
 
   /** The same by what shares them. */
   held(): HeldDeliveries {
-    const all = [...this.#unsettled.values(), ...this.#waiting];
+    const all = [...this.#unrecorded.values(), ...this.#waiting];
     return {
       bySubscription: counted(all.map(subscriptionOf)),
       byHost: counted(all.map(({ host }) => host)),
@@ -73,7 +73,7 @@ export class ClaimedLine {
       return true;
     });
     for (const each of started) {
-      this.#unsettled.set(each.claimed.delivery.id, each);
+      this.#unrecorded.set(each.claimed.delivery.id, each);
       this.#unanswered.set(each.claimed.delivery.id, each);
     }
     return started.map(({ claimed }) => claimed);
@@ -85,9 +85,9 @@ export class ClaimedLine {
   }
 
   /** The attempt is written down. */
-  settled(id: string): void {
+  recorded(id: string): void {
     this.#unanswered.delete(id);
-    this.#unsettled.delete(id);
+    this.#unrecorded.delete(id);
   }
 
   /** Whether few deliveries to the server of one wait, so that others are to be claimed. */

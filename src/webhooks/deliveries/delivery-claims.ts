@@ -173,14 +173,14 @@ export class DeliveryClaims {
     // The ids lead to the rows by the index, however many the planner expects of the function.
     const ids = sql.param(rows.map(({ id }) => id));
     const failing = await this.#db.execute(sql`
-      with settled as (
-        select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as settled (
+      with results as (
+        select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as results (
           id text, subscription text, proved_at timestamptz, at timestamptz, status int, milliseconds int, detail text, state text,
           next_attempt_at timestamptz, resume_at timestamptz, generation int)
       ), newest as (
         select distinct on (subscription) subscription, proved_at, at, state = 'delivered' as is_well,
           max(resume_at) over (partition by subscription, proved_at) as resume_at
-        from settled order by subscription, at desc
+        from results order by subscription, at desc
       ), changed as (
         select id, at, is_well, newest.resume_at from ${webhookSubscriptions} as own join newest on id = subscription
         where ${isProof(sql`own.proved_at`, sql`newest.proved_at`)}
@@ -199,14 +199,14 @@ export class DeliveryClaims {
         update ${webhookDeliveries} as own
         set claimed_until = null,
           (state, tries, next_attempt_at, finished_at) = (
-            select settled.state, own.tries + 1, coalesce(settled.next_attempt_at, own.next_attempt_at),
-              case when settled.state = 'pending' then null else settled.at end
-            where own.generation = settled.generation
+            select results.state, own.tries + 1, coalesce(results.next_attempt_at, own.next_attempt_at),
+              case when results.state = 'pending' then null else results.at end
+            where own.generation = results.generation
             union all
             select own.state, own.tries, own.next_attempt_at, own.finished_at
-            where own.generation <> settled.generation)
-        from settled where own.id = any(${ids}::text[]) and own.id = settled.id
-        returning settled.id, settled.at, settled.status, settled.milliseconds, settled.detail
+            where own.generation <> results.generation)
+        from results where own.id = any(${ids}::text[]) and own.id = results.id
+        returning results.id, results.at, results.status, results.milliseconds, results.detail
       ), attempt as (
         insert into ${webhookAttempts} (delivery, number, at, status, milliseconds, detail)
         select id, (select count(*) + 1 from ${webhookAttempts} as earlier where earlier.delivery = written.id),

@@ -49,7 +49,7 @@ export interface PumpOptions {
 export class DeliveryPump {
   readonly #options: PumpOptions;
   readonly #share: number;
-  /** A tenant can name many slow servers: the attempts that it cannot have are left for the others. */
+  /** Most attempts that one tenant may have at once: its slow servers leave room for the others. */
   readonly #tenantShare: number;
   readonly #line: ClaimedLine;
   readonly #running = new Set<Promise<void>>();
@@ -142,7 +142,7 @@ export class DeliveryPump {
       )
       .finally(() => {
         this.#running.delete(work);
-        this.#line.settled(id);
+        this.#line.recorded(id);
         this.#start();
         if (this.#line.isShort(claimed)) this.wake();
       });

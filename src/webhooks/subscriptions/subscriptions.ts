@@ -230,7 +230,7 @@ export function isProof(provedAt: SQLWrapper, seen: SQL): SQL {
   return sql`date_trunc('milliseconds', ${provedAt}) = ${seen}`;
 }
 
-/** Of another tenant or of none: both are told alike. */
+/** A subscription of another tenant is answered like a missing one. */
 function existing(row: SubscriptionRow | undefined): SubscriptionRow {
   if (row === undefined) throw new HttpError(404, "not_found", "there is no such subscription");
   return row;

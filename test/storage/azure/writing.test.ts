@@ -145,7 +145,7 @@ describe("a large object", () => {
     expect(Buffer.from(await storage.get("large/e")).equals(meanwhile)).toBe(true);
   });
 
-  it("whose condition that write broke is precondition_failed", async () => {
+  it("is precondition_failed if another write broke its condition", async () => {
     const { storage } = await freshWire(rig, { blockBytes });
     const old = await storage.put("large/g", "old");
     for (const [key, condition] of [

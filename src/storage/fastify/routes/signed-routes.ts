@@ -119,10 +119,10 @@ function inspect(
   return signer?.inspect(method, key, queryOf(request)) ?? { refusal: "malformed" };
 }
 
-type Refusal = UrlRefusal | "other type" | "other size";
+type RefusalReason = UrlRefusal | "other type" | "other size";
 
 /** The reason is for the log only: a caller would learn from it how to forge a URL. */
-function notValid(request: FastifyRequest, reason: Refusal): Error {
+function notValid(request: FastifyRequest, reason: RefusalReason): Error {
   request.log.info({ reason }, "a signed URL was refused");
   return forbidden("the URL is invalid or has expired");
 }
