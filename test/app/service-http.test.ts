@@ -414,9 +414,8 @@ describe("failures", () => {
     ["of HTTP/1.0 without a host", "GET /nowhere HTTP/1.0\r\n", 404],
   ])("of a request %s are problem details", async (_name, head, status) => {
     app = await makeService();
-    await app.listen({ port: 0, host: "127.0.0.1" });
-    const port = app.addresses()[0]?.port ?? 0;
-    const answer = await sendRaw(port, `${head}Connection: close\r\n\r\n`);
+    const { port } = new URL(await app.listen({ port: 0, host: "127.0.0.1" }));
+    const answer = await sendRaw(Number(port), `${head}Connection: close\r\n\r\n`);
     expect(answer).toContain(`HTTP/1.1 ${status} `);
     expect(answer).toContain("content-type: application/problem+json\r\n");
     expect(answer).toContain("x-content-type-options: nosniff\r\n");

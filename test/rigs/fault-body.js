@@ -57,7 +57,7 @@ export async function* throttled(body, bytesPerSecond) {
 }
 
 /**
- * @param {import("./fault-plan.js").Place} place
+ * @param {import("./fault-plan.js").FaultPosition} place
  * @param {string | undefined} contentLength
  */
 export function placeIn(place, contentLength) {

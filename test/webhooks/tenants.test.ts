@@ -156,5 +156,5 @@ it(
     }
     expect(new Set(ownerOf.values()).size).toBe(tenants.length);
   },
-  120_000 + operations * 200,
+  120_000 + operations * 600,
 );
