@@ -21,8 +21,8 @@ export const webhookVariables = {
   }),
   concurrency: variable({
     name: "WEBHOOKS_CONCURRENCY",
-    type: wholeNumber({ min: 1, max: 1000 }),
-    expected: "1 to 1000",
+    type: wholeNumber({ min: 4, max: 1000 }),
+    expected: "4 to 1000",
     help: "Deliveries at the same time in one process; one server has at most a quarter of them, one tenant three quarters.",
     default: 32,
   }),

@@ -243,3 +243,10 @@ describe("what one claims of more than it may take", () => {
     expect(order).toEqual([...types, ...types]);
   });
 });
+
+it("a process with fewer than four attempts, of which a quarter is none, is refused", async () => {
+  const other = Fastify();
+  other.decorate("sql", app.sql).decorate("db", app.db);
+  await expect(addWebhooks(other, { concurrency: 3, env: {} })).rejects.toThrow(/4 to 1000/);
+  await other.close();
+});

@@ -31,7 +31,7 @@ export interface PumpOptions {
   readonly subscriptions: Subscriptions;
   readonly client: ForeignClient;
   readonly log: Logger;
-  /** Deliveries at the same time; one server has at most a quarter of them, one tenant three quarters. */
+  /** Deliveries at the same time, four at least; one server has at most a quarter of them, one tenant three quarters. */
   readonly concurrency: number;
   /** Time limit of one attempt, in milliseconds. After three times as long another process may claim the delivery. */
   readonly timeoutMs: number;
@@ -68,8 +68,8 @@ export class DeliveryPump {
   constructor(options: PumpOptions) {
     const { concurrency, timeoutMs } = options;
     this.#options = options;
-    this.#share = Math.max(1, Math.floor(concurrency / 4));
-    this.#tenantShare = Math.max(1, concurrency - this.#share);
+    this.#share = Math.floor(concurrency / 4);
+    this.#tenantShare = concurrency - this.#share;
     this.#line = new ClaimedLine({
       concurrency,
       share: this.#share,
