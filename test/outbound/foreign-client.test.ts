@@ -1,9 +1,14 @@
+import { spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { ForeignClient, type ForeignClientOptions, ForeignError, type Resolve } from "svc-infra/outbound";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { installLocked } from "../rigs/locked-packages.js";
+import { runtimes } from "../rigs/runtimes.js";
 import { privateHosts, privateNames, refusedUrls } from "./spellings.js";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -270,11 +275,19 @@ it("an aborted call says so", async () => {
 });
 
 it("a proxy that the environment names is not used", async () => {
-  const names = ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "NODE_USE_ENV_PROXY"];
-  for (const name of names) process.env[name] = "http://127.0.0.1:1";
-  try {
-    expect(await textOf(openClient(), `http://127.0.0.1:${port}/`)).toBe("content");
-  } finally {
-    for (const name of names) delete process.env[name];
-  }
-});
+  installLocked("runtimes");
+  // Node reads these at its start, from Node 24 on.
+  const proxy = "http://127.0.0.1:1";
+  const env = { NODE_USE_ENV_PROXY: "1", http_proxy: proxy, HTTP_PROXY: proxy, ALL_PROXY: proxy };
+  const script = `
+    import { ForeignClient } from "svc-infra/outbound";
+    const url = "http://127.0.0.1:${port}/";
+    const client = new ForeignClient({ allowHttp: true, allowPrivateAddresses: true, ports: "any" });
+    const { status } = await client.request(url);
+    const others = await fetch(url).then(() => "direct", () => "by the proxy");
+    console.log(status, others);
+    process.exit();`;
+  const child = spawn(runtimes["Node 24"], ["--input-type=module", "--eval", script], { env });
+  const [said] = await Promise.all([text(child.stdout), once(child, "close")]);
+  expect(said).toBe("200 by the proxy\n");
+}, 300_000);
