@@ -74,6 +74,8 @@ describe("an import that breaks the architecture is found", () => {
     ["http-knows-the-kernel", "src/http/a.ts", "src/health/index.ts"],
     ["foreign-addresses-by-one-client", "src/webhooks/a.ts", "node:https"],
     ["foreign-addresses-by-one-client", "src/webhooks/b.ts", "undici"],
+    ["foreign-addresses-by-one-client", "src/events/b.ts", "node:https"],
+    ["foreign-addresses-by-one-client", "src/storage/import/b.ts", "node:https"],
     ["kernel-needs-only-zod", "src/kernel/b.ts", "commander"],
     ["features-by-their-index", "src/health/a.ts", "src/kernel/secret.ts"],
     ["features-by-their-index", "src/sql/a.ts", "src/storage/content/content.ts"],

@@ -8,6 +8,7 @@ import { problemHandler } from "svc-infra/http";
 import {
   githubSignature,
   MemoryReceivedIds,
+  plainSignature,
   requireSignature,
   type SignatureScheme,
   signStandard,
@@ -47,6 +48,10 @@ const foreign = {
       "x-github-delivery": "d_1",
     }),
   },
+  Plain: {
+    scheme: plainSignature(secret),
+    sign: (body) => ({ ...json, "x-webhook-signature": `sha256=${hmac(body)}` }),
+  },
 } as const satisfies Record<string, Foreign>;
 
 interface Foreign {
@@ -60,6 +65,7 @@ const foreignFields = [
   ["Slack", "x-slack-request-timestamp"],
   ["GitHub", "x-hub-signature-256"],
   ["GitHub", "x-github-delivery"],
+  ["Plain", "x-webhook-signature"],
 ] as const;
 
 let app: FastifyInstance;
