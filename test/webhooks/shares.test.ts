@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
-import { addSqlDb } from "svc-infra/sql";
+import { addSqlDb, type SqlDb } from "svc-infra/sql";
 import { addWebhooks, type Webhooks } from "svc-infra/webhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DeliveryClaims } from "#dist/webhooks/deliveries/delivery-claims.js";
@@ -246,7 +246,7 @@ describe("what one claims of more than it may take", () => {
 
 it("a process with fewer than four attempts, of which a quarter is none, is refused", async () => {
   const other = Fastify();
-  other.decorate("sql", app.sql).decorate("db", app.db);
+  other.decorate<SqlDb>("sql", app.sql).decorate("db", app.db);
   await expect(addWebhooks(other, { concurrency: 3, env: {} })).rejects.toThrow(/4 to 1000/);
   await other.close();
 });
