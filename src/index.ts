@@ -36,7 +36,8 @@ export {
 } from "./observability/index.js";
 export { type AddPaymentsOptions, addPayments, getPayments } from "./payments/index.js";
 export { type AddSqlDbOptions, addSqlDb, getSqlDb, sqlPlugin } from "./sql/plugin.js";
-export { addCrud, type CrudOptions } from "./sql/routes/add-crud.js";
+export { addCrud } from "./sql/routes/add-crud.js";
+export type { CrudOptions } from "./sql/routes/crud-options.js";
 export { easyStorage } from "./storage/easy-storage.js";
 export {
   type AddStorageOptions,

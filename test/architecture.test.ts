@@ -52,10 +52,10 @@ class SourceTree {
   }
 
   /** Makes the file `from` import `target`, a package or a file, which is made too. */
-  plant(from: string, target: string): void {
+  plant(from: string, target: string, how = "import"): void {
     const isFile = target.startsWith("src/");
     if (isFile) this.#append(target, "");
-    this.#append(from, `import "${isFile ? relativeImport(from, target) : target}";\n`);
+    this.#append(from, `${how} "${isFile ? relativeImport(from, target) : target}";\n`);
   }
 
   remove(): void {
@@ -106,7 +106,7 @@ describe("an import that breaks the architecture is found", () => {
   beforeAll(() => {
     const tree = new SourceTree();
     for (const [, from, target] of cases) tree.plant(from, target);
-    tree.plant("src/app/b.ts", "src/app/a.ts");
+    tree.plant("src/app/b.ts", "src/app/a.ts", "import type {} from");
     tree.plant("src/storage/backends/s3/c.ts", "src/storage/contract/key.ts");
     violations = findViolations(tree.folder);
     tree.remove();

@@ -19,9 +19,9 @@ import { rowTag } from "../crud/row-tag.js";
 import { httpErrorOf } from "../crud/sql-failure.js";
 import { shapeOf, type TableShape } from "../crud/table-shape.js";
 import { getSqlDb } from "../plugin.js";
-import type { CrudAction, CrudOptions } from "./add-crud.js";
+import type { CrudAction, CrudOptions } from "./crud-options.js";
 
-/** The routes of {@link addCrud}, in a scope of their own. */
+/** The routes of `addCrud`, in a scope of their own. */
 export async function crudRoutes<T extends PgTable>(
   app: FastifyInstance,
   table: T,

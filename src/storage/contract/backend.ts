@@ -1,10 +1,11 @@
 import type { Checksum } from "./checksum.js";
+import type { DirectRequest } from "./direct-request.js";
 import type { StorageErrorCode } from "./error.js";
 import type { Key, Prefix } from "./key.js";
 import type { Metadata } from "./metadata.js";
 import type { SignOptions, UrlSigner } from "./signed-url.js";
 
-export type { SignOptions };
+export type { DirectRequest, SignOptions };
 
 /** Content in pieces. Every Node `Readable` is one. A piece belongs to its receiver. */
 export type Bytes = AsyncIterable<Uint8Array>;
@@ -242,16 +243,6 @@ export interface DirectOptions extends ObjectDescription, CallOptions {
   readonly expiresAt: Date;
   /** One part of an upload that {@link StorageBackend.createUpload} began; `undefined` for the whole content. */
   readonly part: { readonly uploadId: string; readonly number: number } | undefined;
-}
-
-/** One request that a client sends straight to the service, with the content. */
-export interface DirectRequest {
-  /** `POST` sends a form of the fields with the content as `file` behind them. */
-  readonly method: "PUT" | "POST";
-  readonly url: string;
-  /** Must be sent as they are. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly fields: Readonly<Record<string, string>>;
 }
 
 /** What kind of failure a raw error is. */

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
-import type { DirectOptions, DirectRequest } from "./backend.js";
 import { checkUrl } from "./checked-url.js";
+import type { DirectRequest } from "./direct-request.js";
 import { StorageConfigurationError, UnsupportedOperationError } from "./error.js";
 import type { Key } from "./key.js";
 import { checkStorageOptions, type OptionRules } from "./storage-options.js";
@@ -62,6 +62,13 @@ export interface SignOptions {
   readonly cacheControl?: string | undefined;
   /** `get`: what the provider makes of the content before it sends it; only with the capability `transform`. */
   readonly transform: Transform | undefined;
+}
+
+/** What the request of an upload says of its content, and how long it lives. */
+interface UploadFacts {
+  readonly contentType: string;
+  readonly size: number;
+  readonly expiresAt: Date;
 }
 
 /** What a verified URL allows, as it was signed. */
@@ -147,7 +154,7 @@ export class UrlSigner {
   }
 
   /** The request that writes an object through the file route. */
-  request(key: Key, { contentType, size, expiresAt }: DirectOptions): DirectRequest {
+  request(key: Key, { contentType, size, expiresAt }: UploadFacts): DirectRequest {
     const nothing = { download: false, filename: undefined, transform: undefined } as const;
     const url = this.sign(key, { ...nothing, method: "put", expiresAt, contentType, size });
     return { method: "PUT", url, headers: { "content-type": contentType }, fields: {} };

@@ -1,7 +1,6 @@
 export { getStorage } from "./get-storage.js";
 export { addStorage, type StoragePluginOptions, storagePlugin } from "./plugin.js";
-export type { AddStorageOptions } from "./plugin-options.js";
-export type { PublicFilesRules } from "./public-file-route.js";
+export type { AddStorageOptions, PublicFilesRules } from "./plugin-options.js";
 export type { RateLimits } from "./rate-limit.js";
 export {
   type Authorize,

@@ -14,9 +14,18 @@ import type { PolicyOptions } from "../policy/index.js";
 import { Policy } from "../policy/policy.js";
 import { storageVariables } from "../settings.js";
 import type { ResourcePolicy } from "./download/response-headers.js";
-import type { PublicFilesRules } from "./public-file-route.js";
 import type { RateLimits } from "./rate-limit.js";
 import type { Authorize } from "./routes/authorize.js";
+
+/** Which files the file route serves without a signature, and how long caches keep them. */
+export interface PublicFilesRules {
+  /** Paths of keys that end in `/`. Default: `STORAGE_PUBLIC_PREFIXES`, else `public/`. */
+  readonly prefixes?: readonly string[] | undefined;
+  /** Seconds that caches keep a file for which `put` was given no `cacheControl`. Default: 3,600. */
+  readonly maxAge?: number | undefined;
+  /** A file never changes under its key: caches keep it for a year and never ask again. Default: false. */
+  readonly immutable?: boolean | undefined;
+}
 
 /** What `addStorage` does besides decorating the app. */
 export interface AddStorageOptions {

@@ -5,17 +5,7 @@ import { configurationOf } from "../easy-storage.js";
 import { publicFiles } from "../layers/public-files.js";
 import { storageVariables } from "../settings.js";
 import type { Storage } from "../storage.js";
-import { wrong } from "./plugin-options.js";
-
-/** Which files the file route serves without a signature, and how long caches keep them. */
-export interface PublicFilesRules {
-  /** Paths of keys that end in `/`. Default: `STORAGE_PUBLIC_PREFIXES`, else `public/`. */
-  readonly prefixes?: readonly string[] | undefined;
-  /** Seconds that caches keep a file for which `put` was given no `cacheControl`. Default: 3,600. */
-  readonly maxAge?: number | undefined;
-  /** A file never changes under its key: caches keep it for a year and never ask again. Default: false. */
-  readonly immutable?: boolean | undefined;
-}
+import { type PublicFilesRules, wrong } from "./plugin-options.js";
 
 /** @throws StorageConfigurationError for rules that are none, whether or not a file route is mounted. */
 export function checkPublicFiles(rules: false | PublicFilesRules | undefined): void {

@@ -1,8 +1,9 @@
-import type { ObjectStat, StorageBackend, UploadedPart, WriteConditions } from "../contract/backend.js";
+import type { ObjectStat, StorageBackend } from "../contract/backend.js";
 import { BackendUnavailableError, type StorageErrorCode } from "../contract/error.js";
 import { parseKey } from "../contract/key.js";
 import type { CompleteOptions } from "../options.js";
 import { Claim } from "./claim.js";
+import type { Completion } from "./completion.js";
 import { joinParts } from "./join-parts.js";
 import { codeOf, findLease, type Lease, readLease, type UploadLease, writeLease } from "./lease.js";
 import { promote } from "./promote.js";
@@ -19,13 +20,6 @@ const refusals: ReadonlySet<StorageErrorCode> = new Set([
   "invalid_argument",
   "precondition_failed",
 ]);
-
-/** A completion, which may have its own conditions. */
-export interface Completion extends CompleteOptions {
-  readonly conditions?: WriteConditions | undefined;
-  /** The parts that the object is to have; all, unless it is said. */
-  readonly given?: readonly UploadedPart[] | undefined;
-}
 
 /** How often a completion begins again after another one of the same upload came first. */
 const maxTurns = 5;

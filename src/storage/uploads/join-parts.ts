@@ -1,6 +1,6 @@
 import type { StorageBackend, UploadedPart } from "../contract/backend.js";
 import { InvalidArgumentError } from "../contract/error.js";
-import type { Completion } from "./complete.js";
+import type { Completion } from "./completion.js";
 import { codeOf, type Lease } from "./lease.js";
 import { contentKey } from "./staging.js";
 

@@ -2,7 +2,7 @@ import type { ObjectStat } from "../contract/backend.js";
 import { parseKey } from "../contract/key.js";
 import { copyChecked } from "../policy/copy-checked.js";
 import type { Claim } from "./claim.js";
-import type { Completion } from "./complete.js";
+import type { Completion } from "./completion.js";
 import { checkScanners } from "./kept-policy.js";
 import { contentKey } from "./staging.js";
 import type { UploadPlace } from "./upload-place.js";

@@ -32,7 +32,7 @@ describe("a connection string", () => {
       "https://files.example.com",
     ],
   ])("names account, key and endpoint: %s", (connectionString, endpoint) => {
-    expect(accountOf({ container: "files", connectionString })).toEqual({
+    expect(accountOf({ connectionString })).toEqual({
       name: "acct",
       endpoint,
       access: { key },
@@ -40,7 +40,7 @@ describe("a connection string", () => {
   });
 
   it("may mean the emulator", () => {
-    expect(accountOf({ container: "files", connectionString: "UseDevelopmentStorage=true" })).toMatchObject({
+    expect(accountOf({ connectionString: "UseDevelopmentStorage=true" })).toMatchObject({
       name: "devstoreaccount1",
       endpoint: "http://127.0.0.1:10000/devstoreaccount1",
     });

@@ -1,6 +1,19 @@
 import { StorageConfigurationError } from "../../contract/error.js";
-import type { AzureBackendOptions } from "./options.js";
 import type { AzureTokenCredential } from "./token-credential.js";
+
+/** Options that say where the account is and who may use it. */
+export interface AccountOptions {
+  /** Account, key and endpoint in one, as the portal shows it; beats all of them. */
+  readonly connectionString?: string | undefined;
+  /** Name of the storage account. */
+  readonly account?: string | undefined;
+  /** Key of the account; without it tokens are used. */
+  readonly accountKey?: string | undefined;
+  /** Gives tokens when there is no key; by default the chain of `@azure/identity`. */
+  readonly credential?: AzureTokenCredential | undefined;
+  /** The account's blob service, when it is not `https://{account}.blob.core.windows.net`. */
+  readonly endpoint?: string | undefined;
+}
 
 /** Where the account is and who may use it. */
 export interface Account {
@@ -20,7 +33,7 @@ export type AccountAccess =
  *
  * @throws StorageConfigurationError naming the variable at fault.
  */
-export function accountOf(options: AzureBackendOptions): Account {
+export function accountOf(options: AccountOptions): Account {
   const { connectionString, account, accountKey, credential } = options;
   if (connectionString !== undefined) return parseConnectionString(connectionString);
   if (account === undefined) {

@@ -4,27 +4,16 @@ import { StorageConfigurationError } from "../../contract/error.js";
 import { defaultIdleMs } from "../../contract/response-body.js";
 import { checkSecret } from "../../contract/signed-url.js";
 import type { AzureAccess } from "./access.js";
-import { accountOf } from "./account.js";
+import { type AccountOptions, accountOf } from "./account.js";
 import { BlockPool } from "./block-pool.js";
 import { AzureClient } from "./client.js";
 import { copyLimits } from "./copy.js";
 import { DelegationKeys } from "./delegation-keys.js";
-import type { AzureTokenCredential } from "./token-credential.js";
 
 /** Options of {@link AzureBackend}. */
-export interface AzureBackendOptions {
+export interface AzureBackendOptions extends AccountOptions {
   /** It must exist. */
   readonly container: string;
-  /** Account, key and endpoint in one, as the portal shows it; beats all of them. */
-  readonly connectionString?: string | undefined;
-  /** Name of the storage account. */
-  readonly account?: string | undefined;
-  /** Key of the account; without it tokens are used. */
-  readonly accountKey?: string | undefined;
-  /** Gives tokens when there is no key; by default the chain of `@azure/identity`. */
-  readonly credential?: AzureTokenCredential | undefined;
-  /** The account's blob service, when it is not `https://{account}.blob.core.windows.net`. */
-  readonly endpoint?: string | undefined;
   /** Seals the cursors of listings when there is no key, so that other processes can read them; else a random one does. */
   readonly secrets?: readonly string[] | undefined;
   /** Bytes of a block, 64 KiB to 100 MiB; 2 MiB by default. An object has 40,000 blocks at most. */

@@ -1,5 +1,3 @@
-import type { Headers } from "./sigv4.js";
-
 /** The names of the headers that a signature covers. */
 export interface SignedNames {
   readonly list: readonly string[];
@@ -33,7 +31,7 @@ const maxRemembered = 100;
 export class NameSets {
   readonly #known = new Map<string, SignedNames>();
 
-  of(headers: Headers): SignedNames {
+  of(headers: Readonly<Record<string, string>>): SignedNames {
     const names = Object.keys(headers);
     const id = names.join();
     const known = this.#known.get(id);
