@@ -9,7 +9,7 @@ import {
 import { CorruptObjectError } from "../contract/error.js";
 import { type PieceReader, readerOf } from "../contract/opened.js";
 
-/** The bytes, when they are as many as were opened and have the checksum of the object they are the whole of. */
+/** Checks the length of bytes that were read at once, and their checksum where they are the whole object. */
 export function verify<T extends Uint8Array>(opened: OpenedObject, bytes: T): T {
   const expected = checksumOfWhole(opened);
   checkLength(opened, bytes.byteLength);

@@ -4,14 +4,14 @@ import { looksLikeText } from "./text.js";
 
 type Sniffer = typeof import("file-type");
 
-/** What the first bytes tell. */
+/** Result of sniffing the first bytes. */
 export interface Signature {
   /** `undefined` where they tell none. */
   readonly type: string | undefined;
   readonly isText: boolean;
 }
 
-/** By a name that bundlers do not follow: an application that is bundled into one file must not get a second one for it. */
+/** Name of the import; it must be a variable so that bundlers do not inline a second copy. */
 const sniffer: string = "file-type";
 /** Loaded when the first content is decided: a storage without such a policy does not need it. */
 let loading: Promise<Sniffer> | undefined;

@@ -98,17 +98,17 @@ export async function* unfinishedUploads(
   access: GcsAccess,
   options: UnfinishedOptions,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
-  let pending: string | undefined;
+  let idWithoutRecord: string | undefined;
   for await (const { name, timeCreated } of objectsBelow(access, root, options.signal)) {
     const [, uploadId, isRecord] = /^[^/]+\/uploads\/([A-Za-z0-9_-]{24})\/(record$)?/.exec(name) ?? [];
     if (uploadId === undefined) continue;
-    if (pending !== uploadId) await removeOrphan(access, pending, options);
-    pending = isRecord === undefined ? uploadId : undefined;
+    if (idWithoutRecord !== uploadId) await removeOrphan(access, idWithoutRecord, options);
+    idWithoutRecord = isRecord === undefined ? uploadId : undefined;
     if (isRecord === undefined) continue;
     const key = keyOfRecord(await readText(access, name, options.signal).catch(() => ""));
     if (key !== undefined) yield { key, uploadId, begunAt: timeCreated };
   }
-  await removeOrphan(access, pending, options);
+  await removeOrphan(access, idWithoutRecord, options);
 }
 
 /** Removes what an upload left that is over. */

@@ -130,7 +130,7 @@ export class S3Client {
     return response;
   }
 
-  /** Of calls that were made at once, each was sent to the old address, and the first answer moves them all. */
+  /** Several calls may go to the old address at once; the first answer corrects it for all. */
   #isMoved(refused: S3Response, { region: asked }: BucketAddress): boolean {
     const { status } = refused;
     const region = regionIn(refused);

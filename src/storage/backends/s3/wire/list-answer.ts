@@ -8,7 +8,7 @@ export interface ListedEntry {
   /** Bytes. */
   readonly size: number;
   readonly lastModified: Date;
-  /** The element that tells of it. */
+  /** XML of the entry. */
   readonly xml: string;
 }
 
