@@ -313,7 +313,7 @@ describe.each(settings)(
       // The browser itself reports refusals; whatever else it says is a fault.
       const ordinary =
         workers === "the service, killed"
-          ? /status of (?:401|403|404|409|413|415)|ERR_(?:CONNECTION|EMPTY)_/
+          ? /status of (?:401|403|404|409|413|415)|ERR_(?:CONNECTION_|EMPTY_|SOCKET_NOT_CONNECTED)/
           : /status of (?:401|403|409|413|415)/;
       expect(complaints.slice(0, before).filter((text) => !ordinary.test(text))).toEqual([]);
       // The page may be loading the picture of a document at the instant in which it is deleted: that one, and no other.
