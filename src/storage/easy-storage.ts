@@ -1,7 +1,7 @@
 import { type Environment, readEnvironment } from "../kernel/index.js";
 import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
 import { stack } from "./layers/stack.js";
-import type { StorageOptions } from "./options.js";
+import type { OperationObservers } from "./operation-observers.js";
 import { policyOfSettings } from "./policy/policy-of-settings.js";
 import type { EasyStorageOptions, StorageSettings } from "./settings.js";
 import { Storage } from "./storage.js";
@@ -12,8 +12,8 @@ export interface StorageConfiguration {
   readonly settings: StorageSettings;
 }
 
-/** By the options, which a storage hands on to all that is derived from it. */
-const configurations = new WeakMap<StorageOptions, StorageConfiguration>();
+/** By the observers, which a storage hands on to all that is derived from it, with layers or a policy. */
+const configurations = new WeakMap<OperationObservers, StorageConfiguration>();
 
 /**
  * A storage from the environment (and the `.env` file): an option beats a variable, a variable beats the
@@ -37,11 +37,11 @@ export async function easyStorage(
   const layers = stack({ retry: {}, timeoutMs, publicFiles });
   const policy = policyOfSettings(settings);
   const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes, policy }).with(...layers);
-  configurations.set(storage.options, { detection, settings });
+  configurations.set(storage.observers, { detection, settings });
   return storage;
 }
 
 /** Which backend {@link easyStorage} chose and why, also of a storage derived from its own; `undefined` for a storage made by hand. */
 export function configurationOf(storage: Storage): StorageConfiguration | undefined {
-  return configurations.get(storage.options);
+  return configurations.get(storage.observers);
 }

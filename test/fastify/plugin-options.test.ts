@@ -1,5 +1,6 @@
 import Fastify from "fastify";
-import { addStorage, storagePlugin } from "svc-infra";
+import { addStorage, easyStorage, storagePlugin } from "svc-infra";
+import { retry, type Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { expect, it } from "vitest";
 
@@ -34,4 +35,21 @@ it.each([
     code: "configuration",
     message: expect.stringMatching(message),
   });
+});
+
+it.each([
+  ["with a policy", (storage: Storage) => storage.withPolicy({ types: ["text/plain"] })],
+  ["with a layer", (storage: Storage) => storage.with(retry())],
+])("a storage from the environment keeps its limit and its reason %s", async (_how, derived) => {
+  const env = { STORAGE_BACKEND: "memory", STORAGE_MAX_UPLOAD_BYTES: "11000000" };
+  const app = Fastify();
+  await addStorage(app, derived(await easyStorage({}, env)), { authorize: "open" });
+  const headers = { host: "localhost", "content-type": "text/plain" };
+  const put = (size: number) =>
+    app.inject({ method: "PUT", url: "/_storage/files/a.txt", headers, payload: "a".repeat(size) });
+  expect((await put(10_900_000)).statusCode).toBe(200);
+  expect((await put(11_100_000)).statusCode).toBe(413);
+  const { reason } = (await app.inject({ url: "/_storage/backend-info", headers })).json();
+  expect(reason).toContain("STORAGE_BACKEND");
+  await app.close();
 });
