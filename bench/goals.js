@@ -77,6 +77,10 @@ export const goals = [
   { ...cpu("U1", "upload steady", "raw-body", 1.3), adapter: http },
   { ...goal("U2", "upload", "raw-body", 1.2), adapter: http },
   { caseId: "U2", measure: "upload", adapter: http, quantity: "peakRssMiB", atMost: 110 },
+  // What a policy of size and types may cost a form.
+  { ...goal("U1", "upload steady", http, 0.9), adapter: "svc-infra-http-policy" },
+  { ...goal("U2", "upload", http, 0.9), adapter: "svc-infra-http-policy" },
+  { caseId: "U2", measure: "upload", adapter: "svc-infra-http-policy", quantity: "peakRssMiB", atMost: 110 },
   ...["sign", "verify"].map((measure) => ({ ...goal("V1", measure, "raw-hmac", 0.8), adapter: signer })),
 ];
 

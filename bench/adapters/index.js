@@ -46,6 +46,9 @@ const adapters = {
     ].map((name) => [name, async () => ({ adapter: (await import("./http-server.js")).httpServer(name) })]),
   ),
   "svc-infra-http": async () => ({ adapter: (await import("./http-server.js")).httpServer("svc-infra") }),
+  "svc-infra-http-policy": async () => ({
+    adapter: (await import("./http-server.js")).httpServer("svc-infra-policy"),
+  }),
 };
 
 /**

@@ -1,7 +1,14 @@
 import { runLoad } from "../harness/http-load.js";
 import { measureServer } from "../harness/server-measure.js";
 
-const servers = ["raw-body", "svc-infra-http", "busboy", "fastify-multipart", "formidable"];
+const servers = [
+  "raw-body",
+  "svc-infra-http",
+  "svc-infra-http-policy",
+  "busboy",
+  "fastify-multipart",
+  "formidable",
+];
 const boundary = "svc-infra-bench-boundary";
 
 /** @typedef {Required<import("../servers/answer.js").Served>} Served */

@@ -1,0 +1,3 @@
+import { serveStorage } from "./serve-storage.js";
+
+await serveStorage();
