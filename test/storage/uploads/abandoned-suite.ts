@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Prefix, Storage } from "svc-infra/storage";
+import type { Key, Prefix, Storage } from "svc-infra/storage";
 import { expect, it } from "vitest";
 import { stagingRoot } from "#dist/storage/contract/key.js";
+import { parseStaged } from "#dist/storage/uploads/staging.js";
 
 /** 1,000 at a release. */
 const uploads = Number(process.env.ABANDONED_UPLOADS ?? 100);
@@ -84,18 +85,21 @@ export function abandonedSuite(name: string, start: () => Promise<AbandonedPlace
     const living = await Promise.all([1, 2].map((serial) => startLiving(env, serial)));
     await after(2100);
     const storage = await open();
-    const report = await storage.sweep();
+    const now = new Date();
+    const report = await storage.sweep({ now });
+    const isOver = (key: string) => (parseStaged(key as Key)?.endsAt ?? now) <= now;
+    expect((await stagedKeys(storage)).filter(isOver)).toEqual([]);
     expect(report.staged).toBeGreaterThanOrEqual(told.length - alive.length);
     expect(await storage.sweep()).toMatchObject({ staged: 0, uploads: 0 });
     // Beside sweep after sweep the processes that are left complete what they began.
     const completing = Promise.all(living.map(({ complete }) => complete()));
-    let isOver = false;
+    let areComplete = false;
     void completing
       .catch(() => undefined)
       .then(() => {
-        isOver = true;
+        areComplete = true;
       });
-    while (!isOver) expect(await storage.sweep()).toMatchObject({ staged: 0, uploads: 0 });
+    while (!areComplete) expect(await storage.sweep()).toMatchObject({ staged: 0, uploads: 0 });
     const completed = (await completing).flat();
     expect(completed).toHaveLength(storage.backend.capabilities.direct === "parts" ? 18 : 16);
     for (const key of completed) expect(await startOf(storage, key)).toBe("hello");
