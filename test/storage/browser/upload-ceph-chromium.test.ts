@@ -149,7 +149,6 @@ describe.each([
     await upload("large.bin", bytes);
     await expect.poll(outcome, { timeout: 240_000 }).toBe(`stored large.bin ${bytes.byteLength}`);
     const progress = await told();
-    expect(progress.length).toBeGreaterThan(5);
     expect(progress.at(-1)).toEqual({ sent: bytes.byteLength, total: bytes.byteLength });
     expect(progress.map(({ sent }) => sent)).toEqual(progress.map(({ sent }) => sent).sort((a, b) => a - b));
     expect(hashOf(await storage.get("large.bin"))).toBe(hashOf(bytes));
