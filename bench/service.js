@@ -1,12 +1,15 @@
 // @ts-check
-// What the whole service costs: /ping against bare Fastify, its memory, what measuring and logging take of a put and of a
-// signed GET, and a cache in memory against a Map. Each server is a process of its own whose CPU alone is counted, in turns.
-// Run with: node bench/service.js [pings] [measuring] [caching]
-import { fork } from "node:child_process";
+// What the whole service costs: how soon a new project is ready, /ping against bare Fastify, its memory, what measuring and
+// logging take of a put and of a signed GET, and a cache in memory against a Map. Each server is a process of its own; beyond
+// its start its CPU alone is counted, in turns.
+// Run with: node bench/service.js [starting] [pings] [measuring] [caching]
+import { execFileSync, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { fastify } from "fastify";
 
@@ -128,13 +131,84 @@ function tell(what, value, goal, isReached) {
   );
 }
 
-/** All parts, or those that are named: pings, measuring, caching. */
+/** All parts, or those that are named: starting, pings, measuring, caching. */
 async function compare() {
-  const parts = { pings, measuring, caching };
+  const parts = { starting, pings, measuring, caching };
   const names = process.argv.slice(2);
   for (const [name, part] of Object.entries(parts)) {
     if (names.length === 0 || names.includes(name)) await part();
   }
+}
+
+/** Projects of `svc-infra init`, from their start until `/readyz` answers 200; the first start is a cold one. */
+async function starting() {
+  const folder = mkdtempSync(join(tmpdir(), "bench-starting-"));
+  try {
+    for (const helpers of ["storage", "storage,sql,cache,jobs,mail"]) {
+      const project = newProject(join(folder, helpers.replaceAll(",", "-")), helpers);
+      const readyMs = [];
+      for (let round = 0; round <= rounds; round++) {
+        const taken = await msUntilReady(project);
+        if (round > 0) readyMs.push(taken);
+      }
+      const seconds = middle(readyMs) / 1000;
+      tell(`seconds until a project with ${helpers} is ready`, seconds, "< 3", seconds < 3);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A built project whose packages are those of this checkout.
+ *
+ * @param {string} project
+ * @param {string} helpers
+ */
+function newProject(project, helpers) {
+  const checkout = fileURLToPath(new URL("..", import.meta.url));
+  const init = [join(checkout, "dist/cli/main.js"), "init", project, "--no-install", "--with", helpers];
+  execFileSync(process.execPath, init);
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
+  for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
+    const link = join(project, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(name === "svc-infra" ? checkout : join(checkout, "node_modules", name), link);
+  }
+  execFileSync(process.execPath, [join(checkout, "node_modules/typescript/bin/tsc")], { cwd: project });
+  return project;
+}
+
+/** @param {string} project */
+async function msUntilReady(project) {
+  const port = await freePort();
+  const startedAt = performance.now();
+  const { PATH = "" } = process.env;
+  const env = { PATH, PORT: String(port) };
+  const child = spawn(process.execPath, ["dist/src/main.js"], { cwd: project, env, stdio: "ignore" });
+  const ended = once(child, "exit");
+  const isReady = () =>
+    fetch(`http://localhost:${port}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isReady())) {
+    if (child.exitCode !== null) throw new Error(`the project ended with ${child.exitCode}`);
+    await after(10);
+  }
+  const taken = performance.now() - startedAt;
+  child.kill();
+  await ended;
+  return taken;
+}
+
+async function freePort() {
+  const server = createServer().listen(0);
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 async function pings() {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthService, password } from "./auth-service.js";
 import type { Browser } from "./browser.js";
 import { Inbox } from "./inbox.js";
-import { codeOf } from "./totp.js";
+import { codeOf, timelyCodeOf } from "./totp.js";
 
 let inbox: Inbox;
 let service: AuthService;
@@ -23,7 +23,9 @@ async function enroll(email: string) {
   expect(enabled.statusCode).toBe(200);
   const { totpURI, backupCodes } = enabled.json();
   const before = sessionCookie(browser);
-  const verified = await browser.post("/auth/two-factor/verify-totp", { code: codeOf(totpURI, -1) });
+  const verified = await browser.post("/auth/two-factor/verify-totp", {
+    code: await timelyCodeOf(totpURI, -1),
+  });
   expect(verified.statusCode).toBe(200);
   expect(sessionCookie(browser)).not.toBe(before);
   return { browser, totpURI, backupCodes };
