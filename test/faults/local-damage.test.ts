@@ -1,12 +1,23 @@
 import { spawnSync } from "node:child_process";
-import { copyFile, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import Fastify from "fastify";
 import { addStorage } from "svc-infra";
 import { Storage, StorageError } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { freshStorage, outcomeOf, storageOn } from "../storage/local/fresh-store.js";
+import { freshStorage, outcomeOf, storageOn, textOf } from "../storage/local/fresh-store.js";
 import { damage } from "./damage.js";
 
 /** A process that is certainly gone. */
@@ -236,7 +247,8 @@ it(`random damage in the notes and parts of uploads gives typed answers only (${
   for (let round = 0; round < rounds; round++) {
     const before = new Set(await readdir(join(base, ".svc-infra/multipart")));
     const upload = await storage.createUpload("t/parts", described);
-    const part = await upload.writePart(1, `content ${round}`);
+    const content = `content ${round}`;
+    const part = await upload.writePart(1, content);
     const id = (await readdir(join(base, ".svc-infra/multipart"))).find((each) => !before.has(each)) ?? "";
     const folder = join(base, ".svc-infra/multipart", id);
     const names = (await readdir(folder)).sort();
@@ -250,13 +262,75 @@ it(`random damage in the notes and parts of uploads gives typed answers only (${
       await outcomeOf(upload.abort()),
     ];
     for (const outcome of outcomes) expect(typedOfUploads, `${round}: ${outcomes}`).toContain(outcome);
-    // What was completed can be read.
-    if (outcomes[2] === "done") expect(outcomes[3], `round ${round}`).toBe("done");
+    // What was completed can be read, and is what was sent.
+    if (outcomes[2] === "done") {
+      expect(outcomes[3], `round ${round}`).toBe("done");
+      expect(await textOf(storage.get("t/parts")), `round ${round}`).toBe(content);
+    }
     if (round % 20 === 0) expect(await outcomeOf(storage.sweep({ dryRun: true }))).toBe("done");
     await rm(folder, { recursive: true, force: true });
   }
   expect((await whole.complete({ parts: [kept] })).size).toBe(4);
   expect(await storage.getMetadata("whole")).toMatchObject(described);
+});
+
+describe("parts of an upload that are damaged", () => {
+  async function twoParts() {
+    const { base, storage } = await freshStorage();
+    const upload = await storage.createUpload("a", described);
+    const parts = [await upload.writePart(1, Buffer.alloc(1000, "x")), await upload.writePart(2, "end")];
+    const folder = join(
+      base,
+      ".svc-infra/multipart",
+      (await readdir(join(base, ".svc-infra/multipart")))[0] ?? "",
+    );
+    const first = (await readdir(folder)).find((name) => name.startsWith("1-")) ?? "";
+    return { storage, upload, parts, folder, first };
+  }
+
+  it("are refused, and are sent again, where bytes were lost", async () => {
+    const { storage, upload, parts, folder, first } = await twoParts();
+    await truncate(join(folder, first), 400);
+    await truncate(join(folder, first), 1000);
+    expect(await outcomeOf(upload.complete({ parts }))).toBe("corrupt");
+    expect(await storage.exists("a")).toBe(false);
+    expect(await upload.listParts()).toEqual(parts.slice(1));
+    await upload.writePart(1, Buffer.alloc(1000, "x"));
+    await upload.complete({ parts: await upload.listParts() });
+    expect(await textOf(storage.get("a"))).toBe(`${"x".repeat(1000)}end`);
+  });
+
+  it.each([400, 1001])("are not listed where their size is another one: %i", async (size) => {
+    const { upload, parts, folder, first } = await twoParts();
+    await truncate(join(folder, first), size);
+    expect(await upload.listParts()).toEqual(parts.slice(1));
+    expect(await outcomeOf(upload.complete({ parts }))).toBe("invalid_argument");
+  });
+
+  it("are not asked for a checksum that a version before did not keep", async () => {
+    const { storage, upload, folder, first } = await twoParts();
+    const [number, etag = "", size] = first.split("-");
+    await rename(join(folder, first), join(folder, `${number}-${etag.slice(0, 24)}-${size}`));
+    const parts = await upload.listParts();
+    expect(parts.map((part) => part.etag.length)).toEqual([24, 32]);
+    await upload.complete({ parts });
+    expect((await storage.get("a")).byteLength).toBe(1003);
+  });
+
+  it("are listed as they were kept last, where the one before was not removed", async () => {
+    const { upload, folder, first } = await twoParts();
+    for (let turn = 0; turn < 8; turn++) {
+      const [before = ""] = (await readdir(folder)).filter((name) => name.startsWith("1-"));
+      const part = await upload.writePart(1, "newer");
+      expect(await readdir(folder)).not.toContain(before);
+      await writeFile(join(folder, first), Buffer.alloc(1000, "x"));
+      await new Promise((done) => setTimeout(done, 5));
+      const kept = (await readdir(folder)).find((name) => name.includes(part.etag)) ?? "";
+      await rename(join(folder, kept), join(folder, `${kept}+`));
+      await rename(join(folder, `${kept}+`), join(folder, kept));
+      expect((await upload.listParts())[0]).toEqual(part);
+    }
+  });
 });
 
 it("an error on a damaged object is a StorageError", async () => {

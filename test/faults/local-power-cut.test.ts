@@ -3,7 +3,7 @@ import { copyFile, mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { freshFolder } from "../storage/local/fresh-store.js";
+import { freshFolder, storageOn } from "../storage/local/fresh-store.js";
 import { type Expected, note, verify } from "./local-crash-log.js";
 
 const writer = fileURLToPath(new URL("./local-crash-writer.js", import.meta.url));
@@ -77,6 +77,40 @@ it(
   },
   rounds * 10_000 + 30_000,
 );
+
+it("parts of an upload that were acknowledged survive a power cut, and so does their completion", async ({
+  skip,
+}) => {
+  const disk = await Disk.make();
+  if (!(await canMount(disk))) return skip(whyNot);
+  onTestFinished(() => void spawnSync("umount", ["-l", disk.path], { stdio: "ignore" }));
+  const open = () => {
+    disk.plugIn();
+    return storageOn(join(disk.path, "base"), { durability: "full" });
+  };
+  const cut = async (storage: ReturnType<typeof open>) => {
+    disk.cutPower();
+    await storage.close();
+    await disk.unplug();
+  };
+  const begun = open();
+  const { id } = await begun.createUpload("a");
+  await cut(begun);
+  const writing = open();
+  const upload = writing.resumeUpload("a", id);
+  const content = Buffer.alloc(300_000, "content ");
+  const parts = [await upload.writePart(2, content.subarray(200_000))];
+  parts.unshift(await upload.writePart(1, content.subarray(0, 200_000)));
+  await cut(writing);
+  const resuming = open();
+  const resumed = resuming.resumeUpload("a", id);
+  expect(await resumed.listParts()).toEqual(parts);
+  await resumed.complete({ parts });
+  await cut(resuming);
+  const last = open();
+  expect(content.equals(await last.get("a"))).toBe(true);
+  await last.close();
+}, 60_000);
 
 async function canMount(disk: Disk): Promise<boolean> {
   try {

@@ -44,4 +44,17 @@ describe("writers at the same instant", () => {
     await race(base, "count");
     expect(await textOf(storage.get("counter"))).toBe("200");
   });
+
+  it("of one part of an upload never remove each other's, so that each can be completed", async () => {
+    const { storage } = await freshStorage();
+    const upload = await storage.createUpload("k");
+    for (let round = 0; round < 30; round++) {
+      const written = await Promise.all(["one", "two"].map((content) => upload.writePart(1, content)));
+      const listed = await upload.listParts();
+      expect(listed).toHaveLength(1);
+      expect(written).toContainEqual(listed[0]);
+    }
+    await upload.complete({ parts: await upload.listParts() });
+    expect(["one", "two"]).toContain(await textOf(storage.get("k")));
+  });
 });

@@ -1,5 +1,5 @@
 import { open } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import type {
   Body,
@@ -9,7 +9,7 @@ import type {
   UnfinishedUpload,
   UploadedPart,
 } from "../../../contract/backend.js";
-import { ChecksumBuilder } from "../../../contract/checksum.js";
+import { type Checksum, ChecksumBuilder } from "../../../contract/checksum.js";
 import { descriptionOf } from "../../../contract/description.js";
 import type { Key } from "../../../contract/key.js";
 import { piecesOf } from "../../../contract/opened.js";
@@ -27,13 +27,19 @@ import { writeTemp } from "./write-temp.js";
 
 const openFile = promisify(open);
 const uploadIdForm = /^[0-9a-f]{48}$/;
-const etagForm = /^[0-9a-f]{24}$/;
-const partForm = /^(\d{1,5})-([0-9a-f]{24})-(\d+)$/;
+/** Ends with the crc32 of the part; parts of versions before have none. */
+const etagForm = /^[0-9a-f]{24}([0-9a-f]{8})?$/;
+const partForm = /^([1-9]\d{0,4})-([0-9a-f]{24}(?:[0-9a-f]{8})?)-(\d+)$/;
 const maxPartNumber = 10_000;
 
 interface UploadNote {
   readonly key: string;
   readonly description: ObjectDescription;
+}
+
+interface KeptPart {
+  readonly part: UploadedPart;
+  readonly keptAtMs: number;
 }
 
 /** The parts of an upload in one temporary file, and what the object will be known by. */
@@ -42,7 +48,10 @@ export interface JoinedUpload {
   readonly draft: RecordDraft;
 }
 
-/** Uploads in parts: a folder for each upload, and a file for each part whose name says its number, ETag and size. */
+/**
+ * Uploads in parts: a folder for each upload, and a file for each part whose name says its number, ETag and size. The ETag
+ * holds the checksum, so that a part that was damaged is never published.
+ */
 export class Uploads {
   readonly #store: Store;
 
@@ -55,10 +64,15 @@ export class Uploads {
     const note: UploadNote = { key, description: descriptionOf(description) };
     const { temps, uploads } = this.#store.layout;
     checkOwnFolders(this.#store, [temps, uploads]);
-    const temp = this.#at(this.#store.newTemp());
+    const path = this.#store.newTemp();
+    const temp = this.#at(path);
+    const { sync } = this.#store;
     await mkdir(temp, { mode: folderMode });
-    await writeFile(`${temp}/upload.json`, JSON.stringify(note), { flag: "wx", mode: fileMode });
+    const text = JSON.stringify(note);
+    await writeFile(`${temp}/upload.json`, text, { flag: "wx", mode: fileMode, flush: sync.isDurable });
+    await sync.folder(path);
     await rename(temp, this.#at(this.#folder(uploadId)));
+    await Promise.all([sync.folder(uploads), ...sync.above(uploads)]);
     return uploadId;
   }
 
@@ -88,7 +102,7 @@ export class Uploads {
     }
     await this.#description(key, uploadId);
     const file = await writeTemp(this.#store, new BodyReader(body.open(), signal), { onProgress });
-    const part = { number, etag: randomToken(), size: file.size };
+    const part = { number, etag: randomToken() + digitsOf(body.checksum()), size: file.size };
     await this.#keep(uploadId, part, file, signal);
     return part;
   }
@@ -96,11 +110,9 @@ export class Uploads {
   /** The parts that were written, in the order of their numbers. */
   async list(key: string, uploadId: string): Promise<readonly UploadedPart[]> {
     await this.#description(key, uploadId);
-    const parts = new Map<number, UploadedPart>();
-    for (const name of await readdir(this.#contentOf(uploadId))) {
-      const [, number, etag, size] = partForm.exec(name) ?? [];
-      if (etag !== undefined) parts.set(Number(number), { number: Number(number), etag, size: Number(size) });
-    }
+    const kept = await this.#kept(uploadId);
+    kept.sort((one, other) => one.keptAtMs - other.keptAtMs);
+    const parts = new Map(kept.map(({ part }) => [part.number, part]));
     return [...parts.values()].sort((one, other) => one.number - other.number);
   }
 
@@ -133,16 +145,38 @@ export class Uploads {
     signal: AbortSignal | undefined,
   ): Bytes {
     for (const part of parts) {
-      const fd = await openFile(this.#contentOf(uploadId) + nameOf(part), readFlags);
+      const path = this.#contentOf(uploadId) + nameOf(part);
+      const fd = await openFile(path, readFlags);
+      const own = new ChecksumBuilder("crc32");
       for await (const piece of piecesOf(new OpenFile(fd, { start: 0, end: part.size }, signal))) {
+        own.update(piece);
         checksum.update(piece);
         yield piece;
       }
+      const [, digits] = etagForm.exec(part.etag) ?? [];
+      if (digits === undefined || digits === digitsOf(own.digest())) continue;
+      // It is not listed any more, so that it is sent again.
+      await rm(path, { force: true });
+      throw new ServiceError("corrupt", `part ${part.number} is damaged and was dropped: send it again`);
     }
   }
 
+  /** The parts whose file has the size that its name says: the others are as if they were never sent. */
+  async #kept(uploadId: string): Promise<KeptPart[]> {
+    const folder = this.#contentOf(uploadId);
+    const names = await readdir(folder);
+    const kept = names.map(async (name) => {
+      const [, number, etag, size] = partForm.exec(name) ?? [];
+      if (etag === undefined) return [];
+      const stats = await lstat(folder + name).catch(unlessGone);
+      if (!stats?.isFile() || stats.size !== Number(size)) return [];
+      return [{ part: { number: Number(number), etag, size: stats.size }, keptAtMs: stats.ctimeMs }];
+    });
+    return (await Promise.all(kept)).flat();
+  }
+
   async #sort(uploadId: string, parts: readonly UploadedPart[]): Promise<UploadedPart[]> {
-    const names = new Set(await readdir(this.#contentOf(uploadId)));
+    const names = new Set((await this.#kept(uploadId)).map(({ part }) => nameOf(part)));
     const sorted = [...parts].sort((one, other) => one.number - other.number);
     for (const [index, part] of sorted.entries()) {
       const isKnown = etagForm.test(part.etag) && names.has(nameOf(part));
@@ -159,17 +193,20 @@ export class Uploads {
     file: TempFile,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    await file.close();
+    const { sync } = this.#store;
+    let old: string[];
     try {
+      await sync.content(file.fd).finally(() => file.close());
       signal?.throwIfAborted();
-      await rename(this.#at(file.path), this.#contentOf(uploadId) + nameOf(part));
+      const folder = this.#contentOf(uploadId);
+      // Before the part is there: two writers of one number that met must not remove each other's.
+      old = (await readdir(folder)).filter((name) => name.startsWith(`${part.number}-`));
+      await rename(this.#at(file.path), folder + nameOf(part));
     } catch (error) {
       await unlink(file.path).catch(() => undefined);
       throw errnoOf(error) === "ENOENT" ? noUpload() : error;
     }
-    const old = (await readdir(this.#contentOf(uploadId))).filter(
-      (name) => name.startsWith(`${part.number}-`) && name !== nameOf(part),
-    );
+    await sync.folder(this.#folder(uploadId));
     const folder = this.#contentOf(uploadId);
     await Promise.all(old.map((name) => rm(folder + name, { force: true })));
   }
@@ -218,6 +255,15 @@ function parseNote(text: string): UploadNote {
   const description = descriptionIn(raw);
   if (typeof key === "string" && description !== undefined) return { key, description };
   throw new ServiceError("corrupt", "the note of the upload is damaged");
+}
+
+function unlessGone(error: unknown): undefined {
+  if (errnoOf(error) !== "ENOENT") throw error;
+}
+
+/** What the ETag of a part says of its content. */
+function digitsOf(crc: Checksum): string {
+  return crc.slice("crc32:".length);
 }
 
 function nameOf({ number, etag, size }: UploadedPart): string {
