@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { Storage, TenantStorage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { describe, expect, it } from "vitest";
+import { tieUploadId, untieUploadId } from "#dist/storage/upload-id.js";
 
 describe("the files of a tenant", () => {
   it("reach neither the backend nor other layers, and cannot close the storage", async () => {
@@ -31,6 +32,24 @@ describe("the files of a tenant", () => {
     expect(await mine.resumeUpload("a.txt", upload.id).listParts()).toHaveLength(1);
     await storage.resumeUpload("mine/a.txt", upload.id).complete({ parts: await upload.listParts() });
     expect(await mine.exists("a.txt")).toBe(true);
+  });
+
+  it("an upload keeps its rules in the whole storage, and under an id that was changed", async () => {
+    const storage = new Storage(new MemoryBackend());
+    const narrow = storage.withPolicy({ maxBytes: 10 });
+    const begun = [
+      ["k", await narrow.createUpload("k")],
+      ["acme/k", await narrow.forTenant("acme").createUpload("k")],
+    ] as const;
+    for (const [key, { id }] of begun) {
+      const parts = [await storage.resumeUpload(key, id).writePart(1, "x".repeat(100))];
+      const complete = (named: string) => storage.resumeUpload(key, named).complete({ parts });
+      await expect(complete(id), key).rejects.toMatchObject({ code: "too_large" });
+      const [lease = "", ofBackend] = (untieUploadId(key, id) ?? "").split(":");
+      const changed = tieUploadId(key, `${lease.slice(0, -2)}AA:${ofBackend}`);
+      await expect(complete(changed), key).rejects.toMatchObject({ code: "not_found" });
+    }
+    expect(await storage.listKeys()).toEqual([]);
   });
 });
 

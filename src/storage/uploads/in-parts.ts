@@ -71,15 +71,21 @@ async function publishUnchecked(
   { given, conditions, signal }: PartsCompletion,
 ): Promise<ObjectStat> {
   const { backend, scope, policyOf } = place;
-  const found = await readLease(backend, leaseKey(id), { signal });
-  // The lease of a tenant's upload is not below the place of the whole storage, which may complete it too.
-  const { policy = [], ...lease } = found?.lease ?? { uploadId, isUnchecked: true };
-  if (lease.uploadId !== uploadId || lease.isUnchecked !== true) throw noUpload();
-  const maxBytes = policyOf(policy).maxBytesOf(scope + key);
+  // The whole storage may complete a tenant's upload, whose lease lies below the tenant's part of the key.
+  const ofTenant = key.slice(0, key.indexOf("/") + 1);
+  let at = leaseKey(id);
+  let lease = (await readLease(backend, at, { signal }))?.lease;
+  if (lease === undefined && ofTenant !== "") {
+    at = leaseKey(ofTenant + id);
+    lease = (await readLease(backend, at, { signal }))?.lease;
+  }
+  // Without its lease the rules of an upload are not known, and whoever changes an id finds none.
+  if (lease?.uploadId !== uploadId || lease.isUnchecked !== true) throw noUpload();
+  const maxBytes = policyOf(lease.policy ?? []).maxBytesOf(scope + key);
   if (bytesOf(given) > maxBytes) throw tooLarge(maxBytes);
   const stat = await backend.completeUpload(key, uploadId, given, { ...conditions, signal });
   // A lease that stays behind is swept.
-  await backend.remove(leaseKey(id), { ifMatch: undefined, signal: undefined }).catch(ignore);
+  await backend.remove(at, { ifMatch: undefined, signal: undefined }).catch(ignore);
   return stat;
 }
 
