@@ -79,7 +79,9 @@ async function publishUnchecked(
     at = leaseKey(ofTenant + id);
     lease = (await readLease(backend, at, { signal }))?.lease;
   }
-  // Without its lease the rules of an upload are not known, and whoever changes an id finds none.
+  // Without its lease the rules of an upload are not known, and whoever changes an id finds none. A backend that cannot be
+  // used shows no lease either, and says why here.
+  if (lease === undefined) await backend.listParts(key, uploadId, { signal });
   if (lease?.uploadId !== uploadId || lease.isUnchecked !== true) throw noUpload();
   const maxBytes = policyOf(lease.policy ?? []).maxBytesOf(scope + key);
   if (bytesOf(given) > maxBytes) throw tooLarge(maxBytes);
