@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -56,5 +58,19 @@ describe("writers at the same instant", () => {
     }
     await upload.complete({ parts: await upload.listParts() });
     expect(["one", "two"]).toContain(await textOf(storage.get("k")));
+  });
+
+  it("of parts and of the end of their upload are all told whether it is under way", async () => {
+    const { base, storage } = await freshStorage();
+    for (let round = 0; round < 30; round++) {
+      const upload = await storage.createUpload("k");
+      for (let number = 1; number <= 8; number++) await upload.writePart(number, "before");
+      const parts = Array.from({ length: 8 }, (_, index) => outcomeOf(upload.writePart(9 + index, "part")));
+      expect(await outcomeOf(upload.abort()), `round ${round}`).toBe("done");
+      for (const outcome of await Promise.all(parts)) expect(["done", "not_found"]).toContain(outcome);
+      expect(await outcomeOf(upload.listParts())).toBe("not_found");
+    }
+    for (const folder of ["multipart", "tmp"])
+      expect(await readdir(join(base, ".svc-infra", folder))).toEqual([]);
   });
 });

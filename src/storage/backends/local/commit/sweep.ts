@@ -71,7 +71,7 @@ function sweepLock(store: Store, path: string, name: string): void {
 function sweepTemp(store: Store, path: string, name: string): void {
   const owner = ownerOfTemp(name);
   const isLeft = owner === undefined || isGone(owner, ageMs(store, path), foreignTempStaleMs);
-  // An upload that was being begun is a folder.
+  // An upload that was being begun or removed is a folder.
   if (isLeft) rmSync(store.guard.at(path), { recursive: true, force: true });
 }
 

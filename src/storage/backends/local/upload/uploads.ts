@@ -132,10 +132,20 @@ export class Uploads {
     return { temp, draft };
   }
 
-  /** Removes the files of an upload; files of one that succeeded and stay are swept later. */
+  /**
+   * Removes an upload. It is moved away first, so that no part comes into the folder while that is emptied, and a crash
+   * leaves no half of it: what stays is swept. A disk may be too full even for the move.
+   */
   async drop(uploadId: string): Promise<void> {
     const folder = this.#folder(uploadId);
-    if (this.#store.guard.isReal(folder)) await rm(this.#at(folder), { recursive: true, force: true });
+    if (!this.#store.guard.isReal(folder)) return;
+    checkOwnFolders(this.#store, [this.#store.layout.temps]);
+    const [from, away] = [this.#at(folder), this.#at(this.#store.newTemp())];
+    const left = await rename(from, away).then(
+      () => away,
+      () => from,
+    );
+    await rm(left, { recursive: true, force: true });
   }
 
   async *#contentOfParts(
