@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { type AnyApp, type AnyRequest, fastifyOf, HttpError } from "../http/index.js";
+import { type AnyApp, type AnyRequest, fastifyOf, HttpError, loggedRequest } from "../http/index.js";
 import { type Environment, loadPeer, loadSettings, readEnvironment } from "../kernel/index.js";
 import { getMail } from "../mail/index.js";
 import { getSqlDb } from "../sql/index.js";
@@ -82,7 +82,8 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   users.accounts.add("files", storedFiles(storage));
   app.decorate("authUsers", users);
   app.decorateRequest("user", undefined);
-  await app.register((scope) => libraryRoutes(scope, users), { prefix: routesPrefix });
+  const redacted: { readonly prefix: string } = { prefix: routesPrefix, ...redaction };
+  await app.register((scope) => libraryRoutes(scope, users), redacted);
   await app.register((scope) => kitRoutes(scope, users), { prefix: routesPrefix });
   // Tenancy and jobs may be added after the users.
   app.addHook("onReady", async () => {
@@ -98,6 +99,9 @@ async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promis
   if (settings.secret === undefined)
     app.log.warn("AUTH_SECRET is not set: all users are signed out by a restart");
 }
+
+/** Links of mails and answers of providers have tokens in their URLs. */
+const redaction = { logSerializers: { req: loggedRequest } };
 
 function warnOfLostMail(app: FastifyInstance): void {
   if (getMail(app).isQueued) return;

@@ -9,28 +9,35 @@ export interface LoggedRequest {
 }
 
 /**
- * Serializer of requests for pino that keeps signatures out of the log. Fastify's own prints the whole URL,
- * and a signed URL is a key: `Fastify({ logger: { serializers: { req: loggedRequest } } })`.
+ * Serializer of requests for pino that keeps signatures and tokens out of the log. Fastify's own prints the whole URL,
+ * and a signed URL is a key, as is the link that sets a password anew: `Fastify({ logger: { serializers: { req: loggedRequest } } })`.
  */
 export function loggedRequest(request: FastifyRequest): LoggedRequest {
   const { method, url, host, ip } = request;
   return { method, url: withoutSignature(url), host, remoteAddress: ip };
 }
 
-/** The URL with `***` in place of each signature, of any service. */
+/**
+ * The URL with `***` in place of each signature, of any service, of tokens, of the `code` and `state` of a sign-in, and of what
+ * follows `/reset-password/`.
+ */
 export function withoutSignature(url: string): string {
   const mark = url.indexOf("?");
-  if (mark < 0) return url;
-  return url.slice(0, mark) + url.slice(mark).replace(secretParameter, "$1***");
+  const path = (mark < 0 ? url : url.slice(0, mark)).replace(secretSegment, "$1***");
+  return mark < 0 ? path : path + url.slice(mark).replace(secretParameter, "$1***");
 }
 
 /** No name goes over a `?`: a run of them would be searched again from each. */
-const secretParameter = /([?&][^?=&\s]*(?:signature|token|credential|sig)=)[^&#\s]*/gi;
+const secretParameter = /([?&](?:code|state|[^?=&\s]*(?:signature|token|credential|sig))=)[^&#\s]*/gi;
+
+/** The link of the mail that sets a password anew has its token in the path. */
+const secretSegment = /(\/reset-password\/)[^/?#\s]+/gi;
 
 /** Text for a log, with `***` in place of signatures and tokens in URLs, passwords of URLs, and bearer tokens. */
 export function withoutSecrets(text: string): string {
   return text
     .replace(secretParameter, "$1***")
+    .replace(secretSegment, "$1***")
     .replace(/(\/\/[^/\s:@]*:)[^/\s]+@/g, "$1***@")
     .replace(/(\bBearer\s+)[A-Za-z0-9._~+/=-]+/gi, "$1***");
 }

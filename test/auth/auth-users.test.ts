@@ -157,6 +157,9 @@ describe("a password", () => {
     expect((await fay.post("/auth/reset-password", body)).json().code).toBe("invalid_token");
     const again = await fay.post("/auth/sign-in/email", { email, password: "another staple horse" });
     expect(again.statusCode).toBe(200);
+    const lines = JSON.stringify(logLines);
+    expect(lines).toContain("/auth/reset-password/***");
+    expect(lines).not.toContain(token);
   });
 
   it("is not replaced by a link whose time is over", async () => {

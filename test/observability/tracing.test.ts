@@ -81,6 +81,15 @@ describe("with OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     expect(receiver.headers[0]?.["x-key"]).toBe("a secret");
   });
 
+  it("the path of a link that sets a password anew has no token", async () => {
+    await traced();
+    app.get("/auth/*", async () => "ok");
+    await app.inject("/auth/reset-password/hush?callbackURL=%2Fnew");
+    const all = await spans();
+    expect(named(all, "GET /auth/*").attributes["url.path"]).toBe("/auth/reset-password/***");
+    expect(JSON.stringify(all)).not.toContain("hush");
+  });
+
   it("a failed request is failed and names its error; probes and metrics have no span", async () => {
     await traced();
     app.get("/broken", async () =>

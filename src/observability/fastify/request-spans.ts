@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Context, Span } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { withoutSignature } from "../../http/index.js";
 import { fieldsOf, markNamed } from "../tracing/trace-fields.js";
 import type { Tracing } from "../tracing/tracing.js";
 
@@ -61,7 +62,7 @@ class RequestSpans {
     const parent = isInner ? active : api.propagation.extract(active, raw.headers);
     const kind = isInner ? api.SpanKind.INTERNAL : api.SpanKind.SERVER;
     const method = raw.method ?? "";
-    const attributes = { "http.request.method": method, "url.path": path };
+    const attributes = { "http.request.method": method, "url.path": withoutSignature(path) };
     const begun: Begun = this.#tracing.begin({ name: method, kind, attributes }, parent);
     this.#begun.set(raw, begun);
     return begun;
