@@ -7,7 +7,13 @@ export interface CacheStore {
   readonly type: string;
   /** The values of some keys, `undefined` for each that is not there. */
   read(keys: readonly string[]): Promise<readonly unknown[]>;
-  write(key: string, value: unknown, ttlMs: number): Promise<void>;
+  /** @param lock - a key and its value: nothing is written unless it holds that. */
+  write(
+    key: string,
+    value: unknown,
+    ttlMs: number,
+    lock?: readonly [key: string, value: string],
+  ): Promise<void>;
   /** Writes only where there is nothing. Returns whether it did; of many callers exactly one gets `true`. */
   add(key: string, value: string, ttlMs: number): Promise<boolean>;
   remove(keys: readonly string[]): Promise<void>;

@@ -50,6 +50,14 @@ interface Entry {
   readonly tags: Readonly<Record<string, string>> | undefined;
 }
 
+/** What is being loaded in this process. */
+interface Loading {
+  readonly key: string;
+  readonly tags: readonly string[];
+  /** Whether its key or one of its tags was ended meanwhile: who comes now must not get it. */
+  isEnded: boolean;
+}
+
 const entryRules: OptionRules<EntryOptions> = {
   call: "the entry of a cache",
   kinds: { ttlSeconds: "number", staleSeconds: "number", jitter: "number", tags: "array" },
@@ -74,7 +82,7 @@ export class Cache {
   readonly #memory: MemoryStore | undefined;
   readonly #ttlSeconds: number;
   readonly #log: Logger;
-  readonly #loading = new Map<string, Promise<unknown>>();
+  readonly #loading = new Map<string, { readonly loading: Loading; readonly value: Promise<unknown> }>();
 
   /** @throws ConfigurationError for an unknown option. */
   constructor(store: CacheStore, options: CacheOptions = {}) {
@@ -111,25 +119,33 @@ export class Cache {
   }
 
   /**
-   * Keeps a value.
+   * Keeps a value, also against one that is being loaded now.
    *
    * @throws ConfigurationError for an unknown option, or a number that is out of its range.
    */
   async set(key: string, value: unknown, options: EntryOptions = {}): Promise<void> {
     checkGivenOptions(options, entryRules);
-    await this.#write(key, value, options, await this.#versionsOf(options.tags));
+    this.#endLoading((loading) => loading.key === key);
+    const tags = await this.#versionsOf(options.tags);
+    const unlocked = this.#quietly(() => this.store.remove([lockKey(key)]), undefined);
+    await Promise.all([unlocked, this.#write(key, value, options, tags)]);
   }
 
-  /** Ends some entries. Returns whether the store did it; when it could not be reached they live until their own end. */
+  /**
+   * Ends some entries, also those that are being loaded now. Returns whether the store did it; when it could not be reached
+   * they live until their own end.
+   */
   delete(...keys: readonly string[]): Promise<boolean> {
+    this.#endLoading(({ key }) => keys.includes(key));
     return this.#quietly(async () => {
-      await this.store.remove(keys.map(entryKey));
+      await this.store.remove([...keys.map(entryKey), ...keys.map(lockKey)]);
       return true;
     }, false);
   }
 
   /** Ends every entry with this tag, also one that is being loaded now. Returns whether the store did it. */
   invalidateTag(tag: string): Promise<boolean> {
+    this.#endLoading(({ tags }) => tags.includes(tag));
     return this.#quietly(async () => {
       await this.store.write(tagKey(tag), randomUUID(), tagMs);
       return true;
@@ -143,11 +159,12 @@ export class Cache {
 
   async #getOrSet<T>(key: string, options: EntryOptions, load: () => Promise<T> | T): Promise<T> {
     checkGivenOptions(options, entryRules);
-    const running = this.#loading.get(key);
+    const before = this.#loading.get(key);
     const entry = await this.#read(key);
     if (entry === undefined) {
       this.#tell("miss");
-      return (await (this.#loading.get(key) ?? running ?? this.#load(key, options, load))) as T;
+      const running = this.#loading.get(key) ?? (before?.loading.isEnded === false ? before : undefined);
+      return (await (running?.value ?? this.#load(key, options, load))) as T;
     }
     const isFresh = entry.freshUntil > Date.now();
     this.#tell(isFresh ? "hit" : "stale");
@@ -161,18 +178,30 @@ export class Cache {
 
   /** @param stale - what is answered meanwhile, so that no caller waits for another process. */
   #load<T>(key: string, options: EntryOptions, load: () => Promise<T> | T, stale?: Entry): Promise<unknown> {
-    const loading = this.#loadLocked(key, options, load, stale).finally(() => this.#loading.delete(key));
-    this.#loading.set(key, loading);
-    return loading;
+    const loading: Loading = { key, tags: options.tags ?? [], isEnded: false };
+    const value = this.#loadLocked(loading, options, load, stale).finally(() => {
+      if (!loading.isEnded) this.#loading.delete(key);
+    });
+    this.#loading.set(key, { loading, value });
+    return value;
+  }
+
+  #endLoading(isMeant: (loading: Loading) => boolean): void {
+    for (const { loading } of this.#loading.values()) {
+      if (!isMeant(loading)) continue;
+      loading.isEnded = true;
+      this.#loading.delete(loading.key);
+    }
   }
 
   async #loadLocked<T>(
-    key: string,
+    loading: Loading,
     options: EntryOptions,
     load: () => Promise<T> | T,
     stale: Entry | undefined,
   ): Promise<unknown> {
-    if (this.#memory !== undefined) return this.#loadNow(key, options, load);
+    if (this.#memory !== undefined) return this.#loadNow(loading, options, load);
+    const { key } = loading;
     const owner = randomUUID();
     while (!(await this.#quietly(() => this.store.add(lockKey(key), owner, lockMs), true))) {
       if (stale !== undefined) return stale.value;
@@ -186,18 +215,30 @@ export class Cache {
       // Another process may have loaded it between this one's look and its lock.
       const entry = await this.#read(key);
       const isFresh = entry !== undefined && entry.freshUntil > Date.now();
-      return isFresh ? entry.value : await this.#loadNow(key, options, load);
+      return isFresh ? entry.value : await this.#loadNow(loading, options, load, owner);
     } finally {
       clearInterval(timer);
       await this.#quietly(() => this.store.removeIf(lockKey(key), owner), undefined);
     }
   }
 
-  /** The versions of the tags are taken before: what ends a tag meanwhile ends the value as well. */
-  async #loadNow<T>(key: string, options: EntryOptions, load: () => Promise<T> | T): Promise<T> {
+  /**
+   * The versions of the tags are taken before: what ends a tag meanwhile ends the value as well. What ends the key meanwhile
+   * takes the lock away.
+   *
+   * @param owner - of the lock, where there is one.
+   */
+  async #loadNow<T>(
+    loading: Loading,
+    options: EntryOptions,
+    load: () => Promise<T> | T,
+    owner?: string,
+  ): Promise<T> {
+    const { key } = loading;
     const tags = await this.#versionsOf(options.tags);
     const value = await load();
-    await this.#write(key, value, options, tags);
+    const lock = owner === undefined ? undefined : ([lockKey(key), owner] as const);
+    if (!loading.isEnded) await this.#write(key, value, options, tags, lock);
     return value;
   }
 
@@ -207,13 +248,14 @@ export class Cache {
     value: unknown,
     { ttlSeconds = this.#ttlSeconds, staleSeconds = 0, jitter = 0.1, tags: names = [] }: EntryOptions,
     tags: Readonly<Record<string, string>> | undefined,
+    lock?: readonly [key: string, value: string],
   ): Promise<void> {
     if (value === undefined || (tags === undefined && names.length > 0)) return;
     const ttlMs = ttlSeconds * 1000 * (1 - Math.random() * jitter);
     const freshUntil = Date.now() + ttlMs;
     const entry: Entry = { value, freshUntil, staleUntil: freshUntil + staleSeconds * 1000, tags };
     const keptMs = Math.max(1, Math.ceil(ttlMs + staleSeconds * 1000));
-    await this.#quietly(() => this.store.write(entryKey(key), entry, keptMs), undefined, isUncloneable);
+    await this.#quietly(() => this.store.write(entryKey(key), entry, keptMs, lock), undefined, isUncloneable);
   }
 
   /** The entry, unless one of its tags has ended. */

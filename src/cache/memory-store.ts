@@ -33,7 +33,13 @@ export class MemoryStore implements CacheStore {
   }
 
   /** The clone refuses on a laptop what Redis could not keep in production. */
-  async write(key: string, value: unknown, ttlMs: number): Promise<void> {
+  async write(
+    key: string,
+    value: unknown,
+    ttlMs: number,
+    lock?: readonly [key: string, value: string],
+  ): Promise<void> {
+    if (lock !== undefined && this.peek(lock[0]) !== lock[1]) return;
     this.#keep(key, structuredClone(value), ttlMs);
   }
 

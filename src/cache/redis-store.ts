@@ -12,10 +12,12 @@ export interface RedisStoreOptions {
 }
 
 const removeIf = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('del', KEYS[1]) or 0";
+const writeIf =
+  "return redis.call('get', KEYS[2]) == ARGV[2] and redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[3]) or 0";
 const renewIf =
   "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('pexpire', KEYS[1], ARGV[2]) or 0";
 
-/** Milliseconds in which a Redis that failed is not asked again, so that not every request waits for it. */
+/** Milliseconds in which a Redis that could not be reached is not asked again, so that not every request waits for it. */
 const restMs = 1000;
 
 /** Entries in a Redis that all processes share. Values are kept as V8 serialises them. */
@@ -57,9 +59,19 @@ export class RedisStore implements CacheStore {
     return found.map(decode);
   }
 
-  async write(key: string, value: unknown, ttlMs: number): Promise<void> {
+  async write(
+    key: string,
+    value: unknown,
+    ttlMs: number,
+    lock?: readonly [key: string, value: string],
+  ): Promise<void> {
     const bytes = serialize(value);
-    await this.#ask(() => this.#redis.set(this.#prefix + key, bytes, "PX", ttlMs));
+    const name = this.#prefix + key;
+    if (lock === undefined) await this.#ask(() => this.#redis.set(name, bytes, "PX", ttlMs));
+    else {
+      const [lockKey, owner] = [this.#prefix + lock[0], serialize(lock[1])];
+      await this.#ask(() => this.#redis.eval(writeIf, 2, name, lockKey, bytes, owner, ttlMs));
+    }
   }
 
   async add(key: string, value: string, ttlMs: number): Promise<boolean> {
@@ -69,6 +81,7 @@ export class RedisStore implements CacheStore {
   }
 
   async remove(keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
     await this.#ask(() => this.#redis.del(keys.map((key) => this.#prefix + key)));
   }
 
@@ -89,11 +102,12 @@ export class RedisStore implements CacheStore {
   }
 
   async #ask<T>(command: () => Promise<T>): Promise<T> {
-    if (Date.now() < this.#restsUntil) throw new Error("the cache's Redis failed a moment ago");
+    if (Date.now() < this.#restsUntil) throw new Error("the cache's Redis could not be reached a moment ago");
     try {
       return await command();
     } catch (error) {
-      this.#restsUntil = Date.now() + restMs;
+      // A Redis that refuses a command can be reached.
+      if (Object(error).name !== "ReplyError") this.#restsUntil = Date.now() + restMs;
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify from "fastify";
+import { Redis } from "ioredis";
 import { addCache, Cache, type CacheStore, getCache, openStore } from "svc-infra/cache";
 import { Secret } from "svc-infra/kernel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -150,6 +151,24 @@ describe.each(["memory://", "redis"])("a cache on %s", (kind) => {
     expect(await cache.get("meanwhile")).toBeUndefined();
   });
 
+  it.each([
+    ["its tag is ended", (key: string) => cache.invalidateTag(`tag of ${key}`)],
+    ["it is deleted", (key: string) => cache.delete(key)],
+    ["it is set", (key: string) => cache.set(key, "new")],
+  ])("who comes after %s never gets what was being loaded then", async (what, end) => {
+    const key = `while ${what}`;
+    const options = { tags: [`tag of ${key}`] };
+    const slow = loader();
+    const before = cache.getOrSet(key, options, slow.load);
+    await until(() => slow.calls > 0);
+    await end(key);
+    const after = cache.getOrSet(key, options, () => "new");
+    await sleep(60);
+    slow.release();
+    expect([await before, await after]).toEqual(["value 1", "new"]);
+    expect(await cache.get(key)).toBe("new");
+  });
+
   it("forgets what is deleted", async () => {
     await cache.set("gone", 1);
     expect(await cache.delete("gone")).toBe(true);
@@ -170,6 +189,32 @@ it("on Redis one caller of all processes loads, and the others get its value", a
   slow.release();
   expect(new Set(await Promise.all(all))).toEqual(new Set(["value 1"]));
   expect(slow.calls).toBe(1);
+});
+
+it("on Redis what another process deletes or sets while it is loaded is not kept", async () => {
+  const [one, other] = [new Cache(await open(redis.url)), new Cache(await open(redis.url))];
+  const slow = loader();
+  const loading = [one.getOrSet("far 1", {}, slow.load), one.getOrSet("far 2", {}, slow.load)];
+  await until(() => slow.calls === 2);
+  await other.delete("far 1");
+  await other.set("far 2", "new");
+  slow.release();
+  await Promise.all(loading);
+  expect([await one.get("far 1"), await one.get("far 2")]).toEqual([undefined, "new"]);
+});
+
+it("a command that Redis refuses costs no other one", async () => {
+  const own = await startRedis();
+  const cache = new Cache(await open(own.url));
+  await cache.set("kept", 1);
+  expect(await cache.delete()).toBe(true);
+  expect(await cache.get("kept")).toBe(1);
+  const redis = new Redis(own.url);
+  await redis.config("SET", "maxmemory", "1");
+  await cache.set("refused", 2);
+  expect([await cache.get("refused"), await cache.get("kept")]).toEqual([undefined, 1]);
+  await redis.quit();
+  await own.stop();
 });
 
 it.each([0, 60])(
