@@ -41,7 +41,10 @@ type Guard = (request: FastifyRequest) => Promise<void>;
 
 /** Options of {@link easyServiceApp}: settings that beat their variables, and helpers. */
 export interface ServiceAppOptions extends PlanOptions {
-  /** Name of the service, in the log, the documents and shared stores. */
+  /**
+   * Name of the service, in the log, the documents, and before the keys of rate limits, cache and idempotency in a Redis.
+   * Jobs have `JOBS_QUEUE_PREFIX`.
+   */
   readonly name: string;
   /** Looks at every request first, and throws to refuse it. */
   readonly guard?: Guard | undefined;

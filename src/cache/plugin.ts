@@ -24,7 +24,7 @@ declare module "fastify" {
 
 /** Options of {@link addCache}. */
 export interface AddCacheOptions extends Omit<CacheSettingOptions, "prefix"> {
-  /** Stands before every key in Redis. Default: `CACHE_PREFIX`, else `cache:`. */
+  /** Stands before every key in Redis: services that share one must each have their own. Default: `CACHE_PREFIX`, else `cache:`. */
   readonly keyPrefix?: string | undefined;
   /** Adds `GET /_health/cache` and a check to `/readyz` that is not critical. Default: true. */
   readonly health?: boolean | undefined;

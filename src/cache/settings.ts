@@ -24,7 +24,7 @@ export const cacheVariables = {
     name: "CACHE_PREFIX",
     type: text,
     expected: "a text that is not empty",
-    help: "Stands before every key in Redis.",
+    help: "Stands before every key in Redis, also of idempotency keys; services that share a server must each have their own. `easyServiceApp` puts its name before the default.",
     default: "cache:",
   }),
   ttlSeconds: variable({

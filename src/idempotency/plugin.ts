@@ -43,13 +43,24 @@ export interface AddIdempotencyOptions extends IdempotencySettingOptions {
    * `memory` allows the memory of one process in production.
    */
   readonly store?: CacheStore | "memory" | undefined;
+  /**
+   * Stands before every key in a Redis that is opened for them: services that share one must each have their own. Default:
+   * `CACHE_PREFIX`, else `idempotency:`.
+   */
+  readonly keyPrefix?: string | undefined;
   /** Default: `process.env` and the `.env` file. */
   readonly env?: Environment | undefined;
 }
 
 const rules: OptionRules<AddIdempotencyOptions> = {
   call: "addIdempotency",
-  kinds: { ttlSeconds: "anything", caller: "function", store: "string|object", env: "object" },
+  kinds: {
+    ttlSeconds: "anything",
+    caller: "function",
+    store: "string|object",
+    keyPrefix: "string",
+    env: "object",
+  },
 };
 
 /**
@@ -80,7 +91,7 @@ async function mount(app: FastifyInstance, options: AddIdempotencyOptions): Prom
   checkGivenOptions(withoutRegisterOptions(options), rules);
   const { caller = callerOf, env = readEnvironment(), ttlSeconds } = options;
   const settings = loadSettings(idempotencyVariables, env, { ttlSeconds });
-  const { store, reason } = await chooseStore(app, options.store, env);
+  const { store, reason } = await chooseStore(app, options, env);
   const records = new KeyRecords(store, settings.ttlSeconds * 1000);
   const guard = new IdempotencyGuard(records, caller);
   app.addHook("onRoute", (route) => guard.watch(route));
@@ -89,7 +100,7 @@ async function mount(app: FastifyInstance, options: AddIdempotencyOptions): Prom
 
 async function chooseStore(
   app: FastifyInstance,
-  given: CacheStore | "memory" | undefined,
+  { store: given, keyPrefix }: AddIdempotencyOptions,
   env: Environment,
 ): Promise<{ readonly store: CacheStore; readonly reason: string }> {
   if (typeof given === "object") return { store: given, reason: "option 'store' is given" };
@@ -97,7 +108,8 @@ async function chooseStore(
     return { store: refuseMemoryInProduction(app.cache.store, env), reason: "addCache was called before" };
   }
   const url = given === "memory" ? "memory://" : undefined;
-  const settings = loadSettings(cacheVariables, env, { url, prefix: "idempotency:" });
+  const own = isVariableSet(env, cacheVariables.prefix.name) ? undefined : "idempotency:";
+  const settings = loadSettings(cacheVariables, env, { url, prefix: keyPrefix ?? own });
   const store = await openStore(settings, app.log);
   app.addHook("onClose", () => store.close());
   await joinHealth(app, "idempotency", () => store.check(), { critical: false });

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { addStorage } from "svc-infra";
+import { easyServiceApp } from "svc-infra/app";
 import { addCache } from "svc-infra/cache";
 import { keepNoAnswers } from "svc-infra/http";
 import { type AddIdempotencyOptions, addIdempotency } from "svc-infra/idempotency";
@@ -181,6 +182,35 @@ it("two processes on one Redis do the work once", async () => {
   expect(other.made).toHaveLength(0);
   await one.app.close();
   await other.app.close();
+});
+
+it.each([{ cache: false }, { cache: true }])(
+  "services on one Redis have keys of their own, %o",
+  async (given) => {
+    const env = { ...redis.env, LOG_LEVEL: "silent" };
+    const answers: unknown[] = [];
+    for (const name of ["shop", "till"]) {
+      const app = await easyServiceApp({ name, env, idempotency: true, ...given });
+      app.post("/payments", async () => ({ name }));
+      answers.push((await pay(app, `b7-${given.cache}`)).json());
+      await app.close();
+    }
+    expect(answers).toEqual([{ name: "shop" }, { name: "till" }]);
+  },
+);
+
+it("CACHE_PREFIX and keyPrefix stand before the keys", async () => {
+  const all = [
+    await payments({ ...redis.env, CACHE_PREFIX: "shop:" }),
+    await payments({ ...redis.env, CACHE_PREFIX: "till:" }),
+    await payments({ ...redis.env, CACHE_PREFIX: "till:" }, { keyPrefix: "desk:" }),
+    await payments(redis.env),
+  ];
+  for (const { app, made } of all) {
+    await pay(app, "b8");
+    expect(made).toHaveLength(1);
+    await app.close();
+  }
 });
 
 it("nothing is repeated to a caller whom the route refuses", async () => {

@@ -1,13 +1,14 @@
 import { cacheVariables } from "../../cache/settings.js";
-import { type Helper, optionsOf } from "../helper.js";
+import { type Helper, keyPrefixOf, optionsOf } from "../helper.js";
 
 export const cache: Helper = {
   name: "cache",
   variables: [cacheVariables],
   enabledBy: ["CACHE_URL"],
-  add: async (app, { env, options }) => {
+  add: async (app, context) => {
     const { addCache } = await import("../../cache/index.js");
-    await addCache(app, { env, ...optionsOf(options.cache) });
+    const { keyPrefix = keyPrefixOf(context, "cache"), ...given } = optionsOf(context.options.cache);
+    await addCache(app, { env: context.env, ...given, keyPrefix });
     return "app.cache";
   },
 };

@@ -1,13 +1,16 @@
 import { idempotencyVariables } from "../../idempotency/settings.js";
-import { type Helper, optionsOf } from "../helper.js";
+import { type Helper, keyPrefixOf, optionsOf } from "../helper.js";
 
 export const idempotency: Helper = {
   name: "idempotency",
   variables: [idempotencyVariables],
   enabledBy: [idempotencyVariables.ttlSeconds.name],
-  add: async (app, { env, options }) => {
+  add: async (app, context) => {
     const { addIdempotency } = await import("../../idempotency/index.js");
-    await addIdempotency(app, { env, ...optionsOf(options.idempotency) });
+    const { keyPrefix = keyPrefixOf(context, "idempotency"), ...given } = optionsOf(
+      context.options.idempotency,
+    );
+    await addIdempotency(app, { env: context.env, ...given, keyPrefix });
     return "Idempotency-Key";
   },
 };
