@@ -1,6 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, RouteOptions } from "fastify";
 import { Closing } from "../http/index.js";
+import type { AppSettings } from "./settings.js";
+
+/** Share of the time to shut down that requests and jobs may use; the helpers have the rest. */
+const workShare = 0.8;
+
+/** Milliseconds that requests in flight and running jobs have when the app closes. */
+export function workMs({ shutdownTimeoutMs }: Pick<AppSettings, "shutdownTimeoutMs">): number {
+  return shutdownTimeoutMs * workShare;
+}
 
 /**
  * The time between the signal to stop and the close: `/readyz` fails, so that the load balancer sends no new requests, while

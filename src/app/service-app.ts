@@ -9,7 +9,7 @@ import { addApiDocs } from "../versioning/index.js";
 import { addBodyParsers } from "./body-parsers.js";
 import { type Choice, choiceTable, describeSettings, hasDocs } from "./choices.js";
 import { addCors } from "./cors.js";
-import { Draining } from "./draining.js";
+import { Draining, workMs } from "./draining.js";
 import type { AddedHelper } from "./helper.js";
 import { answerRequestIds, logOptions } from "./logging.js";
 import { type PlanOptions, planService, type ServicePlan } from "./plan.js";
@@ -74,7 +74,7 @@ export async function easyServiceApp(options: ServiceAppOptions): Promise<Servic
   const { release } = plan.settings;
   const app = await createApp(name, plan);
   try {
-    const draining = new Draining(app, plan.settings.shutdownTimeoutMs * requestShare);
+    const draining = new Draining(app, workMs(plan.settings));
     answerRequestIds(app);
     addSecurityHeaders(app);
     const early = await addHelpers(app, plan, { ...planOptions, name }, true);
@@ -97,9 +97,6 @@ export async function easyServiceApp(options: ServiceAppOptions): Promise<Servic
 function withZod(app: FastifyInstance) {
   return app.withTypeProvider<ZodTypeProvider>();
 }
-
-/** Share of the time to shut down that requests may use; the helpers have the rest. */
-const requestShare = 0.8;
 
 const answerError = problemHandler(true);
 

@@ -12,7 +12,8 @@ import {
 import { isHost } from "./address.js";
 import { trustedProxies } from "./trusted-proxies.js";
 
-const maxTimerMs = 2 ** 31 - 1;
+/** A longer timer of Node runs out at once. */
+export const maxTimerMs = 2 ** 31 - 1;
 const milliseconds = `a whole number of milliseconds from 1 to ${maxTimerMs}`;
 
 /** Settings of the service itself, with any helpers. */

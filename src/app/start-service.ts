@@ -3,12 +3,13 @@ import type { FastifyInstance } from "fastify";
 import { type AnyApp, fastifyOf } from "../http/index.js";
 import { ConfigurationError } from "../kernel/index.js";
 import { urlOf } from "./address.js";
-import { appVariables } from "./settings.js";
+import { appVariables, maxTimerMs } from "./settings.js";
 
 /**
  * Listens on `HOST` and `PORT` and stops without losing a request. On SIGTERM (or Ctrl-C) `/readyz` fails first; requests go on
- * for `SHUTDOWN_DELAY_MS`; then the app closes: requests in flight end, helpers close, within `SHUTDOWN_TIMEOUT_MS`. Requests
- * that take longer than four fifths of it are cut, so that the helpers can close, and the exit code is 1. A second signal ends
+ * for `SHUTDOWN_DELAY_MS`; then the app closes: requests in flight and running jobs end, helpers close, within
+ * `SHUTDOWN_TIMEOUT_MS`. After four fifths of it jobs are given back and requests are cut, so that the helpers can close;
+ * when requests were cut the exit code is 1. A second signal ends
  * the process at once.
  *
  * @param app - made by `easyServiceApp`.
@@ -21,7 +22,8 @@ export async function startService(app: AnyApp): Promise<string> {
   const { appEnv, settings, draining } = service.service;
   const delayMs = settings.shutdownDelayMs ?? (appEnv === "prod" ? 5000 : 0);
   closeWithGrace(
-    { delay: delayMs + settings.shutdownTimeoutMs, logger: service.log },
+    // A longer timer would run out at once.
+    { delay: Math.min(delayMs + settings.shutdownTimeoutMs, maxTimerMs), logger: service.log },
     async ({ err, signal }) => {
       if (err !== undefined) service.log.error({ err }, "the service stops because of an error");
       else service.log.info({ signal, delayMs }, `${signal}: not ready any more; closing in ${delayMs} ms`);

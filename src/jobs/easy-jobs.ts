@@ -93,6 +93,7 @@ export class OpenJobs implements Jobs {
   readonly #outbox: Outbox | undefined;
   readonly #settings: JobsSettings;
   #worker: Worker | undefined;
+  #stopped: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -111,7 +112,7 @@ export class OpenJobs implements Jobs {
 
   /** Begins to handle jobs, and to relay those that transactions left. */
   start(): void {
-    if (this.#closed !== undefined) return;
+    if (this.#stopped !== undefined) return;
     const { work, concurrency } = this.#settings;
     const runner = work ? this.#runner : undefined;
     if (runner !== undefined) this.#worker = this.#driver.work((job) => runner.run(job), concurrency);
@@ -122,16 +123,23 @@ export class OpenJobs implements Jobs {
     return this.#driver.ping();
   }
 
+  /** Takes no more jobs; those that run have until `JOBS_SHUTDOWN_TIMEOUT` from now on. Jobs can still be enqueued. */
+  stop(): void {
+    this.#stopped ??= Promise.resolve(this.#worker?.close(this.#settings.shutdownTimeoutMs));
+    // What goes wrong is told to who closes.
+    this.#stopped.catch(() => undefined);
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   async #close(): Promise<void> {
-    const { shutdownTimeoutMs } = this.#settings;
+    this.stop();
     // At the same time: a database that does not answer the relay must not take the time of the jobs.
-    const relayed = this.#outbox && within(shutdownTimeoutMs, this.#outbox.stop());
-    await Promise.all([relayed, this.#worker?.close(shutdownTimeoutMs)]);
+    const relayed = this.#outbox && within(this.#settings.shutdownTimeoutMs, this.#outbox.stop());
+    await Promise.all([relayed, this.#stopped]);
     await this.#driver.close();
   }
 }

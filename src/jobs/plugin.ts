@@ -53,6 +53,8 @@ async function mount(app: FastifyInstance, options: JobsPluginOptions): Promise<
   app.decorate<Jobs>("jobs", jobs);
   // A handler may use all that the app is made of, also what is added after this.
   app.addHook("onReady", async () => jobs.start());
+  // Jobs end beside the requests in flight, and have the time of both.
+  app.addHook("preClose", async () => jobs.stop());
   // Hooks of closing run last first, so the jobs end before the database that was added earlier.
   app.addHook("onClose", () => jobs.close());
   if (health) {

@@ -59,7 +59,7 @@ export const jobsVariables = {
     name: "JOBS_SHUTDOWN_TIMEOUT",
     type: wholeNumber({ min: 1, max: maxTimerMs }),
     expected: milliseconds,
-    help: "Milliseconds that running jobs have to end when the service closes; then they are given back.",
+    help: "Milliseconds that running jobs have to end when the service closes; then they are given back. `easyServiceApp` leaves them four fifths of SHUTDOWN_TIMEOUT_MS at most.",
     default: 10_000,
   }),
   outboxPollMs: variable({

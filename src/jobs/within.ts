@@ -2,7 +2,8 @@
 export async function within(timeoutMs: number, call: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
+    // A longer one would run out at once.
+    timer = setTimeout(resolve, Math.min(timeoutMs, 2 ** 31 - 1));
   });
   await Promise.race([call.catch(() => undefined), late]);
   clearTimeout(timer);

@@ -110,6 +110,30 @@ it("what does not end within SHUTDOWN_TIMEOUT_MS is cut, helpers close, and the 
   expect(output).toContain("requests in flight were cut (SHUTDOWN_TIMEOUT_MS)");
 });
 
+it("a job that goes on is given back within SHUTDOWN_TIMEOUT_MS, whatever JOBS_SHUTDOWN_TIMEOUT says", async () => {
+  const ended = spawnService({ SHUTDOWN_TIMEOUT_MS: "5000", JOBS_SHUTDOWN_TIMEOUT: "60000", SLOW_JOB: "1" });
+  await ready();
+  await vi.waitUntil(() => output.includes("the job runs"));
+  child?.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+  expect(output).toContain("the job is given back");
+  expect(output).toContain("helpers close");
+});
+
+it("the longest SHUTDOWN_TIMEOUT_MS is no short one", async () => {
+  const ended = spawnService({
+    SHUTDOWN_DELAY_MS: "1000",
+    SHUTDOWN_TIMEOUT_MS: String(2 ** 31 - 1),
+    SLOW_MS: "1500",
+  });
+  await ready();
+  const slow = fetch(`${url}/slow`);
+  await after(100);
+  child?.kill("SIGTERM");
+  expect(await (await slow).json()).toEqual({ isWhole: true });
+  expect(await ended).toEqual([0, null]);
+});
+
 it("an idle connection that is kept alive does not hold it", async () => {
   const ended = spawnService({});
   await ready();

@@ -1,7 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { jobsVariables, registryVariables } from "../../jobs/settings.js";
-import { type Environment, isVariableSet } from "../../kernel/index.js";
+import { type Environment, isVariableSet, loadSettings } from "../../kernel/index.js";
+import { workMs } from "../draining.js";
 import { type Helper, optionsOf } from "../helper.js";
+
+const closing = { shutdownTimeoutMs: jobsVariables.shutdownTimeoutMs };
 
 export const jobs: Helper = {
   name: "jobs",
@@ -9,11 +12,15 @@ export const jobs: Helper = {
   enabledBy: ["JOBS_DRIVER"],
   // A sign-up must not lose its mail because the server of mail is away.
   wantedBy: "auth",
-  add: async (app, { env, options, jobs: ofHelpers }) => {
+  add: async (app, { env, settings, options, jobs: ofHelpers }) => {
     const { addJobs } = await import("../../jobs/index.js");
     const { jobs: own = [], ...given } = optionsOf(options.jobs);
     const mail = await jobsOfMail(app, env);
-    const { queue } = await addJobs(app, { env, ...given, jobs: [...own, ...ofHelpers, ...mail] });
+    // Jobs that go on for longer must be given back before the process is ended.
+    const asked = loadSettings(closing, env, { shutdownTimeoutMs: given.shutdownTimeoutMs });
+    const shutdownTimeoutMs = Math.ceil(Math.min(asked.shutdownTimeoutMs, workMs(settings)));
+    const jobs = [...own, ...ofHelpers, ...mail];
+    const { queue } = await addJobs(app, { env, ...given, jobs, shutdownTimeoutMs });
     return queue.driver;
   },
 };
