@@ -9,6 +9,7 @@ import {
   silentLogger,
 } from "../kernel/index.js";
 import type { SqlDb } from "../sql/index.js";
+import { warnOfLeft } from "./bullmq/warn-of-left.js";
 import type { JobDefinition } from "./define-job.js";
 import type { JobDriver, Worker } from "./job-driver.js";
 import { JobQueue } from "./job-queue.js";
@@ -75,6 +76,9 @@ export async function openJobs(options: EasyJobsOptions, context: EasyJobsContex
     const outbox = sql && (await openOutbox(sql, driver, settings, log, jobs));
     log.info({ driver: name, reason }, `jobs are kept in ${name}: ${reason}`);
     if (name === "memory" && appEnvOf(env) === "prod") log.warn(lossy);
+    // A database that does not answer keeps no process from its start.
+    if (name === "redis" && sql?.kind === "postgres")
+      void warnOfLeft(sql.pool, settings.queue, log).catch(() => undefined);
     return new OpenJobs(driver, jobs.length === 0 ? undefined : runner, outbox, settings);
   } catch (error) {
     await driver.close();
