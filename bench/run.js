@@ -5,7 +5,7 @@ import { help, parseArguments } from "./harness/arguments.js";
 import { install } from "./harness/install.js";
 import { machine } from "./harness/machine.js";
 import { Progress } from "./harness/progress.js";
-import { reportOf } from "./harness/report.js";
+import { overviewOf, reportOf } from "./harness/report.js";
 import { runCase } from "./harness/rounds.js";
 import { summarise } from "./harness/summary.js";
 import { verdictsOf } from "./harness/verdicts.js";
@@ -21,14 +21,39 @@ async function main(options) {
   install();
   const temporary = await mkdtemp(`${options.dir}/svc-infra-bench-`);
   const about = machine();
+  /** @type {import("./harness/report.js").Result[]} */
   const results = [];
   try {
-    for (const benchCase of options.cases)
-      results.push(await measureCase(benchCase, options, temporary, progress));
+    for (const benchCase of options.cases) {
+      results.push(await measureOrFault(benchCase, options, temporary, progress));
+      if (options.json)
+        await writeFile(options.json, JSON.stringify({ machine: about, results }, undefined, 2));
+    }
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  if (options.json) await writeFile(options.json, JSON.stringify({ machine: about, results }, undefined, 2));
+  process.stdout.write(overviewOf(results));
+  if (results.some(({ fault }) => fault !== undefined)) process.exitCode = 1;
+}
+
+/**
+ * A case that cannot be measured takes nothing from the others.
+ *
+ * @param {import("./harness/contracts.js").Case} benchCase
+ * @param {import("./harness/arguments.js").Arguments} options
+ * @param {string} temporary
+ * @param {Progress} progress
+ */
+async function measureOrFault(benchCase, options, temporary, progress) {
+  try {
+    return await measureCase(benchCase, options, temporary, progress);
+  } catch (error) {
+    const { id, title } = benchCase;
+    const fault = error instanceof Error ? error.message : String(error);
+    progress.clear();
+    process.stdout.write(`\n${id}  ${title}\n\n  not measured: ${fault}\n`);
+    return { id, title, fault };
+  }
 }
 
 /**

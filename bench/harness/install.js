@@ -4,10 +4,13 @@ import { fileURLToPath } from "node:url";
 
 const bench = fileURLToPath(new URL("..", import.meta.url));
 
-/** Installs the peers, when they are missing or are others than they should be, and builds svc-infra as it is now. */
+/**
+ * Installs the peers, when they are missing or are others than they should be, and builds svc-infra as it is now; what the build
+ * needs is installed by it.
+ */
 export function install() {
-  if (!isInstalled()) npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"], bench);
-  npm(["run", "build"], `${bench}/..`);
+  if (!isInstalled()) run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], bench);
+  run(process.execPath, ["scripts/build.js"], `${bench}..`);
 }
 
 function isInstalled() {
@@ -19,10 +22,11 @@ function isInstalled() {
 }
 
 /**
+ * @param {string} program
  * @param {readonly string[]} words
  * @param {string} cwd
  */
-function npm(words, cwd) {
-  const { status } = spawnSync("npm", words, { cwd, stdio: ["ignore", "ignore", "inherit"] });
-  if (status !== 0) throw new Error(`npm ${words.join(" ")} failed in ${cwd}`);
+function run(program, words, cwd) {
+  const { status } = spawnSync(program, words, { cwd, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) throw new Error(`${program} ${words.join(" ")} failed in ${cwd}`);
 }

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
  * @property {number} cpuUs Microseconds of CPU per operation, all threads and the system's share included.
  * @property {number} peakRssMiB
  * @property {number} growthMiB Peak of the resident set over what it was before.
+ * @property {number} [idleRssMiB] Of a server that listens and has had no request yet.
  * @property {number | undefined} bytes Bytes moved in all, for throughput.
  * @property {string | undefined} fault What was wrong with the result; such a figure takes part in no ratio.
  */

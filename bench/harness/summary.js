@@ -1,13 +1,16 @@
+import { isLimit } from "./roles.js";
+
 /** @typedef {import("./measure.js").Measure} Measure */
 
 /**
  * @typedef {object} Row The medians of one adapter in one measure.
  * @property {string} adapter
  * @property {number} value In the unit of the case.
- * @property {number | undefined} xLimit Against the limit of the case, in the unit's own sense: rates by rates, times by times.
+ * @property {Record<string, number | undefined>} ratios Against each limit of the case, in the unit's own sense: rates by rates, times by times.
  * @property {number} cpuUs
  * @property {number} peakRssMiB
  * @property {number} growthMiB
+ * @property {number | undefined} idleRssMiB Only of servers.
  * @property {string | undefined} fault
  */
 
@@ -20,12 +23,13 @@
  */
 export function summarise(benchCase, rounds) {
   const [limit = ""] = benchCase.adapters;
+  const limits = benchCase.adapters.filter((name) => isLimit(name) && rounds[0]?.[name] !== undefined);
   /** @type {Record<string, Row[]>} */
   const tables = {};
   for (const name of Object.keys(rounds[0]?.[limit] ?? {})) {
     tables[name] = benchCase.adapters
       .filter((adapter) => rounds[0]?.[adapter]?.[name] !== undefined)
-      .map((adapter) => rowOf(benchCase, rounds, adapter, name, limit));
+      .map((adapter) => rowOf(benchCase, rounds, adapter, name, limits));
   }
   return tables;
 }
@@ -35,20 +39,25 @@ export function summarise(benchCase, rounds) {
  * @param {import("./rounds.js").Rounds} rounds
  * @param {string} adapter
  * @param {string} name
- * @param {string} limit
+ * @param {readonly string[]} limits
  * @returns {Row}
  */
-function rowOf({ unit }, rounds, adapter, name, limit) {
+function rowOf({ unit }, rounds, adapter, name, limits) {
+  const figure = (/** @type {Measure} */ each) => figureOf(each, unit);
   const measures = measuresOf(rounds, adapter, name);
   return {
     adapter,
-    value: median(measures.map((each) => figureOf(each, unit))),
-    xLimit: ratio(rounds, { adapter, measure: name }, { adapter: limit, measure: name }, (each) =>
-      figureOf(each, unit),
+    value: median(measures.map(figure)),
+    ratios: Object.fromEntries(
+      limits.map((limit) => [
+        limit,
+        ratio(rounds, { adapter, measure: name }, { adapter: limit, measure: name }, figure),
+      ]),
     ),
     cpuUs: median(measures.map(({ cpuUs }) => cpuUs)),
     peakRssMiB: median(measures.map(({ peakRssMiB }) => peakRssMiB)),
     growthMiB: median(measures.map(({ growthMiB }) => growthMiB)),
+    idleRssMiB: measures[0]?.idleRssMiB && median(measures.map(({ idleRssMiB = Number.NaN }) => idleRssMiB)),
     fault: measures.find(({ fault }) => fault !== undefined)?.fault,
   };
 }

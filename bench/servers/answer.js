@@ -28,8 +28,11 @@ export function listening(served) {
  * @param {Omit<Served, "port">} served
  */
 export function listen(server, served) {
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    listening({ port: typeof address === "object" && address !== null ? address.port : 0, ...served });
-  });
+  server.listen(0, "127.0.0.1", () => listening({ port: portOf(server), ...served }));
+}
+
+/** @param {import("node:net").Server} server */
+export function portOf(server) {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
 }

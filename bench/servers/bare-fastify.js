@@ -1,5 +1,5 @@
 import Fastify from "fastify";
-import { listening } from "./answer.js";
+import { listening, portOf } from "./answer.js";
 import { contentOf, fixtures, smallBytes } from "./fixtures.js";
 
 /** What 200 and 304 of svc-infra share. */
@@ -26,4 +26,4 @@ app.get("/files/*", (request, reply) => {
 });
 await app.listen({ port: 0, host: "127.0.0.1" });
 const small = fixtures().filter(({ key }) => key.startsWith("small/"));
-listening({ port: app.addresses()[0]?.port ?? 0, small: small.map(({ key }) => `/files/${key}`) });
+listening({ port: portOf(app.server), small: small.map(({ key }) => `/files/${key}`) });

@@ -2,7 +2,7 @@ import { createWriteStream, mkdirSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import multipart from "@fastify/multipart";
 import Fastify from "fastify";
-import { listening, task } from "./answer.js";
+import { listening, portOf, task } from "./answer.js";
 
 const folder = `${task.dir}/fastify-multipart`;
 mkdirSync(folder, { recursive: true });
@@ -18,4 +18,4 @@ app.post("/upload", async (request) => {
   return {};
 });
 await app.listen({ port: 0, host: "127.0.0.1" });
-listening({ port: app.addresses()[0]?.port ?? 0, upload: "/upload", isForm: true });
+listening({ port: portOf(app.server), upload: "/upload", isForm: true });

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { listening, task } from "./answer.js";
+import { listening, portOf, task } from "./answer.js";
 import { plainTargets, prepareFixtures } from "./fixtures.js";
 
 prepareFixtures(task.dir, "files");
@@ -24,22 +24,30 @@ http {
 const nginx = spawn("nginx", ["-c", `${folder}/nginx.conf`, "-e", `${folder}/error.log`], {
   stdio: "inherit",
 });
+nginx.once("error", ({ message }) => {
+  process.stderr.write(`${message}: Debian's package nginx must be installed\n`);
+  process.exit(1);
+});
 nginx.once("exit", () => process.exit(1));
 process.once("exit", () => nginx.kill());
 while (!(await answers())) await sleep(20);
-const [worker = 0] = readFileSync(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "utf8")
-  .trim()
-  .split(" ")
-  .map(Number);
-listening({ port, pids: [worker], ...plainTargets("") });
+let pids = workers();
+// nginx listens before it forks the worker.
+for (; pids.length === 0; pids = workers()) await sleep(20);
+listening({ port, pids, ...plainTargets("") });
+
+function workers() {
+  const children = readFileSync(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "utf8");
+  return children.split(" ").filter(Boolean).map(Number);
+}
 
 /** @returns {Promise<number>} */
 function freePort() {
   const server = createServer();
   return new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+      const free = portOf(server);
+      server.close(() => resolve(free));
     });
   });
 }

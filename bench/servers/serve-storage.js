@@ -1,7 +1,7 @@
 import Fastify from "fastify";
 import { easyStorage } from "../../dist/storage/easy-storage.js";
 import { addStorage } from "../../dist/storage/fastify/index.js";
-import { listening, task } from "./answer.js";
+import { listening, portOf, task } from "./answer.js";
 import { fixtures, prepareFixtures, storageSettings } from "./fixtures.js";
 
 /**
@@ -23,7 +23,7 @@ export async function serveStorage(narrowed = (storage) => storage) {
   };
   const small = fixtures().filter(({ key }) => key.startsWith("small/"));
   listening({
-    port: app.addresses()[0]?.port ?? 0,
+    port: portOf(app.server),
     small: await Promise.all(small.map(({ key }) => targetOf(key))),
     medium: await targetOf("medium.bin"),
     large: await targetOf("large.bin"),
