@@ -5,7 +5,7 @@
  * @property {string} caseId
  * @property {string} measure
  * @property {string} adapter
- * @property {"speed" | "time" | "growthMiB" | "peakRssMiB" | "cpuUs"} quantity `speed` is more with more, `time` (in ms) and `cpuUs` less.
+ * @property {"speed" | "time" | "growthMiB" | "peakRssMiB" | "idleRssMiB" | "cpuUs"} quantity `speed` is more with more, `time` (in ms) and `cpuUs` less.
  * @property {string} [of] The adapter it is compared with; without it the figure itself counts.
  * @property {string} [ofMeasure] Another measure of that adapter.
  * @property {number} [atLeast]
@@ -53,9 +53,9 @@ export const goals = [
     ...["unstorage-fs", "flydrive-fs", "flystorage-local"].map((peer) => goal("L8", measure, peer, 1)),
   ]),
   { caseId: "L9", measure: "next page", adapter: local, quantity: "time", atMost: 20 },
-  { caseId: "L9", measure: "first page", adapter: local, quantity: "growthMiB", atMost: 250 },
-  { ...goal("M1", "put", "raw-map", 0.5), adapter: memory },
-  { ...goal("M1", "get", "raw-map", 0.6), adapter: memory },
+  { caseId: "L9", measure: "whole walk", adapter: local, quantity: "growthMiB", atMost: 250 },
+  ...["put", "put steady"].map((measure) => ({ ...goal("M1", measure, "raw-map", 0.5), adapter: memory })),
+  ...["get", "get steady"].map((measure) => ({ ...goal("M1", measure, "raw-map", 0.6), adapter: memory })),
   ...["put", "get", "put steady", "get steady"].flatMap((measure) => [
     { ...goal("S1", measure, "raw-s3", measure.startsWith("put") ? 0.65 : 1), adapter: s3 },
     cpu("S1", measure, "aws-sdk", 0.2),
@@ -72,7 +72,7 @@ export const goals = [
     overHttp(caseId, "get steady", { H1: 3.3, H3: 2.4, H4: 2.3 }[caseId] ?? 0),
   ),
   overHttp("H2", "get", 2.6),
-  { caseId: "H1", measure: "get steady", adapter: http, quantity: "peakRssMiB", atMost: 120 },
+  ...["H1", "H2", "H3"].flatMap((caseId) => memoryOfServer(caseId, caseId === "H2" ? "get" : "get steady")),
   { ...goal("U1", "upload steady", "raw-body", 0.8), adapter: http },
   { ...cpu("U1", "upload steady", "raw-body", 1.3), adapter: http },
   { ...goal("U2", "upload", "raw-body", 1.2), adapter: http },
@@ -81,8 +81,25 @@ export const goals = [
   { ...goal("U1", "upload steady", http, 0.9), adapter: "svc-infra-http-policy" },
   { ...goal("U2", "upload", http, 0.9), adapter: "svc-infra-http-policy" },
   { caseId: "U2", measure: "upload", adapter: "svc-infra-http-policy", quantity: "peakRssMiB", atMost: 110 },
-  ...["sign", "verify"].map((measure) => ({ ...goal("V1", measure, "raw-hmac", 0.8), adapter: signer })),
+  ...["sign", "verify", "sign steady", "verify steady"].map((measure) => ({
+    ...goal("V1", measure, "raw-hmac", 0.8),
+    adapter: signer,
+  })),
 ];
+
+/**
+ * What the server holds before the first request, and at most.
+ *
+ * @param {string} caseId
+ * @param {string} measure
+ * @returns {Goal[]}
+ */
+function memoryOfServer(caseId, measure) {
+  return [
+    { caseId, measure, adapter: http, quantity: "idleRssMiB", atMost: 90 },
+    { caseId, measure, adapter: http, quantity: "peakRssMiB", atMost: 120 },
+  ];
+}
 
 /**
  * CPU of the server for one request, against nginx.

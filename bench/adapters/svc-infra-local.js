@@ -73,6 +73,7 @@ async function storeOf(storage) {
     getStream: async (key) => (await storage.open(key)).body,
     stat: (key) => storage.getMetadata(key),
     countAll: () => countAll(storage),
+    countByPages: () => countByPages(storage),
     firstPage: async () => keysOf(await storage.list()),
     middlePage: async (cursor) => keysOf(await storage.list({ cursor })),
     pageOf1000: async (cursor) => {
@@ -88,6 +89,17 @@ async function storeOf(storage) {
 async function countAll(storage) {
   let count = 0;
   for await (const _ of storage.listAllKeys()) count += 1;
+  return count;
+}
+
+/** @param {import("../../dist/storage/index.js").Storage<any>} storage */
+async function countByPages(storage) {
+  let page = await storage.list({ limit: 1000 });
+  let count = page.items.length;
+  while (page.cursor !== undefined) {
+    page = await storage.list({ limit: 1000, cursor: page.cursor });
+    count += page.items.length;
+  }
   return count;
 }
 

@@ -1,5 +1,6 @@
 import { getRequest, runLoad } from "../harness/http-load.js";
-import { measureServer } from "../harness/server-measure.js";
+import { idleRss, measureServer } from "../harness/server-measure.js";
+import { youngCalls } from "../harness/workers.js";
 import { largeBytes, mediumBytes, smallBytes } from "../servers/fixtures.js";
 
 const servers = ["nginx", "svc-infra-http", "send", "fastify-static"];
@@ -35,6 +36,7 @@ export const h2Large = {
   run: async ({ scale, open }) => {
     const { served, close } = await open();
     const { large, port, pids } = /** @type {Served} */ (served);
+    const idleRssMiB = idleRss(pids);
     const load = { port, connections: 4, request: () => getRequest(large), status: 200, size: largeBytes };
     await runLoad({ ...load, count: 4 });
     const count = Math.ceil(64 * scale);
@@ -42,7 +44,7 @@ export const h2Large = {
       bytes: count * largeBytes,
     });
     await close();
-    return { get };
+    return { get: { ...get, idleRssMiB } };
   },
 };
 
@@ -97,11 +99,12 @@ export const h4NotModified = {
 async function youngAndSteady({ scale, open }, requestsOf) {
   const { served, close } = await open();
   const { port, pids } = /** @type {Served} */ (served);
+  const idleRssMiB = idleRss(pids);
   const load = { port, ...(await requestsOf(/** @type {Served} */ (served))) };
   const run = (/** @type {number} */ count) => measureServer(pids, count, () => runLoad({ ...load, count }));
-  const young = await run(Math.ceil(3_000 * scale));
+  const young = await run(Math.ceil(youngCalls * scale));
   await runLoad({ ...load, count: Math.ceil(40_000 * scale) });
   const steady = await run(Math.ceil(30_000 * scale));
   await close();
-  return { get: young, "get steady": steady };
+  return { get: { ...young, idleRssMiB }, "get steady": { ...steady, idleRssMiB } };
 }

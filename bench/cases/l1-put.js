@@ -1,6 +1,6 @@
 import { keyOf } from "../harness/keys.js";
 import { measure } from "../harness/measure.js";
-import { steadyCalls, workers } from "../harness/workers.js";
+import { steadyCalls, workers, youngCalls } from "../harness/workers.js";
 
 export const objectBytes = 4096;
 export const smallObjectAdapters = [
@@ -18,27 +18,24 @@ const concurrency = 16;
 /** @type {import("../harness/contracts.js").Case} */
 export const l1Put = {
   id: "L1",
-  title: "put 10,000 x 4 KiB, 16 at a time",
+  title: "put 4 KiB: the first 3,000, and 10,000 when steady; 16 at a time",
   adapters: [...smallObjectAdapters, "svc-infra-local-policy"],
   unit: "ops/s",
   run: async (context) => putMany(context, 10_000),
 };
 
 /**
- * Fills an empty store: in a young process, and in one that has put for a while.
+ * Fills an empty store: by the first calls of a process, and by `full` of one that has put for a while.
  *
  * @param {import("../harness/contracts.js").CaseContext} context
  * @param {number} full
  */
 export async function putMany(context, full) {
-  const { dir, scale, open, openSpare } = context;
+  const { dir, scale, openSpare } = context;
   const put =
     (/** @type {import("../harness/contracts.js").Store} */ store) => (/** @type {number} */ index) =>
       store.put(keyOf(index), bytes);
-  const warm = await open(`${dir}-warm`);
-  await workers(Math.ceil(3_000 * scale), concurrency, put(warm));
-  await warm.close();
-  const young = await fill(context, dir, full);
+  const young = await fill(context, dir, youngCalls);
   const spare = await openSpare();
   await workers(Math.ceil(steadyCalls * scale), concurrency, put(spare));
   await spare.close();
@@ -70,12 +67,7 @@ async function fill({ scale, open }, dir, full) {
  * @param {import("../harness/contracts.js").CaseContext} context
  */
 export async function prepareObjects({ dir, scale, open }) {
-  for (const [place, count] of /** @type {const} */ ([
-    [`${dir}-warm`, 3_000],
-    [dir, 10_000],
-  ])) {
-    const store = await open(place);
-    await workers(Math.ceil(count * scale), concurrency, (index) => store.put(keyOf(index), bytes));
-    await store.close();
-  }
+  const store = await open(dir);
+  await workers(Math.ceil(10_000 * scale), concurrency, (index) => store.put(keyOf(index), bytes));
+  await store.close();
 }

@@ -7,7 +7,7 @@ import { putMany } from "./l1-put.js";
  */
 export const l1fPutDurable = {
   id: "L1F",
-  title: "the same with fsync of files and folders, 4,000 on disk",
+  title: "the same with fsync of files and folders, on disk; 4,000 when steady",
   adapters: ["raw-fs-safe", "svc-infra-local"],
   unit: "ops/s",
   isOnDisk: true,

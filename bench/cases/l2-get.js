@@ -4,7 +4,7 @@ import { objectBytes, prepareObjects, smallObjectAdapters } from "./l1-put.js";
 /** @type {import("../harness/contracts.js").Case} */
 export const l2Get = {
   id: "L2",
-  title: "get 10,000 x 4 KiB, 16 at a time",
+  title: "get 4 KiB: the first 3,000, and 10,000 when steady; 16 at a time",
   adapters: smallObjectAdapters,
   unit: "ops/s",
   prepare: prepareObjects,

@@ -4,7 +4,7 @@ import { objectBytes, prepareObjects, smallObjectAdapters } from "./l1-put.js";
 /** @type {import("../harness/contracts.js").Case} */
 export const l6Stat = {
   id: "L6",
-  title: "stat of 10,000 with metadata, 16 at a time",
+  title: "stat with metadata: the first 3,000, and 10,000 when steady; 16 at a time",
   adapters: smallObjectAdapters,
   unit: "ops/s",
   prepare: prepareObjects,

@@ -1,13 +1,13 @@
 import { keyOf } from "../harness/keys.js";
 import { measure } from "../harness/measure.js";
-import { workers } from "../harness/workers.js";
+import { workers, youngCalls } from "../harness/workers.js";
 
 const concurrency = 16;
 
 /** @type {import("../harness/contracts.js").Case} */
 export const m1Memory = {
   id: "M1",
-  title: "memory: put and get 100,000 x 1 KiB, 16 at a time",
+  title: "memory: put and get 1 KiB: the first 3,000, and 100,000 when steady; 16 at a time",
   adapters: ["raw-map", "svc-infra-memory", "svc-infra-memory-bare", "unstorage-memory", "flystorage-memory"],
   unit: "ops/s",
   run: async ({ scale, open }) => {
@@ -20,14 +20,15 @@ export const m1Memory = {
     const get =
       (/** @type {import("../harness/contracts.js").Store} */ store) => (/** @type {number} */ index) =>
         store.get(keys[index] ?? "");
-    const warm = await open();
-    await workers(Math.min(count, 5_000), concurrency, put(warm));
-    await workers(Math.min(count, 5_000), concurrency, get(warm));
-    await warm.close();
-    const store = await open();
-    const puts = await measure(count, () => workers(count, concurrency, put(store)), { isWarm: true });
-    const gets = await measure(count, () => workers(count, concurrency, get(store)), { isWarm: true });
-    await store.close();
-    return { put: puts, get: gets };
+    const fill = async (/** @type {number} */ calls) => {
+      const store = await open();
+      const puts = await measure(calls, () => workers(calls, concurrency, put(store)), { isWarm: true });
+      const gets = await measure(calls, () => workers(calls, concurrency, get(store)), { isWarm: true });
+      await store.close();
+      return { puts, gets };
+    };
+    const young = await fill(Math.ceil(youngCalls * scale));
+    const steady = await fill(count);
+    return { put: young.puts, get: young.gets, "put steady": steady.puts, "get steady": steady.gets };
   },
 };

@@ -1,6 +1,6 @@
 import { keyOf } from "../harness/keys.js";
 import { measure } from "../harness/measure.js";
-import { workers } from "../harness/workers.js";
+import { workers, youngCalls } from "../harness/workers.js";
 
 const objectBytes = 16 * 1024;
 const concurrency = 16;
@@ -12,7 +12,7 @@ const [limit = "", ours = "", ...peers] = clients;
 /** @type {import("../harness/contracts.js").Case} */
 export const s1Objects = {
   id: "S1",
-  title: "S3: put and get 2,000 x 16 KiB, 16 at a time",
+  title: "S3: put and get 16 KiB: the first 3,000, and 2,000 when steady; 16 at a time",
   adapters: [limit, ours, "svc-infra-s3-bare", ...peers],
   unit: "ops/s",
   isOnS3: true,
@@ -25,16 +25,16 @@ export const s1Objects = {
       const got = await store.get(keyOf(index));
       if (got?.byteLength !== objectBytes || got[objectBytes - 1] !== bytes[objectBytes - 1]) wrong += 1;
     };
-    await workers(Math.ceil(3_000 * scale), concurrency, put);
-    await workers(Math.ceil(3_000 * scale), concurrency, get);
-    const count = Math.ceil(2_000 * scale);
-    const puts = await measure(count, () => workers(count, concurrency, put), { isWarm: true });
-    const gets = await measure(count, () => workers(count, concurrency, get), { isWarm: true });
-    const steadyCount = Math.ceil(10_000 * scale);
-    await workers(steadyCount, concurrency, put);
-    const steadyPuts = await measure(count, () => workers(count, concurrency, put), { isWarm: true });
-    await workers(steadyCount, concurrency, get);
-    const steadyGets = await measure(count, () => workers(count, concurrency, get), { isWarm: true });
+    const many = (/** @type {number} */ full, /** @type {typeof put} */ call) => {
+      const count = Math.ceil(full * scale);
+      return measure(count, () => workers(count, concurrency, call), { isWarm: true });
+    };
+    const puts = await many(youngCalls, put);
+    const gets = await many(youngCalls, get);
+    await many(10_000, put);
+    const steadyPuts = await many(2_000, put);
+    await many(10_000, get);
+    const steadyGets = await many(2_000, get);
     await store.close();
     const fault = wrong > 0 ? `${wrong} answers were wrong` : undefined;
     return {

@@ -1,5 +1,6 @@
 import { runLoad } from "../harness/http-load.js";
 import { measureServer } from "../harness/server-measure.js";
+import { youngCalls } from "../harness/workers.js";
 
 const servers = [
   "raw-body",
@@ -28,7 +29,7 @@ export const u1Form = {
     const load = { port, connections: 8, request, status: 200 };
     const run = (/** @type {number} */ count) =>
       measureServer(pids, count, () => runLoad({ ...load, count }));
-    const young = await run(Math.ceil(1_000 * scale));
+    const young = await run(Math.ceil(youngCalls * scale));
     await runLoad({ ...load, count: Math.ceil(10_000 * scale) });
     const steady = await run(Math.ceil(8_000 * scale));
     await close();

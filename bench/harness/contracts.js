@@ -9,6 +9,7 @@
  * @property {(key: string) => Promise<AsyncIterable<Uint8Array>>} getStream
  * @property {(key: string) => Promise<{ size: number | undefined }>} stat
  * @property {() => Promise<number>} countAll Lists everything and says how many there were.
+ * @property {() => Promise<number>} [countByPages] The same by pages of 1,000 objects with size and date; only where a page does not read the whole folder.
  * @property {() => Promise<string[]>} firstPage 100 keys from the start.
  * @property {(cursor: string) => Promise<string[]>} middlePage 100 keys from `cursor` on.
  * @property {(cursor: string | undefined) => Promise<{ items: readonly unknown[], next: string | undefined }>} pageOf1000 The page of 1,000 keys behind `cursor`, and where the next one begins.

@@ -30,6 +30,16 @@ export async function measureServer(pids, operations, work, about = {}) {
   };
 }
 
+/**
+ * What servers hold that listen and have had no request yet.
+ *
+ * @param {readonly number[]} pids
+ * @returns {number} MiB
+ */
+export function idleRss(pids) {
+  return rssOf(pids, "VmRSS");
+}
+
 /** User and system time (proc(5), stat). @param {readonly number[]} pids */
 function cpuSeconds(pids) {
   return sum(pids, (pid) => {

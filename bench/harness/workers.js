@@ -1,3 +1,6 @@
+/** As many calls as a process counts as young for. */
+export const youngCalls = 3_000;
+
 /** Calls after which every store here has all its code compiled, in each of its threads, as in a service that has run for some minutes. */
 export const steadyCalls = 100_000;
 
