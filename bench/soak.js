@@ -1,23 +1,24 @@
 #!/usr/bin/env node
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Pool } from "undici";
 import { Progress } from "./harness/progress.js";
+import { median } from "./harness/summary.js";
 
 const help = `node bench/soak.js [options]
 
 Keeps a service under load and looks at what grows: resident memory, descriptors, and the time of slow requests. Of 64
 connections 16 read objects of 4 KiB by signed URLs, and their times are told; 40 take turns with 304, ranges of 64 KiB,
-uploads of 1 KiB and reads; 8, of undici, ask by HEAD, whose answers wrk does not understand. Needs a build and Debian's
-wrk, and ends with 1 below a goal.
+uploads of 1 KiB and reads; 8, of undici, ask by HEAD, whose answers wrk does not understand. An answer with any status but
+the one that its request must have is a failure. Needs a build and Debian's wrk, and ends with 1 below a goal.
 
 Options
-  --seconds 600    how long; what is compared is the third minute (or the third tenth, when that is earlier) and the last
+  --seconds 600    how long; the third minute (or tenth, when that is shorter) is compared with the highest of those behind it
   --dir /dev/shm   where data is kept
   --help
 `;
@@ -30,7 +31,7 @@ const { values } = parseArgs({
   },
 });
 const seconds = Number(values.seconds);
-/** The length of a span whose median is compared. */
+/** The length of the spans whose medians are compared. */
 const spanSeconds = Math.min(60, seconds / 10);
 const uploadedKeys = 1_000;
 
@@ -48,18 +49,18 @@ async function soak() {
     const url = `http://127.0.0.1:${served.port}`;
     const scripts = await writeScripts(dir, url, served);
     // Folders that are read and written stay open, in a bounded number.
-    await Promise.all([wrk(16, scripts.reads, url, 3), wrk(40, scripts.mix, url, 3)]);
+    await Promise.all([wrk(1, 16, scripts.reads, url, 3), wrk(40, 40, scripts.mix, url, 3)]);
     await sleep(2_000);
     const before = descriptorsOf(pid);
     const watch = watchMemory(pid);
     const [reads, mix, heads] = await Promise.all([
-      wrk(16, scripts.reads, url),
-      wrk(40, scripts.mix, url),
+      wrk(1, 16, scripts.reads, url),
+      wrk(40, 40, scripts.mix, url),
       askByHead(8, served.small, url),
     ]);
     const rss = await watch.stop();
     await sleep(2_000);
-    const left = descriptorsOf(pid) - before;
+    const left = moreOf(before, descriptorsOf(pid));
     server.disconnect();
     await once(server, "exit");
     report({ reads, mix, heads, rss, left });
@@ -80,13 +81,38 @@ async function writeScripts(dir, url, { small = [], medium }) {
       return `{ ${lua(target)}, ${lua(headers.get("etag") ?? "")} }`;
     }),
   );
-  const start = `local objects = { ${objects.join(",\n")} }\nlocal n = 0\n`;
+  // Where answers differ each thread has one connection, so that an answer is the one to the request before it.
+  const start = `local objects = { ${objects.join(",\n")} }
+local threads = {}
+local wanted = 200
+unexpected = 0
+n = 0
+function setup(thread)
+  thread:set("n", #threads * 25)
+  table.insert(threads, thread)
+end
+function response(status)
+  if status ~= wanted then
+    unexpected = unexpected + 1
+    example = status .. " for " .. wanted
+  end
+end
+function done()
+  local count = 0
+  for _, thread in ipairs(threads) do
+    count = count + thread:get("unexpected")
+    example = thread:get("example") or example
+  end
+  io.write("Unexpected statuses: " .. count .. (example and ", " .. example or "") .. "\\n")
+end
+`;
   const mix = `${start}
 local body = string.rep("x", 1024)
 request = function()
   n = n + 1
   local object = objects[n % #objects + 1]
   local turn = n % 4
+  wanted = ({ [0] = 200, 304, 206, 200 })[turn]
   if turn == 1 then return wrk.format("GET", object[1], { ["If-None-Match"] = object[2] }) end
   if turn == 2 then return wrk.format("GET", ${lua(medium ?? "")}, { Range = "bytes=" .. (n % 60) * 65536 .. "-" .. (n % 60) * 65536 + 65535 }) end
   if turn == 3 then
@@ -115,15 +141,16 @@ function lua(text) {
 /**
  * Runs wrk to its end.
  *
+ * @param {number} threads
  * @param {number} connections
  * @param {string} script
  * @param {string} url
  * @param {number} [duration] in seconds
  * @returns {Promise<string>} what it printed
  */
-async function wrk(connections, script, url, duration = seconds) {
+async function wrk(threads, connections, script, url, duration = seconds) {
   const args = [
-    "-t1",
+    `-t${threads}`,
     `-c${connections}`,
     `-d${duration}s`,
     "--timeout",
@@ -188,29 +215,67 @@ function watchMemory(pid) {
   };
 }
 
-/** @param {number} pid */
+/**
+ * How many descriptors of each kind a process has: one that is closed must not hide one that is left.
+ *
+ * @param {number} pid
+ */
 function descriptorsOf(pid) {
-  return readdirSync(`/proc/${pid}/fd`).length;
+  /** @type {Record<string, number>} */
+  const counts = {};
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    const kind = kindOf(`/proc/${pid}/fd/${fd}`);
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
 }
 
-/** @param {{ reads: string, mix: string, heads: { count: number, failed: number }, rss: readonly number[], left: number }} result */
+/** @param {string} path Of a descriptor in proc(5). */
+function kindOf(path) {
+  try {
+    const target = readlinkSync(path);
+    if (!target.startsWith("/")) return target.replace(/:\[[0-9]+\]$/, "");
+    return statSync(path).isDirectory() ? "folder" : "file";
+  } catch {
+    return "closed";
+  }
+}
+
+/**
+ * @param {Record<string, number>} before
+ * @param {Record<string, number>} after
+ */
+function moreOf(before, after) {
+  return Object.entries(after)
+    .map(([kind, count]) => ({ kind, more: count - (before[kind] ?? 0) }))
+    .filter(({ kind, more }) => kind !== "closed" && more > 0);
+}
+
+/** @param {{ reads: string, mix: string, heads: { count: number, failed: number }, rss: readonly number[], left: readonly { kind: string, more: number }[] }} result */
 function report({ reads, mix, heads, rss, left }) {
   const at = Math.round(spanSeconds);
-  const third = median(rss.slice(2 * at, 3 * at));
-  const last = median(rss.slice(-at));
+  const spans = Array.from({ length: Math.floor(rss.length / at) }, (_, index) =>
+    median(rss.slice(index * at, (index + 1) * at)),
+  );
+  const [third = Number.NaN, ...later] = spans.slice(2);
+  const highest = Math.max(...later);
   const [p50, p99] = [percentile(reads, 50), percentile(reads, 99)];
   const refused = faultsOf(reads) + faultsOf(mix) + heads.failed;
   const rates = [rateOf(reads), rateOf(mix), Math.round(heads.count / seconds)];
   tell("requests a second: reads, mix, HEAD", rates.join(", "));
   tell("requests that failed", String(refused), "0", refused === 0);
+  for (const [, example] of `${reads}${mix}`.matchAll(/Unexpected statuses: [0-9]+, (.+)/g))
+    tell("an unexpected status", example ?? "");
+  tell("resident MiB, span by span", spans.map((each) => each.toFixed(0)).join(" "));
   tell(
-    "resident MiB, third span and last",
-    `${third.toFixed(0)} and ${last.toFixed(0)}`,
+    "resident MiB, third span and highest",
+    `${third.toFixed(0)} and ${highest.toFixed(0)}`,
     "+5 %",
-    last <= third * 1.05,
+    highest <= third * 1.05,
   );
   tell("peak of resident MiB", Math.max(...rss).toFixed(0));
-  tell("descriptors left", String(left), "0", left <= 0);
+  const kinds = left.map(({ kind, more }) => `${kind} +${more}`);
+  tell("descriptors left", kinds.join(", ") || "0", "0", left.length === 0);
   tell("GET of 4 KiB, median and p99 in ms", `${p50.toFixed(1)} and ${p99.toFixed(1)}`, "5 x", p99 < 5 * p50);
 }
 
@@ -226,9 +291,9 @@ function tell(what, value, goal = "", isReached) {
   if (isReached === false) process.exitCode = 1;
 }
 
-/** Answers that were no success, and connections that broke. @param {string} text */
+/** Answers whose status was another one than it must be, and connections that broke. @param {string} text */
 function faultsOf(text) {
-  const answers = Number(/Non-2xx or 3xx responses: ([0-9]+)/.exec(text)?.[1] ?? 0);
+  const answers = Number(/Unexpected statuses: ([0-9]+)/.exec(text)?.[1] ?? Number.NaN);
   const sockets = /Socket errors: connect ([0-9]+), read ([0-9]+), write ([0-9]+), timeout ([0-9]+)/.exec(
     text,
   );
@@ -248,9 +313,4 @@ function rateOf(text) {
 function percentile(text, percent) {
   const [, amount, unit] = new RegExp(`^\\s+${percent}%\\s+([0-9.]+)(us|ms|s)`, "m").exec(text) ?? [];
   return Number(amount) * ({ us: 0.001, ms: 1, s: 1_000 }[unit ?? "ms"] ?? 1);
-}
-
-/** @param {readonly number[]} values */
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
