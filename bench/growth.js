@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { fork } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -11,8 +11,9 @@ import { workers } from "./harness/workers.js";
 
 const help = `node bench/growth.js [options]
 
-How the local backend behind the default layers grows with the size of objects, with calls at once, and with the number of
-objects in a folder. Each line is a process of its own. Needs a build.
+How the local backend behind the default layers grows with the size of objects, with calls at once, with the number of objects
+in a folder, and with the folders that 10,000 objects are in. Each line is a process of its own, with the most descriptors that
+it had. Needs a build.
 
 Options
   --dir /dev/shm   where data is kept
@@ -29,37 +30,36 @@ const { values } = parseArgs({
   },
 });
 
-/** What one line measures; `amount` is bytes, calls at once, or names. @type {Record<string, (dir: string, amount: number) => Promise<string>>} */
+const objectsInFolders = 10_000;
+const small = Buffer.alloc(4096, "x");
+
+/** What one line measures; `amount` is bytes, calls at once, names, or folders. @type {Record<string, (dir: string, amount: number) => Promise<string>>} */
 const lines = {
   size: async (dir, bytes) => {
     const storage = await opened(dir);
     const put = await measure(1, () => storage.put("object", pieces(bytes), { size: bytes }));
     const get = await measure(1, () => drain(storage));
     await storage.close();
-    const rate = (/** @type {import("./harness/measure.js").Measure} */ { ms }) =>
-      `${Math.round(bytes / 1e3 / ms)} MB/s`;
+    const rate = (/** @type {Measure} */ each) => `${Math.round(bytes / 1e3 / each.ms)} MB/s`;
     return `put ${rate(put)}, +${put.growthMiB.toFixed(0)} MiB; get ${rate(get)}, +${get.growthMiB.toFixed(0)} MiB`;
   },
   atOnce: async (dir, concurrency) => {
     const storage = await opened(dir);
-    const bytes = Buffer.alloc(4096, "x");
-    let descriptors = 0;
-    const watch = setInterval(() => {
-      descriptors = Math.max(descriptors, readdirSync("/proc/self/fd").length);
-    }, 20);
     const count = 10_000;
-    await workers(3_000, concurrency, (index) => storage.put(`warm/${keyOf(index)}`, bytes));
-    const put = await measure(count, () =>
-      workers(count, concurrency, (index) => storage.put(keyOf(index), bytes)),
-    );
-    const get = await measure(count, () => workers(count, concurrency, (index) => storage.get(keyOf(index))));
-    clearInterval(watch);
+    await workers(3_000, concurrency, (index) => storage.put(`warm/${keyOf(index)}`, small));
+    const { put, get } = await putAndGet(storage, count, concurrency, keyOf);
     await storage.close();
-    return `put ${put.cpuUs.toFixed(0)} us of CPU, get ${get.cpuUs.toFixed(0)} us; peak ${put.peakRssMiB.toFixed(0)} MiB, ${descriptors} descriptors`;
+    return `${cpuOf(put, get)}; peak ${put.peakRssMiB.toFixed(0)} MiB`;
+  },
+  fill: async (dir, names) => {
+    const storage = await opened(dir);
+    await workers(names, 16, (index) => storage.put(flatKeyOf(index), small.subarray(0, 1)));
+    await storage.close();
+    return "";
   },
   names: async (dir, names) => {
-    mkdirSync(dir, { recursive: true });
-    for (let index = 0; index < names; index += 1) closeSync(openSync(`${dir}/${flatKeyOf(index)}`, "w"));
+    // By another process, so that what it takes is not counted here.
+    await sample("fill", dir, names);
     const start = await measure(1, async () => {
       const storage = await opened(dir);
       await storage.exists(flatKeyOf(0));
@@ -69,10 +69,52 @@ const lines = {
     const first = await measure(1, () => storage.list());
     const again = await measure(20, () => workers(20, 1, () => storage.list()));
     await storage.close();
-    const ms = (/** @type {number} */ each) => `${each.toFixed(1)} ms`;
     return `open and first call ${ms(start.ms)}; first page ${ms(first.ms)}, +${first.growthMiB.toFixed(0)} MiB; page again ${ms(again.ms / 20)}`;
   },
+  folders: async (dir, folders) => {
+    const storage = await opened(dir);
+    const { put, get } = await putAndGet(
+      storage,
+      objectsInFolders,
+      16,
+      (index) => `f${index % folders}/${flatKeyOf(index)}`,
+    );
+    const all = await measure(1, async () => {
+      for await (const _key of storage.listAllKeys());
+    });
+    await storage.close();
+    return `${cpuOf(put, get)}; all keys ${ms(all.ms)}, +${all.growthMiB.toFixed(0)} MiB`;
+  },
 };
+
+/**
+ * @param {import("../dist/storage/index.js").Storage} storage
+ * @param {number} count
+ * @param {number} concurrency
+ * @param {(index: number) => string} name
+ */
+async function putAndGet(storage, count, concurrency, name) {
+  const put = await measure(count, () =>
+    workers(count, concurrency, (index) => storage.put(name(index), small)),
+  );
+  const get = await measure(count, () => workers(count, concurrency, (index) => storage.get(name(index))));
+  return { put, get };
+}
+
+/** @typedef {import("./harness/measure.js").Measure} Measure */
+
+/**
+ * @param {Measure} put
+ * @param {Measure} get
+ */
+function cpuOf(put, get) {
+  return `put ${put.cpuUs.toFixed(0)} us of CPU, get ${get.cpuUs.toFixed(0)} us`;
+}
+
+/** @param {number} each */
+function ms(each) {
+  return `${each.toFixed(1)} ms`;
+}
 
 /** @type {readonly (readonly [line: string, amount: number, words: string])[]} */
 const plan = [
@@ -84,6 +126,7 @@ const plan = [
   ...[1, 16, 64, 256].map((count) => /** @type {const} */ (["atOnce", count, `${count} at once`])),
   ...[1, 1_000, 100_000].map((count) => /** @type {const} */ (["names", count, `${count} names`])),
   ...(values.large ? [/** @type {const} */ (["names", 1_000_000, "1000000 names"])] : []),
+  ...[1, 100, 10_000].map((count) => /** @type {const} */ (["folders", count, `${count} folders`])),
 ];
 
 /** @param {string} dir */
@@ -129,7 +172,15 @@ if (values.help) {
   process.stdout.write(help);
 } else if (values.line !== undefined) {
   const [line, dir, amount] = JSON.parse(values.line);
-  process.send?.(await lines[line]?.(dir, amount), () => process.disconnect());
+  let descriptors = 0;
+  const count = () => {
+    descriptors = Math.max(descriptors, readdirSync("/proc/self/fd").length);
+  };
+  const watch = setInterval(count, 20);
+  const told = await lines[line]?.(dir, amount);
+  clearInterval(watch);
+  count();
+  process.send?.(`${told}; ${descriptors} descriptors`, () => process.disconnect());
 } else {
   for (const [line, amount, words] of plan) {
     const dir = await mkdtemp(`${values.dir}/svc-infra-growth-`);
