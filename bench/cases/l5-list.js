@@ -107,6 +107,7 @@ async function run(context, middleKey) {
  * @param {string} key
  */
 async function duringPuts(store, key) {
+  /** @type {Promise<unknown>[]} */
   const puts = [];
   const timer = setInterval(() => puts.push(store.put(key, Buffer.from("x"))), putEveryMs);
   try {
