@@ -9,6 +9,7 @@ import { metrics, retry, Storage, timeout } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { expect, it, onTestFinished } from "vitest";
+import { takePiece } from "#dist/storage/contract/piece-pool.js";
 
 const large = Buffer.alloc(3_000_000, "0123456789");
 const sink = { operation: () => undefined, fileSize: () => undefined };
@@ -80,4 +81,7 @@ it("and over HTTP, too", async () => {
     });
   expect(await iteratorsOf(download)).toBeLessThanOrEqual(3);
   expect(bytes).toBe(large.length);
+  expect(large.includes(Buffer.from(takePiece().subarray(0, 1000))), "the socket gives its pieces back").toBe(
+    true,
+  );
 });

@@ -13,9 +13,11 @@ import {
   retry,
   Storage,
 } from "svc-infra/storage";
+import { LocalBackend } from "svc-infra/storage/local";
 import { MemoryBackend } from "svc-infra/storage/memory";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { FileBody, unreadBodyMs } from "#dist/storage/content/file-body.js";
+import { freshFolder } from "./local/fresh-store.js";
 
 /** Gives other bytes than it should: what `change` makes of those that were asked for. */
 class Changing extends LayerBackend<Capabilities> {
@@ -149,4 +151,36 @@ describe("a body that is not read", () => {
       await expect(reading).rejects.toMatchObject({ code: "timeout" });
     },
   );
+});
+
+/** Keeps all pieces that pass. */
+class Keeping extends LayerBackend<Capabilities> {
+  readonly kept: Uint8Array[] = [];
+
+  protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
+    return next(call.signal);
+  }
+
+  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const opened = await super.read(key, options);
+    return { ...opened, body: this.#keep(opened), close: () => opened.close() };
+  }
+
+  async *#keep({ body }: OpenedObject): AsyncGenerator<Uint8Array> {
+    for await (const piece of body) {
+      this.kept.push(piece);
+      yield piece;
+    }
+  }
+}
+
+it("a layer may hold the pieces that it hands on", async () => {
+  const layer = new Keeping(new LocalBackend({ basePath: await freshFolder(), durability: "fast" }));
+  const storage = new Storage(layer);
+  onTestFinished(() => storage.close());
+  for (const letter of ["a", "b"]) await storage.put(letter, Buffer.alloc(2_000_000, letter));
+  await storage.get("a");
+  const kept = layer.kept.splice(0);
+  await storage.get("b");
+  expect(Buffer.concat(kept).equals(Buffer.alloc(2_000_000, "a"))).toBe(true);
 });

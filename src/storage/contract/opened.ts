@@ -1,4 +1,5 @@
 import type { Bytes, ObjectStat, OpenedObject } from "./backend.js";
+import { keepPiece } from "./piece-pool.js";
 import type { Span } from "./range.js";
 
 /** Gives a body piece by piece. A caller must wait for one piece before it asks for the next. */
@@ -50,10 +51,13 @@ export function readerOf(opened: OpenedObject): PieceReader {
   return opened instanceof Opened ? opened.reader : new IteratorReader(opened);
 }
 
-/** The pieces that a reader gives; the end of the iteration closes the reader. */
+/** The pieces that a reader gives, to hold and to hand on; the end of the iteration closes the reader. */
 export async function* piecesOf(reader: PieceReader): Bytes {
   try {
-    for (let piece = await reader.next(); piece !== undefined; piece = await reader.next()) yield piece;
+    for (let piece = await reader.next(); piece !== undefined; piece = await reader.next()) {
+      keepPiece(piece);
+      yield piece;
+    }
   } finally {
     await reader.close();
   }

@@ -29,3 +29,8 @@ export function returnPiece(piece: Uint8Array): void {
   const { buffer } = piece;
   if (takenMemory.delete(buffer) && idle.length < maxIdlePieces) idle.push(buffer as ArrayBuffer);
 }
+
+/** Takes the memory of a piece out of the pool, as it goes to somebody who may hold it for any time. */
+export function keepPiece(piece: Uint8Array): void {
+  takenMemory.delete(piece.buffer);
+}

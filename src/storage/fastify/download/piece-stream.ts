@@ -1,13 +1,18 @@
+import { ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { returnPiece } from "../../contract/piece-pool.js";
 
 /**
- * Pieces of content as a Node stream. Piped, each piece goes straight to the destination in one write, and its memory is
- * given back when the destination has done with it: the buffer of a Readable in between would cost more than the write.
+ * Pieces of content as a Node stream. Piped to a response on a socket, each piece goes there in one write, and its memory
+ * is given back when the socket has done with it: the buffer of a Readable in between would cost more than the write.
+ * Whoever reads the stream in another way keeps the pieces.
  */
 export class PieceStream extends Readable {
   #first: IteratorResult<Uint8Array> | undefined;
   readonly #rest: AsyncGenerator<Uint8Array>;
+  #isRead = false;
+  #isWriting = false;
 
   constructor(first: IteratorResult<Uint8Array>, rest: AsyncGenerator<Uint8Array>) {
     super();
@@ -16,13 +21,19 @@ export class PieceStream extends Readable {
   }
 
   override _read(): void {
+    if (this.#isWriting) return;
+    this.#isRead = true;
     this.#next().then(
       ({ done, value }) => this.push(done === true ? null : value),
       (error) => this.destroy(error),
     );
   }
 
-  override pipe<T extends NodeJS.WritableStream>(destination: T): T {
+  override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
+    const isListenedTo = this.#isRead || this.readableFlowing !== null;
+    if (isListenedTo || options?.end === false || !isOnSocket(destination))
+      return super.pipe(destination, options);
+    this.#isWriting = true;
     this.#writeTo(destination).catch((error) => this.destroy(error));
     return destination;
   }
@@ -67,4 +78,16 @@ export class PieceStream extends Readable {
       this.on("close", done);
     });
   }
+}
+
+/**
+ * Whether the callback of a write says that nobody holds the bytes any more. Other streams call it when they have taken
+ * them over: a transform, a response that middleware or a subclass makes another of, a connection that is a tunnel.
+ */
+function isOnSocket(destination: NodeJS.WritableStream): boolean {
+  return (
+    destination instanceof ServerResponse &&
+    destination.write === ServerResponse.prototype.write &&
+    destination.req.socket instanceof Socket
+  );
 }
