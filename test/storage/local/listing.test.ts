@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -82,6 +83,25 @@ describe("listing", () => {
     expect(await read()).toBeDefined();
     await mkdir(join(base, "a/b"));
     expect([await read(), await read()]).toEqual([undefined, undefined]);
+  });
+
+  it("goes on through a large folder that changes with the names that were read since it began", async () => {
+    const { base } = await freshStorage();
+    for (let index = 0; index <= 10_000; index++) writeFileSync(join(base, String(index)), "");
+    const cache = new FolderCache();
+    const count = async (sinceMs?: number) => (await cache.folderAt(base, base, sinceMs)).names.length;
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const beganMs = performance.now();
+    expect(await count(beganMs)).toBe(10_001);
+    writeFileSync(join(base, "new"), "");
+    expect(await count(beganMs)).toBe(10_001);
+    expect(await count(beganMs + 1)).toBe(10_002);
+    writeFileSync(join(base, "newer"), "");
+    expect([await count(beganMs), await count()]).toEqual([10_002, 10_003]);
+    writeFileSync(join(base, "newest"), "");
+    vi.advanceTimersByTime(2000);
+    expect(await count(beganMs)).toBe(10_004);
   });
 
   it("takes a cursor as a place in the order of keys, whatever its name says", async () => {

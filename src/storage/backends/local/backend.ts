@@ -28,7 +28,6 @@ import type {
 import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { Opened, openedBytes } from "../../contract/opened.js";
-import { readCursor, writeCursor } from "../../contract/page-cursor.js";
 import { ServiceError } from "../../contract/service-error.js";
 import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
@@ -40,6 +39,7 @@ import { checkSegments } from "./disk/layout.js";
 import type { OpenStore } from "./open-store.js";
 import { type Durability, openStore } from "./opening.js";
 import { statObject } from "./read/find.js";
+import { readPlace, writePlace } from "./read/list-cursor.js";
 import { OpenFile } from "./read/open-file.js";
 import { maxSmallBytes, openVersion, type ReadAnswer, readObject } from "./read/read.js";
 import { draftOf, type RecordDraft, toStat } from "./record/record.js";
@@ -192,9 +192,9 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
   }
 
   async list({ prefix, delimiter, cursor, limit, details, signal }: ListOptions): Promise<ListPage> {
-    const after = cursor === undefined ? "" : readCursor(prefix, cursor);
+    const place = readPlace(prefix, cursor);
     const open = await this.#open();
-    const question = { prefix, delimiter, after, limit, details };
+    const question = { prefix, delimiter, ...place, limit, details };
     const page = await unlessAborted(() => open.run(() => open.lister.list(question)), signal);
     return {
       items: page.files.map(([key, size, ms]) => ({
@@ -203,7 +203,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
         lastModified: ms === undefined ? undefined : new Date(ms),
       })),
       prefixes: page.prefixes,
-      cursor: page.next === undefined ? undefined : writeCursor(prefix, page.next),
+      cursor: page.next === undefined ? undefined : writePlace(prefix, { ...place, after: page.next }),
     };
   }
 

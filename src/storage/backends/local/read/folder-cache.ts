@@ -15,6 +15,12 @@ import { SortedNames } from "./sorted-names.js";
 const maxNames = 1_000_000;
 /** Entries read in one call of the thread pool; between two of them the event loop goes round. */
 const entriesPerCall = 1024;
+/**
+ * A folder of more names is not read for each page while it changes: a listing that goes on takes the names that were read
+ * since it began, for so many milliseconds.
+ */
+const maxReadNames = 10_000;
+const maxAgeMs = 2000;
 const nameOfKey = /^[A-Za-z0-9._-]+$/;
 
 /** What a folder held when it was read. */
@@ -32,6 +38,9 @@ export interface Folder {
 type SegmentOf = (name: string) => string | undefined;
 
 interface CachedFolder extends Folder {
+  /** When the names were read, by `performance.now()`. */
+  readonly startMs: number;
+  readonly endMs: number;
   readonly seen: SeenFolder;
 }
 
@@ -52,22 +61,26 @@ export class FolderCache {
    * The folder at `path`, which need not be there.
    *
    * @param at - a name by which no link is followed, for the calls that follow at once.
+   * @param sinceMs - names of a large folder may be those of this time or later. Default: those of now.
    */
-  async folderAt(path: string, at: string): Promise<Folder> {
+  async folderAt(path: string, at: string, sinceMs: number = Number.POSITIVE_INFINITY): Promise<Folder> {
     const stats = statFolder(at);
     if (!stats?.isDirectory()) return noFolder;
     const identity = identityOf(stats);
     const cached = this.#folders.get(path);
-    const isFresh = cached !== undefined && isSameFolder(cached.identity, identity);
-    const folder = isFresh ? cached : await this.#read(at, seeAgain(cached?.seen, identity));
+    const isValid =
+      cached !== undefined && (isSameFolder(cached.identity, identity) || isRecent(cached, sinceMs));
+    const folder = isValid ? cached : await this.#read(at, seeAgain(cached?.seen, identity));
     this.#keep(path, folder);
     return folder;
   }
 
   async #read(at: string, seen: SeenFolder): Promise<CachedFolder> {
-    const identity = isSettled(seen, performance.now()) ? seen.identity : undefined;
+    const startMs = performance.now();
+    const identity = isSettled(seen, startMs) ? seen.identity : undefined;
     const folder = openFolder(at);
-    return { names: folder === undefined ? [] : await readNames(folder, this.#segmentOf), identity, seen };
+    const names = folder === undefined ? [] : await readNames(folder, this.#segmentOf);
+    return { names, identity, seen, startMs, endMs: performance.now() };
   }
 
   #keep(path: string, folder: CachedFolder): void {
@@ -85,6 +98,11 @@ export class FolderCache {
     this.#folders.delete(path);
     this.#names -= folder.names.length;
   }
+}
+
+/** What was there all the time since `sinceMs` is among the names. */
+function isRecent({ names, startMs, endMs }: CachedFolder, sinceMs: number): boolean {
+  return names.length > maxReadNames && startMs >= sinceMs && performance.now() - endMs < maxAgeMs;
 }
 
 async function readNames(folder: Dir, segmentOf: SegmentOf): Promise<readonly string[]> {

@@ -4,12 +4,11 @@ import { lstatIfThere } from "../disk/files.js";
 import { fingerprintOf } from "../record/record.js";
 import type { Store } from "../store.js";
 import { type Folder, FolderCache, noFolder } from "./folder-cache.js";
+import type { ListPlace } from "./list-cursor.js";
 
-export interface ListJob {
+export interface ListJob extends ListPlace {
   readonly prefix: string;
   readonly delimiter: "/" | undefined;
-  /** The last entry of the page before; empty for the first page. */
-  readonly after: string;
   readonly limit: number;
   readonly details: boolean;
 }
@@ -50,7 +49,7 @@ export class Lister {
 
   /** @param folder - empty, or a key's start that ends with `/`. */
   async #walk(folder: string, page: Page): Promise<void> {
-    const { names } = await this.#folderAt(folder);
+    const { names } = await this.#folderAt(folder, page);
     for (let index = firstFrom(names, page.from(folder)); index < names.length && !page.isFull; index++) {
       const key = folder + names[index];
       if (page.isBeyond(key)) return;
@@ -59,11 +58,11 @@ export class Lister {
     }
   }
 
-  async #folderAt(folder: string): Promise<Folder> {
+  async #folderAt(folder: string, { sinceMs }: Page): Promise<Folder> {
     const { guard, layout } = this.#store;
     const path = layout.body(folder).slice(0, -1);
     const at = guard.visibleFolder(path);
-    return at === undefined ? noFolder : this.#cache.folderAt(path, at);
+    return at === undefined ? noFolder : this.#cache.folderAt(path, at, sinceMs);
   }
 
   #visitFile(key: string, page: Page): void {
@@ -83,13 +82,13 @@ export class Lister {
 
   async #visitFolder(key: string, page: Page): Promise<void> {
     if (!page.rollsUp(key)) await this.#walk(key, page);
-    else if (page.isDue(key) && (await this.#holdsObject(key))) page.addPrefix(key);
+    else if (page.isDue(key) && (await this.#holdsObject(key, page))) page.addPrefix(key);
   }
 
-  async #holdsObject(folder: string): Promise<boolean> {
-    const { names } = await this.#folderAt(folder);
+  async #holdsObject(folder: string, page: Page): Promise<boolean> {
+    const { names } = await this.#folderAt(folder, page);
     if (names.some((name) => !name.endsWith("/"))) return true;
-    for (const name of names) if (await this.#holdsObject(folder + name)) return true;
+    for (const name of names) if (await this.#holdsObject(folder + name, page)) return true;
     return false;
   }
 }
@@ -105,6 +104,10 @@ class Page {
 
   constructor(job: ListJob) {
     this.#job = job;
+  }
+
+  get sinceMs(): number {
+    return this.#job.sinceMs;
   }
 
   get hasDetails(): boolean {
