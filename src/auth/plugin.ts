@@ -1,7 +1,13 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { type AnyApp, type AnyRequest, fastifyOf, HttpError, loggedRequest } from "../http/index.js";
-import { type Environment, loadPeer, loadSettings, readEnvironment } from "../kernel/index.js";
+import {
+  type Environment,
+  loadPeer,
+  loadSettings,
+  readEnvironment,
+  refuseForeignAddress,
+} from "../kernel/index.js";
 import { getMail } from "../mail/index.js";
 import { getSqlDb } from "../sql/index.js";
 import type { Storage } from "../storage/index.js";
@@ -74,6 +80,11 @@ async function tenantOfUser(request: AnyRequest): Promise<string | undefined> {
 async function mount(app: FastifyInstance, options: AddAuthUsersOptions): Promise<void> {
   const { env = readEnvironment(), routesPrefix = "/auth", oidcProviders = [], ...given } = options;
   const settings = loadSettings(authInputs, env, given);
+  refuseForeignAddress(authInputs, env, given, {
+    setting: "oidcDiscoveryUrl",
+    address: settings.oidcDiscoveryUrl,
+    secrets: ["oidcClientSecret"],
+  });
   const config = authConfig(settings, env, app.prefix + routesPrefix, oidcProviders);
   const parts = { db: getSqlDb(app).db, mail: getMail(app), log: app.log };
   const opened = await loadPeer("better-auth", "addAuthUsers", () => import("./auth-users.js"));

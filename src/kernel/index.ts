@@ -3,6 +3,7 @@ export { ConfigurationError, type ConfigurationProblem, collectProblems } from "
 export { markSource, readEnvironment, sourceOf, type VariableSource } from "./env-file.js";
 export { type Environment, isVariableSet, readVariable, withDefaults } from "./environment.js";
 export { escapeHtml } from "./escape-html.js";
+export { findForeignAddress, refuseForeignAddress } from "./foreign-address.js";
 export {
   type HealthCheck,
   type HealthCheckOptions,

@@ -7,6 +7,7 @@ import {
   type Environment,
   loadSettings,
   readEnvironment,
+  refuseForeignAddress,
 } from "../kernel/index.js";
 import { httpMetrics } from "./fastify/http-metrics.js";
 import { loadShedding } from "./fastify/load-shedding.js";
@@ -98,6 +99,8 @@ export async function observeRequests(
 ): Promise<() => Promise<void>> {
   const { client, registry, release, env = readEnvironment(), ...given } = options;
   const settings = loadSettings(observabilityVariables, env, settingsOf(given));
+  const collector = { setting: "otlpEndpoint", address: settings.otlpEndpoint, secrets: ["otlpHeaders"] };
+  refuseForeignAddress(observabilityVariables, env, settingsOf(given), collector);
   if (!settings.enabled) {
     app.decorate("observability", { registry: undefined });
     app.log.info("nothing is measured: ENABLE_OBS is false");

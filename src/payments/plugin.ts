@@ -8,6 +8,7 @@ import {
   loadPeer,
   parseSettings,
   readEnvironment,
+  refuseForeignAddress,
 } from "../kernel/index.js";
 import { getSqlDb } from "../sql/index.js";
 import { paymentJobs, sweepEveryMs } from "./payment-jobs.js";
@@ -61,7 +62,8 @@ export async function addPayments<Plan extends string>(
   const fastify = fastifyOf(app);
   const { plans, routesPrefix = "/_webhooks", env = readEnvironment(), ...rest } = options;
   const settings = parseSettings(paymentVariables, env, rest);
-  const { secretKey, webhookSecret } = settings;
+  const { secretKey, webhookSecret, apiUrl: address } = settings;
+  refuseForeignAddress(paymentVariables, env, rest, { setting: "apiUrl", address, secrets: ["secretKey"] });
   if (secretKey === undefined || webhookSecret === undefined) throw missing(settings);
   const { db } = getSqlDb(fastify);
   const payments = await openPayments(db, secretKey.reveal(), settings, plans);

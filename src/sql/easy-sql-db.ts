@@ -5,8 +5,10 @@ import {
   type Logger,
   loadSettings,
   readEnvironment,
+  refuseForeignAddress,
   type SettingOptions,
   silentLogger,
+  sourceOf,
 } from "../kernel/index.js";
 import type { FolderWait } from "./embedded/folder-lock.js";
 import { migrationVariables } from "./migrations/settings.js";
@@ -49,6 +51,7 @@ export async function easySqlDb(
   const { env = readEnvironment(), log = silentLogger, folderWait = noWait } = context;
   const settings = loadSettings({ ...sqlVariables, ...migrationVariables }, env, options);
   const target = sqlTarget(settings, env);
+  refuseForeignHost(target, settings, env, options);
   const sql = withMigrations(measured(await open(target, settings, log, folderWait)), settings.migrationsDir);
   log.info(
     { kind: sql.kind, address: sql.address, reason: target.reason },
@@ -94,6 +97,23 @@ async function open(
   return openPostgres(target, settings, watch, (error) =>
     log.warn({ err: error }, "a connection to the database broke while it was not in use"),
   );
+}
+
+/** A URL with a password gets no other one; without any the driver takes its own variable. */
+function refuseForeignHost(
+  target: SqlTarget,
+  { url, password }: SqlSettings,
+  env: Environment,
+  options: EasySqlDbOptions,
+): void {
+  if (target.kind === "embedded") return;
+  const { host: address, password: sent } = target;
+  refuseForeignAddress(sqlVariables, env, options, {
+    setting: url === undefined ? "host" : "url",
+    address,
+    secrets: sent === password?.reveal() ? ["password"] : [],
+    others: sent === undefined && sourceOf(env, "PGPASSWORD") === "process" ? ["PGPASSWORD"] : [],
+  });
 }
 
 function warn(target: SqlTarget, env: Environment, log: Logger): void {

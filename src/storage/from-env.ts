@@ -150,7 +150,9 @@ async function build(draft: Draft): Promise<ConfiguredBackend> {
   if (configured !== undefined) {
     problems.push(...detection.missing.map((name) => isMissing(name, detection)));
   }
-  problems.push(...findUnsafe(draft), ...findForeignEndpoint(choice.type, choice.env, ownOptions(options)));
+  problems.push(...findUnsafe(draft));
+  if (configured !== undefined)
+    problems.push(...(await findForeignEndpoint(choice.type, choice.env, ownOptions(options), configured)));
   if (problems.length > 0 || configured === undefined || settings === undefined) {
     throw new ConfigurationError(problems);
   }

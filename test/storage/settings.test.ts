@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { ConfigurationError, readEnvironment } from "svc-infra/kernel";
+import { dirname, join } from "node:path";
+import { ConfigurationError } from "svc-infra/kernel";
 import { LayerBackend, parseKey, prefix, retry, Storage } from "svc-infra/storage";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { configurationOf, easyStorage } from "#dist/storage/easy-storage.js";
 import { backendFromEnv, detectBackend } from "#dist/storage/from-env.js";
+import { environmentOf } from "../kernel/file-environment.js";
 
 const secret = "0123456789abcdef0123456789abcdef";
 
@@ -260,18 +261,9 @@ describe("easyStorage", () => {
 });
 
 describe("an endpoint of a .env file", () => {
-  function environment(file: Record<string, string>, process: Record<string, string>) {
-    const folder = mkdtempSync(join(tmpdir(), "env-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const path = join(folder, ".env");
-    writeFileSync(
-      path,
-      Object.entries(file)
-        .map(([name, value]) => `${name}='${value}'\n`)
-        .join(""),
-    );
-    return readEnvironment(path, process);
-  }
+  const secretFile = join(mkdtempSync(join(tmpdir(), "secret-")), "key");
+  writeFileSync(secretFile, "secret");
+  afterAll(() => rmSync(dirname(secretFile), { recursive: true }));
 
   const evil = "https://keys.evil.example";
   const s3 = { STORAGE_BACKEND: "s3", STORAGE_S3_BUCKET: "my-bucket", STORAGE_S3_ENDPOINT: evil };
@@ -288,6 +280,11 @@ describe("an endpoint of a .env file", () => {
     STORAGE_CLOUDINARY_ENDPOINT: evil,
   };
   const keys = { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" };
+  const { STORAGE_CLOUDINARY_ENDPOINT: _, ...prefixed } = {
+    ...cloudinary,
+    CLOUDINARY_URL: `cloudinary://k:s@cloud?upload_prefix=${evil}`,
+  };
+  const customerKey = { STORAGE_S3_CUSTOMER_KEY: Buffer.alloc(32).toString("base64") };
 
   it.each([
     [s3, keys, "AWS_SECRET_ACCESS_KEY"],
@@ -297,26 +294,45 @@ describe("an endpoint of a .env file", () => {
     [azure, { AZURE_STORAGE_KEY: Buffer.alloc(64).toString("base64") }, "AZURE_STORAGE_KEY"],
     [azure, {}, "the credentials"],
     [cloudinary, { CLOUDINARY_URL: "cloudinary://a:b@c" }, "CLOUDINARY_URL"],
+    [prefixed, { STORAGE_CLOUDINARY_API_SECRET: "secret" }, "STORAGE_CLOUDINARY_API_SECRET"],
+    [{ ...s3, ...keys, STORAGE_S3_ENCRYPTION: "sse-c" }, customerKey, "STORAGE_S3_CUSTOMER_KEY"],
+    [{ ...s3, ...keys }, { AWS_SESSION_TOKEN: "token" }, "AWS_SESSION_TOKEN"],
+    [{ ...s3, ...customerKey, STORAGE_S3_ENCRYPTION: "sse-c" }, {}, "the credentials"],
+    [{ ...gcs, STORAGE_GCS_CREDENTIALS_PATH: "/home/user/key.json" }, {}, "STORAGE_GCS_CREDENTIALS_PATH"],
+    [
+      { ...s3, AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY_FILE: secretFile },
+      {},
+      "AWS_SECRET_ACCESS_KEY_FILE",
+    ],
   ])("is refused with credentials from elsewhere: %j with %j", async (file, process, proof) => {
-    const failure = backendFromEnv(environment(file, process));
+    const failure = backendFromEnv(environmentOf(file, process));
     await expect(failure).rejects.toThrow(
-      new RegExp(`_ENDPOINT: is from a .env file, and ${proof} not; set both in one place`),
+      new RegExp(`_(?:ENDPOINT|URL): is from a .env file, and ${proof} not; set both in one place`),
     );
   });
 
   it("is refused with a secret of the code", async () => {
     const options = { backend: "s3", accessKey: "id", secretKey: "secret" } as const;
-    await expect(backendFromEnv(environment(s3, {}), options)).rejects.toThrow("option 'secretKey' not");
+    await expect(backendFromEnv(environmentOf(s3, {}), options)).rejects.toThrow("option 'secretKey' not");
   });
 
   it("is used with credentials of the same file, and on this machine", async () => {
-    await backendFromEnv(environment({ ...s3, ...keys }, {}));
-    await backendFromEnv(environment({ ...s3, STORAGE_S3_ENDPOINT: "http://localhost:9000" }, keys));
+    await backendFromEnv(environmentOf({ ...s3, ...keys }, {}));
+    await backendFromEnv(environmentOf({ ...s3, STORAGE_S3_ENDPOINT: "http://localhost:9000" }, keys));
+  });
+
+  it("within CLOUDINARY_URL is used with the secret of that URL, and not where another endpoint is set", async () => {
+    await backendFromEnv(environmentOf(prefixed, {}));
+    const elsewhere = {
+      STORAGE_CLOUDINARY_API_SECRET: "secret",
+      STORAGE_CLOUDINARY_ENDPOINT: "https://api-eu.cloudinary.com",
+    };
+    await backendFromEnv(environmentOf(prefixed, elsewhere));
   });
 
   it("and the reverse: an endpoint of the process, or of code, is used with credentials of the file", async () => {
-    await backendFromEnv(environment(keys, s3));
+    await backendFromEnv(environmentOf(keys, s3));
     const { STORAGE_S3_ENDPOINT: endpoint, ...rest } = s3;
-    await backendFromEnv(environment({ ...keys, ...rest }, {}), { backend: "s3", endpoint });
+    await backendFromEnv(environmentOf({ ...keys, ...rest }, {}), { backend: "s3", endpoint });
   });
 });

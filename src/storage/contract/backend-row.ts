@@ -12,6 +12,12 @@ export interface SigningSettings {
 /** Values of the settings that say where a backend's objects are. */
 export type LocationSettings = Readonly<Record<string, unknown>>;
 
+/** An address of a service, with the setting that names it. */
+export interface NamedEndpoint {
+  readonly setting: string;
+  readonly address: string | undefined;
+}
+
 /** A backend whose settings have been read. */
 export interface ConfiguredRow {
   /** Values of its variables, each under its option's name. */
@@ -20,6 +26,8 @@ export interface ConfiguredRow {
   create(signing: SigningSettings): Promise<StorageBackend>;
   /** URL of the service; `undefined` where the objects are on this machine. Reaches nothing. */
   endpoint(): Promise<string | undefined>;
+  /** The address that a setting names, and which one does; the address is `undefined` where the service has one of its own. */
+  namedEndpoint(): Promise<NamedEndpoint>;
 }
 
 /** What the environment must know of a backend: one row for each, in its own folder. */
@@ -32,8 +40,17 @@ export interface BackendDefinition<Variables extends SettingsSchema> {
   readonly scope?: Names<Variables>;
   /** Makes the values the same for the same place, where several say it. */
   readonly normalizeLocation?: (location: LocationSettings) => Promise<LocationSettings>;
-  /** Credentials that must come from the same source as the setting `endpoint`. */
+  /** Settings that are credentials. Those in use go to the endpoint, so that both must come from the same source. */
   readonly credentials?: Names<Variables>;
+  /** Settings that name files of credentials. */
+  readonly credentialFiles?: Names<Variables>;
+  /** Secrets that go to the endpoint beside the credentials. */
+  readonly alsoSent?: Names<Variables>;
+  /** A setting that may hold an endpoint too, which counts where `endpoint` is not set. */
+  readonly endpointWithin?: {
+    readonly setting: Names<Variables>[number];
+    readonly find: (own: SettingsOf<Variables>) => Promise<string | undefined>;
+  };
   /** Any of these variables makes it the backend when none is named. */
   readonly detectedBy: readonly string[];
   /** Settings that it cannot do without. */
@@ -71,6 +88,13 @@ export function backendRow<Variables extends SettingsSchema>(
       own,
       create: (signing: SigningSettings) => definition.create(own, signing),
       endpoint: async () => definition.endpointOf?.(own),
+      namedEndpoint: async () => {
+        const endpoint = new Map<string, unknown>(Object.entries(own)).get("endpoint");
+        const { endpointWithin: within } = definition;
+        if (typeof endpoint === "string" || within === undefined)
+          return { setting: "endpoint", address: endpoint === undefined ? undefined : String(endpoint) };
+        return { setting: within.setting, address: await within.find(own) };
+      },
     };
   };
   return { ...definition, configure };

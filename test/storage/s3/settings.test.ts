@@ -55,7 +55,18 @@ describe("where a bucket is", () => {
     expect([aws.moveTo("eu-west-1"), aws.address.host]).toEqual([true, "files.s3.eu-west-1.amazonaws.com"]);
     expect([other.moveTo("eu-west-1"), other.address.host]).toEqual([true, "files.s3.example.com"]);
     expect(aws.moveTo("eu-west-1")).toBe(false);
+    expect([aws.moveTo("evil.example/#"), aws.address.region]).toEqual([false, "eu-west-1"]);
   });
+
+  it.each(["evil.example/#", "a.b", "evil.example:443", "@evil.example", "a".repeat(64)])(
+    "is refused in a region that would be another host: %s",
+    async (region) => {
+      const url = urlOf({ STORAGE_S3_REGION: region });
+      await expect(url).rejects.toThrow("STORAGE_S3_REGION is not the name of a region");
+      const endpoint = "http://127.0.0.1:9000";
+      expect(() => new S3Backend({ bucket: "files", region, endpoint })).toThrow("STORAGE_S3_REGION");
+    },
+  );
 });
 
 describe("which service it is", () => {

@@ -60,6 +60,12 @@ export function isCloudinaryUrl(raw: string): boolean {
   return /^cloudinary:\/\/[^:@/?#]+:[^:@/?#]+@[A-Za-z0-9_-]+\/?(?:\?[^#]*)?$/.test(raw) && URL.canParse(raw);
 }
 
+/** The API server that such a URL names. */
+export function endpointIn(raw: string | undefined): string | undefined {
+  if (raw === undefined || !isCloudinaryUrl(raw)) return undefined;
+  return new URL(raw).searchParams.get("upload_prefix") ?? undefined;
+}
+
 function parseUrl(raw: string): AccountOptions {
   if (!isCloudinaryUrl(raw)) throw wrong("CLOUDINARY_URL must be cloudinary://key:secret@cloud");
   const url = new URL(raw);
@@ -71,7 +77,7 @@ function parseUrl(raw: string): AccountOptions {
     cloudName: url.hostname,
     apiKey: decodeURIComponent(url.username),
     apiSecret: decodeURIComponent(url.password),
-    ...withoutUndefined({ endpoint: url.searchParams.get("upload_prefix") ?? undefined }),
+    ...withoutUndefined({ endpoint: endpointIn(raw) }),
     signatureAlgorithm: algorithm,
   };
 }

@@ -90,6 +90,10 @@ export const cloudinaryRow = backendRow({
   place: "cloudName",
   scope: ["url", "folder"],
   credentials: ["apiSecret", "url"],
+  endpointWithin: {
+    setting: "url",
+    find: async ({ url }) => (await import("./account.js")).endpointIn(url?.reveal()),
+  },
   detectedBy: ["CLOUDINARY_URL"],
   required: ["cloudName", "apiKey", "apiSecret"],
   instead: { of: ["cloudName", "apiKey", "apiSecret"], option: "url" },

@@ -112,6 +112,7 @@ export const s3Row = backendRow({
     return typeof endpoint === "string" && !isWorldwideAws(endpoint) ? { ...rest, endpoint } : rest;
   },
   credentials: ["secretKey"],
+  alsoSent: ["sessionToken", "customerKey"],
   detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,

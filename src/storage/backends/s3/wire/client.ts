@@ -136,8 +136,8 @@ export class S3Client {
     const region = regionIn(refused);
     const isRedirect = status === 301 || status === 307 || status === 400;
     if (!isRedirect || region === undefined || region === asked) return false;
-    this.#options.location.moveTo(region);
-    return true;
+    const { location } = this.#options;
+    return location.moveTo(region) || location.address.region === region;
   }
 
   #isRenewed({ reason }: ServiceError, used: S3Credentials): boolean {

@@ -18,6 +18,7 @@ export interface BucketAddress {
   readonly region: string;
 }
 
+const regionName = /^[\w-]{1,63}$/;
 const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 
 /** Where the bucket is; learns of another region when the service tells it. */
@@ -25,11 +26,12 @@ export class BucketLocation {
   readonly #options: LocationOptions;
   #address: BucketAddress;
 
-  /** @throws StorageConfigurationError when the bucket's name cannot be one. */
+  /** @throws StorageConfigurationError when the name of the bucket or of the region cannot be one. */
   constructor(options: LocationOptions) {
     if (!bucketName.test(options.bucket) || options.bucket.includes("..")) {
       throw new StorageConfigurationError({ message: "STORAGE_S3_BUCKET is not the name of a bucket" });
     }
+    checkRegion(options.region);
     this.#options = options;
     this.#address = addressOf(options, options.region);
   }
@@ -41,10 +43,10 @@ export class BucketLocation {
   /**
    * Goes to another region.
    *
-   * @returns whether that is another one than before.
+   * @returns whether that is a region, and another one than before.
    */
   moveTo(region: string): boolean {
-    if (region === this.#address.region) return false;
+    if (region === this.#address.region || !regionName.test(region)) return false;
     this.#address = addressOf(this.#options, region);
     return true;
   }
@@ -66,8 +68,19 @@ function isAws({ hostname }: URL): boolean {
   return /^s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/.test(hostname);
 }
 
-/** Where a region of AWS is reached. */
+/**
+ * Where a region of AWS is reached.
+ *
+ * @throws StorageConfigurationError when the name of the region cannot be one.
+ */
 export function awsEndpoint(region: string): URL {
+  checkRegion(region);
   const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
   return new URL(`https://s3.${region}.${domain}`);
+}
+
+/** It becomes a part of a host name, here and in the SDK that finds keys. */
+function checkRegion(region: string): void {
+  if (regionName.test(region)) return;
+  throw new StorageConfigurationError({ message: "STORAGE_S3_REGION is not the name of a region" });
 }
