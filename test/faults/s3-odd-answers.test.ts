@@ -173,6 +173,19 @@ describe("a listing of an upload's parts, or of all uploads, that cannot be cont
   });
 });
 
+it("markers of uploads that come in turn are a failure, not a loop", async () => {
+  let looks = 0;
+  const quirk: S3Quirk = ({ operation, answer }) => {
+    if (operation !== "listUploads") return false;
+    if (++looks > 50) return answer(200, {}, documentOf("ListMultipartUploadsResult", ""));
+    const content = `<IsTruncated>true</IsTruncated><NextKeyMarker>${looks % 2}</NextKeyMarker>`;
+    return answer(200, {}, documentOf("ListMultipartUploadsResult", content));
+  };
+  const { storage } = await storageWith(quirk);
+  await expect(storage.sweep({ dryRun: true })).rejects.toMatchObject({ code: "unavailable" });
+  expect(looks).toBe(3);
+});
+
 describe("what is still in memory is sent again", () => {
   const failures = [
     ["a part", "part", 40_000_000],
@@ -302,6 +315,33 @@ describe("keys that end", () => {
     await storage.put("b", "x");
     expect(asked).toBe(2);
   });
+
+  it("are asked for once more where the answer has no body that could say it", async () => {
+    let asked = 0;
+    const expired: S3Quirk = ({ operation, headers, answer }) =>
+      operation === "head" && String(headers.authorization).includes("K1/") && answer(400, {}, "");
+    const credentials = async () => keys(`K${++asked}`, 3_600_000);
+    const { storage, objects } = await storageWith(expired, { ...none, credentials });
+    objects.set("a", { body: Buffer.from("x"), headers: {} });
+    expect(await storage.getMetadata("a")).toMatchObject({ size: 1 });
+    expect(asked).toBe(2);
+  });
+
+  it.each([
+    [400, "token", 2, "unknown"],
+    [400, undefined, 1, "unknown"],
+    [403, "token", 1, "permission_denied"],
+  ])(
+    "after a bodyless %i and with session token %s are asked for %i times",
+    async (status, sessionToken, times, code) => {
+      let asked = 0;
+      const refused: S3Quirk = ({ operation, answer }) => operation === "head" && answer(status, {}, "");
+      const credentials = async () => ({ ...keys(`K${++asked}`, 3_600_000), sessionToken });
+      const { storage, requests } = await storageWith(refused, { ...none, credentials });
+      await expect(storage.getMetadata("a")).rejects.toMatchObject({ code });
+      expect([asked, requests.length]).toEqual([times, times]);
+    },
+  );
 
   it("that are always expired are an error, not a loop", async () => {
     let asked = 0;

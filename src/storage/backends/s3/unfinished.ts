@@ -1,5 +1,6 @@
 import type { CallOptions, UnfinishedUpload } from "../../contract/backend.js";
 import { isObjectName } from "../../contract/key.js";
+import { ListingProgress } from "../../contract/listing-progress.js";
 import type { S3Access } from "./access.js";
 import { documentOf, malformedAnswer } from "./wire/answer-document.js";
 import { blocksOf, textOf } from "./wire/xml.js";
@@ -9,6 +10,7 @@ export async function* unfinishedUploads(
   { client }: S3Access,
   { signal }: CallOptions,
 ): AsyncGenerator<UnfinishedUpload, void, undefined> {
+  const progress = new ListingProgress();
   let after: readonly (readonly [string, string])[] = [];
   for (;;) {
     const { body } = await client.send({ method: "GET", query: [["uploads", ""], ...after], signal });
@@ -16,8 +18,8 @@ export async function* unfinishedUploads(
     yield* [...blocksOf(xml, "Upload")].flatMap(uploadIn);
     if (textOf(xml, "IsTruncated") !== "true") return;
     const [key, id] = [textOf(xml, "NextKeyMarker") ?? "", textOf(xml, "NextUploadIdMarker") ?? ""];
-    // The same page again would go on for ever.
-    if (key === "" || (after[0]?.[1] === key && (after[1]?.[1] ?? "") === id)) throw malformedAnswer();
+    if (key === "") throw malformedAnswer();
+    progress.check([], JSON.stringify([key, id]));
     after = [["key-marker", key], ...(id === "" ? [] : [["upload-id-marker", id] as const])];
   }
 }

@@ -117,7 +117,7 @@ export class S3Client {
     if (isYes(first)) return this.#note(first);
     const refused = whole(first);
     const error = errorOf(refused);
-    const isOther = this.#isMoved(refused, address) || this.#isRenewed(error, used);
+    const isOther = this.#isMoved(refused, address) || this.#isRenewed(call, error, used);
     if (!isOther || !isReplayable(call.payload)) throw error;
     const again = await this.#credentials(call.signal);
     const second = await this.#exchange(call, streams, location.address, again);
@@ -140,8 +140,11 @@ export class S3Client {
     return location.moveTo(region) || location.address.region === region;
   }
 
-  #isRenewed({ reason }: ServiceError, used: S3Credentials): boolean {
-    return reason === "ExpiredToken" && this.#options.credentials.expire(used);
+  /** An answer to HEAD has no body that could say it. A 403 is no sign of it: AWS tells so of objects that are not there. */
+  #isRenewed({ method }: S3Call, { reason = "", status }: ServiceError, used: S3Credentials): boolean {
+    const isUntold = method === "HEAD" && reason === "" && status === 400;
+    const isExpired = reason === "ExpiredToken" || (isUntold && used.sessionToken !== undefined);
+    return isExpired && this.#options.credentials.expire(used);
   }
 
   async #credentials(signal: AbortSignal | undefined): Promise<S3Credentials> {
