@@ -59,6 +59,15 @@ describe("an answer without a size is a failure, and no empty object", () => {
   });
 });
 
+it("content that is longer than it was said to be is a failure, and is not read to its end", async () => {
+  const headers = { ...described, "content-range": "bytes 0-4/5", "content-length": "14" };
+  const { storage } = await answering(() => ({ headers, body: "hello and more" }));
+  await expect(storage.get("a")).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("longer than what was asked for"),
+  });
+});
+
 describe("a listing that does not go on is an error after a few looks", () => {
   let count = 0;
   const answers: Readonly<Record<string, () => OddAnswer>> = {

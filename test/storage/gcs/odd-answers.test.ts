@@ -73,6 +73,18 @@ describe("an answer of 200 that is not the service's own is a failure", () => {
   }
 });
 
+it("content that is longer than it was said to be is a failure, and is not read to its end", async () => {
+  const { etag } = await storage.getMetadata("there");
+  const headers = { "x-goog-generation": etag };
+  proxy.plan.mix(1, (_, { url = "" }) =>
+    /alt=media/.test(url) ? { kind: "answer", status: 200, headers, body: "precious and more" } : undefined,
+  );
+  await expect(storage.get("there")).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("longer than what was asked for"),
+  });
+});
+
 describe("a listing that does not go on is an error after a few looks", () => {
   let count = 0;
   const item = (name: string) => ({ name, size: "1", generation: "1", timeCreated: new Date(0) });

@@ -110,7 +110,8 @@ function reasonOf(error: unknown, cancellation: Cancellation): unknown {
 }
 
 async function readWhole(body: ResponseBody, size: number): Promise<Buffer<ArrayBuffer>> {
-  const bytes = await bytesOf(piecesOf(body));
+  const error = () => new ServiceError("unavailable", "the body is longer than what was asked for");
+  const bytes = await bytesOf(piecesOf(body), { maxBytes: size, error });
   if (bytes.byteLength !== size) throw endedEarly(undefined);
   return bytes;
 }

@@ -5,6 +5,7 @@ import { openedBytes } from "../../contract/opened.js";
 import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
+import { bytesOf } from "../../contract/whole-body.js";
 import type { GcsAccess } from "./access.js";
 import type { Query } from "./client.js";
 import { conditionQuery } from "./conditions.js";
@@ -125,7 +126,8 @@ async function opened(
   checkSpan(stat, span, media);
   const size = span.end - span.start;
   if (size <= maxAtOnceBytes) {
-    const bytes = new Uint8Array(await media.body.arrayBuffer());
+    const error = () => new ServiceError("unavailable", "the body is longer than what was asked for");
+    const bytes = await bytesOf(media.body, { maxBytes: size, error });
     if (bytes.byteLength === size) return openedBytes(stat, span, bytes);
     throw new ServiceError("unavailable", "the body ended before all of it had come");
   }
