@@ -94,6 +94,15 @@ describe.each([
     expect(text).toContain('http_server_requests_in_flight{method="GET",route="/notes/:id"} 0');
   });
 
+  it("failures of which the first must be told are 0 before it", async () => {
+    const app = await measured({ client });
+    await doEverything(app);
+    const text = await read(app);
+    expect(text).toContain('storage_errors_total{backend="memory",error_type="corrupt"} 0');
+    expect(text).toContain('http_server_requests_shed_total{reason="event_loop"} 0');
+    expect(text).toContain('http_server_requests_shed_total{reason="memory"} 0');
+  });
+
   it("the storage's four series have the names and labels that were promised", async () => {
     const app = await measured({ client });
     await doEverything(app);

@@ -29,6 +29,7 @@ export async function loadShedding(
     help: "Requests that were refused because the process could not keep up, by what was short.",
     labels: ["reason"],
   });
+  for (const reason of ["event_loop", "memory"]) count.inc({ reason }, 0);
   const refuse = (request: FastifyRequest, reply: FastifyReply, reason: "event_loop" | "memory") => {
     const path = request.url.split("?", 1)[0] ?? "";
     if (isOpen.has(path)) return undefined;

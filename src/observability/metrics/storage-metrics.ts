@@ -38,8 +38,15 @@ function operations(metrics: Metrics): () => void {
     help: "Calls that failed, by the error's code.",
     labels: ["backend", "error_type"],
   });
+  const known = new Set<string>();
   return watchWork<OperationFacts>("svc-infra:storage:operation", {
-    began: ({ backend, operation }) => inFlight.inc({ backend, operation }),
+    began: ({ backend, operation }) => {
+      inFlight.inc({ backend, operation });
+      if (known.has(backend)) return;
+      known.add(backend);
+      // Prometheus sees the first damaged object of a process only if there was a 0 before.
+      errors.inc({ backend, error_type: "corrupt" }, 0);
+    },
     ended: (work) => {
       const { backend, operation } = work.facts;
       inFlight.dec({ backend, operation });
