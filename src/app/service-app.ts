@@ -5,7 +5,7 @@ import { healthPlugin } from "../health/index.js";
 import { answerClientError, HttpError, pageBoundary, problemHandler } from "../http/index.js";
 import type { JobDefinition } from "../jobs/index.js";
 import { type AppEnv, type Environment, readEnvironment } from "../kernel/index.js";
-import { addApiDocs } from "../versioning/index.js";
+import { addApiDocs, loadZodCompilers } from "../versioning/index.js";
 import { addBodyParsers } from "./body-parsers.js";
 import { type Choice, choiceTable, describeSettings, hasDocs } from "./choices.js";
 import { addCors } from "./cors.js";
@@ -101,9 +101,9 @@ function withZod(app: FastifyInstance) {
 const answerError = problemHandler(true);
 
 async function createApp(service: string, { settings }: ServicePlan): Promise<FastifyInstance> {
-  const [{ fastify }, { takeZodSchemas }] = await Promise.all([
+  const [{ fastify }, { validatorCompiler, serializerCompiler }] = await Promise.all([
     import("fastify"),
-    import("./zod-schemas.js"),
+    loadZodCompilers(),
   ]);
   const { logLevel, release, idleTimeoutMs, keepAliveTimeoutMs, maxBodyBytes, trustProxy } = settings;
   const app = fastify({
@@ -122,7 +122,8 @@ async function createApp(service: string, { settings }: ServicePlan): Promise<Fa
   app.setErrorHandler(answerError);
   ignoreExpectations(app.server);
   addBodyParsers(app);
-  takeZodSchemas(app);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   return app;
 }
 

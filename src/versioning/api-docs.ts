@@ -1,4 +1,6 @@
 import type { FastifyInstance } from "fastify";
+import type { z } from "zod";
+import { isZod } from "./zod-schemas.js";
 
 /** What an OpenAPI document says of its API. */
 export interface ApiInfo {
@@ -42,10 +44,30 @@ export async function addApiDocs(app: FastifyInstance, info: ApiInfo, apiVersion
     stripBasePath: false,
     transform: (document) => {
       const isMeant = document.route.config?.apiVersion === apiVersion;
-      return isMeant ? jsonSchemaTransform(document) : { schema: { hide: true }, url: document.url };
+      if (!isMeant) return { schema: { hide: true }, url: document.url };
+      const { response, ...request } = document.schema ?? {};
+      const only = (schema: object) => Object(jsonSchemaTransform({ ...document, schema }).schema);
+      const taken = (part: unknown) => described(part, (body) => only({ body }).body);
+      const given = (part: unknown) =>
+        described(part, (zod) => only({ response: { 200: zod } }).response[200]);
+      const answers = response === undefined ? {} : { response: mapValues(response, given) };
+      return { schema: { ...mapValues(request, taken), ...answers }, url: document.url };
     },
   });
   await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: pagePolicy, logLevel: "warn" });
+}
+
+/** Makes JSON Schema of zod schemas, also of those for a media type; what is JSON Schema already stays as it is. */
+function described(schema: unknown, toJson: (zod: z.ZodType) => unknown): unknown {
+  if (isZod(schema)) return toJson(schema);
+  const { content }: { readonly content?: unknown } = Object(schema);
+  if (typeof content !== "object" || content === null) return schema;
+  const change = (media: unknown) => ({ ...Object(media), schema: described(Object(media).schema, toJson) });
+  return { ...Object(schema), content: mapValues(content, change) };
+}
+
+function mapValues(record: unknown, change: (value: unknown) => unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(Object(record)).map(([name, value]) => [name, change(value)]));
 }
 
 function descriptionOf({ description }: ApiInfo): { readonly description?: string } {

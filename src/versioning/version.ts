@@ -4,6 +4,7 @@ import { type AnyApp, fastifyOf, HttpError } from "../http/index.js";
 import { ConfigurationError, checkGivenOptions, type OptionRules } from "../kernel/index.js";
 import { type ApiInfo, addApiDocs } from "./api-docs.js";
 import { type Lifetime, lifetimeHeaders, readLifetime, type VersionLifetime } from "./lifetime.js";
+import { loadZodCompilers, takeZodSchemas } from "./zod-schemas.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -68,12 +69,14 @@ export async function version(
   checkGivenOptions(options, rules);
   const lifetime = readLifetime(name, options);
   const info = { title: name, version: name, ...options.info };
+  const compilers = await loadZodCompilers();
   await fastifyOf(anyApp).register(
     async (scope) => {
       if (options.docs ?? scope.hasApiDocs ?? true) await addApiDocs(scope, info, name);
       await scope.register(async (inner) => {
         inner.addHook("onRoute", (route) => {
           route.config = { ...route.config, apiVersion: name };
+          takeZodSchemas(route, compilers);
         });
         announceLifetime(inner, name, lifetime, options.now ?? Date.now);
         await routes(withZod(inner));

@@ -90,6 +90,47 @@ describe("any Fastify app", () => {
     expect((await plain.inject("/v1/limit")).json()).toBe(1);
     expect((await plain.inject("/v2/limit")).json()).toBe(false);
   });
+
+  it("can have routes with zod schemas, with JSON Schema, and with both", async () => {
+    const plain = fastify();
+    const params = z.object({ id: z.coerce.number() });
+    const id = { type: "integer" };
+    await version(plain, "v1", (v1) => {
+      v1.get("/zod/:id", { schema: { params, response: { 200: user } } }, async ({ params: { id } }) => {
+        return { id, name: "Ann", secret: "not in the schema" };
+      });
+      v1.get(
+        "/json/:id",
+        {
+          schema: {
+            params: { type: "object", properties: { id } },
+            response: { 200: { type: "object", properties: { id } } },
+          },
+        },
+        async ({ params }) => ({ ...Object(params), secret: "not in the schema" }),
+      );
+      const media = { "application/json": { schema: user }, "text/plain": { schema: { type: "string" } } };
+      v1.post(
+        "/both",
+        { schema: { body: user, response: { 200: { content: media }, 404: { type: "null" } } } },
+        async ({ body }) => body,
+      );
+    });
+    expect((await plain.inject("/v1/zod/7")).json()).toEqual({ id: 7, name: "Ann" });
+    expect((await plain.inject("/v1/json/7")).json()).toEqual({ id: 7 });
+    for (const path of ["/v1/zod/x", "/v1/json/x"]) expect((await plain.inject(path)).statusCode).toBe(400);
+    const both = await plain.inject({ method: "POST", url: "/v1/both", payload: { id: 1, name: "Ann" } });
+    expect(both.json()).toEqual({ id: 1, name: "Ann" });
+    const { paths } = (await plain.inject("/v1/docs/json")).json();
+    const schemaOf = (path: string) => paths[path].get.responses[200].content["application/json"].schema;
+    expect(schemaOf("/v1/zod/{id}").properties).toHaveProperty("name");
+    expect(schemaOf("/v1/json/{id}").properties).toEqual({ id });
+    const { requestBody, responses } = paths["/v1/both"].post;
+    expect(requestBody.content["application/json"].schema.properties).toHaveProperty("name");
+    expect(responses[200].content["application/json"].schema.properties).toHaveProperty("name");
+    expect(responses[200].content["text/plain"].schema).toEqual({ type: "string" });
+    await plain.close();
+  });
 });
 
 describe("what cannot be", () => {
