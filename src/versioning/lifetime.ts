@@ -20,7 +20,7 @@ export interface Lifetime {
 /**
  * Reads the dates.
  *
- * @throws ConfigurationError for an invalid date, or when the version would end before it is deprecated.
+ * @throws ConfigurationError for an invalid date, a successor that no header can name, or when the version would end before it is deprecated.
  */
 export function readLifetime(version: string, { deprecated, sunset, successor }: VersionLifetime): Lifetime {
   const problems: ConfigurationProblem[] = [];
@@ -34,13 +34,29 @@ export function readLifetime(version: string, { deprecated, sunset, successor }:
     // RFC 9745 §4: the sunset must not be before the deprecation.
     problems.push({ name: `version ${version}`, message: "sunset is before deprecated" });
   }
+  if (successor !== undefined && !isTarget(successor)) {
+    const message = `successor is no path or URL: expected one like /v2, percent-encoded, not ${JSON.stringify(successor)}`;
+    problems.push({ name: `version ${version}`, message });
+  }
   if (problems.length > 0) throw new ConfigurationError(problems);
   return lifetime;
 }
 
 function dateOf(given: Date | string | boolean | undefined): Date | undefined {
   if (given === undefined || given === false) return undefined;
+  if (typeof given === "string" && !isDay(given.slice(0, 10))) return new Date(Number.NaN);
   return new Date(given === true ? 0 : given);
+}
+
+/** `Date` takes 31 February for 3 March. */
+function isDay(text: string): boolean {
+  const day = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+}
+
+/** What may stand between the angle brackets of a `Link` (RFC 3986). */
+function isTarget(text: string): boolean {
+  return /^(?:\/|https?:\/\/)[\w\-.~:/?#[\]@!$&'()*+,;=%]*$/.test(text);
 }
 
 function isAfter(one: Date | undefined, other: Date | undefined): boolean {
@@ -52,15 +68,10 @@ function notADate(version: string, option: string, given: unknown): Configuratio
   return { name: `version ${version}`, message };
 }
 
-/** The headers that tell of it: `Deprecation` (RFC 9745), `Sunset` (RFC 8594), `Link` with `successor-version` (RFC 5829). */
-export function lifetimeHeaders({
-  deprecated,
-  sunset,
-  successor,
-}: Lifetime): Readonly<Record<string, string>> {
+/** The headers that tell of its dates: `Deprecation` (RFC 9745), `Sunset` (RFC 8594). */
+export function lifetimeHeaders({ deprecated, sunset }: Lifetime): Readonly<Record<string, string>> {
   return {
     ...(deprecated === undefined ? {} : { deprecation: `@${Math.floor(deprecated.getTime() / 1000)}` }),
     ...(sunset === undefined ? {} : { sunset: sunset.toUTCString() }),
-    ...(successor === undefined ? {} : { link: `<${successor}>; rel="successor-version"` }),
   };
 }

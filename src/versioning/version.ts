@@ -98,12 +98,24 @@ function checkName(name: string): void {
 
 function announceLifetime(scope: FastifyInstance, name: string, lifetime: Lifetime, now: () => number): void {
   const headers = lifetimeHeaders(lifetime);
-  if (Object.keys(headers).length === 0) return;
   const { sunset, successor } = lifetime;
+  if (successor !== undefined) linkSuccessor(scope, successor);
+  if (Object.keys(headers).length === 0) return;
   const instead = successor === undefined ? "" : `; use ${successor}`;
   scope.addHook("onRequest", (_request, reply, done) => {
     reply.headers(headers);
     if (sunset === undefined || now() < sunset.getTime()) return done();
     done(new HttpError(410, "gone", `${name} ended on ${sunset.toISOString().slice(0, 10)}${instead}`));
+  });
+}
+
+/** Beside the links of the answer itself. */
+function linkSuccessor(scope: FastifyInstance, successor: string): void {
+  const link = `<${successor}>; rel="successor-version"`;
+  scope.addHook("onSend", (_request, reply, _payload, done) => {
+    const own = [reply.getHeader("link") ?? []].flat().join(", ");
+    // A kept answer that is given again has it already.
+    if (!own.includes(link)) reply.header("link", own === "" ? link : `${own}, ${link}`);
+    done();
   });
 }

@@ -56,6 +56,26 @@ describe("a deprecated version", () => {
   });
 });
 
+it("the link to the successor stands beside the links of the answer itself", async () => {
+  const plain = fastify();
+  await version(
+    plain,
+    "v1",
+    (v1) => {
+      v1.get("/one", async (_request, reply) =>
+        reply.header("link", '</v1/one?page=2>; rel="next"').send("1"),
+      );
+      v1.get("/two", async (_request, reply) =>
+        reply.header("link", ["</a>; rel=a", "</b>; rel=b"]).send("2"),
+      );
+    },
+    { successor: "/v2" },
+  );
+  const linkOf = async (path: string) => (await plain.inject(path)).headers.link;
+  expect(await linkOf("/v1/one")).toBe('</v1/one?page=2>; rel="next", </v2>; rel="successor-version"');
+  expect(await linkOf("/v1/two")).toBe('</a>; rel=a, </b>; rel=b, </v2>; rel="successor-version"');
+});
+
 describe("a version that lives", () => {
   it("says nothing of an end", async () => {
     const { headers } = await app.inject("/v2/people/7");
@@ -137,6 +157,12 @@ describe("what cannot be", () => {
   it.each([
     ["V1/..", {}, "expected a name like v1"],
     ["v3", { sunset: "soon" }, "sunset is no date"],
+    ["v3", { sunset: "2026-02-31" }, "sunset is no date"],
+    ["v3", { deprecated: "2026-02-31T10:00:00Z" }, "deprecated is no date"],
+    ["v3", { sunset: "31 Feb 2026" }, "sunset is no date"],
+    ["v3", { successor: "/v2/日" }, "successor is no path or URL"],
+    ["v3", { successor: "/v2>; rel=next" }, "successor is no path or URL"],
+    ["v3", { successor: "v2" }, "successor is no path or URL"],
     ["v3", { deprecated: "2027-01-02", sunset: "2027-01-01" }, "sunset is before deprecated"],
   ])("is refused: %s %j", async (name, options, message) => {
     await expect(version(app, name, () => undefined, options)).rejects.toThrow(message);
