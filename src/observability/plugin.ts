@@ -37,7 +37,10 @@ declare module "fastify" {
 export interface ObservabilityOptions extends ObservabilitySettingOptions {
   /** The library of metrics. Default: `prom-client`, else `@prometheus-io/client`, whichever is installed. */
   readonly client?: MetricsClient | undefined;
-  /** A registry of that library to add to. Default: one of its own. */
+  /**
+   * A registry of that library to add to; metrics of the process that it has, as by `collectDefaultMetrics()`, stay. Default:
+   * one of its own.
+   */
   readonly registry?: MetricsRegistry | undefined;
   /** What is running, in spans: a version or a commit. */
   readonly release?: string | undefined;

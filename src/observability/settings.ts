@@ -13,6 +13,9 @@ import { pairsIn } from "./tracing/header-pairs.js";
 
 const routePath = /^(?:\/[A-Za-z0-9._~-]+)+$/;
 
+/** What a service has there already. */
+const takenPath = /^\/(?:healthz|readyz|startupz|ping|docs(?:\/.*)?)$/;
+
 const maxTimerMs = 2 ** 31 - 1;
 
 /** A share, 0 to 1. */
@@ -37,8 +40,12 @@ export const observabilityVariables = {
   }),
   metricsPath: variable({
     name: "METRICS_PATH",
-    type: z.string().regex(routePath),
-    expected: "a path like /metrics, with no slash at its end",
+    type: z
+      .string()
+      .regex(routePath)
+      .refine((path) => !takenPath.test(path)),
+    expected:
+      "a path like /metrics, with no slash at its end; not /healthz, /readyz, /startupz, /ping or /docs, which are taken",
     help: "Where Prometheus reads the metrics.",
     default: "/metrics",
   }),

@@ -94,6 +94,22 @@ describe.each([
     expect(text).toContain('http_server_requests_in_flight{method="GET",route="/notes/:id"} 0');
   });
 
+  it("a registry that has metrics of the process keeps them, and no two apps share one", async () => {
+    const registry = new client.Registry();
+    client.collectDefaultMetrics({ register: registry as never });
+    const app = await measured({ client, registry });
+    const text = await read(app);
+    expect(text.match(/^process_resident_memory_bytes /gm)).toHaveLength(1);
+    expect(text).toContain("nodejs_eventloop_utilization_ratio");
+    expect(text).toContain("http_server_requests_in_flight");
+    const second = addObservability(Fastify(), { env: {}, client, registry });
+    await expect(second).rejects.toThrow("option 'registry': has the metric");
+    await app.close();
+    expect(registry.getSingleMetric("process_resident_memory_bytes")).toBeDefined();
+    expect(registry.getSingleMetric("http_server_requests_total")).toBeUndefined();
+    registry.clear();
+  });
+
   it("failures of which the first must be told are 0 before it", async () => {
     const app = await measured({ client });
     await doEverything(app);
@@ -322,6 +338,15 @@ it("one error names everything that is set to nonsense, without the values of se
     variables: ["ENABLE_OBS", "METRICS_PATH"],
   });
 });
+
+it.each(["/healthz", "/readyz", "/startupz", "/ping", "/docs", "/docs/json"])(
+  "METRICS_PATH cannot be %s, which is taken",
+  async (path) => {
+    await expect(addObservability(Fastify(), { env: { METRICS_PATH: path } })).rejects.toMatchObject({
+      variables: ["METRICS_PATH"],
+    });
+  },
+);
 
 it("ENABLE_OBS=false measures nothing and has no route", async () => {
   const app = Fastify();

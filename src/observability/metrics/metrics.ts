@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../../kernel/index.js";
 import type {
   CounterMetric,
   GaugeMetric,
@@ -12,6 +13,8 @@ export interface MetricSpec {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
+  /** Whether it is about the process: one of that name that the registry has already says the same, and stays. */
+  readonly ofProcess?: boolean;
 }
 
 /** Makes metrics on one registry, and takes them away again. */
@@ -55,8 +58,14 @@ export class Metrics {
     for (const name of this.#names.splice(0)) this.registry.removeSingleMetric(name);
   }
 
-  #configure({ name, help, labels = [] }: MetricSpec): MetricConfiguration {
-    this.#names.push(name);
-    return { name, help, labelNames: [...labels], registers: [this.registry] };
+  /** @throws ConfigurationError when the registry has another one of that name: the library says no remedy. */
+  #configure({ name, help, labels = [], ofProcess = false }: MetricSpec): MetricConfiguration {
+    const isThere = this.registry.getSingleMetric(name) !== undefined;
+    if (isThere && !ofProcess) {
+      const message = `has the metric ${name} already; give each app a registry of its own`;
+      throw new ConfigurationError([{ name: "option 'registry'", message }]);
+    }
+    if (!isThere) this.#names.push(name);
+    return { name, help, labelNames: [...labels], registers: isThere ? [] : [this.registry] };
   }
 }
