@@ -1,4 +1,5 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { HttpError } from "../http/index.js";
 import type { ConfigurationProblem } from "../kernel/index.js";
 import { type AppSettings, appVariables } from "./settings.js";
 
@@ -31,6 +32,7 @@ export function findCorsProblem(settings: CorsSettings): ConfigurationProblem[] 
 export async function addCors(app: FastifyInstance, settings: CorsSettings): Promise<void> {
   const origins = settings.corsAllowOrigins;
   if (origins === undefined || origins.length === 0) return;
+  app.addHook("onRequest", refuseHalfPreflight);
   const { default: cors } = await import("@fastify/cors");
   await app.register(cors, {
     origin: isForAll(settings) ? "*" : [...origins],
@@ -39,6 +41,15 @@ export async function addCors(app: FastifyInstance, settings: CorsSettings): Pro
     exposedHeaders,
     maxAge: 600,
   });
+}
+
+/** The plugin's own answer would be no problem details. */
+async function refuseHalfPreflight({ method, headers }: FastifyRequest): Promise<void> {
+  if (method !== "OPTIONS") return;
+  // An empty one is none for the plugin.
+  if (headers.origin && headers["access-control-request-method"]) return;
+  const detail = "OPTIONS is for preflights: it needs Origin and Access-Control-Request-Method";
+  throw new HttpError(400, "bad_request", detail);
 }
 
 function isForAll({ corsAllowOrigins }: CorsSettings): boolean {

@@ -27,7 +27,7 @@ export interface Helper {
   readonly variables: readonly SettingsSchema[];
   /** Variables of which any one asks for it; none where only code can. */
   readonly enabledBy: readonly string[];
-  /** Helpers above it in the list that it cannot do without. */
+  /** Helpers that it cannot do without. */
   readonly needs?: readonly (keyof HelperOptions)[];
   /** A helper above it in the list that asks for it, as long as code does not say no. */
   readonly wantedBy?: keyof HelperOptions;

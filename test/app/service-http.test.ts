@@ -135,6 +135,11 @@ describe("a service with nothing set", () => {
     await expect(makeService({ AUTH_SECRET: secret })).rejects.toThrow(
       /sql: is off, and auth needs it \(AUTH_SECRET is set\); pass sql: true.*mail: is off/s,
     );
+    const paid = defineEvent("invoice.paid", z.object({ total: z.int() }));
+    const both = makeService({}, { events: { events: [paid] }, payments: { plans: { pro: "price_1" } } });
+    await expect(both).rejects.toThrow(
+      /jobs: is off, and events needs it \(option 'events' asks for it\); pass jobs: true.*jobs: is off, and payments needs it/s,
+    );
   });
 });
 
@@ -180,6 +185,16 @@ describe("CORS_ALLOW_ORIGINS", () => {
       url: "/ping",
       headers: { origin, "access-control-request-method": "POST" },
     });
+
+  it.each([{}, { origin: "https://app.example.com" }, { "access-control-request-method": "POST" }])(
+    "answers OPTIONS with %j, which is no preflight, with problem details",
+    async (headers) => {
+      app = await makeService({ CORS_ALLOW_ORIGINS: "https://app.example.com" });
+      const answer = await app.inject({ method: "OPTIONS", url: "/ping", headers });
+      expect([answer.statusCode, answer.headers["content-type"]]).toEqual([400, "application/problem+json"]);
+      expect(answer.json().code).toBe("bad_request");
+    },
+  );
 
   it("lets exactly its origins in", async () => {
     app = await makeService({ CORS_ALLOW_ORIGINS: "https://app.example.com, https://admin.example.com" });

@@ -4,6 +4,7 @@ export const events: Helper = {
   name: "events",
   variables: [],
   enabledBy: [],
+  needs: ["jobs"],
   add: async (app, { options, jobs }) => {
     if (options.events === undefined || options.events === false) return "off";
     const { addEvents } = await import("../../events/index.js");

@@ -6,7 +6,7 @@ export const payments: Helper = {
   name: "payments",
   variables: [paymentVariables],
   enabledBy: [],
-  needs: ["sql"],
+  needs: ["sql", "jobs"],
   add: async (app, { env, options, jobs }) => {
     if (options.payments === undefined || options.payments === false) return "off";
     const { addPayments } = await import("../../payments/index.js");
