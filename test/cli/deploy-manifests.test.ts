@@ -40,6 +40,9 @@ describe.each(sets.map((set) => [set.join(" and ") || "nothing", set] as const))
       expect(() => new Kind({ ...manifest, spec: "none" }).validate()).toThrow();
     }
     expect(manifests.some(({ kind }) => kind === "Job")).toBe(hasDatabase);
+    // What `kubectl apply -l` takes before the rest.
+    const first = manifests.filter(({ metadata }) => metadata.labels?.app === "shop-migrate");
+    expect(first.map(({ kind }) => kind)).toEqual(hasDatabase ? ["Job"] : []);
   });
 
   it("compose.yaml passes the schema of the Compose specification, and migrates once before the service starts", () => {
@@ -47,6 +50,9 @@ describe.each(sets.map((set) => [set.join(" and ") || "nothing", set] as const))
     const compose = parse(files["compose.yaml"] ?? "");
     expect([validate(compose), validate.errors]).toEqual([true, null]);
     expect(validate({ ...compose, services: { app: { unheardOf: true } } })).toBe(false);
+    for (const [service, { restart }] of Object.entries<{ restart?: string }>(compose.services)) {
+      expect([service, restart]).toEqual([service, service === "migrate" ? "no" : "unless-stopped"]);
+    }
     const condition = compose.services.app.depends_on?.migrate?.condition;
     expect(condition).toBe(hasDatabase ? "service_completed_successfully" : undefined);
   });

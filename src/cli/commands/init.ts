@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { ConfigurationError } from "../../kernel/index.js";
+import { packagesOfProject } from "../init/package-json.js";
 import {
   type DeployTarget,
   deployTargets,
@@ -62,17 +63,26 @@ function init(folder: string, options: InitOptions): void {
 }
 
 function projectOf(name: string, options: InitOptions): Project {
-  if (!/^[a-z][a-z0-9-]{0,50}$/.test(name)) {
-    throw wrong("folder", `'${name}' is no name for a service; expected small letters, digits and hyphens`);
+  if (!/^[a-z]([a-z0-9-]{0,49}[a-z0-9])?$/.test(name)) {
+    const expected =
+      "at most 51 small letters, digits and hyphens; it begins with a letter and does not end with a hyphen";
+    throw wrong("folder", `'${name}' is no name for a service; expected ${expected}`);
   }
   const { version, dependencies, peerDependencies } = ownPackage();
-  return {
+  const project = {
     name,
     helpers: wordsOf<ProjectHelper>("--with", options.with, projectHelpers),
     deploy: wordsOf<DeployTarget>("--deploy", options.deploy, deployTargets),
     kit: options.kit === undefined ? `^${version}` : specOf(options.kit),
     ranges: { ...dependencies, ...peerDependencies },
   };
+  if (packagesOfProject(project).includes(name)) {
+    throw wrong(
+      "folder",
+      `'${name}' is a package that the project needs, and npm installs none of its own name`,
+    );
+  }
+  return project;
 }
 
 /** A path means the same from inside the project. */

@@ -9,16 +9,15 @@ const packagesOf: Readonly<Record<ProjectHelper, readonly string[]>> = {
   mail: ["nodemailer"],
 };
 
+/** Names of the packages that a new project needs. */
+export function packagesOfProject(project: Project): readonly string[] {
+  return Object.keys({ ...dependenciesOf(project), ...devDependencies });
+}
+
 /** The `package.json` of a new project. */
-export function packageJson({ name, helpers, kit, ranges }: Project): string {
-  const peers = ["fastify", "prom-client", ...helpers.flatMap((helper) => packagesOf[helper])];
-  const dependencies = {
-    ...Object.fromEntries(peers.map((peer) => [peer, ranges[peer] ?? "*"])),
-    "svc-infra": kit,
-    zod: ranges.zod ?? "^4.0.0",
-  };
+export function packageJson(project: Project): string {
   const facts = {
-    name,
+    name: project.name,
     version: "0.1.0",
     private: true,
     type: "module",
@@ -31,9 +30,20 @@ export function packageJson({ name, helpers, kit, ranges }: Project): string {
       test: "node --test dist/test/*.test.js",
     },
     dependencies: Object.fromEntries(
-      Object.entries(dependencies).sort(([one], [other]) => (one < other ? -1 : 1)),
+      Object.entries(dependenciesOf(project)).sort(([one], [other]) => (one < other ? -1 : 1)),
     ),
-    devDependencies: { "@types/node": "^20.19.0", typescript: "~6.0.3" },
+    devDependencies,
   };
   return `${JSON.stringify(facts, null, 2)}\n`;
+}
+
+const devDependencies = { "@types/node": "^20.19.0", typescript: "~6.0.3" };
+
+function dependenciesOf({ helpers, kit, ranges }: Project): Readonly<Record<string, string>> {
+  const peers = ["fastify", "prom-client", ...helpers.flatMap((helper) => packagesOf[helper])];
+  return {
+    ...Object.fromEntries(peers.map((peer) => [peer, ranges[peer] ?? "*"])),
+    "svc-infra": kit,
+    zod: ranges.zod ?? "^4.0.0",
+  };
 }

@@ -12,6 +12,7 @@ export function composeFile(project: Project): string {
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     stop_grace_period: 20s
+    restart: unless-stopped
     ports: ["8000:8000"]
 ${environment(project)}${volumes(project)}${waits(project)}${has(project, "sql") ? databaseParts : ""}${needsRedis(project) ? redisPart : ""}${volumeList(project)}`;
 }
@@ -63,6 +64,7 @@ const databaseParts = `  migrate:
       db: { condition: service_healthy }
   db:
     image: postgres:17
+    restart: unless-stopped
     environment:
       POSTGRES_USER: app
       POSTGRES_PASSWORD: \${DB_PASSWORD:?set it}
@@ -77,6 +79,7 @@ const databaseParts = `  migrate:
 /** Jobs survive a restart of it, and it must not evict them. No port is published: only the service reaches it. */
 const redisPart = `  redis:
     image: redis:8
+    restart: unless-stopped
     command: ["redis-server", "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
     volumes: ["redis:/data"]
     healthcheck:

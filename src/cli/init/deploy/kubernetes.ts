@@ -96,9 +96,14 @@ function migration(project: Project): readonly string[] {
   if (!has(project, "sql")) return [];
   const { name } = project;
   return [
-    `apiVersion: batch/v1
+    `# Nothing orders what is applied together, so apply this Job first, and the rest when it has ended well:
+#   kubectl delete job ${name}-migrate --ignore-not-found
+#   kubectl apply -f kubernetes.yaml -l app=${name}-migrate
+#   kubectl wait --for=condition=complete --timeout=5m job/${name}-migrate
+#   kubectl apply -f kubernetes.yaml
+apiVersion: batch/v1
 kind: Job
-metadata: { name: ${name}-migrate }
+metadata: { name: ${name}-migrate, labels: { app: ${name}-migrate } }
 spec:
   backoffLimit: 3
   ttlSecondsAfterFinished: 120
