@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { flatKeyOf, keyOf } from "../harness/keys.js";
 import { measure } from "../harness/measure.js";
 import { workers } from "../harness/workers.js";
@@ -14,6 +15,8 @@ const adapters = [
 const repetitions = 20;
 /** Milliseconds from one put to the next while everything is listed. */
 const putEveryMs = 100;
+/** Milliseconds of puts before the listing begins. */
+const headStartMs = 300;
 
 /** @type {import("../harness/contracts.js").Case} */
 export const l5ListNested = {
@@ -52,6 +55,7 @@ async function prepare(context, name) {
   for (const [place, count] of /** @type {const} */ ([
     [`${dir}-warm`, 500],
     [dir, total(context)],
+    [`${dir}-puts`, total(context)],
   ])) {
     const store = await open(place);
     await workers(count, 16, (index) => store.put(name(index), bytes));
@@ -82,14 +86,14 @@ async function run(context, middleKey) {
   const againMiddle = await measure(repetitions, () => workers(repetitions, 1, middle));
   const fault = keys === 100 ? undefined : `${keys} keys on the page`;
   let counted = 0;
+  await store.close();
   // The pages before may have left in memory what a listing of everything would read.
   const fresh = await open();
   const all = await measure(1, async () => {
     counted = await fresh.countAll();
   });
   await fresh.close();
-  const listing = await measure(1, () => duringPuts(store, middleKey));
-  await store.close();
+  const listing = await duringPuts(await open(`${dir}-puts`), middleKey);
   const lost = counted === total(context) ? undefined : `${counted} keys`;
   return {
     "first page": firstPage,
@@ -101,21 +105,36 @@ async function run(context, middleKey) {
 }
 
 /**
- * All keys while one of them is written again ten times a second.
+ * All keys while ten new ones a second come into the folder, which had some before the listing begins.
  *
  * @param {import("../harness/contracts.js").Store} store
  * @param {string} key
  */
 async function duringPuts(store, key) {
-  /** @type {Promise<unknown>[]} */
+  const before = await store.countAll();
+  /** @type {unknown[]} */
   const puts = [];
-  const timer = setInterval(() => puts.push(store.put(key, Buffer.from("x"))), putEveryMs);
+  const timer = setInterval(
+    () => puts.push(store.put(`${key}-${process.pid}-${puts.length}`, Buffer.from("x"))),
+    putEveryMs,
+  );
+  let keys = 0;
+  let atStart = 0;
   try {
-    await store.countAll();
+    await setTimeout(headStartMs);
+    atStart = puts.length;
+    const sample = await measure(1, async () => {
+      keys = await store.countAll();
+    });
+    const isWhole = keys >= before && keys <= before + puts.length;
+    const fault =
+      atStart > 0 && isWhole ? undefined : `${keys} keys, ${atStart} of ${puts.length} puts before`;
+    return { ...sample, keys, puts: puts.length, fault };
   } finally {
     clearInterval(timer);
+    await Promise.all(puts);
+    await store.close();
   }
-  await Promise.all(puts);
 }
 
 /**
