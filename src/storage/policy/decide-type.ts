@@ -62,11 +62,16 @@ function compared(found: string, claim: Claim | undefined, isSigned: boolean): D
 const refinements: ReadonlyMap<string, RegExp> = new Map([
   [
     "application/zip",
-    /^application\/(?:vnd\.(?:openxmlformats-officedocument|oasis\.opendocument|ms-[a-z]+)\.[a-z.0-9-]+|epub\+zip|java-archive)$/,
+    /^application\/(?:vnd\.(?:openxmlformats-officedocument|oasis\.opendocument|ms-(?:excel|powerpoint|visio|word))\.[a-z.0-9-]+|epub\+zip|java-archive)$/,
   ],
   ["application/x-cfb", /^application\/(?:msword|vnd\.ms-(?:excel|powerpoint|outlook|project))$/],
   ["application/xml", /^(?!image\/svg)(?!application\/xhtml)[a-z]+\/[a-z0-9.-]+\+xml$/],
 ]);
+
+/** Whether content of a type is in a container that its first bytes tell. */
+function isContained(essence: string): boolean {
+  return isRefined("application/zip", essence) || isRefined("application/x-cfb", essence);
+}
 
 function isRefined(found: string, essence: string): boolean {
   return refinements.get(found)?.test(essence) === true;
@@ -84,7 +89,7 @@ function withoutSignature(
     return { contentType, essence: essenceOf(contentType), isSigned: false, isAsClaimed: true };
   }
   const { contentType, essence } = claim;
-  const isPossible = isTextual(essence) ? isText : !isSignedType(essence);
+  const isPossible = isTextual(essence) ? isText : !isSignedType(essence) && !isContained(essence);
   if (isPossible) return { contentType, essence, isSigned: false, isAsClaimed: true };
   const found = isText ? "text/plain; charset=utf-8" : unknownContentType;
   return { contentType: found, essence: essenceOf(found), isSigned: false, isAsClaimed: false };

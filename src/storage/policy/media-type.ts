@@ -30,6 +30,11 @@ const sameBytes: readonly ReadonlySet<string>[] = [
   ["application/xml", "text/xml"],
 ].map((names) => new Set(names));
 
+/** All names of the bytes of a type. */
+export function namesOf(type: string): ReadonlySet<string> {
+  return sameBytes.find((names) => names.has(type)) ?? new Set([type]);
+}
+
 /** Whether two types are names of the same bytes. */
 export function isSameFormat(one: string, other: string): boolean {
   return one === other || sameBytes.some((names) => names.has(one) && names.has(other));

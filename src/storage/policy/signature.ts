@@ -1,5 +1,6 @@
 import { typeBySignature } from "../content/content-type.js";
 import { StorageConfigurationError } from "../contract/error.js";
+import { namesOf } from "./media-type.js";
 import { looksLikeText } from "./text.js";
 
 type Sniffer = typeof import("file-type");
@@ -16,6 +17,8 @@ const sniffer: string = "file-type";
 /** Loaded when the first content is decided: a storage without such a policy does not need it. */
 let loading: Promise<Sniffer> | undefined;
 let loaded: Sniffer | undefined;
+/** What the sniffer knows, by all its names. */
+let signedTypes: ReadonlySet<string> = new Set();
 
 /** Formats that a few bytes at a fixed place tell beyond doubt: the sniffer would take many times as long. */
 const frequentTypes: ReadonlySet<string> = new Set([
@@ -67,12 +70,14 @@ async function sniff(head: Uint8Array, isText: boolean): Promise<Signature> {
  * signatureOf}.
  */
 export function isSignedType(essence: string): boolean {
-  return loaded?.supportedMimeTypes.has(essence) === true;
+  return signedTypes.has(essence);
 }
 
 async function loadSniffer(): Promise<Sniffer> {
   try {
-    return await import(sniffer);
+    const found: Sniffer = await import(sniffer);
+    signedTypes = new Set([...found.supportedMimeTypes].flatMap((type) => [...namesOf(type)]));
+    return found;
   } catch (cause) {
     const message = `to tell types by content the package '${sniffer}' must be beside the application: npm install ${sniffer}`;
     throw new StorageConfigurationError({ message, cause });

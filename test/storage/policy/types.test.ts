@@ -35,6 +35,42 @@ const docx = zip(
 );
 const plainZip = zip("a.txt", "hello");
 
+/** The begin of a compound file, as Office wrote it before its documents were archives. */
+const cfb = Buffer.concat([Buffer.from("d0cf11e0a1b11ae1", "hex"), Buffer.alloc(600)]);
+const chartType = "application/vnd.oasis.opendocument.chart";
+
+/** Older names and those that browsers send, of types that {@link aliased} names otherwise. */
+const aliases = [
+  "image/jpg",
+  "image/pjpeg",
+  "image/x-png",
+  "image/vnd.microsoft.icon",
+  "image/x-ms-bmp",
+  "audio/mp3",
+  "audio/m4a",
+  "audio/x-wav",
+  "audio/wave",
+  "application/x-gzip",
+  "application/x-zip-compressed",
+  "video/x-msvideo",
+  "video/x-matroska",
+];
+const aliased: PolicyOptions = {
+  types: [
+    "image/jpeg",
+    "image/png",
+    "image/x-icon",
+    "image/bmp",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/wav",
+    "application/gzip",
+    "application/zip",
+    "video/avi",
+    "video/webm",
+  ],
+};
+
 /** What is stored as its type, or the code of the refusal. */
 async function decided(
   policy: PolicyOptions,
@@ -173,6 +209,50 @@ describe("a policy of types decides", () => {
       "application/pdf",
       "a",
       "refused",
+    ],
+    ...aliases.map((type): [string, PolicyOptions, string, string, string, string] => {
+      return [
+        `a script by another name of a type that is allowed, ${type}`,
+        aliased,
+        "alert(1)",
+        type,
+        "a",
+        "refused",
+      ];
+    }),
+    [
+      "a word document of before",
+      { types: ["application/msword"] },
+      cfb,
+      "application/msword",
+      "a.doc",
+      "application/msword",
+    ],
+    [
+      "text as such a document",
+      { types: ["application/msword"] },
+      "hello",
+      "application/msword",
+      "a.doc",
+      "refused",
+    ],
+    [
+      "bytes as such a sheet",
+      { types: ["application/vnd.ms-excel"] },
+      Buffer.alloc(9, 7),
+      "application/vnd.ms-excel",
+      "a",
+      "refused",
+    ],
+    ["text as a chart", { types: [chartType] }, "hello", chartType, "a.odc", "refused"],
+    ["an archive as a chart that is named", { types: [chartType] }, plainZip, chartType, "a.odc", chartType],
+    [
+      "a type of Microsoft's that is no archive",
+      { types: ["application/vnd.ms-pki.stl"] },
+      Buffer.alloc(9, 7),
+      "application/vnd.ms-pki.stl",
+      "a",
+      "application/vnd.ms-pki.stl",
     ],
     [
       "a type of its own",

@@ -46,6 +46,10 @@ export const faults: Readonly<Record<string, Fault>> = {
     code: "unsupported_type",
   },
   "what is of a lying type": { given: { content: Buffer.from("<html>") }, code: "unsupported_type" },
+  "what is of a lying type by another name of one that is allowed": {
+    given: { content: Buffer.from("alert(1)"), contentType: "image/jpg" },
+    code: "unsupported_type",
+  },
   "what is infected": { given: { content: infected }, code: "infected" },
   "what is of another digest": {
     given: { digest: wrongDigest },

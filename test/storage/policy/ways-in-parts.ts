@@ -72,7 +72,7 @@ export function waysInParts(name: string, create: () => StorageBackend): void {
     const start = async (socket: string, limits: Limits = {}) => {
       const policy = {
         maxBytes: { "image/*": maxBytes },
-        types: ["image/*"],
+        types: ["image/*", "image/jpeg"],
         metadata: { names: ["a"] },
         scan: clamav({ socket, maxBytes: 2 * maxBytes }),
       };

@@ -57,7 +57,7 @@ async function start(
   backend = new MemoryBackend({ baseUrl, secrets });
   const policy = {
     maxBytes: { "image/*": 2000 },
-    types: ["image/*"],
+    types: ["image/*", "image/jpeg"],
     metadata: { names: ["a"] },
     scan: clamav({ socket }),
   };
