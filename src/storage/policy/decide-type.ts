@@ -1,17 +1,21 @@
 import { sniffContentType, unknownContentType } from "../content/content-type.js";
 import { markupOf } from "./markup.js";
 import { essenceOf, isSameFormat } from "./media-type.js";
-import { isSignedType, type Signature, signatureOf } from "./signature.js";
+import { isSignedType, loadSignatures, type Signature, signatureOf } from "./signature.js";
 import { isTextual } from "./text.js";
 
-/** What content is, and how that is known. */
-export interface DecidedType {
-  /** With the parameters of the claim, where that says the same. */
-  readonly contentType: string;
+/** A type, and how it is known that content is of it. */
+export interface KnownType {
   /** Without parameters. */
   readonly essence: string;
   /** Whether the bytes say so; otherwise it is known by its name only. */
   readonly isSigned: boolean;
+}
+
+/** What content is. */
+export interface DecidedType extends KnownType {
+  /** With the parameters of the claim, where that says the same. */
+  readonly contentType: string;
   /** Whether the claim agrees, as also no claim does. */
   readonly isAsClaimed: boolean;
 }
@@ -33,6 +37,19 @@ export function decideType(
     type === undefined ? withoutSignature(head, isText, claim, name) : compared(type, claim, true);
   const signature = signatureOf(head);
   return signature instanceof Promise ? signature.then(decide) : decide(signature);
+}
+
+/** The ways in which content can be known to be what is claimed; none where nothing is claimed. */
+export async function possibleOf(claimed: string | undefined): Promise<readonly KnownType[]> {
+  const essence = claimOf(claimed)?.essence;
+  if (essence === undefined) return [];
+  await loadSignatures();
+  const isSigned = isSignedType(essence);
+  const isNamed = !isSigned || isTextual(essence) || isContained(essence);
+  return [...(isSigned ? [true] : []), ...(isNamed ? [false] : [])].map((each) => ({
+    essence,
+    isSigned: each,
+  }));
 }
 
 function isXml(essence: string): boolean {

@@ -1,11 +1,10 @@
 import type { Check, ContentClaim } from "../content/check.js";
-import { unknownContentType } from "../content/content-type.js";
-import { essenceOf } from "./media-type.js";
+import { possibleOf } from "./decide-type.js";
 import { MetadataCheck } from "./metadata-check.js";
 import { type PolicyOptions, type PolicyRules, parsePolicy } from "./policy-options.js";
 import { type InfectedListener, ScanCheck, type ScanRules } from "./scan-check.js";
 import { admitType, TypeCheck } from "./type-check.js";
-import { TypedSizeCheck, type TypeLimits } from "./typed-size-check.js";
+import { admitSize, TypedSizeCheck, type TypeLimits } from "./typed-size-check.js";
 
 /** Options that were read already; a storage hands them on to all that is derived from it. */
 const parsed = new WeakMap<PolicyOptions, readonly PolicyRules[]>();
@@ -66,11 +65,11 @@ export class Policy {
 
   /** New checks of one piece of content. Its type comes before what depends on it. */
   checksOf(key: string): readonly Check[] {
-    const { steady, limits, scans, listeners } = this.#planOf(key);
+    const { steady, types, limits, scans, listeners } = this.#planOf(key);
     if (limits.length === 0 && scans.length === 0) return steady;
     return [
       ...steady,
-      ...(limits.length > 0 ? [new TypedSizeCheck(limits)] : []),
+      ...(limits.length > 0 ? [new TypedSizeCheck(types, limits)] : []),
       ...scans.map((scan) => new ScanCheck(scan, listeners)),
     ];
   }
@@ -85,14 +84,19 @@ export class Policy {
   }
 
   /** Refuses what is said of content where no bytes could make it right. */
-  admit(claim: ContentClaim): void {
-    const none = new Uint8Array();
-    for (const { types, typeLimits, metadata } of this.#rulesOf(claim.key)) {
-      if (metadata !== undefined) new MetadataCheck(metadata).begin(none, claim);
-      if (types !== undefined) admitType(types, claim.contentType);
-      if (typeLimits !== undefined && types?.mismatch !== "correct" && claimsType(claim)) {
-        new TypedSizeCheck([typeLimits]).begin(none, claim);
-      }
+  async admit(claim: ContentClaim & { readonly size: number }): Promise<void> {
+    const rules = this.#rulesOf(claim.key);
+    for (const { metadata } of rules) {
+      if (metadata !== undefined) new MetadataCheck(metadata).begin(new Uint8Array(), claim);
+    }
+    const ofTypes = rules.filter(({ types }) => types?.mismatch === "refuse");
+    if (ofTypes.length === 0) return;
+    const possible = await possibleOf(claim.contentType);
+    // Without a claim the bytes alone will tell.
+    if (possible.length === 0) return;
+    for (const { types, typeLimits } of ofTypes) {
+      if (types?.types !== undefined) admitType(types.types, possible);
+      if (typeLimits !== undefined) admitSize(typeLimits, possible, claim.size);
     }
   }
 
@@ -108,30 +112,30 @@ export class Policy {
   }
 }
 
-/** Without a claim the bytes alone will tell which limit holds. */
-function claimsType({ contentType }: ContentClaim): boolean {
-  return contentType !== undefined && essenceOf(contentType) !== unknownContentType;
-}
-
 /** What the rules of a key come to. */
 interface Plan {
   readonly maxBytes: number;
   /** Checks that keep nothing of the content, and so serve any number of contents. */
   readonly steady: readonly Check[];
+  readonly types: TypeCheck;
+  /** By type; then they decide it, too. */
   readonly limits: readonly TypeLimits[];
   readonly scans: readonly ScanRules[];
   readonly listeners: readonly InfectedListener[];
 }
 
 function planOf(rules: readonly PolicyRules[]): Plan {
-  const types = rules.flatMap((each) => each.types ?? []);
+  const typeRules = rules.flatMap((each) => each.types ?? []);
+  const types = new TypeCheck(typeRules);
+  const limits = rules.flatMap(({ typeLimits }) => typeLimits ?? []);
   return {
     maxBytes: Math.min(...rules.map(({ maxBytes }) => maxBytes)),
     steady: [
       ...rules.flatMap(({ metadata }) => (metadata === undefined ? [] : new MetadataCheck(metadata))),
-      ...(types.length > 0 ? [new TypeCheck(types)] : []),
+      ...(typeRules.length > 0 && limits.length === 0 ? [types] : []),
     ],
-    limits: rules.flatMap(({ typeLimits }) => typeLimits ?? []),
+    types,
+    limits,
     scans: rules.flatMap(({ scan }) => scan ?? []),
     listeners: rules.flatMap(({ onInfected }) => onInfected ?? []),
   };

@@ -58,16 +58,22 @@ export function signatureOf(head: Uint8Array): Signature | Promise<Signature> {
 }
 
 async function sniff(head: Uint8Array, isText: boolean): Promise<Signature> {
-  loading ??= loadSniffer();
-  loaded = await loading;
-  const found = await loaded.fileTypeFromBuffer(head).catch(() => undefined);
+  const { fileTypeFromBuffer } = await loadSignatures();
+  const found = await fileTypeFromBuffer(head).catch(() => undefined);
   const isFound = found !== undefined && (textFormats.has(found.mime) || !isText);
   return { type: isFound ? found.mime : undefined, isText };
 }
 
+/** Makes known which types have a signature. @throws StorageConfigurationError without the sniffer's package. */
+export async function loadSignatures(): Promise<Sniffer> {
+  loading ??= loadSniffer();
+  loaded = await loading;
+  return loaded;
+}
+
 /**
  * Whether content of a type has a signature, so that content without one is of another type. Call it behind {@link
- * signatureOf}.
+ * signatureOf} or {@link loadSignatures}.
  */
 export function isSignedType(essence: string): boolean {
   return signedTypes.has(essence);

@@ -2,8 +2,8 @@ import type { Check, ContentClaim } from "../content/check.js";
 import { unknownContentType } from "../content/content-type.js";
 import { UnsupportedTypeError } from "../contract/error.js";
 import { quote } from "../contract/quote.js";
-import { type DecidedType, decideType } from "./decide-type.js";
-import { essenceOf, fitOf } from "./media-type.js";
+import { type DecidedType, decideType, type KnownType } from "./decide-type.js";
+import { fitOf } from "./media-type.js";
 
 /** What one policy says of types. */
 export interface TypeRules {
@@ -20,32 +20,35 @@ export class TypeCheck implements Check {
     this.#rules = rules;
   }
 
+  /** @returns the content type to store. */
   begin(head: Uint8Array, claim: ContentClaim): string | Promise<string> {
+    const decided = this.decide(head, claim);
+    return decided instanceof Promise ? decided.then(({ contentType }) => contentType) : decided.contentType;
+  }
+
+  /** What the content is, where that is allowed. */
+  decide(head: Uint8Array, claim: ContentClaim): DecidedType | Promise<DecidedType> {
     const decided = decideType(head, claim.contentType, claim.filename ?? claim.key);
     return decided instanceof Promise
       ? decided.then((later) => this.#admit(later, claim))
       : this.#admit(decided, claim);
   }
 
-  /** @returns the content type to store. */
-  #admit(decided: DecidedType, claim: ContentClaim): string {
+  #admit(decided: DecidedType, claim: ContentClaim): DecidedType {
     for (const { types, mismatch } of this.#rules) {
       if (!decided.isAsClaimed && mismatch === "refuse") throw otherType(decided, claim);
       if (types !== undefined && !types.some((pattern) => isAllowed(decided, pattern))) {
         throw notAllowed(decided.essence, types);
       }
     }
-    return decided.contentType;
+    return decided;
   }
 }
 
-/** Refuses a claim that could only be a lie or not allowed. */
-export function admitType({ types, mismatch }: TypeRules, contentType: string | undefined): void {
-  if (types === undefined || mismatch === "correct" || contentType === undefined) return;
-  const essence = essenceOf(contentType);
-  if (essence === unknownContentType || types.some((pattern) => fitOf(essence, pattern) !== undefined))
-    return;
-  throw notAllowed(essence, types);
+/** Refuses a type that is not allowed, however content of it is known. */
+export function admitType(types: readonly string[], possible: readonly KnownType[]): void {
+  if (possible.some((each) => types.some((pattern) => isAllowed(each, pattern)))) return;
+  throw notAllowed(possible[0]?.essence ?? unknownContentType, types);
 }
 
 function notAllowed(essence: string, types: readonly string[]): UnsupportedTypeError {
@@ -55,7 +58,7 @@ function notAllowed(essence: string, types: readonly string[]): UnsupportedTypeE
 }
 
 /** What only its name tells must be named: `text/*` would let anything pass. */
-function isAllowed({ essence, isSigned }: DecidedType, pattern: string): boolean {
+function isAllowed({ essence, isSigned }: KnownType, pattern: string): boolean {
   const fit = fitOf(essence, pattern);
   return fit !== undefined && (isSigned || fit === 2);
 }

@@ -56,7 +56,7 @@ export async function prepareUpload(
   if (backend.capabilities.direct === undefined) throw notDirect(backend.name);
   const { expiresIn = 3600, signal } = options;
   const expiresAt = expiry(expiresIn);
-  const lease = leaseOf(place, key, options);
+  const lease = await leaseOf(place, key, options);
   const id = newUploadId(new Date(expiresAt.getTime() + Math.min(expiresIn, completionSeconds) * 1000));
   const sending = { ...lease.description, size: lease.size, checksum: lease.checksum, expiresAt, signal };
   if (lease.size <= wholeBytes || backend.capabilities.direct === "whole") {
@@ -74,7 +74,11 @@ export async function prepareUpload(
   return { id, key, method: "PUT", url: undefined, headers: {}, fields: {}, parts, expiresAt };
 }
 
-function leaseOf(place: UploadPlace, key: Key, options: PrepareOptions): Lease & { readonly size: number } {
+async function leaseOf(
+  place: UploadPlace,
+  key: Key,
+  options: PrepareOptions,
+): Promise<Lease & { readonly size: number }> {
   const { size, checksum, policy } = options;
   if (!Number.isSafeInteger(size) || size < 0) {
     throw new InvalidArgumentError({ message: "size must be a whole number of bytes" });
@@ -87,22 +91,22 @@ function leaseOf(place: UploadPlace, key: Key, options: PrepareOptions): Lease &
   const { contentType, ...described } = checkDescription(options);
   if (contentType === undefined) throw new InvalidArgumentError({ message: "contentType must be given" });
   const description: ObjectDescription = { ...described, contentType };
-  admit(place, key, { description, size, policy });
+  await admit(place, key, { description, size, policy });
   const conditions = toConditions(place.backend, options);
   return { key, description, size, checksum, ...keptPolicy(place, key, policy), ...conditions };
 }
 
 /** Refuses an upload that no content could make valid. */
-function admit(
+async function admit(
   place: UploadPlace,
   key: Key,
   lease: Pick<Lease, "description"> & Pick<PrepareOptions, "policy"> & { size: number },
-) {
+): Promise<void> {
   const name = place.scope + key;
   const policy = place.policyOf(refuseScanner(lease.policy) ?? []);
   const maxBytes = Math.min(place.maxBytes, policy.maxBytesOf(name));
   if (lease.size > maxBytes) throw tooLarge(maxBytes);
-  policy.admit({ key: name, size: lease.size, ...lease.description });
+  await policy.admit({ key: name, size: lease.size, ...lease.description });
 }
 
 /** A scanner cannot be saved in a lease, and dropping it would weaken the policy. */

@@ -22,6 +22,34 @@ describe("a policy", () => {
     expect(await codeOf(storage.put("e", Buffer.alloc(51)))).toBe("too_large");
   });
 
+  it("gives no group's larger limit to content that only its name puts there", async () => {
+    const storage = stored({ maxBytes: { "image/*": "5MB", "*/*": 50, "image/x-own": 200, "text/*": 20 } });
+    const sent = (contentType: string, size: number, key = "k") => {
+      return codeOf(storage.put(key, Buffer.alloc(size, 7), { contentType }));
+    };
+    expect(await sent("application/x-foo", 51)).toBe("too_large");
+    expect(await sent("image/x-foo", 51)).toBe("too_large");
+    expect(await sent("image/x-foo", 50)).toBe("stored");
+    expect(await sent("image/x-own", 200)).toBe("stored");
+    expect(await codeOf(storage.put("t", "x".repeat(21), { contentType: "text/plain" }))).toBe("too_large");
+    expect(await codeOf(storage.put("g", Buffer.concat([gif, Buffer.alloc(900)])))).toBe("stored");
+  });
+
+  it("refuses an upload before it is sent where no content of its type could pass", async () => {
+    const backend = new MemoryBackend({ baseUrl: "http://localhost/files" });
+    const prepared = (policy: PolicyOptions, contentType: string, size = 10) => {
+      return codeOf(new Storage(backend, { policy }).prepareUpload("a", { size, contentType }));
+    };
+    expect(await prepared({ types: ["text/*"] }, "text/plain")).toBe("unsupported_type");
+    expect(await prepared({ types: ["application/*"] }, "application/x-own")).toBe("unsupported_type");
+    expect(await prepared({ types: ["text/*"] }, "text/calendar")).toBe("stored");
+    expect(await prepared({ types: ["text/plain"] }, "text/plain")).toBe("stored");
+    expect(await prepared({ types: ["image/*"] }, "image/jpg")).toBe("stored");
+    const limits = { "image/*": 100, "*/*": 10 };
+    expect(await prepared({ maxBytes: limits }, "image/x-foo", 11)).toBe("too_large");
+    expect(await prepared({ maxBytes: limits }, "image/jpg", 100)).toBe("stored");
+  });
+
   it("leaves the limit of content that says no type to its bytes, before it is sent too", async () => {
     const backend = new MemoryBackend({ baseUrl: "http://localhost/files" });
     const storage = new Storage(backend, { policy: { maxBytes: { "image/*": 100, "*/*": 10 } } });
