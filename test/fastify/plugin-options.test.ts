@@ -53,3 +53,16 @@ it.each([
   expect(reason).toContain("STORAGE_BACKEND");
   await app.close();
 });
+
+it.each([
+  [{ STORAGE_MAX_UPLOAD_BYTES: "1000" }, 1000],
+  [{ STORAGE_MAX_UPLOAD_BYTES: "30000000" }, 20_000_000],
+  [{}, 20_000_000],
+])("of the limits of the environment %j and of the policy the smaller one holds", async (limits, most) => {
+  const app = Fastify();
+  const env = { STORAGE_BACKEND: "memory", ...limits };
+  await addStorage(app, { policy: { maxBytes: "20MB" }, env, authorize: "open" });
+  expect((await app.storage.put("a", Buffer.alloc(most))).size).toBe(most);
+  await expect(app.storage.put("b", Buffer.alloc(most + 1))).rejects.toMatchObject({ code: "too_large" });
+  await app.close();
+});

@@ -2,6 +2,7 @@ import { httpVariables } from "../../http/index.js";
 import {
   ConfigurationError,
   type Environment,
+  isVariableSet,
   loadSettings,
   readEnvironment,
   redisUrl,
@@ -130,7 +131,7 @@ export function readOptions(options: AddStorageOptions, root: string): PluginSet
     filesPrefix: checkPrefix("serveFiles.prefix", filesPrefix),
     serveFiles: typeof serveFiles === "object" ? true : serveFiles,
     signer: options.signer,
-    maxUploadBytes: checkMaxBytes(options.maxUploadBytes ?? bytesOf(options.policy)),
+    maxUploadBytes: checkMaxBytes(options.maxUploadBytes ?? bytesOf(options.policy, env)),
     publicFiles: options.publicFiles,
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
     allowOrigins: allowOrigins(options.allowOrigins, env),
@@ -213,10 +214,12 @@ function checkGiven(options: AddStorageOptions): void {
   }
 }
 
-/** The one number of a policy, where it has one for all types. */
-function bytesOf(policy: PolicyOptions | undefined): number | undefined {
+/** The one number of a policy, where it has one for all types; no more than the environment sets. */
+function bytesOf(policy: PolicyOptions | undefined, env: Environment): number | undefined {
   const maxBytes = Policy.of(policy).maxBytesOf("");
-  return Number.isFinite(maxBytes) ? maxBytes : undefined;
+  if (!Number.isFinite(maxBytes)) return undefined;
+  const isSet = isVariableSet(env, storageVariables.maxUploadBytes.name);
+  return isSet ? Math.min(maxBytes, defaultMaxUploadBytes(env)) : maxBytes;
 }
 
 const limitSchema = { maxUploadBytes: storageVariables.maxUploadBytes };

@@ -23,7 +23,7 @@ export interface PolicyOptions {
    * text, CSV, JSON and all markup, must be named exactly.
    */
   readonly types?: readonly string[] | undefined;
-  /** What becomes of content that is something else than it says: refused, or stored as what it is. Default: `refuse`. */
+  /** What becomes of content that is something else than it says: refused, or stored as what it is. Default: `refuse` where there are `types` or limits by type, else nothing is compared. */
   readonly mismatch?: "refuse" | "correct" | undefined;
   /** Which names and values the metadata of an object may have. */
   readonly metadata?: MetadataRules | undefined;
@@ -107,12 +107,10 @@ function placeOf(prefix: string): string {
   }
 }
 
-function typeRulesOf(
-  { types, mismatch = "refuse" }: PolicyOptions,
-  areLimited: boolean,
-): TypeRules | undefined {
+function typeRulesOf({ types, mismatch: given }: PolicyOptions, areLimited: boolean): TypeRules | undefined {
+  const mismatch = given ?? "refuse";
   if (mismatch !== "refuse" && mismatch !== "correct") throw wrong("mismatch", "is 'refuse' or 'correct'");
-  if (types === undefined) return areLimited ? { types, mismatch } : undefined;
+  if (types === undefined) return areLimited || given !== undefined ? { types, mismatch } : undefined;
   if (Array.isArray(types) && types.length > 0 && types.every(isTypePattern)) return { types, mismatch };
   throw wrong("types (STORAGE_ALLOWED_TYPES)", "is a list of types like image/* or application/pdf");
 }

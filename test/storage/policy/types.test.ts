@@ -273,6 +273,13 @@ describe("a policy of types decides", () => {
     expect(await decided(correcting, html, "image/png")).toBe("refused");
   });
 
+  it("and compares a claim that nothing else is demanded of where it is told to", async () => {
+    expect(await decided({ mismatch: "refuse" }, png, "text/html")).toBe("refused");
+    expect(await decided({ mismatch: "refuse" }, "hello", "text/x-own")).toBe("text/x-own");
+    expect(await decided({ mismatch: "correct" }, png, "text/html")).toBe("image/png");
+    expect(await decided({ maxBytes: 5000 }, png, "text/html")).toBe("text/html");
+  });
+
   it("the same of a stream that comes byte by byte", async () => {
     const storage = new Storage(new MemoryBackend(), { policy: images });
     async function* slowly(bytes: Uint8Array) {
