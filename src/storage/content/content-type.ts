@@ -25,8 +25,6 @@ export function isContentType(raw: unknown): raw is string {
 interface Signature {
   readonly type: string;
   readonly bytes: Buffer;
-  /** The first of them: most content is told apart from most signatures by it. */
-  readonly first: number;
   /** Text could begin like this, too. */
   readonly isWord: boolean;
 }
@@ -70,6 +68,11 @@ const signatures: readonly Signature[] = [
   signature("application/wasm", "\0asm"),
 ];
 
+/** Those that content can have, by its first byte: most content is told apart from most signatures by it. */
+const byFirstByte: readonly (readonly Signature[])[] = Array.from({ length: 256 }, (_, first) =>
+  signatures.filter(({ bytes: [own] }) => own === first || own === anyByte),
+);
+
 /** Types that bytes cannot tell apart, by the extension of the name. */
 const typeOfExtension: ReadonlyMap<string, string> = new Map(
   Object.entries({
@@ -106,25 +109,35 @@ const containers: ReadonlySet<string> = new Set(["application/zip"]);
  * @param head - the first {@link sniffBytes} bytes, or all of a smaller file.
  */
 export function sniffContentType(head: Uint8Array, name: string): string {
-  const byBytes = typeBySignature(head);
+  return contentTypeOf({ head, byBytes: typeBySignature(head), isBinary: hasBinaryByte(head) }, name);
+}
+
+/** First bytes that were looked at. */
+export interface SniffedHead {
+  readonly head: Uint8Array;
+  /** By {@link typeBySignature}. */
+  readonly byBytes: string | undefined;
+  /** By `hasBinaryByte`. */
+  readonly isBinary: boolean;
+}
+
+/** As {@link sniffContentType}, of bytes that were looked at already. */
+export function contentTypeOf({ head, byBytes, isBinary }: SniffedHead, name: string): string {
   const byName = typeOfExtension.get(extensionOf(name));
-  if (byBytes === undefined)
-    return byName !== undefined && !looksBinary(head, byName) ? byName : fallback(head);
-  return containers.has(byBytes) ? (byName ?? byBytes) : byBytes;
+  if (byBytes !== undefined) return containers.has(byBytes) ? (byName ?? byBytes) : byBytes;
+  if (byName !== undefined && !(isBinary && isText(byName))) return byName;
+  return head.byteLength > 0 && !isBinary ? "text/plain; charset=utf-8" : unknownContentType;
 }
 
 /** What the bytes at a fixed place tell; `undefined` where they are no signature. */
 export function typeBySignature(head: Uint8Array): string | undefined {
-  return signatures.find((each) => matches(head, each))?.type;
+  const possible = byFirstByte[head[0] ?? -1] ?? [];
+  for (const each of possible) if (matches(head, each)) return each.type;
+  return undefined;
 }
 
-function fallback(head: Uint8Array): string {
-  return head.byteLength > 0 && !hasBinaryByte(head) ? "text/plain; charset=utf-8" : unknownContentType;
-}
-
-function looksBinary(head: Uint8Array, byName: string): boolean {
-  const isText = byName.startsWith("text/") || /json|xml|yaml/.test(byName);
-  return isText && !byName.includes("officedocument") && hasBinaryByte(head);
+function isText(byName: string): boolean {
+  return byName.startsWith("text/") || (/json|xml|yaml/.test(byName) && !byName.includes("officedocument"));
 }
 
 function extensionOf(name: string): string {
@@ -133,14 +146,14 @@ function extensionOf(name: string): string {
   return dot > 0 ? last.slice(dot + 1).toLowerCase() : "";
 }
 
-function matches(head: Uint8Array, { bytes, first, isWord }: Signature): boolean {
-  if ((first !== head[0] && first !== anyByte) || head.byteLength < bytes.byteLength) return false;
-  return (
-    bytes.every((byte, index) => byte === anyByte || head[index] === byte) && (!isWord || hasBinaryByte(head))
-  );
+function matches(head: Uint8Array, { bytes, isWord }: Signature): boolean {
+  for (let index = 0; index < bytes.byteLength; index += 1) {
+    if (bytes[index] !== anyByte && bytes[index] !== head[index]) return false;
+  }
+  return !isWord || hasBinaryByte(head);
 }
 
 function signature(type: string, latin1: string): Signature {
   const isWord = latin1.length < fewestLetters && /^[A-Z0-9]+$/.test(latin1);
-  return { type, bytes: Buffer.from(latin1, "latin1"), first: latin1.charCodeAt(0), isWord };
+  return { type, bytes: Buffer.from(latin1, "latin1"), isWord };
 }

@@ -1,4 +1,4 @@
-import { sniffContentType, unknownContentType } from "../content/content-type.js";
+import { contentTypeOf, unknownContentType } from "../content/content-type.js";
 import { markupOf } from "./markup.js";
 import { essenceOf, isSameFormat } from "./media-type.js";
 import { isSignedType, loadSignatures, type Signature, signatureOf } from "./signature.js";
@@ -33,8 +33,10 @@ export function decideType(
   const claim = claimOf(claimed);
   const markup = markupOf(head, claim !== undefined && isXml(claim.essence));
   if (markup !== undefined) return compared(markup, claim, false);
-  const decide = ({ type, isText }: Signature) =>
-    type === undefined ? withoutSignature(head, isText, claim, name) : compared(type, claim, true);
+  const decide = (signature: Signature) =>
+    signature.type === undefined
+      ? withoutSignature(signature, claim, name)
+      : compared(signature.type, claim, true);
   const signature = signatureOf(head);
   return signature instanceof Promise ? signature.then(decide) : decide(signature);
 }
@@ -95,14 +97,10 @@ function isRefined(found: string, essence: string): boolean {
 }
 
 /** Text, and formats without a signature. */
-function withoutSignature(
-  head: Uint8Array,
-  isText: boolean,
-  claim: Claim | undefined,
-  name: string,
-): DecidedType {
+function withoutSignature(signature: Signature, claim: Claim | undefined, name: string): DecidedType {
+  const { isText } = signature;
   if (claim === undefined) {
-    const contentType = isText ? sniffContentType(head, name) : unknownContentType;
+    const contentType = isText ? contentTypeOf(signature, name) : unknownContentType;
     return { contentType, essence: essenceOf(contentType), isSigned: false, isAsClaimed: true };
   }
   const { contentType, essence } = claim;

@@ -1,12 +1,13 @@
-import { typeBySignature } from "../content/content-type.js";
+import { hasBinaryByte } from "../content/binary-byte.js";
+import { type SniffedHead, typeBySignature } from "../content/content-type.js";
 import { StorageConfigurationError } from "../contract/error.js";
 import { namesOf } from "./media-type.js";
-import { looksLikeText } from "./text.js";
+import { isUtf16 } from "./text.js";
 
 type Sniffer = typeof import("file-type");
 
 /** Result of sniffing the first bytes. */
-export interface Signature {
+export interface Signature extends SniffedHead {
   /** `undefined` where they tell none. */
   readonly type: string | undefined;
   readonly isText: boolean;
@@ -39,10 +40,20 @@ const textFormats: ReadonlySet<string> = new Set([
   "text/vtt",
 ]);
 
-/** First characters of these, and of a byte order mark: other text needs no sniffer. */
-const firstOfFormats: ReadonlySet<number | undefined> = new Set(
-  [..."%{BW\xef\xfe\xff"].map((each) => each.charCodeAt(0)),
-);
+/** What these begin with, and a byte order mark: other text needs no sniffer. */
+const startsOfFormats = [
+  "%PDF",
+  "%!",
+  "{\\rtf",
+  "BEGIN:",
+  "WEBVTT",
+  "\xef\xbb\xbf",
+  "\xfe\xff",
+  "\xff\xfe",
+].map((each) => Buffer.from(each, "latin1"));
+
+/** Their first bytes: most text begins with another one. */
+const firstOfFormats: ReadonlySet<number | undefined> = new Set(startsOfFormats.map(([first]) => first));
 
 /**
  * What the first bytes tell, at most 16 KiB of them. It is waited for only where the sniffer has to look.
@@ -50,18 +61,30 @@ const firstOfFormats: ReadonlySet<number | undefined> = new Set(
  * A format that makes the sniffer fail has no signature: it is then decided like content without one.
  */
 export function signatureOf(head: Uint8Array): Signature | Promise<Signature> {
-  const frequent = typeBySignature(head);
-  if (frequent !== undefined && frequentTypes.has(frequent)) return { type: frequent, isText: false };
-  const isText = looksLikeText(head);
-  if (isText && loaded !== undefined && !firstOfFormats.has(head[0])) return { type: undefined, isText };
-  return sniff(head, isText);
+  const byBytes = typeBySignature(head);
+  if (byBytes !== undefined && frequentTypes.has(byBytes)) {
+    return { head, byBytes, isBinary: true, type: byBytes, isText: false };
+  }
+  const isBinary = hasBinaryByte(head);
+  const isText = !isBinary || isUtf16(head);
+  const sniffed = { head, byBytes, isBinary, isText };
+  if (isText && loaded !== undefined && !beginsLikeFormat(head)) return { ...sniffed, type: undefined };
+  return sniff(sniffed);
 }
 
-async function sniff(head: Uint8Array, isText: boolean): Promise<Signature> {
+function beginsLikeFormat(head: Uint8Array): boolean {
+  return (
+    firstOfFormats.has(head[0]) &&
+    startsOfFormats.some((start) => start.every((byte, index) => head[index] === byte))
+  );
+}
+
+async function sniff(sniffed: Omit<Signature, "type">): Promise<Signature> {
+  const { head, isText } = sniffed;
   const { fileTypeFromBuffer } = await loadSignatures();
   const found = await fileTypeFromBuffer(head).catch(() => undefined);
   const isFound = found !== undefined && (textFormats.has(found.mime) || !isText);
-  return { type: isFound ? found.mime : undefined, isText };
+  return { ...sniffed, type: isFound ? found.mime : undefined };
 }
 
 /** Makes known which types have a signature. @throws StorageConfigurationError without the sniffer's package. */

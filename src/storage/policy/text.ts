@@ -1,5 +1,3 @@
-import { hasBinaryByte } from "../content/binary-byte.js";
-
 /** Types of text that are not below `text/`. */
 const textual =
   /^(?:text\/.+|application\/(?:json|ld\+json|x-ndjson|jsonl|yaml|x-yaml|toml|sql|xml|javascript|ecmascript)|.+\/.+\+(?:json|xml|yaml))$/;
@@ -9,9 +7,7 @@ export function isTextual(essence: string): boolean {
   return textual.test(essence);
 }
 
-/** True when no byte stands there that never occurs in text (WHATWG MIME Sniffing §3), or for UTF-16 that says so. */
-export function looksLikeText(head: Uint8Array): boolean {
-  const [first, second] = head;
-  const isUtf16 = (first === 0xfe && second === 0xff) || (first === 0xff && second === 0xfe);
-  return isUtf16 || !hasBinaryByte(head);
+/** Whether content says that it is text in UTF-16, in which bytes stand that other text never has. */
+export function isUtf16([first, second]: Uint8Array): boolean {
+  return (first === 0xfe && second === 0xff) || (first === 0xff && second === 0xfe);
 }
