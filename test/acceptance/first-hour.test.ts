@@ -139,6 +139,31 @@ describe("a wrong call is one sentence that says what to write instead", () => {
     await app.close();
   });
 
+  it("for a second storage in a scope that has the first, and not for one in another scope", async () => {
+    const second = { decorator: "archive" };
+    for (const isScopeFirst of [true, false]) {
+      const app = Fastify();
+      const inScope = () =>
+        app.register(
+          async (v1) => {
+            await addStorage(v1, new MemoryBackend(), { decorator: "first", authorize: "open" });
+            await expect(addStorage(v1, new MemoryBackend(), second)).rejects.toThrow(
+              /the path \/v1\/files is taken.*serveFiles/,
+            );
+            const served = { ...second, serveFiles: { prefix: "/archive" }, authorize: "open" } as const;
+            await expect(addStorage(v1, new MemoryBackend(), served)).rejects.toThrow(
+              /the path \/v1\/_storage is taken.*managementPrefix/,
+            );
+          },
+          { prefix: "/v1" },
+        );
+      if (isScopeFirst) await inScope();
+      await addStorage(app, new MemoryBackend(), { authorize: "open" });
+      if (!isScopeFirst) await inScope();
+      await app.close();
+    }
+  });
+
   it("for the name of a backend, and for options of a backend", async () => {
     const wrong = addStorage as (app: unknown, source: unknown) => Promise<Storage>;
     await expect(wrong(Fastify(), "s3")).rejects.toThrow(/not "s3".*easyStorage/);

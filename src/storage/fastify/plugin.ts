@@ -133,15 +133,15 @@ function refuseSecond(app: FastifyInstance, settings: PluginSettings): void {
     );
   }
   const taken = (prefix: string, path: string) =>
-    app.hasRoute({ method: "GET", url: `${settings.root}${prefix}${path}` });
+    app.hasRoute({ method: "GET", url: `${pathOf(app, settings, prefix)}${path}` });
   if (serveFiles !== false && taken(filesPrefix, "/*")) {
     throw wrong(
-      `the path ${filesPrefix} is taken; give this storage its own: { serveFiles: { prefix: "/archive" } }`,
+      `the path ${pathOf(app, settings, filesPrefix)} is taken; give this storage its own: { serveFiles: { prefix: "/archive" } }`,
     );
   }
   if (authorize !== undefined && taken(managementPrefix, "/list")) {
     throw wrong(
-      `the path ${managementPrefix} is taken; give this storage its own: { managementPrefix: "/_archive" }`,
+      `the path ${pathOf(app, settings, managementPrefix)} is taken; give this storage its own: { managementPrefix: "/_archive" }`,
     );
   }
 }
