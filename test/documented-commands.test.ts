@@ -50,7 +50,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "docs/guide/jobs.md 0": "a variable; test/jobs/schedules.test.ts",
   "docs/guide/jobs.md 1": "needs a queue; test/jobs/storage-jobs.test.ts",
   "docs/guide/migrating.md 0": "installs the package; test/package/newcomer-project.ts",
-  "docs/guide/observability.md 0": "installs packages; test/observability/tracing.test.ts",
+  "docs/guide/observability.md 0": "installs packages; test/package/documented-installs.test.ts",
   "docs/guide/production.md 0": "test/cli/deploy-manifests.test.ts",
   "docs/guide/tutorial.md": "test/examples/saas-chromium.test.ts",
   "docs/guide/versioning.md 0": "test/versioning/typed-client.test.ts",
