@@ -14,18 +14,24 @@ try {
   process.exit(isWrongUsage(error) ? usageCode : 1);
 }
 
-/** Whether only options of the command line are at fault, and no variable. */
+/** Whether only the command line is at fault, and no variable: its options, its `<arguments>`, keys and what goes with them. */
 function isWrongUsage(error: unknown): boolean {
-  return error instanceof ConfigurationError && error.problems.every(({ name }) => name.startsWith("--"));
+  if (error instanceof StorageError) return ["invalid_key", "invalid_argument"].includes(error.code);
+  return error instanceof ConfigurationError && error.problems.every(({ name }) => /^(?:--|<)/.test(name));
 }
 
 /** Errors that a person can act on; only an unknown one comes with its stack. */
 function explain(error: unknown): string {
   if (error instanceof ConfigurationError)
     return `The service is not set up correctly:\n${listProblems(error)}`;
-  if (error instanceof JobError) return error.message;
+  if (error instanceof JobError || isOfSystem(error)) return error.message;
   if (!(error instanceof StorageError)) return error instanceof Error ? String(error.stack) : String(error);
   return `${error.message}${reasonOf(error)}`;
+}
+
+/** The system's own word has a code and the call: a file that cannot be opened, a port that is taken. */
+function isOfSystem(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && "syscall" in error;
 }
 
 function listProblems({ problems }: ConfigurationError): string {

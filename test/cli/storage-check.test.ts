@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { CommandLine } from "./command-line.js";
 
 const cli = new CommandLine();
@@ -25,6 +25,20 @@ describe("storage check", () => {
   it("leaves nothing behind", () => {
     const entries = readdirSync(basePath, { recursive: true, withFileTypes: true });
     expect(entries.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual(["secret"]);
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("%s ends it, and leaves nothing behind either", async (signal, code) => {
+    const found = () =>
+      (existsSync(basePath) ? readdirSync(basePath) : []).filter((name) =>
+        name.startsWith("svc-infra-check-"),
+      );
+    const running = cli.start(["storage", "check"], local);
+    await vi.waitUntil(() => found().length > 0, { timeout: 60_000, interval: 2 });
+    expect((await running.stop(signal)).code).toBe(code);
+    expect(found()).toEqual([]);
   });
 
   it("gives a report as JSON, and nothing else on its output", async () => {

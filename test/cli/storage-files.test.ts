@@ -1,9 +1,62 @@
+import { execFileSync } from "node:child_process";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { local } from "../acceptance/served-backends.js";
-import { CommandLine } from "./command-line.js";
+import { CommandLine, freePort } from "./command-line.js";
 import { describeStorageFiles } from "./storage-files.js";
 
 describeStorageFiles(local);
+
+describe("storage, on this machine", () => {
+  const line = new CommandLine();
+  afterAll(() => line.dispose());
+  const there = (name: string) => join(line.folder, name);
+  const folder = { STORAGE_BASE_PATH: there("files") };
+
+  it("get writes into a pipe, and through symbolic links, and replaces neither", async () => {
+    await line.run(["storage", "put", "-", "a.txt"], folder, "hello");
+    execFileSync("mkfifo", [there("pipe")]);
+    const read = readFile(there("pipe"), "utf8");
+    expect((await line.run(["storage", "get", "a.txt", "pipe"], folder)).stdout).toBe("pipe: 5 bytes\n");
+    expect(await read).toBe("hello");
+    expect(lstatSync(there("pipe")).isFIFO()).toBe(true);
+    mkdirSync(there("kept"));
+    writeFileSync(there("kept/old.txt"), "old");
+    for (const name of ["old.txt", "new.txt"]) {
+      symlinkSync(`kept/${name}`, there(name));
+      expect((await line.run(["storage", "get", "a.txt", name], folder)).code).toBe(0);
+      expect(lstatSync(there(name)).isSymbolicLink()).toBe(true);
+      expect(readFileSync(there(`kept/${name}`), "utf8")).toBe("hello");
+    }
+    expect(readdirSync(there("kept")).sort()).toEqual(["new.txt", "old.txt"]);
+  });
+
+  it("a folder that is not there is told without a stack", async () => {
+    const { code, stderr } = await line.run(["storage", "get", "a.txt", "none/a.txt"], folder);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^ENOENT: .*none\/a\.txt.*\n$/)]);
+  });
+
+  it.each(["put - k", "url k", "ls", "rm k"])("memory is refused for %s", async (words) => {
+    const outcome = await line.run(["storage", ...words.split(" ")], { STORAGE_BACKEND: "memory" }, "hello");
+    expect(outcome).toMatchObject({ code: 1, stdout: "" });
+    expect(outcome.stderr).toMatch(/STORAGE_BACKEND is 'memory', and memory ends with the command/);
+  });
+
+  it("url --public prints what serve serves", async () => {
+    const PORT = String(await freePort());
+    const env = { ...folder, PORT, STORAGE_PUBLIC_PREFIXES: "shown/" };
+    await line.run(["storage", "put", "-", "shown/a.txt"], env, "hello");
+    const service = line.start(["serve"], env);
+    await service.ready(`http://127.0.0.1:${PORT}`);
+    const { stdout, stderr } = await line.run(["storage", "url", "shown/a.txt", "--public"], env);
+    expect(stderr).toBe("");
+    expect(await (await fetch(stdout.trim())).text()).toBe("hello");
+    expect((await line.run(["storage", "url", "a.txt", "--public"], env)).code).toBe(2);
+    await service.stop();
+  });
+});
 
 describe("a wrong command line", () => {
   const line = new CommandLine();
@@ -30,6 +83,11 @@ describe("a wrong command line", () => {
     ],
     [["storage", "rm"], /missing required argument 'key'/],
     [["storage", "stat", "a", "--jsno"], /unknown option '--jsno'/],
+    [["storage", "url", "k", "--put", "nonsense"], /contentType is not a media type/],
+    [["storage", "put", "/etc/hostname", "k", "--meta", "Bad Name=1"], /metadata name "bad name"/],
+    [["storage", "cat", "a b"], /key/],
+    [["storage", "rm", ""], /key/],
+    [["init", "Shop!", "--no-install"], /<folder>: 'Shop!' is no name/],
   ])("%j ends with 2", async (args, message) => {
     const { code, stdout, stderr } = await line.run(args);
     expect([code, stdout, stderr]).toEqual([2, "", expect.stringMatching(message)]);

@@ -66,7 +66,7 @@ function projectOf(name: string, options: InitOptions): Project {
   if (!/^[a-z]([a-z0-9-]{0,49}[a-z0-9])?$/.test(name)) {
     const expected =
       "at most 51 small letters, digits and hyphens; it begins with a letter and does not end with a hyphen";
-    throw wrong("folder", `'${name}' is no name for a service; expected ${expected}`);
+    throw wrong("<folder>", `'${name}' is no name for a service; expected ${expected}`);
   }
   const { version, dependencies, peerDependencies } = ownPackage();
   const project = {

@@ -6,11 +6,9 @@ import { defaultBaseUrl } from "../../storage/contract/signed-url.js";
 import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
 import { type CheckReport, countsOf, describeReport } from "../check-report.js";
+import { Interrupt } from "../interrupt.js";
 import { localFallback } from "../local-fallback.js";
 import { type CheckResult, runChecks } from "../run-checks.js";
-
-/** Exit code of a command that Ctrl-C ended (128 + SIGINT). */
-const interruptedCode = 130;
 
 interface CheckOptions {
   readonly json?: true;
@@ -37,17 +35,14 @@ Examples:
 
 async function check(options: CheckOptions): Promise<void> {
   const storage = await configuredStorage();
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort();
-  process.once("SIGINT", onInterrupt);
+  const interrupt = new Interrupt();
   try {
     await storage.check();
     const report = await examine(storage, interrupt.signal);
-    if (report.failed > 0) process.exitCode = 1;
-    if (interrupt.signal.aborted) process.exitCode = interruptedCode;
+    if (report.failed > 0) process.exitCode ??= 1;
     process.stdout.write(`${options.json ? JSON.stringify(report, undefined, 2) : describeReport(report)}\n`);
   } finally {
-    process.off("SIGINT", onInterrupt);
+    interrupt.release();
     await storage.close();
   }
 }

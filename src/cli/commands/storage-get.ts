@@ -1,5 +1,6 @@
-import { open, rename, rm, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { createWriteStream } from "node:fs";
+import { open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import type { OpenedFile } from "../../storage/index.js";
@@ -28,7 +29,7 @@ Examples:
   $ svc-infra storage get reports/2026.pdf
   $ svc-infra storage get backups/shop.sql /tmp/shop.sql --progress
 
-A file that is there is replaced. ${storageNote}`,
+A file that is there is replaced, also behind a symbolic link; a pipe or device is written to. ${storageNote}`,
     )
     .action(get);
 }
@@ -40,7 +41,7 @@ async function get(key: string, file: string | undefined, options: GetOptions): 
     const target = await targetOf(key, file);
     const progress = new OneFileProgress(opened.size, options.progress);
     try {
-      await writeWhole(opened, target, progress, signal);
+      await write(opened, await behindLinks(target), progress, signal);
     } finally {
       progress.end();
     }
@@ -58,6 +59,29 @@ async function targetOf(key: string, file: string | undefined): Promise<string> 
   if (file === undefined) return name;
   const isFolder = (await stat(file).catch(() => undefined))?.isDirectory() === true;
   return isFolder ? join(file, name) : file;
+}
+
+/** The place that the name leads to, also where nothing is yet. */
+async function behindLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (Object(error).code !== "ENOENT") throw error;
+    const next = await readlink(path).catch(() => undefined);
+    return next === undefined ? path : behindLinks(resolve(dirname(path), next));
+  }
+}
+
+/** Only a regular file can be replaced: a pipe or a device is where the bytes go. */
+async function write(
+  opened: OpenedFile,
+  target: string,
+  progress: OneFileProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await stat(target).catch(() => undefined);
+  if (found?.isFile() !== false) return writeWhole(opened, target, progress, signal);
+  await pipeline(progress.count(opened.body), createWriteStream(target), { signal });
 }
 
 /** Writes beside the target and renames: readers of the target see the old file or the whole new one. */

@@ -33,10 +33,10 @@ export function registerStoragePut(storage: Command): void {
       `
 Examples:
   $ svc-infra storage put report.pdf reports/2026.pdf
-  $ pg_dump shop | svc-infra storage put - backups/shop.sql --type application/sql
+  $ pg_dump shop | STORAGE_MAX_UPLOAD_BYTES=100000000000 svc-infra storage put - backups/shop.sql
   $ svc-infra storage put me.png avatars/7.png --meta by=anna --if-absent
 
-Content over STORAGE_MAX_UPLOAD_BYTES is refused, as over HTTP.
+Content over STORAGE_MAX_UPLOAD_BYTES (default: 10485760) is refused, as over HTTP.
 ${storageNote}`,
     )
     .action(put);

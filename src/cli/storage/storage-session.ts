@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from "commander";
-import { loadSettings, readEnvironment, withDefaults } from "../../kernel/index.js";
-import { easyStorage } from "../../storage/easy-storage.js";
+import { ConfigurationError, loadSettings, readEnvironment, withDefaults } from "../../kernel/index.js";
+import { configurationOf, easyStorage } from "../../storage/easy-storage.js";
 import type { Storage } from "../../storage/index.js";
+import { publicFiles } from "../../storage/layers/public-files.js";
+import { storageVariables } from "../../storage/settings.js";
 import { Interrupt } from "../interrupt.js";
 import { localFallback } from "../local-fallback.js";
 import { serveVariables, urlOf } from "../serve-settings.js";
@@ -13,11 +15,17 @@ export interface StorageSession {
   readonly signal: AbortSignal;
 }
 
-/** Opens the storage that `serve` would use, with its URLs, for one command, and closes it. */
+/**
+ * Opens the storage that `serve` would use, with its URLs, for one command, and closes it.
+ *
+ * @throws ConfigurationError for memory, which has nothing of before and keeps nothing.
+ */
 export async function withStorage(work: (session: StorageSession) => Promise<void>): Promise<void> {
   const env = readEnvironment();
   const baseUrl = `${urlOf(loadSettings(serveVariables, env))}/files`;
-  const storage = await easyStorage({}, withDefaults(env, { STORAGE_BASE_URL: baseUrl }), localFallback);
+  const storage = withPublicUrls(
+    await easyStorage({}, withDefaults(env, { STORAGE_BASE_URL: baseUrl }), localFallback),
+  );
   const interrupt = new Interrupt();
   const { signal } = interrupt;
   try {
@@ -29,6 +37,18 @@ export async function withStorage(work: (session: StorageSession) => Promise<voi
     interrupt.release();
     await storage.close();
   }
+}
+
+/** The URLs of the files that `serve` serves without a signature, where no other place of them is set. */
+function withPublicUrls(storage: Storage): Storage {
+  const { detection, settings } = configurationOf(storage) ?? {};
+  if (detection?.type === "memory") {
+    const message = `${detection.reason}, and memory ends with the command; expected a storage that stays`;
+    throw new ConfigurationError([{ name: storageVariables.backend.name, message }]);
+  }
+  const { publicUrl, publicPrefixes: prefixes, baseUrl: url } = settings ?? {};
+  if (publicUrl !== undefined || prefixes === undefined || url === undefined) return storage;
+  return storage.with(publicFiles({ url, prefixes }));
 }
 
 /** What each of the commands says of where it looks. */
