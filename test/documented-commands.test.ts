@@ -52,7 +52,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "docs/guide/migrating.md 0": "installs the package; test/package/newcomer-project.ts",
   "docs/guide/observability.md 0": "installs packages; test/package/documented-installs.test.ts",
   "docs/guide/production.md 0": "test/cli/deploy-manifests.test.ts",
-  "docs/guide/tutorial.md": "test/examples/saas-chromium.test.ts",
+  "docs/guide/tutorial.md": "test/package/tutorial-begin.test.ts and test/examples/saas-chromium.test.ts",
   "docs/guide/versioning.md 0": "test/versioning/typed-client.test.ts",
   "docs/guide/webhooks.md 0": "test/cli/webhooks.test.ts",
 };

@@ -14,7 +14,7 @@ export async function createApp(env: Environment = readEnvironment()): Promise<S
   const app: ServiceApp = await easyServiceApp({
     name: "papers",
     env,
-    sql: { migrationsDir: join(import.meta.dirname, "migrations") },
+    sql: { migrationsDir: join(import.meta.dirname, "../migrations") },
     tenancy: true,
     mail: true,
     auth: true,

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import type { ServiceApp } from "svc-infra";
 
-const ownFolder = join(import.meta.dirname, "pages");
+const ownFolder = join(import.meta.dirname, "../pages");
 const clientFolder = dirname(fileURLToPath(import.meta.resolve("svc-infra/storage/browser")));
 
 /** The page at `/`. It runs its own scripts and no other, and talks to the service and to where files are kept. */

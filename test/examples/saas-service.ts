@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ts from "typescript";
@@ -13,18 +13,19 @@ export async function compileSaas(): Promise<{
   readonly remove: () => Promise<void>;
 }> {
   const folder = await mkdtemp(join(import.meta.dirname, ".saas-"));
+  await mkdir(join(folder, "dist"));
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
   for (const name of await readdir(sources)) {
     if (!name.endsWith(".ts")) continue;
     const { outputText } = ts.transpileModule(await readFile(join(sources, name), "utf8"), {
       compilerOptions,
     });
-    await writeFile(join(folder, name.replace(/\.ts$/, ".js")), outputText);
+    await writeFile(join(folder, "dist", name.replace(/\.ts$/, ".js")), outputText);
   }
   for (const name of ["pages", "migrations"]) {
     await cp(join(sources, name), join(folder, name), { recursive: true });
   }
-  return { main: join(folder, "main.js"), remove: () => rm(folder, { recursive: true }) };
+  return { main: join(folder, "dist/main.js"), remove: () => rm(folder, { recursive: true }) };
 }
 
 /** A folder with the `.env` of the tutorial, in which any number of processes of the service run. */
