@@ -47,6 +47,7 @@ const run: Readonly<Record<string, readonly (string | RegExp)[]>> = {
 
 /** Blocks that are not run here, and where what they show is run instead. */
 const elsewhere: Readonly<Record<string, string>> = {
+  "docs/guide/growing.md 1": "needs servers; test/jobs/moved-from-postgres-to-redis.test.ts",
   "docs/guide/jobs.md 0": "a variable; test/jobs/schedules.test.ts",
   "docs/guide/jobs.md 1": "needs a queue; test/jobs/storage-jobs.test.ts",
   "docs/guide/migrating.md 0": "installs the package; test/package/newcomer-project.ts",

@@ -1,5 +1,5 @@
 import { stat } from "node:fs";
-import { settle } from "./raw-fs.js";
+import { adapter as rawFs, settle } from "./raw-fs.js";
 import { sortedPage } from "./raw-walk.js";
 
 /**
@@ -10,11 +10,11 @@ import { sortedPage } from "./raw-walk.js";
 export const adapter = {
   name: "raw-fs-stat",
   layout: "plain",
-  open: async ({ dir }) => ({
-    countAll: async () => (await page(dir, "", Number.POSITIVE_INFINITY)).length,
-    firstPage: () => page(dir, "", 100),
-    middlePage: (cursor) => page(dir, cursor, 100),
-    close: async () => undefined,
+  open: async (place) => ({
+    ...(await rawFs.open(place)),
+    countAll: async () => (await page(place.dir, "", Number.POSITIVE_INFINITY)).length,
+    firstPage: () => page(place.dir, "", 100),
+    middlePage: (cursor) => page(place.dir, cursor, 100),
   }),
 };
 

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from "fastify";
-import { cacheVariables } from "../cache/settings.js";
 import type { JobDefinition } from "../jobs/index.js";
 import { type AppEnv, type Environment, isVariableSet, type SettingsSchema } from "../kernel/index.js";
 import type { HelperOptions } from "./helper-options.js";
@@ -74,11 +73,6 @@ export function chooseHelper(
   const reason =
     enabledBy.length === 0 ? `option '${name}' is not given` : `none of ${enabledBy.join(", ")} is set`;
   return { isOn: false, reason };
-}
-
-/** What stands before the keys of a helper in a Redis that services share; `CACHE_PREFIX` beats it. */
-export function keyPrefixOf({ env, name }: AddContext, what: string): string | undefined {
-  return isVariableSet(env, cacheVariables.prefix.name) ? undefined : `${name}:${what}:`;
 }
 
 /** The options of a helper that code gave; none when it only said yes or no. */

@@ -1,4 +1,4 @@
-import { type Environment, readEnvironment } from "../kernel/index.js";
+import { ConfigurationError, type Environment, readEnvironment } from "../kernel/index.js";
 import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
 import { stack } from "./layers/stack.js";
 import type { OperationObservers } from "./operation-observers.js";
@@ -31,6 +31,12 @@ export async function easyStorage(
   env: Environment = readEnvironment(),
   fallback?: Fallback,
 ): Promise<Storage> {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const given = JSON.stringify(options);
+    const name = typeof options === "string" ? given : '"s3"';
+    const message = `takes options, not ${given}; write easyStorage({ backend: ${name} })`;
+    throw new ConfigurationError([{ name: "easyStorage", message }]);
+  }
   const { backend, settings, detection } = await backendFromEnv(env, options, fallback);
   const { publicUrl, publicPrefixes: prefixes, timeoutMs } = settings;
   const publicFiles = publicUrl === undefined ? undefined : { url: publicUrl, prefixes };

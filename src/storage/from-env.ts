@@ -83,7 +83,9 @@ export async function locationOf(type: BackendType, env: Environment): Promise<L
  */
 export function detectBackend(env: Environment, options: EasyStorageOptions = {}): Detection {
   const choice = chooseBackend(env, options, memory);
-  return explain(choice, backendRows[choice.type].configure(env, ownOptions(options)).own);
+  const unknown = findUnknown(choice, options);
+  if (unknown.length > 0) throw new ConfigurationError(unknown);
+  return explain(choice, backendRows[choice.type].configure(env, ownOptions(choice.type, options)).own);
 }
 
 /**
@@ -143,16 +145,18 @@ interface Draft {
 
 async function build(draft: Draft): Promise<ConfiguredBackend> {
   const { choice, options, settings, problems } = draft;
-  const configured = collectProblems(problems, () =>
-    backendRows[choice.type].configure(choice.env, ownOptions(options)),
-  );
+  const own = ownOptions(choice.type, options);
+  const configured = collectProblems(problems, () => backendRows[choice.type].configure(choice.env, own));
+  const unknown = findUnknown(choice, options);
+  problems.push(...unknown);
   const detection = explain(choice, configured?.own ?? {});
-  if (configured !== undefined) {
+  // A name that is misspelled may be what is missing.
+  if (configured !== undefined && unknown.length === 0) {
     problems.push(...detection.missing.map((name) => isMissing(name, detection)));
   }
   problems.push(...findUnsafe(draft));
   if (configured !== undefined)
-    problems.push(...(await findForeignEndpoint(choice.type, choice.env, ownOptions(options), configured)));
+    problems.push(...(await findForeignEndpoint(choice.type, choice.env, own, configured)));
   if (problems.length > 0 || configured === undefined || settings === undefined) {
     throw new ConfigurationError(problems);
   }
@@ -218,8 +222,25 @@ function commonOptions(options: EasyStorageOptions) {
   );
 }
 
-function ownOptions(options: EasyStorageOptions) {
+function ownOptions(type: BackendType, options: EasyStorageOptions) {
   return Object.fromEntries(
-    Object.entries(options).filter(([name]) => !Object.hasOwn(storageVariables, name)),
+    Object.entries(options).filter(([name]) => Object.hasOwn(backendVariables[type], name)),
   );
+}
+
+/** Options that neither every storage nor this backend has. One of another backend is none where this one was named. */
+function findUnknown({ type, reason }: Choice, options: EasyStorageOptions): ConfigurationProblem[] {
+  const known = { ...backendVariables[type], ...storageVariables };
+  return Object.entries(options)
+    .filter(([option, value]) => value !== undefined && !Object.hasOwn(known, option))
+    .map(([option]) => {
+      const name = `option '${option}'`;
+      const owners = backendTypes.filter((each) => Object.hasOwn(backendVariables[each], option));
+      const others = options.backend === undefined ? owners : [];
+      const message =
+        others.length === 0
+          ? `is not known here; expected one of ${Object.keys(known).join(", ")}`
+          : `is one of ${others.join(", ")}, and the backend is ${type} (${reason}); write backend: "${others[0]}"`;
+      return { name, message };
+    });
 }

@@ -75,6 +75,38 @@ const rows: readonly [string, () => unknown, RegExp][] = [
   ],
   ["options of a backend", () => addStorage(Fastify(), any({ bucket: "b" })), /'bucket'.*easyStorage/],
   ["the class of a backend", () => addStorage(Fastify(), any(MemoryBackend)), /write new MemoryBackend\(/],
+  ["addStorage of a list", () => addStorage(Fastify(), any([])), /not \[\].*easyStorage/],
+  [
+    "addStorage of a function",
+    () =>
+      addStorage(
+        Fastify(),
+        any(() => 1),
+      ),
+    /not a function or class; write what it answers/,
+  ],
+  [
+    "a backend behind the options",
+    () => addStorage(Fastify(), any({ authorize: "open" }), any(new MemoryBackend())),
+    /write addStorage\(app, backend, \{/,
+  ],
+  ["a short secret of local", () => new LocalBackend({ secrets: ["x"] }), /at least 32 bytes/],
+  [
+    "easyStorage by name",
+    () => easyStorage(any("s3"), {}),
+    /not "s3"; write easyStorage\(\{ backend: "s3" \}\)/,
+  ],
+  ["easyStorage of a list", () => easyStorage(any([]), {}), /takes options, not \[\]/],
+  [
+    "an option of every backend, misspelled",
+    () => easyStorage(any({ maxUploadByte: 5 }), {}),
+    /'maxUploadByte'.*maxUploadBytes/,
+  ],
+  [
+    "an option of a backend that is not named",
+    () => easyStorage(any({ bucket: "b" }), {}),
+    /'bucket': is one of s3, gcs.*; write backend: "s3"/,
+  ],
   ["addStorage of nothing", () => addStorage(any(undefined)), /no app of Fastify/],
   ["addStorage without the app", () => addStorage(any(new MemoryBackend())), /no app of Fastify/],
   [

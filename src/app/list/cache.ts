@@ -1,5 +1,6 @@
 import { cacheVariables } from "../../cache/settings.js";
-import { type Helper, keyPrefixOf, optionsOf } from "../helper.js";
+import { type Helper, optionsOf } from "../helper.js";
+import { keyPrefixOf } from "./key-prefix.js";
 
 export const cache: Helper = {
   name: "cache",

@@ -180,11 +180,11 @@ const fastifyNames: ReadonlySet<string> = new Set(["logLevel", "logSerializers"]
 /** A name that is misspelled must not pass for one that was left out, and a value that is none for one that is. */
 function checkGiven(options: AddStorageOptions): void {
   if (typeof options === "function") {
-    throw wrong(
-      `it takes a storage, a backend or options, not a function or class; write new ${Object(options).name}({ ... })`,
-    );
+    const isClass = /^class\b/.test(Function.prototype.toString.call(options));
+    const instead = isClass ? `new ${Object(options).name}({ ... })` : "what it answers, by calling it";
+    throw wrong(`it takes a storage, a backend or options, not a function or class; write ${instead}`);
   }
-  if (typeof options !== "object" || options === null) {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw wrong(
       `it takes a storage, a backend or options, not ${JSON.stringify(options)}; to name a backend write addStorage(app, easyStorage({ backend: "s3" }))`,
     );

@@ -66,11 +66,13 @@ export async function addStorage(app: AnyApp, options: AddStorageOptions): Promi
 export async function addStorage(
   app: AnyApp,
   sourceOrOptions?: StorageSource | AddStorageOptions,
-  options: AddStorageOptions = {},
+  options?: AddStorageOptions,
 ): Promise<Storage> {
-  return isSource(sourceOrOptions)
-    ? addBelow("", fastifyOf(app), sourceOrOptions, options)
-    : addBelow("", fastifyOf(app), undefined, sourceOrOptions);
+  if (isSource(sourceOrOptions)) return addBelow("", fastifyOf(app), sourceOrOptions, options ?? {});
+  if (options !== undefined && typeof sourceOrOptions === "object") {
+    throw wrong("the storage or backend comes before the options; write addStorage(app, backend, { ... })");
+  }
+  return addBelow("", fastifyOf(app), undefined, sourceOrOptions);
 }
 
 async function addBelow(

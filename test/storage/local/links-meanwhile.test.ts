@@ -123,7 +123,7 @@ it("a link that comes while a tree is listed is not followed", async () => {
     if (folder === path("a/b")) becomesLink("a");
     return found;
   });
-  const job = { prefix: "", delimiter: undefined, after: "", limit: 10, details: false };
+  const job = { prefix: "", delimiter: undefined, after: "", sinceMs: 0, limit: 10, details: false };
   expect((await new Lister(store).list(job)).files).toEqual([["a/b/c"], ["f"]]);
 });
 

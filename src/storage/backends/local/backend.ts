@@ -29,7 +29,7 @@ import { type Checksum, checksumOf } from "../../contract/checksum.js";
 import type { Key } from "../../contract/key.js";
 import { Opened, openedBytes } from "../../contract/opened.js";
 import { ServiceError } from "../../contract/service-error.js";
-import { defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
+import { checkSecret, defaultBaseUrl, UrlSigner } from "../../contract/signed-url.js";
 import { checkStorageOptions, type OptionRules } from "../../contract/storage-options.js";
 import { type CommitJob, commit } from "./commit/commit.js";
 import { removeObject } from "./commit/remove.js";
@@ -113,6 +113,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
 
   constructor(options: LocalBackendOptions = {}) {
     checkStorageOptions(options, rules);
+    options.secrets?.forEach(checkSecret);
     const isServed = options.baseUrl !== undefined;
     const served = { signGet: isServed, signPut: isServed, signSize: isServed };
     this.capabilities = { ...capabilities, ...served, ...(isServed && { direct: "whole" }) };
