@@ -1,22 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { HttpError } from "../http/index.js";
+import { allowOrigins, HttpError } from "../http/index.js";
 import type { ConfigurationProblem } from "../kernel/index.js";
 import { type AppSettings, appVariables } from "./settings.js";
-
-/** Headers of answers that a page may read beside the few that the Fetch standard allows. */
-const exposedHeaders = [
-  "content-disposition",
-  "deprecation",
-  "etag",
-  "link",
-  "location",
-  "ratelimit-limit",
-  "ratelimit-remaining",
-  "ratelimit-reset",
-  "retry-after",
-  "sunset",
-  "x-request-id",
-];
 
 type CorsSettings = Pick<AppSettings, "corsAllowOrigins" | "corsAllowCredentials">;
 
@@ -28,19 +13,12 @@ export function findCorsProblem(settings: CorsSettings): ConfigurationProblem[] 
   return [{ name, message }];
 }
 
-/** Lets pages of the named origins call the service (the CORS protocol of the Fetch standard); no other origin is told anything. */
+/** Lets pages of the named origins call the service. */
 export async function addCors(app: FastifyInstance, settings: CorsSettings): Promise<void> {
   const origins = settings.corsAllowOrigins;
   if (origins === undefined || origins.length === 0) return;
   app.addHook("onRequest", refuseHalfPreflight);
-  const { default: cors } = await import("@fastify/cors");
-  await app.register(cors, {
-    origin: isForAll(settings) ? "*" : [...origins],
-    credentials: settings.corsAllowCredentials,
-    methods: ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"],
-    exposedHeaders,
-    maxAge: 600,
-  });
+  await allowOrigins(app, { origins, credentials: settings.corsAllowCredentials });
 }
 
 /** The plugin's own answer would be no problem details. */

@@ -5,6 +5,7 @@ export { answerClientError } from "./client-error.js";
 export { clientSignal } from "./client-signal.js";
 export { Closing } from "./closing.js";
 export * from "./conditions.js";
+export { allowOrigins } from "./cross-origin.js";
 export * from "./digest-fields.js";
 export { drainAfterError } from "./drain-after-error.js";
 export * from "./entity-tag.js";

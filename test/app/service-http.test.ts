@@ -201,9 +201,10 @@ describe("CORS_ALLOW_ORIGINS", () => {
     const { headers } = await preflight("https://app.example.com");
     expect(headers["access-control-allow-origin"]).toBe("https://app.example.com");
     expect(headers).not.toHaveProperty("access-control-allow-credentials");
-    expect(
-      (await app.inject({ url: "/ping", headers: { origin: "https://app.example.com" } })).headers.vary,
-    ).toContain("Origin");
+    const answer = await app.inject({ url: "/ping", headers: { origin: "https://app.example.com" } });
+    expect(answer.headers.vary).toContain("Origin");
+    const exposed = `${answer.headers["access-control-expose-headers"]}`.split(", ");
+    expect(exposed).toEqual(expect.arrayContaining(["content-range", "etag", "idempotency-replayed"]));
   });
 
   it.each([
