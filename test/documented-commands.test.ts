@@ -29,6 +29,7 @@ const replacing: Readonly<Record<string, string>> = {
 
 /** Blocks that are run as they stand, and what they print. */
 const run: Readonly<Record<string, readonly (string | RegExp)[]>> = {
+  "README.md 1": ['"checksum":', "signature="],
   "docs/guide/cli.md 0": [
     "reports/2026.pdf",
     "application/pdf",
@@ -47,12 +48,17 @@ const run: Readonly<Record<string, readonly (string | RegExp)[]>> = {
 
 /** Blocks that are not run here, and where what they show is run instead. */
 const elsewhere: Readonly<Record<string, string>> = {
+  "README.md 0": "serves until it is ended; test/cli/serve.test.ts",
+  "README.md 2": "installs packages; test/package/documented-installs.test.ts",
   "docs/guide/growing.md 1": "needs servers; test/jobs/moved-from-postgres-to-redis.test.ts",
   "docs/guide/jobs.md 0": "a variable; test/jobs/schedules.test.ts",
   "docs/guide/jobs.md 1": "needs a queue; test/jobs/storage-jobs.test.ts",
+  "docs/guide/migrations.md 0": "needs a database; test/acceptance/a10-01.test.ts",
   "docs/guide/migrating.md 0": "installs the package; test/package/newcomer-project.ts",
   "docs/guide/observability.md 0": "installs packages; test/package/documented-installs.test.ts",
   "docs/guide/production.md 0": "test/cli/deploy-manifests.test.ts",
+  "docs/guide/production.md 1": "needs a cluster; test/cli/deploy-manifests.test.ts",
+  "docs/guide/sql.md 0": "installs packages; test/package/documented-installs.test.ts",
   "docs/guide/tutorial.md": "test/package/tutorial-begin.test.ts and test/examples/saas-chromium.test.ts",
   "docs/guide/versioning.md 0": "test/versioning/typed-client.test.ts",
   "docs/guide/webhooks.md 0": "test/cli/webhooks.test.ts",
@@ -76,7 +82,7 @@ beforeAll(async () => {
   program("svc-infra", `exec '${process.execPath}' '${main}' "$@"`);
   program("npx", 'exec "$@"');
   program("pg_dump", "echo 'create table shop ();'");
-  for (const name of ["report.pdf", "2024.pdf"]) writeFileSync(inFolder(name), "%PDF-1.7");
+  for (const name of ["report.pdf", "2024.pdf", "photo.jpg"]) writeFileSync(inFolder(name), "%PDF-1.7");
   for (const place of ["old-uploads", "data/files"])
     for (const name of ["a", "b", "c", "d"]) writeFileSync(inFolder(`${place}/${name}.txt`), name);
   app = Fastify();
@@ -110,6 +116,17 @@ const blocks = pages
       ([, code = ""], index) => [`${page} ${index}`, code] as const,
     ),
   );
+
+it("every block says what it is, so that none is passed over", () => {
+  const unnamed = pages
+    .filter((page) => page.endsWith(".md"))
+    .filter((page) =>
+      readFileSync(page, "utf8")
+        .split(/^```/m)
+        .some((part, index) => index % 2 === 1 && part.startsWith("\n")),
+    );
+  expect(unnamed).toEqual([]);
+});
 
 it("every block of commands on a page is run, here or in a suite that is there", () => {
   const names = blocks.map(([name]) => name.replace(/(tutorial\.md) \d+/, "$1"));
