@@ -24,7 +24,10 @@ export interface ClamavOptions {
    * refused. Default: `STORAGE_CLAMAV_MAX_BYTES`, else 26,214,400.
    */
   readonly maxBytes?: number;
-  /** Scans at the same time; the rest wait. At most `MaxThreads` of clamd.conf. Default: 4. */
+  /**
+   * Scans at the same time; the rest wait, and one of content that comes more slowly than 64 KiB in a second ends for them.
+   * At most `MaxThreads` of clamd.conf. Default: 4.
+   */
   readonly maxScans?: number;
   /** Milliseconds for a connection, for a place among the scans, and for each answer. Default: 30,000. */
   readonly timeoutMs?: number;
@@ -32,6 +35,9 @@ export interface ClamavOptions {
 
 /** Where the package `clamav-daemon` of Debian and Ubuntu has its socket. */
 const debianSocket = "/var/run/clamav/clamd.ctl";
+
+/** How often a scan that waits looks for one whose content is late. */
+const turnsOfWait = 30;
 
 const rules: OptionRules<ClamavOptions> = {
   call: "clamav",
@@ -59,16 +65,25 @@ export function clamav(options: ClamavOptions = {}): Scanner {
   const { maxBytes = clamavMaxBytes, maxScans = 4, timeoutMs = 30_000 } = options;
   const dial = dialer(isPlaced(options) ? options : (clamavUrl ?? { socket: debianSocket }));
   const semaphore = new Semaphore(maxScans);
+  const running = new Set<ClamdSession>();
   const open = async () => new ClamdSession(await connected(dial(), timeoutMs), timeoutMs);
+  const waitForPlace = async () => {
+    const timer = setInterval(() => endLatest(running), timeoutMs / turnsOfWait);
+    return semaphore.take(timeoutMs).finally(() => clearInterval(timer));
+  };
   return {
     name: "clamav",
     maxBytes,
     async begin() {
-      const release = await semaphore.take(timeoutMs);
+      const release = await waitForPlace();
       if (release === undefined) throw unavailable("clamav is busy");
       try {
         const session = await open();
-        session.onClose(release);
+        running.add(session);
+        session.onClose(() => {
+          running.delete(session);
+          release();
+        });
         session.begin();
         return session;
       } catch (error) {
@@ -81,6 +96,12 @@ export function clamav(options: ClamavOptions = {}): Scanner {
       await session.ping().finally(() => session.cancel());
     },
   };
+}
+
+/** Makes room for a scan that waits: one whose content is late ends, and never more than one in a turn. */
+function endLatest(running: Iterable<ClamdSession>): void {
+  const [latest] = [...running].toSorted((a, b) => b.lateMs - a.lateMs);
+  if (latest !== undefined && latest.lateMs > 0) latest.giveWay();
 }
 
 function isPlaced({ socket, host, port }: ClamavOptions): boolean {

@@ -7,6 +7,10 @@ const end = 0;
 const maxAnswerBytes = 4096;
 /** With `AlertExceedsMax` clamd tells by such a name that it stopped at one of its limits; that is no verdict. */
 const limitPrefix = "Heuristics.Limits.Exceeded";
+/** Content must come at 64 KiB in a second, on average, while another scan waits. */
+const leastBytesPerMs = 65.536;
+/** The part of `timeoutMs` that any content has before its rate counts. */
+const graceShare = 1 / 6;
 
 /** One command on one connection to clamd, which closes it after the answer. */
 export class ClamdSession implements Scan {
@@ -14,16 +18,20 @@ export class ClamdSession implements Scan {
   readonly #timeoutMs: number;
   readonly #answer: Promise<string>;
   #failure: Error | undefined;
+  /** When the content is late. Time of clamd does not count. */
+  #dueAt: number;
+  #isClamdAwaited = false;
   #resume: () => void = () => undefined;
 
   /** @param timeoutMs - milliseconds that clamd may be silent while it is waited for. */
   constructor(socket: Socket, timeoutMs: number) {
     this.#socket = socket;
     this.#timeoutMs = timeoutMs;
+    this.#dueAt = performance.now() + timeoutMs * graceShare;
     this.#answer = readAnswer(socket);
     // An answer before the content is whole is an error too; `pass` and `end` tell it.
     this.#answer.catch((error: Error) => {
-      this.#failure = error;
+      this.#failure ??= error;
     });
     socket.on("drain", () => this.#resume()).on("close", () => this.#resume());
   }
@@ -46,6 +54,7 @@ export class ClamdSession implements Scan {
 
   async pass(piece: Uint8Array): Promise<void> {
     if (piece.byteLength === 0) return;
+    this.#dueAt += piece.byteLength / leastBytesPerMs;
     this.#socket.write(lengthOf(piece.byteLength));
     // A piece belongs to its receiver only until it is written: the caller may fill it again.
     if (!this.#socket.write(Buffer.from(piece))) await this.#waitingFor(this.#drained());
@@ -53,6 +62,7 @@ export class ClamdSession implements Scan {
   }
 
   async end(): Promise<Verdict> {
+    if (this.#failure !== undefined) throw this.#failure;
     this.#socket.write(lengthOf(0));
     const answer = await this.#waitingFor(this.#answer);
     if (answer === "stream: OK") return { isClean: true };
@@ -71,6 +81,17 @@ export class ClamdSession implements Scan {
     this.#socket.destroy();
   }
 
+  /** Milliseconds that the content is late; below 0 when it is in time. */
+  get lateMs(): number {
+    return this.#isClamdAwaited ? Number.NEGATIVE_INFINITY : performance.now() - this.#dueAt;
+  }
+
+  /** Ends the scan of content that is late, for another one that waits. The next call tells its writer. */
+  giveWay(): void {
+    this.#failure ??= unavailable("the content came too slowly while other scans waited for clamav");
+    this.#socket.destroy();
+  }
+
   /** Resolves when more may be written, or never will be: the next call tells which. */
   #drained(): Promise<void> {
     return new Promise((resolve) => {
@@ -79,13 +100,17 @@ export class ClamdSession implements Scan {
     });
   }
 
-  /** The time counts only while clamd is waited for: a slow writer is not its fault. */
+  /** Silence counts only while clamd is waited for: a slow writer is not its fault, nor is a slow clamd the writer's. */
   async #waitingFor<T>(work: Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    this.#isClamdAwaited = true;
     this.#socket.setTimeout(this.#timeoutMs);
     try {
       return await work;
     } finally {
       this.#socket.setTimeout(0);
+      this.#isClamdAwaited = false;
+      this.#dueAt += performance.now() - startedAt;
     }
   }
 }

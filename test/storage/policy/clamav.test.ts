@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { BackendUnavailableError, StorageConfigurationError } from "svc-infra/storage";
+import { BackendUnavailableError, Storage, StorageConfigurationError } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { clamav, type Scanner } from "svc-infra/storage/policy";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { infectedFile, infectedMarker, startClamd } from "../../rigs/clamd.js";
@@ -94,6 +96,7 @@ describe("a running clamd", () => {
   it("a scan that waits too long for its turn is refused, and a given up one makes room", async () => {
     const scanner = clamav({ socket: rig.socket, maxScans: 1, timeoutMs: 200 });
     const first = await scanner.begin();
+    await first.pass(Buffer.alloc(65_536));
     await expect(scanner.begin()).rejects.toThrow("busy");
     first.cancel();
     expect(await scan(scanner, [Buffer.from("x")])).toEqual({ isClean: true });
@@ -138,6 +141,44 @@ describe("a clamd that fails", () => {
     const scanner = clamav({ socket: "/nowhere/clamd.sock" });
     await expect(scanner.begin()).rejects.toMatchObject({ code: "unavailable" });
     await expect(scanner.check()).rejects.toMatchObject({ code: "unavailable" });
+  });
+});
+
+describe("content that comes slowly", () => {
+  const storageOf = () => {
+    const scan = clamav({ socket: rig.socket, maxScans: 1, timeoutMs: 3000 });
+    return new Storage(new MemoryBackend(), { policy: { scan } });
+  };
+  const put = (storage: Storage, key: string, until: Promise<unknown>) => {
+    const content = (async function* () {
+      yield Buffer.alloc(20_000);
+      await until;
+      yield Buffer.from("the rest");
+    })();
+    return storage.put(key, content, { contentType: "text/plain" });
+  };
+
+  it("gives way to a scan that waits, and says so", async () => {
+    const storage = storageOf();
+    let goOn: (() => void) | undefined;
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const slow = put(storage, "slow", gate).catch((error: unknown) => error);
+    await sleep(100);
+    await storage.put("k", Buffer.from("content")).finally(() => goOn?.());
+    expect(await slow).toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("too slowly"),
+      retryAfterMs: 10_000,
+    });
+    expect(await storage.listKeys()).toEqual(["k"]);
+  });
+
+  it("is scanned and stored while no other scan waits", async () => {
+    const storage = storageOf();
+    await put(storage, "slow", sleep(1500));
+    expect(await storage.listKeys()).toEqual(["slow"]);
   });
 });
 
