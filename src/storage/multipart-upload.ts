@@ -2,7 +2,7 @@ import { checkOptions } from "./arguments.js";
 import { requireCapability, toConditions } from "./capability.js";
 import type { ContentBody } from "./content/body.js";
 import { type Content, discardAfterError, toBody } from "./content/content.js";
-import { tooLarge } from "./content/size-check.js";
+import { type SizeLimit, tooLarge } from "./content/size-check.js";
 import type {
   CallOptions,
   Capabilities,
@@ -32,7 +32,7 @@ export interface UploadHandle {
   /** As the backend knows it; `undefined` where the id is not of an upload of this key. */
   readonly ofBackend: string | undefined;
   /** Most bytes that a part, and all parts together, may have. */
-  readonly maxBytes: number;
+  readonly limit: SizeLimit;
   /** Where the parts go. */
   readonly at: Key;
   /** Checks and publishes what the parts make, and ends the lease. */
@@ -97,7 +97,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
       checkOptions(options);
       checkOptionNames("writePart", options);
       const { size, checksum, signal } = options;
-      body = toBody(content, { size, checksum, maxBytes: this.#handle.maxBytes });
+      body = toBody(content, { size, checksum, ...this.#handle.limit });
       body.admit();
       enter(options);
       if (!Number.isInteger(number) || number < 1 || number > maxParts) {
@@ -145,7 +145,7 @@ export class MultipartUpload<C extends Capabilities = Capabilities> {
         named.toSorted((a, b) => a.number - b.number),
         signal,
       );
-      if (bytesOf(given) > this.#handle.maxBytes) throw tooLarge(this.#handle.maxBytes);
+      if (bytesOf(given) > this.#handle.limit.maxBytes) throw tooLarge(this.#handle.limit);
       return this.#handle.publish({ conditions, given, signal });
     });
   }

@@ -4,6 +4,7 @@ import type { ContentBody, ContentRules } from "./content/body.js";
 import { type Content, discardAfterError, toBody } from "./content/content.js";
 import { checkDescription, type GivenDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
+import { limitOfPolicy, smallerLimit } from "./content/size-check.js";
 import { verify } from "./content/verified-reader.js";
 import { unlessAborted } from "./contract/abortable.js";
 import type {
@@ -641,7 +642,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
       to: target,
       sourceIfMatch,
       name,
-      maxBytes: policy.maxBytesOf(name),
+      limit: limitOfPolicy(policy.maxBytesOf(name)),
       checks: () => policy.checksOf(name),
       conditions,
       signal,
@@ -662,8 +663,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
   }
 
   #rules(key: string, { size, checksum, digests, maxBytes, policy }: PutOptions<C>): ContentRules {
-    const limit = Math.min(this.#limit(maxBytes), this.#policy(policy).maxBytesOf(this.#scope + key));
-    return { size, checksum, digests, maxBytes: limit };
+    const limit = smallerLimit(this.#limit(maxBytes), this.#policy(policy).maxBytesOf(this.#scope + key));
+    return { size, checksum, digests, ...limit };
   }
 
   #place(): UploadPlace {

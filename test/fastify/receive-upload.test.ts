@@ -198,7 +198,11 @@ describe("a file that is refused", () => {
   it("is nowhere, and its client is told; the files before it stay", async () => {
     await addStorage(app, backend);
     const origin = await listen({ key: byName, maxBytes: 1000 });
-    expect(await post(origin, form())).toMatchObject({ status: 413, code: "too_large" });
+    expect(await post(origin, form())).toMatchObject({
+      status: 413,
+      code: "too_large",
+      message: "content is larger than 1000 bytes; maxBytes of the policy or of the call sets it",
+    });
     expect(await keys()).toEqual(["photos/small"]);
   });
 

@@ -1,6 +1,6 @@
 import { StreamBody } from "../content/body.js";
 import type { Check, ContentClaim } from "../content/check.js";
-import { otherSize } from "../content/size-check.js";
+import { otherSize, type SizeLimit } from "../content/size-check.js";
 import { VerifiedReader } from "../content/verified-reader.js";
 import { unlessAborted } from "../contract/abortable.js";
 import type {
@@ -29,7 +29,7 @@ export interface CheckedCopy extends CallOptions {
   /** Bytes that were announced. */
   readonly size?: number | undefined;
   readonly checksum?: Checksum | undefined;
-  readonly maxBytes: number;
+  readonly limit: SizeLimit;
   /** New checks, for each time that content is read. */
   readonly checks: () => readonly Check[];
   /** Of the target. */
@@ -90,14 +90,14 @@ function copyThroughChecks(backend: StorageBackend, copy: CheckedCopy): Promise<
 /** The content of the source as a body that has the announced size. */
 async function opened<T>(
   backend: StorageBackend,
-  { from, sourceIfMatch, maxBytes, checksum, signal, ...copy }: CheckedCopy,
+  { from, sourceIfMatch, limit, checksum, signal, ...copy }: CheckedCopy,
   work: (body: StreamBody, source: OpenedObject) => Promise<T>,
 ): Promise<T> {
   const source = await backend.read(from, { range: undefined, ifMatch: sourceIfMatch, signal });
   const { size = source.stat.size } = copy;
   // The stored checksum is verified: a damaged source would get a new, valid one.
   const content = checksum === undefined ? piecesOf(new VerifiedReader(source)) : source.body;
-  const body = new StreamBody(content, { maxBytes, size, checksum });
+  const body = new StreamBody(content, { ...limit, size, checksum });
   try {
     body.admit();
     if (source.stat.size !== size) throw otherSize(source.stat.size, size);

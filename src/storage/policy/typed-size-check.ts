@@ -1,5 +1,5 @@
 import type { Check, ContentClaim } from "../content/check.js";
-import { SizeCheck, tooLarge } from "../content/size-check.js";
+import { limitOfPolicy, SizeCheck, tooLarge } from "../content/size-check.js";
 import type { DecidedType, KnownType } from "./decide-type.js";
 import { fitOf } from "./media-type.js";
 import type { TypeCheck } from "./type-check.js";
@@ -35,7 +35,7 @@ export class TypedSizeCheck implements Check {
 
   #count(decided: DecidedType, { size }: ContentClaim): string {
     const maxBytes = Math.min(...this.#limits.map((limits) => limitOf(decided, limits)));
-    this.#counting = new SizeCheck({ maxBytes, size });
+    this.#counting = new SizeCheck({ ...limitOfPolicy(maxBytes), size });
     this.#counting.begin();
     return decided.contentType;
   }
@@ -44,7 +44,7 @@ export class TypedSizeCheck implements Check {
 /** Refuses a size that is too large, however content of the type is known. */
 export function admitSize(limits: TypeLimits, possible: readonly KnownType[], size: number): void {
   const maxBytes = Math.max(...possible.map((each) => limitOf(each, limits)));
-  if (size > maxBytes) throw tooLarge(maxBytes);
+  if (size > maxBytes) throw tooLarge(limitOfPolicy(maxBytes));
 }
 
 /** The limit of the pattern that fits best. What only its name tells a group can limit, and not allow more than all else may have. */

@@ -1,4 +1,4 @@
-import { tooLarge } from "../content/size-check.js";
+import { limitOfPolicy, type SizeLimit, smallerLimit, tooLarge } from "../content/size-check.js";
 import type { CallOptions, ObjectDescription, ObjectStat } from "../contract/backend.js";
 import type { Key } from "../contract/key.js";
 import { bytesOf, type PartsCompletion, type UploadHandle } from "../multipart-upload.js";
@@ -43,7 +43,7 @@ export function handleOf(
   const isStaged = isLookedAt(place, key);
   return {
     ofBackend: upload.uploadId,
-    maxBytes: maxBytesOf(place, key),
+    limit: limitOf(place, key),
     at: isStaged ? contentKey(id) : key,
     publish: (completion) =>
       isStaged ? completeUpload(place, id, completion) : publishUnchecked(upload, completion),
@@ -61,8 +61,8 @@ interface KnownUpload {
 
 function unknownUpload(place: UploadPlace, key: Key): Omit<UploadHandle, "key" | "id"> {
   const publish = () => Promise.reject(noUpload());
-  const maxBytes = maxBytesOf(place, key);
-  return { ofBackend: undefined, maxBytes, at: key, publish, drop: async () => undefined };
+  const limit = limitOf(place, key);
+  return { ofBackend: undefined, limit, at: key, publish, drop: async () => undefined };
 }
 
 /** Publishes parts of the object itself. The storage that began the upload may allow less than the one that completes it. */
@@ -84,7 +84,7 @@ async function publishUnchecked(
   if (lease === undefined) await backend.listParts(key, uploadId, { signal });
   if (lease?.uploadId !== uploadId || lease.isUnchecked !== true) throw noUpload();
   const maxBytes = policyOf(lease.policy ?? []).maxBytesOf(scope + key);
-  if (bytesOf(given) > maxBytes) throw tooLarge(maxBytes);
+  if (bytesOf(given) > maxBytes) throw tooLarge(limitOfPolicy(maxBytes));
   const stat = await backend.completeUpload(key, uploadId, given, { ...conditions, signal });
   // A lease that stays behind is swept.
   await backend.remove(at, { ifMatch: undefined, signal: undefined }).catch(ignore);
@@ -101,8 +101,8 @@ async function drop({ place, key, id, uploadId }: KnownUpload, { signal }: CallO
     await removeUpload(backend, id, found.lease);
 }
 
-function maxBytesOf({ maxBytes, policyOf, scope }: UploadPlace, key: Key): number {
-  return Math.min(maxBytes, policyOf([]).maxBytesOf(scope + key));
+function limitOf({ maxBytes, policyOf, scope }: UploadPlace, key: Key): SizeLimit {
+  return smallerLimit(maxBytes, policyOf([]).maxBytesOf(scope + key));
 }
 
 function isLookedAt({ scope, policyOf }: UploadPlace, key: Key): boolean {

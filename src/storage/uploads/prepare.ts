@@ -1,6 +1,6 @@
 import { toConditions } from "../capability.js";
 import { checkDescription } from "../content/description.js";
-import { tooLarge } from "../content/size-check.js";
+import { smallerLimit, tooLarge } from "../content/size-check.js";
 import type { DirectRequest, ObjectDescription } from "../contract/backend.js";
 import { isChecksum } from "../contract/checksum.js";
 import { InvalidArgumentError, UnsupportedOperationError } from "../contract/error.js";
@@ -104,8 +104,8 @@ async function admit(
 ): Promise<void> {
   const name = place.scope + key;
   const policy = place.policyOf(refuseScanner(lease.policy) ?? []);
-  const maxBytes = Math.min(place.maxBytes, policy.maxBytesOf(name));
-  if (lease.size > maxBytes) throw tooLarge(maxBytes);
+  const limit = smallerLimit(place.maxBytes, policy.maxBytesOf(name));
+  if (lease.size > limit.maxBytes) throw tooLarge(limit);
   await policy.admit({ key: name, size: lease.size, ...lease.description });
 }
 

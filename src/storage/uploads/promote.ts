@@ -1,3 +1,4 @@
+import { smallerLimit } from "../content/size-check.js";
 import type { ObjectStat } from "../contract/backend.js";
 import { parseKey } from "../contract/key.js";
 import { copyChecked } from "../policy/copy-checked.js";
@@ -31,7 +32,7 @@ export async function promote(
     description,
     size,
     checksum,
-    maxBytes: Math.min(place.maxBytes, policy.maxBytesOf(name)),
+    limit: smallerLimit(place.maxBytes, policy.maxBytesOf(name)),
     checks: () => policy.checksOf(name),
     conditions,
     onVersion: isConditional ? (etag) => claim.mark(etag, { signal }) : undefined,

@@ -22,6 +22,28 @@ describe("a policy", () => {
     expect(await codeOf(storage.put("e", Buffer.alloc(51)))).toBe("too_large");
   });
 
+  it("is named where it is what limits, in every way to store", async () => {
+    const backend = new MemoryBackend({ baseUrl: "http://localhost/files" });
+    const messagesOf = async (policy: PolicyOptions, maxBytes: number) => {
+      const storage = new Storage(backend, { maxBytes, policy });
+      await new Storage(backend).put("large", Buffer.alloc(60));
+      const ways = [
+        storage.put("a", Buffer.alloc(60)),
+        storage.prepareUpload("a", { size: 60, contentType: "application/x-foo" }),
+        storage.createUpload("a").then((upload) => upload.writePart(1, Buffer.alloc(60))),
+        storage.copy("large", "a"),
+      ];
+      return Promise.all(ways.map((way) => way.then(String, ({ message }: Error) => message)));
+    };
+    const ofPolicy = "content is larger than 50 bytes; maxBytes of the policy or of the call sets it";
+    expect(await messagesOf({ maxBytes: 50 }, 1000)).toEqual(Array(4).fill(ofPolicy));
+    const [put, prepared, , copied] = await messagesOf({ maxBytes: { "*/*": 50 } }, 1000);
+    expect([put, prepared, copied]).toEqual(Array(3).fill(ofPolicy));
+    const ofStorage = expect.stringMatching(/^content is larger than 50 bytes; STORAGE_MAX_UPLOAD_BYTES, /);
+    const [stored, ahead, part] = await messagesOf({ maxBytes: 100 }, 50);
+    expect([stored, ahead, part]).toEqual(Array(3).fill(ofStorage));
+  });
+
   it("gives no group's larger limit to content that only its name puts there", async () => {
     const storage = stored({ maxBytes: { "image/*": "5MB", "*/*": 50, "image/x-own": 200, "text/*": 20 } });
     const sent = (contentType: string, size: number, key = "k") => {

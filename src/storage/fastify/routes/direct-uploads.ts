@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { badRequest, clientSignal, type Route, type RouteCall, route } from "../../../http/index.js";
 import { sniffContentType } from "../../content/content-type.js";
+import { tooLarge } from "../../content/size-check.js";
 import { type Checksum, isChecksum } from "../../contract/checksum.js";
 import type { StorageFiles } from "../../storage-files.js";
 import { find, keyFrom } from "../upload/upload.js";
@@ -55,6 +56,7 @@ async function answerPrepared(
   const key = described.key ?? keyFrom(filename);
   const contentType = described.contentType ?? sniffContentType(noBytes, filename ?? key);
   const { size, metadata, expiresIn } = described;
+  if (size > maxBytes) throw tooLarge({ maxBytes });
   const signal = clientSignal(reply);
   const conditions = await writeConditions(request.headers, () => find({ storage, signal }, key));
   const options = {

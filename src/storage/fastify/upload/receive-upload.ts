@@ -8,7 +8,7 @@ import {
   statedDigests,
   withDigests,
 } from "../../../http/index.js";
-import { limitNames } from "../../content/size-check.js";
+import { type SizeLimit, smallerLimit } from "../../content/size-check.js";
 import { StorageConfigurationError } from "../../contract/error.js";
 import { parseKey } from "../../contract/key.js";
 import type { PutOptions, StoredFile } from "../../options.js";
@@ -132,7 +132,7 @@ class Receiving {
   readonly #options: ReceiveUploadOptions;
   readonly #storage: StorageFiles;
   readonly #policy: PolicyOptions;
-  readonly #maxBytes: number;
+  readonly #limit: Required<SizeLimit>;
   readonly #maxFiles: number;
   readonly #minFiles: number;
   readonly #rules: UploadRules;
@@ -148,7 +148,7 @@ class Receiving {
     this.#policy = { maxBytes, types, mismatch, scan };
     this.#storage = options.storage ?? getStorage(request);
     this.#rules = uploadRulesOf(request, this.#storage);
-    this.#maxBytes = Math.min(this.#rules.maxBytes, Policy.of(this.#policy).maxBytesOf(""));
+    this.#limit = smallerLimit(this.#rules.maxBytes, Policy.of(this.#policy).maxBytesOf(""));
     this.#maxFiles = checkFileLimit("maxFiles", options.maxFiles ?? (typeof key === "string" ? 1 : 10), 1);
     this.#minFiles = checkFileLimit("minFiles", options.minFiles ?? 1, 0);
     if (this.#minFiles > this.#maxFiles) throw wrong("minFiles must not be above maxFiles");
@@ -177,9 +177,9 @@ class Receiving {
     }
     begun.add(raw);
     const limit = {
-      maxBytes: this.#maxBytes * this.#maxFiles,
+      maxBytes: this.#limit.maxBytes * this.#maxFiles,
       envelopeBytes: maxEnvelopeBytes,
-      setBy: limitNames,
+      setBy: this.#limit.setBy,
     };
     const boundary = boundaryOf(headers["content-type"] ?? "");
     const content = await openBody(request, limit, this.#rules.byteRate);
@@ -190,7 +190,7 @@ class Receiving {
   async store({ file, content }: OpenedPart, fields: URLSearchParams): Promise<ReceivedFile> {
     const { key, metadata, cacheControl, contentDisposition, contentLanguage, ifAbsent } = this.#options;
     const ofFile = parseKey(typeof key === "string" ? key : await key(file, fields));
-    const upload = { storage: this.#storage, maxBytes: this.#maxBytes, signal: this.#options.signal };
+    const upload = { storage: this.#storage, maxBytes: this.#rules.maxBytes, signal: this.#options.signal };
     const stored = await putContent(upload, ofFile, content, {
       contentType: checkType(file.contentType),
       filename: file.filename,
