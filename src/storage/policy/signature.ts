@@ -56,7 +56,7 @@ const startsOfFormats = [
 const firstOfFormats: ReadonlySet<number | undefined> = new Set(startsOfFormats.map(([first]) => first));
 
 /**
- * What the first bytes tell, at most 16 KiB of them. It is waited for only where the sniffer has to look.
+ * What the first bytes tell, at most 16 KiB of them. It is waited for only where the sniffer has to look, or to be loaded.
  *
  * A format that makes the sniffer fail has no signature: it is then decided like content without one.
  */
@@ -68,8 +68,9 @@ export function signatureOf(head: Uint8Array): Signature | Promise<Signature> {
   const isBinary = hasBinaryByte(head);
   const isText = !isBinary || isUtf16(head);
   const sniffed = { head, byBytes, isBinary, isText };
-  if (isText && loaded !== undefined && !beginsLikeFormat(head)) return { ...sniffed, type: undefined };
-  return sniff(sniffed);
+  if (!isText || beginsLikeFormat(head)) return sniff(sniffed);
+  const unsigned = { ...sniffed, type: undefined };
+  return loaded === undefined ? loadSignatures().then(() => unsigned) : unsigned;
 }
 
 function beginsLikeFormat(head: Uint8Array): boolean {

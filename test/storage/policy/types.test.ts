@@ -16,6 +16,14 @@ const script = "<script>alert(1)</script>";
 const pdf = "%PDF-1.7\n1 0 obj\n";
 const docxType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
+/** It stands first: the signatures are loaded for the first content of a process. */
+it("decides the first content of a process as the same content later", async () => {
+  const storage = new Storage(new MemoryBackend(), { policy: { types: ["text/plain"] } });
+  const text = Buffer.concat([Buffer.from("c5d0d3c6", "hex"), Buffer.from(" and other words")]);
+  for (const key of ["first", "later"]) await storage.put(key, text, { contentType: "text/plain" });
+  expect(await storage.listKeys()).toEqual(["first", "later"]);
+});
+
 /** A zip of one entry without checksums, as far as sniffers look. */
 function zip(name: string, content: string): Buffer {
   const data = deflateRawSync(content);
