@@ -7,6 +7,7 @@ import {
   loadSettings,
   readEnvironment,
   silentLogger,
+  within,
 } from "../kernel/index.js";
 import type { SqlDb } from "../sql/index.js";
 import { warnOfLeft } from "./bullmq/warn-of-left.js";
@@ -18,7 +19,6 @@ import { JobScheduler } from "./job-scheduler.js";
 import type { Outbox } from "./outbox/outbox.js";
 import { applySchedules } from "./planned-schedules.js";
 import { type JobsOptions, type JobsSettings, jobsVariables } from "./settings.js";
-import { within } from "./within.js";
 
 /** Options of {@link easyJobs}. Each setting beats its variable. */
 export interface EasyJobsOptions extends JobsOptions {

@@ -38,4 +38,5 @@ export {
   variable,
   wholeNumber,
 } from "./variable.js";
+export { within } from "./within.js";
 export { WorkChannel } from "./work-channel.js";

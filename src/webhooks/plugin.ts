@@ -42,6 +42,8 @@ export interface AddWebhooksOptions extends WebhookOptions {
   readonly allowPrivateAddresses?: boolean | undefined;
   /** Ports of endpoints. Default: 443 and 8443, and with `allowPrivateAddresses` every port. */
   readonly ports?: readonly number[] | undefined;
+  /** Milliseconds that attempts under way have when the app closes; then their deliveries are given back. Default: 5,000. */
+  readonly closeGraceMs?: number | undefined;
   /** Default: the process environment over the `.env` file. */
   readonly env?: Environment | undefined;
 }
@@ -71,7 +73,7 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
       onDisabled,
       env = readEnvironment(),
     } = options;
-    const { allowPrivateAddresses = false, ports, ...rest } = withoutOwn(options);
+    const { allowPrivateAddresses = false, ports, closeGraceMs = 5000, ...rest } = withoutOwn(options);
     const parsed = parseSettings(webhookVariables, env, rest);
     const settings = withKey(parsed, env);
     const { db } = getSqlDb(app);
@@ -83,6 +85,7 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
       onDisabled: onDisabled ?? ((disabled) => ownerMails.tell(disabled)),
       allowPrivateAddresses,
       ports,
+      closeGraceMs,
     });
     app.decorate("webhooks", webhooks);
     whenDecorated(app, "authUsers", () => app.authUsers.accounts.add("webhooks", webhookData(webhooks)));
@@ -90,7 +93,10 @@ export const webhooksPlugin: FastifyPluginAsync<AddWebhooksOptions> = fastifyPlu
       await app.register((scope) => webhookRoutes(scope, webhooks, authorize), { prefix: routesPrefix });
     }
     if (deliver) app.addHook("onReady", async () => webhooks.start());
-    app.addHook("preClose", () => webhooks.close());
+    // Attempts end beside the requests in flight, and have the time of both.
+    app.addHook("preClose", async () => webhooks.stop());
+    // Hooks of closing run last first, so the attempts are written down before the database closes.
+    app.addHook("onClose", () => webhooks.close());
     const reason = `WEBHOOKS_ENCRYPT_KEY is ${parsed.encryptKey === undefined ? "not " : ""}set`;
     app.log.info({ reason }, `secrets of webhooks are encrypted: ${reason}`);
   },

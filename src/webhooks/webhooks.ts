@@ -19,6 +19,8 @@ export interface WebhooksContext {
   /** Whether endpoints may be on private addresses and speak http: for development and tests. */
   readonly allowPrivateAddresses: boolean;
   readonly ports: readonly number[] | undefined;
+  /** Milliseconds that attempts under way have when the app closes. */
+  readonly closeGraceMs: number;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -32,7 +34,7 @@ export class Webhooks {
 
   /** @param settings - with a key to encrypt secrets. */
   constructor(settings: WebhookSettings & { readonly encryptKey: object }, context: WebhooksContext) {
-    const { db, log, onDisabled, allowPrivateAddresses, ports } = context;
+    const { db, log, onDisabled, allowPrivateAddresses, ports, closeGraceMs } = context;
     const { timeoutMs, concurrency } = settings;
     this.#client = new ForeignClient({
       timeoutMs,
@@ -51,6 +53,7 @@ export class Webhooks {
       concurrency,
       timeoutMs,
       pollMs: 1000,
+      closeGraceMs,
       retentionMs: settings.retentionDays * dayMs,
       onDisabled,
     });
@@ -90,8 +93,13 @@ export class Webhooks {
     this.#pump.start();
   }
 
-  /** Ends the attempts that are under way; what is due waits for the next start. */
-  close(): Promise<void> {
-    return this.#pump.close();
+  /** Makes no more attempts; those under way have `closeGraceMs` from now on. */
+  stop(): void {
+    this.#pump.stop();
+  }
+
+  /** Waits for the attempts that are under way and gives back what does not end; what is due waits for the next start. */
+  async close(): Promise<void> {
+    await this.#pump.close();
   }
 }

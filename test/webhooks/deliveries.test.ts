@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eq, sql as statement } from "drizzle-orm";
 import Fastify, { type FastifyInstance } from "fastify";
+import { easyServiceApp } from "svc-infra/app";
 import { addSqlDb, type SqlDb } from "svc-infra/sql";
 import {
+  type AddWebhooksOptions,
   addWebhooks,
   type Delivery,
+  getWebhooks,
   type Subscription,
   type WebhookEvent,
   type Webhooks,
@@ -45,7 +48,7 @@ afterEach(async () => {
   endpoint.stop();
 });
 
-async function startApp(): Promise<void> {
+async function startApp(options: Partial<AddWebhooksOptions> = {}): Promise<void> {
   webhooks = await addWebhooks(app, {
     authorize: async ({ headers }) =>
       headers.authorization ? { tenant: String(headers.authorization) } : false,
@@ -57,6 +60,7 @@ async function startApp(): Promise<void> {
       return tell();
     },
     env: {},
+    ...options,
   });
   await app.ready();
 }
@@ -565,6 +569,48 @@ describe("deliveries that a process claimed before their turn", () => {
     webhooks.wake();
     await finished(60);
     expect(new Set(endpoint.received.map((each) => each.id)).size).toBe(60);
+  });
+});
+
+describe("an endpoint that does not answer when the service closes", () => {
+  const hang = async (service: Pick<FastifyInstance, "close">) => {
+    await subscribe();
+    endpoint.answer = () => undefined;
+    await webhooks.dispatch(event());
+    await expect.poll(() => endpoint.received.length).toBe(1);
+    const startedAt = performance.now();
+    await service.close();
+    return performance.now() - startedAt;
+  };
+  const rows = () => sql.db.select().from(schema.webhookDeliveries);
+
+  it("holds it no longer than closeGraceMs; its delivery is given back, and no attempt counts", async () => {
+    await app.close();
+    app = Fastify();
+    app.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+    await startApp({ timeoutMs: 60_000, closeGraceMs: 300 });
+    expect(await hang(app)).toBeLessThan(3000);
+    expect(await rows()).toMatchObject([{ state: "pending", tries: 0, claimedUntil: null }]);
+    expect(await sql.db.select().from(schema.webhookAttempts)).toEqual([]);
+    expect(await sql.db.select().from(schema.webhookSubscriptions)).toMatchObject([{ failingSince: null }]);
+  });
+
+  it("holds a service of easyServiceApp for four fifths of SHUTDOWN_TIMEOUT_MS", async () => {
+    const env = { APP_ENV: "test", SHUTDOWN_TIMEOUT_MS: "1000", DATABASE_URL: "pglite:memory" };
+    const service = await easyServiceApp({
+      name: "shop",
+      env,
+      webhooks: {
+        allowPrivateAddresses: true,
+        ports: [endpoint.port],
+        timeoutMs: 60_000,
+        closeGraceMs: 60_000,
+      },
+    });
+    await createTables(service.sql, schema);
+    await service.ready();
+    webhooks = getWebhooks(service);
+    expect(await hang(service)).toBeLessThan(3000);
   });
 });
 

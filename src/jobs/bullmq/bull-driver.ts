@@ -1,5 +1,5 @@
 import type { Job, JobsOptions, Queue } from "bullmq";
-import type { Logger } from "../../kernel/index.js";
+import { type Logger, within } from "../../kernel/index.js";
 import type {
   JobDriver,
   JobInfo,
@@ -12,7 +12,6 @@ import type {
 } from "../job-driver.js";
 import { JobError } from "../job-error.js";
 import { nextRun } from "../next-run.js";
-import { within } from "../within.js";
 import { BullWorker } from "./bull-worker.js";
 
 /** What BullMQ needs to reach its server. */

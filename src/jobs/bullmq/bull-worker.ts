@@ -5,9 +5,9 @@ import {
   UnrecoverableError,
   WaitingError,
 } from "bullmq";
+import { within } from "../../kernel/index.js";
 import { Cancellation } from "../cancellation.js";
 import { FinalJobFailure, type TakenJob, type TakenJobHandler, type Worker } from "../job-driver.js";
-import { within } from "../within.js";
 
 /** Limits of the locks, the same for every server: a job of a killed worker is taken over within two intervals. */
 export const lockSettings = {

@@ -7,8 +7,7 @@ import {
   Worker,
 } from "bullmq";
 import type { Pool } from "pg";
-import type { Logger } from "../../kernel/index.js";
-import { within } from "../within.js";
+import { type Logger, within } from "../../kernel/index.js";
 import { BullDriver, repeatSettings } from "./bull-driver.js";
 import { lockSettings } from "./bull-worker.js";
 import { noAnswer } from "./no-answer.js";

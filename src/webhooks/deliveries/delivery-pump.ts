@@ -1,7 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "../../kernel/index.js";
-import type { ForeignClient } from "../../outbound/index.js";
+import { type Logger, within } from "../../kernel/index.js";
+import { type ForeignClient, ForeignError } from "../../outbound/index.js";
 import type { DisabledSubscription } from "../subscriptions/subscription.js";
 import type { Subscriptions } from "../subscriptions/subscriptions.js";
 import { ClaimedLine, claimedAhead } from "./claimed-line.js";
@@ -23,6 +23,8 @@ const tellAgainMs = 60_000;
 const gatheringMs = 10;
 /** Milliseconds that a claimed delivery may wait: meanwhile its subscription may be paused, moved or removed. */
 const longestWaitMs = 2_000;
+/** Milliseconds that deliveries have to be given back whose attempts closing has ended. */
+const givingBackMs = 1_000;
 
 /** What a {@link DeliveryPump} is made of. */
 export interface PumpOptions {
@@ -37,6 +39,8 @@ export interface PumpOptions {
   readonly timeoutMs: number;
   /** Milliseconds between looks at the table when nothing is told. */
   readonly pollMs: number;
+  /** Milliseconds that attempts under way have to end from {@link DeliveryPump.stop} on; then they are given back. */
+  readonly closeGraceMs: number;
   readonly retentionMs: number;
   /** Tells the owner of a subscription that it was disabled: at least once, and again when it fails or takes too long. */
   readonly onDisabled: (subscription: DisabledSubscription) => unknown;
@@ -62,6 +66,8 @@ export class DeliveryPump {
   #cleanedAt = 0;
   #toldAt = 0;
   #isOpen = true;
+  readonly #ending = new AbortController();
+  #stopped: Promise<void> | undefined;
   /** Whether a look waits for its turn; it will see what is told until then, too. */
   #willLook = false;
 
@@ -91,13 +97,33 @@ export class DeliveryPump {
     this.#turn = this.#turn.then(() => sleep(gatheringMs)).then(() => this.#look());
   }
 
-  /** Ends the attempts that are under way, and takes no others. */
-  async close(): Promise<void> {
+  /** Takes no more deliveries, and gives those back that wait. Attempts under way have `closeGraceMs` from now on. */
+  stop(): void {
     this.#isOpen = false;
+    this.#stopped ??= this.#stop();
+  }
+
+  /** Stops, and resolves when no attempt is under way. */
+  close(): Promise<void> | undefined {
+    this.stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await within(this.#options.closeGraceMs, this.#end());
+    this.#ending.abort();
+    await within(givingBackMs, Promise.all(this.#running));
+  }
+
+  async #end(): Promise<void> {
+    const { claims, log } = this.#options;
     clearTimeout(this.#timer);
     await this.#turn;
     clearTimeout(this.#timer);
-    await Promise.all([...this.#running, this.#options.claims.release(this.#line.clear())]);
+    const released = claims.release(this.#line.clear()).catch((error: unknown) => {
+      log.error({ err: error }, "webhooks: deliveries could not be given back");
+    });
+    await Promise.all([...this.#running, released]);
   }
 
   async #look(): Promise<void> {
@@ -153,6 +179,8 @@ export class DeliveryPump {
     const { claims } = this.#options;
     const { delivery, subscription } = claimed;
     const answer = await this.#post(claimed);
+    // That the service closes is no failure of the endpoint.
+    if (answer === undefined) return claims.release([claimed]);
     const outcome = outcomeOf(answer, delivery.tries + 1);
     tell(answer, outcome);
     const held = outcome.state === "delivered" ? [] : this.#line.clear(subscription.id);
@@ -165,14 +193,20 @@ export class DeliveryPump {
     if (reason !== undefined) await this.#disable(claimed, reason);
   }
 
-  /** What cannot be sent, as when the key of its secret is gone, is an attempt that failed: it is logged and ends in time. */
-  async #post({ delivery, subscription }: ClaimedDelivery): Promise<EndpointAnswer> {
+  /**
+   * What cannot be sent, as when the key of its secret is gone, is an attempt that failed: it is logged and ends in time.
+   *
+   * @returns `undefined` when closing ended it before an answer.
+   */
+  async #post({ delivery, subscription }: ClaimedDelivery): Promise<EndpointAnswer | undefined> {
     const { client, subscriptions, log } = this.#options;
     const { eventId: id, body } = delivery;
     try {
       const secrets = subscriptions.secretsOf(subscription);
-      return await postSigned(client, { id, url: subscription.url, body, secrets });
+      const { signal } = this.#ending;
+      return await postSigned(client, { id, url: subscription.url, body, secrets, signal });
     } catch (error) {
+      if (error instanceof ForeignError) return undefined;
       log.error({ err: error, delivery: delivery.id }, "webhooks: a message could not be sent");
       const detail = "the message could not be sent; the log of the service says why";
       return { status: undefined, detail, milliseconds: 0, retryAfter: undefined, isRefused: false };

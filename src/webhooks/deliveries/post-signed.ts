@@ -7,6 +7,8 @@ export interface EndpointMessage {
   readonly url: string;
   readonly body: string;
   readonly secrets: readonly string[];
+  /** Ends it before an answer. */
+  readonly signal?: AbortSignal;
 }
 
 /** How an endpoint answered. */
@@ -23,9 +25,12 @@ export interface EndpointAnswer {
 
 const detailBytes = 1024;
 
-/** Sends one signed message (Standard Webhooks). Never throws: what went wrong is the answer. */
+/**
+ * Sends one signed message (Standard Webhooks). Throws nothing of a request, unless its `signal` ended that: what went wrong
+ * is the answer.
+ */
 export async function postSigned(client: ForeignClient, message: EndpointMessage): Promise<EndpointAnswer> {
-  const { id, url, body, secrets } = message;
+  const { id, url, body, secrets, signal } = message;
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt);
   try {
@@ -37,6 +42,7 @@ export async function postSigned(client: ForeignClient, message: EndpointMessage
         ...signStandard({ id, sentAt: new Date(), body }, secrets),
       },
       body: Buffer.from(body),
+      signal,
     });
     const detail = await firstBytes(response.body).finally(() => response.close());
     const retryAfter = response.headers["retry-after"];
@@ -48,7 +54,7 @@ export async function postSigned(client: ForeignClient, message: EndpointMessage
       isRefused: false,
     };
   } catch (error) {
-    if (!(error instanceof ForeignError)) throw error;
+    if (!(error instanceof ForeignError) || error.code === "aborted") throw error;
     const isRefused = error.code === "address_refused" || error.code === "url_refused";
     const nothing = { status: undefined, retryAfter: undefined };
     return { ...nothing, detail: error.message, milliseconds: elapsed(), isRefused };
