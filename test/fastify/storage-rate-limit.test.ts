@@ -1,5 +1,7 @@
 import Fastify from "fastify";
+import { Redis } from "ioredis";
 import { addStorage, bearerToken, getStorage, receiveUpload } from "svc-infra";
+import { easyServiceApp } from "svc-infra/app";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { call, type Service, startService } from "../acceptance/service.js";
@@ -147,6 +149,40 @@ describe("rate limits of the storage's routes", () => {
 
   it("are refused by name when they are no numbers", async () => {
     await expect(start({ rateLimit: { reads: -1 } })).rejects.toThrow(/option 'reads'/);
+  });
+
+  it("have keys that begin with the name of the service, so that services may share a Redis", async () => {
+    const redis = await startRedis();
+    const client = new Redis(redis.url);
+    const app = await easyServiceApp({
+      name: "shop",
+      // Without limits of the service, whose keys would hold those of the storage.
+      env: { APP_ENV: "test", LOG_LEVEL: "error", RATE_LIMIT_MAX: "0", REDIS_URL: redis.url },
+      storage: {
+        source: new MemoryBackend(),
+        authorize: "open",
+        maxUploadBytes: 2000,
+        rateLimit: { reads: 1, uploadBytes: 2000 },
+      },
+    });
+    const payload = `--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n${"a".repeat(1500)}\r\n--b--\r\n`;
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    try {
+      const list = async () => (await app.inject("/_storage/list")).statusCode;
+      const upload = async () =>
+        (await app.inject({ method: "POST", url: "/_storage/upload?key=a", headers, payload })).statusCode;
+      await expect.poll(list).toBe(429);
+      await expect.poll(upload).toBe(429);
+      const keys = await client.keys("*");
+      expect(keys.toSorted()).toEqual([
+        "shop:storage:rate:bytes:address:127.0.0.1",
+        expect.stringMatching(/^shop:storage:rate:.*reads:address:/),
+      ]);
+    } finally {
+      await app.close();
+      client.disconnect();
+      await redis.stop();
+    }
   });
 
   it("are shared by all processes with REDIS_URL", async () => {

@@ -21,6 +21,7 @@ export const storage: Helper = {
     const added = await addStorage(app, opened, {
       env: context.env,
       allowOrigins: context.settings.corsAllowOrigins ?? [],
+      keyPrefix: `${context.name}:`,
       closeGraceMs: context.settings.shutdownTimeoutMs,
       ...(tokens === undefined ? {} : { authorize: bearerToken(tokens) }),
       ...given,

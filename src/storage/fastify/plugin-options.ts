@@ -70,6 +70,11 @@ export interface AddStorageOptions {
    */
   readonly rateLimit?: Partial<RateLimits> | undefined;
   /**
+   * Stands before the keys of these limits in Redis: services that share one must each have their own, or they share the
+   * limits. Default: nothing; `easyServiceApp` puts its name there.
+   */
+  readonly keyPrefix?: string | undefined;
+  /**
    * Where the settings come from that no option gives, and whether this is production. A storage that is given keeps the
    * settings that it was made with. Default: the environment of the process.
    */
@@ -102,6 +107,7 @@ export interface PluginSettings {
   readonly resourcePolicy: ResourcePolicy;
   readonly allowOrigins: readonly string[];
   readonly rateLimit: RateLimits;
+  readonly keyPrefix: string;
   readonly redisUrl: Secret | undefined;
   readonly sweepMs: number;
   readonly env: Environment;
@@ -136,6 +142,7 @@ export function readOptions(options: AddStorageOptions, root: string): PluginSet
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
     allowOrigins: allowOrigins(options.allowOrigins, env),
     ...regularOptions(options, env),
+    keyPrefix: options.keyPrefix ?? "",
     env,
     health: options.health ?? true,
     decorator: options.decorator ?? "storage",
@@ -155,6 +162,7 @@ const kinds: OptionRules<AddStorageOptions>["kinds"] = {
   resourcePolicy: "string",
   allowOrigins: "array",
   rateLimit: "object",
+  keyPrefix: "string",
   sweepMs: "anything",
   env: "object",
   health: "boolean",

@@ -227,11 +227,16 @@ function servePolicyOf(signer: UrlSigner, { options }: Storage): () => Promise<v
 /** One count for all routes, in a scope of its own: the app may have another plugin for its rates. */
 async function openRates(
   app: FastifyInstance,
-  { rateLimit, decorator: name, redisUrl }: Pick<PluginSettings, "rateLimit" | "decorator" | "redisUrl">,
+  {
+    rateLimit,
+    decorator: name,
+    keyPrefix,
+    redisUrl,
+  }: Pick<PluginSettings, "rateLimit" | "decorator" | "keyPrefix" | "redisUrl">,
 ): Promise<RateChecks> {
   let rates: RateChecks | undefined;
   await app.register(async (scope) => {
-    rates = await rateChecks(scope, rateLimit, { name, redisUrl });
+    rates = await rateChecks(scope, rateLimit, { name, keyPrefix, redisUrl });
   });
   if (rates === undefined) throw new TypeError("the scope of the rates was not ready");
   return rates;

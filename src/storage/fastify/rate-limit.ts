@@ -51,26 +51,31 @@ export const noRates: RateChecks = { countRequest: async () => undefined, byteRa
  * Counts the requests of a scope by tenant, by user and by address, which Fastify takes from proxies only where
  * `trustProxy` names them. With a Redis all processes count together; while it does not answer, requests pass uncounted.
  *
- * @param name - of the storage, for the keys in Redis.
+ * @param name - of the storage; stands behind `keyPrefix` in the keys in Redis.
  */
 export async function rateChecks(
   scope: FastifyInstance,
   limits: RateLimits,
-  { name, redisUrl }: { readonly name: string; readonly redisUrl: Secret | undefined },
+  {
+    name,
+    keyPrefix,
+    redisUrl,
+  }: { readonly name: string; readonly keyPrefix: string; readonly redisUrl: Secret | undefined },
 ): Promise<RateChecks> {
   const { uploadBytes, windowMs } = limits;
   if (uploadBytes === 0 && kinds.every((kind) => limits[kind] === 0)) return noRates;
   const redis = redisUrl === undefined ? undefined : await openRateLimitRedis(scope, redisUrl.reveal());
+  const nameSpace = `${keyPrefix}${name}:rate:`;
   const byteRate = byteRateOf(
     uploadBytes,
     windowMs,
-    redis && new RedisByteCounter(redis, `${name}:rate:bytes:`, windowMs),
+    redis && new RedisByteCounter(redis, `${nameSpace}bytes:`, windowMs),
   );
   const { default: rateLimit } = await import("@fastify/rate-limit");
   await scope.register(rateLimit, {
     global: false,
     skipOnError: true,
-    ...(redis === undefined ? {} : { redis, nameSpace: `${name}:rate:` }),
+    ...(redis === undefined ? {} : { redis, nameSpace }),
   });
   const subjects = new WeakMap<FastifyRequest, string>();
   const keyGenerator = (request: FastifyRequest) => subjects.get(request) ?? "";
