@@ -49,13 +49,31 @@ export class KeyRecords {
     const mark = `${fingerprint} ${randomUUID()}`;
     // What is there may end between the two calls, but not time and again.
     for (let tries = 0; tries < mostLooks; tries++) {
-      if (await this.#store.add(key, mark, claimMs)) {
+      if (await this.#add(key, mark)) {
         return { is: "new", claim: new Claim(this.#store, key, mark, this.#ttlMs) };
       }
       const [found] = await this.#store.read([key]);
       if (found !== undefined) return stateOf(found, fingerprint);
     }
     throw new Error("the store has the idempotency key, and nothing that can be read");
+  }
+
+  async #add(key: string, mark: string): Promise<boolean> {
+    try {
+      return await this.#store.add(key, mark, claimMs);
+    } catch (error) {
+      this.#takeBack(key, mark, claimMs / retryMs);
+      throw error;
+    }
+  }
+
+  /** A claim that the store took although its answer was lost is nobody's. */
+  #takeBack(key: string, mark: string, tries: number): void {
+    const remove = () =>
+      this.#store.removeIf(key, mark).catch(() => {
+        if (tries > 1) this.#takeBack(key, mark, tries - 1);
+      });
+    setTimeout(() => void remove(), retryMs).unref();
   }
 }
 
@@ -77,14 +95,18 @@ export class Claim {
   }
 
   /**
-   * Keeps the answer for all who bring the key again. While the store is away the claim holds, and it is tried again.
+   * Keeps the answer for all who bring the key again. While the store is away the claim holds, and it is tried again. Where
+   * the claim has lapsed and another request has taken the key over, the answer of that one holds.
    *
    * @throws Error when the first try fails.
    */
   async keep(answer: RecordedAnswer, tries = maxTries): Promise<void> {
     const [fingerprint = ""] = this.#mark.split(" ");
     try {
-      await this.#store.write(this.#key, { fingerprint, answer } satisfies KeyRecord, this.#ttlMs);
+      const record = { fingerprint, answer } satisfies KeyRecord;
+      // A claim that has lapsed is renewed, unless another one stands there.
+      await this.#store.add(this.#key, this.#mark, claimMs);
+      await this.#store.write(this.#key, record, this.#ttlMs, [this.#key, this.#mark]);
       clearInterval(this.#timer);
     } catch (error) {
       const again = () => void this.keep(answer, tries - 1).catch(() => undefined);

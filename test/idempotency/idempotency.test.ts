@@ -8,6 +8,7 @@ import { Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { addTenancy } from "svc-infra/tenancy";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KeyRecords } from "#dist/idempotency/key-records.js";
 import { type RedisRig, startRedis } from "../rigs/redis.js";
 
 let redis: RedisRig;
@@ -422,4 +423,56 @@ it("an answer that the store did not take at once is kept later, and the key sta
     .toBe("true");
   expect(made).toHaveLength(1);
   await app.close();
+});
+
+describe("a claim", () => {
+  const key = "k";
+  const answer = (text: string) => ({ statusCode: 201, headers: {}, body: Buffer.from(text) });
+  const open = async () => {
+    const { store } = await addCache(Fastify(), { env: {} });
+    const records = new KeyRecords(store, 60_000);
+    const begin = async () => {
+      const state = await records.begin(key, "f");
+      if (state.is !== "new") throw new Error(state.is);
+      return state.claim;
+    };
+    const kept = async () => {
+      const state = await records.begin(key, "f");
+      return state.is === "answered" ? Buffer.from(state.answer.body).toString() : state.is;
+    };
+    return { store, begin, kept };
+  };
+
+  it("that lapsed leaves the answer of the request that took the key over", async () => {
+    const { store, begin, kept } = await open();
+    const stalled = await begin();
+    await store.remove([key]);
+    const next = await begin();
+    await stalled.keep(answer("late"));
+    expect(await kept()).toBe("running");
+    await next.keep(answer("right"));
+    await stalled.keep(answer("late"));
+    expect(await kept()).toBe("right");
+  });
+
+  it("that lapsed keeps its answer where no other request took the key over", async () => {
+    const { store, begin, kept } = await open();
+    const stalled = await begin();
+    await store.remove([key]);
+    await stalled.keep(answer("late"));
+    expect(await kept()).toBe("late");
+  });
+
+  it("that the store took without an answer is given back soon", async () => {
+    const { store, begin, kept } = await open();
+    const add = store.add.bind(store);
+    store.add = async (...given) => {
+      await add(...given);
+      throw new Error("Command timed out");
+    };
+    await expect(begin()).rejects.toThrow("timed out");
+    store.add = add;
+    expect(await kept()).toBe("running");
+    await expect.poll(kept, { timeout: 5000 }).toBe("new");
+  });
 });
