@@ -8,6 +8,7 @@ import {
   loadSettings,
   readEnvironment,
   refuseForeignAddress,
+  sourceOf,
 } from "../kernel/index.js";
 import { httpMetrics } from "./fastify/http-metrics.js";
 import { loadShedding } from "./fastify/load-shedding.js";
@@ -92,6 +93,9 @@ async function observe(app: FastifyInstance, options: ObservabilityOptions): Pro
   await serve();
 }
 
+/** Headers that the SDK of OpenTelemetry reads by itself. */
+const ownHeaders = "OTEL_EXPORTER_OTLP_TRACES_HEADERS";
+
 /**
  * Adds the hooks that see every request, whatever refuses it later. What refuses requests itself, and the route of the
  * metrics, are added by the function that it returns: behind the hooks that guard them.
@@ -102,8 +106,12 @@ export async function observeRequests(
 ): Promise<() => Promise<void>> {
   const { client, registry, release, env = readEnvironment(), ...given } = options;
   const settings = loadSettings(observabilityVariables, env, settingsOf(given));
-  const collector = { setting: "otlpEndpoint", address: settings.otlpEndpoint, secrets: ["otlpHeaders"] };
-  refuseForeignAddress(observabilityVariables, env, settingsOf(given), collector);
+  refuseForeignAddress(observabilityVariables, env, settingsOf(given), {
+    setting: "otlpEndpoint",
+    address: settings.otlpEndpoint,
+    secrets: ["otlpHeaders"],
+    others: sourceOf(env, ownHeaders) === "process" ? [ownHeaders] : [],
+  });
   if (!settings.enabled) {
     app.decorate("observability", { registry: undefined });
     app.log.info("nothing is measured: ENABLE_OBS is false");

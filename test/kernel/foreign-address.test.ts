@@ -24,11 +24,13 @@ const stripe = { STRIPE_SECRET_KEY: "sk_test_12345678", STRIPE_WEBHOOK_SECRET: "
 const oidc = { AUTH_OIDC_CLIENT_ID: "id", AUTH_OIDC_CLIENT_SECRET: "secret" };
 const password = { DB_PASSWORD: "secret" };
 const headers = { OTEL_EXPORTER_OTLP_HEADERS: "x-key=secret" };
+const tracesHeaders = { OTEL_EXPORTER_OTLP_TRACES_HEADERS: "x-key=secret" };
 
 describe("an address of a .env file", () => {
   it.each([
     [pay, { STRIPE_API_URL: evil }, stripe, "STRIPE_SECRET_KEY"],
     [observe, { OTEL_EXPORTER_OTLP_ENDPOINT: evil }, headers, "OTEL_EXPORTER_OTLP_HEADERS"],
+    [observe, { OTEL_EXPORTER_OTLP_ENDPOINT: evil }, tracesHeaders, "OTEL_EXPORTER_OTLP_TRACES_HEADERS"],
     [authenticate, { AUTH_OIDC_DISCOVERY_URL: evil }, oidc, "AUTH_OIDC_CLIENT_SECRET"],
     [open, { DB_HOST: "db.evil.example" }, password, "DB_PASSWORD"],
     [open, { SQL_URL: "postgresql://db.evil.example/a" }, password, "DB_PASSWORD"],
