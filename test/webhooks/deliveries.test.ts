@@ -24,6 +24,8 @@ let endpoint: Endpoint;
 let disabled: string[];
 let tell: () => unknown;
 const shared = Fastify();
+/** Milliseconds that an endpoint has: more than a busy machine needs to answer. */
+const answerMs = 5000;
 
 beforeAll(async () => {
   sql = await addSqlDb(shared, { url: "pglite:memory", env: {} });
@@ -54,7 +56,7 @@ async function startApp(options: Partial<AddWebhooksOptions> = {}): Promise<void
       headers.authorization ? { tenant: String(headers.authorization) } : false,
     allowPrivateAddresses: true,
     ports: [endpoint.port],
-    timeoutMs: 1000,
+    timeoutMs: answerMs,
     onDisabled: ({ id, reason }) => {
       disabled.push(`${id}: ${reason}`);
       return tell();
@@ -294,7 +296,7 @@ describe("the answer of an endpoint", () => {
     const attempts = await kept();
     expect(attempts).toMatchObject([{ status: 200, detail: "a".repeat(1000) + "b".repeat(24) }]);
     // Waiting for more would last as long as an answer may.
-    expect(attempts[0]?.milliseconds).toBeLessThan(1000);
+    expect(attempts[0]?.milliseconds).toBeLessThan(answerMs);
     await expect.poll(() => isClosed).toBe(true);
   });
 
