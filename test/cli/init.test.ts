@@ -261,13 +261,13 @@ describe("what cannot be", () => {
   });
 
   it.each([
-    [["init", "Not A Name"], 1, "no name for a service"],
-    [["init", "shop-"], 1, "does not end with a hyphen"],
-    [["init", "1shop"], 1, "it begins with a letter"],
-    [["init", "fastify"], 1, "'fastify' is a package that the project needs"],
-    [["init", "svc-infra"], 1, "'svc-infra' is a package that the project needs"],
-    [["init", "typescript"], 1, "'typescript' is a package that the project needs"],
-    [["init", "pg", "--with", "sql"], 1, "'pg' is a package that the project needs"],
+    [["init", "Not A Name"], 2, "no name for a service"],
+    [["init", "shop-"], 2, "does not end with a hyphen"],
+    [["init", "1shop"], 2, "it begins with a letter"],
+    [["init", "fastify"], 2, "'fastify' is a package that the project needs"],
+    [["init", "svc-infra"], 2, "'svc-infra' is a package that the project needs"],
+    [["init", "typescript"], 2, "'typescript' is a package that the project needs"],
+    [["init", "pg", "--with", "sql"], 2, "'pg' is a package that the project needs"],
     [["init", "shop", "--with", "storage,magic"], 2, "there is no 'magic'"],
     [["init", "shop", "--deploy", "moon"], 2, "there is no 'moon'"],
   ])("is refused: %j", async (args, exitCode, message) => {

@@ -53,7 +53,7 @@ Exit codes: 0 the project is there; 1 it could not be made, and nothing of anoth
 function init(folder: string, options: InitOptions): void {
   const target = resolve(folder);
   const project = projectOf(basename(target), options);
-  if (existsSync(target) && readdirSync(target).length > 0) throw wrong("<folder>", `${folder} is not empty`);
+  if (existsSync(target) && readdirSync(target).length > 0) throw wrong("folder", `${folder} is not empty`);
   for (const [path, text] of Object.entries(projectFiles(project))) write(join(target, path), text);
   if (options.install) install(target);
   const steps = [`cd ${folder}`, ...(options.install ? [] : ["npm install"]), "npm start"];
@@ -78,7 +78,7 @@ function projectOf(name: string, options: InitOptions): Project {
   };
   if (packagesOfProject(project).includes(name)) {
     throw wrong(
-      "folder",
+      "<folder>",
       `'${name}' is a package that the project needs, and npm installs none of its own name`,
     );
   }
