@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkGivenOptions, type Logger, type OptionRules, silentLogger } from "../kernel/index.js";
-import type { CacheStore } from "./cache-store.js";
+import type { CacheStore, HeldLock } from "./cache-store.js";
 import { MemoryStore } from "./memory-store.js";
 
 /** How one entry is kept. */
@@ -54,7 +54,7 @@ interface Entry {
 interface Loading {
   readonly key: string;
   readonly tags: readonly string[];
-  /** Whether its key or one of its tags was ended meanwhile: who comes now must not get it. */
+  /** Whether its key or one of its tags was ended meanwhile: later callers must not get the value. */
   isEnded: boolean;
 }
 
@@ -248,7 +248,7 @@ export class Cache {
     value: unknown,
     { ttlSeconds = this.#ttlSeconds, staleSeconds = 0, jitter = 0.1, tags: names = [] }: EntryOptions,
     tags: Readonly<Record<string, string>> | undefined,
-    lock?: readonly [key: string, value: string],
+    lock?: HeldLock,
   ): Promise<void> {
     if (value === undefined || (tags === undefined && names.length > 0)) return;
     const ttlMs = ttlSeconds * 1000 * (1 - Math.random() * jitter);

@@ -1,4 +1,4 @@
-import type { CacheStore } from "./cache-store.js";
+import type { CacheStore, HeldLock } from "./cache-store.js";
 
 interface Entry {
   readonly value: unknown;
@@ -33,12 +33,7 @@ export class MemoryStore implements CacheStore {
   }
 
   /** The clone refuses on a laptop what Redis could not keep in production. */
-  async write(
-    key: string,
-    value: unknown,
-    ttlMs: number,
-    lock?: readonly [key: string, value: string],
-  ): Promise<void> {
+  async write(key: string, value: unknown, ttlMs: number, lock?: HeldLock): Promise<void> {
     if (lock !== undefined && this.peek(lock[0]) !== lock[1]) return;
     this.#keep(key, structuredClone(value), ttlMs);
   }

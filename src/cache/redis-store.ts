@@ -1,7 +1,7 @@
 import { deserialize, serialize } from "node:v8";
 import type { Redis } from "ioredis";
 import { type Logger, loadPeer } from "../kernel/index.js";
-import type { CacheStore } from "./cache-store.js";
+import type { CacheStore, HeldLock } from "./cache-store.js";
 
 /** What a {@link RedisStore} is made of. */
 export interface RedisStoreOptions {
@@ -59,12 +59,7 @@ export class RedisStore implements CacheStore {
     return found.map(decode);
   }
 
-  async write(
-    key: string,
-    value: unknown,
-    ttlMs: number,
-    lock?: readonly [key: string, value: string],
-  ): Promise<void> {
+  async write(key: string, value: unknown, ttlMs: number, lock?: HeldLock): Promise<void> {
     const bytes = serialize(value);
     const name = this.#prefix + key;
     if (lock === undefined) await this.#ask(() => this.#redis.set(name, bytes, "PX", ttlMs));

@@ -67,7 +67,7 @@ export class KeyRecords {
     }
   }
 
-  /** A claim that the store took although its answer was lost is nobody's. */
+  /** Removes a claim that the store may have kept although its answer was lost: no request would release it. */
   #takeBack(key: string, mark: string, tries: number): void {
     const remove = () =>
       this.#store.removeIf(key, mark).catch(() => {

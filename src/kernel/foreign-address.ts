@@ -29,9 +29,10 @@ interface Found {
 }
 
 /**
- * Finds an address of a `.env` file that would get secrets from elsewhere: a folder from the net must not lead the secrets of
- * its user to an address of its own. A file that a variable names is elsewhere, whoever names it. An address on this machine
- * is no stranger. The reverse is allowed: who may set variables of the process, or write code, may read the file as well.
+ * Finds an address of a `.env` file that would get secrets of another source: a folder that was downloaded must not lead the
+ * secrets of its user to an address of its own. The content of a file that a variable names counts as another source. An
+ * address on this machine is allowed. The reverse is allowed too: a person who may set variables of the process or write code
+ * may also read the file.
  */
 export function findForeignAddress(
   schema: Readonly<Record<string, Located>>,

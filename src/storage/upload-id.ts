@@ -5,8 +5,8 @@ const tagLength = 12;
 
 /**
  * The id of an upload as callers are given it: tied to the whole key, the tenant's part included, so that it is of no
- * use under another key, also where the backend does not check that. That guards against mix-ups and no more: whoever knows
- * key and id can resume the upload, and can tie it to another key. The rules of an upload are in its lease.
+ * use under another key, also where the backend does not check that. It is a guard against mistakes and no secret: a caller
+ * who knows key and id can resume the upload, and can tie it to another key. The rules of an upload are in its lease.
  */
 export function tieUploadId(key: string, ofBackend: string): string {
   return `${tagOf(key, ofBackend)}.${ofBackend}`;

@@ -30,7 +30,7 @@ export function returnPiece(piece: Uint8Array): void {
   if (takenMemory.delete(buffer) && idle.length < maxIdlePieces) idle.push(buffer as ArrayBuffer);
 }
 
-/** Takes the memory of a piece out of the pool, as it goes to somebody who may hold it for any time. */
+/** Takes the memory of a piece out of the pool for good: its receiver may hold the piece for any time. */
 export function keepPiece(piece: Uint8Array): void {
   takenMemory.delete(piece.buffer);
 }

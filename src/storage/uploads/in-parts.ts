@@ -79,8 +79,8 @@ async function publishUnchecked(
     at = leaseKey(ofTenant + id);
     lease = (await readLease(backend, at, { signal }))?.lease;
   }
-  // Without its lease the rules of an upload are not known, and whoever changes an id finds none. A backend that cannot be
-  // used shows no lease either, and says why here.
+  // Without its lease the rules of an upload are not known: an id that a caller changed has none. A lease is also not found
+  // where the backend cannot be used, which then says why here.
   if (lease === undefined) await backend.listParts(key, uploadId, { signal });
   if (lease?.uploadId !== uploadId || lease.isUnchecked !== true) throw noUpload();
   const maxBytes = policyOf(lease.policy ?? []).maxBytesOf(scope + key);

@@ -45,6 +45,11 @@ const plainZip = zip("a.txt", "hello");
 
 /** The begin of a compound file, as Office wrote it before its documents were archives. */
 const cfb = Buffer.concat([Buffer.from("d0cf11e0a1b11ae1", "hex"), Buffer.alloc(600)]);
+const anyBytes = Buffer.alloc(9, 7);
+const wordType = "application/msword";
+const excelType = "application/vnd.ms-excel";
+const stlType = "application/vnd.ms-pki.stl";
+const ownType = "application/x-own";
 const chartType = "application/vnd.oasis.opendocument.chart";
 
 /** Older names and those that browsers send, of types that {@link aliased} names otherwise. */
@@ -236,40 +241,12 @@ describe("a policy of types decides", () => {
       "a.doc",
       "application/msword",
     ],
-    [
-      "text as such a document",
-      { types: ["application/msword"] },
-      "hello",
-      "application/msword",
-      "a.doc",
-      "refused",
-    ],
-    [
-      "bytes as such a sheet",
-      { types: ["application/vnd.ms-excel"] },
-      Buffer.alloc(9, 7),
-      "application/vnd.ms-excel",
-      "a",
-      "refused",
-    ],
+    ["text as such a document", { types: [wordType] }, "hello", wordType, "a.doc", "refused"],
+    ["bytes as such a sheet", { types: [excelType] }, anyBytes, excelType, "a", "refused"],
     ["text as a chart", { types: [chartType] }, "hello", chartType, "a.odc", "refused"],
     ["an archive as a chart that is named", { types: [chartType] }, plainZip, chartType, "a.odc", chartType],
-    [
-      "a type of Microsoft's that is no archive",
-      { types: ["application/vnd.ms-pki.stl"] },
-      Buffer.alloc(9, 7),
-      "application/vnd.ms-pki.stl",
-      "a",
-      "application/vnd.ms-pki.stl",
-    ],
-    [
-      "a type of its own",
-      { types: ["application/x-own"] },
-      Buffer.alloc(9, 7),
-      "application/x-own",
-      "a",
-      "application/x-own",
-    ],
+    ["a type of Microsoft's that is no archive", { types: [stlType] }, anyBytes, stlType, "a", stlType],
+    ["a type of its own", { types: [ownType] }, anyBytes, ownType, "a", ownType],
   ])("%s", async (_what, policy, content, contentType, name, expected) => {
     expect(await decided(policy, content, contentType, name)).toBe(expected);
   });

@@ -6,7 +6,7 @@ import { returnPiece } from "../../contract/piece-pool.js";
 /**
  * Pieces of content as a Node stream. Piped to a response on a socket, each piece goes there in one write, and its memory
  * is given back when the socket has done with it: the buffer of a Readable in between would cost more than the write.
- * Whoever reads the stream in another way keeps the pieces.
+ * Any other reader keeps the pieces.
  */
 export class PieceStream extends Readable {
   #first: IteratorResult<Uint8Array> | undefined;
@@ -81,8 +81,8 @@ export class PieceStream extends Readable {
 }
 
 /**
- * Whether the callback of a write says that nobody holds the bytes any more. Other streams call it when they have taken
- * them over: a transform, a response that middleware or a subclass makes another of, a connection that is a tunnel.
+ * Whether a write calls back only when its bytes have been sent. Other streams call back while they still hold the bytes: a
+ * transform, a response whose `write` a middleware or a subclass replaced, a connection that is not a socket.
  */
 function isOnSocket(destination: NodeJS.WritableStream): boolean {
   return (
