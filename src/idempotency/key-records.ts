@@ -62,18 +62,15 @@ export class KeyRecords {
     try {
       return await this.#store.add(key, mark, claimMs);
     } catch (error) {
-      this.#takeBack(key, mark, claimMs / retryMs);
+      this.#takeBack(key, mark);
       throw error;
     }
   }
 
-  /** Removes a claim that the store may have kept although its answer was lost: no request would release it. */
-  #takeBack(key: string, mark: string, tries: number): void {
-    const remove = () =>
-      this.#store.removeIf(key, mark).catch(() => {
-        if (tries > 1) this.#takeBack(key, mark, tries - 1);
-      });
-    setTimeout(() => void remove(), retryMs).unref();
+  /** Removes a claim that the store may have kept although its answer was lost; it would end by itself after {@link claimMs}. */
+  #takeBack(key: string, mark: string): void {
+    const remove = () => void this.#store.removeIf(key, mark).catch(() => undefined);
+    setTimeout(remove, retryMs).unref();
   }
 }
 
