@@ -23,7 +23,7 @@ import { stayWhenRunDirectly } from "./stay.js";
 
 const account = "svcinfratest";
 const container = "svc-infra";
-const server = fileURLToPath(new URL("azurite/node_modules/azurite/dist/src/blob/main.js", import.meta.url));
+const server = fileURLToPath(new URL("azurite-server.js", import.meta.url));
 /** Azure keeps idle connections for minutes. Those that end after 5 s are reset under a request on a busy machine. */
 const keepAliveSeconds = 300;
 const settings = [

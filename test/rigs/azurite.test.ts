@@ -30,5 +30,11 @@ describe("azurite", () => {
     await expect(asking).rejects.toMatchObject({ statusCode: 403 });
   });
 
+  it("keeps idle connections for minutes, as Azure does", async () => {
+    const answer = await fetch(rig.endpoint);
+    expect(answer.headers.get("keep-alive")).toBe("timeout=300");
+    await answer.body?.cancel();
+  });
+
   leavesNothing("azurite.js", { endpoint: "STORAGE_AZURE_ENDPOINT", last: "STORAGE_AZURE_ACCOUNT_KEY" });
 });
