@@ -23,10 +23,10 @@ export function isBefore(name) {
 }
 
 /**
- * Servers and the signer are measured of this build only.
+ * Servers, the signer and a storage with a policy are measured of this build only: an older one may have none.
  *
  * @param {string} name
  */
 function isOurs(name) {
-  return /^svc-infra-(local|memory|s3)/.test(name);
+  return /^svc-infra-(local|memory|s3)/.test(name) && !name.endsWith("-policy");
 }
