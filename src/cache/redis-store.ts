@@ -25,15 +25,19 @@ export class RedisStore implements CacheStore {
   readonly type = "redis";
   readonly #redis: Redis;
   readonly #prefix: string;
+  readonly #log: Logger;
   #restsUntil = 0;
+  #isRefusalTold = false;
 
-  private constructor(redis: Redis, prefix: string) {
+  private constructor(redis: Redis, { prefix, log }: RedisStoreOptions) {
     this.#redis = redis;
     this.#prefix = prefix;
+    this.#log = log;
   }
 
   /** Connects in the background: a Redis that is away costs misses and no start. */
-  static async open({ url, prefix, timeoutMs, log }: RedisStoreOptions): Promise<RedisStore> {
+  static async open(options: RedisStoreOptions): Promise<RedisStore> {
+    const { url, timeoutMs, log } = options;
     const { Redis: Client } = await loadPeer("ioredis", "addCache on Redis", () => import("ioredis"));
     const redis = new Client(url, {
       commandTimeout: timeoutMs,
@@ -51,7 +55,7 @@ export class RedisStore implements CacheStore {
         log.warn({ code: Object(error).code }, "the cache's Redis cannot be reached: every read is a miss");
       isTold = true;
     });
-    return new RedisStore(redis, prefix);
+    return new RedisStore(redis, options);
   }
 
   async read(keys: readonly string[]): Promise<readonly unknown[]> {
@@ -102,9 +106,17 @@ export class RedisStore implements CacheStore {
       return await command();
     } catch (error) {
       // A Redis that refuses a command can be reached.
-      if (Object(error).name !== "ReplyError") this.#restsUntil = Date.now() + restMs;
+      if (Object(error).name === "ReplyError") this.#tellRefusal(error);
+      else this.#restsUntil = Date.now() + restMs;
       throw error;
     }
+  }
+
+  /** Such as a script that an access list forbids: every write may be lost, and nothing else says so. */
+  #tellRefusal(error: unknown): void {
+    if (!this.#isRefusalTold)
+      this.#log.warn({ reason: Object(error).message }, "the cache's Redis refused a command");
+    this.#isRefusalTold = true;
   }
 }
 

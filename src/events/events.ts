@@ -110,7 +110,7 @@ export class Events {
       tenant,
       subject,
       occurredAt: new Date().toISOString(),
-      data: asJson(definition.check(data)),
+      data: asJson(type, definition.check(data)),
     };
     await this.#targets.queue().enqueueIn(tx, this.#relay, event, { key: `${tenant}/${subject}` });
     return event.id;
@@ -159,9 +159,25 @@ function unknown(type: string): EventError {
   return new EventError("event_unknown", `the event '${type}' is not among those that addEvents was given`);
 }
 
-/** As it is kept, so that the schema alone says what may be published. */
-function asJson(data: unknown): unknown {
-  return JSON.parse(JSON.stringify(data) ?? "null");
+/**
+ * As it is kept: a date as its text, an object without members that are `undefined`.
+ *
+ * @throws EventError for what JSON would drop or turn into something else.
+ */
+function asJson(type: string, data: unknown): unknown {
+  const checked = (name: string, value: unknown) => {
+    if (isJson(value)) return value;
+    const place = name === "" ? "the data" : `'${name}'`;
+    throw new EventError("event_invalid", `${place} of the event '${type}' is nothing that JSON can keep`);
+  };
+  return JSON.parse(JSON.stringify(data, checked) ?? "null");
+}
+
+function isJson(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return !["bigint", "function", "symbol"].includes(typeof value);
+  return [Object.prototype, null].includes(Object.getPrototypeOf(value));
 }
 
 function toWebhookEvent({ occurredAt, subject: _, ...event }: EventEnvelope): WebhookEvent {

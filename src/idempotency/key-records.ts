@@ -67,10 +67,12 @@ export class KeyRecords {
     }
   }
 
-  /** Removes a claim that the store may have kept although its answer was lost; it would end by itself after {@link claimMs}. */
-  #takeBack(key: string, mark: string): void {
-    const remove = () => void this.#store.removeIf(key, mark).catch(() => undefined);
-    setTimeout(remove, retryMs).unref();
+  /** Removes a claim that the store may have kept although its answer was lost; it ends by itself after {@link claimMs}. */
+  #takeBack(key: string, mark: string, tries = claimMs / retryMs): void {
+    const again = () => {
+      if (tries > 1) this.#takeBack(key, mark, tries - 1);
+    };
+    setTimeout(() => void this.#store.removeIf(key, mark).catch(again), retryMs).unref();
   }
 }
 

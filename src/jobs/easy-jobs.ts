@@ -98,6 +98,7 @@ export class OpenJobs implements Jobs {
   readonly #settings: JobsSettings;
   #worker: Worker | undefined;
   #stopped: Promise<void> | undefined;
+  #endsAt: number | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -127,9 +128,17 @@ export class OpenJobs implements Jobs {
     return this.#driver.ping();
   }
 
-  /** Takes no more jobs; those that run have until `JOBS_SHUTDOWN_TIMEOUT` from now on. Jobs can still be enqueued. */
+  /**
+   * Takes no more jobs; those that run have until `JOBS_SHUTDOWN_TIMEOUT` from now on. Jobs can still be enqueued. Those in memory
+   * would end with the process, so they are handled until `close`.
+   */
   stop(): void {
-    this.#stopped ??= Promise.resolve(this.#worker?.close(this.#settings.shutdownTimeoutMs));
+    this.#endsAt ??= Date.now() + this.#settings.shutdownTimeoutMs;
+    if (this.queue.driver !== "memory") this.#stopWorker(this.#endsAt);
+  }
+
+  #stopWorker(endsAt: number): void {
+    this.#stopped ??= Promise.resolve(this.#worker?.close(Math.max(endsAt - Date.now(), 0)));
     // What goes wrong is told to who closes.
     this.#stopped.catch(() => undefined);
   }
@@ -141,6 +150,7 @@ export class OpenJobs implements Jobs {
 
   async #close(): Promise<void> {
     this.stop();
+    this.#stopWorker(this.#endsAt ?? 0);
     // At the same time: a database that does not answer the relay must not take the time of the jobs.
     const relayed = this.#outbox && within(this.#settings.shutdownTimeoutMs, this.#outbox.stop());
     await Promise.all([relayed, this.#stopped]);

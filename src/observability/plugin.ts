@@ -106,17 +106,17 @@ export async function observeRequests(
 ): Promise<() => Promise<void>> {
   const { client, registry, release, env = readEnvironment(), ...given } = options;
   const settings = loadSettings(observabilityVariables, env, settingsOf(given));
+  if (!settings.enabled) {
+    app.decorate("observability", { registry: undefined });
+    app.log.info("nothing is measured: ENABLE_OBS is false");
+    return async () => undefined;
+  }
   refuseForeignAddress(observabilityVariables, env, settingsOf(given), {
     setting: "otlpEndpoint",
     address: settings.otlpEndpoint,
     secrets: ["otlpHeaders"],
     others: sourceOf(env, ownHeaders) === "process" ? [ownHeaders] : [],
   });
-  if (!settings.enabled) {
-    app.decorate("observability", { registry: undefined });
-    app.log.info("nothing is measured: ENABLE_OBS is false");
-    return async () => undefined;
-  }
   const quietPaths = ["/healthz", "/readyz", "/startupz", settings.metricsPath].map(
     (path) => `${app.prefix}${path}`,
   );

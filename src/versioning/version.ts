@@ -74,9 +74,9 @@ export async function version(
     async (scope) => {
       if (options.docs ?? scope.hasApiDocs ?? true) await addApiDocs(scope, info, name);
       await scope.register(async (inner) => {
-        inner.addHook("onRoute", (route) => {
+        inner.addHook("onRoute", function (route) {
           route.config = { ...route.config, apiVersion: name };
-          takeZodSchemas(route, compilers);
+          takeZodSchemas(this, route, compilers);
         });
         announceLifetime(inner, name, lifetime, options.now ?? Date.now);
         await routes(withZod(inner));

@@ -1,4 +1,4 @@
-import type { FastifySchemaCompiler, RouteOptions } from "fastify";
+import type { FastifyInstance, FastifySchemaCompiler, RouteOptions } from "fastify";
 import type { FastifySerializerCompiler } from "fastify/types/schema.js";
 import type { z } from "zod";
 import { ConfigurationError } from "../kernel/index.js";
@@ -23,12 +23,12 @@ export async function loadZodCompilers(): Promise<ZodCompilers> {
   };
 }
 
-/** Gives a route these compilers if one of its schemas is a zod schema; other schemas are the app's to compile. */
-export function takeZodSchemas(route: RouteOptions, compilers: ZodCompilers): void {
+/** Gives a route these compilers if one of its schemas is a zod schema and its scope has no compiler of its own. */
+export function takeZodSchemas(scope: FastifyInstance, route: RouteOptions, compilers: ZodCompilers): void {
   const { response = {}, ...rest }: { readonly response?: unknown } = route.schema ?? {};
   if (![...Object.values(rest), ...Object.values(Object(response))].some(holdsZod)) return;
-  route.validatorCompiler ??= compilers.validatorCompiler;
-  route.serializerCompiler ??= compilers.serializerCompiler;
+  if (scope.validatorCompiler === undefined) route.validatorCompiler ??= compilers.validatorCompiler;
+  if (scope.serializerCompiler === undefined) route.serializerCompiler ??= compilers.serializerCompiler;
 }
 
 /** Whether it is a schema of zod 4. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Fastify from "fastify";
 import { Redis } from "ioredis";
 import { addCache, Cache, type CacheStore, getCache, openStore } from "svc-infra/cache";
-import { Secret } from "svc-infra/kernel";
+import { Secret, silentLogger } from "svc-infra/kernel";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RedisRig, startRedis } from "../rigs/redis.js";
 
@@ -18,8 +18,8 @@ afterAll(async () => {
 
 const settings = { prefix: "test:", ttlSeconds: 60, maxEntries: 1000, timeoutMs: 2000 };
 
-async function open(url: string): Promise<CacheStore> {
-  const store = await openStore({ ...settings, url: new Secret(url) });
+async function open(url: string, warn = (..._line: unknown[]): void => undefined): Promise<CacheStore> {
+  const store = await openStore({ ...settings, url: new Secret(url) }, { ...silentLogger, warn });
   stores.push(store);
   return store;
 }
@@ -205,14 +205,18 @@ it("on Redis what another process deletes or sets while it is loaded is not kept
 
 it("a command that Redis refuses costs no other one", async () => {
   const own = await startRedis();
-  const cache = new Cache(await open(own.url));
+  const warnings: unknown[] = [];
+  const cache = new Cache(await open(own.url, (...line) => void warnings.push(line)));
   await cache.set("kept", 1);
   expect(await cache.delete()).toBe(true);
   expect(await cache.get("kept")).toBe(1);
   const redis = new Redis(own.url);
   await redis.config("SET", "maxmemory", "1");
   await cache.set("refused", 2);
+  await cache.set("refused too", 2);
   expect([await cache.get("refused"), await cache.get("kept")]).toEqual([undefined, 1]);
+  const reason = expect.stringContaining("OOM command not allowed");
+  expect(warnings).toEqual([[{ reason }, "the cache's Redis refused a command"]]);
   await redis.quit();
   await own.stop();
 });

@@ -106,6 +106,24 @@ describe("the page at /", () => {
     expect(complaints).toEqual([expect.stringContaining("404")]);
   }, 60_000);
 
+  it("asks for new links before those that are shown expire", async () => {
+    const { page, complaints, paths } = await open();
+    await page.setInputFiles("#file", [text]);
+    await expect.poll(() => files(page).count()).toBe(1);
+    await page.clock.install();
+    await page.reload();
+    await expect.poll(() => files(page).count()).toBe(1);
+    const signed = () => paths.filter((path) => path.endsWith("/sign")).length;
+    const before = signed();
+    await page.clock.fastForward("28:00");
+    await page.clock.runFor(1);
+    expect(signed()).toBe(before);
+    await page.clock.fastForward("03:00");
+    await expect.poll(signed).toBe(before + 1);
+    expect(await files(page).count()).toBe(1);
+    expect(complaints).toEqual([]);
+  });
+
   it("shows how far an upload has come, and can cancel it", async () => {
     const { page, complaints } = await open();
     await limitUpload(page, 1_000_000);

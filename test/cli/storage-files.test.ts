@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { local } from "../acceptance/served-backends.js";
 import { CommandLine, freePort } from "./command-line.js";
@@ -31,6 +31,21 @@ describe("storage, on this machine", () => {
       expect(readFileSync(there(`kept/${name}`), "utf8")).toBe("hello");
     }
     expect(readdirSync(there("kept")).sort()).toEqual(["new.txt", "old.txt"]);
+  });
+
+  it.each([
+    ["stdout of a pipe", '"$NODE" "$MAIN" storage get a.txt /dev/stdout | tee piped.txt'],
+    ["a process of the shell", '"$NODE" "$MAIN" storage get a.txt >(tee piped.txt)'],
+  ])("get writes to %s", async (_what, script) => {
+    await line.run(["storage", "put", "-", "a.txt"], folder, "hello");
+    const env = {
+      PATH: process.env.PATH,
+      NODE: process.execPath,
+      MAIN: resolve("dist/cli/main.js"),
+      ...folder,
+    };
+    execFileSync("bash", ["-o", "pipefail", "-c", script], { cwd: line.folder, env, stdio: "pipe" });
+    await expect.poll(() => readFileSync(there("piped.txt"), "utf8")).toMatch(/^hello/);
   });
 
   it("a folder that is not there is told without a stack", async () => {

@@ -21,6 +21,7 @@ import { Endpoint } from "../webhooks/endpoint.js";
 
 const invoicePaid = defineEvent("invoice.paid", z.object({ amount: z.int() }), { version: 2 });
 const invoiceSent = defineEvent("invoice.sent", z.object({ at: z.date().optional() }));
+const noted = defineEvent("note.made", z.object({ what: z.any() }), { isPublic: false });
 const auditDone = defineEvent("audit.done", z.object({ by: z.string() }), { isPublic: false });
 
 let app: FastifyInstance;
@@ -35,7 +36,7 @@ beforeAll(async () => {
   const sql = await addSqlDb(app, { url: "pglite:memory", env: {} });
   await createTables(sql, { ...outboxSchema, ...webhookSchema });
   events = await addEvents(app, {
-    events: [invoicePaid, invoiceSent, auditDone],
+    events: [invoicePaid, invoiceSent, noted, auditDone],
     consumers: [
       onEvent(invoicePaid, "count-invoices", (event) => {
         if (failures-- > 0) throw new Error("not yet");
@@ -98,6 +99,19 @@ describe("an event", () => {
   ])("whose data has %s is published as JSON has it", async (_what, data, told) => {
     await app.db.transaction((tx) => events.publish(tx, invoiceSent, data, about));
     await expect.poll(() => endpoint.received.map((each) => each.data)).toEqual([told]);
+  });
+
+  it.each([
+    ["a set", new Set(["a"])],
+    ["a map in a list", [new Map([["a", 1]])]],
+    ["a number that is none", { deep: Number.NaN }],
+    ["a big integer", 1n],
+    ["a function", () => 1],
+  ])("whose data has %s is refused, and nothing of it is kept", async (_what, what) => {
+    const publishing = app.db.transaction((tx) => events.publish(tx, noted, { what }, about));
+    const message = expect.stringMatching(/'\w+' of the event 'note.made' is nothing that JSON can keep/);
+    await expect(publishing).rejects.toMatchObject({ code: "event_invalid", message });
+    expect(await app.db.select().from(outboxSchema.outbox)).toEqual([]);
   });
 
   it("of a transaction that is rolled back reaches nothing", async () => {

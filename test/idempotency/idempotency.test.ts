@@ -472,7 +472,14 @@ describe("a claim", () => {
     };
     await expect(begin()).rejects.toThrow("timed out");
     store.add = add;
+    const removeIf = store.removeIf.bind(store);
+    let refusals = 1;
+    store.removeIf = async (...given) => {
+      if (refusals-- > 0) throw new Error("could not be reached a moment ago");
+      return removeIf(...given);
+    };
     expect(await kept()).toBe("running");
     await expect.poll(kept, { timeout: 5000 }).toBe("new");
+    expect(refusals).toBe(-1);
   });
 });

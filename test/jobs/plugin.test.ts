@@ -26,6 +26,24 @@ it("a handler may use what is added to the app after the jobs", async () => {
   await expect.poll(() => seen).toEqual([true]);
 });
 
+it("jobs in memory that requests enqueue while the app closes are handled", async () => {
+  app = Fastify();
+  const sent: string[] = [];
+  const job = defineJob("send", z.object({ to: z.string() }), ({ to }) => void sent.push(to));
+  const { queue } = await addJobs(app, { jobs: [job], env: {} });
+  let closing: Promise<void> | undefined;
+  app.get("/", async () => {
+    closing = app.close();
+    await sleep(100);
+    await queue.enqueue(job, { to: "ada" });
+    return "sent";
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  expect(await (await fetch(url)).text()).toBe("sent");
+  await closing;
+  expect(sent).toEqual(["ada"]);
+});
+
 it("a process with JOBS_WORK=false enqueues and handles nothing", async () => {
   const { seen, queue } = await added({ JOBS_WORK: "false" });
   await app.ready();

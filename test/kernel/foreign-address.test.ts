@@ -53,4 +53,9 @@ describe("an address of a .env file", () => {
   ])("is used with what belongs to it: %j with %j", async (file, process) => {
     await open(environmentOf(file, process));
   });
+
+  it("is no matter where nothing is sent to it", async () => {
+    const file = { OTEL_EXPORTER_OTLP_ENDPOINT: evil };
+    await observe(environmentOf(file, { ...headers, ENABLE_OBS: "false" }));
+  });
 });

@@ -153,6 +153,21 @@ describe("any Fastify app", () => {
   });
 });
 
+it("a version keeps the compilers that its app or its own scope was given", async () => {
+  const plain = fastify();
+  plain.setValidatorCompiler(() => (value) => ({ value: { ...Object(value), by: "app" } }));
+  await version(plain, "v1", (v1) => {
+    v1.setSerializerCompiler(() => () => '"by the scope"');
+    const schema = { querystring: z.object({ a: z.string() }), response: { 200: user } };
+    v1.get("/user", { schema }, async ({ query }) => {
+      expect(query).toEqual({ by: "app" });
+      return { id: 1, name: "Ann" };
+    });
+  });
+  expect((await plain.inject("/v1/user")).body).toBe('"by the scope"');
+  await plain.close();
+});
+
 describe("what cannot be", () => {
   it.each([
     ["V1/..", {}, "expected a name like v1"],

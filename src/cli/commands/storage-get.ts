@@ -41,7 +41,7 @@ async function get(key: string, file: string | undefined, options: GetOptions): 
     const target = await targetOf(key, file);
     const progress = new OneFileProgress(opened.size, options.progress);
     try {
-      await write(opened, await behindLinks(target), progress, signal);
+      await write(opened, target, progress, signal);
     } finally {
       progress.end();
     }
@@ -72,7 +72,7 @@ async function behindLinks(path: string): Promise<string> {
   }
 }
 
-/** Only a regular file can be replaced: a pipe or a device is where the bytes go. */
+/** Only a regular file can be replaced, and no link to it: a pipe or a device is where the bytes go. */
 async function write(
   opened: OpenedFile,
   target: string,
@@ -80,7 +80,7 @@ async function write(
   signal: AbortSignal,
 ): Promise<void> {
   const found = await stat(target).catch(() => undefined);
-  if (found?.isFile() !== false) return writeWhole(opened, target, progress, signal);
+  if (found?.isFile() !== false) return writeWhole(opened, await behindLinks(target), progress, signal);
   await pipeline(progress.count(opened.body), createWriteStream(target), { signal });
 }
 

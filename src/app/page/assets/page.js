@@ -6,6 +6,8 @@ const { storage: endpoint = "", access = "", maxBytes = "" } = document.body.dat
 const shownFiles = 12;
 /** As many keys a list answers at most. */
 const listedKeys = 1000;
+/** A link holds for an hour. All are asked for again when this time is over. */
+const linksHoldMs = 30 * 60_000;
 
 /** @type {Record<string, string>} */
 let headers = {};
@@ -13,6 +15,8 @@ let headers = {};
 const uploadedKeys = new Set();
 /** What is shown already, by key and date. @type {Map<string, HTMLLIElement>} */
 let shown = new Map();
+/** When the oldest of the links that are shown was asked for. */
+let linkedAt = Date.now();
 
 /**
  * @template {HTMLElement} T
@@ -268,9 +272,28 @@ async function useToken(event) {
   }
 }
 
+/** By the clock, which goes on while the computer sleeps. */
+async function renewLinks() {
+  const now = Date.now();
+  if (byId("work", HTMLElement).hidden || now - linkedAt < linksHoldMs) return;
+  shown = new Map();
+  try {
+    await showFiles();
+    linkedAt = now;
+  } catch (error) {
+    showFault(error);
+  }
+}
+
+/** @param {unknown} error */
+function showFault(error) {
+  byId("state", HTMLParagraphElement).textContent = reasonOf(error);
+}
+
 async function start() {
   document.documentElement.classList.add("scripted");
   takeFiles();
+  setInterval(renewLinks, 60_000);
   if (access === "open") return showFiles();
   const form = byId("token-form", HTMLFormElement);
   form.hidden = false;
@@ -278,6 +301,4 @@ async function start() {
   form.addEventListener("submit", useToken);
 }
 
-start().catch((error) => {
-  byId("state", HTMLParagraphElement).textContent = reasonOf(error);
-});
+start().catch(showFault);
