@@ -49,19 +49,27 @@ export function findForeignAddress(
     .flatMap((name) => {
       const secret = find(name);
       if (secret === undefined) return [];
-      const isInFile = secret.source === "file" && !secret.name.endsWith("_FILE") && !files.includes(name);
-      return isInFile ? [] : [secret.name];
+      if (secret.source !== "file") return [isElsewhere(secret.name)];
+      const namesFile = secret.name.endsWith("_FILE") || files.includes(name);
+      return namesFile ? [isOfFileElsewhere(secret.name)] : [];
     });
-  return [...foreign, ...others].map((name) => ({
-    name: found.name,
-    message: `is from a .env file, and ${name} not; set both in one place`,
-  }));
+  const messages = [...foreign, ...others.map(isElsewhere)];
+  return messages.map((message) => ({ name: found.name, message: `is from a .env file, and ${message}` }));
 }
 
 /** @throws ConfigurationError for what {@link findForeignAddress} finds. */
 export function refuseForeignAddress(...found: Parameters<typeof findForeignAddress>): void {
   const problems = findForeignAddress(...found);
   if (problems.length > 0) throw new ConfigurationError(problems);
+}
+
+function isElsewhere(secret: string): string {
+  return `${secret} not; set both in one place`;
+}
+
+/** Where both are in the `.env` file, another place for the variable would not help. */
+function isOfFileElsewhere(variable: string): string {
+  return `the file that ${variable} names is not part of it; set the address in the environment of the process`;
 }
 
 function findSource(

@@ -298,17 +298,30 @@ describe("an endpoint of a .env file", () => {
     [{ ...s3, ...keys, STORAGE_S3_ENCRYPTION: "sse-c" }, customerKey, "STORAGE_S3_CUSTOMER_KEY"],
     [{ ...s3, ...keys }, { AWS_SESSION_TOKEN: "token" }, "AWS_SESSION_TOKEN"],
     [{ ...s3, ...customerKey, STORAGE_S3_ENCRYPTION: "sse-c" }, {}, "the credentials"],
-    [{ ...gcs, STORAGE_GCS_CREDENTIALS_PATH: "/home/user/key.json" }, {}, "STORAGE_GCS_CREDENTIALS_PATH"],
-    [
-      { ...s3, AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY_FILE: secretFile },
-      {},
-      "AWS_SECRET_ACCESS_KEY_FILE",
-    ],
+    [s3, { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY_FILE: secretFile }, "AWS_SECRET_ACCESS_KEY_FILE"],
   ])("is refused with credentials from elsewhere: %j with %j", async (file, process, proof) => {
     const failure = backendFromEnv(environmentOf(file, process));
     await expect(failure).rejects.toThrow(
       new RegExp(`_(?:ENDPOINT|URL): is from a .env file, and ${proof} not; set both in one place`),
     );
+  });
+
+  it.each([
+    [{ ...gcs, STORAGE_GCS_CREDENTIALS_PATH: "/home/user/key.json" }, "STORAGE_GCS_CREDENTIALS_PATH"],
+    [
+      { ...s3, AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY_FILE: secretFile },
+      "AWS_SECRET_ACCESS_KEY_FILE",
+    ],
+  ])("is refused with the content of a file that the .env file names: %j", async (file, variable) => {
+    await expect(backendFromEnv(environmentOf(file, {}))).rejects.toThrow(
+      `_ENDPOINT: is from a .env file, and the file that ${variable} names is not part of it; set the address in the environment of the process`,
+    );
+  });
+
+  it("of the process is used with the content of a file that the .env file names", async () => {
+    const { STORAGE_S3_ENDPOINT, ...inFile } = s3;
+    const file = { ...inFile, AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY_FILE: secretFile };
+    await backendFromEnv(environmentOf(file, { STORAGE_S3_ENDPOINT }));
   });
 
   it("is refused with a secret of the code", async () => {
