@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { type Key, type OpenedObject, type ReadOptions, Storage, timeout } from "svc-infra/storage";
 import { oddPieces, sampleBytes } from "svc-infra/storage/conformance";
 import { MemoryBackend } from "svc-infra/storage/memory";
@@ -14,7 +16,23 @@ async function* slowly(pieces: number, pauseMs: number): AsyncGenerator<Uint8Arr
   }
 }
 
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
+
 describe("timeout", () => {
+  it("keeps no signal that has fired", async () => {
+    const backend = new ScriptedBackend(...Array.from({ length: 20 }, () => "hang" as const));
+    const storage = new Storage(backend).with(timeout(30));
+    const calls = Array.from({ length: 20 }, () => storage.exists("a"));
+    await ended(Promise.allSettled(calls));
+    const fired = backend.signals.splice(0).map((signal = AbortSignal.abort()) => new WeakRef(signal));
+    calls.splice(0);
+    // What a WeakRef was asked for lives until the end of the turn.
+    await new Promise(setImmediate);
+    collect();
+    expect([fired.length, fired.filter((each) => each.deref() !== undefined).length]).toEqual([20, 0]);
+  });
+
   it.each<readonly [string, (storage: Storage) => Promise<unknown>]>([
     ["stat", (storage: Storage) => storage.getMetadata("a")],
     ["list", (storage: Storage) => storage.list()],

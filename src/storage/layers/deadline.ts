@@ -50,7 +50,7 @@ export class DeadlineClock {
 
   end(deadline: Deadline, controller: Controller): void {
     this.#running.delete(deadline);
-    if (this.#kept.length < maxKept) this.#kept.push(controller);
+    if (!controller.isSpent && this.#kept.length < maxKept) this.#kept.push(controller);
   }
 
   /** One that is free of earlier calls. */
@@ -71,10 +71,13 @@ export class DeadlineClock {
 
 /** An `AbortController` that serves one call after the other, unless the backend may still look at its signal. */
 class Controller extends AbortController {
+  /** Whether it can never serve again. */
+  get isSpent(): boolean {
+    return dependants === undefined || this.signal.aborted || dependants in this.signal;
+  }
+
   get isReusable(): boolean {
-    const { signal } = this;
-    if (dependants === undefined || signal.aborted || dependants in signal) return false;
-    return getEventListeners(signal, "abort").length === 0;
+    return !this.isSpent && getEventListeners(this.signal, "abort").length === 0;
   }
 }
 
