@@ -76,7 +76,10 @@ export type ByteRange =
 
 /** Options of every call. `signal` aborts it: the call rejects and leaves nothing behind. */
 export interface CallOptions {
-  /** Aborts the call. It must not be looked at once the call has settled: it may serve another one then. */
+  /**
+   * Aborts the call, and a read until its `body` has ended or was closed. It must be looked at until then, and not after
+   * that: it may serve another call.
+   */
   readonly signal: AbortSignal | undefined;
   /** Call it when bytes moved: a call that is silent for too long is taken for dead. */
   readonly onProgress?: (() => void) | undefined;
