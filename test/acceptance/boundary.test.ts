@@ -1,3 +1,4 @@
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Call, call, pathOf, type Service, sendRaw, startService } from "./service.js";
 
@@ -72,6 +73,20 @@ test("an open service answers to no other name, and not through a proxy; the fil
   expect((await call(service.port, { path: pathOf(String(url)), headers })).status).toBe(200);
   await service.close();
 });
+
+test.each([
+  [true, 200],
+  [false, 421],
+])(
+  "an open service with serveFiles: %s answers %i to the host that its backend names",
+  async (serveFiles, status) => {
+    const backend = new MemoryBackend({ baseUrl: "https://files.example.com/files" });
+    const service = await startService({ backend, serveFiles });
+    const ask = (host: string) => call(service.port, { path: "/_storage/list", headers: { host } });
+    expect([(await ask("files.example.com")).status, (await ask("192.0.2.1")).status]).toEqual([status, 421]);
+    await service.close();
+  },
+);
 
 test("the option resourcePolicy narrows whose pages may show files; management downloads are for none", async () => {
   const service = await startService({ resourcePolicy: "same-site" });
