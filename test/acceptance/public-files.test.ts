@@ -189,12 +189,15 @@ describe("what is declared", () => {
     "has URLs in a storage that is given, or is refused (serveFiles: %s)",
     async (serveFiles) => {
       const given = await easyStorage({ backend: "memory", publicUrl: "https://cdn.example.com" }, {});
+      const told: string[] = [];
+      given.observers.add(({ operation }) => told.push(operation));
       const publicFiles = { prefixes: ["logos/"] };
       await expect(addStorage(app, given, { serveFiles, publicFiles })).rejects.toThrow(
         /publicFiles.*'logos\/'.*STORAGE_PUBLIC_PREFIXES/,
       );
       const below = given.with(prefix("public/"));
       const storage = await addStorage(app, below, { serveFiles, publicFiles });
+      expect(told).not.toContain("getUrl");
       expect(await storage.getUrl("logos/a", isPublic)).toBe("https://cdn.example.com/public/logos/a");
     },
   );

@@ -1,10 +1,12 @@
 import { type Environment, loadSettings } from "../../kernel/index.js";
 import { InvalidArgumentError } from "../contract/error.js";
+import { parseKey } from "../contract/key.js";
 import { PublicFiles } from "../contract/public-files.js";
 import { configurationOf } from "../easy-storage.js";
 import { publicFiles } from "../layers/public-files.js";
 import { storageVariables } from "../settings.js";
 import type { Storage } from "../storage.js";
+import { toReadUrlOptions } from "../url-options.js";
 import { type PublicFilesRules, wrong } from "./plugin-options.js";
 
 /** @throws StorageConfigurationError for rules that are none, whether or not a file route is mounted. */
@@ -63,12 +65,15 @@ export async function checkPublicUrls(
 ): Promise<void> {
   if (rules === false || storage.capabilities.publicUrls !== true) return;
   for (const prefix of rules?.prefixes ?? []) {
-    await storage.getUrl(`${prefix}a`, { public: true }).catch((error: unknown) => {
+    try {
+      // Of the backend, as nobody is to be told of a call that no one made.
+      await storage.backend.sign(parseKey(`${prefix}a`), toReadUrlOptions({ public: true }));
+    } catch (error) {
       if (!(error instanceof InvalidArgumentError)) throw error;
       throw wrong(
         `publicFiles has the prefix '${prefix}', and the storage that was given has no permanent URLs below it; name it in STORAGE_PUBLIC_PREFIXES (option publicPrefixes of easyStorage) or in the layer publicFiles as well`,
       );
-    });
+    }
   }
 }
 
