@@ -1,15 +1,17 @@
-import { ConfigurationError, type Environment, readEnvironment } from "../kernel/index.js";
+import { ConfigurationError, type Environment, isVariableSet, readEnvironment } from "../kernel/index.js";
 import { backendFromEnv, type Detection, type Fallback } from "./from-env.js";
 import { stack } from "./layers/stack.js";
 import type { OperationObservers } from "./operation-observers.js";
 import { policyOfSettings } from "./policy/policy-of-settings.js";
-import type { EasyStorageOptions, StorageSettings } from "./settings.js";
+import { type EasyStorageOptions, type StorageSettings, storageVariables } from "./settings.js";
 import { Storage } from "./storage.js";
 
 /** What a storage of {@link easyStorage} was made from. */
 export interface StorageConfiguration {
   readonly detection: Detection;
   readonly settings: StorageSettings;
+  /** Whether an option or a variable says how many bytes an upload may have. */
+  readonly isLimited: boolean;
 }
 
 /** By the observers, which a storage hands on to all that is derived from it, with layers or a policy. */
@@ -43,7 +45,9 @@ export async function easyStorage(
   const layers = stack({ retry: {}, timeoutMs, publicFiles });
   const policy = policyOfSettings(settings);
   const storage = new Storage(backend, { maxBytes: settings.maxUploadBytes, policy }).with(...layers);
-  configurations.set(storage.observers, { detection, settings });
+  const isLimited =
+    options.maxUploadBytes !== undefined || isVariableSet(env, storageVariables.maxUploadBytes.name);
+  configurations.set(storage.observers, { detection, settings, isLimited });
   return storage;
 }
 

@@ -101,8 +101,10 @@ export interface PluginSettings {
   readonly filesPrefix: string;
   readonly serveFiles: boolean | "auto";
   readonly signer: UrlSigner | undefined;
-  /** As the option says; else the environment decides. */
+  /** As the option says. */
   readonly maxUploadBytes: number | undefined;
+  /** The one number of the policy, where it has one for all types. */
+  readonly policyBytes: number | undefined;
   readonly publicFiles: false | PublicFilesRules | undefined;
   readonly resourcePolicy: ResourcePolicy;
   readonly allowOrigins: readonly string[];
@@ -137,7 +139,8 @@ export function readOptions(options: AddStorageOptions, root: string): PluginSet
     filesPrefix: checkPrefix("serveFiles.prefix", filesPrefix),
     serveFiles: typeof serveFiles === "object" ? true : serveFiles,
     signer: options.signer,
-    maxUploadBytes: checkMaxBytes(options.maxUploadBytes ?? bytesOf(options.policy, env)),
+    maxUploadBytes: checkMaxBytes(options.maxUploadBytes),
+    policyBytes: bytesOf(options.policy),
     publicFiles: options.publicFiles,
     resourcePolicy: options.resourcePolicy ?? "cross-origin",
     allowOrigins: allowOrigins(options.allowOrigins, env),
@@ -222,12 +225,28 @@ function checkGiven(options: AddStorageOptions): void {
   }
 }
 
-/** The one number of a policy, where it has one for all types; no more than the environment sets. */
-function bytesOf(policy: PolicyOptions | undefined, env: Environment): number | undefined {
+function bytesOf(policy: PolicyOptions | undefined): number | undefined {
   const maxBytes = Policy.of(policy).maxBytesOf("");
-  if (!Number.isFinite(maxBytes)) return undefined;
+  return Number.isFinite(maxBytes) ? maxBytes : undefined;
+}
+
+/**
+ * Most bytes of one upload as the options of `addStorage` say it, else `undefined`. A policy takes the place of the default,
+ * and never widens a limit that was set.
+ *
+ * @param set - the limit of a storage that was given. Default: what the variable says.
+ */
+export function uploadLimit(
+  { maxUploadBytes, policyBytes, env }: Pick<PluginSettings, "maxUploadBytes" | "policyBytes" | "env">,
+  set?: number,
+): number | undefined {
+  if (maxUploadBytes !== undefined || policyBytes === undefined) return maxUploadBytes;
+  return Math.min(policyBytes, set ?? limitOfVariable(env));
+}
+
+function limitOfVariable(env: Environment): number {
   const isSet = isVariableSet(env, storageVariables.maxUploadBytes.name);
-  return isSet ? Math.min(maxBytes, defaultMaxUploadBytes(env)) : maxBytes;
+  return isSet ? defaultMaxUploadBytes(env) : Number.POSITIVE_INFINITY;
 }
 
 const limitSchema = { maxUploadBytes: storageVariables.maxUploadBytes };

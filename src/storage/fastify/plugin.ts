@@ -12,7 +12,6 @@ import { logOperations } from "./operation-log.js";
 import {
   type AddStorageOptions,
   checkUploadBytes,
-  defaultMaxUploadBytes,
   type PluginSettings,
   readOptions,
   wrong,
@@ -177,11 +176,9 @@ async function mount(
   settings: Omit<PluginSettings, "publicFiles"> & Pick<RouteContext, "publicFiles">,
   isServed: boolean,
 ): Promise<void> {
-  const { storage, origin } = chosen;
+  const { storage, origin, maxUploadBytes } = chosen;
   const closing = new Closing(settings.closeGraceMs);
   const signer = isServed ? await storage.backend.signer() : undefined;
-  const maxUploadBytes =
-    settings.maxUploadBytes ?? chosen.maxUploadBytes ?? defaultMaxUploadBytes(settings.env);
   checkUploadBytes(settings.rateLimit, maxUploadBytes);
   const name = settings.decorator;
   const rates = await openRates(app, settings);

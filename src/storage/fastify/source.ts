@@ -1,7 +1,7 @@
 import type { StorageBackend } from "../contract/backend.js";
 import { configurationOf, easyStorage } from "../easy-storage.js";
 import { Storage } from "../storage.js";
-import { type PluginSettings, wrong } from "./plugin-options.js";
+import { defaultMaxUploadBytes, type PluginSettings, uploadLimit, wrong } from "./plugin-options.js";
 import type { Origin } from "./routes/route-context.js";
 
 /** Where `addStorage` can take its storage from; nothing means the environment. */
@@ -15,20 +15,18 @@ export interface ChosenStorage {
   readonly isOwn: boolean;
   /** Whether its files are lost with the process although no setting asks for that. */
   readonly isLossy: boolean;
-  /** Limit that the environment sets for uploads, where it was read. */
-  readonly maxUploadBytes: number | undefined;
+  /** Most bytes of one upload by HTTP. */
+  readonly maxUploadBytes: number;
 }
 
 /** Makes or takes the storage and says why it is this one. */
 export async function chooseStorage(
   source: StorageSource,
-  {
-    maxUploadBytes: maxBytes,
-    publicFiles,
-    env,
-  }: Pick<PluginSettings, "maxUploadBytes" | "publicFiles" | "env">,
+  settings: Pick<PluginSettings, "maxUploadBytes" | "policyBytes" | "publicFiles" | "env">,
 ): Promise<ChosenStorage> {
+  const { publicFiles, env } = settings;
   const isOwn = source === undefined;
+  const maxBytes = uploadLimit(settings);
   const publicPrefixes = publicFiles === false ? undefined : publicFiles?.prefixes;
   const given = await (source ?? easyStorage({ maxUploadBytes: maxBytes, publicPrefixes }, env));
   const storage = isBackend(given) ? new Storage(given, { maxBytes }) : given;
@@ -38,12 +36,14 @@ export async function chooseStorage(
   const configuration = configurationOf(storage);
   if (configuration === undefined) {
     const origin = { reason: "given in code", missing: [] };
-    return { storage, origin, isOwn, isLossy: false, maxUploadBytes: undefined };
+    const maxUploadBytes = maxBytes ?? defaultMaxUploadBytes(env);
+    return { storage, origin, isOwn, isLossy: false, maxUploadBytes };
   }
-  const { detection, settings } = configuration;
+  const { detection, isLimited, settings: own } = configuration;
   const { reason, missing, type } = detection;
-  const isLossy = type === "memory" && settings.backend === undefined;
-  const { maxUploadBytes } = settings;
+  const isLossy = type === "memory" && own.backend === undefined;
+  const limit = isLimited ? uploadLimit(settings, own.maxUploadBytes) : maxBytes;
+  const maxUploadBytes = limit ?? own.maxUploadBytes;
   return { storage, origin: { reason, missing }, isOwn, isLossy, maxUploadBytes };
 }
 
