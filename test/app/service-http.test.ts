@@ -51,6 +51,35 @@ describe("a service with nothing set", () => {
     expect([(await list()).statusCode, (await list()).statusCode]).toEqual([200, 429]);
   });
 
+  it.each([11_000_000, 1000])(
+    "bounds every upload by the option of the storage: %i",
+    async (maxUploadBytes) => {
+      app = await makeService({}, { storage: { maxUploadBytes, authorize: () => true } });
+      expect((await app.storage.put("a", Buffer.alloc(maxUploadBytes))).size).toBe(maxUploadBytes);
+      const larger = app.storage.put("b", Buffer.alloc(maxUploadBytes + 1));
+      await expect(larger).rejects.toMatchObject({ code: "too_large" });
+      const prepare = async (size: number) =>
+        (await app.inject({ method: "POST", url: "/_storage/uploads", payload: { key: "c", size } }))
+          .statusCode;
+      expect([await prepare(maxUploadBytes), await prepare(maxUploadBytes + 1)]).toEqual([201, 413]);
+    },
+  );
+
+  it("gives files below the public prefixes of the option permanent URLs, and says which variable chose", async () => {
+    const env = { STORAGE_BACKEND: "memory", STORAGE_PUBLIC_URL: "https://cdn.example.com" };
+    app = await makeService(env, { storage: { publicFiles: { prefixes: ["img/"] } } });
+    expect(await app.storage.getUrl("img/a.png", { public: true })).toBe("https://cdn.example.com/img/a.png");
+    const choice = { what: "storage", chosen: "MemoryBackend", reason: "STORAGE_BACKEND is 'memory'" };
+    expect(app.service.choices).toContainEqual(choice);
+  });
+
+  it("mounts no management routes for the token of the environment where code gives the storage", async () => {
+    const token = "0123456789abcdef0123456789abcdef";
+    app = await makeService({ STORAGE_API_TOKEN: token }, { storage: { source: new MemoryBackend() } });
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await app.inject({ url: "/_storage/list", headers })).statusCode).toBe(404);
+  });
+
   it("takes no short token of the storage in production", async () => {
     const token = { STORAGE_API_TOKEN: "short" };
     app = await makeService({ ...token, STORAGE_BACKEND: "memory" });

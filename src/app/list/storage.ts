@@ -1,4 +1,4 @@
-import type { SettingsSchema } from "../../kernel/index.js";
+import { loadSettings, type SettingsSchema } from "../../kernel/index.js";
 import { backendVariables } from "../../storage/backends.js";
 import { namingVariables } from "../../storage/from-env.js";
 import { storageVariables } from "../../storage/settings.js";
@@ -16,9 +16,9 @@ export const storage: Helper = {
       import("../../storage/fastify/index.js"),
       import("../../storage/easy-storage.js"),
     ]);
-    const { source: _, ...given } = optionsOf(context.options.storage);
-    const { storage: opened, tokens } = await openStorage(context);
-    const added = await addStorage(app, opened, {
+    const { source, ...given } = optionsOf(context.options.storage);
+    const tokens = tokensOf(context);
+    const added = await addStorage(app, source, {
       env: context.env,
       allowOrigins: context.settings.corsAllowOrigins ?? [],
       keyPrefix: `${context.name}:`,
@@ -33,11 +33,16 @@ export const storage: Helper = {
 };
 
 /** Makes it and reaches nothing; what is wrong with its variables is told by that. */
-async function openStorage({ env, options }: HelperContext) {
-  const { easyStorage, configurationOf } = await import("../../storage/easy-storage.js");
-  const { source } = optionsOf(options.storage);
-  if (source !== undefined) return { storage: source, tokens: undefined };
-  const opened = await easyStorage({}, env);
-  const tokens = configurationOf(opened)?.settings.apiToken;
-  return { storage: opened, tokens: tokens?.map((token) => token.reveal()) };
+async function openStorage({ env, options }: HelperContext): Promise<void> {
+  const { easyStorage } = await import("../../storage/easy-storage.js");
+  const given = optionsOf(options.storage);
+  if (given.source === undefined) await easyStorage({}, given.env ?? env);
+}
+
+/** They are of the storage that the environment names: one that code gives has an `authorize` of its own, or no such routes. */
+function tokensOf({ env, options }: HelperContext): readonly string[] | undefined {
+  const given = optionsOf(options.storage);
+  if (given.source !== undefined) return undefined;
+  const { apiToken } = loadSettings({ apiToken: storageVariables.apiToken }, given.env ?? env);
+  return apiToken?.map((token) => token.reveal());
 }
