@@ -8,7 +8,10 @@ interface Sent {
   readonly alsoSent?: readonly string[];
 }
 
-/** Finds an endpoint of a `.env` file that would get credentials from elsewhere, also those that the SDK finds by itself. */
+/**
+ * Finds an endpoint of a `.env` file that would get credentials from elsewhere, also those that the SDK finds by itself or that the
+ * credentials of the file refer to.
+ */
 export async function findForeignEndpoint(
   type: BackendType,
   env: Environment,
@@ -19,10 +22,11 @@ export async function findForeignEndpoint(
   if (credentials === undefined) return [];
   const own = new Map<string, unknown>(Object.entries(configured.own));
   const isFound = [...credentials, ...credentialFiles].every((name) => own.get(name) === undefined);
+  const refers = await configured.refersToOthers();
   return findForeignAddress(backendVariables[type], env, options, {
     ...(await configured.namedEndpoint()),
     secrets: [...credentials, ...alsoSent],
     files: credentialFiles,
-    others: isFound ? ["the credentials"] : [],
+    others: [...(isFound ? ["the credentials"] : []), ...(refers ? ["what the credentials refer to"] : [])],
   });
 }

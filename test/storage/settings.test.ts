@@ -284,6 +284,11 @@ describe("an endpoint of a .env file", () => {
     ...cloudinary,
     CLOUDINARY_URL: `cloudinary://k:s@cloud?upload_prefix=${evil}`,
   };
+  const federated = JSON.stringify({ type: "external_account", credential_source: { file: "/run/token" } });
+  const impersonating = JSON.stringify({
+    type: "impersonated_service_account",
+    source_credentials: JSON.parse(federated),
+  });
   const customerKey = { STORAGE_S3_CUSTOMER_KEY: Buffer.alloc(32).toString("base64") };
 
   it.each([
@@ -299,6 +304,8 @@ describe("an endpoint of a .env file", () => {
     [{ ...s3, ...keys }, { AWS_SESSION_TOKEN: "token" }, "AWS_SESSION_TOKEN"],
     [{ ...s3, ...customerKey, STORAGE_S3_ENCRYPTION: "sse-c" }, {}, "the credentials"],
     [s3, { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY_FILE: secretFile }, "AWS_SECRET_ACCESS_KEY_FILE"],
+    [{ ...gcs, STORAGE_GCS_CREDENTIALS: federated }, {}, "what the credentials refer to"],
+    [{ ...gcs, STORAGE_GCS_CREDENTIALS: impersonating }, {}, "what the credentials refer to"],
   ])("is refused with credentials from elsewhere: %j with %j", async (file, process, proof) => {
     const failure = backendFromEnv(environmentOf(file, process));
     await expect(failure).rejects.toThrow(
@@ -331,6 +338,8 @@ describe("an endpoint of a .env file", () => {
 
   it("is used with credentials of the same file, and on this machine", async () => {
     await backendFromEnv(environmentOf({ ...s3, ...keys }, {}));
+    const STORAGE_GCS_CREDENTIALS = JSON.stringify({ type: "service_account" });
+    await backendFromEnv(environmentOf({ ...gcs, STORAGE_GCS_CREDENTIALS }, {}));
     await backendFromEnv(environmentOf({ ...s3, STORAGE_S3_ENDPOINT: "http://localhost:9000" }, keys));
   });
 

@@ -24,6 +24,8 @@ export interface ConfiguredRow {
   readonly own: object;
   /** Loads the backend's code and makes it; reaches nothing. */
   create(signing: SigningSettings): Promise<StorageBackend>;
+  /** Whether its credentials only say where others are found. */
+  refersToOthers(): Promise<boolean>;
   /** URL of the service; `undefined` where the objects are on this machine. Reaches nothing. */
   endpoint(): Promise<string | undefined>;
   /** The address that a setting names, and which one does; the address is `undefined` where the service has one of its own. */
@@ -44,6 +46,8 @@ export interface BackendDefinition<Variables extends SettingsSchema> {
   readonly credentials?: Names<Variables>;
   /** Settings that name files of credentials. */
   readonly credentialFiles?: Names<Variables>;
+  /** Whether the credentials only say where others are found, which then come from elsewhere. */
+  readonly referToOthers?: (own: SettingsOf<Variables>) => Promise<boolean>;
   /** Secrets that go to the endpoint beside the credentials. */
   readonly alsoSent?: Names<Variables>;
   /** A setting that may hold an endpoint too, which counts where `endpoint` is not set. */
@@ -87,6 +91,7 @@ export function backendRow<Variables extends SettingsSchema>(
     return {
       own,
       create: (signing: SigningSettings) => definition.create(own, signing),
+      refersToOthers: async () => (await definition.referToOthers?.(own)) === true,
       endpoint: async () => definition.endpointOf?.(own),
       namedEndpoint: async () => {
         const endpoint = new Map<string, unknown>(Object.entries(own)).get("endpoint");

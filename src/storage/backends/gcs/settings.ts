@@ -54,6 +54,8 @@ export const gcsRow = backendRow({
   scope: ["endpoint"],
   credentials: ["credentials"],
   credentialFiles: ["credentialsPath"],
+  referToOthers: async ({ credentials }) =>
+    credentials !== undefined && (await import("./credentials.js")).referToOthers(credentials.reveal()),
   detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
   required: ["bucket"],
   signsWithSecret: false,
