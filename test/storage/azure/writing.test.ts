@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { getEventListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checksumOf, parseKey } from "svc-infra/storage";
+import { checksumOf, parseKey, retry, timeout } from "svc-infra/storage";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AzuriteRig, startAzurite } from "../../rigs/azurite.js";
 import type { Fault } from "../../rigs/fault-plan.js";
@@ -269,6 +269,15 @@ describe("what is in memory is sent again", () => {
     const write = storage.put("again/never", inPieces(randomBytes(3 * blockBytes)));
     await expect(write).rejects.toMatchObject({ code: "unavailable" });
     expect(visits()).toEqual(Array(4).fill("PUT comp=block"));
+  });
+
+  it("by the retry layer alone where its source can be read again", async () => {
+    const { storage, proxy, visits } = await freshWire(rig);
+    proxy.plan.mix(1, () => ({ kind: "answer", status: 503 }));
+    const patient = storage.with(retry({ baseDelayMs: 1 }), timeout(5000));
+    const write = patient.put("again/buffer", randomBytes(2_000_000));
+    await expect(write).rejects.toMatchObject({ code: "unavailable" });
+    expect(visits()).toEqual(Array(4).fill("PUT"));
   });
 
   it("until the signal of the write fires", async () => {

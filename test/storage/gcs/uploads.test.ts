@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checksumOf, type ObjectStat, parseKey, Storage, timeout } from "svc-infra/storage";
+import { checksumOf, type ObjectStat, parseKey, retry, Storage, timeout } from "svc-infra/storage";
 import { GcsBackend } from "svc-infra/storage/gcs";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Fault } from "../../rigs/fault-plan.js";
@@ -338,3 +338,10 @@ function bodyOf(text: string) {
     },
   };
 }
+
+it("content that can be read again is sent again by the retry layer alone", async () => {
+  proxy.plan.mix(1, (_, { method }) => (method === "POST" ? { kind: "answer", status: 503 } : undefined));
+  const patient = storage.with(retry({ baseDelayMs: 1 }), timeout(5000));
+  await expect(patient.put("again", bytesOf(2 * mebibyte))).rejects.toMatchObject({ code: "unavailable" });
+  expect(proxy.visits.filter(({ target }) => target.startsWith("/upload"))).toHaveLength(4);
+});

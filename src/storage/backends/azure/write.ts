@@ -47,9 +47,8 @@ export async function writeObject(
     const last = await orConditionFailure(access, key, unsent, () => upload.sendAllButLast(body.open()));
     const checksum = body.checksum();
     if (upload.count === 0) {
-      return await publishAgain(options, () =>
-        putBlob(access, key, { bytes: last.bytes, checksum }, options),
-      );
+      const put = () => putBlob(access, key, { bytes: last.bytes, checksum }, options);
+      return await (body.replayable ? put() : publishAgain(options, put));
     }
     const size = upload.count * pool.blockBytes + last.length;
     await upload.send(last);
@@ -61,7 +60,7 @@ export async function writeObject(
   }
 }
 
-/** A layer further out cannot read a stream again; what publishes it is in memory. */
+/** A layer further out cannot read a stream again, and would send all blocks again; what publishes them is in memory. */
 function publishAgain(
   { signal, ifAbsent, ifMatch }: WriteOptions,
   publish: () => Promise<ObjectStat>,

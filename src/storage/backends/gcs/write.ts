@@ -66,7 +66,7 @@ export async function upload(
   }
 }
 
-/** A layer further out can send bytes again, but cannot read a stream again. */
+/** A layer further out can send again what can be read again, but not a stream. */
 function sendShort(
   access: GcsAccess,
   query: Query,
@@ -75,7 +75,7 @@ function sendShort(
   options: UploadOptions,
 ): Promise<ObjectResource> {
   const send = () => sendOnce(access, query, pieces, body, options);
-  if (body.bytes !== undefined) return send();
+  if (body.bytes !== undefined || body.replayable) return send();
   const { signal, ifAbsent, ifMatch } = options;
   const isConditional = ifAbsent || ifMatch !== undefined;
   const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional;

@@ -1,6 +1,5 @@
 import { abortable } from "../../contract/abortable.js";
 import type { Body, Failure, ObjectStat, WriteOptions } from "../../contract/backend.js";
-import type { Checksum } from "../../contract/checksum.js";
 import { type Chunk, chunksOf, emptyChunk } from "../../contract/chunks.js";
 import type { Key } from "../../contract/key.js";
 import { sendAgain } from "../../contract/send-again.js";
@@ -68,7 +67,7 @@ async function writeParts(
   const chunks = chunksOf(abortable(body.open(), upload.signal), partBytes);
   try {
     const { value: first = emptyChunk } = await chunks.next();
-    if (first.isLast) return await putAgain(access, key, first, body.checksum(), options);
+    if (first.isLast) return await putShort(access, key, first, body, options);
     if (!canSplit) throw cannotSplit(partBytes);
     // The description leaves before the content does.
     body.forgoChecksum?.();
@@ -78,15 +77,17 @@ async function writeParts(
   }
 }
 
-/** A layer further out cannot read a stream again, but a short one is in memory. */
-function putAgain(
+/** A layer further out can send again what can be read again, but not a stream. */
+function putShort(
   access: S3Access,
   key: Key,
   payload: Payload,
-  checksum: Checksum,
+  body: Body,
   options: WriteOptions,
 ): Promise<ObjectStat> {
+  const checksum = body.checksum();
   const put = () => putObject(access, key, payload, checksum, options);
+  if (body.replayable) return put();
   const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional(options);
   return sendAgain(put, { signal: options.signal, addressVariables, isRepeatable });
 }
