@@ -2,19 +2,21 @@ import { Readable } from "node:stream";
 import { crc32, gunzipSync, gzipSync } from "node:zlib";
 import Fastify from "fastify";
 import { addStorage } from "svc-infra";
-import { RetryBudget, retry, Storage } from "svc-infra/storage";
+import { RetryBudget, retry, Storage, timeout } from "svc-infra/storage";
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import {
   documentOf,
   headersOf,
   listOf,
+  type S3DoubleRequest,
   type S3Operation,
   type S3Quirk,
   startS3Double,
 } from "../rigs/s3-double.js";
 
 const slowDown = "<Error><Code>SlowDown</Code></Error>";
+const noSuchUpload = "<Error><Code>NoSuchUpload</Code></Error>";
 const megabyte = 1_048_576;
 
 async function storageWith(quirk?: S3Quirk, options: Partial<S3BackendOptions> = {}) {
@@ -220,19 +222,30 @@ describe("what is still in memory is sent again", () => {
     expect(objects.get("a")?.body.length).toBe(9 * megabyte);
   });
 
-  it("an upload that is gone when its list comes again was made by the first one, where the object says so", async () => {
-    let mark: string | undefined;
-    const refusals = [internalError, "<Error><Code>NoSuchUpload</Code></Error>"];
-    const { storage, objects } = await storageWith(({ operation, key, headers, answer }) => {
-      if (operation === "begin") mark = String(headers["x-amz-meta-svc-infra"]);
-      if (operation !== "complete") return false;
-      const isLate = refusals.length === 1;
-      const made = { body: Buffer.alloc(9 * megabyte), headers: { "x-amz-meta-svc-infra": mark } };
-      if (isLate) objects.set(key, made);
-      return answer(isLate ? 404 : 500, {}, refusals.shift());
-    });
-    expect(await storage.put("a", streamOf(9 * megabyte))).toMatchObject({ size: 9 * megabyte });
+  it("by the retry layer alone where its source can be read again", async () => {
+    const { storage, requests } = await storageWith(failing("put", 503, slowDown, 99));
+    const patient = storage.with(retry({ baseDelayMs: 1 }), timeout(5000));
+    const refused = patient.put("a", Buffer.alloc(2 * megabyte));
+    await expect(refused).rejects.toMatchObject({ code: "rate_limited" });
+    expect(requests).toHaveLength(4);
   });
+
+  it.each([internalError, "<Error><Code>ServiceUnavailable</Code></Error>"])(
+    "an upload that is gone when its list comes again after %s was made by the first one, where the object says so",
+    async (doubtful) => {
+      let mark: string | undefined;
+      const refusals = [doubtful, noSuchUpload];
+      const { storage, objects } = await storageWith(({ operation, key, headers, answer }) => {
+        if (operation === "begin") mark = String(headers["x-amz-meta-svc-infra"]);
+        if (operation !== "complete") return false;
+        const isLate = refusals.length === 1;
+        const made = { body: Buffer.alloc(9 * megabyte), headers: { "x-amz-meta-svc-infra": mark } };
+        if (isLate) objects.set(key, made);
+        return answer(isLate ? 404 : 500, {}, refusals.shift());
+      });
+      expect(await storage.put("a", streamOf(9 * megabyte))).toMatchObject({ size: 9 * megabyte });
+    },
+  );
 
   it("a short stream under a condition only when nothing was written", async () => {
     const applied = await storageWith(failing("put", 500, internalError));
@@ -251,6 +264,46 @@ describe("a conflict says that nothing was written", () => {
       expect(await patient.put("a", "x", { ifAbsent: true })).toMatchObject({ size: 1 });
     });
   }
+
+  const conflict = "<Error><Code>ConditionalRequestConflict</Code></Error>";
+  /** The request that joins meets a conflict, and then its upload is gone, as AWS has it. */
+  const conflictingOnce = (): S3Quirk => {
+    let gone: string | null = null;
+    return ({ operation, query, answer }) => {
+      const id = query.get("uploadId");
+      if (id !== null && id === gone && operation !== "abort") return answer(404, {}, noSuchUpload);
+      if (operation !== "complete" || gone !== null) return false;
+      gone = id;
+      return answer(409, {}, conflict);
+    };
+  };
+  const joins = (requests: readonly S3DoubleRequest[]) =>
+    requests.filter(({ operation }) => operation === "complete").map(({ query }) => query.get("uploadId"));
+
+  it("also of parts, which then go in a new upload", async () => {
+    const { storage, requests } = await storageWith(conflictingOnce());
+    const patient = storage.with(retry({ baseDelayMs: 1 }));
+    const content = Buffer.alloc(9 * megabyte);
+    expect(await patient.put("a", content, { ifAbsent: true })).toMatchObject({ size: content.length });
+    expect(joins(requests)).toEqual(["upload-0", "upload-1"]);
+  });
+
+  it("also of parts of a stream, which is not read again", async () => {
+    const { storage, requests } = await storageWith(conflictingOnce());
+    const refused = storage
+      .with(retry({ baseDelayMs: 1 }))
+      .put("a", streamOf(9 * megabyte), { ifAbsent: true });
+    await expect(refused).rejects.toMatchObject({ code: "unavailable" });
+    expect(joins(requests)).toEqual(["upload-0"]);
+  });
+
+  it("also of an upload by hand, which the caller begins anew when it is gone", async () => {
+    const { storage, requests, objects } = await storageWith(conflictingOnce());
+    const upload = await storage.with(retry({ baseDelayMs: 1 })).createUpload("a");
+    await upload.writePart(1, Buffer.alloc(6 * megabyte));
+    await expect(upload.complete({ ifAbsent: true })).rejects.toMatchObject({ code: "not_found" });
+    expect([joins(requests), objects.has("a")]).toEqual([["upload-0"], false]);
+  });
 });
 
 describe("a service that does not tell the size", () => {
@@ -342,6 +395,26 @@ describe("keys that end", () => {
       expect([asked, requests.length]).toEqual([times, times]);
     },
   );
+
+  it("hold on where a bodyless 400 meant something else, and the provider is asked once a minute", async () => {
+    let asked = 0;
+    const refused: S3Quirk = ({ operation, answer }) => operation === "head" && answer(400, {}, "");
+    const credentials = async () => {
+      asked += 1;
+      if (asked > 1) throw new Error("the service of roles asks to slow down");
+      return keys("K1", 43_200_000);
+    };
+    let now = Date.now();
+    const { storage } = await storageWith(refused, { ...none, credentials, now: () => now });
+    for (let turn = 0; turn < 3; turn++) {
+      await expect(storage.getMetadata("a")).rejects.toMatchObject({ code: "unknown" });
+      await storage.put("a", "x");
+    }
+    expect(asked).toBe(2);
+    now += 61_000;
+    await expect(storage.getMetadata("a")).rejects.toMatchObject({ code: "unknown" });
+    expect(asked).toBe(3);
+  });
 
   it("that are always expired are an error, not a loop", async () => {
     let asked = 0;

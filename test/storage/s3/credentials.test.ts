@@ -48,8 +48,58 @@ describe("keys that end", () => {
   });
 });
 
+describe("keys that the service refuses", () => {
+  it.each([true, false])(
+    "are asked for by force, once for all, where that is certain: %s",
+    async (isCertain) => {
+      const requests: unknown[] = [];
+      const source = new RenewedCredentials(
+        async (request) => {
+          requests.push(request);
+          return keys(`key-${requests.length}`);
+        },
+        () => 0,
+      );
+      const first = await source.get();
+      expect([source.expire(first, isCertain), source.expire(first, isCertain)]).toEqual([true, true]);
+      expect(source.current()).toBe(isCertain ? undefined : first);
+      const others = await Promise.all([source.get(), source.get()]);
+      expect(others.map(({ accessKeyId }) => accessKeyId)).toEqual(["key-2", "key-2"]);
+      expect(source.expire(first, isCertain)).toBe(true);
+      expect((await source.get()).accessKeyId).toBe("key-2");
+      expect(requests).toEqual([undefined, { forceRefresh: true }]);
+    },
+  );
+
+  it("are asked for by force again after a failure, where that is certain", async () => {
+    const requests: unknown[] = [];
+    const source = new RenewedCredentials(
+      async (request) => {
+        requests.push(request);
+        if (requests.length === 2) throw new Error("the service of roles is down");
+        return keys(`key-${requests.length}`);
+      },
+      () => 0,
+    );
+    source.expire(await source.get(), true);
+    await expect(source.get()).rejects.toThrow("the service of roles is down");
+    expect((await source.get()).accessKeyId).toBe("key-3");
+    expect(requests).toEqual([undefined, { forceRefresh: true }, { forceRefresh: true }]);
+  });
+});
+
 describe("the official chain", () => {
   afterEach(() => vi.unstubAllEnvs());
+
+  it("gives others than it keeps when the service has refused those", async () => {
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "old");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
+    const source = new RenewedCredentials(credentialChain("us-east-1"), Date.now);
+    const old = await source.get();
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "new");
+    source.expire(old, true);
+    expect((await source.get()).accessKeyId).toBe("new");
+  });
 
   it("finds keys in the environment", async () => {
     vi.stubEnv("AWS_ACCESS_KEY_ID", "from-the-environment");

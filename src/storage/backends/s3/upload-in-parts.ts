@@ -1,9 +1,10 @@
 import type { Failure, ObjectStat, UploadedPart, WriteOptions } from "../../contract/backend.js";
+import { isTransient } from "../../contract/backoff.js";
 import type { Checksum } from "../../contract/checksum.js";
 import { descriptionOf } from "../../contract/description.js";
 import type { Key } from "../../contract/key.js";
 import { sendAgain } from "../../contract/send-again.js";
-import { classifyError } from "../../contract/service-error.js";
+import { classifyError, ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { isConditional } from "./conditions.js";
 import type { SentDescription } from "./headers/kept-headers.js";
@@ -94,9 +95,13 @@ export class UploadInParts {
     this.#sending.add(sending);
   }
 
-  /** A refusal that may pass must not cost the parts: a layer further out cannot read a stream again. */
+  /**
+   * A refusal that may pass must not cost the parts: a layer further out cannot read a stream again. After a conflict AWS
+   * wants a new upload.
+   */
   #joinAgain(id: string, writeId: string): Promise<ObjectStat> {
-    const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional(this.#options);
+    const isRepeatable = ({ applied }: Failure, error: unknown) =>
+      (applied === false || !isConditional(this.#options)) && !isConflict(error);
     const doubt: { error?: unknown } = {};
     const join = () => this.#join(id, writeId, doubt);
     return sendAgain(join, { signal: this.signal, addressVariables, isRepeatable });
@@ -115,8 +120,8 @@ export class UploadInParts {
         (await statWritten(this.#access, this.#key, writeId)) ?? this.#made(formatVersion({ etag, writeId }))
       );
     } catch (error) {
-      const { code, applied } = classifyError(error, addressVariables);
-      if (code === "unavailable" && applied !== false) doubt.error = error;
+      const failure = classifyError(error, addressVariables);
+      if (isTransient(failure) && failure.applied !== false) doubt.error = error;
       if (doubt.error === undefined) throw error;
       const made = await statWritten(this.#access, this.#key, writeId);
       if (made === undefined) throw doubt.error;
@@ -153,4 +158,9 @@ export class UploadInParts {
       // What made the upload fail is what the caller is told; the bucket's own rules sweep what is left.
     }
   }
+}
+
+/** Whether another change of the object, which was under way at the same time, ended the upload. */
+function isConflict(error: unknown): boolean {
+  return error instanceof ServiceError && error.reason === "ConditionalRequestConflict";
 }

@@ -1,5 +1,5 @@
 import { StorageConfigurationError } from "../../../contract/error.js";
-import type { S3CredentialProvider, S3Credentials } from "./credentials.js";
+import type { S3CredentialProvider, S3CredentialRequest, S3Credentials } from "./credentials.js";
 
 const variables = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY";
 
@@ -11,9 +11,9 @@ const variables = "STORAGE_S3_ACCESS_KEY and STORAGE_S3_SECRET_KEY";
  */
 export function credentialChain(region: string): S3CredentialProvider {
   let chain: S3CredentialProvider | undefined;
-  return async () => {
+  return async (request) => {
     chain ??= await loadChain(region);
-    return find(chain);
+    return find(chain, request);
   };
 }
 
@@ -27,9 +27,9 @@ async function loadChain(region: string): Promise<S3CredentialProvider> {
   }
 }
 
-async function find(chain: S3CredentialProvider): Promise<S3Credentials> {
+async function find(chain: S3CredentialProvider, request?: S3CredentialRequest): Promise<S3Credentials> {
   try {
-    return await chain();
+    return await chain(request);
   } catch (cause) {
     const message = `${variables} are not set, and the chain of the AWS SDK finds no keys`;
     throw new StorageConfigurationError({ message, cause });

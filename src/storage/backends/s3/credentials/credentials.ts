@@ -8,22 +8,29 @@ export interface S3Credentials {
   readonly expiration?: Date | undefined;
 }
 
+/** What a provider is told that must give others than the last keys, since the service has refused those. */
+export interface S3CredentialRequest {
+  readonly forceRefresh: boolean;
+}
+
 /** Gives keys, and others when those have ended: what `@aws-sdk/credential-providers` makes is one. */
-export type S3CredentialProvider = () => Promise<S3Credentials>;
+export type S3CredentialProvider = (request?: S3CredentialRequest) => Promise<S3Credentials>;
 
 /** Where a client gets its keys from. */
 export interface CredentialSource {
   /** The keys, when there is nothing to wait for. */
   current(): S3Credentials | undefined;
+  /** The same, or others after {@link expire}. */
   get(): Promise<S3Credentials>;
   /** The keys that hold until a time, or else the longest that can be had. */
   until(time: Date): S3Credentials | Promise<S3Credentials>;
   /**
    * Called when the service says that keys have expired.
    *
+   * @param isCertain - `false` where its answer may mean something else: then the keys hold until there are others.
    * @returns whether there may be others to ask for.
    */
-  expire(credentials: S3Credentials): boolean;
+  expire(credentials: S3Credentials, isCertain: boolean): boolean;
 }
 
 /** Keys that do not change. */

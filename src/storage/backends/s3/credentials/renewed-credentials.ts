@@ -2,7 +2,7 @@ import type { CredentialSource, S3CredentialProvider, S3Credentials } from "./cr
 
 /** Milliseconds before their end from which keys are renewed. */
 const renewalMs = 300_000;
-/** Milliseconds in which a provider that gave keys that end too early is not asked again. */
+/** Milliseconds in which a provider is not asked again that gave keys that end too early, or was asked in doubt. */
 const askedMs = 60_000;
 
 /** Keys that end: the provider is asked for others before that, once for all callers that wait. */
@@ -11,8 +11,12 @@ export class RenewedCredentials implements CredentialSource {
   readonly #now: () => number;
   #last: S3Credentials | undefined;
   #renewing: Promise<S3Credentials> | undefined;
+  /** Whether others than the last keys must be asked for. */
+  #isRefused = false;
   /** When the provider last gave keys that end too early. */
   #shortAt = Number.NEGATIVE_INFINITY;
+  /** When it was last in doubt whether the keys have expired. */
+  #doubtedAt = Number.NEGATIVE_INFINITY;
 
   /** @param now - milliseconds since the epoch. */
   constructor(provider: S3CredentialProvider, now: () => number) {
@@ -25,7 +29,7 @@ export class RenewedCredentials implements CredentialSource {
   }
 
   async get(): Promise<S3Credentials> {
-    return this.current() ?? this.#renew();
+    return (this.#isRefused ? undefined : this.current()) ?? this.#renew();
   }
 
   until(time: Date): S3Credentials | Promise<S3Credentials> {
@@ -38,8 +42,14 @@ export class RenewedCredentials implements CredentialSource {
     });
   }
 
-  expire(credentials: S3Credentials): boolean {
-    if (this.#last === credentials) this.#last = undefined;
+  expire(credentials: S3Credentials, isCertain: boolean): boolean {
+    if (this.#last !== credentials) return true;
+    if (isCertain) this.#last = undefined;
+    else if (!this.#isRefused) {
+      if (this.#now() - this.#doubtedAt < askedMs) return false;
+      this.#doubtedAt = this.#now();
+    }
+    this.#isRefused = true;
     return true;
   }
 
@@ -53,12 +63,12 @@ export class RenewedCredentials implements CredentialSource {
   /** While the old keys hold, the provider may fail. */
   async #ask(): Promise<S3Credentials> {
     try {
-      this.#last = await this.#provider();
-      return this.#last;
+      this.#last = await (this.#isRefused ? this.#provider({ forceRefresh: true }) : this.#provider());
     } catch (error) {
-      if (this.#last !== undefined && this.#lives(0)) return this.#last;
-      throw error;
+      if (this.#last === undefined || !this.#lives(0)) throw error;
     }
+    this.#isRefused = false;
+    return this.#last;
   }
 
   #lives(ms: number): boolean {

@@ -119,7 +119,7 @@ export class S3Client {
     const error = errorOf(refused);
     const isOther = this.#isMoved(refused, address) || this.#isRenewed(call, error, used);
     if (!isOther || !isReplayable(call.payload)) throw error;
-    const again = await this.#credentials(call.signal);
+    const again = await unlessAborted(() => this.#options.credentials.get(), call.signal);
     const second = await this.#exchange(call, streams, location.address, again);
     if (isYes(second)) return this.#note(second);
     throw errorOf(whole(second));
@@ -142,9 +142,9 @@ export class S3Client {
 
   /** An answer to HEAD has no body that could say it. A 403 is no sign of it: AWS tells so of objects that are not there. */
   #isRenewed({ method }: S3Call, { reason = "", status }: ServiceError, used: S3Credentials): boolean {
-    const isUntold = method === "HEAD" && reason === "" && status === 400;
-    const isExpired = reason === "ExpiredToken" || (isUntold && used.sessionToken !== undefined);
-    return isExpired && this.#options.credentials.expire(used);
+    const isExpired = reason === "ExpiredToken";
+    const isUntold = method === "HEAD" && reason === "" && status === 400 && used.sessionToken !== undefined;
+    return (isExpired || isUntold) && this.#options.credentials.expire(used, isExpired);
   }
 
   async #credentials(signal: AbortSignal | undefined): Promise<S3Credentials> {
