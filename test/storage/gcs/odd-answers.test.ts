@@ -85,6 +85,21 @@ it("content that is longer than it was said to be is a failure, and is not read 
   });
 });
 
+it("content that does not tell its version is refused at once, and the error names the variable", async () => {
+  let asked = 0;
+  proxy.plan.mix(1, (_, { url = "" }) => {
+    if (!/alt=media/.test(url)) return undefined;
+    asked += 1;
+    return { kind: "answer", status: 200, body: "precious" };
+  });
+  await expect(storage.get("there")).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/x-goog-generation.*STORAGE_GCS_ENDPOINT/),
+  });
+  expect(asked).toBe(1);
+  await expect.poll(() => proxy.busy).toEqual([]);
+});
+
 describe("a listing that does not go on is an error after a few looks", () => {
   let count = 0;
   const item = (name: string) => ({ name, size: "1", generation: "1", timeCreated: new Date(0) });

@@ -7,6 +7,7 @@ import { openedResponse, ResponseBody } from "../../contract/response-body.js";
 import { isFailure, ServiceError } from "../../contract/service-error.js";
 import { bytesOf } from "../../contract/whole-body.js";
 import type { GcsAccess } from "./access.js";
+import { addressVariables } from "./answer-error.js";
 import type { Query } from "./client.js";
 import { conditionQuery } from "./conditions.js";
 import { type ObjectResource, statOf } from "./object-resource.js";
@@ -102,9 +103,17 @@ function openMedia(
   });
 }
 
-/** Whether content is of the version that was described, and of the service at all. */
-function isOf({ generation }: ObjectResource, { headers }: Media): boolean {
-  return headers["x-goog-generation"] === generation;
+/**
+ * Whether content is of the version that was described.
+ *
+ * @throws ServiceError `unavailable` where the answer does not tell its version, and so never will match.
+ */
+function isOf({ generation }: ObjectResource, { headers, body }: Media): boolean {
+  const { "x-goog-generation": own } = headers;
+  if (own !== undefined) return own === generation;
+  release(body);
+  const message = `the content came without the header x-goog-generation, which tells its version; look at ${addressVariables}`;
+  throw new ServiceError("unavailable", message);
 }
 
 /** True when the content is not of the version that was described: it was replaced or deleted meanwhile. */
