@@ -11,6 +11,8 @@ const limitPrefix = "Heuristics.Limits.Exceeded";
 const leastBytesPerMs = 65.536;
 /** The part of `timeoutMs` that any content has before its rate counts. */
 const graceShare = 1 / 6;
+/** The part of `timeoutMs` that content which came fast may pause for: a scan that waits for its place waits longer. */
+const creditShare = 1 / 2;
 
 /** One command on one connection to clamd, which closes it after the answer. */
 export class ClamdSession implements Scan {
@@ -54,7 +56,8 @@ export class ClamdSession implements Scan {
 
   async pass(piece: Uint8Array): Promise<void> {
     if (piece.byteLength === 0) return;
-    this.#dueAt += piece.byteLength / leastBytesPerMs;
+    const earnedMs = piece.byteLength / leastBytesPerMs;
+    this.#dueAt = Math.min(this.#dueAt + earnedMs, performance.now() + this.#timeoutMs * creditShare);
     this.#socket.write(lengthOf(piece.byteLength));
     // A piece belongs to its receiver only until it is written: the caller may fill it again.
     if (!this.#socket.write(Buffer.from(piece))) await this.#waitingFor(this.#drained());

@@ -96,8 +96,10 @@ describe("a running clamd", () => {
   it("a scan that waits too long for its turn is refused, and a given up one makes room", async () => {
     const scanner = clamav({ socket: rig.socket, maxScans: 1, timeoutMs: 200 });
     const first = await scanner.begin();
-    await first.pass(Buffer.alloc(65_536));
-    await expect(scanner.begin()).rejects.toThrow("busy");
+    const piece = () => first.pass(Buffer.alloc(65_536));
+    await piece();
+    const coming = setInterval(() => void piece().catch(() => undefined), 10);
+    await expect(scanner.begin().finally(() => clearInterval(coming))).rejects.toThrow("busy");
     first.cancel();
     expect(await scan(scanner, [Buffer.from("x")])).toEqual({ isClean: true });
   });
@@ -149,22 +151,25 @@ describe("content that comes slowly", () => {
     const scan = clamav({ socket: rig.socket, maxScans: 1, timeoutMs: 3000 });
     return new Storage(new MemoryBackend(), { policy: { scan } });
   };
-  const put = (storage: Storage, key: string, until: Promise<unknown>) => {
+  const put = (storage: Storage, key: string, until: Promise<unknown>, startBytes = 20_000) => {
     const content = (async function* () {
-      yield Buffer.alloc(20_000);
+      yield Buffer.alloc(startBytes);
       await until;
       yield Buffer.from("the rest");
     })();
     return storage.put(key, content, { contentType: "text/plain" });
   };
 
-  it("gives way to a scan that waits, and says so", async () => {
+  it.each([
+    ["from the start", 20_000],
+    ["after a start that came fast", 2_000_000],
+  ])("%s gives way to a scan that waits, and says so", async (_, startBytes) => {
     const storage = storageOf();
     let goOn: (() => void) | undefined;
     const gate = new Promise<void>((resolve) => {
       goOn = resolve;
     });
-    const slow = put(storage, "slow", gate).catch((error: unknown) => error);
+    const slow = put(storage, "slow", gate, startBytes).catch((error: unknown) => error);
     await sleep(100);
     await storage.put("k", Buffer.from("content")).finally(() => goOn?.());
     expect(await slow).toMatchObject({
