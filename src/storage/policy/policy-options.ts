@@ -1,5 +1,5 @@
 import { InvalidKeyError, StorageConfigurationError } from "../contract/error.js";
-import { parsePrefix } from "../contract/key.js";
+import { isKey, parseKey } from "../contract/key.js";
 import { checkStorageOptions, type OptionRules } from "../contract/storage-options.js";
 import { type ByteSize, parseByteSize } from "./byte-size.js";
 import { isTypePattern } from "./media-type.js";
@@ -99,8 +99,10 @@ export function parsePolicy(options: PolicyOptions, prefix = ""): readonly Polic
 
 /** Rules of a prefix that no key begins with would never hold. */
 function placeOf(prefix: string): string {
+  if (isKey(prefix)) return prefix;
   try {
-    return parsePrefix(prefix);
+    parseKey(`${prefix}x`);
+    return prefix;
   } catch (error) {
     if (!(error instanceof InvalidKeyError)) throw error;
     throw wrong(`under['${prefix}']`, `is of no key: ${error.message}`);

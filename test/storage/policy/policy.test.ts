@@ -44,6 +44,21 @@ describe("a policy", () => {
     expect([stored, ahead, part]).toEqual(Array(3).fill(ofStorage));
   });
 
+  it("holds under any prefix that a key can begin with", async () => {
+    const whole = "a".repeat(1024);
+    for (const [prefix, key] of [
+      ["config/.", "config/.env"],
+      [".", ".env"],
+      [".svc-infra", ".svc-infra2/a"],
+      ["", "a"],
+      [whole, whole],
+    ] as const) {
+      const storage = stored({ under: { [prefix]: { maxBytes: 1 } } });
+      expect([prefix, await codeOf(storage.put(key, "xx"))]).toEqual([prefix, "too_large"]);
+      expect(await codeOf(storage.put("elsewhere", "xx"))).toBe(prefix === "" ? "too_large" : "stored");
+    }
+  });
+
   it("gives no group's larger limit to content that only its name puts there", async () => {
     const storage = stored({ maxBytes: { "image/*": "5MB", "*/*": 50, "image/x-own": 200, "text/*": 20 } });
     const sent = (contentType: string, size: number, key = "k") => {
@@ -198,6 +213,9 @@ describe("a policy that is not sound is refused at once:", () => {
     [{ under: null }, "under"],
     [{ under: { "a/": null } }, "policy takes an object"],
     [{ under: { "/a/": { types: ["image/*"] } } }, "under['/a/']"],
+    [{ under: { "a//": {} } }, "under['a//']"],
+    [{ under: { "a/..": {} } }, "under['a/..']"],
+    [{ under: { ".svc-infra/": {} } }, "under['.svc-infra/']"],
     [{ under: { "a/": { under: { "/b/": { types: ["image/*"] } } } } }, "under['a//b/']"],
     [{ under: { "a/": { types: ["?"] } } }, "types"],
   ])("%j", (policy, named) => {
