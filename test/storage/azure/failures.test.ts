@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { inspect } from "node:util";
-import { Storage, StorageError, type StorageErrorCode } from "svc-infra/storage";
+import { BlobServiceClient } from "@azure/storage-blob";
+import { type Key, Storage, StorageError, type StorageErrorCode } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { stagingRoot } from "#dist/storage/contract/key.js";
 import { type AzuriteRig, startAzurite } from "../../rigs/azurite.js";
 import { freshWire } from "./fresh-wire.js";
 
@@ -146,6 +148,23 @@ describe("what Azure answers and the emulator does not", () => {
     const { storage } = await answering(status, code);
     check(await failureOf(storage.put(key, "content")), expected, words);
   });
+});
+
+it("a removal of many that is aborted while a lease is broken is aborted, and no failure of keys", async () => {
+  const { backend, proxy } = await freshWire(rig);
+  const key = `${stagingRoot}leased` as Key;
+  const container = BlobServiceClient.fromConnectionString(rig.connectionString).getContainerClient(
+    "svc-infra",
+  );
+  const blob = container.getBlockBlobClient(key);
+  await blob.upload("x", 1);
+  await blob.getBlobLeaseClient("00000000-0000-0000-0000-000000000001").acquireLease(-1);
+  const controller = new AbortController();
+  proxy.plan.mix(1, (_, { method }) => (method === "DELETE" ? { kind: "hang" } : undefined));
+  const removing = backend.removeMany([key], { signal: controller.signal });
+  await expect.poll(() => proxy.visits.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
+  controller.abort();
+  await expect(removing).rejects.toMatchObject({ name: "AbortError" });
 });
 
 /** A service that answers everything in the documented form of an error. */

@@ -81,7 +81,10 @@ async function removeBatch<Name extends string>(
     if (!isStagedLease(failure.key, failure.error)) return [failure];
     return removeBlob(client, failure.key, { ifMatch: undefined, signal }).then(
       () => [],
-      (error: unknown) => [{ key: failure.key, error }],
+      (error: unknown) => {
+        signal?.throwIfAborted();
+        return [{ key: failure.key, error }];
+      },
     );
   });
   return (await Promise.all(retried)).flat();
