@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { FolderCache } from "#dist/storage/backends/local/read/folder-cache.js";
-import { writeCursor } from "#dist/storage/contract/page-cursor.js";
+import { writePlace } from "#dist/storage/backends/local/read/list-cursor.js";
 import { freshStorage, outcomeOf } from "./fresh-store.js";
 
 const keys = [
@@ -120,7 +120,7 @@ describe("listing", () => {
       "a~1~2",
       "a".repeat(1100),
     ]) {
-      const cursor = writeCursor("", name);
+      const cursor = writePlace("", { after: name, sinceMs: 1.5 });
       expect(await keysOf(storage, cursor)).toEqual(["a", "b/1"].filter((key) => key > name));
       const unmarked = Buffer.from(name).toString("base64url");
       expect(await outcomeOf(storage.list({ cursor: unmarked }))).toBe("invalid_argument");
@@ -129,8 +129,22 @@ describe("listing", () => {
 
   it("refuses a cursor of another make", async () => {
     const { storage } = await freshStorage();
-    for (const cursor of ["", "x", "MTo", "../..", "MTouLi8uLg=="]) {
-      expect(await outcomeOf(storage.list({ cursor }))).toBe("invalid_argument");
+    const made = writePlace("", { after: "a", sinceMs: 1.5 });
+    expect(await outcomeOf(storage.list({ cursor: made }))).toBe("done");
+    const [place = "", clock = ""] = made.split("~");
+    const tails = [
+      "",
+      "~",
+      "~x~1",
+      `~${clock}`,
+      `~${clock}~`,
+      `~${clock}~x`,
+      `~${clock}~-1`,
+      `~${clock}~1e3`,
+    ];
+    const changed = [...tails.map((tail) => place + tail), `${made}~`, `${made} `, `${made}.5`, `~${made}`];
+    for (const cursor of ["", "x", "MTo", "../..", "MTouLi8uLg==", ...changed]) {
+      expect([cursor, await outcomeOf(storage.list({ cursor }))]).toEqual([cursor, "invalid_argument"]);
     }
   });
 });

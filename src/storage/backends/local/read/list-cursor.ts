@@ -11,12 +11,15 @@ export interface ListPlace {
 
 /** Names the clock of this process: a time of another one says nothing here. */
 const clock = randomToken();
+/** A cursor, the clock of the process that made it, and a time of that clock. */
+const shape = /^([^~]*)~([0-9a-f]{24})~([0-9]+(?:\.[0-9]+)?)$/;
 
 /** @throws ServiceError `invalid_argument` for what {@link writePlace} has not made. */
 export function readPlace(prefix: string, cursor: string | undefined): ListPlace {
   const nowMs = performance.now();
   if (cursor === undefined) return { after: "", sinceMs: nowMs };
-  const [place = "", of, sinceMs] = cursor.split("~");
+  // An empty cursor is refused, too.
+  const [, place = "", of, sinceMs] = shape.exec(cursor) ?? [];
   return { after: readCursor(prefix, place), sinceMs: of === clock ? Number(sinceMs) : nowMs };
 }
 
