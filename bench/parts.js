@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Where the time of CPU profiles is, as parts of the samples that are not idle.
+// Where the time of CPU profiles is, as parts of the samples that are neither idle nor of loading modules.
 // Run with: npm run bench -- L2 --profile profiles, then: node bench/parts.js profiles/*.cpuprofile
 import { readFileSync } from "node:fs";
 
@@ -14,6 +14,7 @@ const parts = [
   ["the bench itself", /\/bench\/(?!node_modules)/],
   ["Fastify and its packages", /node_modules\/(?:@?fastify|avvio|find-my-way|light-my-request|pino)/],
   ["other packages", /node_modules\//],
+  ["loading modules", /^node:internal\/(?:modules|bootstrap|process|main|vm)|^node:vm/],
   ["node:http and node:net", /^node:.*(?:http|net|llhttp)/],
   ["node's streams and events", /^node:.*(?:stream|events)/],
   ["node:crypto", /^node:.*crypto/],
@@ -25,8 +26,9 @@ const native = [
   ["collecting garbage", /^\(garbage collector\)$/],
   [
     "system calls: files",
-    /^(?:open|close|read|writeBuffer|writeString|fstat|lstat|stat|rename|readlink|unlink|mkdir|utimes|futimes|readdir|scandir|link|access)/i,
+    /^(?:open|close|read|writeString|fstat|lstat|stat|rename|readlink|unlink|mkdir|utimes|futimes|readdir|scandir|link|access)/i,
   ],
+  ["system calls: writing buffers, to a file or a socket", /^writeBuffer/],
   [
     "system calls: the socket",
     /^(?:writev|writeUtf8String|writeLatin1String|writeAsciiString|shutdown|accept)/,
@@ -49,7 +51,7 @@ function addProfile({ nodes, samples = [], timeDeltas = [] }) {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, partOf(callFrame)]));
   samples.forEach((id, index) => {
     const name = names.get(id);
-    if (name === undefined) return;
+    if (name === undefined || name === "loading modules") return;
     const time = timeDeltas[index] ?? 0;
     times.set(name, (times.get(name) ?? 0) + time);
     total += time;

@@ -26,7 +26,8 @@ async function start(port: number): Promise<void> {
       PORT: String(port),
       LOG_LEVEL: "warn",
       RATE_LIMIT_MAX: "0",
-      SHUTDOWN_DELAY_MS: "1000",
+      // HAProxy sees within 200 ms that it stops, or some seconds where both wait for a core.
+      SHUTDOWN_DELAY_MS: "4000",
       STORAGE_BASE_PATH: folder,
     },
     stdio: ["ignore", "inherit", "inherit"],
@@ -48,8 +49,12 @@ async function restart(port: number): Promise<void> {
   const [code] = await ended;
   expect(code).toBe(0);
   await start(port);
-  // HAProxy has to see it before the next one goes.
-  await after(400);
+  await seen(port);
+}
+
+/** Waits until HAProxy sends requests to it. */
+async function seen(port: number): Promise<void> {
+  while (!(await proxy.sendsTo(port))) await after(50);
 }
 
 beforeAll(async () => {
@@ -67,7 +72,7 @@ afterAll(async () => {
 it("no request is lost or cut while each of three processes is restarted behind a load balancer", {
   timeout: 60_000 + rounds * 60_000,
 }, async () => {
-  await after(400);
+  await Promise.all([...processes.keys()].map(seen));
   const load = new RollingLoad(proxy.url);
   load.start();
   for (let round = 0; round < rounds; round++) for (const port of [...processes.keys()]) await restart(port);
@@ -79,7 +84,7 @@ it("no request is lost or cut while each of three processes is restarted behind 
 });
 
 it("kill -9 loses only what that process had in hand", async () => {
-  await after(400);
+  await Promise.all([...processes.keys()].map(seen));
   const load = new RollingLoad(proxy.url);
   load.start();
   await expect.poll(() => load.stored.size).toBeGreaterThan(5);

@@ -11,6 +11,7 @@ import { stayWhenRunDirectly } from "./stay.js";
  * @typedef {object} HaproxyRig
  * @property {string} url
  * @property {Readonly<Record<string, string>>} env - nothing of it is a setting of svc-infra.
+ * @property {(port: number) => Promise<boolean>} sendsTo - whether it takes the server for healthy now.
  * @property {() => Promise<void>} stop
  */
 
@@ -30,8 +31,17 @@ export async function startHaproxy({ ports = [] } = {}) {
     await writeFile(file, configuration(port, ports));
     daemons.start("haproxy", "haproxy", ["-db", "-f", file]);
     await daemons.until("HAProxy to answer", async () => (await fetch(`${url}/proxy-is-up`)).ok);
-    return { url, env: {}, stop: () => daemons.stop() };
+    return { url, env: {}, sendsTo: (server) => sendsTo(url, server), stop: () => daemons.stop() };
   });
+}
+
+/**
+ * @param {string} url
+ * @param {number} server
+ */
+async function sendsTo(url, server) {
+  const lines = (await (await fetch(`${url}/proxy-stats;csv`)).text()).split("\n");
+  return lines.some((line) => line.startsWith(`service,s${server},`) && line.split(",").includes("UP"));
 }
 
 /**
@@ -54,6 +64,8 @@ defaults
 frontend edge
   bind 127.0.0.1:${port}
   monitor-uri /proxy-is-up
+  stats enable
+  stats uri /proxy-stats
   default_backend service
 backend service
   option httpchk GET /readyz
