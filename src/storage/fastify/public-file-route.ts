@@ -66,7 +66,7 @@ export async function checkPublicUrls(
   if (rules === false || storage.capabilities.publicUrls !== true) return;
   for (const prefix of rules?.prefixes ?? []) {
     try {
-      // Of the backend, as nobody is to be told of a call that no one made.
+      // Of the backend: observers are not told of a probe.
       await storage.backend.sign(parseKey(`${prefix}a`), toReadUrlOptions({ public: true }));
     } catch (error) {
       if (!(error instanceof InvalidArgumentError)) throw error;
