@@ -27,7 +27,7 @@ it("a handler may use what is added to the app after the jobs", async () => {
 });
 
 it("jobs in memory that requests enqueue while the app closes are handled", async () => {
-  app = Fastify();
+  app = Fastify({ keepAliveTimeout: 100 });
   const sent: string[] = [];
   const job = defineJob("send", z.object({ to: z.string() }), ({ to }) => void sent.push(to));
   const { queue } = await addJobs(app, { jobs: [job], env: {} });
