@@ -80,8 +80,8 @@ export class Uploads {
   async *all(): AsyncGenerator<UnfinishedUpload, void, undefined> {
     for (const uploadId of await readdir(this.#at(this.#store.layout.uploads))) {
       const note = await this.#note(uploadId).catch(() => undefined);
-      const stats = note && (await stat(`${this.#contentOf(uploadId)}upload.json`).catch(() => undefined));
-      if (note && stats) yield { key: note.key as Key, uploadId, begunAt: stats.mtime };
+      const begunAt = note && (await this.#begunAt(uploadId).catch(() => undefined));
+      if (note && begunAt) yield { key: note.key as Key, uploadId, begunAt };
     }
   }
 
@@ -238,6 +238,10 @@ export class Uploads {
       if (errno === "ENOENT" || errno === "ELOOP") return undefined;
       throw error;
     }
+  }
+
+  async #begunAt(uploadId: string): Promise<Date> {
+    return (await stat(`${this.#contentOf(uploadId)}upload.json`)).mtime;
   }
 
   #folder(uploadId: string): string {
