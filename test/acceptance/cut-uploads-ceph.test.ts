@@ -41,8 +41,8 @@ test(`${rounds} uploads that are cut half-way leave no part, no object and no co
   const begun = proxy.visits.filter(({ method, target }) => method === "POST" && target.includes("?uploads"));
   expect(begun.length).toBeGreaterThanOrEqual(Math.floor(rounds / 4));
   await expect.poll(() => socketsOn(service.port), { timeout: 10_000 }).toBe(0);
-  await expect.poll(() => proxy.busy).toEqual([]);
-  await expect.poll(uploadsOf).not.toContain("<Upload>");
+  await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
+  await expect.poll(uploadsOf, { timeout: 10_000 }).not.toContain("<Upload>");
   const list = await call(service.port, { path: "/_storage/list" });
   expect(list.json()).toMatchObject({ keys: ["old"] });
   expect((await call(service.port, { path: "/_storage/download/old" })).text).toBe("old");

@@ -563,7 +563,7 @@ describe("deliveries that a process claimed before their turn", () => {
     await Promise.all(Array.from({ length: 60 }, () => webhooks.dispatch(event())));
     await expect.poll(claimed).toBeGreaterThan(8);
     await webhooks.subscriptions.change("acme", id, { isPaused: true });
-    await expect.poll(claimed).toBe(0);
+    await expect.poll(claimed, { timeout: 10_000 }).toBe(0);
     const before = endpoint.received.length;
     expect(before).toBeLessThan(60);
     endpoint.answer = (response) => response.writeHead(204).end();
