@@ -98,7 +98,7 @@ export class OpenJobs implements Jobs {
   readonly #settings: JobsSettings;
   #worker: Worker | undefined;
   #stopped: Promise<void> | undefined;
-  #endsAt: number | undefined;
+  #endsAt = Number.POSITIVE_INFINITY;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -133,12 +133,12 @@ export class OpenJobs implements Jobs {
    * would end with the process, so they are handled until `close`.
    */
   stop(): void {
-    this.#endsAt ??= Date.now() + this.#settings.shutdownTimeoutMs;
-    if (this.queue.driver !== "memory") this.#stopWorker(this.#endsAt);
+    this.#endsAt = Math.min(this.#endsAt, Date.now() + this.#settings.shutdownTimeoutMs);
+    if (this.queue.driver !== "memory") this.#stopWorker();
   }
 
-  #stopWorker(endsAt: number): void {
-    this.#stopped ??= Promise.resolve(this.#worker?.close(Math.max(endsAt - Date.now(), 0)));
+  #stopWorker(): void {
+    this.#stopped ??= Promise.resolve(this.#worker?.close(Math.max(this.#endsAt - Date.now(), 0)));
     // What goes wrong is told to who closes.
     this.#stopped.catch(() => undefined);
   }
@@ -150,7 +150,7 @@ export class OpenJobs implements Jobs {
 
   async #close(): Promise<void> {
     this.stop();
-    this.#stopWorker(this.#endsAt ?? 0);
+    this.#stopWorker();
     // At the same time: a database that does not answer the relay must not take the time of the jobs.
     const relayed = this.#outbox && within(this.#settings.shutdownTimeoutMs, this.#outbox.stop());
     await Promise.all([relayed, this.#stopped]);

@@ -75,7 +75,7 @@ function sendShort(
   options: UploadOptions,
 ): Promise<ObjectResource> {
   const send = () => sendOnce(access, query, pieces, body, options);
-  if (body.bytes !== undefined || body.replayable) return send();
+  if (body.replayable) return send();
   const { signal, ifAbsent, ifMatch } = options;
   const isConditional = ifAbsent || ifMatch !== undefined;
   const isRepeatable = ({ applied }: Failure) => applied === false || !isConditional;
