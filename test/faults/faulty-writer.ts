@@ -3,6 +3,8 @@ import { expect } from "vitest";
 import type { Fault } from "../rigs/fault-plan.js";
 import type { FaultProxy } from "../rigs/fault-proxy.js";
 
+type Visit = FaultProxy["visits"][number];
+
 /** What a key may hold: the name of a content, or nothing. */
 type Value = string | undefined;
 
@@ -17,6 +19,8 @@ export interface LaneOptions {
 }
 
 const keyCount = 5;
+/** How many calls the message of a failure tells. */
+const lastCalls = 30;
 
 /** Calls; a stream is content that can be read only once. */
 export type LaneCall =
@@ -58,6 +62,8 @@ export class FaultyWriter {
   #made = 0;
   /** What was called, and how it ended: `done`, or the code. */
   readonly outcomes: WriterOutcome[] = [];
+  /** The last calls with their faults, for the message of a failure. */
+  readonly #last: string[] = [];
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -142,7 +148,7 @@ export class FaultyWriter {
     if (outcome.result) {
       const value = nameIn(outcome.result);
       expect(contentOf(value).equals(outcome.result), `content of ${key}`).toBe(true);
-      this.#is(key, (held) => held === value);
+      this.#is(key, (held) => held === value, value);
     } else if (outcome.error.code === "not_found") this.#is(key, (held) => held === undefined);
   }
 
@@ -160,6 +166,7 @@ export class FaultyWriter {
           contentOf(held)
             .subarray(start, end + 1)
             .equals(result),
+        `${result.length} bytes from ${start}: ${Buffer.from(result.subarray(0, 80))}`,
       );
     else if (error.code === "not_found") this.#is(key, (held) => held === undefined);
     else if (error.code === "invalid_range")
@@ -192,23 +199,29 @@ export class FaultyWriter {
   ): Promise<{ result: T; error: undefined } | { result: undefined; error: StorageError }> {
     const { proxy, name } = this.#options;
     const before = proxy.visits.length;
+    const visits = () => proxy.visits.slice(before).filter(({ target }) => target.includes(name));
     try {
       const result = await calling();
-      this.outcomes.push({ call, end: "done" });
+      this.#ended(call, "done", visits());
       return { result, error: undefined };
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      const faults = proxy.visits
-        .slice(before)
-        .flatMap(({ target, fault }) => (target.includes(name) && fault ? [fault] : []));
+      const faults = visits().flatMap(({ fault }) => (fault ? [fault] : []));
       const explained = faults.flatMap(({ kind }) => codesOf[kind]);
       expect(
         [...own, ...explained],
         `${error.operation} of ${error.key}: ${error.message}; ${JSON.stringify(faults)}`,
       ).toContain(error.code);
-      this.outcomes.push({ call, end: error.code });
+      this.#ended(call, error.code, visits());
       return { result: undefined, error };
     }
+  }
+
+  #ended(call: LaneCall, end: WriterOutcome["end"], visits: readonly Visit[]): void {
+    this.outcomes.push({ call, end });
+    const requests = visits.map(({ method, target, fault }) => `${method} ${target} ${fault?.kind ?? ""}`);
+    this.#last.push(`${call}: ${end}: ${requests.join("; ")}`);
+    if (this.#last.length > lastCalls) this.#last.shift();
   }
 
   #holds(key: string, values: readonly Value[]): void {
@@ -220,11 +233,11 @@ export class FaultyWriter {
   }
 
   /** What was seen rules out what it contradicts; something must be left. */
-  #is(key: string, agrees: (value: Value) => boolean): void {
+  #is(key: string, agrees: (value: Value) => boolean, seen = ""): void {
     const left = [...this.#of(key)].filter(agrees);
-    expect(left, `what was seen of ${key}, which held one of ${[...this.#of(key)].join(", ")}`).not.toEqual(
-      [],
-    );
+    const held = [...this.#of(key)].join(", ");
+    const story = [`what was seen of ${key}, which held one of ${held}: ${seen}`, ...this.#last].join("\n");
+    expect(left, story).not.toEqual([]);
     this.#holds(key, left);
   }
 
