@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isWaiting } from "./expect-continue.js";
-import { hasBody } from "./request-body.js";
+import { hasBody, streamOf } from "./request-body.js";
 
 /** How much of a refused upload is read and dropped, so that its client gets to see the answer. */
 const limits = { maxBytes: 1024 * 1024, totalMs: 10_000, idleMs: 500 };
@@ -10,7 +10,7 @@ const limits = { maxBytes: 1024 * 1024, totalMs: 10_000, idleMs: 500 };
 /**
  * An `onSend` hook for routes that take content. When the answer is there before the content was read, the
  * connection ends with it (RFC 9112 §9.3), but not at once: the rest is dropped for a while, because a reset
- * could overtake the answer.
+ * could overtake the answer. Of HTTP/2 only the stream ends, behind the answer (RFC 9113 §8.1).
  */
 export function drainAfterError(
   { raw }: FastifyRequest,
@@ -19,10 +19,11 @@ export function drainAfterError(
   done: (error: null, payload: unknown) => void,
 ): void {
   // A request of `inject` is never complete, but ends as any other.
-  const isRead = raw.complete || raw.readableEnded;
-  const isUnread = !isRead && hasBody(raw) && raw.httpVersionMajor === 1;
-  if (isUnread) reply.header("connection", "close");
-  done(null, isUnread && !isWaiting(raw) && isText(payload) ? draining(reply, raw, payload) : payload);
+  const isUnread = !raw.complete && !raw.readableEnded && hasBody(raw);
+  const endsConnection = isUnread && raw.httpVersionMajor === 1;
+  if (endsConnection) reply.header("connection", "close");
+  else if (isUnread) streamOf(raw).once("finish", () => streamOf(raw).close());
+  done(null, endsConnection && !isWaiting(raw) && isText(payload) ? draining(reply, raw, payload) : payload);
 }
 
 function draining(
@@ -31,7 +32,8 @@ function draining(
   payload: string | Buffer | null | undefined,
 ) {
   const bytes = Buffer.from(payload ?? "");
-  reply.header("content-length", bytes.byteLength);
+  // Of an answer without content the length is that of what a GET would give (RFC 9110 §8.6).
+  if (message.method !== "HEAD" && reply.statusCode !== 304) reply.header("content-length", bytes.byteLength);
   return Readable.from(answerThenDrop(bytes, message), { objectMode: false });
 }
 

@@ -2,7 +2,7 @@ export { type AnyApp, type AnyRequest, appOf, fastifyOf, requestOf } from "./any
 export { bearerCheck } from "./bearer-token.js";
 export { type ByteRange, contentRange, parseRange } from "./byte-range.js";
 export { answerClientError } from "./client-error.js";
-export { clientSignal } from "./client-signal.js";
+export { clientSignal, whenClosed } from "./client-signal.js";
 export { Closing } from "./closing.js";
 export * from "./conditions.js";
 export { allowOrigins } from "./cross-origin.js";

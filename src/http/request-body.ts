@@ -1,11 +1,19 @@
 import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest, ServerHttp2Stream } from "node:http2";
 import { continueRequest } from "./expect-continue.js";
 import { type BodyLimit, badRequest, contentTooLarge, HttpError } from "./http-error.js";
 import { LeastRate, leastRate, type Rate } from "./least-rate.js";
 
-/** True when the message brings content (RFC 9112 §6). */
-export function hasBody({ headers }: IncomingMessage): boolean {
+/** True when the message brings content (RFC 9112 §6, RFC 9113 §8.1). */
+export function hasBody(message: IncomingMessage): boolean {
+  const { headers } = message;
+  if (message.httpVersionMajor === 2) return !streamOf(message).endAfterHeaders;
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+}
+
+/** The stream of a request of HTTP/2, which Fastify gives the types of HTTP/1. */
+export function streamOf(message: IncomingMessage): ServerHttp2Stream {
+  return (message as unknown as Http2ServerRequest).stream;
 }
 
 /** The declared length in bytes; `undefined` when only the end of the content will tell. */
@@ -71,6 +79,8 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
       for (let next = await pace.next(pieces); next.done !== true; next = await pace.next(pieces)) {
         yield next.value;
       }
+      // A stream of HTTP/2 that was reset before it was read ends like one that is complete.
+      if (this.#message.aborted) throw clientLeft(undefined);
     } catch (error) {
       if (error instanceof HttpError) throw error;
       throw clientLeft(error);

@@ -19,7 +19,7 @@ export function readWhole(message: IncomingMessage, maxBytes: number, rate = lea
   return new Promise((resolve, reject) => {
     const end = (error?: Error) => {
       clearInterval(timer);
-      message.off("data", onData).off("end", end).off("error", onLeft).off("close", onLeft).pause();
+      message.off("data", onData).off("end", onEnd).off("error", onLeft).off("close", onLeft).pause();
       if (error === undefined) resolve(Buffer.concat(pieces, size));
       else reject(error);
     };
@@ -28,12 +28,14 @@ export function readWhole(message: IncomingMessage, maxBytes: number, rate = lea
       if (size > maxBytes) end(contentTooLarge({ maxBytes, envelopeBytes: 0 }));
       else pieces.push(piece);
     };
+    // A stream of HTTP/2 that was reset ends like one that is complete.
+    const onEnd = () => end(message.aborted ? clientLeft(undefined) : undefined);
     const onLeft = (cause?: Error) => end(clientLeft(cause));
     const timer = setInterval(() => {
       if (isBelow(rate, size - sizeBefore, rate.windowMs)) end(tooSlow(rate));
       sizeBefore = size;
     }, rate.windowMs).unref();
-    if (message.destroyed) onLeft();
-    else message.on("data", onData).on("end", end).on("error", onLeft).on("close", onLeft);
+    if (message.destroyed || message.aborted) onLeft();
+    else message.on("data", onData).on("end", onEnd).on("error", onLeft).on("close", onLeft);
   });
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply } from "fastify";
+import { whenClosed } from "../../../http/index.js";
 import type { FileBody } from "../../content/file-body.js";
 import { PieceStream } from "./piece-stream.js";
 
@@ -24,6 +25,8 @@ export async function sendBody(reply: FastifyReply, body: FileBody): Promise<Fas
 /** What describes the content and not the answer as a whole. */
 const contentFields: ReadonlySet<string> = new Set([
   "content-disposition",
+  "content-encoding",
+  "content-language",
   "content-length",
   "content-range",
   "accept-ranges",
@@ -34,8 +37,7 @@ const contentFields: ReadonlySet<string> = new Set([
 /** The headers are not sent before the first piece is there. */
 async function stream(reply: FastifyReply, body: FileBody): Promise<FastifyReply> {
   const close = () => void body.close().catch(() => undefined);
-  reply.raw.once("close", close);
-  if (reply.raw.destroyed) close();
+  whenClosed(reply.raw, close);
   const pieces = body[Symbol.asyncIterator]();
   return reply.send(new PieceStream(await pieces.next(), pieces));
 }
