@@ -8,7 +8,7 @@ import { problemContentType, problemOf } from "./problem.js";
  * Fastify's option `clientErrorHandler`.
  */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable || socket.bytesWritten > 0) {
+  if (error.code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
     socket.destroy(error);
     return;
   }
@@ -23,6 +23,13 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
     "Connection: close",
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+/** Behind the head of another answer there is no room for this one; Node's own default asks the same. */
+function isAnswering(socket: Socket): boolean {
+  const { _httpMessage: answer }: { _httpMessage?: { readonly headersSent: boolean } | null } =
+    socket as object;
+  return answer?.headersSent === true;
 }
 
 function refusalOf(code: string | undefined): HttpError {

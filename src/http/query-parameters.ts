@@ -11,7 +11,8 @@ export function readParameters<const Name extends string>(
   request: FastifyRequest,
   names: readonly Name[],
 ): Partial<Record<Name, string>> {
-  const query = new URLSearchParams(queryOf(request));
+  // Without the mark, one in front of the first name would be dropped.
+  const query = new URLSearchParams(`?${queryOf(request)}`);
   const found: Partial<Record<Name, string>> = {};
   for (const name of names) {
     const [value, another] = query.getAll(name);

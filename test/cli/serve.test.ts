@@ -322,6 +322,20 @@ describe("failures over HTTP", () => {
     }
   });
 
+  it("are answered on a connection that had an answer before", async () => {
+    await start();
+    const socket = connect(port, "127.0.0.1");
+    let answer = "";
+    socket.on("data", (piece) => {
+      answer += piece.toString("latin1");
+    });
+    socket.write("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await expect.poll(() => answer).toContain("no_such_route");
+    socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nA: ${"a".repeat(20_000)}\r\n\r\n`);
+    await once(socket, "close");
+    expect(answer).toMatch(/HTTP\/1.1 431 .*headers_too_large/s);
+  });
+
   it.each([
     ["/nowhere", 404],
     ["/%zz", 400],

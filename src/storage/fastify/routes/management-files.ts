@@ -78,7 +78,9 @@ export function fileRoutes(
       wildcard: keyText,
       answers: { 200: anyBytes, 206: anyBytes },
       handle: ({ request, reply }) => {
-        const presentation = { download: false, filename: undefined, resourcePolicy } as const;
+        // Who may read it was decided for this caller: no shared cache may answer another with it (RFC 9111 §3.5).
+        const cacheControl = "private, no-cache";
+        const presentation = { download: false, filename: undefined, resourcePolicy, cacheControl } as const;
         const key = downloads.keyOf(request);
         return serve({ request, reply, storage: storageOf(request), key, presentation });
       },

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { mountRoutes, pageBoundary } from "../../../http/index.js";
+import { forbidden, mountRoutes, pageBoundary } from "../../../http/index.js";
 import { FileNotFoundError } from "../../contract/error.js";
+import type { Key } from "../../contract/key.js";
 import type { StorageFiles } from "../../storage-files.js";
 import type { RateKind } from "../rate-limit.js";
 import { allowPages } from "./allow-pages.js";
@@ -21,13 +22,20 @@ const rateKinds: Readonly<Record<StorageRoute, RateKind>> = {
   "backend-info": "reads",
 };
 
+const publicTenant = "the folder of this tenant has the name of a prefix of public files";
+
+/** Whether all that a tenant has would be public: by chance, as a user chose that name. */
+function isPublic(tenant: string, publicFiles: RouteContext["publicFiles"]): boolean {
+  return publicFiles?.files.has(`${tenant}/-` as Key) === true;
+}
+
 /** The management routes; every one asks `authorize` before it reads a byte of content. */
 export async function managementRoutes(scope: FastifyInstance, context: RouteContext): Promise<void> {
   const { authorize, storage } = context;
   if (authorize === undefined) return;
   prepareScope(scope, context, true);
   await allowPages(scope, context.allowOrigins);
-  const { allowOrigins, signer, countRequest } = context;
+  const { allowOrigins, signer, countRequest, publicFiles } = context;
   const ownUrls = signer === undefined ? [] : [signer.baseUrl];
   scope.addHook("onRequest", pageBoundary({ isOpen: authorize === "open", ownUrls, allowOrigins }));
   scope.setNotFoundHandler(() => {
@@ -54,6 +62,7 @@ export async function managementRoutes(scope: FastifyInstance, context: RouteCon
       // Before anything is decided: guesses meet the limit of their address.
       await countRequest(request, reply, kind);
       const { tenant, user, policy } = await permit(authorize, request, permission as StorageRoute);
+      if (tenant !== undefined && isPublic(tenant, publicFiles)) throw forbidden(publicTenant);
       await countRequest(request, reply, kind, { tenant, user });
       const ruled = policy === undefined ? storage : storage.withPolicy(policy);
       callers.set(request, tenant === undefined ? ruled : ruled.forTenant(tenant));
