@@ -89,6 +89,20 @@ describe("retry repeats", () => {
     await copy(true);
   });
 
+  it("and does not say that nothing was done when only the last attempt is sure of it", async () => {
+    const busy: Failure = { code: "rate_limited", applied: false, retryAfterMs: 1 };
+    const refusals = Array(3).fill({ before: busy });
+    for (const [first, applied] of [
+      [{ after: unavailable }, undefined],
+      [{ before: busy }, false],
+    ] as const) {
+      const { backend } = retried(new ScriptedBackend(first, ...refusals));
+      const error = await backend.write(...writing("a", "x", {})).catch((reason: unknown) => reason);
+      const failure = backend.classify(error);
+      expect([failure.code, failure.applied]).toEqual(["rate_limited", applied]);
+    }
+  });
+
   it("a stream only as long as nothing of it was read", async () => {
     const backend = new ScriptedBackend("pass", { before: unavailable });
     await retried(backend).put("a", oddPieces(Buffer.from("content")), write);

@@ -1,5 +1,6 @@
 import type { Failure } from "./backend.js";
 import { Backoff } from "./backoff.js";
+import { Doubt } from "./doubt.js";
 import { classifyError } from "./service-error.js";
 
 /** Milliseconds of the longest `Retry-After` that is waited for. */
@@ -24,11 +25,13 @@ export async function sendAgain<T>(
   { signal, addressVariables, isRepeatable = () => true }: SendAgainOptions,
 ): Promise<T> {
   let backoff: Backoff | undefined;
+  const doubt = new Doubt();
   for (let attempt = 1; ; attempt++) {
     try {
       return await send();
     } catch (error) {
       const failure = classifyError(error, addressVariables);
+      doubt.note(error, failure);
       backoff ??= new Backoff({ maxRetryAfterMs });
       if (!isRepeatable(failure, error) || !(await backoff.pause(failure, attempt, signal))) throw error;
     }

@@ -1,5 +1,6 @@
 import type { Failure } from "./backend.js";
 import { connectionFailure } from "./connection-failure.js";
+import { withDoubt } from "./doubt.js";
 import { StorageError, type StorageErrorCode } from "./error.js";
 
 /** An answer with which a service refuses a request, as far as logs may show it. */
@@ -80,6 +81,10 @@ export function isFailure(error: unknown, code: StorageErrorCode): error is Serv
  * @param variables - the variables that say where the service is; `undefined` where no network is in between.
  */
 export function classifyError(error: unknown, variables?: string): Failure {
+  return withDoubt(error, failureOf(error, variables));
+}
+
+function failureOf(error: unknown, variables: string | undefined): Failure {
   if (error instanceof ServiceError) return error.failure;
   if (error instanceof StorageError) return { code: error.code, message: error.message };
   if (!(error instanceof Error)) return { code: "unknown" };

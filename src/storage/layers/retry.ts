@@ -2,6 +2,7 @@ import type {
   Body,
   CallOptions,
   Capabilities,
+  Failure,
   Layer,
   LazyUrl,
   ObjectStat,
@@ -16,6 +17,7 @@ import type {
 import { Backoff, isTransient, type RetryOptions } from "../contract/backoff.js";
 import { changedBody } from "../contract/changed-body.js";
 import { attemptChannel } from "../contract/channels.js";
+import { Doubt, withDoubt } from "../contract/doubt.js";
 import type { Key } from "../contract/key.js";
 import { Opened, readerOf } from "../contract/opened.js";
 import { ResumingReader } from "../contract/resuming-reader.js";
@@ -40,6 +42,10 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
   constructor(inner: StorageBackend<C>, backoff: Backoff) {
     super(inner);
     this.#backoff = backoff;
+  }
+
+  override classify(error: unknown): Failure {
+    return withDoubt(error, super.classify(error));
   }
 
   protected override intercept<T>(call: BackendCall, next: Next<T>): Promise<T> {
@@ -131,9 +137,11 @@ class RetryingBackend<C extends Capabilities> extends LayerBackend<C> {
 
   async #recover<T>(first: unknown, call: Attempted, canRepeat: () => boolean, next: Next<T>): Promise<T> {
     const { signal, isRepeatable } = call;
+    const doubt = new Doubt();
     let error = first;
     for (let attempt = 1; ; attempt++) {
       const failure = this.failureOf(error, signal);
+      doubt.note(error, failure);
       const isSafe = canRepeat() && (isRepeatable || failure.applied === false);
       if (!isSafe || !(await this.#backoff.pause(failure, attempt, signal))) throw error;
       try {
