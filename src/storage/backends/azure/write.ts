@@ -43,8 +43,8 @@ export async function writeObject(
   }
   const upload = new BlockUpload(client, key, { ...options, pool, scope: newScope() });
   try {
-    const unsent = { options, sent: undefined };
-    const last = await orConditionFailure(access, key, unsent, () => upload.sendAllButLast(body.open()));
+    const sending = { options, publishes: false };
+    const last = await orConditionFailure(access, key, sending, () => upload.sendAllButLast(body.open()));
     const checksum = body.checksum();
     if (upload.count === 0) {
       const put = () => putBlob(access, key, { bytes: last.bytes, checksum }, options);
@@ -52,7 +52,7 @@ export async function writeObject(
     }
     const size = upload.count * pool.blockBytes + last.length;
     await upload.send(last);
-    const ids = await orConditionFailure(access, key, unsent, () => upload.arrived());
+    const ids = await orConditionFailure(access, key, sending, () => upload.arrived());
     const publication = { ...options, ids, size, checksum };
     return await publishAgain(options, () => publishBlocks(access, key, publication));
   } finally {
@@ -78,7 +78,7 @@ export async function publishBlocks(
   { ids, size, checksum, ...options }: Publication,
 ): Promise<ObjectStat> {
   const sent = { ...sentDescription(options, checksum), conditions: requestConditions(options) };
-  const answer = await orConditionFailure(access, key, { options, sent: { size, checksum } }, () =>
+  const answer = await orConditionFailure(access, key, { options, publishes: true }, () =>
     access.client.change(options.signal, (container, cancellation) => {
       cancellation.sent();
       return blobOf(container, key).commitBlockList(ids, { ...sent, abortSignal: cancellation.signal });
@@ -96,30 +96,24 @@ async function putBlob(
   const { bytes, checksum } = content;
   const sent = { ...sentDescription(options, checksum), conditions: requestConditions(options) };
   const size = bytes.byteLength;
-  const answer: BlobAnswer = await orConditionFailure(
-    access,
-    key,
-    { options, sent: { size, checksum } },
-    () =>
-      access.client.change(options.signal, (container, cancellation) => {
-        const onLast = () => cancellation.sent();
-        const pieces = () =>
-          Readable.from(sentPieces(moderatePieces([bytes]), { onProgress: options.onProgress, onLast }));
-        return blobOf(container, key).upload(pieces, size, { ...sent, abortSignal: cancellation.signal });
-      }),
-  );
+  const answer: BlobAnswer = await access.client.change(options.signal, (container, cancellation) => {
+    const onLast = () => cancellation.sent();
+    const pieces = () =>
+      Readable.from(sentPieces(moderatePieces([bytes]), { onProgress: options.onProgress, onLast }));
+    return blobOf(container, key).upload(pieces, size, { ...sent, abortSignal: cancellation.signal });
+  });
   return statOfWritten(key, answer, options, { size, checksum });
 }
 
 interface Step {
   readonly options: WriteConditions & CallOptions;
-  /** What the step would publish; `undefined` where it publishes nothing. */
-  readonly sent: { readonly size: number; readonly checksum: Checksum | undefined } | undefined;
+  readonly publishes: boolean;
 }
 
 /**
  * Does a step of a write. Where it fails and the object that stands there is surely what the condition forbids, that is the
- * better answer: blocks are gone when another write was published, and a connection that broke tells nothing.
+ * better answer: blocks are gone when another write was published, and a connection that broke tells nothing. Where the answer
+ * to what publishes was lost, what stands there tells nothing either: another write may have replaced what this one published.
  */
 async function orConditionFailure<T>(
   access: AzureAccess,
@@ -137,17 +131,15 @@ async function orConditionFailure<T>(
 async function isConditionBroken(
   access: AzureAccess,
   key: Key,
-  { options, sent }: Step,
+  { options, publishes }: Step,
   error: unknown,
 ): Promise<boolean> {
   const { ifAbsent, ifMatch, signal } = options;
-  const isLost = isFailure(error, "unavailable") && error.status === undefined;
+  const isLost = !publishes && isFailure(error, "unavailable") && error.status === undefined;
   if ((!areGone(error) && !isLost) || (!ifAbsent && ifMatch === undefined)) return false;
   try {
-    const { etag, size, checksum } = await statObject(access, key, { signal });
-    // After a connection broke, equal content may be what this very write has published.
-    const mayBeOwn = isLost && sent !== undefined && size === sent.size && checksum === sent.checksum;
-    return !mayBeOwn && (ifAbsent || etag !== ifMatch);
+    const { etag } = await statObject(access, key, { signal });
+    return ifAbsent || etag !== ifMatch;
   } catch (statError) {
     return areGone(error) && !ifAbsent && isFailure(statError, "not_found");
   }
