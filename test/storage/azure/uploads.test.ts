@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { BlobServiceClient } from "@azure/storage-blob";
 import fc from "fast-check";
-import { checksumOf, type Key, Storage } from "svc-infra/storage";
+import { checksumOf, type Key, retry, Storage } from "svc-infra/storage";
 import { AzureBackend } from "svc-infra/storage/azure";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { combineCrc32 } from "#dist/storage/backends/azure/combine-crc32.js";
@@ -125,6 +125,51 @@ describe("an upload in parts", () => {
     expect(await left()).toEqual([]);
     expect(await living.complete()).toMatchObject({ size: 11 });
     await over.abort();
+  });
+
+  it("whose record breaks off on its way is unavailable, and is not passed over in a list of unfinished ones", async () => {
+    const { backend, proxy } = await freshWire(rig);
+    const { signal } = new AbortController();
+    const key = "parts/broken" as Key;
+    const id = await backend.createUpload(key, {
+      contentType: "text/plain",
+      filename: undefined,
+      metadata: {},
+      signal,
+    });
+    const breakOff = () => {
+      let count = 0;
+      proxy.plan.mix(1, (_, { method, url }) =>
+        method === "GET" && url?.includes(id) && count++ === 0 ? { kind: "cutDown", share: 0.5 } : undefined,
+      );
+    };
+    const unfinished = async () => {
+      const ids: string[] = [];
+      for await (const { uploadId } of backend.unfinished({ dryRun: true, signal })) ids.push(uploadId);
+      return ids;
+    };
+    const codeOf = (work: Promise<unknown>) => work.catch((error: unknown) => backend.classify(error).code);
+    breakOff();
+    expect(await codeOf(backend.listParts(key, id, { signal }))).toBe("unavailable");
+    breakOff();
+    expect(await codeOf(unfinished())).toBe("unavailable");
+    breakOff();
+    expect(
+      await new Storage(backend).with(retry({ baseDelayMs: 1 })).backend.listParts(key, id, { signal }),
+    ).toEqual([]);
+    expect(await unfinished()).toContain(id);
+  });
+
+  it("that is complete waits only a few seconds for the removal of its record", async () => {
+    const { storage: watched, proxy } = await freshWire(rig);
+    const upload = await watched.createUpload("parts/kept");
+    await upload.writePart(1, "content");
+    let count = 0;
+    proxy.plan.mix(1, (_, { method }) =>
+      method === "DELETE" && count++ === 0 ? { kind: "hang" } : undefined,
+    );
+    expect(await upload.complete()).toMatchObject({ size: 7 });
+    expect(count).toBeGreaterThan(0);
   });
 
   it("sends the blocks and the note of a part that streams again, when the service refuses one", async () => {

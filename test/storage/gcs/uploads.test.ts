@@ -345,3 +345,15 @@ it("content that can be read again is sent again by the retry layer alone", asyn
   await expect(patient.put("again", bytesOf(2 * mebibyte))).rejects.toMatchObject({ code: "unavailable" });
   expect(proxy.visits.filter(({ target }) => target.startsWith("/upload"))).toHaveLength(4);
 });
+
+it("an upload in parts whose record cannot be read is not passed over in a list of unfinished ones", async () => {
+  const { signal } = new AbortController();
+  await backend.createUpload(parseKey("unread"), { ...given, signal });
+  proxy.plan.mix(1, (_, { url }) =>
+    url?.includes("record") && url.includes("alt=media") ? { kind: "answer", status: 503 } : undefined,
+  );
+  const list = async () => {
+    for await (const _ of backend.unfinished({ dryRun: true, signal }));
+  };
+  await expect(list()).rejects.toMatchObject({ failure: { code: "unavailable" } });
+});

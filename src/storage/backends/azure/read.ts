@@ -116,7 +116,8 @@ async function readWhole(body: ResponseBody, size: number): Promise<Buffer<Array
   return bytes;
 }
 
-function endedEarly(error: unknown): ServiceError {
+/** The failure of a body that does not come to its end. */
+export function endedEarly(error: unknown): ServiceError {
   const reason = error instanceof Error && "code" in error ? String(error.code) : "IncompleteBody";
   return new ServiceError("unavailable", undefined, { reason });
 }

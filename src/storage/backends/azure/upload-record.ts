@@ -13,6 +13,7 @@ import { isFailure, noUpload } from "../../contract/service-error.js";
 import { keyOfRecord, parseRecord, writeRecord } from "../../contract/upload-record.js";
 import { bytesOf } from "../../contract/whole-body.js";
 import { type AzureClient, blobOf } from "./client.js";
+import { endedEarly } from "./read.js";
 import { removeBlob, removeBlobs } from "./remove.js";
 
 /** What is known of an upload in parts. */
@@ -118,9 +119,15 @@ export async function* allRecords(
       if (!dryRun) await removeOrphan(client, uploadId, options);
       continue;
     }
-    const key = keyOfRecord(await readRecord(client, uploadId, options).catch(() => ""));
+    const key = keyOfRecord(await readRecord(client, uploadId, options).catch(nothingIfGone));
     if (key !== undefined) yield { key, uploadId, begunAt: properties.lastModified };
   }
+}
+
+/** An upload may end while it is listed. */
+function nothingIfGone(error: unknown): "" {
+  if (isFailure(error, "not_found")) return "";
+  throw error;
 }
 
 /** Removes the notes that an upload left that is over. */
@@ -159,7 +166,10 @@ async function* blobsBelow(client: AzureClient, prefix: string, { signal }: Call
 }
 
 async function textOf(body: NodeJS.ReadableStream | undefined): Promise<string> {
-  return body instanceof Readable ? (await bytesOf(body)).toString() : "";
+  if (!(body instanceof Readable)) return "";
+  // The SDK tells of a connection that broke as if the caller had stopped it.
+  const bytes = await bytesOf(body).catch((error) => Promise.reject(endedEarly(error)));
+  return bytes.toString();
 }
 
 function nameOf(id: string): string {

@@ -24,6 +24,9 @@ import { publishBlocks } from "./write.js";
  * record of the kit's own tells which are under way.
  */
 
+/** Milliseconds in which the record of a completed upload must be removed. */
+const removalMs = 5000;
+
 export function createUpload(
   { client }: AzureAccess,
   key: Key,
@@ -87,7 +90,7 @@ export async function completeUpload(
   const content = { ids: facts.flatMap(({ ids }) => ids), ...joined(facts) };
   const stat = await publishBlocks(access, key, { ...description, ...options, ...content });
   // The object is published: a record that stays behind does no harm.
-  await removeRecord(access.client, id, { signal: undefined }).catch(() => undefined);
+  await removeRecord(access.client, id, { signal: AbortSignal.timeout(removalMs) }).catch(() => undefined);
   return stat;
 }
 

@@ -105,10 +105,16 @@ export async function* unfinishedUploads(
     if (idWithoutRecord !== uploadId) await removeOrphan(access, idWithoutRecord, options);
     idWithoutRecord = isRecord === undefined ? uploadId : undefined;
     if (isRecord === undefined) continue;
-    const key = keyOfRecord(await readText(access, name, options.signal).catch(() => ""));
+    const key = keyOfRecord(await readText(access, name, options.signal).catch(nothingIfGone));
     if (key !== undefined) yield { key, uploadId, begunAt: timeCreated };
   }
   await removeOrphan(access, idWithoutRecord, options);
+}
+
+/** An upload may end while it is listed. */
+function nothingIfGone(error: unknown): "" {
+  if (isFailure(error, "not_found")) return "";
+  throw error;
 }
 
 /** Removes what an upload left that is over. */
