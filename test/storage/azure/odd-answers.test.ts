@@ -59,6 +59,22 @@ describe("an answer without a size is a failure, and no empty object", () => {
   });
 });
 
+it.each([
+  ["put", (storage: Storage) => storage.put("a", "content")],
+  ["list", (storage: Storage) => storage.list()],
+])("an answer of 200 that is not one of Azure is no certain failure: %s", async (_name, call) => {
+  const { storage } = await answering(() => ({
+    headers: { "content-type": "application/xml" },
+    body: "<html>sign in",
+  }));
+  const error = await call(storage).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("STORAGE_AZURE_ENDPOINT"),
+  });
+  expect(storage.backend.classify(Object(error).cause).applied).toBeUndefined();
+});
+
 it("content that is longer than it was said to be is a failure, and is not read to its end", async () => {
   const headers = { ...described, "content-range": "bytes 0-4/5", "content-length": "14" };
   const { storage } = await answering(() => ({ headers, body: "hello and more" }));

@@ -18,6 +18,7 @@ const badToken: Row = [
 ];
 const busy: Row = ["rate_limited"];
 const passing: Row = ["unavailable"];
+const strange: Row = ["unavailable", "the answer is not one of Azure; look at STORAGE_AZURE_ENDPOINT"];
 const leased: Row = ["permission_denied", "another program holds a lease on the object"];
 const immutable: Row = ["permission_denied", "a policy forbids to change the object"];
 
@@ -104,13 +105,18 @@ export function answerError({ status, code: word, body, header }: Answer): Servi
   return new ServiceError(code, explanation, {
     answer: { service: "Azure", status, reason, requestId: wordOf(header("x-ms-request-id")) },
     retryAfterMs: parseRetryAfter(header("retry-after")),
-    ...((row === busy || (status < 500 && code !== "unavailable")) && { applied: false }),
+    ...((row === busy || (status >= 400 && status < 500 && code !== "unavailable")) && { applied: false }),
   });
 }
 
 function rowOf(reason: string | undefined, status: number): Row {
   const row = reason === undefined ? undefined : rows[reason];
-  return row ?? rowOfStatus[status] ?? (status >= 500 ? passing : ["unknown"]);
+  return row ?? rowOfStatus[status] ?? rowOfOther(status);
+}
+
+function rowOfOther(status: number): Row {
+  if (status >= 500) return passing;
+  return status < 300 ? strange : ["unknown"];
 }
 
 function isClockWrong(date: string | undefined, body: string | null | undefined): boolean {
