@@ -306,6 +306,49 @@ describe("a conflict says that nothing was written", () => {
   });
 });
 
+describe("what was or may have been written is not told as surely not written", () => {
+  it.each([
+    [404, ""],
+    [429, slowDown],
+  ])("a copy of which the right version cannot be seen, for a %i", async (status, body) => {
+    let isCopied = false;
+    const quirk: S3Quirk = ({ operation, key, answer }) => {
+      // Another writer replaces the source while the service copies it.
+      if (operation === "copy") {
+        const replaced = { body: Buffer.from("another"), headers: {} };
+        objects.set("a", replaced).set(key, replaced);
+        isCopied = true;
+        return answer(
+          200,
+          {},
+          documentOf("CopyObjectResult", '<ETag>"b32d73e56ec99bc5ec8f83871cde708a"</ETag>'),
+        );
+      }
+      return isCopied && operation === "head" && key === "a" && answer(status, {}, body);
+    };
+    const { storage, requests, objects } = await storageWith(quirk, { provider: "r2" });
+    await storage.put("a", "content");
+    const patient = storage.with(retry({ baseDelayMs: 1 }));
+    const error = await patient.copy("a", "b", { ifAbsent: true }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "unavailable" });
+    expect(storage.backend.classify(Object(error).cause).applied).toBeUndefined();
+    expect(requests.filter(({ operation }) => operation === "copy")).toHaveLength(1);
+  });
+
+  it("a write that Ceph fails without a name, and that another one may have replaced", async () => {
+    const quirk: S3Quirk = ({ operation, headers, answer }) => {
+      if (operation !== "put" || headers["if-match"] === undefined) return false;
+      objects.set("a", { body: Buffer.from("another"), headers: {} });
+      return answer(500, {}, "<Error><Code>UnknownError</Code></Error>");
+    };
+    const { storage, objects } = await storageWith(quirk, { provider: "ceph" });
+    const { etag } = await storage.put("a", "content");
+    const error = await storage.put("a", "own", { ifMatch: etag }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "precondition_failed" });
+    expect(storage.backend.classify(Object(error).cause).applied).toBeUndefined();
+  });
+});
+
 describe("a service that does not tell the size", () => {
   const chunked: S3Quirk = ({ operation, answer }, object) =>
     (operation === "head" || operation === "get") &&

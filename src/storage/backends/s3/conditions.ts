@@ -40,7 +40,8 @@ export function conditionHeaders(
 
 /**
  * Why a write under a condition failed. Ceph has no name for a race for a version that was lost, of which nothing
- * has been written: it answers `UnknownError`, as to other failures. If another write stands there now, it was a race.
+ * has been written: it answers `UnknownError`, as to other failures. If another write stands there now, it was a race,
+ * unless that one replaced what this one wrote.
  */
 export async function writeFailure(
   access: S3Access,
@@ -53,5 +54,10 @@ export async function writeFailure(
   if (ifMatch === undefined || !isNameless) return error;
   const etag = (await lookAt(access, key))?.etag;
   if (etag === undefined || etag === ifMatch || parseVersion(etag).writeId === writeId) return error;
-  return anotherVersion();
+  return perhapsAnotherVersion();
+}
+
+/** As {@link anotherVersion}, where it is not certain that nothing was written. */
+export function perhapsAnotherVersion(): ServiceError {
+  return new ServiceError("precondition_failed", "the object is not the version that was asked for");
 }

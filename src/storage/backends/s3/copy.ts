@@ -4,7 +4,7 @@ import type { Key } from "../../contract/key.js";
 import { encodePath } from "../../contract/percent-encoding.js";
 import { anotherVersion, classifyError, refusal, ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
-import { checkVersion, conditionHeaders, isConditional } from "./conditions.js";
+import { checkVersion, conditionHeaders, isConditional, perhapsAnotherVersion } from "./conditions.js";
 import { keptHeaders, type SentDescription } from "./headers/kept-headers.js";
 import { objectHeaders } from "./headers/object-headers.js";
 import { formatVersion, parseVersion } from "./headers/version.js";
@@ -40,8 +40,8 @@ export async function copyObject(
     try {
       return await copyVersion(access, source, to, options);
     } catch (error) {
-      if (!isFailedCondition(error) || (await isCurrent(access, source, options))) throw error;
-      if (options.sourceIfMatch !== undefined) throw error;
+      if (!isFailedCondition(error) || options.sourceIfMatch !== undefined) throw error;
+      if (await isCurrent(access, source, options)) throw error;
     }
   }
   throw new ServiceError("unavailable", "the source was replaced while it was copied", {
@@ -103,13 +103,39 @@ async function copyAndLook(
   const copied = await copyAtOnce(access, source, to, options);
   // Content with the same ETag is the same content.
   if (parseVersion(copied.etag).etag === parseVersion(source.etag).etag) return copied;
-  if (await isCurrent(access, source, options)) return copied;
+  try {
+    if (await isCurrent(access, source, options)) return copied;
+    const repaired = await repair(access, source, copied, options);
+    if (options.sourceIfMatch === undefined) return repaired;
+  } catch (error) {
+    throw afterCopy(error, options);
+  }
+  throw perhapsAnotherVersion();
+}
+
+/** Writes the version that is there now over a copy of it that has the description and the checksum of another one. */
+async function repair(
+  access: S3Access,
+  source: Source,
+  copied: ObjectStat,
+  options: CopyOptions,
+): Promise<ObjectStat> {
   const always = { ...options, sourceIfMatch: undefined, ifAbsent: false };
   const ifMatch = access.traits.conditionalPut ? copied.etag : undefined;
   const latest = await findSource(access, source.key, always);
-  const repaired = await copyThrough(access, latest, to, { ...always, ifMatch });
-  if (options.sourceIfMatch !== undefined) throw anotherVersion();
-  return repaired;
+  return copyThrough(access, latest, copied.key, { ...always, ifMatch });
+}
+
+/**
+ * The failure of what comes after the service has copied: that nothing was done would be a lie. A copy under no condition is
+ * begun with again when the source was replaced once more.
+ */
+function afterCopy(error: unknown, options: CopyOptions): unknown {
+  const { code, retryAfterMs } = classifyError(error, addressVariables);
+  if (code === "aborted" || code === "timeout") return error;
+  if (code === "precondition_failed" && !isConditional(options)) return perhapsAnotherVersion();
+  const explanation = "the object was copied, but whether it is the right version could not be seen";
+  return new ServiceError("unavailable", explanation, { retryAfterMs, cause: error });
 }
 
 async function copyAtOnce(
