@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { thisOwner } from "#dist/storage/backends/local/record/lock-owner.js";
 import { freshStorage, outcomeOf, storageOn } from "../storage/local/fresh-store.js";
 
 const described = { contentType: "text/x-power", metadata: { owner: "u1" } };
@@ -97,6 +98,19 @@ describe("a folder of a version that kept journals", () => {
     expect(isAnswered).toBe(false);
     const past = new Date(Date.now() - 31_000);
     await utimes(lock, past, past);
+    expect(await details).toMatchObject(described);
+  });
+
+  it("leaves the lock of a put alone that is under way in the same process", async () => {
+    const { base } = await oldFolder();
+    await rm(sidecarOf(base, "small"));
+    const lock = join(base, ".svc-infra/pending/small");
+    const holder = thisOwner(await realpath(base));
+    await writeFile(lock, JSON.stringify({ format: 1, key: "small", holder, version: "0" }));
+    const details = storageOn(base).getMetadata("small");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await readdir(join(base, ".svc-infra/pending"))).toEqual(["small"]);
+    await rm(lock);
     expect(await details).toMatchObject(described);
   });
 });

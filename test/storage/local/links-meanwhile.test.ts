@@ -146,6 +146,7 @@ describe("what is gone while something is synced", () => {
   it("is not made anew when it is the base", async () => {
     await put("a");
     isGoneAfter("file", "");
+    await expect(put("a")).rejects.toMatchObject({ reason: "Busy" });
     await expect(put("a")).rejects.toThrow(/gone/);
     expect(existsSync(store.layout.base)).toBe(false);
   });

@@ -7,7 +7,7 @@ import type { KeyPaths } from "../disk/layout.js";
 import { statIfThere } from "../read/find.js";
 import { type ObjectRecord, type RecordDraft, recordText } from "../record/record.js";
 import type { Store } from "../store.js";
-import { Lock, releaseAsSidecar } from "./lock.js";
+import { Lock } from "./lock.js";
 
 const maxAttempts = 8;
 
@@ -45,7 +45,7 @@ export async function commit(store: Store, job: CommitJob, bytes?: Uint8Array): 
   }
   try {
     // Before the lock file goes: else a power cut could leave the old body beside the new record.
-    if (isDurable) await store.sync.folder(running.paths.bodyFolder);
+    if (isDurable) await running.syncFolders();
     return running.settle();
   } finally {
     running.close();
@@ -76,7 +76,7 @@ class Commit {
   begin(bytes: Uint8Array | undefined): void {
     if (bytes !== undefined) this.#write(bytes);
     this.#makeFolders();
-    this.#lock = new Lock(this.#store, this.#job.key, this.paths.lock);
+    this.#lock = new Lock(this.#store, this.paths.lock);
     this.#replaced = lstatIfThere(this.paths.body);
     this.#checkPlace(this.#replaced);
   }
@@ -126,6 +126,7 @@ class Commit {
       sync.folder(layout.locks),
       ...sync.above(this.paths.bodyFolder),
     ]);
+    this.#lock.checkHeld();
   }
 
   /** Other writers may remove the empty folder, or put a file where it was, until the very last moment. */
@@ -160,6 +161,13 @@ class Commit {
     }
   }
 
+  /** Folders above are new where the folder of the body was removed meanwhile. */
+  async syncFolders(): Promise<void> {
+    const { sync } = this.#store;
+    const { bodyFolder } = this.paths;
+    await Promise.all([sync.folder(bodyFolder), ...sync.above(bodyFolder)]);
+  }
+
   /** The body is visible, so the write happened: readers find its record in the lock file, too. */
   settle(): ObjectRecord {
     const { key, draft } = this.#job;
@@ -167,7 +175,7 @@ class Commit {
     const record = { mtimeUs: this.#mtimeUs, ...draft };
     this.#store.records.set(key, { file: record, record });
     try {
-      releaseAsSidecar(this.#store, this.paths);
+      this.#lock?.becomeSidecar(this.paths);
     } catch {
       // No room for a folder, say: the next writer of the key, or the next process, puts the record away.
     }

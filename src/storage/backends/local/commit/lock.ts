@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, renameSync, type Stats } from "node:fs";
+import { closeSync, fstatSync, futimesSync, renameSync, type Stats } from "node:fs";
 import { ServiceError } from "../../../contract/service-error.js";
 import { busy, errnoOf } from "../disk/disk-error.js";
-import { discard, discardQuietly, lstatIfThere, readSmall, writeAll } from "../disk/files.js";
+import { discard, lstatIfThere, readSmall, writeAll } from "../disk/files.js";
 import { createOwn, makeFolder } from "../disk/folders.js";
 import type { KeyPaths } from "../disk/layout.js";
 import { isGone } from "../record/lock-owner.js";
@@ -14,6 +14,8 @@ const unwrittenStaleMs = 2000;
 const foreignStaleMs = 30_000;
 /** A claim is held for a few system calls; one of this age was left behind. */
 const claimStaleMs = 10_000;
+/** Age of a lock that a living owner gave up by a date of 1970, which some file systems take for their first day. */
+const givenUpMs = 20 * 365 * 24 * 60 * 60 * 1000;
 const maxAttempts = 8;
 
 /** The lock of a key: a file that is made exclusively. It names its owner once it is written. */
@@ -21,48 +23,78 @@ export class Lock {
   readonly fd: number;
   readonly #store: Store;
   readonly #path: string;
-  readonly #startMs = performance.now();
-  #isNamed = false;
+  #text = "";
+  #isOver = false;
 
   /**
-   * @param path - the path of the lock file, where the caller has it at hand.
+   * @param isQueued - as of {@link recoverIfStale}.
    * @throws ServiceError of {@link busy} while another writer holds the key; `permission_denied` where a link leads to the locks.
    */
-  constructor(store: Store, key: string, path: string = store.layout.lock(key)) {
+  constructor(store: Store, path: string, isQueued = true) {
     this.#store = store;
     this.#path = path;
-    this.fd = create(store, this.#path);
+    this.fd = create(store, path, isQueued);
   }
 
   /** Writes the owner and, in a record, what is being written. */
   write(text: string): void {
     writeAll(this.fd, Buffer.from(text));
-    if (!this.#isOurs()) throw busy("the lock was taken over");
-    this.#isNamed = true;
+    this.#text = text;
+    // Before it named its owner it may have been taken for that of a dead one, and removed.
+    if (fstatSync(this.fd).nlink === 0) this.checkHeld();
   }
 
-  /** Removes the lock file of a write that failed. A lock that names no owner yet must be open still. */
+  /** @throws ServiceError of {@link busy} when another host took the lock for left behind, which its age alone tells there. */
+  checkHeld(): void {
+    this.#isOver = !this.#isHeld();
+    if (this.#isOver) throw busy("the lock was taken over");
+  }
+
+  /** Ends a write that failed, or needs no sidecar. */
   release(): void {
-    if (!this.#isNamed && !this.#isOurs()) return;
-    const at = this.#store.guard.atIfVisible(this.#path);
-    if (at !== undefined) discardQuietly(at);
+    try {
+      if (this.#isStillHeld()) this.#isOver = discard(this.#store.guard.at(this.#path));
+    } catch {
+      // It is given up.
+    }
   }
 
+  /** Ends a write that happened, unless another host did so. */
+  becomeSidecar(paths: KeyPaths): void {
+    if (!this.#isStillHeld()) return;
+    releaseAsSidecar(this.#store, paths);
+    this.#isOver = true;
+  }
+
+  /** A lock that stays is given up, as its owner may live for long. That needs neither room on the disk nor a descriptor. */
   close(): void {
-    closeSync(this.fd);
+    try {
+      if (!this.#isOver) futimesSync(this.fd, 0, 0);
+    } catch {
+      // Other processes have to wait until this one ends.
+    } finally {
+      closeSync(this.fd);
+    }
   }
 
-  /** A writer that was stopped before its lock named it may have been taken for dead. */
-  #isOurs(): boolean {
-    if (performance.now() - this.#startMs < unwrittenStaleMs / 2) return true;
+  /** Without syncs a lock that is written has no time to grow old. */
+  #isStillHeld(): boolean {
+    const isQuick = this.#text !== "" && !this.#store.sync.isDurable;
+    return !this.#isOver && (isQuick || this.#isHeld());
+  }
+
+  #isHeld(): boolean {
     const at = this.#store.guard.atIfVisible(this.#path);
-    return at !== undefined && lstatIfThere(at)?.ino === fstatSync(this.fd).ino;
+    if (at === undefined) return false;
+    return this.#text === ""
+      ? lstatIfThere(at)?.ino === fstatSync(this.fd).ino
+      : readSmall(at) === this.#text;
   }
 }
 
-function create(store: Store, path: string): number {
+function create(store: Store, path: string, isQueued: boolean): number {
   const fd =
-    tryCreate(store, path) ?? (recoverIfStale(store, path, true) ? tryCreate(store, path) : undefined);
+    tryCreate(store, path) ?? (recoverIfStale(store, path, isQueued) ? tryCreate(store, path) : undefined);
   if (fd !== undefined) return fd;
   throw busy("another writer holds the key");
 }
@@ -74,6 +106,12 @@ function tryCreate(store: Store, path: string): number | undefined {
     if (errnoOf(error) === "EEXIST") return undefined;
     throw error;
   }
+}
+
+interface JudgedLock {
+  readonly text: string;
+  readonly stats: Stats;
+  readonly content: LockContent | undefined;
 }
 
 /**
@@ -91,7 +129,7 @@ export function recoverIfStale(store: Store, path: string, isQueued: boolean): b
     throw new ServiceError("unavailable", "what stands where the lock of the key should be is not a file");
   if (text === undefined || stats === undefined) return true;
   const content = parseLock(text);
-  return isStale(store, content, stats, isQueued) && settle(store, path, text, content);
+  return isStale(store, content, stats, isQueued) && settle(store, path, { text, stats, content });
 }
 
 function isStale(
@@ -102,6 +140,7 @@ function isStale(
 ): boolean {
   const ageMs = Date.now() - stats.mtimeMs;
   if (content === undefined) return ageMs > unwrittenStaleMs;
+  if (ageMs > givenUpMs) return true;
   const { user, pid } = content.owner;
   if (isQueued && user === owner.user && pid === owner.pid) return true;
   return isGone(content.owner, ageMs, foreignStaleMs);
@@ -109,13 +148,16 @@ function isStale(
 
 /**
  * Two writers may find the same dead owner; when the slower one acts, the path may already be the lock of a living
- * writer. So a writer claims the very record that it judged first, by a file that only one writer can make.
+ * writer. So a writer claims the very record that it judged first, by a file that only one writer can make. Files without
+ * a record are told apart by inode and date.
  */
-function settle(store: Store, path: string, text: string, content: LockContent | undefined): boolean {
+function settle(store: Store, path: string, { text, stats, content }: JudgedLock): boolean {
   const claim = `${path}!${content?.version ?? "unwritten"}`;
   if (!tryClaim(store, claim)) return false;
   try {
-    if (readSmall(store.guard.at(path)) === text) completeOrUndo(store, path, content);
+    const at = store.guard.at(path);
+    const now = readSmall(at) === text ? lstatIfThere(at) : undefined;
+    if (now?.ino === stats.ino && now.mtimeMs === stats.mtimeMs) completeOrUndo(store, path, content);
   } finally {
     discard(store.guard.at(claim));
   }
@@ -143,8 +185,8 @@ function completeOrUndo(store: Store, path: string, content: LockContent | undef
   else discard(store.guard.at(path));
 }
 
-/** Ends a write that happened: the lock file becomes the sidecar. Other writers may remove its folder meanwhile. */
-export function releaseAsSidecar(store: Store, paths: KeyPaths): void {
+/** The lock file becomes the sidecar. Other writers may remove its folder meanwhile. */
+function releaseAsSidecar(store: Store, paths: KeyPaths): void {
   for (let attempt = 0; !tryRelease(store, paths); attempt++) {
     if (attempt === maxAttempts)
       throw new ServiceError("unavailable", "the metadata folder changes too fast");

@@ -14,7 +14,7 @@ import {
 } from "../record/record.js";
 import { ownerOfTemp } from "../record/temp-name.js";
 import type { Store } from "../store.js";
-import { Lock, releaseAsSidecar } from "./lock.js";
+import { Lock } from "./lock.js";
 
 // Folders written before the lock-file protocol hold journals: records of durable writes whose sidecars were not durable yet.
 
@@ -117,10 +117,10 @@ function isWhole(text: string | undefined, record: ObjectRecord): boolean {
   return found !== undefined && belongsTogether(found, record);
 }
 
-/** Writes a record anew, as a writer does it: under the lock of the key, which becomes the sidecar. */
+/** Writes a record anew, as a writer does it, but without a turn at the key: under its lock, which becomes the sidecar. */
 function restore(store: Store, noted: NotedRecord): void {
   checkOwnFolders(store);
-  const lock = new Lock(store, noted.key);
+  const lock = new Lock(store, store.layout.lock(noted.key), false);
   try {
     if (isLost(store, noted)) writeRecord(store, lock, noted);
     else lock.release();
@@ -137,5 +137,5 @@ function writeRecord(store: Store, lock: Lock, { key, record }: NotedRecord): vo
   const draft = { size, version, ...descriptionOf(record), checksum };
   lock.write(recordText(key, mtimeUs, draft, store.ownerText));
   fdatasyncSync(lock.fd);
-  releaseAsSidecar(store, store.layout.pathsOf(key));
+  lock.becomeSidecar(store.layout.pathsOf(key));
 }

@@ -23,7 +23,7 @@ export async function removeObject(store: Store, job: RemoveJob): Promise<boolea
   try {
     const { sync, layout } = store;
     if (sync.isDurable) await Promise.all([sync.content(lock.fd), sync.folder(layout.locks)]);
-    return await removeLocked(store, job);
+    return await removeLocked(store, job, lock);
   } finally {
     lock.release();
     lock.close();
@@ -31,10 +31,11 @@ export async function removeObject(store: Store, job: RemoveJob): Promise<boolea
   }
 }
 
-async function removeLocked(store: Store, { key, ifMatch }: RemoveJob): Promise<boolean> {
+async function removeLocked(store: Store, { key, ifMatch }: RemoveJob, lock: Lock): Promise<boolean> {
   // Where the metadata cannot be read nothing is removed.
   const isSidecarVisible = store.guard.isVisible(folderOf(store.layout.sidecar(key)));
   if (ifMatch !== undefined) await checkVersion(store, key, ifMatch);
+  if (ifMatch !== undefined || store.sync.isDurable) lock.checkHeld();
   if (!(await removeBody(store, key))) return false;
   if (isSidecarVisible) removeSidecar(store, key);
   return true;
@@ -86,7 +87,7 @@ function tryLock(store: Store, { key }: RemoveJob): Lock | undefined {
   checkOwnFolders(store);
   let lock: Lock | undefined;
   try {
-    lock = new Lock(store, key);
+    lock = new Lock(store, store.layout.lock(key));
     lock.write(lockText(key, randomToken(), store.ownerText));
     return lock;
   } catch (error) {
