@@ -290,3 +290,19 @@ describe("readers", () => {
     for (const reads of await Promise.all(readers)) expect(reads).toBeGreaterThan(10);
   });
 });
+
+describe("names of files where case does not count", () => {
+  it("are not longer than a file system can name with their metadata", async () => {
+    const base = await freshFolder();
+    await mkdir(join(base, ".svc-infra"));
+    await writeFile(join(base, ".svc-infra/unfolded"), "");
+    const storage = storageOn(base);
+    const long = `t/${"A".repeat(122)}`;
+    for (const content of ["one", "two"]) await storage.put(long, content);
+    expect(await storage.delete(long)).toBe(true);
+    expect(await outcomeOf(storage.put(`${long}A`, "x"))).toBe("invalid_key");
+    expect(await outcomeOf(storage.createUpload(`${long}A`))).toBe("invalid_key");
+    expect((await readdir(base)).sort()).toEqual([".svc-infra"]);
+    expect(await readdir(join(base, ".svc-infra/pending"))).toEqual([]);
+  });
+});

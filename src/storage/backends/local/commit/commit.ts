@@ -67,6 +67,7 @@ class Commit {
   constructor(store: Store, job: CommitJob) {
     this.#store = store;
     this.#job = job;
+    store.layout.checkSpelling(job.key);
     this.paths = store.layout.pathsOf(job.key);
     this.#temp = job.streamed?.temp ?? "";
     this.#fd = job.streamed?.fd ?? -1;

@@ -53,6 +53,11 @@ export class Layout {
     return `${this.base}/${this.#spelled(key)}`;
   }
 
+  /** @throws ServiceError as {@link checkSegments}, where capital letters make a name longer than the key. */
+  checkSpelling(key: string): void {
+    if (this.#unfolds) checkSegments(unfoldedName(key));
+  }
+
   /** The part of a key that a file or folder stands for; `undefined` for names that no key leads to. */
   segment(name: string): string | undefined {
     if (!this.#unfolds) return name;

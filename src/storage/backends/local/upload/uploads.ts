@@ -60,6 +60,7 @@ export class Uploads {
   }
 
   async create(key: string, description: ObjectDescription): Promise<string> {
+    this.#store.layout.checkSpelling(key);
     const uploadId = randomToken() + randomToken();
     const note: UploadNote = { key, description: descriptionOf(description) };
     const { temps, uploads } = this.#store.layout;
