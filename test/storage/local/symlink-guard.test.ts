@@ -97,6 +97,19 @@ describe.each([
   });
 });
 
+it("a folder that is removed and made again keeps no descriptor open", async () => {
+  const guard = new SymlinkGuard(new Layout(base), true);
+  const before = readdirSync("/proc/self/fd").length;
+  for (let round = 0; round < 50; round++) {
+    mkdirSync(path("again"));
+    expect(guard.isReal(path("again"))).toBe(true);
+    await nextTurn();
+    rmSync(path("again"), { recursive: true });
+  }
+  expect(readdirSync("/proc/self/fd").length - before).toBeLessThan(10);
+  guard.close();
+});
+
 it("writes land in the real folder when a link takes its place between the look and the write", () => {
   const guard = new SymlinkGuard(new Layout(base), true);
   mkdirSync(join(root, "outside"));

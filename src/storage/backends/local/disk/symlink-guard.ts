@@ -6,7 +6,7 @@ import { folderOf, type Layout } from "./layout.js";
 
 /** Open folders besides the own ones of the store. A process may often have only 1,024 descriptors. */
 const maxOpen = 256;
-/** Time in milliseconds after which no call that was given an old descriptor still uses it. */
+/** Time in milliseconds after which no call of the thread pool still uses an old descriptor of an own folder. */
 const closeDelayMs = 30_000;
 const folderFlags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | (constants.O_NOFOLLOW ?? 0);
 
@@ -128,7 +128,8 @@ export class SymlinkGuard {
     if (known.turn === this.#turn) return known.name;
     if (this.#whereIs(known.fd) === (path || "/")) return this.#use(known);
     folders.delete(path);
-    setTimeout(closeSync, closeDelayMs, known.fd).unref();
+    if (folders === this.#open) closeSync(known.fd);
+    else setTimeout(closeSync, closeDelayMs, known.fd).unref();
     return this.#openAnew(path, folders);
   }
 
