@@ -7,7 +7,7 @@ import { commit } from "#dist/storage/backends/local/commit/commit.js";
 import { Lock } from "#dist/storage/backends/local/commit/lock.js";
 import { removeObject } from "#dist/storage/backends/local/commit/remove.js";
 import { statObject } from "#dist/storage/backends/local/read/find.js";
-import { BodyDates } from "#dist/storage/backends/local/record/body-date.js";
+import { BodyDates, setDate } from "#dist/storage/backends/local/record/body-date.js";
 import { thisOwner } from "#dist/storage/backends/local/record/lock-owner.js";
 import { draftOf } from "#dist/storage/backends/local/record/record.js";
 import { Store } from "#dist/storage/backends/local/store.js";
@@ -160,6 +160,19 @@ describe("a folder that is removed while a write is synced", () => {
     expect(isDone).toBe(false);
     end();
     expect((await writing).size).toBe(1);
+  });
+});
+
+describe("a record that is kept in memory", () => {
+  it("is not taken for that of another object with the same size and coarse date", async () => {
+    const one = await openedStore();
+    const other = await openedStore(one.layout.base);
+    for (const { dates } of [one, other])
+      vi.spyOn(dates, "date").mockImplementation((fd) => setDate(fd, 1_700_000_000_000_000).mtimeUs);
+    await put(one, "a", "first");
+    await removeObject(other, { key: "a" });
+    await put(other, "a", "other");
+    expect((await statObject(one, "a")).metadata).toEqual({ text: "other" });
   });
 });
 

@@ -135,7 +135,9 @@ async function keepForeignFile(store: Store, key: string, fd: number, stats: Sta
 /** A writer may turn the lock file into the sidecar between two looks, so the sidecar is looked at again. */
 function findRecord(store: Store, key: string, file: FileFingerprint): ObjectRecord | undefined {
   const known = store.records.get(key);
-  if (isSameFile(file, known?.file)) return known?.record;
+  // Where dates are coarse, what another process put may have the date, size and inode of what it removed.
+  const isCoarse = file.mtimeUs % 10_000 === 0 && file.mtimeUs === known?.record.mtimeUs;
+  if (!isCoarse && isSameFile(file, known?.file)) return known?.record;
   const { layout } = store;
   const record =
     recordAt(store, layout.sidecar(key), key, file) ??
