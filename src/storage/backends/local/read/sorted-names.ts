@@ -5,7 +5,7 @@ const runLength = 8192;
 /** Names that are merged between two looks at the clock. */
 const namesPerLook = 2048;
 
-/** Sorts many names and lets the event loop go round meanwhile: a million at once would hold it up for a second. */
+/** Sorts many names, each of which may come twice, and lets the event loop go round meanwhile: a million at once would hold it up for a second. */
 export class SortedNames {
   #run: string[] = [];
   /** Sorted runs; each is at least twice as long as the next. */
@@ -24,7 +24,7 @@ export class SortedNames {
   }
 
   async #endRun(): Promise<void> {
-    this.#runs.push(this.#run.sort());
+    this.#runs.push([...new Set(this.#run)].sort());
     this.#run = [];
     while ((this.#runs.at(-2)?.length ?? Number.POSITIVE_INFINITY) < 2 * (this.#runs.at(-1)?.length ?? 0))
       await this.#mergeLast();
@@ -41,8 +41,8 @@ async function merge(one: readonly string[], other: readonly string[]): Promise<
   let lookAt = namesPerLook;
   let next = 0;
   for (const name of one) {
-    for (let before = other[next]; before !== undefined && before < name; before = other[next]) {
-      merged.push(before);
+    for (let before = other[next]; before !== undefined && before <= name; before = other[next]) {
+      if (before < name) merged.push(before);
       next++;
     }
     merged.push(name);
