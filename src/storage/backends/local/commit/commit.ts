@@ -44,8 +44,9 @@ export async function commit(store: Store, job: CommitJob, bytes?: Uint8Array): 
     throw error;
   }
   try {
-    // Before the lock file goes: else a power cut could leave the old body beside the new record.
-    if (isDurable) await running.syncFolders();
+    // Before the lock file goes: else a power cut could leave the old body beside the new record. Folders above may be new.
+    const { bodyFolder } = running.paths;
+    if (isDurable) await Promise.all([store.sync.folder(bodyFolder), ...store.sync.above(bodyFolder)]);
     return running.settle();
   } finally {
     running.close();
@@ -160,13 +161,6 @@ class Commit {
       if (errno === "EISDIR" || errno === "ENOENT" || errno === "ENOTDIR") return errno;
       throw error;
     }
-  }
-
-  /** Folders above are new where the folder of the body was removed meanwhile. */
-  async syncFolders(): Promise<void> {
-    const { sync } = this.#store;
-    const { bodyFolder } = this.paths;
-    await Promise.all([sync.folder(bodyFolder), ...sync.above(bodyFolder)]);
   }
 
   /** The body is visible, so the write happened: readers find its record in the lock file, too. */

@@ -108,12 +108,6 @@ function tryCreate(store: Store, path: string): number | undefined {
   }
 }
 
-interface JudgedLock {
-  readonly text: string;
-  readonly stats: Stats;
-  readonly content: LockContent | undefined;
-}
-
 /**
  * Completes or undoes the write of an owner that is gone.
  *
@@ -128,8 +122,7 @@ export function recoverIfStale(store: Store, path: string, isQueued: boolean): b
   if (stats !== undefined && !stats.isFile())
     throw new ServiceError("unavailable", "what stands where the lock of the key should be is not a file");
   if (text === undefined || stats === undefined) return true;
-  const content = parseLock(text);
-  return isStale(store, content, stats, isQueued) && settle(store, path, { text, stats, content });
+  return isStale(store, parseLock(text), stats, isQueued) && settle(store, path, text, stats);
 }
 
 function isStale(
@@ -151,7 +144,8 @@ function isStale(
  * writer. So a writer claims the very record that it judged first, by a file that only one writer can make. Files without
  * a record are told apart by inode and date.
  */
-function settle(store: Store, path: string, { text, stats, content }: JudgedLock): boolean {
+function settle(store: Store, path: string, text: string, stats: Stats): boolean {
+  const content = parseLock(text);
   const claim = `${path}!${content?.version ?? "unwritten"}`;
   if (!tryClaim(store, claim)) return false;
   try {
