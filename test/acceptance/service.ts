@@ -112,12 +112,15 @@ function answer(status: number, headers: IncomingHttpHeaders, body: Buffer): Ans
   return { status, headers, body, text, json: () => JSON.parse(text) };
 }
 
-/** Sends bytes as they are and returns everything that comes until the server closes or `waitMs` is over. */
+/** Sends bytes as they are and returns everything that comes until the server closes, or `waitMs` after they were sent. */
 export function sendRaw(port: number, bytes: string | Uint8Array, waitMs = 3000): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
-    const socket = net.connect(port, "127.0.0.1", () => socket.write(bytes));
-    const timer = setTimeout(() => socket.destroy(), waitMs);
+    const socket = net.connect(port, "127.0.0.1");
+    let timer: NodeJS.Timeout | undefined;
+    socket.write(bytes, () => {
+      timer = setTimeout(() => socket.destroy(), waitMs);
+    });
     socket.on("data", (piece) => {
       text += piece.toString("latin1");
     });
