@@ -248,7 +248,7 @@ function parseSigned(
   query: string,
 ): { readonly parameters: ReadonlyMap<string, string>; readonly signature: Buffer } | undefined {
   const parameters = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(`?${query}`)) {
+  for (const [name, value] of new URLSearchParams(query)) {
     if (parameters.has(name) || !knownNames.has(name)) return undefined;
     parameters.set(name, value);
   }
