@@ -11,7 +11,7 @@ export function sessionCookie(isSecure: boolean): string {
 }
 
 /** The pairs of a `Cookie` header (RFC 6265 §4.2.1), undecoded. */
-export function readCookies(header: string | undefined): readonly (readonly [string, string])[] {
+function readCookies(header: string | undefined): readonly (readonly [string, string])[] {
   return (header ?? "").split(";").flatMap((pair) => {
     const [name = "", ...value] = pair.split("=");
     return value.length === 0 ? [] : [[name.trim(), value.join("=").trim()] as const];
@@ -24,25 +24,38 @@ export function signedCookie(
   name: string,
   values: SignedValues,
 ): string | undefined {
-  const found = readCookies(header).filter(([each]) => each === name);
-  const [, value] = found.length === 1 ? (found[0] ?? []) : [];
-  const decoded = value === undefined ? undefined : decode(value);
-  return decoded === undefined ? undefined : values.verify(decoded);
+  return verified(singleCookies(header).get(name), values);
 }
 
-/** The header as the library must see it: what an older secret signed is signed by the newest. */
+/**
+ * The header as the library must see it: the cookies of auth that the kit reads, signed by the newest secret, and no
+ * other. The library reads spellings that the kit does not, and would let in whom the kit took for nobody.
+ */
 export function resignCookies(header: string, prefix: string, values: SignedValues): string {
-  const pairs = readCookies(header).map(([name, value]) => {
-    const signed = name.startsWith(`${prefix}.`) ? values.verify(decode(value) ?? "") : undefined;
-    return `${name}=${signed === undefined ? value : encodeURIComponent(values.sign(signed))}`;
+  const pairs = [...singleCookies(header)].flatMap(([name, value]) => {
+    const signed = name.startsWith(`${prefix}.`) ? verified(value, values) : undefined;
+    return signed === undefined ? [] : [`${name}=${encodeURIComponent(values.sign(signed))}`];
   });
   return pairs.join("; ");
 }
 
-/** The value of a `Set-Cookie` line (RFC 6265 §4.1.1), given what follows its name. */
-export function valueOfCookie(text: string): string | undefined {
-  const [value = ""] = text.split(";");
-  return decode(value);
+/** Cookies by name; one that is there more than once has no value. */
+function singleCookies(header: string | undefined): ReadonlyMap<string, string | undefined> {
+  const cookies = new Map<string, string | undefined>();
+  for (const [name, value] of readCookies(header)) cookies.set(name, cookies.has(name) ? undefined : value);
+  return cookies;
+}
+
+function verified(value: string | undefined, values: SignedValues): string | undefined {
+  const decoded = value === undefined ? undefined : decode(value);
+  return decoded === undefined ? undefined : values.verify(decoded);
+}
+
+/** The value that the last of the `Set-Cookie` lines for a name gives it (RFC 6265 §4.1.1). */
+export function valueOfSetCookie(lines: readonly string[], name: string): string | undefined {
+  const line = lines.findLast((each) => each.startsWith(`${name}=`));
+  const [value] = line?.slice(name.length + 1).split(";") ?? [];
+  return value === undefined ? undefined : decode(value);
 }
 
 function decode(value: string): string | undefined {

@@ -130,10 +130,13 @@ export function refuseAttacks(options: () => Promise<AuthServiceOptions>): void 
     }
   });
 
-  it("two cookies of one name count as none", async () => {
+  it("two cookies of one name count as none, and neither does one in quotes", async () => {
     const [name, value] = [...ann.cookies].find(([each]) => each.endsWith("session_token")) ?? [];
-    const cookie = `${name}=${value}; ${name}=other.value`;
-    expect((await service.browser().get("/me", { cookie })).statusCode).toBe(401);
+    const pair = `${name}=${value}`;
+    for (const cookie of [`${pair}; ${name}=other.value`, `${pair}; ${pair}`, `${name}="${value}"`]) {
+      expect((await service.browser().get("/me", { cookie })).statusCode).toBe(401);
+      expect((await service.browser().get("/auth/list-accounts", { cookie })).statusCode).toBe(401);
+    }
   });
 
   it.each([

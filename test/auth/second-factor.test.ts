@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Guards } from "#dist/auth/library/guards.js";
 import { AuthService, password } from "./auth-service.js";
 import type { Browser } from "./browser.js";
 import { Inbox } from "./inbox.js";
@@ -121,6 +122,35 @@ describe("a second factor", () => {
     const told = await browser.post("/auth/two-factor/get-totp-uri", { password });
     expect(told.json().totpURI.split("?")[0]).toBe(totpURI.split("?")[0]);
     expect((await browser.post("/auth/two-factor/disable", { password })).statusCode).toBe(200);
+  });
+
+  it("cannot be gone around by a cookie that the library reads and the kit does not", async () => {
+    const { browser, totpURI } = await enroll("gil@example.com");
+    const name = "auth.session_token";
+    const value = sessionCookie(browser) ?? "";
+    // The last letter of a signature in Base64 has two bits that count for nothing.
+    const sameBytes = value.replace(/.(?=%3D$)/, (letter) => String.fromCharCode(letter.charCodeAt(0) + 1));
+    const cookies = [`${name}=${value}; ${name}=${value}`, `${name}="${value}"`, `${name}=${sameBytes}`];
+    const calls = {
+      "/auth/change-password": { currentPassword: "wrong", newPassword: "other staple horse 8" },
+      "/auth/two-factor/verify-totp": { code: codeOf(totpURI, 1) },
+      "/auth/two-factor/get-totp-uri": { password },
+      "/auth/two-factor/disable": { password },
+    };
+    for (const cookie of cookies) {
+      for (const [url, body] of Object.entries(calls)) {
+        const answer = await service.browser().post(url, body, { cookie });
+        expect([cookie, url, answer.statusCode]).toEqual([cookie, url, 401]);
+      }
+    }
+    expect((await browser.get("/step-up")).statusCode).toBe(200);
+  });
+
+  it("is needed where the kit does not know whose session it is", async () => {
+    const guards = new Guards({} as never, {} as never);
+    for (const path of ["/two-factor/disable", "/change-password"]) {
+      await expect(guards.before({ path, body: {} })).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    }
   });
 
   it.each(["enable", "disable", "generate-backup-codes", "get-totp-uri"])(

@@ -65,7 +65,9 @@ export class Guards {
     // An ID token that was issued to another client would do; only the redirect binds the sign-in to this browser.
     if (body.idToken !== undefined) throw new GuardError("ID_TOKEN_REFUSED", "sign in by redirect");
     if (path === "/sign-in/email") await this.#takeSignIn(call);
-    if (needsFactor.has(path) && call.lacksFactor === true) {
+    if (takesPassword(path) && call.userId === undefined)
+      throw new GuardError("UNAUTHORIZED", "sign in first");
+    if (needsFactor.has(path) && call.lacksFactor !== false) {
       throw new GuardError("SECOND_FACTOR_REQUIRED", "prove the second factor first");
     }
     if (takesPassword(path)) await this.#takeProof(call, "password");

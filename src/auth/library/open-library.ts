@@ -160,6 +160,7 @@ function isFactorPath(path: string | undefined): boolean {
 }
 
 const statuses: Readonly<Record<string, "UNAUTHORIZED" | "FORBIDDEN">> = {
+  UNAUTHORIZED: "UNAUTHORIZED",
   INVALID_CODE: "UNAUTHORIZED",
   SECOND_FACTOR_REQUIRED: "FORBIDDEN",
 };

@@ -1,4 +1,4 @@
-import { valueOfCookie } from "../cookies.js";
+import { valueOfSetCookie } from "../cookies.js";
 
 /**
  * What an answer of the library may tell of sessions. A client that signs in is told the token as its cookie has it, with
@@ -12,14 +12,9 @@ export function tellSessions(text: string, setCookies: readonly string[], name: 
   const answer: unknown = JSON.parse(text);
   if (!isRecord(answer)) return text;
   const told: Record<string, unknown> = { ...answer };
-  if (typeof told.token === "string") told.token = newSession(setCookies, name);
+  if (typeof told.token === "string") told.token = valueOfSetCookie(setCookies, name) || null;
   if (isRecord(told.session)) told.session = withoutToken(told.session);
   return JSON.stringify(told);
-}
-
-function newSession(setCookies: readonly string[], name: string): string | null {
-  const line = setCookies.findLast((each) => each.startsWith(`${name}=`));
-  return (line && valueOfCookie(line.slice(name.length + 1))) || null;
 }
 
 function withoutToken({ token: _, ...told }: Readonly<Record<string, unknown>>) {
