@@ -71,6 +71,18 @@ describe("a second factor", () => {
     expect((await first.post("/auth/two-factor/verify-totp", { code })).statusCode).toBe(401);
   });
 
+  it("is not asked for on a trusted device, which a used code does not make", async () => {
+    const email = "bob@example.com";
+    const { totpURI } = await enroll(email);
+    const code = codeOf(totpURI);
+    const signInAgain = async (browser: Browser) => {
+      await browser.post("/auth/two-factor/verify-totp", { code, trustDevice: true });
+      return (await browser.post("/auth/sign-in/email", { email, password })).json().twoFactorRedirect;
+    };
+    expect(await signInAgain(await challenge(email))).toBeUndefined();
+    expect(await signInAgain(await challenge(email))).toBe(true);
+  });
+
   it("by a recovery code works once, and the database has no code", async () => {
     const { backupCodes } = await enroll("cat@example.com");
     const [code] = backupCodes;

@@ -4,7 +4,7 @@ import { deleteSessionCookie, setSessionCookie } from "better-auth/cookies";
 import { betterAuth } from "better-auth/minimal";
 import { Attempts } from "../attempts.js";
 import type { AuthConfig } from "../auth-config.js";
-import { cookiePrefix, signedCookie } from "../cookies.js";
+import { cookiePrefix, signedCookie, valueOfSetCookie } from "../cookies.js";
 import { Sessions } from "../sessions.js";
 import { SignedValues } from "../signed-values.js";
 import { GuardError, type GuardedCall, Guards, normalAddress, takesPassword } from "./guards.js";
@@ -150,8 +150,17 @@ class LibraryHooks {
       deleteSessionCookie(context);
       await context.context.internalAdapter.deleteSession(proved.session.token);
       context.context.setNewSession(null);
+      await this.#distrustDevice(context);
     }
     throw apiError(new GuardError("INVALID_CODE", "the code was used before; wait for the next one"));
+  }
+
+  /** Ends the trust that the library has given the device already: the answer has its cookie. */
+  async #distrustDevice({ context }: Context): Promise<void> {
+    const { name } = context.createAuthCookie("trust_device");
+    const value = valueOfSetCookie(context.responseHeaders?.getSetCookie() ?? [], name);
+    const [, device] = this.#values.verify(value ?? "")?.split("!") ?? [];
+    if (device !== undefined) await context.internalAdapter.deleteVerificationByIdentifier(device);
   }
 }
 
