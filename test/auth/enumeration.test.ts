@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { AuthService, password } from "./auth-service.js";
 import { Inbox } from "./inbox.js";
@@ -13,6 +15,7 @@ const allowed = 0.1;
 
 let inbox: Inbox;
 let service: AuthService;
+let address: URL | undefined;
 
 beforeAll(async () => {
   inbox = await Inbox.start();
@@ -67,6 +70,27 @@ it.each(Object.entries(routes))(
   },
   180_000 + fixedPairs * 3_000,
 );
+
+it.each([
+  "/auth/./request-password-reset",
+  "/auth/x/..\\request-password-reset",
+  "/auth/request-password-reset#x",
+])("%s answers no sooner either", async (path) => {
+  address ??= new URL(await service.app.listen({ port: 0, host: "127.0.0.1" }));
+  const before = performance.now();
+  expect(await postAsIs(address, path, { email: "unknown@example.com", redirectTo: "/new" })).toBe(200);
+  expect(performance.now() - before).toBeGreaterThan(395);
+});
+
+/** Sends a path that `inject` and `fetch` would write in another way. */
+async function postAsIs({ port }: URL, path: string, body: object): Promise<number | undefined> {
+  const headers = { origin: service.origin, "content-type": "application/json" };
+  const sent = request({ host: "127.0.0.1", port, path, method: "POST", headers, agent: false });
+  sent.end(JSON.stringify(body));
+  const [answer]: IncomingMessage[] = await once(sent, "response");
+  answer?.resume();
+  return answer?.statusCode;
+}
 
 function differenceOf(one: readonly number[], other: readonly number[]): number {
   return Math.abs(middle(one) / middle(other) - 1);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { HttpError, keepNoAnswers, pageBoundary, pathOf, problemHandler } from "../../http/index.js";
+import { HttpError, keepNoAnswers, pageBoundary, problemHandler } from "../../http/index.js";
 import type { AuthUsers } from "../auth-users.js";
 import { addressHeader } from "../client-address.js";
 import { cookiePrefix, resignCookies, sessionCookie } from "../cookies.js";
@@ -53,12 +53,14 @@ class LibraryBridge {
   }
 
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const path = pathOf(request).slice(this.#users.config.basePath.length);
+    const question = this.#toRequest(request);
+    // Of the URL that the library gets: it has no dot segments.
+    const path = new URL(question.url).pathname.slice(this.#users.config.basePath.length);
     if (path === "/error") throw providerFailure(request);
     // Sessions over their absolute age end here, too.
     const found = await this.#users.sessions.find(request.headers.cookie);
     const least = delay(leastMs[path] ?? 0);
-    const response = await this.#users.library.handler(this.#toRequest(request));
+    const response = await this.#users.library.handler(question);
     if (response.ok) await least;
     const name = sessionCookie(this.#users.config.isSecure);
     const text = tellSessions(await response.text(), response.headers.getSetCookie(), name);
