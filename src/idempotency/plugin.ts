@@ -35,7 +35,7 @@ declare module "fastify" {
 export interface AddIdempotencyOptions extends IdempotencySettingOptions {
   /**
    * Who brings a key: the keys of one caller mean nothing to another. Default: `request.user.id` where a helper for users
-   * sets it, else the credentials that the request carries, else its address.
+   * sets it, else all credentials that the request carries, else its address.
    */
   readonly caller?: ((request: FastifyRequest) => string) | undefined;
   /**
@@ -204,8 +204,9 @@ class IdempotencyGuard {
   }
 
   #scopeOf(request: FastifyRequest, key: string): string {
-    const { tenant }: { tenant?: unknown } = request as object;
-    return `i:${hash([this.#caller(request), tenant ?? null, request.method, pathOf(request), key])}`;
+    const { tenant, user }: { tenant?: unknown; user?: { tenant?: unknown } | null } = request as object;
+    const owner = tenant ?? user?.tenant ?? null;
+    return `i:${hash([this.#caller(request), owner, request.method, pathOf(request), key])}`;
   }
 }
 
@@ -227,8 +228,9 @@ function callerOf(request: FastifyRequest): string {
   const { user }: { user?: { id?: unknown } | null } = request as object;
   if (typeof user?.id === "string" || typeof user?.id === "number") return `user ${user.id}`;
   const { authorization, cookie, "x-api-key": apiKey } = request.headers;
-  const credentials = authorization ?? apiKey ?? cookie;
-  return credentials === undefined ? `address ${request.ip}` : `credentials ${credentials}`;
+  const credentials = [authorization, apiKey, cookie];
+  if (credentials.every((each) => each === undefined)) return `address ${request.ip}`;
+  return `credentials ${JSON.stringify(credentials)}`;
 }
 
 /** What the request asks for, besides its path: a repetition must ask for the same. `undefined` where that cannot be told. */

@@ -154,6 +154,48 @@ it("a key holds for one method and one tenant", async () => {
   await app.close();
 });
 
+it("a key holds for one tenant of the user, also without addTenancy", async () => {
+  const app = Fastify();
+  let calls = 0;
+  app.decorateRequest("user");
+  app.addHook("onRequest", async (request) => {
+    Object.assign(request, { user: { id: "ann", tenant: request.headers["x-organisation"] } });
+  });
+  await addIdempotency(app, { env: {} });
+  app.post("/notes", async () => ({ number: ++calls }));
+  const send = async (organisation: string) => {
+    const headers = { "idempotency-key": "same", "x-organisation": organisation };
+    return (await app.inject({ method: "POST", url: "/notes", headers, payload: {} })).json().number;
+  };
+  expect([await send("acme"), await send("other"), await send("acme")]).toEqual([1, 2, 1]);
+  await app.close();
+});
+
+it("all credentials of a request make its caller", async () => {
+  const app = Fastify();
+  let calls = 0;
+  await addIdempotency(app, { env: {} });
+  app.post("/notes", async () => ({ number: ++calls }));
+  const send = async (credentials: Record<string, string>) => {
+    const headers = { "idempotency-key": "same", ...credentials };
+    return (await app.inject({ method: "POST", url: "/notes", headers, payload: {} })).json().number;
+  };
+  const authorization = "Basic of-the-gateway";
+  const callers = [
+    { authorization, cookie: "session=ann" },
+    { authorization, cookie: "session=eve" },
+    { authorization, "x-api-key": "ann" },
+    { authorization },
+    { cookie: "session=ann" },
+  ];
+  for (const _ of ["first", "again"]) {
+    const numbers = [];
+    for (const caller of callers) numbers.push(await send(caller));
+    expect(numbers).toEqual([1, 2, 3, 4, 5]);
+  }
+  await app.close();
+});
+
 it("readiness tells of a Redis of its own that is away, and stays ready", async () => {
   const app = Fastify();
   await addIdempotency(app, { env: { REDIS_URL: "redis://127.0.0.1:1" } });
