@@ -1,5 +1,9 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { findOverlap, openEnd } from "#dist/cli/copy/open-end.js";
+import { sideEnvironment } from "#dist/cli/copy/side-environment.js";
+import { parseStorageUrl } from "#dist/cli/copy/storage-url.js";
+import { parseSettings, type SettingsSchema } from "#dist/kernel/index.js";
+import { backendVariables } from "#dist/storage/backends.js";
 
 const keys = {
   STORAGE_S3_ACCESS_KEY: "a",
@@ -50,4 +54,65 @@ describe("two ends are apart", () => {
     ["cloudinary:", "cloudinary:", { STORAGE_TO_CLOUDINARY_URL: "cloudinary://2:secret@two" }],
     ["cloudinary:", "cloudinary:?folder=others", {}],
   ])("%s and %s with %j", async (from, to, env) => expect(await overlapOf(from, to, env)).toBeUndefined());
+});
+
+describe("what a side says itself is not overruled by the usual variables:", () => {
+  const oldAzure = {
+    AZURE_STORAGE_CONNECTION_STRING: "of-the-old-account",
+    STORAGE_AZURE_CONNECTION_STRING_FILE: "old",
+  };
+  const oldCloud = {
+    STORAGE_CLOUDINARY_CLOUD_NAME: "old",
+    STORAGE_CLOUDINARY_API_KEY: "1",
+    STORAGE_CLOUDINARY_API_SECRET: "old-secret",
+  };
+  const newCloud = { STORAGE_TO_CLOUDINARY_URL: "cloudinary://2:secret@new" };
+
+  it.each([
+    [
+      "azure://photos",
+      { ...oldAzure, STORAGE_TO_AZURE_ACCOUNT: "newacct", STORAGE_TO_AZURE_ACCOUNT_KEY: "a2V5" },
+      ["container", "account", "accountKey"],
+    ],
+    ["azure://photos?account=newacct", oldAzure, ["container", "account"]],
+    [
+      "azure://photos?account=newacct",
+      { STORAGE_AZURE_ACCOUNT: "oldacct", STORAGE_AZURE_ENDPOINT: "https://oldacct.example.com" },
+      ["container", "account"],
+    ],
+    [
+      "azure://photos?account=newacct&endpoint=https://newacct.example.com",
+      { STORAGE_AZURE_ENDPOINT: "https://oldacct.example.com" },
+      ["container", "account", "endpoint"],
+    ],
+    ["cloudinary:", { ...oldCloud, ...newCloud }, ["url"]],
+    ["cloudinary://new", { ...oldCloud, ...newCloud }, ["url", "cloudName"]],
+    [
+      "gcs://photos",
+      { STORAGE_GCS_CREDENTIALS: "{}", STORAGE_TO_GCS_CREDENTIALS_PATH: "new.json" },
+      ["bucket", "credentialsPath"],
+    ],
+  ])("%s with %j has %j", (url, env, expected) => expect(settingsOf(url, env)).toEqual(expected));
+
+  it.each([
+    ["azure://photos", { AZURE_STORAGE_CONNECTION_STRING: "text" }, ["container", "connectionString"]],
+    ["cloudinary://new", { CLOUDINARY_URL: "cloudinary://1:secret@old" }, ["url", "cloudName"]],
+    [
+      "cloudinary:?endpoint=https://api-eu.cloudinary.com",
+      oldCloud,
+      ["cloudName", "apiKey", "apiSecret", "endpoint"],
+    ],
+    ["gcs://photos", { STORAGE_GCS_CREDENTIALS: "{}" }, ["bucket", "credentials"]],
+  ])("what %s does not say comes from %j", (url, env, expected) => {
+    expect(settingsOf(url, env)).toEqual(expected);
+  });
+
+  /** The settings without a default that `--to` has. */
+  function settingsOf(raw: string, env: Record<string, string>): string[] {
+    const url = parseStorageUrl(raw, "--to");
+    const schema: SettingsSchema = backendVariables[url.type];
+    const own = parseSettings(schema, sideEnvironment(env, "to", url).env, {});
+    const usual = parseSettings(schema, {}, {});
+    return Object.keys(own).filter((option) => own[option] !== undefined && usual[option] === undefined);
+  }
 });

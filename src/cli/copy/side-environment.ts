@@ -7,7 +7,7 @@ import {
   type SettingsSchema,
   sourceOf,
 } from "../../kernel/index.js";
-import { type BackendType, backendVariables } from "../../storage/backends.js";
+import { type BackendType, backendRows, backendVariables } from "../../storage/backends.js";
 import { placeOf } from "../../storage/from-env.js";
 import { storageVariables } from "../../storage/settings.js";
 import type { StorageUrl } from "./storage-url.js";
@@ -40,6 +40,7 @@ export function sideEnvironment(env: Environment, side: Side, url: StorageUrl): 
   }
   const place = schema[placeOf(url.type) ?? ""];
   if (place !== undefined && url.place !== undefined) draft.set(place.name, url.place, `--${side}`);
+  draft.dropOverruling(url.type);
   draft.set(storageVariables.backend.name, url.type, `--${side}`);
   // No URL is signed, so no secret is needed, and none made and kept beside the data.
   draft.set(storageVariables.signingSecret.name, randomBytes(32).toString("hex"), `--${side}`);
@@ -87,10 +88,23 @@ class Draft implements SideEnvironment {
   dropOthersSecrets(schema: SettingsSchema): void {
     const secrets = Object.values(schema).filter(({ secret }) => secret === true);
     if (!secrets.some(({ name }) => this.origins.has(name))) return;
-    for (const alias of secrets.flatMap(({ aliases = [] }) => aliases)) {
-      delete this.env[alias];
-      delete this.env[`${alias}_FILE`];
+    for (const alias of secrets.flatMap(({ aliases = [] }) => aliases)) this.#drop(alias);
+  }
+
+  /** What a side says itself must hold: a usual variable that would overrule it is for the other side. */
+  dropOverruling(type: BackendType): void {
+    const schema: SettingsSchema = backendVariables[type];
+    const { overrules = {} }: { overrules?: Readonly<Record<string, readonly string[]>> } = backendRows[type];
+    const isOwn = (option: string) => this.origins.has(schema[option]?.name ?? "");
+    for (const [option, others] of Object.entries(overrules)) {
+      const { name = "", aliases = [] } = schema[option] ?? {};
+      if (!isOwn(option) && others.some(isOwn)) for (const each of [name, ...aliases]) this.#drop(each);
     }
+  }
+
+  #drop(name: string): void {
+    delete this.env[name];
+    delete this.env[`${name}_FILE`];
   }
 }
 

@@ -62,6 +62,8 @@ export const azureRow = backendRow({
   detectedBy: ["STORAGE_AZURE_CONTAINER"],
   required: ["container", "account"],
   instead: { of: ["account"], option: "connectionString" },
+  // An endpoint is that of one account.
+  overrules: { connectionString: ["account", "accountKey", "endpoint"], endpoint: ["account"] },
   signsWithSecret: false,
   endpointOf: async (own) => {
     const { accountOf } = await import("./account.js");

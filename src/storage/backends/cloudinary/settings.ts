@@ -97,6 +97,7 @@ export const cloudinaryRow = backendRow({
   detectedBy: ["CLOUDINARY_URL"],
   required: ["cloudName", "apiKey", "apiSecret"],
   instead: { of: ["cloudName", "apiKey", "apiSecret"], option: "url" },
+  overrules: { cloudName: ["url"], apiKey: ["url"], apiSecret: ["url"] },
   signsWithSecret: false,
   endpointOf: async ({ url, apiSecret, cloudName, apiKey, endpoint }) => {
     const { parseAccount } = await import("./account.js");

@@ -58,6 +58,7 @@ export const gcsRow = backendRow({
     credentials !== undefined && (await import("./credentials.js")).referToOthers(credentials.reveal()),
   detectedBy: ["GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_GCS_BUCKET"],
   required: ["bucket"],
+  overrules: { credentials: ["credentialsPath"] },
   signsWithSecret: false,
   endpointOf: async ({ endpoint }) => endpoint ?? (await import("./options.js")).googleEndpoint,
   create: async ({ bucket = "", credentials, ...own }) => {
