@@ -167,9 +167,9 @@ function byName({ name: a }: Entry, { name: b }: Entry): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/** The first name that a key behind an entry can have: `-` is the least of their characters, `0` follows `/`. */
+/** The first name behind an entry, also of those that are no keys; they may hold a space. `0` follows `/`. */
 function behind(entry: string): string {
   if (entry.endsWith("/")) return `${entry.slice(0, -1)}0`;
-  if (entry.length < maxKeyLength) return `${entry}-`;
+  if (entry.length < maxKeyLength) return `${entry} `;
   return entry.slice(0, -1) + String.fromCharCode(entry.charCodeAt(entry.length - 1) + 1);
 }
