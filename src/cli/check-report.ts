@@ -13,6 +13,8 @@ export interface CheckReport {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Whether every rule was run; an interrupt leaves the rest out. */
+  readonly isComplete: boolean;
   readonly durationMs: number;
   readonly cases: readonly CheckResult[];
 }
@@ -33,14 +35,19 @@ function countOf(results: readonly CheckResult[], status: CheckResult["status"])
 /** The report for people: a line per group, and under it what failed or was left out, and why. */
 export function describeReport(report: CheckReport): string {
   const groups = [...new Set(report.cases.map(({ group }) => group))];
-  const { backend, passed, failed, skipped, durationMs } = report;
-  const verdict = failed === 0 ? "keeps the contract" : "does not keep the contract";
+  const { passed, failed, skipped, durationMs } = report;
   return [
     ...groups.flatMap((group) => describeGroup(report.cases.filter((result) => result.group === group))),
     "",
     `${passed} passed, ${failed} failed, ${skipped} skipped, in ${(durationMs / 1000).toFixed(1)} s`,
-    `${failed === 0 ? "✓" : "✗"} ${backend} ${verdict}.`,
+    verdictOf(report),
   ].join("\n");
+}
+
+function verdictOf({ backend, failed, isComplete }: CheckReport): string {
+  const rest = isComplete ? "" : "The check was interrupted, and not every rule was run.";
+  if (failed > 0) return `✗ ${backend} does not keep the contract. ${rest}`.trimEnd();
+  return isComplete ? `✓ ${backend} keeps the contract.` : `✗ ${rest}`;
 }
 
 function describeGroup(results: readonly CheckResult[]): readonly string[] {

@@ -37,14 +37,17 @@ describe("storage check", () => {
       );
     const running = cli.start(["storage", "check"], local);
     await vi.waitUntil(() => found().length > 0, { timeout: 60_000, interval: 2 });
-    expect((await running.stop(signal)).code).toBe(code);
+    const outcome = await running.stop(signal);
+    expect(outcome.code).toBe(code);
+    expect(outcome.stdout).toContain("✗ The check was interrupted, and not every rule was run.");
+    expect(outcome.stdout).not.toContain("keeps the contract");
     expect(found()).toEqual([]);
   });
 
   it("gives a report as JSON, and nothing else on its output", async () => {
     const { code, stdout } = await cli.run(["storage", "check", "--json"], { STORAGE_BACKEND: "memory" });
     const report = JSON.parse(stdout);
-    expect(report).toMatchObject({ backend: "MemoryBackend", type: "memory", failed: 0 });
+    expect(report).toMatchObject({ backend: "MemoryBackend", type: "memory", failed: 0, isComplete: true });
     expect(report.cases).toHaveLength(report.passed + report.skipped);
     expect(report.folder).toMatch(/^svc-infra-check-[0-9a-f]{12}\/$/);
     expect(code).toBe(0);

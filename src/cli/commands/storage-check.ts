@@ -70,6 +70,7 @@ async function examine(storage: Storage, signal: AbortSignal): Promise<CheckRepo
       reason,
       folder,
       ...countsOf(cases),
+      isComplete: cases.length === runs.length,
       durationMs,
       cases,
     };
