@@ -9,6 +9,8 @@ export interface JournalEntry {
   readonly sourceMs: number;
   /** When it was last modified at the target, as its listing says, or else its answer to the write. */
   readonly targetMs: number;
+  /** When the answer to the write came; `undefined` of what was there already. */
+  readonly writtenMs: number | undefined;
   /** When this was noted. */
   readonly notedMs: number;
   /** Whether the target's content was read back. */
@@ -31,8 +33,9 @@ export function isStill(entry: JournalEntry, { source, target }: FilePair, lastN
   if (target === undefined || source.size !== entry.size || target.size !== entry.size) return false;
   if (source.lastModified.getTime() !== entry.sourceMs) return false;
   const targetMs = target.lastModified.getTime();
-  if (targetMs === entry.targetMs && isTelling(targetMs, entry.notedMs)) return true;
-  return isOfNotedWrite(entry, targetMs) && lastNotedMs - entry.notedMs > settlingMs;
+  const { writtenMs = entry.notedMs } = entry;
+  if (targetMs === entry.targetMs && isTelling(targetMs, writtenMs)) return true;
+  return isOfNoted(entry, targetMs) && lastNotedMs - entry.notedMs > settlingMs;
 }
 
 /**
@@ -44,9 +47,10 @@ export function isTelling(modifiedMs: number, seenMs: number): boolean {
   return !isRounded(modifiedMs) || seenMs - modifiedMs > roundingMs;
 }
 
-/** True for a time between the beginning of the write and the note of its end. */
-function isOfNotedWrite({ targetMs, notedMs }: JournalEntry, listedMs: number): boolean {
-  const lastMs = Math.max(targetMs, notedMs) + roundingOfAnswerMs;
+/** True for the time that was listed, or for one between the beginning of the write and the answer to it. */
+function isOfNoted({ targetMs, writtenMs }: JournalEntry, listedMs: number): boolean {
+  if (writtenMs === undefined) return listedMs === targetMs;
+  const lastMs = Math.max(targetMs, writtenMs) + roundingOfAnswerMs;
   return listedMs >= targetMs - roundingOfAnswerMs && listedMs <= lastMs;
 }
 
@@ -61,10 +65,11 @@ export function formatEntry(entry: JournalEntry): string {
 
 /** Reads what {@link formatEntry} wrote; `undefined` for anything else, such as half a line. */
 export function parseEntry(line: string): JournalEntry | undefined {
-  const { key, size, sourceMs, targetMs, notedMs, isVerified } = parseFields(line);
+  const { key, size, sourceMs, targetMs, writtenMs, notedMs, isVerified } = parseFields(line);
   if (typeof key !== "string" || typeof isVerified !== "boolean") return undefined;
   if (!isCount(size) || !isCount(sourceMs) || !isCount(targetMs) || !isCount(notedMs)) return undefined;
-  return { key, size, sourceMs, targetMs, notedMs, isVerified };
+  if (writtenMs !== undefined && !isCount(writtenMs)) return undefined;
+  return { key, size, sourceMs, targetMs, writtenMs, notedMs, isVerified };
 }
 
 /** The fields of a line of JSON; none when it is no object. */

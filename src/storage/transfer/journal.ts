@@ -25,6 +25,7 @@ export interface JournalOptions {
 
 /** What is known beside the listings when both ends have the same object. */
 export interface Sighting extends Pick<JournalEntry, "targetMs" | "isVerified"> {
+  readonly writtenMs?: number | undefined;
   readonly seenMs: number;
 }
 
@@ -85,13 +86,14 @@ export class Journal {
    * Notes that both ends have the same object, unless the source may since have changed without showing it.
    *
    * @param targetMs - when the target was last modified, in milliseconds since the epoch.
+   * @param writtenMs - when the answer to the write came; absent of what was there already.
    * @param seenMs - when the source was described.
    */
-  note({ source }: FilePair, { targetMs, seenMs, isVerified }: Sighting): void {
+  note({ source }: FilePair, { targetMs, writtenMs, seenMs, isVerified }: Sighting): void {
     const sourceMs = source.lastModified.getTime();
     if (!isTelling(sourceMs, seenMs)) return;
     const { key, size } = source;
-    this.#append(formatEntry({ key, size, sourceMs, targetMs, notedMs: Date.now(), isVerified }));
+    this.#append(formatEntry({ key, size, sourceMs, targetMs, writtenMs, notedMs: Date.now(), isVerified }));
   }
 
   close(): void {

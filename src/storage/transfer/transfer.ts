@@ -160,9 +160,10 @@ export class Transfer {
     const seenMs = Date.now();
     const move = () => this.#move(key);
     const copied = isDryRun ? undefined : await (size > largeBytes ? this.#large.use(move) : move());
+    const writtenMs = Date.now();
     if (copied !== undefined && isVerified) await this.#verify(key);
     if (copied !== undefined) {
-      journal?.note(pair, { targetMs: copied.target.lastModified.getTime(), seenMs, isVerified });
+      journal?.note(pair, { targetMs: copied.target.lastModified.getTime(), writtenMs, seenMs, isVerified });
     }
     const bytes = copied?.target.size ?? size;
     this.#progress.addCopied(bytes);

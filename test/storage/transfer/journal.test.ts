@@ -57,6 +57,29 @@ describe("a second run", () => {
     },
   );
 
+  it.each([
+    ["was there, and is replaced right behind its note", true, 500],
+    ["was written, and is replaced while it is read back", false, 5000],
+  ])("copies again what %s, of the same size", async (_what, isThere, ms) => {
+    const path = journalFile();
+    const { source, target, to } = memoryEnds();
+    await source.put("k", "right", { contentType: "text/plain" });
+    if (isThere) await run({ source, target });
+    wait(10_000);
+    const doneMs = Date.now();
+    to.onCall = ({ verb }) => {
+      if (verb === "read" && !isThere) wait(10_000);
+    };
+    await run({ source, target, path, isVerified: true });
+    vi.setSystemTime(doneMs + ms);
+    await target.put("k", "WRONG", { contentType: "text/plain" });
+    wait(60_000);
+    await source.put("later", "x");
+    await run({ source, target, path, prefix: "later" });
+    expect(await run({ source, target, path })).toMatchObject({ copied: 1, unchanged: 1 });
+    await expectSame(source, target);
+  });
+
   it("copies again what was deleted at the target", async () => {
     const path = journalFile();
     const { source, target } = memoryEnds();
