@@ -62,6 +62,8 @@ export function sendContent(
     response.writeHead(200, { ...known, "content-length": content.length });
     return response.end(content);
   }
+  if (Number(from) >= content.length)
+    return response.writeHead(416, { "content-range": `bytes */${content.length}` }).end();
   const part = content.subarray(Number(from), Number(to) + 1);
   const end = Number(from) + part.length - 1;
   response.writeHead(206, {

@@ -184,6 +184,21 @@ describe("a reader", () => {
     },
   );
 
+  it("of the end of an object that was shortened meanwhile gets that of the new version", async () => {
+    const { storage, double } = await fresh({}, { honoursRanges: true });
+    await storage.put("a.bin", Buffer.alloc(3000, "a"));
+    const { get } = double.assets;
+    let looked = 0;
+    double.assets.get = (...address) => {
+      const asset = get.call(double.assets, ...address);
+      const next = { ...asset, version: asset.version + 1, content: Buffer.alloc(1000, "b") };
+      if (++looked === 1) double.assets.put(next);
+      return asset;
+    };
+    const { body, size } = await storage.open("a.bin", { range: { suffix: 10 } });
+    expect([await body.text(), size]).toEqual(["bbbbbbbbbb", 1000]);
+  });
+
   it("a slow reader keeps no other call and no other reader waiting", async () => {
     const { storage } = await fresh({ chunkBytes, maxConnections: 1 });
     await storage.put("large.bin", pieces(randomBytes(chunkBytes + 10)));

@@ -43,6 +43,7 @@ const rowOfStatus: Readonly<Record<number, Row>> = {
   403: ["permission_denied", `Cloudinary does not allow it to this key; ${keys}`],
   404: ["not_found", "there is no such object"],
   413: ["too_large", "the file is larger than this Cloudinary plan takes"],
+  416: ["invalid_range", "the range starts beyond the end of the object"],
 };
 
 /**

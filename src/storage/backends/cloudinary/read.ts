@@ -5,7 +5,7 @@ import type { Key } from "../../contract/key.js";
 import { openedBytes, type PieceReader, piecesOf } from "../../contract/opened.js";
 import { type Span, spanIn } from "../../contract/range.js";
 import { openedResponse, ResponseBody } from "../../contract/response-body.js";
-import { anotherVersion, ServiceError } from "../../contract/service-error.js";
+import { anotherVersion, isFailure, ServiceError } from "../../contract/service-error.js";
 import { bytesOf } from "../../contract/whole-body.js";
 import type { CloudinaryAccess } from "./access.js";
 import { originalUrl } from "./sign.js";
@@ -68,7 +68,11 @@ async function download(
   const isWhole = start === 0 && end === stat.size;
   const headers = isWhole ? {} : { range: `bytes=${start}-${end - 1}` };
   const url = await originalUrl(client, ids.addressOf(stat.key), new Date(Date.now() + urlMs));
-  const response = await client.download(url, headers, signal);
+  const response = await client.download(url, headers, signal).catch((error: unknown) => {
+    if (isFailure(error, "invalid_range")) return undefined;
+    throw error;
+  });
+  if (response === undefined) return undefined;
   const body = new ResponseBody(response.body, { idleMs });
   if (!isOfSize(response, stat.size)) {
     await body.close();
