@@ -72,7 +72,7 @@ it(`GCS: no answer of ${answers}, however cut or slow, ends the process`, { time
   const headers = { "x-goog-generation": "7", "content-type": "text/plain" };
   const server = await startOddHttpServer(headers, (target, size) => {
     if (target.includes("alt=media")) return undefined;
-    return JSON.stringify({ name: "k", size: String(size), generation: "7", timeCreated: time });
+    return JSON.stringify({ name: "k", size: String(size), generation: "7", updated: time });
   });
   onTestFinished(() => server.stop());
   const endpoint = `http://127.0.0.1:${server.port}`;

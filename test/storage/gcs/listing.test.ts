@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Storage } from "svc-infra/storage";
 import { GcsBackend } from "svc-infra/storage/gcs";
 import { afterAll, expect, it } from "vitest";
@@ -27,4 +28,18 @@ it("names that are no keys are told once, also those between two pages", async (
     } while (cursor !== undefined);
     expect([keys, passedOver], `pages of ${limit}`).toEqual([["a", "a-b", "b"], strays]);
   }
+});
+
+it("a description that another tool changes makes another date, in the listing too", async () => {
+  const client = await GcsClient.open(rig);
+  await storage.put("described", "content");
+  const { lastModified: before } = await storage.getMetadata("described");
+  await sleep(5);
+  const init = { method: "PATCH", body: JSON.stringify({ metadata: { by: "another" } }) };
+  const headers = { "content-type": "application/json" };
+  expect((await client.object("described", "", { ...init, headers })).status).toBe(200);
+  const { lastModified } = await storage.getMetadata("described");
+  expect(lastModified.getTime()).toBeGreaterThan(before.getTime());
+  const { items } = await storage.list({ prefix: "described" });
+  expect(items.map((item) => item.lastModified)).toEqual([lastModified]);
 });

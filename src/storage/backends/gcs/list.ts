@@ -79,7 +79,7 @@ async function rawPage(
   start: Start,
   most: number,
 ): Promise<RawPage> {
-  const fields = "kind,items(name,size,timeCreated),prefixes,nextPageToken";
+  const fields = "kind,items(name,size,updated),prefixes,nextPageToken";
   const query = { prefix: prefix || undefined, delimiter, maxResults: most, fields, ...start };
   const raw = listingOf(await client.json({ method: "GET", path: paths.objects, query, signal }));
   const rolledUp = listOf(raw.prefixes).map((name): Entry => ({ name: String(name), object: undefined }));
@@ -120,16 +120,23 @@ function toEntry(raw: unknown, prefix: string): readonly Entry[] {
   const { name: key } = membersOf(raw);
   if (!isListed(key, prefix))
     return typeof key === "string" && key.startsWith(reserved) ? [{ name: key, object: undefined }] : [];
-  return [{ name: key, object: { key, ...factsOf(raw) } }];
+  return [{ name: key, object: { key, size: sizeOf(raw), lastModified: dateOf(membersOf(raw).updated) } }];
 }
 
-function factsOf(raw: unknown): { readonly size: number; readonly lastModified: Date } {
-  const { size, timeCreated } = membersOf(raw);
-  const lastModified = new Date(String(timeCreated));
-  if (!/^[0-9]{1,15}$/.test(String(size)) || Number.isNaN(lastModified.getTime())) {
-    throw new ServiceError("unavailable", "the service's listing has an object without size or date");
-  }
-  return { size: Number(size), lastModified };
+function sizeOf(raw: unknown): number {
+  const { size } = membersOf(raw);
+  if (/^[0-9]{1,15}$/.test(String(size))) return Number(size);
+  throw incomplete();
+}
+
+function dateOf(raw: unknown): Date {
+  const date = new Date(String(raw));
+  if (!Number.isNaN(date.getTime())) return date;
+  throw incomplete();
+}
+
+function incomplete(): ServiceError {
+  return new ServiceError("unavailable", "the service's listing has an object without size or date");
 }
 
 function strayNameOf(raw: unknown): readonly string[] {
@@ -140,10 +147,9 @@ function strayNameOf(raw: unknown): readonly string[] {
 }
 
 function toStaged(raw: unknown): StagedObject {
-  const { name, generation } = membersOf(raw);
-  const { size, lastModified: timeCreated } = factsOf(raw);
+  const { name, generation, timeCreated } = membersOf(raw);
   if (typeof name !== "string" || !/^[0-9]+$/.test(String(generation))) throw noListing();
-  return { name, generation: String(generation), size, timeCreated };
+  return { name, generation: String(generation), size: sizeOf(raw), timeCreated: dateOf(timeCreated) };
 }
 
 /** An empty listing names nothing but its kind; without it any JSON of something in between would be one. */

@@ -14,7 +14,7 @@ const ownDispositionName = "svc-infra.disposition";
 
 /** Members of an object resource that are asked for. */
 export const resourceFields =
-  "name,size,contentType,generation,timeCreated,metadata,md5Hash,cacheControl,contentEncoding,contentDisposition,contentLanguage";
+  "name,size,contentType,generation,updated,metadata,md5Hash,cacheControl,contentEncoding,contentDisposition,contentLanguage";
 
 /** An object as the service describes it. */
 export interface ObjectResource {
@@ -23,7 +23,8 @@ export interface ObjectResource {
   readonly size: number;
   readonly generation: string;
   readonly contentType: string;
-  readonly timeCreated: Date;
+  /** When its content or its description changed last. */
+  readonly updated: Date;
   readonly md5Hash: string | undefined;
   readonly metadata: ReadonlyMap<string, string>;
   readonly fields: ContentFields;
@@ -50,7 +51,7 @@ export function toResource(description: ObjectDescription, checksum?: Checksum):
 /** Reads an object resource (https://cloud.google.com/storage/docs/json_api/v1/objects#resource). */
 export function parseResource(raw: unknown): ObjectResource {
   const members = membersOf(raw);
-  const { name, size, generation, contentType, timeCreated, md5Hash, metadata } = members;
+  const { name, size, generation, contentType, updated, md5Hash, metadata } = members;
   if (typeof name !== "string" || typeof generation !== "string" || !/^[0-9]+$/.test(String(size))) {
     throw new ServiceError("unavailable", "the service's answer describes no object");
   }
@@ -59,7 +60,7 @@ export function parseResource(raw: unknown): ObjectResource {
     generation,
     size: Number(size),
     contentType: typeof contentType === "string" ? contentType : "application/octet-stream",
-    timeCreated: new Date(typeof timeCreated === "string" ? timeCreated : 0),
+    updated: new Date(typeof updated === "string" ? updated : 0),
     md5Hash: typeof md5Hash === "string" ? md5Hash : undefined,
     metadata: textsOf(metadata),
     fields: storedContentFields((_header, field) => members[field]),
@@ -68,7 +69,7 @@ export function parseResource(raw: unknown): ObjectResource {
 
 /** What the contract tells of an object; the generation is its ETag, since every write makes another one. */
 export function statOf(key: Key, resource: ObjectResource): ObjectStat {
-  const { size, contentType, generation, timeCreated, metadata, fields } = resource;
+  const { size, contentType, generation, updated, metadata, fields } = resource;
   const checksum = metadata.get(checksumName);
   const filename = storedFilename(metadata.get(filenameName));
   const isMade =
@@ -78,7 +79,7 @@ export function statOf(key: Key, resource: ObjectResource): ObjectStat {
     size,
     contentType,
     etag: generation,
-    lastModified: timeCreated,
+    lastModified: updated,
     filename,
     metadata: storedMetadata(metadata),
     checksum: isChecksum(checksum) ? checksum : undefined,
