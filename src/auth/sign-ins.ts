@@ -2,6 +2,7 @@ import { and, desc, eq, gt, isNull, ne, sql } from "drizzle-orm";
 import type { Database } from "../sql/index.js";
 import type { AuthConfig } from "./auth-config.js";
 import { authSessions, authTokens } from "./schema.js";
+import { endTokens } from "./tokens/token-families.js";
 
 /** A sign-in that has not ended: the session of a browser, or the tokens of a client without cookies. */
 export interface SignIn {
@@ -45,17 +46,14 @@ export class SignIns {
       .delete(authSessions)
       .where(and(eq(authSessions.userId, userId), eq(authSessions.id, id)))
       .returning({ id: authSessions.id });
-    const tokens = await this.#db
-      .delete(authTokens)
-      .where(and(eq(authTokens.userId, userId), eq(authTokens.family, id)))
-      .returning({ id: authTokens.id });
-    return browsers.length + tokens.length > 0;
+    const isOfTokens = and(eq(authTokens.userId, userId), eq(authTokens.family, id));
+    return (await endTokens(this.#db, isOfTokens)) || browsers.length > 0;
   }
 
   /** Ends all sessions of a user except one. */
   async endOthers(userId: string, id: string): Promise<void> {
     await this.#db.delete(authSessions).where(and(eq(authSessions.userId, userId), ne(authSessions.id, id)));
-    await this.#db.delete(authTokens).where(and(eq(authTokens.userId, userId), ne(authTokens.family, id)));
+    await endTokens(this.#db, and(eq(authTokens.userId, userId), ne(authTokens.family, id)));
   }
 
   async #browsers(userId: string): Promise<readonly SignIn[]> {

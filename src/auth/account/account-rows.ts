@@ -24,6 +24,7 @@ import {
   authUsers,
   authVerifications,
 } from "../schema.js";
+import { endTokens } from "../tokens/token-families.js";
 import type { DataSubject } from "./personal-data.js";
 
 type Person = Pick<DataSubject, "id" | "email">;
@@ -104,7 +105,7 @@ export async function readOwnerAddresses(db: Database, organization: string): Pr
 /** Ends every way in of a user, and every way into their own organisations. */
 export async function endWaysIn(db: Database, { id, tenants }: DataSubject): Promise<void> {
   await db.delete(authSessions).where(eq(authSessions.userId, id));
-  await db.delete(authTokens).where(eq(authTokens.userId, id));
+  await endTokens(db, eq(authTokens.userId, id));
   await db.delete(authApiKeys).where(eq(authApiKeys.userId, id));
   await db.delete(authInvitations).where(inArray(authInvitations.organizationId, [...tenants]));
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, eq, gt, isNull, lt, sql } from "drizzle-orm";
+import { and, eq, gt, isNull, lt, type SQL, sql } from "drizzle-orm";
 import type { Database } from "../../sql/index.js";
 import type { AuthConfig } from "../auth-config.js";
 import { type FoundUser, rolesOf } from "../auth-user.js";
@@ -72,23 +72,28 @@ export class TokenFamilies {
   async begin(signed: string): Promise<IssuedTokens | undefined> {
     const token = this.#values.verify(signed);
     if (token === undefined) return undefined;
-    const [session] = await this.#db
-      .delete(authSessions)
-      .where(and(eq(authSessions.token, token), gt(authSessions.expiresAt, sql`now()`)))
-      .returning();
     const oldest = new Date(Date.now() - this.#maxMs);
-    if (session === undefined || session.createdAt <= oldest) return undefined;
-    // Used tokens are kept as long as their family may live, as a second use ends it.
-    await this.#db.delete(authTokens).where(lt(authTokens.startedAt, oldest));
-    const {
-      userId,
-      factor,
-      activeOrganizationId: tenant,
-      createdAt: startedAt,
-      ipAddress,
-      userAgent,
-    } = session;
-    return this.#issue({ family: randomUUID(), userId, factor, tenant, startedAt, ipAddress, userAgent });
+    // One transaction: who ends the session and then the tokens, at the same time, finds one of the two.
+    return this.#db.transaction(async (transaction) => {
+      const [session] = await transaction
+        .delete(authSessions)
+        .where(and(eq(authSessions.token, token), gt(authSessions.expiresAt, sql`now()`)))
+        .returning();
+      if (session === undefined || session.createdAt <= oldest) return undefined;
+      // Used tokens are kept as long as their family may live, as a second use ends it.
+      await transaction.delete(authTokens).where(lt(authTokens.startedAt, oldest));
+      const { userId, factor, activeOrganizationId: tenant, createdAt, ipAddress, userAgent } = session;
+      const begun = {
+        family: randomUUID(),
+        userId,
+        factor,
+        tenant,
+        startedAt: createdAt,
+        ipAddress,
+        userAgent,
+      };
+      return this.#issue(begun, transaction);
+    });
   }
 
   /** Replaces a refresh token. */
@@ -124,7 +129,7 @@ export class TokenFamilies {
 
   /** Ends all families of a user. */
   async revokeAll(userId: string): Promise<void> {
-    await this.#db.delete(authTokens).where(eq(authTokens.userId, userId));
+    await endTokens(this.#db, eq(authTokens.userId, userId));
   }
 
   /** Whom an access token stands for. */
@@ -161,15 +166,25 @@ export class TokenFamilies {
   }
 
   async #endFamilyOf(refreshHash: string): Promise<string | undefined> {
-    const family = this.#db
-      .select({ family: authTokens.family })
+    const [token] = await this.#db
+      .select({ family: authTokens.family, userId: authTokens.userId })
       .from(authTokens)
       .where(eq(authTokens.refreshHash, refreshHash));
-    const [ended] = await this.#db
-      .delete(authTokens)
-      .where(sql`${authTokens.family} in ${family}`)
-      .returning({ userId: authTokens.userId });
-    return ended?.userId;
+    if (token === undefined) return undefined;
+    await endTokens(this.#db, eq(authTokens.family, token.family));
+    return token.userId;
+  }
+}
+
+/**
+ * Ends tokens. A statement does not see the pair of a refresh that commits while it waits for it: the next one does.
+ *
+ * @returns whether there were any.
+ */
+export async function endTokens(db: Database, which: SQL | undefined): Promise<boolean> {
+  for (let isAny = false; ; isAny = true) {
+    const ended = await db.delete(authTokens).where(which).returning({ id: authTokens.id });
+    if (ended.length === 0) return isAny;
   }
 }
 
