@@ -102,7 +102,13 @@ it("content that does not tell its version is refused at once, and the error nam
 
 describe("a listing that does not go on is an error after a few looks", () => {
   let count = 0;
-  const item = (name: string) => ({ name, size: "1", generation: "1", timeCreated: new Date(0), updated: new Date(0) });
+  const item = (name: string) => ({
+    name,
+    size: "1",
+    generation: "1",
+    timeCreated: new Date(0),
+    updated: new Date(0),
+  });
   const answers: Readonly<Record<string, () => object>> = {
     "the same token again": () => ({ nextPageToken: "same" }),
     "two tokens in turn": () => ({ nextPageToken: `t${count++ % 2}` }),
