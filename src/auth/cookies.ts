@@ -29,7 +29,8 @@ export function signedCookie(
 
 /**
  * The header as the library must see it: the cookies of auth that the kit reads, signed by the newest secret, and no
- * other. The library reads spellings that the kit does not, and would let in whom the kit took for nobody.
+ * other. The library also accepts spellings that the kit refuses: its routes would find a session where the kit's guards
+ * found none.
  */
 export function resignCookies(header: string, prefix: string, values: SignedValues): string {
   const pairs = [...singleCookies(header)].flatMap(([name, value]) => {
