@@ -15,6 +15,7 @@ beforeAll(async () => {
   const databaseUrl = await rig.createDatabase();
   service = await AuthService.start(inbox, { databaseUrl });
   await service.signUp("ann@example.com");
+  await service.signUp("ben@example.com");
   client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
 }, 60_000);
@@ -55,10 +56,32 @@ it.each(Object.entries(ways))("a refresh at the same time does not outlive the e
   expect((await client.query("select id from svc_infra_auth_tokens")).rows).toEqual([]);
 });
 
-async function signIn(): Promise<Tokens> {
+it("tokens that begin while all that their user has ends do not outlive it", async () => {
+  await signIn("ben@example.com");
+  const token = await sessionOf("ann@example.com");
+  const { rows } = await client.query("select user_id from svc_infra_auth_sessions");
+  // Tokens that are over are removed when others begin: that waits here.
+  await client.query("update svc_infra_auth_tokens set started_at = '2000-01-01'");
+  await client.query("begin");
+  await client.query("select id from svc_infra_auth_tokens for update");
+  const beginning = service.app.authUsers.tokens.begin(token);
+  await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
+  const ending = service.app.authUsers.signIns.endOthers(rows[0].user_id, "none");
+  await Promise.race([ending, expect.poll(waiting, { timeout: 10_000 }).toBe(2)]);
+  await client.query("commit");
+  await Promise.all([beginning, ending]);
+  expect((await client.query("select id from svc_infra_auth_tokens")).rows).toEqual([]);
+});
+
+async function sessionOf(email: string): Promise<string> {
+  const body = { email, password: "correct staple horse 7" };
+  return (await service.browser().post("/auth/sign-in/email", body)).json().token;
+}
+
+async function signIn(email = "ann@example.com"): Promise<Tokens> {
   await client.query("delete from svc_infra_auth_tokens");
-  const body = { email: "ann@example.com", password: "correct staple horse 7" };
-  const { token } = (await service.browser().post("/auth/sign-in/email", body)).json();
+  await client.query("delete from svc_infra_auth_sessions");
+  const token = await sessionOf(email);
   const begun = await service.app.authUsers.tokens.begin(token);
   const { rows } = await client.query("select family from svc_infra_auth_tokens");
   return {
