@@ -219,7 +219,7 @@ export const authTokens = pgTable(
     refreshHash: text("refresh_hash").notNull().unique(),
     /** When it ends unless it is replaced before. */
     expiresAt: time("expires_at").notNull(),
-    /** Of the client that signed in. */
+    /** Where the client that signed in came from. */
     ipAddress: text("ip_address"),
     userAgent: text("user_agent"),
     /** When it was replaced; it is kept to notice a second use. */

@@ -76,7 +76,7 @@ export class SignIns {
     return rows.map((row) => ({ ...row, kind: "browser" }));
   }
 
-  /** Of each family, the one pair that was not replaced. */
+  /** The one pair of each family that was not replaced. */
   async #families(userId: string): Promise<readonly SignIn[]> {
     const isAlive = and(isNull(authTokens.usedAt), gt(authTokens.expiresAt, sql`now()`));
     const rows = await this.#db

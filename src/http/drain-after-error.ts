@@ -32,7 +32,7 @@ function draining(
   payload: string | Buffer | null | undefined,
 ) {
   const bytes = Buffer.from(payload ?? "");
-  // Of an answer without content the length is that of what a GET would give (RFC 9110 §8.6).
+  // In an answer without content this field tells the length of what a GET would give (RFC 9110 §8.6).
   if (message.method !== "HEAD" && reply.statusCode !== 304) reply.header("content-length", bytes.byteLength);
   return Readable.from(answerThenDrop(bytes, message), { objectMode: false });
 }

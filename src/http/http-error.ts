@@ -26,9 +26,9 @@ export function badRequest(message: string): HttpError {
 
 /** Most bytes that the content of a request may have. */
 export interface BodyLimit {
-  /** Of the file, as it was configured. */
+  /** How long the file may be, as it was configured. */
   readonly maxBytes: number;
-  /** Of the form around the file. */
+  /** How long the form around the file may be. */
   readonly envelopeBytes: number;
   /** What sets the limit, as its operator reads it. */
   readonly setBy?: string | undefined;

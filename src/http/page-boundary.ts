@@ -5,7 +5,7 @@ import { HttpError } from "./http-error.js";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Of a route that has its own page boundary or needs none: that of the whole service leaves it alone. */
+    /** Set on a route that has its own page boundary or needs none: that of the whole service leaves it alone. */
     ownPageBoundary?: true;
   }
 }

@@ -26,7 +26,7 @@ import { type IdempotencySettingOptions, idempotencyVariables } from "./settings
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Of a route of POST or PATCH: `required` refuses requests without a key and content that is streamed, `false` ignores keys. */
+    /** For a route of POST or PATCH: `required` refuses requests without a key and content that is streamed, `false` ignores keys. */
     idempotency?: "required" | false | undefined;
   }
 }

@@ -36,7 +36,7 @@ export function isZod(schema: unknown): schema is z.ZodType {
   return typeof schema === "object" && schema !== null && "_zod" in schema;
 }
 
-/** Of its own, or for a media type. */
+/** Whether a part holds a schema of its own, or one for a media type. */
 function holdsZod(part: unknown): boolean {
   if (isZod(part)) return true;
   const { content }: { readonly content?: unknown } = Object(part);

@@ -142,6 +142,18 @@ describe("forms as RFC 2046 §5.1.1 allows", () => {
     await service.close();
   });
 
+  test("file names and metadata with a replacement character arrive as they were sent", async () => {
+    const service = await startService();
+    const named = field("file", `; filename="a\ufffdü.txt"`);
+    const body = Buffer.from(`--b\r\n${named}\r\n\r\nx\r\n--b--`);
+    const headers = { ...form("").headers, "x-meta-note": Buffer.from("a\ufffdü").toString("latin1") };
+    const answer = await call(service.port, { ...form(""), headers, body });
+    expect(answer.status).toBe(200);
+    const { filename, metadata } = await service.storage.getMetadata(String(answer.json().key));
+    expect([filename, metadata]).toEqual(["a\ufffdü.txt", { note: "a\ufffdü" }]);
+    await service.close();
+  });
+
   test("in pieces of every size are the same form", async () => {
     const service = await startService();
     const body = `--b\r\n${field("key", "\r\n\r\nk")}\r\n--b\r\n${file}\r\n--b--`;

@@ -128,6 +128,7 @@ test.each([
       expect(headers["content-disposition"]).toBe(`${kind}; filename="${filename}"`);
       expect(headers["content-type"]).toBe(contentType);
       expect(headers["x-content-type-options"]).toBe("nosniff");
+      expect(headers["referrer-policy"]).toBe("no-referrer");
       expect(headers["content-security-policy"]).toBe("default-src 'none'; sandbox; frame-ancestors 'none'");
       expect(headers["cross-origin-resource-policy"]).toBeDefined();
       expect(headers["cache-control"]).toMatch(/^private/);

@@ -91,6 +91,17 @@ describe("content that put takes", () => {
     await expect(storage.put("d", locked)).rejects.toMatchObject({ code: "invalid_argument" });
   });
 
+  it("is refused when it is a Node stream that was read, and what was there stays", async () => {
+    await storage.put("d", "old");
+    const ended = Readable.from([Buffer.from("new")]);
+    for await (const _ of ended);
+    await expect(storage.put("d", ended)).rejects.toMatchObject({ code: "invalid_argument" });
+    const begun = Readable.from([Buffer.from("a"), Buffer.from("b")]);
+    await begun[Symbol.asyncIterator]().next();
+    await expect(storage.put("d", begun)).rejects.toMatchObject({ code: "invalid_argument" });
+    expect(new TextDecoder().decode(await storage.get("d"))).toBe("old");
+  });
+
   it("comes back as bytes that crypto, Blob and Response take", async () => {
     await storage.put("e", "content");
     const bytes: Uint8Array<ArrayBuffer> = await storage.get("e");

@@ -54,7 +54,7 @@ class LibraryBridge {
 
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const question = this.#toRequest(request);
-    // Of the URL that the library gets: it has no dot segments.
+    // The path is read from the URL that the library gets, which has no dot segments.
     const path = new URL(question.url).pathname.slice(this.#users.config.basePath.length);
     if (path === "/error") throw providerFailure(request);
     // Sessions over their absolute age end here, too.

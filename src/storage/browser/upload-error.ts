@@ -4,7 +4,7 @@
  */
 export class UploadError extends Error {
   override readonly name = "UploadError";
-  /** Of the answer; 0 when there was none. */
+  /** The HTTP status of the answer; 0 when there was none. */
   readonly status: number;
   /** Stable word for programs, as `too_large`, or `unreachable` when there was no answer. */
   readonly code: string;

@@ -41,7 +41,7 @@ export async function cacheControlOf(backend: StorageBackend, url: string): Prom
   return response.headers.get("cache-control") ?? undefined;
 }
 
-/** Of what {@link isHonoured} sends. */
+/** Whether what {@link isHonoured} sends is what was signed. */
 function isAsSigned(verified: VerifiedUrl, contentType: string | undefined): boolean {
   const size = verified.size ?? content.length;
   return (contentType ?? verified.contentType) === verified.contentType && size === content.length;

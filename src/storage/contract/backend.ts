@@ -240,7 +240,7 @@ export interface Capabilities {
 export interface DirectOptions extends ObjectDescription, CallOptions {
   /** Bytes of the whole, or of the part; the service refuses any other number where it can. */
   readonly size: number;
-  /** Of the content; the service checks it where it can. */
+  /** The checksum of the content; the service checks it where it can. */
   readonly checksum: Checksum | undefined;
   /** From then on the service takes nothing more; whole seconds count. */
   readonly expiresAt: Date;

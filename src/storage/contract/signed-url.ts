@@ -258,7 +258,7 @@ function parseSigned(
   return signature.byteLength === signatureLength && isWhole ? { parameters, signature } : undefined;
 }
 
-/** Of 32 bytes in base64url. The text is compared, so that only the spelling that is written counts. */
+/** Characters of 32 bytes in base64url. The text is compared, so that only the spelling that is written counts. */
 const signatureLength = 43;
 
 function trimmed(baseUrl: string | (() => string)): () => string {

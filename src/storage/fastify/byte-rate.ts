@@ -16,7 +16,7 @@ export interface ByteCounter {
 
 /** Who is counted: a tenant, a user, an address. */
 export interface ByteSubjects {
-  /** Of the callers that were proved. */
+  /** Names of the callers that were proved. */
   readonly callers: readonly string[];
   readonly address: string;
 }

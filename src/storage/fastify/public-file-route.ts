@@ -30,7 +30,7 @@ export function checkPublicFiles(rules: false | PublicFilesRules | undefined): v
 /** The files that the file route serves to everyone. */
 export interface PublicFileRoute {
   readonly files: PublicFiles;
-  /** Of files that have none of their own. */
+  /** What is answered for files that have none of their own. */
   readonly cacheControl: string;
 }
 
@@ -66,7 +66,7 @@ export async function checkPublicUrls(
   if (rules === false || storage.capabilities.publicUrls !== true) return;
   for (const prefix of rules?.prefixes ?? []) {
     try {
-      // Of the backend: observers are not told of a probe.
+      // The backend is asked, not the storage: observers are not told of a probe.
       await storage.backend.sign(parseKey(`${prefix}a`), toReadUrlOptions({ public: true }));
     } catch (error) {
       if (!(error instanceof InvalidArgumentError)) throw error;

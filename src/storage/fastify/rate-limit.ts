@@ -38,7 +38,7 @@ export type RateCheck = (
 /** What is counted of the requests of one storage. */
 export interface RateChecks {
   readonly countRequest: RateCheck;
-  /** Of the requests that were counted. */
+  /** Counts the bytes of the requests that were counted. */
   readonly byteRate: ByteRate;
 }
 

@@ -32,7 +32,7 @@ export interface CheckedCopy extends CallOptions {
   readonly limit: SizeLimit;
   /** New checks, for each time that content is read. */
   readonly checks: () => readonly Check[];
-  /** Of the target. */
+  /** The conditions on the target. */
   readonly conditions: WriteConditions;
   /** Is told of the version of the source right before it is copied. */
   readonly onVersion?: ((etag: string) => Promise<void>) | undefined;

@@ -15,7 +15,7 @@ const parsed = new WeakMap<PolicyOptions, readonly PolicyRules[]>();
  */
 export class Policy {
   static readonly #none = new Policy([]);
-  /** Of options that no call adds to, as those of a storage. */
+  /** Policies of options that no call adds to, as those of a storage. */
   static readonly #known = new WeakMap<PolicyOptions | readonly PolicyOptions[], Policy>();
   readonly #rules: readonly PolicyRules[];
   readonly #hasPrefixes: boolean;

@@ -19,7 +19,7 @@ export class Claim implements UploadLease {
     this.#version = version;
   }
 
-  /** Of the lease, as this call wrote or saw it last. */
+  /** The version of the lease, as this call wrote or saw it last. */
   get version(): string {
     return this.#version;
   }

@@ -54,7 +54,7 @@ export function handleOf(
 interface KnownUpload {
   readonly place: UploadPlace;
   readonly key: Key;
-  /** Of the lease, and of the backend. */
+  /** The id of the lease; `uploadId` is that of the backend. */
   readonly id: string;
   readonly uploadId: string;
 }

@@ -27,7 +27,7 @@ export interface Lease {
   readonly scanners?: readonly string[] | undefined;
   readonly ifAbsent?: boolean | undefined;
   readonly ifMatch?: string | undefined;
-  /** Of the backend, where the content comes in parts. */
+  /** The upload of the backend, where the content comes in parts. */
   readonly uploadId?: string | undefined;
   /** How many parts there must be. */
   readonly parts?: number | undefined;

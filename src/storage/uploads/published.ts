@@ -33,7 +33,7 @@ function isDescribed(stored: ObjectStat, { description, size = stored.size }: Le
   return stored.size === size && isSameDescription({ ...stored, contentType }, description);
 }
 
-/** Of one version; `undefined` when another one is there, or none. */
+/** The digest of one version; `undefined` when another one is there, or none. */
 async function digestOf(
   backend: StorageBackend,
   key: Key,

@@ -32,7 +32,7 @@ export function leaseKey(id: string): Key {
 export interface StagedName {
   /** What the keys of the storage begin with that began the upload, as `acme/`; empty for the whole storage. */
   readonly scope: string;
-  /** Of the upload, in that storage. */
+  /** The id of the upload, in that storage. */
   readonly id: string;
   readonly endsAt: Date;
   readonly isContent: boolean;

@@ -186,7 +186,8 @@ describe("settings", () => {
     [{ url: "cloudinary://k:s3cr3t@c?signature_algorithm=md5" }, /signature_algorithm/],
     [{ url: "cloudinary://k:s3cr3t@c", delivery: "cdn-token" }, /STORAGE_CLOUDINARY_AUTH_TOKEN_KEY/],
     [{ url: "cloudinary://k:s3cr3t@c", chunkBytes: 1000 }, /chunkBytes/],
-    [{ url: "cloudinary://k:s3cr3t@c", endpoint: "nowhere" }, /STORAGE_CLOUDINARY_ENDPOINT/],
+    [{ url: "cloudinary://k:s3cr3t@c", endpoint: "nowhere" }, /STORAGE_CLOUDINARY_ENDPOINT is not a URL/],
+    [{ url: "cloudinary://k:s3cr3t@c", endpoint: "http://api.example" }, /must be an https URL/],
   ] as const)("%j are refused", (options, words) => {
     expect(() => new CloudinaryBackend(options)).toThrow(
       expect.objectContaining({ code: "configuration", message: expect.stringMatching(words) }),

@@ -35,6 +35,21 @@ function asFile(credentials: object): Promise<CredentialsFile | undefined> {
   return readCredentials({ credentials: undefined, credentialsPath: fileOf(credentials) });
 }
 
+it("tokens go over plain http only where code allows it", () => {
+  const options = { bucket: "b", credentials: {} };
+  const names = { endpoint: "STORAGE_GCS_ENDPOINT", iamEndpoint: "iamEndpoint" };
+  for (const [name, told] of Object.entries(names)) {
+    const make = (more: object) => new GcsBackend({ ...options, [name]: "http://storage.example", ...more });
+    expect(() => make({})).toThrow(
+      expect.objectContaining({
+        code: "configuration",
+        message: expect.stringMatching(`${told} must be an https URL .* allowPlainHttp`),
+      }),
+    );
+    expect(() => make({ allowPlainHttp: true })).not.toThrow();
+  }
+});
+
 describe("credentials as text or as a file lead secrets only to Google and to this machine", () => {
   it.each<[string, object]>([
     ["token_url", { token_url: evil }],

@@ -29,6 +29,12 @@ function answerWith(body: string, isMeant: (method: string, url: string) => bool
 
 const large = () => pieces(9 * 1_048_576);
 
+it("an answer of the service is read up to a bound", async () => {
+  const listing = JSON.stringify({ kind: "storage#objects", items: [], padding: "x".repeat(34_000_000) });
+  answerWith(listing, (method, url) => method === "GET" && /\/o\?/.test(url));
+  await expect(storage.list()).rejects.toMatchObject({ code: "unavailable" });
+});
+
 describe("an answer of 200 that is not the service's own is a failure", () => {
   const bodies = {
     "a page": "<html>sign in</html>",

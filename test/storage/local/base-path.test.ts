@@ -44,6 +44,7 @@ describe("the base path of the local backend", () => {
   it.each([
     ["is the working directory", () => process.cwd()],
     ["holds the working directory", () => join(process.cwd(), "..")],
+    ["holds this package", () => join(process.cwd(), "dist")],
     ["holds a .env", () => folder],
   ])("that %s is a configuration error naming the variable", async (_what, pathOf) => {
     await writeFile(join(folder, ".env"), "A=1");

@@ -18,7 +18,7 @@ export interface AccountOptions {
 /** Where the account is and who may use it. */
 export interface Account {
   readonly name: string;
-  /** Of the account's blob service, without a trailing slash. */
+  /** The address of the account's blob service, without a trailing slash. */
   readonly endpoint: string;
   readonly access: AccountAccess;
 }

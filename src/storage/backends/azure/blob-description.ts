@@ -11,7 +11,7 @@ const checksumName = `${ownStart}crc32`;
 const filenameName = `${ownStart}filename`;
 /** Says that the disposition is the caller's own, and not the one that is made of the file name. */
 const ownDispositionName = `${ownStart}disposition`;
-/** Of all names and values together, as the service counts them. */
+/** The limit of all names and values together, as the service counts them. */
 const maxKeptBytes = 8192;
 
 /** What is sent beside the bytes. */

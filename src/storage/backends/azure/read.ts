@@ -126,7 +126,7 @@ function countOf(range: Bounds | undefined): number | undefined {
   return range?.end === undefined ? undefined : range.end - range.start + 1;
 }
 
-/** Of the whole blob, also where only a part is sent. */
+/** The size of the whole blob, also where only a part is sent. */
 function sizeOf({ contentRange, contentLength }: { contentRange?: string; contentLength?: number }): number {
   const whole = /\/([0-9]+)$/.exec(contentRange ?? "")?.[1];
   return whole === undefined ? knownSize(contentLength) : Number(whole);

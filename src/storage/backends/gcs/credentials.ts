@@ -9,7 +9,7 @@ import { credentialVariables } from "./answer-error.js";
 /** Credentials as Google's tools write them: the key of a service account, or a description of where tokens come from. */
 export type CredentialsFile = Readonly<Record<string, unknown>>;
 
-export interface CredentialsSource {
+export interface CredentialOptions {
   /** JSON, or what it means. */
   readonly credentials: string | CredentialsFile | undefined;
   readonly credentialsPath: string | undefined;
@@ -33,7 +33,7 @@ const universeNames: ReadonlySet<string> = new Set(["universe_domain", "universe
  *
  * @throws ServiceError `configuration` for text or a file that leads secrets to another host than Google's or this machine.
  */
-export async function readCredentials(source: CredentialsSource): Promise<CredentialsFile | undefined> {
+export async function readCredentials(source: CredentialOptions): Promise<CredentialsFile | undefined> {
   const { credentials, credentialsPath } = source;
   if (typeof credentials === "object") return credentials;
   if (credentials !== undefined) return parse(credentials, "STORAGE_GCS_CREDENTIALS");

@@ -4,8 +4,8 @@ import { unlessAborted } from "../../contract/abortable.js";
 import { loadSdk } from "../../contract/load-sdk.js";
 import { refusal } from "../../contract/service-error.js";
 import {
+  type CredentialOptions,
   type CredentialsFile,
-  type CredentialsSource,
   readCredentials,
   type ServiceAccountKey,
   serviceAccountKeyOf,
@@ -18,7 +18,7 @@ type Auth = Sdk["authClient"];
 /** Milliseconds after which a request for a token is given up. */
 const tokenTimeoutMs = 10_000;
 
-export interface IdentityOptions extends CredentialsSource {
+export interface IdentityOptions extends CredentialOptions {
   readonly project: string | undefined;
   /** Whether no credentials at all will do, as with an emulator. */
   readonly mayBeAnonymous: boolean;

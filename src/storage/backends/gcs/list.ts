@@ -16,7 +16,7 @@ type Entry = { readonly name: string; readonly object: ListedObject | undefined 
 /** One answer of the service. */
 interface RawPage {
   readonly entries: readonly Entry[];
-  /** Of all objects, and of rolled-up starts behind them. */
+  /** The names of all objects, and rolled-up starts behind them. */
   readonly names: readonly string[];
   /** Names that other tools made and that are no keys. */
   readonly passedOver: readonly string[];

@@ -30,7 +30,7 @@ const cancelMs = 10_000;
 /** What ends the session with its last chunk. */
 interface Ending {
   readonly cancellation: Cancellation;
-  /** Of the whole, in base64. */
+  /** The checksum of the whole content, in base64. */
   readonly md5: string | undefined;
 }
 

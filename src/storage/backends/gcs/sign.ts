@@ -49,7 +49,7 @@ export async function signUpload(
 interface SignedRequest {
   readonly method: string;
   readonly path: string;
-  /** Of the account that signs. */
+  /** The name of the account that signs. */
   readonly email: string;
   /** What the request must bring with it, in the order of the names. */
   readonly headers: readonly (readonly [string, string])[];

@@ -20,7 +20,7 @@ import { addressVariables } from "./wire/answer-error.js";
 import type { Headers } from "./wire/sigv4.js";
 import { textOf } from "./wire/xml.js";
 
-interface Source extends ObjectStat, SentDescription {}
+interface CopiedVersion extends ObjectStat, SentDescription {}
 
 /** How often a source that is replaced while it is copied is begun with again. */
 const maxTurns = 5;
@@ -50,7 +50,7 @@ export async function copyObject(
   });
 }
 
-async function findSource(access: S3Access, from: Key, options: CopyOptions): Promise<Source> {
+async function findSource(access: S3Access, from: Key, options: CopyOptions): Promise<CopiedVersion> {
   const headers = await headObject(access, from, options);
   const { sourceIfMatch, description } = options;
   const kept = description === undefined ? keptHeaders(headers) : undefined;
@@ -74,7 +74,7 @@ function isFailedCondition(error: unknown): boolean {
 
 async function copyVersion(
   access: S3Access,
-  source: Source,
+  source: CopiedVersion,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
@@ -96,7 +96,7 @@ async function copyVersion(
  */
 async function copyAndLook(
   access: S3Access,
-  source: Source,
+  source: CopiedVersion,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
@@ -116,7 +116,7 @@ async function copyAndLook(
 /** Writes the version that is there now over a copy of it that has the description and the checksum of another one. */
 async function repair(
   access: S3Access,
-  source: Source,
+  source: CopiedVersion,
   copied: ObjectStat,
   options: CopyOptions,
 ): Promise<ObjectStat> {
@@ -140,7 +140,7 @@ function afterCopy(error: unknown, options: CopyOptions): unknown {
 
 async function copyAtOnce(
   { bucket, client, traits, encryption, marks }: S3Access,
-  source: Source,
+  source: CopiedVersion,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
@@ -167,7 +167,7 @@ async function copyAtOnce(
 
 async function copyThrough(
   access: S3Access,
-  source: Source,
+  source: CopiedVersion,
   to: Key,
   options: CopyOptions,
 ): Promise<ObjectStat> {
@@ -186,7 +186,12 @@ async function copyThrough(
 }
 
 /** Not every service decides the condition on the source of a part: they are joined when it is still the same version. */
-function copyParts(access: S3Access, source: Source, to: Key, options: CopyOptions): Promise<ObjectStat> {
+function copyParts(
+  access: S3Access,
+  source: CopiedVersion,
+  to: Key,
+  options: CopyOptions,
+): Promise<ObjectStat> {
   const upload = new UploadInParts(access, to, writeOptions(source, options), source.checksum);
   return upload.run(partCopies(access, source, to), async () => {
     if (!(await isCurrent(access, source, options))) throw anotherVersion();
@@ -238,7 +243,7 @@ function sourceHeaders(
 }
 
 function writeOptions(
-  source: Source,
+  source: CopiedVersion,
   { ifAbsent, ifMatch, signal, onProgress }: CopyOptions,
 ): WriteOptions & SentDescription {
   const { keptHeaders } = source;

@@ -31,7 +31,7 @@ export interface S3BackendOptions {
   readonly accessKey?: string | undefined;
   /** Secret of the access key. It signs, and is never sent. */
   readonly secretKey?: string | undefined;
-  /** Of temporary keys. */
+  /** What temporary keys need besides. */
   readonly sessionToken?: string | undefined;
   /** Gives keys when none are given; by default the chain of `@aws-sdk/credential-providers`. */
   readonly credentials?: S3CredentialProvider | undefined;

@@ -12,7 +12,7 @@ export const maxEnvelopeBytes = 256 * 1024;
 /** What a part of a form says that it is. */
 export interface PartDescription {
   readonly name: string;
-  /** Of a file; empty where a page left the input empty. */
+  /** The name of a file; empty where a page left the input empty. */
   readonly filename: string | undefined;
 }
 

@@ -2,7 +2,7 @@
 export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Of temporary keys. */
+  /** What temporary keys need besides. */
   readonly sessionToken?: string | undefined;
   /** When temporary keys end. */
   readonly expiration?: Date | undefined;

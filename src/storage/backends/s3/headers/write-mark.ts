@@ -5,7 +5,7 @@ import type { Checksum } from "../../../contract/checksum.js";
 export interface WriteMark {
   /** Another one for every write, which makes the ETag another one for the same bytes. */
   readonly id: string;
-  /** Of the whole content, where it was known when the description was sent. */
+  /** The checksum of the whole content, where it was known when the description was sent. */
   readonly checksum: Checksum | undefined;
   /** When the write began, in whole seconds; `undefined` for uploads in parts. */
   readonly time: Date | undefined;

@@ -20,7 +20,7 @@ export class HmacKey {
     this.#outer = padded(key, 0x5c, digestBytes);
   }
 
-  /** Of a text, in hexadecimal. */
+  /** The code of a text, in hexadecimal. */
   digest(text: string): string {
     const longest = 3 * text.length;
     if (blockBytes + longest > this.#inner.byteLength) this.#inner = padded(this.#key, 0x36, longest);
