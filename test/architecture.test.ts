@@ -141,3 +141,31 @@ it("every file that ARCHITECTURE.md names is there", () => {
   const missing = [...named].map(([, path = ""]) => path).filter((path) => !existsSync(path));
   expect(missing).toEqual([]);
 });
+
+/** Ten lines of code that stand in the sources twice, by their first line; imports and comments do not count. */
+function findTwice(texts: ReadonlyMap<string, string>): string[] {
+  const seen = new Map<string, string>();
+  const twice: string[] = [];
+  for (const [file, text] of texts) {
+    const code = text.replace(/^(?:import|export)\s[^;]*?\sfrom\s[^;]*;|\/\*[\s\S]*?\*\/|^\s*\/\/.*/gm, "");
+    const lines = code.split("\n").map((line) => line.trim());
+    const filled = lines.filter((line) => line !== "");
+    for (let at = 0; at + 10 <= filled.length; at++) {
+      const block = filled.slice(at, at + 10).join("\n");
+      const other = seen.get(block);
+      if (other === undefined) seen.set(block, `${file}: ${filled[at]}`);
+      else twice.push(`${file} has what is in ${other}`);
+    }
+  }
+  return twice;
+}
+
+it("no ten lines stand in the sources twice", () => {
+  const { stdout } = spawnSync("git", ["ls-files", "src/*.ts"], { encoding: "utf8" });
+  const files = stdout.trim().split("\n");
+  expect(files.length).toBeGreaterThan(500);
+  const texts = new Map(files.map((file) => [file, readFileSync(file, "utf8")]));
+  expect(findTwice(texts)).toEqual([]);
+  texts.set("src/planted.ts", texts.get("src/storage/storage-files.ts") ?? "");
+  expect(findTwice(texts).length).toBeGreaterThan(10);
+});

@@ -135,3 +135,20 @@ it("every example of a comment compiles", () => {
   expect(problems.filter((problem) => !problem.startsWith("src/broken.ts"))).toEqual([]);
   expect(problems).toHaveLength(1);
 });
+
+it("every helper of one line has an example", () => {
+  const program = ts.createProgram(["dist/index.d.ts"], options);
+  const checker = program.getTypeChecker();
+  const source = program.getSourceFile("dist/index.d.ts");
+  const module = source === undefined ? undefined : checker.getSymbolAtLocation(source);
+  const symbols = module === undefined ? [] : checker.getExportsOfModule(module);
+  const helpers = symbols.filter(({ name }) => /^(?:add|easy|receive|get)[A-Z]/.test(name));
+  expect(helpers.length).toBeGreaterThan(25);
+  const tagsOf = (symbol: ts.Symbol) => {
+    const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
+    return (isAlias ? checker.getAliasedSymbol(symbol) : symbol)
+      .getJsDocTags(checker)
+      .map(({ name }) => name);
+  };
+  expect(helpers.filter((symbol) => !tagsOf(symbol).includes("example")).map(({ name }) => name)).toEqual([]);
+});

@@ -80,6 +80,9 @@ export const observabilityPlugin: FastifyPluginAsync<ObservabilityOptions> = fas
  * The metrics of an app, or of the app that a request came to.
  *
  * @throws ConfigurationError when none were added.
+ *
+ * @example
+ * const { registry } = getObservability(app);
  */
 export function getObservability(from: AnyApp | AnyRequest): Observability {
   const app = appOf(from);

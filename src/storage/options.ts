@@ -177,6 +177,9 @@ export interface ListAllOptions extends SignalOption {
   readonly prefix?: string | undefined;
 }
 
+/** What one page holds: 100 entries unless `limit` says otherwise. There may be more behind it. */
+export type OnePage<T> = readonly T[];
+
 /** Options of `listKeys`, which answers one page. */
 export interface ListKeysOptions extends ListAllOptions {
   /** Keys of the page, 1 to 1,000. Default: 100. `listAllKeys` answers every key. */

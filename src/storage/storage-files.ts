@@ -39,6 +39,7 @@ import type {
   ListedFile,
   ListKeysOptions,
   ListPageOptions,
+  OnePage,
   OpenedFile,
   OpenOptions,
   PrepareOptions,
@@ -432,7 +433,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * @example
    * const newest = await storage.listKeys({ prefix: "avatars/", limit: 10 });
    */
-  async listKeys(options: ListKeysOptions = {}): Promise<readonly string[]> {
+  async listKeys(options: ListKeysOptions = {}): Promise<OnePage<string>> {
     return (await this.#listKeys(options)).items;
   }
 

@@ -157,6 +157,10 @@ it("a body whose record names another key is not found", async () => {
   expect(await outcomeOf(other.get("b"))).toBe("not_found");
   expect(await outcomeOf(other.getMetadata("b"))).toBe("not_found");
   expect(await outcomeOf(other.get("a"))).toBe("done");
+  // A put of its own content replaces the body and the wrong record; the other key keeps both.
+  await other.put("b", "of b", described);
+  expect(new TextDecoder().decode(await storageOn(base).get("b"))).toBe("of b");
+  expect(await outcomeOf(storageOn(base).get("a"))).toBe("done");
 });
 
 it("a key's folder that became an object leaves nothing behind", async () => {

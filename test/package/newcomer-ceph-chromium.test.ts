@@ -25,6 +25,8 @@ const uploadUrl = z.object({
   message: z.string().optional(),
 });
 const openapi = z.object({ paths: z.record(z.string(), z.unknown()) });
+const listed = z.object({ items: z.array(z.object({ size: z.number(), lastModified: z.string() })) });
+const apiToken = "a-token-that-has-more-than-thirty-two-letters";
 const named = z.object({ key: z.string(), url: z.string() });
 const client = "node_modules/svc-infra/dist/storage";
 const project = new NewcomerProject();
@@ -138,7 +140,7 @@ describe.each([
     const port = await freePort();
     appUrl = `http://localhost:${port}`;
     place = await prepare(appUrl);
-    await project.start(appUrl, { ...place.env, PORT: String(port), PAGES: pagesUrl });
+    await project.start(appUrl, { ...place.env, PORT: String(port), PAGES: pagesUrl, API_TOKEN: apiToken });
     ({ page, complaints } = await chromium.openPage());
     await page.goto(`${pagesUrl}/?app=${encodeURIComponent(appUrl)}`);
   }, 3 * minutes);
@@ -213,6 +215,29 @@ describe.each([
     expect(keys).toContain("photos/direct.png");
   });
 
+  it("lists folders, sizes and dates over HTTP to whom it lets", async () => {
+    const list = (query: string, headers = {}) => fetch(`${appUrl}/_storage/list${query}`, { headers });
+    expect((await list("")).status).toBe(401);
+    const authorization = `Bearer ${apiToken}`;
+    expect(await (await list("?delimiter=/", { authorization })).json()).toMatchObject({
+      keys: [],
+      prefixes: ["photos/"],
+    });
+    const { items } = listed.parse(
+      await (await list("?prefix=photos/&details=true", { authorization })).json(),
+    );
+    expect(items).toHaveLength(3);
+    for (const { size, lastModified } of items) {
+      expect(size).toBeGreaterThan(0);
+      expect(Math.abs(Date.now() - Date.parse(lastModified))).toBeLessThan(60 * minutes);
+    }
+  });
+
+  it("has a second storage beside it", async () => {
+    const draft = await (await fetch(`${appUrl}/drafts`, { method: "POST" })).json();
+    expect(draft).toEqual({ size: 7, hasUrl: false, isOwn: true });
+  });
+
   it("signs one PUT, or says what to write where the provider signs none", async () => {
     const answer = uploadUrl.parse(await (await fetch(`${appUrl}/upload-url`, { method: "POST" })).json());
     if (name === "Azurite") {
@@ -228,7 +253,9 @@ describe.each([
 
   it("describes the routes of the storage to swagger", async () => {
     const { paths } = openapi.parse(await (await fetch(`${appUrl}/openapi`)).json());
-    expect(Object.keys(paths)).toEqual(expect.arrayContaining(["/_health/storage", "/photos", "/keys"]));
+    expect(Object.keys(paths)).toEqual(
+      expect.arrayContaining(["/_health/storage", "/_storage/list", "/_storage/upload", "/photos", "/keys"]),
+    );
     expect(Object.keys(paths)).not.toContain("/openapi");
   });
 

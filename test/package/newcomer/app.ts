@@ -2,15 +2,18 @@ import cors from "@fastify/cors";
 import swagger from "@fastify/swagger";
 import Fastify from "fastify";
 import { pino } from "pino";
-import { addStorage, easyStorage, getStorage, receiveUpload } from "svc-infra";
+import { addStorage, bearerToken, easyStorage, getStorage, receiveUpload } from "svc-infra";
 import { FileNotFoundError, Storage, StorageError, safeKey } from "svc-infra/storage";
+import { MemoryBackend } from "svc-infra/storage/memory";
 import { S3Backend } from "svc-infra/storage/s3";
 
 /** What a newcomer writes on the first day; which storage it is, only the environment says. */
 const app = Fastify({ loggerInstance: pino({ level: "warn" }) });
 await app.register(cors, { origin: process.env.PAGES ?? false, methods: ["GET", "PUT", "POST", "DELETE"] });
 await app.register(swagger, { openapi: { info: { title: "Photos", version: "1" } } });
-const storage = await addStorage(app);
+const storage = await addStorage(app, { authorize: bearerToken(process.env.API_TOKEN ?? "") });
+// A second storage has a name of its own; this one has no URLs.
+const drafts = await addStorage(app, new MemoryBackend(), { decorator: "drafts", serveFiles: false });
 
 interface Named {
   Params: { name: string };
@@ -105,6 +108,15 @@ app.post("/upload-url", async () => {
 app.get("/folders", async () => {
   const { items, prefixes, cursor } = await storage.list({ delimiter: "/" });
   return { files: items.map(({ key }) => key), folders: prefixes, isAll: cursor === undefined };
+});
+
+app.post("/drafts", async () => {
+  const { size, url } = await drafts.put("draft.txt", "a draft");
+  return {
+    size,
+    hasUrl: url !== undefined,
+    isOwn: getStorage(app, "drafts") === drafts && !(await storage.exists("draft.txt")),
+  };
 });
 
 app.get("/keys", async () => {
