@@ -19,7 +19,8 @@ const previewOf = (name: string) => `previews/${name}.webp`;
 
 /**
  * Brings row and preview in line with what is stored now. It is a job, so it can run twice, late, or beside another one
- * for the same document: that is why it looks, and believes no event.
+ * for the same document: that is why it believes no event, and looks again after it has written. So whoever writes last has
+ * written what is stored.
  */
 export async function refreshDocument(
   app: ServiceApp,
@@ -29,45 +30,75 @@ export async function refreshDocument(
   // Documents are at the top; below are their previews.
   if (name.includes("/")) return;
   const files = app.storage.forTenant(tenant);
-  try {
-    const { etag, size } = await files.getMetadata(name);
-    const hasPreview = await makePreview(files, name);
-    await app.db.transaction(async (tx) => {
-      const rows = await tx
-        .insert(documents)
-        .values({ tenant, name, etag, size, hasPreview })
-        .onConflictDoUpdate({
-          target: [documents.tenant, documents.name],
-          set: { etag, size, hasPreview },
-          setWhere: ne(documents.etag, etag),
-        })
-        .returning();
-      if (rows.length === 0) return;
-      await app.events.publish(tx, documentReady, { name, size, hasPreview }, { tenant, subject: name });
-    });
-    // It may have been deleted meanwhile.
-    await files.getMetadata(name);
-  } catch (error) {
-    if (!(error instanceof FileNotFoundError)) throw error;
-    await app.db.delete(documents).where(and(eq(documents.tenant, tenant), eq(documents.name, name)));
-    await files.delete(previewOf(name));
+  for (;;) {
+    const found = await unlessMissing(readDocument(files, name));
+    await (found === undefined ? forget(app, tenant, name) : show(app, tenant, name, found));
+    const now = await unlessMissing(files.getMetadata(name));
+    if (now?.etag === found?.etag) return;
   }
 }
 
-/** Only pictures have one, and of those only such as can be read. */
-async function makePreview(files: Files, name: string): Promise<boolean> {
-  const { contentType } = await files.getMetadata(name);
-  if (!contentType.startsWith("image/")) return false;
-  const picture = sharp(await files.get(name), { limitInputPixels: 50_000_000 });
+/** A document, and the preview of that very content. */
+interface FoundDocument {
+  readonly etag: string;
+  readonly size: number;
+  readonly preview: Buffer | undefined;
+}
+
+async function readDocument(files: Files, name: string): Promise<FoundDocument> {
+  const { etag, size, contentType } = await files.getMetadata(name);
+  if (!contentType.startsWith("image/")) return { etag, size, preview: undefined };
+  const picture = await files.open(name);
+  return { etag: picture.etag, size: picture.size, preview: await makePreview(await picture.body.bytes()) };
+}
+
+/** Of a picture that cannot be read there is none. */
+function makePreview(content: Uint8Array): Promise<Buffer | undefined> {
   const size = { width: 320, height: 320, fit: "inside", withoutEnlargement: true } as const;
-  const preview = await picture
+  return sharp(content, { limitInputPixels: 50_000_000 })
     .rotate()
     .resize(size)
     .webp()
     .toBuffer()
     .catch(() => undefined);
-  if (preview !== undefined) await files.put(previewOf(name), preview, { contentType: "image/webp" });
-  return preview !== undefined;
+}
+
+async function show(
+  app: ServiceApp,
+  tenant: string,
+  name: string,
+  { etag, size, preview }: FoundDocument,
+): Promise<void> {
+  const hasPreview = preview !== undefined;
+  if (hasPreview)
+    await app.storage.forTenant(tenant).put(previewOf(name), preview, { contentType: "image/webp" });
+  await app.db.transaction(async (tx) => {
+    const rows = await tx
+      .insert(documents)
+      .values({ tenant, name, etag, size, hasPreview })
+      .onConflictDoUpdate({
+        target: [documents.tenant, documents.name],
+        set: { etag, size, hasPreview },
+        setWhere: ne(documents.etag, etag),
+      })
+      .returning();
+    if (rows.length === 0) return;
+    await app.events.publish(tx, documentReady, { name, size, hasPreview }, { tenant, subject: name });
+  });
+}
+
+async function forget(app: ServiceApp, tenant: string, name: string): Promise<void> {
+  await app.db.delete(documents).where(and(eq(documents.tenant, tenant), eq(documents.name, name)));
+  await app.storage.forTenant(tenant).delete(previewOf(name));
+}
+
+async function unlessMissing<T>(looking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (error instanceof FileNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 /** The documents of the caller's organisation, with links that work for an hour. */

@@ -6,7 +6,7 @@ import type { FastifyInstance } from "fastify";
  */
 export function startupRoute(app: FastifyInstance): void {
   let hasStarted = false;
-  app.get("/startupz", { schema: { hide: true } }, async (_request, reply) => {
+  app.get("/startupz", { schema: { hide: true }, config: { hasNoTenant: true } }, async (_request, reply) => {
     hasStarted ||= (await app.health.run()).status !== "failed";
     return reply
       .code(hasStarted ? 200 : 503)

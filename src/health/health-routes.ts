@@ -27,5 +27,11 @@ export function healthRoute(
 
 /** Mounts routes of health in a scope of their own, so that nothing of the app around them changes. */
 export async function mountHealthRoutes(app: FastifyInstance, routes: readonly Route[]): Promise<void> {
-  await app.register(async (scope) => mountRoutes(scope, routes, { tag: "health" }));
+  await app.register(async (scope) => {
+    // A way to tell the tenant that fails must not fail the probes.
+    scope.addHook("onRoute", (route) => {
+      route.config = { ...route.config, hasNoTenant: true };
+    });
+    mountRoutes(scope, routes, { tag: "health" });
+  });
 }

@@ -29,6 +29,7 @@ export async function folderTransport(folder: string): Promise<MailTransport> {
       const temporary = join(path, `.${name}`);
       await writeFile(temporary, composed.message as Buffer, { mode: 0o600 });
       await rename(temporary, join(path, name));
+      return [];
     },
     async check() {
       await mkdir(path, { recursive: true, mode: 0o700 })

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type AnyApp, fastifyOf } from "../http/index.js";
-import { defineJob, getJobs, type JobDefinition } from "../jobs/index.js";
+import { defineJob, getJobs, type JobDefinition, JobError } from "../jobs/index.js";
+import { MailError } from "./mail-error.js";
 import { getMail } from "./plugin.js";
 import type { SendableMail } from "./transport.js";
 
@@ -12,6 +13,12 @@ const mailSchema = z.object({
   text: z.string(),
   html: z.string().optional(),
 });
+
+/** A mail that was refused for good is not tried again; its job is dead. */
+function endIfFinal(error: unknown): never {
+  if (!(error instanceof MailError) || error.isTemporary) throw error;
+  throw new JobError("job_payload_invalid", error.message, { cause: error });
+}
 
 /** A server may be away for a day: the waits double from five seconds. */
 const attempts = { attempts: 15, backoff: { type: "exponential", delayMs: 5000, jitter: 0.5 } } as const;
@@ -31,7 +38,7 @@ export function mailJobs(app: AnyApp): readonly JobDefinition<never>[] {
   const job = defineJob(
     "svc-infra.mail",
     mailSchema,
-    (message) => mail.deliver(message as SendableMail),
+    (message) => mail.deliver(message as SendableMail).catch(endIfFinal),
     attempts,
   );
   mail.useQueue(async (message) => {

@@ -1,4 +1,5 @@
 import type { Logger } from "../kernel/index.js";
+import { MailError } from "./mail-error.js";
 import { checkMessage, type MailMessage } from "./message.js";
 import type { MailTransport, SendableMail } from "./transport.js";
 
@@ -30,9 +31,10 @@ export class Mail {
 
   /**
    * Sends one mail. With a queue it resolves when the mail is kept, and a dead server delays it; without one it resolves
-   * when the server has taken it.
+   * when the server has taken it for every receiver.
    *
-   * @throws MailError
+   * @throws MailError: `mail_refused` also when the server took it for some receivers only. The message says so, and the
+   * mail should not be sent to all of them again.
    * @example
    * await mail.send({ to: "ann@example.com", subject: "Welcome", text: "Hello Ann." });
    */
@@ -42,10 +44,22 @@ export class Mail {
     await (this.#queue === undefined ? this.deliver(mail) : this.#queue(mail));
   }
 
-  /** Hands a mail to the server now: what the queue does with each. @throws MailError */
+  /**
+   * Hands a mail to the server now: what the queue does with each. Receivers that the server refuses, while it takes the mail
+   * for others, get a mail of their own from the queue.
+   *
+   * @throws MailError
+   */
   async deliver(mail: SendableMail): Promise<void> {
-    await this.#transport.send(mail);
-    this.#log.info({ receivers: typeof mail.to === "string" ? 1 : mail.to.length }, "mail sent");
+    const refused = await this.#transport.send(mail);
+    const all = typeof mail.to === "string" ? 1 : mail.to.length;
+    this.#log.info({ receivers: all - refused.length, refused: refused.length }, "mail sent");
+    if (refused.length === 0) return;
+    if (this.#queue === undefined) {
+      const message = `the mail server refused ${refused.length} of ${all} receivers; the others get the mail`;
+      throw new MailError("mail_refused", message);
+    }
+    for (const to of refused) await this.#queue({ ...mail, to });
   }
 
   /** Lets a queue keep each mail from now on. */

@@ -7,7 +7,10 @@ export interface MailContent {
   readonly html?: string;
 }
 
-/** One mail. Addresses are `someone@example.com` or `Someone <someone@example.com>`. */
+/**
+ * One mail. Addresses are `someone@example.com` or `Someone <someone@example.com>`; a name with any of `, ; : @ ( )` is in
+ * double quotes.
+ */
 export interface MailMessage extends MailContent {
   readonly to: string | readonly string[];
   /** Default: `MAIL_FROM`. */
@@ -15,7 +18,12 @@ export interface MailMessage extends MailContent {
   readonly replyTo?: string;
 }
 
-const address = /^(?:[^<>\r\n]*<[^\s<>@,;:"]+@[^\s<>@,;:"]+>|[^\s<>@,;:"]+@[^\s<>@,;:"]+)$/;
+const mailbox = /[^\s<>@,;:"()\\]+@[^\s<>@,;:"()\\]+/.source;
+
+/** A name without quotes must hold nothing that a mail library may read as another address, a group or a comment. */
+const name = /(?:"[^"\\]*" *|[^<>@,;:"()\\]*)/.source;
+
+const address = new RegExp(`^(?:${mailbox}|${name}<${mailbox}>)$`);
 
 /** Control characters end a header field, or hide the text behind them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
@@ -36,8 +44,14 @@ export function checkMessage({ to, from, replyTo, subject, text }: MailMessage):
   if (text === "") throw invalid("text", "text that is not empty");
 }
 
+/** Whether it is one address, with a name or without. */
+export function isAddress(value: string): boolean {
+  return address.test(value) && !control.test(value);
+}
+
 function checkAddress(field: string, value: string): void {
-  if (!address.test(value) || control.test(value)) throw invalid(field, "one address like shop@example.com");
+  if (!isAddress(value))
+    throw invalid(field, 'one address like shop@example.com or "Shop" <shop@example.com>');
 }
 
 function invalid(field: string, expected: string): MailError {

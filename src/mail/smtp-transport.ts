@@ -37,13 +37,14 @@ export async function smtpTransport(url: Secret, timeoutMs: number): Promise<Mai
   return {
     description: `${protocol}//${hostname}:${chosenPort}`,
     async send({ to, replyTo, ...mail }) {
-      await smtp
+      const { rejected } = await smtp
         .sendMail({
           ...mail,
           to: [...(typeof to === "string" ? [to] : to)],
           ...(replyTo === undefined ? {} : { replyTo }),
         })
         .catch((error: unknown) => fail(error));
+      return rejected;
     },
     async check() {
       await smtp.verify().catch((error: unknown) => fail(error));

@@ -7,8 +7,13 @@ export type SendableMail = MailMessage & { readonly from: string };
 export interface MailTransport {
   /** For people and logs: `smtp://mail.example.com:587`; holds no secret. */
   readonly description: string;
-  /** Hands one mail over; resolves when it was taken. @throws MailError */
-  send(mail: SendableMail): Promise<void>;
+  /**
+   * Hands one mail over; resolves when it was taken for at least one receiver.
+   *
+   * @returns the addresses that it was not taken for.
+   * @throws MailError
+   */
+  send(mail: SendableMail): Promise<readonly string[]>;
   /** Looks whether mail would be taken now. @throws MailError */
   check(): Promise<void>;
   close(): void;

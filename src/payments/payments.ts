@@ -10,13 +10,7 @@ import {
   type PaymentProvider,
 } from "./payment-provider.js";
 import { type PlanPrices, Plans } from "./plans.js";
-import {
-  dismissEvents,
-  dueCustomers,
-  keepEvent,
-  type ProviderEvent,
-  removeOldEvents,
-} from "./received-events.js";
+import { dueCustomers, keepEvent, type ProviderEvent, removeOldEvents } from "./received-events.js";
 import { entitlements, paymentCustomers, paymentEvents } from "./schema.js";
 
 /** What a tenant has paid for. */
@@ -179,7 +173,7 @@ export class Payments<Plan extends string = string> {
    */
   async synchronize(customer: string): Promise<void> {
     const look = await this.#entitlements.begin(customer);
-    if (look === undefined) return dismissEvents(this.#db, customer);
+    if (look === undefined) return;
     await this.#entitlements.finish(look, await this.#provider.subscriptions(customer));
   }
 

@@ -27,15 +27,6 @@ export async function keepEvent(tx: Database, { id, type, customer }: ProviderEv
   return rows.length > 0 && customer !== undefined;
 }
 
-/** Marks events of a customer who belongs to no tenant. */
-export async function dismissEvents(db: Database, customer: string): Promise<void> {
-  const { customer: whose, handledAt } = paymentEvents;
-  await db
-    .update(paymentEvents)
-    .set({ handledAt: statement`now()` })
-    .where(statement`${whose} = ${customer} and ${handledAt} is null`);
-}
-
 /** Customers whose check is due, or who have an event that was not handled within a minute. */
 export async function dueCustomers(db: Database): Promise<readonly string[]> {
   const waiting = statement`exists (select 1 from ${paymentEvents} where ${paymentEvents.customer} = ${paymentCustomers.customer}

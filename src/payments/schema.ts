@@ -20,7 +20,7 @@ export const paymentEvents = pgTable(
     type: text("type").notNull(),
     customer: text("customer"),
     receivedAt: timestamp("received_at", { withTimezone: true }).notNull().defaultNow(),
-    /** When what it is about was looked up; none while that is still to be done. */
+    /** When what it is about was looked up; none while that is still to be done, and where the customer belongs to no tenant. */
     handledAt: timestamp("handled_at", { withTimezone: true }),
   },
   ({ customer, receivedAt, handledAt }) => [

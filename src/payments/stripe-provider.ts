@@ -79,16 +79,20 @@ function keyed({ idempotencyKey: key }: IdempotentCall): { idempotencyKey: strin
   return { idempotencyKey: isSendable ? key : createHash("sha256").update(key).digest("hex") };
 }
 
-function describe(
-  { items, cancel_at_period_end: isEnding }: Stripe.Subscription,
-  until: Date | undefined,
-): ProviderSubscription {
-  return { prices: items.data.map(({ price }) => price.id), paidUntil: until, isEnding };
+function describe(subscription: Stripe.Subscription, until: Date | undefined): ProviderSubscription {
+  const prices = subscription.items.data.map(({ price }) => price.id);
+  return { prices, paidUntil: until, isEnding: endsWithPeriod(subscription) };
+}
+
+/** With flexible billing the portal sets `cancel_at` alone. One that is later leaves periods that are still to be paid. */
+function endsWithPeriod({ items, cancel_at, cancel_at_period_end }: Stripe.Subscription): boolean {
+  if (cancel_at_period_end || cancel_at === null) return cancel_at_period_end;
+  return items.data.every((item) => cancel_at <= item.current_period_end);
 }
 
 /**
  * The periods of a subscription go on while they are not paid. So while it is `past_due`, what its last paid invoice was
- * for counts.
+ * for counts: the period that the invoice began. Lines for a time before the invoice settle what was changed or used then.
  */
 async function paidUntil(
   stripe: Stripe,
@@ -97,7 +101,10 @@ async function paidUntil(
   if (paidStates.has(status)) return earliest(items.data.map((item) => item.current_period_end));
   if (status !== "past_due") return undefined;
   const { data } = await stripe.invoices.list({ subscription: id, status: "paid", limit: 1 });
-  return earliest((data[0]?.lines.data ?? []).map(({ period }) => period.end));
+  const [invoice] = data;
+  const ends = (invoice?.lines.data ?? []).map(({ period }) => period.end);
+  const ahead = ends.filter((end) => end > (invoice?.created ?? 0));
+  return earliest(ahead.length > 0 ? ahead : ends);
 }
 
 function earliest(seconds: readonly number[]): Date | undefined {

@@ -25,6 +25,10 @@ declare module "fastify" {
     /** Which tenant a request belongs to; `addTenancy` added it. */
     tenancy: Tenancy<FastifyRequest>;
   }
+  interface FastifyContextConfig {
+    /** Of a route that belongs to no tenant, as one for a probe: nothing asks for the tenant of its requests. */
+    hasNoTenant?: true;
+  }
   interface FastifyRequest {
     /** The tenant, known from `preValidation` on; `undefined` when nothing told one. */
     tenant: string | undefined;
@@ -108,6 +112,7 @@ async function mount(app: FastifyInstance, options: AddTenancyOptions): Promise<
   app.decorateRequest("tenant", undefined);
   // Behind onRequest, where callers prove who they are.
   app.addHook("preValidation", async (request) => {
+    if (request.routeOptions.config.hasNoTenant) return;
     request.tenant = await tenancy.tenantOf(request);
   });
   const first =

@@ -18,6 +18,11 @@ declare module "fastify" {
   }
 }
 
+/** What matters here of an OpenAPI document. */
+interface OpenApi {
+  readonly components?: { readonly schemas?: Readonly<Record<string, unknown>> };
+}
+
 /** Inline styles come with the page of Swagger UI; all else is its own. */
 const pagePolicy =
   "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:; " +
@@ -30,11 +35,12 @@ const pagePolicy =
  * @param apiVersion - the version whose routes are meant; without it those that belong to none.
  */
 export async function addApiDocs(app: FastifyInstance, info: ApiInfo, apiVersion?: string): Promise<void> {
-  const [{ default: swagger }, { default: swaggerUi }, { jsonSchemaTransform }] = await Promise.all([
-    import("@fastify/swagger"),
-    import("@fastify/swagger-ui"),
-    import("fastify-type-provider-zod"),
-  ]);
+  const [{ default: swagger }, { default: swaggerUi }, { jsonSchemaTransform, jsonSchemaTransformObject }] =
+    await Promise.all([
+      import("@fastify/swagger"),
+      import("@fastify/swagger-ui"),
+      import("fastify-type-provider-zod"),
+    ]);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -53,8 +59,28 @@ export async function addApiDocs(app: FastifyInstance, info: ApiInfo, apiVersion
       const answers = response === undefined ? {} : { response: mapValues(response, given) };
       return { schema: { ...mapValues(request, taken), ...answers }, url: document.url };
     },
+    transformObject: (document) =>
+      withNamedSchemas(Object(document).openapiObject, Object(jsonSchemaTransformObject(document))),
   });
   await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: pagePolicy, logLevel: "warn" });
+}
+
+/**
+ * Adds the named schemas (`.meta({ id })`) that a document refers to. Names are those of the whole process, so all others
+ * stay out: they may belong to another version.
+ */
+function withNamedSchemas(document: OpenApi, all: OpenApi): object {
+  const named = all.components?.schemas ?? {};
+  const schemas: Record<string, unknown> = { ...document.components?.schemas };
+  const addThoseOf = (part: unknown): void => {
+    for (const [, name = ""] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (name in schemas || !(name in named)) continue;
+      schemas[name] = named[name];
+      addThoseOf(named[name]);
+    }
+  };
+  addThoseOf(document);
+  return { ...document, components: { ...document.components, schemas } };
 }
 
 /** Makes JSON Schema of zod schemas, also of those for a media type; what is JSON Schema already stays as it is. */

@@ -65,6 +65,13 @@ describe("a mail that breaks a rule is refused before it is sent", () => {
     ["to", { to: "ann@example.com\r\nBcc: all@example.com" }],
     ["to", { to: "ann@example.com, all@example.com" }],
     ["to", { to: "Ann <ann@example.com>, <all@example.com>" }],
+    ["to", { to: "victim@example.com, Ann <ann@example.com>" }],
+    ["to", { to: "victim@example.com; Ann <ann@example.com>" }],
+    ["to", { to: "group: victim@example.com, Ann <ann@example.com>" }],
+    ["to", { to: "(victim@example.com) Ann <ann@example.com>" }],
+    ["to", { to: '"Ann" victim@example.com, "Ann" <ann@example.com>' }],
+    ["to", { to: '"Ann\\" <victim@example.com>, " <ann@example.com>' }],
+    ["to", { to: "ann(victim@example.com)@example.com" }],
     ["to", { to: "ann" }],
     ["from", { from: "shop@example.com\nX: y" }],
     ["replyTo", { replyTo: "a b@example.com" }],
@@ -83,11 +90,16 @@ describe("a mail that breaks a rule is refused before it is sent", () => {
 describe("an SMTP server", () => {
   let server: SMTPServer;
   let received: string[];
+  let envelopes: string[][];
   let answer: Error | undefined;
+  /** What it answers to each receiver that it refuses. */
+  let refusals: Map<string, number>;
 
   beforeEach(async () => {
     received = [];
+    envelopes = [];
     answer = undefined;
+    refusals = new Map();
     server = new SMTPServer({
       authOptional: true,
       disabledCommands: ["STARTTLS"],
@@ -95,11 +107,20 @@ describe("an SMTP server", () => {
         username === "shop" && password === "p@ss"
           ? callback(null, { user: username })
           : callback(new Error("wrong password")),
-      onData(stream, _session, callback) {
+      onRcptTo({ address }, _session, callback) {
+        const responseCode = refusals.get(address);
+        callback(
+          responseCode === undefined ? null : Object.assign(new Error("not this one"), { responseCode }),
+        );
+      },
+      onData(stream, { envelope }, callback) {
         const pieces: Buffer[] = [];
         stream.on("data", (piece) => pieces.push(piece));
         stream.on("end", () => {
-          if (answer === undefined) received.push(Buffer.concat(pieces).toString());
+          if (answer === undefined) {
+            received.push(Buffer.concat(pieces).toString());
+            envelopes.push(envelope.rcptTo.map(({ address }) => address));
+          }
           callback(answer ?? null);
         });
       },
@@ -166,6 +187,53 @@ describe("an SMTP server", () => {
     await expect.poll(() => received.length).toBe(1);
   });
 
+  it.each([
+    "Ann <ann@example.com>",
+    "Ann O'Brien-Grüße Jr. <ann@example.com>",
+    '"victim@example.com, Ann" <ann@example.com>',
+    '"Sales: (a); b" <ann@example.com>',
+    "<ann@example.com>",
+    "ann@example.com",
+  ])("gets one receiver for one address: %s", async (to) => {
+    const mail = await addMail(app, { url: urlOf(), env: {} });
+    await mail.send({ ...welcome, to });
+    expect(envelopes).toEqual([["ann@example.com"]]);
+  });
+
+  it("that refuses some receivers fails a mail that no job sends", async () => {
+    const mail = await addMail(app, { url: urlOf(), env: {} });
+    refusals.set("ben@example.com", 451);
+    const sending = mail.send({ ...welcome, to: ["ann@example.com", "ben@example.com"] });
+    await expect(sending).rejects.toMatchObject({ code: "mail_refused", isTemporary: false });
+    await expect(sending).rejects.toThrow("refused 1 of 2 receivers");
+    expect(envelopes).toEqual([["ann@example.com"]]);
+  });
+
+  it("that refuses some receivers gets the mail of jobs again for those alone", async () => {
+    const mail = await addMail(app, { url: urlOf(), env: {} });
+    const { queue } = await addJobs(app, { jobs: [...mailJobs(app)], env: {} });
+    await app.ready();
+    refusals.set("ben@example.com", 451).set("cid@example.com", 550);
+    await mail.send({ ...welcome, to: ["ann@example.com", "ben@example.com", "cid@example.com"] });
+    await expect.poll(async () => (await queue.list("dead")).length).toBe(1);
+    await expect.poll(async () => (await queue.list("delayed")).length).toBe(1);
+    refusals.clear();
+    await expect
+      .poll(() => envelopes, { timeout: 20_000 })
+      .toEqual([["ann@example.com"], ["ben@example.com"]]);
+    expect((await queue.list("dead"))[0]).toMatchObject({ name: "svc-infra.mail", failedAttempts: 1 });
+  });
+
+  it("that refuses a mail of jobs for good is not asked again", async () => {
+    const mail = await addMail(app, { url: urlOf(), env: {} });
+    const { queue } = await addJobs(app, { jobs: [...mailJobs(app)], env: {} });
+    await app.ready();
+    answer = Object.assign(new Error("no such user"), { responseCode: 550 });
+    await mail.send(welcome);
+    await expect.poll(async () => (await queue.list("dead")).length).toBe(1);
+    expect(await queue.list("delayed")).toEqual([]);
+  });
+
   it("is never told to the log with its password", async () => {
     const mail = await addMail(app, { url: urlOf("shop:p%40ss@"), env: {} });
     expect(mail.description).not.toContain("ss@");
@@ -179,6 +247,17 @@ it.each(["http://example.com", "smtp://", "mail.example.com", "smtps:host"])(
     await expect(addMail(app, { url, env: {} })).rejects.toThrow(/^option 'url': expected a URL like smtp:/);
   },
 );
+
+it("a password that is not escaped is refused, and the variable is named", async () => {
+  const env = { MAIL_URL: "smtp://shop:100%pass@mail.example.com" };
+  const adding = addMail(app, { env });
+  await expect(adding).rejects.toThrow(/^MAIL_URL: expected a URL like smtp:.*%25/);
+  await expect(adding).rejects.not.toThrow("pass@");
+});
+
+it.each(["Shop", "shop@example.com, all@example.com"])("the sender %s is refused at start", async (from) => {
+  await expect(addMail(app, { folder, env: { MAIL_FROM: from } })).rejects.toThrow(/MAIL_FROM: expected/);
+});
 
 describe("a template", () => {
   it("escapes every value of its HTML", () => {

@@ -241,13 +241,25 @@ describe("a plan", () => {
     }
   });
 
-  it("that is not renewed has no grace", async () => {
+  it.each([
+    { billing: "classic", change: { cancel_at_period_end: true } },
+    { billing: "flexible", change: {} },
+  ])("that is not renewed has no grace, with $billing billing", async ({ change }) => {
     const customer = await payments.customerOf(tenant);
     const subscription = stripe.subscribe(customer, "price_pro");
-    subscription.cancel_at_period_end = true;
+    Object.assign(subscription, { cancel_at: subscription.current_period_end, ...change });
     stripe.endPeriod(subscription, 60);
     await payments.synchronize(customer);
     expect(await payments.isEntitled(tenant, "pro")).toBe(false);
+  });
+
+  it("that ends some periods later is given on in the grace, and is not told as ending", async () => {
+    const customer = await payments.customerOf(tenant);
+    const subscription = stripe.subscribe(customer, "price_pro");
+    subscription.cancel_at = subscription.current_period_end + 90 * day;
+    stripe.endPeriod(subscription, 60);
+    await payments.synchronize(customer);
+    expect(await payments.entitlement(tenant)).toMatchObject({ plans: ["pro"], isEnding: false });
   });
 
   it("does not last longer because another one does", async () => {
@@ -400,6 +412,14 @@ describe("an event", () => {
     expect(await payments.isEntitled(tenant, "pro")).toBe(false);
   });
 
+  it("about an upcoming invoice, which has no id, has its customer looked up", async () => {
+    const { customer } = stripe.subscribe(await payments.customerOf(tenant), "price_pro");
+    const data = { object: { object: "invoice", customer } };
+    const body = JSON.stringify({ id: `evt_${randomUUID()}`, type: "invoice.upcoming", data });
+    expect((await post({ body, headers: stripe.sign(body) })).statusCode).toBe(204);
+    await expect.poll(() => payments.isEntitled(tenant, "pro")).toBe(true);
+  });
+
   it("that claims what the service does not know entitles no tenant", async () => {
     const customer = await payments.customerOf(tenant);
     const claimed = { ...stripe.subscribe(customer, "price_pro") };
@@ -410,13 +430,12 @@ describe("an event", () => {
     await expect.poll(() => payments.entitlement(tenant)).toMatchObject({ plans: ["team"] });
   });
 
-  it("about another kind of thing is kept and does no harm", async () => {
-    const body = JSON.stringify({
-      id: `evt_${randomUUID()}`,
-      type: "a.b",
-      data: { object: { id: "x", object: "x" } },
-    });
-    expect((await post({ body, headers: stripe.sign(body) })).statusCode).toBe(204);
+  it("about another kind of thing is kept and does no harm, also where that has no id", async () => {
+    const objects = [{ id: "x", object: "x" }, { object: "balance" }, { object: "customer" }];
+    for (const object of objects) {
+      const body = JSON.stringify({ id: `evt_${randomUUID()}`, type: "a.b", data: { object } });
+      expect((await post({ body, headers: stripe.sign(body) })).statusCode).toBe(204);
+    }
     expect((await post({ body: "{}", headers: stripe.sign("{}") })).statusCode).toBe(400);
   });
 });

@@ -87,9 +87,11 @@ export class RandomRun {
   /** By what was ever paid and when, whatever Stripe calls it. */
   expectedPlans(): readonly string[] {
     const now = Date.now() / 1000;
-    const paid = this.#subscriptions().filter(({ id, status, cancel_at_period_end: isEnding }) => {
+    const paid = this.#subscriptions().filter(({ id, status, cancel_at }) => {
       const until = this.#parts.stripe.paidThrough.get(id) ?? 0;
-      return !["unpaid", "canceled"].includes(status) && now < until + (isEnding ? 0 : graceDays * day);
+      return (
+        !["unpaid", "canceled"].includes(status) && now < until + (cancel_at === null ? graceDays * day : 0)
+      );
     });
     return [...new Set(paid.map(planOf))].sort();
   }
@@ -188,7 +190,7 @@ export class RandomRun {
 
   #renew(subscription: Subscription, secondsAgo: number, isPaid: boolean): void {
     this.#parts.stripe.endPeriod(subscription, secondsAgo);
-    if (!subscription.cancel_at_period_end) this.#parts.stripe.renew(subscription, isPaid);
+    if (subscription.cancel_at === null) this.#parts.stripe.renew(subscription, isPaid);
     else subscription.status = "canceled";
   }
 
@@ -197,7 +199,10 @@ export class RandomRun {
     const call = () => this.#parts.payments.portal(this.tenant, urls.successUrl);
     const opened = await insist(call).catch((error: unknown) => error);
     if (this.customers().length === 0) return expect(opened).toHaveProperty("code");
-    for (const each of this.#subscriptions().filter(isLive)) each.cancel_at_period_end = this.#chance(50);
+    for (const each of this.#subscriptions().filter(isLive)) {
+      each.cancel_at = this.#chance(50) ? each.current_period_end : null;
+      each.cancel_at_period_end = each.cancel_at !== null && this.#chance(50);
+    }
   }
 
   async #refund(): Promise<void> {

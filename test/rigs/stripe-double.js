@@ -16,7 +16,8 @@ const apiVersion = "2026-10-28.endive";
  * @property {number} start_date - seconds since the epoch.
  * @property {number} current_period_start - seconds since the epoch.
  * @property {number} current_period_end - seconds since the epoch.
- * @property {boolean} cancel_at_period_end
+ * @property {boolean} cancel_at_period_end - what the portal sets with classic billing.
+ * @property {number | null} cancel_at - seconds since the epoch; what the portal sets with flexible billing.
  */
 
 /** @typedef {{ id: string, customer: string, price: string, success_url: string, status: string, metadata: Record<string, string> }} Session */
@@ -104,6 +105,7 @@ export class StripeDouble {
       current_period_start: now,
       current_period_end: now + periodSeconds,
       cancel_at_period_end: false,
+      cancel_at: null,
     };
     this.subscriptions.set(id, subscription);
     if (isSettled) this.settle(subscription);
@@ -148,6 +150,7 @@ export class StripeDouble {
     subscription.start_date += shift;
     subscription.current_period_start += shift;
     subscription.current_period_end += shift;
+    if (subscription.cancel_at !== null) subscription.cancel_at += shift;
     const paid = this.paidThrough.get(subscription.id) ?? 0;
     this.paidThrough.set(subscription.id, paid + shift);
   }
@@ -346,13 +349,22 @@ export class StripeDouble {
     return page("/v1/checkout/sessions", found, query);
   }
 
-  /** Only the newest paid invoice of a subscription is kept. @param {URLSearchParams} query */
+  /**
+   * Only the newest paid invoice of a subscription is kept. Beside its period it settles a change of the period before.
+   *
+   * @param {URLSearchParams} query
+   */
   #listPaid(query) {
     const end = this.paidThrough.get(query.get("subscription") ?? "");
-    const invoice = { id: `in_${query.get("subscription")}`, object: "invoice", status: "paid" };
-    const lines = { object: "list", data: [{ object: "line_item", period: { end } }] };
-    const data = query.get("status") !== "paid" || end === undefined ? [] : [{ ...invoice, lines }];
-    return { object: "list", url: "/v1/invoices", has_more: false, data };
+    if (query.get("status") !== "paid" || end === undefined) return page("/v1/invoices", [], query);
+    const created = end - periodSeconds;
+    const periods = [
+      { start: created - 86_400, end: created },
+      { start: created, end },
+    ];
+    const lines = { object: "list", data: periods.map((period) => ({ object: "line_item", period })) };
+    const id = `in_${query.get("subscription")}`;
+    return page("/v1/invoices", [{ id, object: "invoice", status: "paid", created, lines }], query);
   }
 
   /** @param {URLSearchParams} form */

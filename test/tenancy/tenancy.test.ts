@@ -1,4 +1,6 @@
 import Fastify, { type FastifyInstance } from "fastify";
+import { easyServiceApp } from "svc-infra/app";
+import { joinHealth } from "svc-infra/health";
 import { type AddTenancyOptions, addTenancy, getTenancy, requireTenant } from "svc-infra/tenancy";
 import { describe, expect, it } from "vitest";
 
@@ -49,6 +51,24 @@ describe("the tenant of a request", () => {
     expect((await app.inject("/needed")).json()).toEqual({ tenant: "t1" });
     expect((await app.inject("/needed")).json()).toEqual({ tenant: "t2" });
   });
+});
+
+it("a resolver that fails fails no probe and no metrics", async () => {
+  const app = await easyServiceApp({
+    name: "shop",
+    env: { LOG_LEVEL: "silent" },
+    tenancy: {
+      resolve: () => {
+        throw new Error("the database of tenants is away");
+      },
+    },
+    observability: true,
+  });
+  await joinHealth(app, "late", async () => undefined);
+  for (const path of ["/healthz", "/readyz", "/startupz", "/_health/late", "/metrics"])
+    expect([path, (await app.inject(path)).statusCode]).toEqual([path, 200]);
+  expect((await app.inject("/ping")).statusCode).toBe(500);
+  await app.close();
 });
 
 it("requireTenant refuses a request without one", async () => {

@@ -92,6 +92,29 @@ describe("the documents", () => {
     expect(await pathsOf("/docs/json")).toEqual(["/ping", "/unversioned"]);
   });
 
+  it("have the named schemas that they refer to, in one another too, and no others", async () => {
+    const plain = fastify();
+    const owner = z.object({ name: z.string() }).meta({ id: "DocumentedOwner" });
+    const pet = z.object({ owner }).meta({ id: "DocumentedPet" });
+    z.object({ secret: z.string() }).meta({ id: "UndocumentedSecret" });
+    await version(plain, "v1", (v1) => {
+      v1.get("/pets", { schema: { response: { 200: z.array(pet) } } }, async () => []);
+      v1.post("/owners", { schema: { body: owner } }, async () => "ok");
+    });
+    const { paths, components } = (await plain.inject("/v1/docs/json")).json();
+    expect(Object.keys(components.schemas).sort()).toEqual([
+      "DocumentedOwner",
+      "DocumentedOwnerInput",
+      "DocumentedPet",
+    ]);
+    const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+    const { schema } = paths["/v1/pets"].get.responses[200].content["application/json"];
+    expect(schema.items).toEqual(ref("DocumentedPet"));
+    expect(components.schemas.DocumentedPet.properties).toEqual({ owner: ref("DocumentedOwner") });
+    expect(components.schemas.DocumentedOwnerInput.properties).toHaveProperty("name");
+    await plain.close();
+  });
+
   it("are OpenAPI 3.1", async () => {
     for (const name of ["v1", "v2"]) {
       const { openapi, info } = (await app.inject(`/${name}/docs/json`)).json();

@@ -19,8 +19,8 @@ export async function metricsRoute(
   const check = token === undefined ? undefined : bearerCheck(token.reveal());
   await app.register(async (scope) => {
     scope.setErrorHandler(problemHandler(false));
-    // Documents of the API and the limits of its callers are not about this route.
-    const unlisted: object = { schema: { hide: true }, config: { rateLimit: false } };
+    // Documents of the API, the limits of its callers and its tenants are not about this route.
+    const unlisted: object = { schema: { hide: true }, config: { rateLimit: false, hasNoTenant: true } };
     const onRequest = async (request: FastifyRequest) => check?.(request);
     scope.get(path, { ...unlisted, logLevel: "warn", onRequest }, async (_request, reply) => {
       const text = await registry.metrics();

@@ -9,7 +9,8 @@ const stripeEvent = z.object({
   id: z.string(),
   type: z.string(),
   data: z.object({
-    object: z.object({ id: z.string(), object: z.string(), customer: z.unknown().optional() }),
+    // Not every object has an id: a balance and an upcoming invoice have none.
+    object: z.object({ id: z.string().optional(), object: z.string(), customer: z.unknown().optional() }),
   }),
 });
 
@@ -33,17 +34,12 @@ export async function stripeEvents(
   );
 }
 
-/**
- * The customer that an object belongs to; a customer is an object itself, and an expanded customer is held in place
- * of its id.
- */
+/** The customer that an object belongs to; a customer is an object itself. */
 function customerOf({
   id,
   object,
   customer,
 }: z.output<typeof stripeEvent>["data"]["object"]): string | undefined {
   if (object === "customer") return id;
-  if (typeof customer === "string") return customer;
-  const expanded = Object(customer).id;
-  return typeof expanded === "string" ? expanded : undefined;
+  return typeof customer === "string" ? customer : undefined;
 }
