@@ -8,6 +8,7 @@ import { defineJob, easyJobs, type JobDefinition, type Jobs } from "svc-infra/jo
 import { easySqlDb, type SqlDb } from "svc-infra/sql";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { dueRows } from "#dist/jobs/outbox/outbox-rows.js";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
 import { outboxTable } from "./outbox-table.js";
 
@@ -28,12 +29,13 @@ describe.each([
     if (isBroken) throw new Error("not now");
     seen.push(payload);
   });
+  const refusedPayload = -1;
   let relays: { payloads: unknown[]; delayed: unknown[] }[] = [];
   /** Done by the relay itself, for several rows at once; notes what the queue has by then. */
   const relayed: JobDefinition<number> = {
     ...defineJob("relayed", z.number(), () => undefined),
     relay: {
-      problemOf: () => undefined,
+      problemOf: ({ payload }) => (payload === refusedPayload ? new Error("of a newer version") : undefined),
       run: async (rows) => {
         const delayed = (await jobs.queue.list("delayed")).map(({ payload }) => payload);
         relays.push({ payloads: rows.map(({ payload }) => payload), delayed: delayed.sort() });
@@ -136,6 +138,41 @@ describe.each([
         { payloads: [1, 2], delayed: [0] },
         { payloads: [4], delayed: [0, 3] },
       ]);
+  });
+
+  it("does the earlier rows of a key before the one that the relay refuses, and holds back the later ones", async () => {
+    await sql.db.transaction(async (tx) => {
+      for (const number of [1, 2, refusedPayload, 3, refusedPayload]) {
+        await jobs.queue.enqueueIn(tx, relayed, number, { key: "k" });
+      }
+      await jobs.queue.enqueueIn(tx, relayed, 4, { key: "other" });
+    });
+    const left =
+      "select job->'payload' as payload, failed_attempts as failed from svc_infra_outbox order by position";
+    await expect
+      .poll(async () => Object(await sql.db.execute(left)).rows, soon)
+      .toEqual([
+        { payload: refusedPayload, failed: 1 },
+        { payload: 3, failed: 0 },
+        { payload: refusedPayload, failed: 0 },
+      ]);
+    expect(relays.map(({ payloads }) => payloads)).toEqual([[1, 2, 4]]);
+  });
+
+  it("lets no row overtake one of its key at the instant when that is tried again", async () => {
+    const fill = text`insert into svc_infra_outbox (id, key, job, failed_attempts, retry_at)
+      select gen_random_uuid(), 'key-' || (n % 300), jsonb_build_object('failed', n < 300),
+        case when n < 300 then 1 else 0 end,
+        case when n < 300 then now() + interval '20 milliseconds' end
+      from generate_series(0, 599) as n`;
+    await jobs.close();
+    for (let round = 0; round < 15; round++) {
+      await sql.db.execute(fill);
+      let due: Awaited<ReturnType<typeof dueRows>> = [];
+      while (due.length === 0) due = await dueRows(sql.db, [], 1_000);
+      expect(due.filter(({ job: row }) => Object(row).failed === true)).toHaveLength(300);
+      await sql.db.execute("delete from svc_infra_outbox");
+    }
   });
 
   describe("with a row that the queue refuses", () => {

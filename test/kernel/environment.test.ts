@@ -22,7 +22,7 @@ describe("readEnvironment", () => {
   it("drops the byte order mark of the file", () => {
     const file = join(folder, ".env");
     writeFileSync(file, "\uFEFFA=file\n");
-    expect(readEnvironment(file, {})).toEqual({ A: "file" });
+    expect(Object.entries(readEnvironment(file, {}))).toEqual([["A", "file"]]);
   });
 
   it("knows where each value comes from, in copies too", () => {
