@@ -27,3 +27,8 @@ export class JobError extends Error {
     this.statusCode = statusOfCode[code];
   }
 }
+
+/** An error after which a job must not be tried again. */
+export class FinalJobFailure extends Error {
+  override readonly name = "FinalJobFailure";
+}
