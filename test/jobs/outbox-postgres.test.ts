@@ -8,7 +8,6 @@ import { defineJob, easyJobs, type JobDefinition, type Jobs } from "svc-infra/jo
 import { easySqlDb, type SqlDb } from "svc-infra/sql";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { dueRows } from "#dist/jobs/outbox/outbox-rows.js";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
 import { outboxTable } from "./outbox-table.js";
 
@@ -157,22 +156,6 @@ describe.each([
         { payload: refusedPayload, failed: 0 },
       ]);
     expect(relays.map(({ payloads }) => payloads)).toEqual([[1, 2, 4]]);
-  });
-
-  it("lets no row overtake one of its key at the instant when that is tried again", async () => {
-    const fill = text`insert into svc_infra_outbox (id, key, job, failed_attempts, retry_at)
-      select gen_random_uuid(), 'key-' || (n % 300), jsonb_build_object('failed', n < 300),
-        case when n < 300 then 1 else 0 end,
-        case when n < 300 then now() + interval '20 milliseconds' end
-      from generate_series(0, 599) as n`;
-    await jobs.close();
-    for (let round = 0; round < 15; round++) {
-      await sql.db.execute(fill);
-      let due: Awaited<ReturnType<typeof dueRows>> = [];
-      while (due.length === 0) due = await dueRows(sql.db, [], 1_000);
-      expect(due.filter(({ job: row }) => Object(row).failed === true)).toHaveLength(300);
-      await sql.db.execute("delete from svc_infra_outbox");
-    }
   });
 
   describe("with a row that the queue refuses", () => {
