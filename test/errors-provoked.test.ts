@@ -195,9 +195,7 @@ const provoked: Readonly<Record<string, () => Promise<unknown>>> = {
     const runner = new JobRunner([], "memory", silentLogger);
     const { signal } = new AbortController();
     const taken = { id: "1", name: "a", payload: {}, attempt: 1, signal, progress: async () => undefined };
-    return runner.run(taken).catch((error: Error) => {
-      throw error.cause;
-    });
+    return runner.run(taken);
   },
   job_options_invalid: async () => defineJob("not a name", z.object({}), async () => undefined),
 };

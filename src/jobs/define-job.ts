@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { findOptionProblem, type Logger, type OptionRules } from "../kernel/index.js";
 import type { Database } from "../sql/index.js";
-import { JobError } from "./job-error.js";
+import { FinalJobFailure, JobError } from "./job-error.js";
 
 /** How long to wait before the next attempt. */
 export interface Backoff {
@@ -71,9 +71,9 @@ export interface JobDefinition<Input = unknown> extends AttemptOptions {
   readonly name: string;
   /** Throws JobError when the payload breaks the schema; returns it as the caller gave it. */
   check(payload: Input): unknown;
-  /** For work that is only a few rows; what fails here is done as an ordinary job. */
+  /** For work that is only a few rows. A row that fails is held back with its key, and tried again later. */
   readonly relay?: RelayedWork;
-  /** Parses the payload and runs the handler. */
+  /** Parses the payload and runs the handler. Only a payload that breaks the schema keeps the job from being tried again. */
   handle(payload: unknown, context: JobContext): Promise<unknown>;
 }
 
@@ -104,21 +104,25 @@ export function defineJob<Schema extends z.ZodType>(
   }
   const problem = findOptionProblem(options, rules);
   if (problem !== undefined) throw new JobError("job_options_invalid", `defineJob ${problem}`);
-  const parse = (payload: unknown): z.output<Schema> => {
-    const parsed = schema.safeParse(payload);
-    if (parsed.success) return parsed.data;
-    const message = `the payload of job '${name}' breaks its schema: ${z.prettifyError(parsed.error)}`;
-    throw new JobError("job_payload_invalid", message, { cause: parsed.error });
+  const breach = (cause: z.ZodError) => {
+    const message = `the payload of job '${name}' breaks its schema: ${z.prettifyError(cause)}`;
+    return new JobError("job_payload_invalid", message, { cause });
   };
   return Object.freeze({
     ...options,
     kind: "svc-infra/job" as const,
     name,
     check: (payload: z.input<Schema>) => {
-      parse(payload);
+      const { error } = schema.safeParse(payload);
+      if (error !== undefined) throw breach(error);
       return payload;
     },
-    handle: async (payload: unknown, context: JobContext) => handler(parse(payload), context),
+    handle: async (payload: unknown, context: JobContext) => {
+      const { data, error } = schema.safeParse(payload);
+      if (error === undefined) return handler(data, context);
+      const cause = breach(error);
+      throw new FinalJobFailure(cause.message, { cause });
+    },
   });
 }
 

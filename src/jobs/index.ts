@@ -11,7 +11,7 @@ export {
 } from "./define-job.js";
 export { type EasyJobsContext, type EasyJobsOptions, easyJobs, type Jobs } from "./easy-jobs.js";
 export { type JobInfo, type JobState, jobStates, type ScheduleInfo } from "./job-driver.js";
-export { JobError, type JobErrorCode } from "./job-error.js";
+export { FinalJobFailure, JobError, type JobErrorCode } from "./job-error.js";
 export type { EnqueueInOptions, EnqueueOptions, JobQueue } from "./job-queue.js";
 export type { JobRunFacts } from "./job-runner.js";
 export type { CronOptions, JobScheduler } from "./job-scheduler.js";

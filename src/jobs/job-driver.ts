@@ -104,8 +104,3 @@ export interface JobDriver {
   /** Only where jobs end with the process: resolves when the job's handler has ended well or the job was removed. */
   readonly whenDone?: (id: string) => Promise<void>;
 }
-
-/** An error after which a job must not be tried again. */
-export class FinalJobFailure extends Error {
-  override readonly name = "FinalJobFailure";
-}

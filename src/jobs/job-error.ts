@@ -27,3 +27,13 @@ export class JobError extends Error {
     this.statusCode = statusOfCode[code];
   }
 }
+
+/**
+ * Thrown by a handler, it ends the job: it is dead after this attempt, whatever attempts are left.
+ *
+ * @example
+ * throw new FinalJobFailure("the account was closed");
+ */
+export class FinalJobFailure extends Error {
+  override readonly name = "FinalJobFailure";
+}

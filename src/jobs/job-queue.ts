@@ -26,6 +26,9 @@ export interface EnqueueInOptions extends Omit<EnqueueOptions, "dedupKey"> {
 
 const defaultBackoff = { type: "exponential", delayMs: 1_000, jitter: 0.5 } as const;
 
+/** Dead jobs that are retried or purged at the same time. */
+const atOnce = 500;
+
 /** Puts jobs into the queue and looks after those that are in it. */
 export class JobQueue {
   readonly #driver: JobDriver;
@@ -101,7 +104,7 @@ export class JobQueue {
     return this.#driver.cancel(id);
   }
 
-  /** Lets dead jobs start over: one, or all. Returns how many. */
+  /** Lets dead jobs start over: one, or all, each of them once. Returns how many. */
   retry(id?: string): Promise<number> {
     return this.#forDead(id, async (each) => {
       return (await this.#driver.retry(each)) || (await this.#outbox?.retry(each)) === true;
@@ -117,13 +120,16 @@ export class JobQueue {
 
   async #forDead(id: string | undefined, act: (id: string) => Promise<boolean>): Promise<number> {
     if (id !== undefined) return (await act(id)) ? 1 : 0;
+    const seen = new Set<string>();
     let done = 0;
-    for (;;) {
-      const dead = await this.list("dead", { limit: 500 });
-      const acted = await Promise.all(dead.map((job) => act(job.id)));
-      const count = acted.filter(Boolean).length;
-      done += count;
-      if (count === 0) return done;
+    for (let limit = atOnce; ; ) {
+      const dead = await this.list("dead", { limit });
+      // Once for each: a job that is retried can be dead again before the next list.
+      const fresh = dead.map((job) => job.id).filter((each) => !seen.has(each));
+      for (const each of fresh) seen.add(each);
+      done += (await Promise.all(fresh.map(act))).filter(Boolean).length;
+      if (dead.length < limit) return done;
+      limit = dead.length - fresh.length + atOnce;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { type Logger, WorkChannel } from "../kernel/index.js";
 import type { JobContext, JobDefinition } from "./define-job.js";
-import { FinalJobFailure, type TakenJob } from "./job-driver.js";
+import type { TakenJob } from "./job-driver.js";
 import { JobError } from "./job-error.js";
 
 /** What the channel `svc-infra:jobs:run` tells of one attempt. */
@@ -28,7 +28,7 @@ export class JobRunner {
     this.#log = log;
   }
 
-  /** Runs one attempt. A job that nothing handles, or whose payload breaks its schema, is not tried again. */
+  /** Runs one attempt. A job that nothing handles here is tried again: a process of a newer version may take it then. */
   async run(taken: TakenJob): Promise<void> {
     const { id, name, attempt, traceparent } = taken;
     try {
@@ -45,7 +45,6 @@ export class JobRunner {
     } catch (error) {
       const facts = { job: name, id, attempt, driver: this.#driver, err: error };
       this.#log.warn(facts, `job '${name}' failed`);
-      if (error instanceof JobError) throw new FinalJobFailure(error.message, { cause: error });
       throw error;
     }
   }

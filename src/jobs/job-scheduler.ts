@@ -14,6 +14,9 @@ export interface CronOptions {
   readonly startAt?: Date;
 }
 
+/** Five fields, six with seconds first, or a word as @daily. Croner takes patterns that end, too: with a year, or an instant. */
+const endless = /^\s*(?:@\w+|[^\s:]+(?:\s+[^\s:]+){4,5})\s*$/;
+
 /** Makes jobs again and again. Several processes may set the same schedule; its jobs are made once. */
 export class JobScheduler {
   readonly #driver: JobDriver;
@@ -27,7 +30,7 @@ export class JobScheduler {
    * Makes a job at the times of a cron pattern. A time that a change of the clock skips comes right after the gap; one
    * that the clock shows twice comes once.
    *
-   * @param pattern - five fields, or six with seconds first.
+   * @param pattern - five fields, six with seconds first, or a word as `@daily`.
    * @throws JobError for a pattern, time zone or payload that is none.
    */
   async cron<Input>(
@@ -36,6 +39,10 @@ export class JobScheduler {
     payload: NoInfer<Input>,
     { timeZone = "UTC", startAt, id = job.name }: CronOptions = {},
   ): Promise<void> {
+    if (!endless.test(pattern)) {
+      const expected = "expected five fields, six with seconds first, or a word as @daily";
+      throw new JobError("job_options_invalid", `cron '${pattern}': ${expected}`);
+    }
     nextRun(pattern, timeZone, startAt ?? new Date());
     await this.#add(id, { cron: pattern, timeZone, startAt }, job, payload);
   }

@@ -48,7 +48,8 @@ export function markSource(
 
 function readEnvFile(file: string): Environment {
   try {
-    return parseEnv(readFileSync(file, "utf8")) as Environment;
+    // Editors on Windows begin a file with a byte order mark, which is no part of the first name.
+    return parseEnv(readFileSync(file, "utf8").replace(/^\uFEFF/, "")) as Environment;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return {};
     throw new ConfigurationError([{ name: file, message: `cannot be read (${codeOf(error)})` }], {

@@ -5,8 +5,8 @@ import type { SettingOptions, SettingsOf, SettingsSchema, Variable } from "./var
 
 /**
  * Reads the settings of a feature: an option beats the environment, the environment beats the default.
- * An empty variable counts as not set. A secret may also be in the file that `NAME_FILE` names; one
- * newline at its end is dropped.
+ * An empty variable counts as not set. A secret may also be in the file that `NAME_FILE` names; a byte
+ * order mark at its start and one newline at its end are dropped.
  *
  * @param options - values given in code, by the names of the schema.
  * @returns the settings, frozen.
@@ -81,7 +81,7 @@ function readSecret(env: Environment, name: string): Source | { problem: Configu
 function readSecretFile(name: string, file: string): Source | { problem: ConfigurationProblem } {
   const expected = "expected a readable file that holds the secret";
   try {
-    const raw = readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    const raw = readFileSync(file, "utf8").replace(/^\uFEFF|\r?\n$/g, "");
     return raw === "" ? { problem: { name, message: `${expected}; it is empty` } } : { name, raw };
   } catch (error) {
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";

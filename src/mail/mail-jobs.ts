@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type AnyApp, fastifyOf } from "../http/index.js";
-import { defineJob, getJobs, type JobDefinition, JobError } from "../jobs/index.js";
+import { defineJob, FinalJobFailure, getJobs, type JobDefinition } from "../jobs/index.js";
 import { MailError } from "./mail-error.js";
 import { getMail } from "./plugin.js";
 import type { SendableMail } from "./transport.js";
@@ -17,7 +17,7 @@ const mailSchema = z.object({
 /** A mail that was refused for good is not tried again; its job is dead. */
 function endIfFinal(error: unknown): never {
   if (!(error instanceof MailError) || error.isTemporary) throw error;
-  throw new JobError("job_payload_invalid", error.message, { cause: error });
+  throw new FinalJobFailure(error.message, { cause: error });
 }
 
 /** A server may be away for a day: the waits double from five seconds. */

@@ -9,7 +9,8 @@ import { z } from "zod";
 
 const count = Number(process.env.KILLED_WORKER_JOBS ?? 100);
 const within = { timeout: 60_000, interval: 20 };
-const work = defineJob("work", z.object({ number: z.number(), ms: z.number() }), () => undefined);
+const payload = z.object({ number: z.number(), ms: z.number(), error: z.string().optional() });
+const work = defineJob("work", payload, () => undefined);
 
 /** Jobs of a running server, and what a worker of them is told by its environment. */
 export interface OpenedJobs {
@@ -102,6 +103,20 @@ export function describeKilledWorkers(name: string, open: () => Promise<OpenedJo
       await kill(killed);
       await expect.poll(() => numbers("began"), within).toEqual([1, 2, 1]);
       expect(performance.now() - from).toBeLessThan(15_000);
+    });
+
+    it("are dead with the error of their last attempt at once when a worker was killed before", async () => {
+      const { queue } = opened.jobs;
+      const backoff = { type: "fixed", delayMs: 600_000 } as const;
+      const failing = { number: 1, ms: 1_000, error: "the printer is on fire" };
+      const id = await queue.enqueue(work, failing, { attempts: 2, backoff });
+      const worker = startWorker();
+      await expect.poll(() => numbers("began"), within).toEqual([1]);
+      await kill(worker);
+      startWorker();
+      await expect.poll(() => numbers("began"), within).toEqual([1, 1]);
+      await expect.poll(async () => (await queue.find(id))?.state, within).not.toBe("active");
+      expect(await queue.find(id)).toMatchObject({ state: "dead", error: failing.error });
     });
 
     it("come back with all their attempts when they died with their worker and are retried", async () => {

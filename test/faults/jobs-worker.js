@@ -7,10 +7,11 @@ import { easySqlDb } from "svc-infra/sql";
 import { z } from "zod";
 
 const { SQL_URL, HANDLED = "" } = process.env;
-const payload = z.object({ number: z.number(), ms: z.number() });
-const work = defineJob("work", payload, async ({ number, ms }) => {
+const payload = z.object({ number: z.number(), ms: z.number(), error: z.string().optional() });
+const work = defineJob("work", payload, async ({ number, ms, error }) => {
   appendFileSync(HANDLED, `began ${number}\n`);
   await sleep(ms);
+  if (error !== undefined) throw new Error(error);
   appendFileSync(HANDLED, `ended ${number}\n`);
 });
 const sql = SQL_URL === undefined ? undefined : await easySqlDb();

@@ -144,6 +144,50 @@ export function conformanceOf(name: keyof typeof drivers): void {
       });
     });
 
+    it("tries a job again whose handler fails to enqueue another one", async () => {
+      const { job, seen } = noting(async (_, { attempt }) => {
+        const bad: unknown = attempt === 1 ? 1 : "good";
+        await queue.enqueue(other, bad as string);
+      });
+      const other = defineJob("other", z.string(), (payload) => void seen.push(payload));
+      const { queue } = await open({ jobs: [job, other] });
+      await queue.enqueue(job, "one", { backoff: atOnce });
+      await expect.poll(() => seen, soon).toEqual(["one", "one", "good"]);
+    });
+
+    it("tries a job again that this process does not know, as a newer one may", async () => {
+      const { job } = noting();
+      const { queue } = await open({ jobs: [defineJob("known", z.string(), () => undefined)] });
+      const id = await queue.enqueue(job, "one", { attempts: 3, backoff: atOnce });
+      await expect.poll(async () => (await queue.find(id))?.state, soon).toBe("dead");
+      expect(await queue.find(id)).toMatchObject({
+        failedAttempts: 3,
+        error: expect.stringContaining("nothing handles jobs named 'noted'"),
+      });
+    });
+
+    it.each([undefined, null, "a word"])("takes a rejection with %s for a failure", async (thrown) => {
+      const { job } = noting(() => Promise.reject(thrown));
+      const { queue } = await open({ jobs: [job] });
+      const id = await queue.enqueue(job, "one", { attempts: 2, backoff: atOnce });
+      await expect.poll(async () => (await queue.find(id))?.state, soon).toBe("dead");
+      expect(await queue.find(id)).toMatchObject({ failedAttempts: 2, error: String(thrown) });
+    });
+
+    it("retries each dead job once, also while a worker lets them die again", async () => {
+      const { job, seen } = noting(() => Promise.reject(new Error("never")));
+      const { queue } = await open({ jobs: [job], concurrency: 10 });
+      const count = name === "memory" ? 1_001 : 20;
+      const numbers = [...Array(count).keys()].map(String);
+      await Promise.all(numbers.map((each) => queue.enqueue(job, each, { attempts: 1 })));
+      await expect.poll(() => seen.length, soon).toBe(count);
+      await expect.poll(async () => (await queue.list("active")).length, soon).toBe(0);
+      seen.length = 0;
+      expect(await queue.retry()).toBe(count);
+      await expect.poll(() => seen.length, soon).toBe(count);
+      expect(new Set(seen)).toEqual(new Set(numbers));
+    });
+
     it("refuses a payload that breaks its schema before anything is kept", async () => {
       const { job } = noting();
       const { queue } = await open();
@@ -264,6 +308,28 @@ export function conformanceOf(name: keyof typeof drivers): void {
         refusal,
       );
       await expect(scheduler.cron("0 0 30 2 *", job, "x")).rejects.toMatchObject(refusal);
+    });
+
+    it.each(["0 0 3 * * * 2999", "0 0 3 * * * *", "2999-01-01T00:00:00Z", "1 Jan 2999 00:00:00 GMT"])(
+      "refuses a pattern that can end: %s",
+      async (pattern) => {
+        const { job } = noting();
+        const { scheduler } = await open();
+        await expect(scheduler.cron(pattern, job, "x")).rejects.toMatchObject({
+          code: "job_options_invalid",
+        });
+        await scheduler.cron(" @daily ", job, "x");
+        expect(await scheduler.list()).toHaveLength(1);
+      },
+    );
+
+    it("makes no jobs for the runs between a startAt in the past and now", async () => {
+      const { job, seen } = noting();
+      const { scheduler } = await open({ jobs: [job] });
+      const from = Date.now();
+      await scheduler.cron("* * * * * *", job, "tick", { startAt: new Date(from - 3_600_000) });
+      await expect.poll(() => seen.length, soon).toBeGreaterThanOrEqual(2);
+      expect(seen.length).toBeLessThanOrEqual((Date.now() - from) / 1_000 + 1);
     });
   });
 }

@@ -1,5 +1,5 @@
 import { easyJobs } from "svc-infra/jobs";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { MemoryDriver } from "#dist/jobs/memory/memory-driver.js";
 import { conformanceOf } from "./conformance.js";
 
@@ -24,6 +24,33 @@ it("a worker of jobs in memory that closes gives its job to another one", async 
   await other.close(50);
   await driver.close();
 });
+
+it.each([
+  ["an interval", { everyMs: 100 }, 100, 3_600_200],
+  ["a cron pattern", { cron: "* * * * * *", timeZone: "UTC" }, 1_000, 3_602_000],
+] as const)(
+  "a machine that slept makes one job of %s, and keeps to its times",
+  async (_, when, gapMs, nextMs) => {
+    const start = 1_800_000_000_000;
+    vi.useFakeTimers({ now: start });
+    const driver = new MemoryDriver();
+    try {
+      const backoff = { type: "fixed", delayMs: 1, jitter: 0 } as const;
+      const job = { name: "noted", payload: "tick", attempts: 1, backoff, priority: 0 };
+      await driver.schedule({ id: "s", when, job });
+      await vi.advanceTimersByTimeAsync(0);
+      const before = await driver.list("waiting", 1_000);
+      // An hour and 50 ms for the clock, and none for the timers.
+      vi.setSystemTime(start + 3_600_050);
+      await vi.advanceTimersByTimeAsync(gapMs);
+      expect((await driver.list("waiting", 1_000)).length).toBe(before.length + 1);
+      expect((await driver.schedules())[0]?.nextRunAt).toEqual(new Date(start + nextMs));
+    } finally {
+      await driver.close();
+      vi.useRealTimers();
+    }
+  },
+);
 
 it("jobs in memory are up within 20 ms", async () => {
   const times: number[] = [];

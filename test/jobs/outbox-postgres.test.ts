@@ -28,12 +28,13 @@ describe.each([
     if (isBroken) throw new Error("not now");
     seen.push(payload);
   });
+  const refusedPayload = -1;
   let relays: { payloads: unknown[]; delayed: unknown[] }[] = [];
   /** Done by the relay itself, for several rows at once; notes what the queue has by then. */
   const relayed: JobDefinition<number> = {
     ...defineJob("relayed", z.number(), () => undefined),
     relay: {
-      problemOf: () => undefined,
+      problemOf: ({ payload }) => (payload === refusedPayload ? new Error("of a newer version") : undefined),
       run: async (rows) => {
         const delayed = (await jobs.queue.list("delayed")).map(({ payload }) => payload);
         relays.push({ payloads: rows.map(({ payload }) => payload), delayed: delayed.sort() });
@@ -136,6 +137,25 @@ describe.each([
         { payloads: [1, 2], delayed: [0] },
         { payloads: [4], delayed: [0, 3] },
       ]);
+  });
+
+  it("does the earlier rows of a key before the one that the relay refuses, and holds back the later ones", async () => {
+    await sql.db.transaction(async (tx) => {
+      for (const number of [1, 2, refusedPayload, 3, refusedPayload]) {
+        await jobs.queue.enqueueIn(tx, relayed, number, { key: "k" });
+      }
+      await jobs.queue.enqueueIn(tx, relayed, 4, { key: "other" });
+    });
+    const left =
+      "select job->'payload' as payload, failed_attempts as failed from svc_infra_outbox order by position";
+    await expect
+      .poll(async () => Object(await sql.db.execute(left)).rows, soon)
+      .toEqual([
+        { payload: refusedPayload, failed: 1 },
+        { payload: 3, failed: 0 },
+        { payload: refusedPayload, failed: 0 },
+      ]);
+    expect(relays.map(({ payloads }) => payloads)).toEqual([[1, 2, 4]]);
   });
 
   describe("with a row that the queue refuses", () => {

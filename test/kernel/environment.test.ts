@@ -19,6 +19,12 @@ describe("readEnvironment", () => {
     expect(Object.keys(env).sort()).toEqual(["A", "B"]);
   });
 
+  it("drops the byte order mark of the file", () => {
+    const file = join(folder, ".env");
+    writeFileSync(file, "\uFEFFA=file\n");
+    expect(Object.entries(readEnvironment(file, {}))).toEqual([["A", "file"]]);
+  });
+
   it("knows where each value comes from, in copies too", () => {
     const file = join(folder, ".env");
     writeFileSync(file, "A=file\nB=file\nC_FILE=/secret\n");

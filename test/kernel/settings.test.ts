@@ -157,8 +157,9 @@ describe("a secret in a file", () => {
     ["12345678\n", "12345678"],
     ["12345678\r\n", "12345678"],
     ["12345678\n\n", "12345678\n"],
+    ["\uFEFF12345678\n", "12345678"],
     [" 12345678 ", " 12345678 "],
-  ])("loses one newline at its end and nothing else: %j", (content, expected) => {
+  ])("loses a byte order mark, one newline at its end and nothing else: %j", (content, expected) => {
     expect(loadSettings(schema, { APP_TOKEN_FILE: file(content) }).token?.reveal()).toBe(expected);
   });
 

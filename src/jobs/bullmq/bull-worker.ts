@@ -7,7 +7,8 @@ import {
 } from "bullmq";
 import { within } from "../../kernel/index.js";
 import { Cancellation } from "../cancellation.js";
-import { FinalJobFailure, type TakenJob, type TakenJobHandler, type Worker } from "../job-driver.js";
+import type { TakenJob, TakenJobHandler, Worker } from "../job-driver.js";
+import { FinalJobFailure } from "../job-error.js";
 
 /** Limits of the locks, the same for every server: a job of a killed worker is taken over within two intervals. */
 export const lockSettings = {
@@ -59,7 +60,8 @@ export class BullWorker implements Worker {
   async #process(job: Job, token: string | undefined): Promise<void> {
     // A retry from the dead letters keeps the number of killed workers, but begins anew to count what was started.
     const attempt = Math.min(job.attemptsMade + job.stalledCounter + 1, job.attemptsStarted);
-    if (attempt > (job.opts.attempts ?? 1)) {
+    const { attempts = 1 } = job.opts;
+    if (attempt > attempts) {
       throw new UnrecoverableError(`${job.stalledCounter} of its workers ended before the job did`);
     }
     const { id = "" } = job;
@@ -72,8 +74,10 @@ export class BullWorker implements Worker {
         await job.moveToWait(token);
         throw new WaitingError();
       }
-      const failure = cancellation.reason ?? error;
-      throw failure instanceof FinalJobFailure ? new UnrecoverableError(failure.message) : failure;
+      // BullMQ reads the message of whatever is thrown, and counts no attempts that killed workers began.
+      const failure = cancellation.reason ?? (error instanceof Error ? error : new Error(String(error)));
+      const isFinal = failure instanceof FinalJobFailure || attempt >= attempts;
+      throw isFinal ? new UnrecoverableError(failure.message) : failure;
     } finally {
       this.#running.delete(id);
     }

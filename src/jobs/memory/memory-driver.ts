@@ -1,16 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { Cancellation } from "../cancellation.js";
-import {
-  FinalJobFailure,
-  type JobDriver,
-  type JobInfo,
-  type JobState,
-  type NewJob,
-  type NewSchedule,
-  type ScheduleInfo,
-  type TakenJobHandler,
-  type Worker,
+import type {
+  JobDriver,
+  JobInfo,
+  JobState,
+  NewJob,
+  NewSchedule,
+  Recurrence,
+  ScheduleInfo,
+  TakenJobHandler,
+  Worker,
 } from "../job-driver.js";
+import { FinalJobFailure } from "../job-error.js";
 import { nextRun } from "../next-run.js";
 import { backoffMs } from "./backoff-ms.js";
 import { type Deferred, deferred } from "./deferred.js";
@@ -59,8 +60,8 @@ export class MemoryDriver implements JobDriver {
 
   async schedule(schedule: NewSchedule): Promise<void> {
     await this.unschedule(schedule.id);
-    const from = "cron" in schedule.when ? (schedule.when.startAt ?? new Date()) : new Date();
-    this.#arm(schedule, nextOf(schedule, from, true));
+    const { when } = schedule;
+    this.#arm(schedule, "cron" in when ? nextOf(when, when.startAt ?? new Date()) : new Date());
   }
 
   async unschedule(id: string): Promise<boolean> {
@@ -196,16 +197,20 @@ export class MemoryDriver implements JobDriver {
 
   #arm(schedule: NewSchedule, nextRunAt: Date): void {
     const timer = new Timer(nextRunAt.getTime(), () => {
-      this.#arm(schedule, nextOf(schedule, nextRunAt, false));
+      this.#arm(schedule, nextOf(schedule.when, nextRunAt));
       void this.add({ ...schedule.job, id: randomUUID(), delayMs: 0 });
     });
     this.#schedules.set(schedule.id, { schedule, timer, nextRunAt });
   }
 }
 
-function nextOf({ when }: NewSchedule, from: Date, isFirst: boolean): Date {
-  if ("cron" in when) return nextRun(when.cron, when.timeZone, from);
-  return isFirst ? from : new Date(from.getTime() + when.everyMs);
+/** The first run after an instant that is not over yet: a machine that slept makes no job for each run that it missed. */
+function nextOf(when: Recurrence, after: Date): Date {
+  const afterMs = after.getTime();
+  const now = Date.now();
+  if ("cron" in when) return nextRun(when.cron, when.timeZone, new Date(Math.max(now, afterMs)));
+  const missed = Math.max(Math.floor((now - afterMs) / when.everyMs), 0);
+  return new Date(afterMs + (missed + 1) * when.everyMs);
 }
 
 function infoOf({ job: { id, name, payload }, state, failedAttempts, progress, error }: Entry): JobInfo {

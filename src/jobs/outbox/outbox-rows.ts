@@ -11,7 +11,8 @@ const maxAttempts = 15;
 const firstRetryMs = 1_000;
 const maxRetryMs = 600_000;
 
-const now = sql`clock_timestamp()`;
+/** One instant for all rows of a statement, or a row that becomes due amid it would be overtaken by a later one of its key. */
+const now = sql`statement_timestamp()`;
 const held = alias(outbox, "held");
 const isDue = or(eq(outbox.failedAttempts, 0), lte(outbox.retryAt, now));
 const isDead = and(gt(outbox.failedAttempts, 0), isNull(outbox.retryAt));

@@ -176,19 +176,33 @@ export class Outbox {
   }
 
   async #relayPart(batch: Batch, part: readonly OutboxRow[]): Promise<void> {
-    const refused = new Set<string>();
-    for (const row of part) {
-      const problem = this.#relayed.get(this.#kindOf(row))?.problemOf(row.job);
-      if (problem === undefined || !isOpen(batch, row)) continue;
-      refused.add(row.id);
-      await this.#holdBack(batch, row, problem);
-    }
-    const isOwn = (row: OutboxRow) => !refused.has(row.id) && isOpen(batch, row);
+    const { ready, refused } = this.#divide(part);
     for (const [name, work] of this.#relayed) {
-      const own = part.filter((row) => this.#kindOf(row) === name && isOwn(row));
+      const own = ready.filter((row) => this.#kindOf(row) === name);
       await this.#doRelayed(batch, work, own);
     }
-    for (const row of part) if (this.#kindOf(row) === "" && isOwn(row)) await this.#enqueue(batch, row);
+    for (const row of ready) {
+      if (this.#kindOf(row) === "" && isOpen(batch, row)) await this.#enqueue(batch, row);
+    }
+    // After the earlier rows of their keys, which do not wait for them.
+    for (const [row, problem] of refused) if (isOpen(batch, row)) await this.#holdBack(batch, row, problem);
+  }
+
+  /** Divides rows into those that can be done and those that are refused; what is behind a refused one of its key is neither. */
+  #divide(rows: readonly OutboxRow[]) {
+    const ready: OutboxRow[] = [];
+    const refused = new Map<OutboxRow, Error>();
+    const heldKeys = new Set<string>();
+    for (const row of rows) {
+      if (!isOpen({ heldKeys }, row)) continue;
+      const problem = this.#relayed.get(this.#kindOf(row))?.problemOf(row.job);
+      if (problem === undefined) ready.push(row);
+      else {
+        refused.set(row, problem);
+        if (row.key !== null) heldKeys.add(row.key);
+      }
+    }
+    return { ready, refused };
   }
 
   async #enqueue(batch: Batch, row: OutboxRow): Promise<void> {
@@ -244,7 +258,7 @@ export class Outbox {
 }
 
 /** Whether no earlier row of its key was refused. */
-function isOpen({ heldKeys }: Batch, { key }: OutboxRow): boolean {
+function isOpen({ heldKeys }: Pick<Batch, "heldKeys">, { key }: OutboxRow): boolean {
   return key === null || !heldKeys.has(key);
 }
 
