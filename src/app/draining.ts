@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyInstance, RouteOptions } from "fastify";
 import { Closing } from "../http/index.js";
 import type { AppSettings } from "./settings.js";
 
 /** Share of the time to shut down that requests and jobs may use; the helpers have the rest. */
 const workShare = 0.8;
+
+/** Milliseconds that a connection on which nothing came has for its first request when the app closes. */
+const silentMs = 1000;
 
 /** Milliseconds that requests in flight and running jobs have when the app closes. */
 export function workMs({ shutdownTimeoutMs }: Pick<AppSettings, "shutdownTimeoutMs">): number {
@@ -17,6 +21,7 @@ export function workMs({ shutdownTimeoutMs }: Pick<AppSettings, "shutdownTimeout
  */
 export class Draining {
   readonly #app: FastifyInstance;
+  readonly #connections = new Set<Socket>();
   #hasBegun = false;
   #hasCut = false;
 
@@ -24,10 +29,12 @@ export class Draining {
   constructor(app: FastifyInstance, graceMs: number) {
     this.#app = app;
     const closing = new Closing(graceMs, () => this.#cut());
+    app.server.on("connection", (socket) => this.#watchConnection(socket));
     app.addHook("onRoute", (route) => this.#watchReadiness(route));
     app.addHook("preClose", async () => {
       this.begin();
       closing.begin(app.server);
+      setTimeout(() => this.#closeSilent(), silentMs).unref();
     });
     app.addHook("onClose", async () => closing.end());
   }
@@ -47,8 +54,23 @@ export class Draining {
   }
 
   #cut(): void {
-    this.#hasCut = true;
+    this.#closeSilent();
+    this.#hasCut = this.#connections.size > 0;
     this.#app.server.closeAllConnections();
+  }
+
+  #watchConnection(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.once("close", () => this.#connections.delete(socket));
+  }
+
+  /** For Node these are not idle, as those of browsers that connect ahead and of checks that only connect. */
+  #closeSilent(): void {
+    for (const socket of this.#connections) {
+      if (socket.bytesRead > 0) continue;
+      this.#connections.delete(socket);
+      socket.destroy();
+    }
   }
 
   #watchReadiness(route: RouteOptions): void {

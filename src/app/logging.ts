@@ -36,7 +36,7 @@ function terminalStream(): { readonly stream?: ReadableLog } {
   return stdout.isTTY ? { stream: new ReadableLog((text) => stdout.write(text), stdout.hasColors()) } : {};
 }
 
-const idHeader = "x-request-id";
+export const idHeader = "x-request-id";
 const wellFormed = /^[A-Za-z0-9._:-]{8,128}$/;
 
 /** The id that the caller gave, when it is fit for a log; else a new one. */

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 
 /** Headers of every answer, as the OWASP Secure Headers Project recommends them for an API. */
-const headers = {
+export const securityHeaders = {
   "content-security-policy": "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
@@ -19,7 +19,7 @@ const headers = {
  */
 export function addSecurityHeaders(app: FastifyInstance): void {
   app.addHook("onRequest", (_request, reply, done) => {
-    reply.headers(headers);
+    reply.headers(securityHeaders);
     done();
   });
 }

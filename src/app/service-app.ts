@@ -11,10 +11,10 @@ import { type Choice, choiceTable, describeSettings, hasDocs } from "./choices.j
 import { addCors } from "./cors.js";
 import { Draining, workMs } from "./draining.js";
 import type { AddedHelper } from "./helper.js";
-import { answerRequestIds, logOptions } from "./logging.js";
+import { answerRequestIds, idHeader, logOptions } from "./logging.js";
 import { type PlanOptions, planService, type ServicePlan } from "./plan.js";
 import { addRateLimit } from "./rate-limit.js";
-import { addSecurityHeaders } from "./security-headers.js";
+import { addSecurityHeaders, securityHeaders } from "./security-headers.js";
 import type { AppSettings } from "./settings.js";
 import { startupRoute } from "./startup-route.js";
 
@@ -108,7 +108,9 @@ async function createApp(service: string, { settings }: ServicePlan): Promise<Fa
   const { logLevel, release, idleTimeoutMs, keepAliveTimeoutMs, maxBodyBytes, trustProxy } = settings;
   const app = fastify({
     ...logOptions(logLevel, { service, release }),
-    frameworkErrors: answerError,
+    // No hook sees a path that the router refuses.
+    frameworkErrors: (error, request, reply) =>
+      answerError(error, request, reply.headers({ ...securityHeaders, [idHeader]: request.id })),
     clientErrorHandler: answerClientError,
     // Node's own answer would be no problem details.
     http: { requireHostHeader: false },

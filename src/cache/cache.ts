@@ -69,6 +69,7 @@ const reads = channel("svc-infra:cache:read");
 
 const lockMs = 10_000;
 const pollMs = 25;
+const unlockMs = 1000;
 /** Longer than any entry lives. */
 const tagMs = 2 * 366 * 24 * 3600 * 1000;
 
@@ -82,6 +83,7 @@ export class Cache {
   readonly #memory: MemoryStore | undefined;
   readonly #ttlSeconds: number;
   readonly #log: Logger;
+  readonly #closed = new AbortController();
   readonly #loading = new Map<string, { readonly loading: Loading; readonly value: Promise<unknown> }>();
 
   /** @throws ConfigurationError for an unknown option. */
@@ -154,6 +156,7 @@ export class Cache {
 
   /** Releases what the store holds. */
   close(): Promise<void> {
+    this.#closed.abort();
     return this.store.close();
   }
 
@@ -218,8 +221,19 @@ export class Cache {
       return isFresh ? entry.value : await this.#loadNow(loading, options, load, owner);
     } finally {
       clearInterval(timer);
-      await this.#quietly(() => this.store.removeIf(lockKey(key), owner), undefined);
+      await this.#unlock(key, owner);
     }
+  }
+
+  /** Gives the lock back, else all callers wait for its end. While the store is away it is tried again, until that end. */
+  async #unlock(key: string, owner: string, tries = lockMs / unlockMs): Promise<void> {
+    const remove = async () => {
+      await this.store.removeIf(lockKey(key), owner);
+      return true;
+    };
+    if ((await this.#quietly(remove, false)) || tries === 1) return;
+    const pause = sleep(unlockMs, undefined, { ref: false, signal: this.#closed.signal });
+    pause.then(() => this.#unlock(key, owner, tries - 1)).catch(() => undefined);
   }
 
   /**

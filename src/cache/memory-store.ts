@@ -54,7 +54,9 @@ export class MemoryStore implements CacheStore {
 
   async renewIf(key: string, value: string, ttlMs: number): Promise<void> {
     const entry = this.#entries.get(key);
-    if (entry?.value === value) entry.expiresAt = Date.now() + ttlMs;
+    if (entry?.value !== value) return;
+    entry.expiresAt = Date.now() + ttlMs;
+    entry.wasRead = true;
   }
 
   async check(): Promise<void> {}
@@ -65,8 +67,9 @@ export class MemoryStore implements CacheStore {
 
   #keep(key: string, value: unknown, ttlMs: number): void {
     this.#entries.delete(key);
+    // Room is made first: a new entry must not be the one that goes.
+    while (this.#entries.size >= this.#maxEntries) this.#evictOne();
     this.#entries.set(key, { value, expiresAt: Date.now() + ttlMs, wasRead: false });
-    while (this.#entries.size > this.#maxEntries) this.#evictOne();
   }
 
   #evictOne(): void {

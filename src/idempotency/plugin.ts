@@ -131,21 +131,59 @@ class IdempotencyGuard {
   readonly #records: KeyRecords;
   readonly #caller: (request: FastifyRequest) => string;
   readonly #claims = new WeakMap<FastifyRequest, Claim>();
+  /** Fingerprints of content as it came: what a schema makes of it may be new each time, or not comparable. */
+  readonly #sent = new WeakMap<FastifyRequest, string>();
 
   constructor(records: KeyRecords, caller: (request: FastifyRequest) => string) {
     this.#records = records;
     this.#caller = caller;
   }
 
-  /** Adds the hook after a route's own hooks: a caller that they refuse must not get a stored answer. */
+  /** Adds the hooks after a route's own hooks: a caller that they refuse must not get a stored answer. */
   watch(route: RouteOptions): void {
     const methods = [route.method].flat();
     if (!methods.some((method) => guarded.has(method))) return;
+    const look = async (request: FastifyRequest) => this.#look(request);
     const begin = (request: FastifyRequest, reply: FastifyReply) => this.#begin(request, reply);
     const end = (request: FastifyRequest, reply: FastifyReply, payload: unknown) =>
       this.#end(request, reply, payload);
+    route.preValidation = [...[route.preValidation ?? []].flat(), look];
     route.preHandler = [...[route.preHandler ?? []].flat(), begin];
     route.onSend = [...[route.onSend ?? []].flat(), end];
+    const { handler } = route;
+    const handle = (request: FastifyRequest, reply: FastifyReply, work: () => unknown) =>
+      this.#handle(request, reply, work);
+    route.handler = function (request, reply) {
+      return handle(request, reply, () => handler.call(this, request, reply));
+    };
+  }
+
+  #look(request: FastifyRequest): void {
+    if (!guarded.has(request.method) || request.headers["idempotency-key"] === undefined) return;
+    const fingerprint = fingerprintOf(request);
+    if (fingerprint !== undefined) this.#sent.set(request, fingerprint);
+  }
+
+  /**
+   * Fastify sends no empty answer of a promise once the client has left, so it is sent here, and kept. A handler that awaits
+   * the reply itself goes on when the client leaves: its answer comes later.
+   */
+  #handle(request: FastifyRequest, reply: FastifyReply, work: () => unknown): unknown {
+    if (!this.#claims.has(request)) return work();
+    let isAwaited = false;
+    const { then } = reply;
+    // biome-ignore lint/suspicious/noThenProperty: the reply has it already
+    reply.then = (...given) => {
+      isAwaited = true;
+      then.apply(reply, given);
+    };
+    const answer = work();
+    if (answer === reply || typeof Object(answer).then !== "function") return answer;
+    return (answer as PromiseLike<unknown>).then((payload) => {
+      const isUnsent = !isAwaited && !reply.sent && !reply.raw.headersSent;
+      if (payload === undefined && isUnsent && hasLeft(request)) reply.send();
+      return payload;
+    });
   }
 
   async #begin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
@@ -156,7 +194,7 @@ class IdempotencyGuard {
       if (idempotency !== "required") return undefined;
       throw new HttpError(400, "idempotency_key_required", "this needs the header Idempotency-Key");
     }
-    const fingerprint = fingerprintOf(request);
+    const fingerprint = this.#sent.get(request) ?? fingerprintOf(request);
     if (fingerprint === undefined) {
       if (idempotency !== "required") return undefined;
       const message =
@@ -222,6 +260,11 @@ const maxKeptBytes = 1024 * 1024;
 function isUnread({ body, raw }: FastifyRequest): boolean {
   const isStream = typeof body === "object" && body !== null && Symbol.asyncIterator in body;
   return isStream || (body === undefined && hasBody(raw));
+}
+
+/** As Fastify asks before it sends an empty answer. */
+function hasLeft({ raw, socket }: FastifyRequest): boolean {
+  return raw.aborted || !socket || socket.destroyed;
 }
 
 function callerOf(request: FastifyRequest): string {

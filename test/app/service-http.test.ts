@@ -1,10 +1,15 @@
+import { setTimeout as after } from "node:timers/promises";
 import type { ServiceApp } from "svc-infra/app";
 import { defineEvent, onEvent } from "svc-infra/events";
+import { defineJob } from "svc-infra/jobs";
+import { measurePools } from "svc-infra/kernel";
+import { getObservability } from "svc-infra/observability";
 import { Storage, type StorageBackend } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { helpers } from "#dist/app/list/index.js";
+import { planService } from "#dist/app/plan.js";
 import { sendRaw } from "../acceptance/service.js";
 import { startOtlpReceiver } from "../rigs/otlp-receiver.js";
 import { makeService } from "./service.js";
@@ -128,6 +133,39 @@ describe("a service with nothing set", () => {
     expect(rows["idle limit"]).toEqual({ chosen: "60 s", reason: "HTTP_IDLE_TIMEOUT_MS is not set" });
     expect(rows.observability).toEqual({ chosen: "/option", reason: "option 'observability' decides" });
     expect((await app.inject("/option")).statusCode).toBe(200);
+  });
+
+  it("measures nothing with ENABLE_OBS=false, and says so to those who ask", async () => {
+    app = await makeService({ ENABLE_OBS: "false" });
+    const rows = Object.fromEntries(app.service.choices.map(({ what, ...rest }) => [what, rest]));
+    expect(rows.observability).toEqual({ chosen: "off", reason: "ENABLE_OBS is set" });
+    expect(getObservability(app).registry).toBeUndefined();
+    expect((await app.inject("/metrics")).statusCode).toBe(404);
+  });
+
+  it("lets a job that runs while it closes use every other helper", async () => {
+    const source = new MemoryBackend();
+    let runs = false;
+    let ended: unknown;
+    const work = defineJob("work", z.object({}), async () => {
+      runs = true;
+      await after(500);
+      await app.cache.set("a", "cached");
+      ended = [(await app.storage.put("a.txt", "late")).key, await app.cache.get("a")];
+    });
+    app = await makeService({}, { jobs: { jobs: [work] }, cache: true, storage: { source } });
+    await app.ready();
+    await app.jobs.queue.enqueue(work, {});
+    await expect.poll(() => runs).toBe(true);
+    await app.close();
+    expect(ended).toEqual(["a.txt", "cached"]);
+  });
+
+  it("leaves no storage open once its plan was checked", async () => {
+    app = await makeService();
+    const { helpers: planned } = await planService({}, { CLOUDINARY_URL: "cloudinary://key:secret@shop" });
+    expect(planned.find(({ helper }) => helper.name === "storage")?.isOn).toBe(true);
+    expect(measurePools().filter(({ pool }) => pool === "cloudinary")).toEqual([]);
   });
 
   it("adds the helpers that code or a variable asks for, and hands the jobs of one to another", async () => {
@@ -464,6 +502,22 @@ describe("failures", () => {
     expect(answer).toContain(`HTTP/1.1 ${status} `);
     expect(answer).toContain("content-type: application/problem+json\r\n");
     expect(answer).toContain("x-content-type-options: nosniff\r\n");
+  });
+
+  it.each([
+    ["/%zz", 400],
+    [`/notes/${"a".repeat(101)}`, 414],
+  ])("of the router, as for %s, have an id and the security headers too", async (url, status) => {
+    app = await makeService();
+    app.get("/notes/:id", async () => ({}));
+    const { statusCode, headers } = await app.inject({ url, headers: { "x-request-id": "b7e1f0aa-7" } });
+    expect(statusCode).toBe(status);
+    expect(headers).toMatchObject({
+      "content-type": "application/problem+json",
+      "content-security-policy": expect.stringContaining("default-src 'none'"),
+      "strict-transport-security": expect.stringContaining("max-age="),
+      "x-request-id": "b7e1f0aa-7",
+    });
   });
 
   it("inside the service tell the client nothing", async () => {

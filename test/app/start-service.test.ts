@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { resolve } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -142,6 +142,33 @@ it("an idle connection that is kept alive does not hold it", async () => {
   child?.kill("SIGTERM");
   expect(await ended).toEqual([0, null]);
   expect(performance.now() - startedAt).toBeLessThan(5000);
+});
+
+it("a connection on which nothing came does not hold it, nor passes for a request that was cut", async () => {
+  const ended = spawnService({ SHUTDOWN_TIMEOUT_MS: "20000" });
+  await ready();
+  const silent = connect(port, "127.0.0.1").on("error", () => undefined);
+  await once(silent, "connect");
+  const startedAt = performance.now();
+  child?.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+});
+
+it("a connection whose first request comes while it stops is answered", async () => {
+  const ended = spawnService({ SLOW_MS: "1500" });
+  await ready();
+  const silent = connect(port, "127.0.0.1").setEncoding("utf8");
+  await once(silent, "connect");
+  const slow = fetch(`${url}/slow`);
+  await after(100);
+  child?.kill("SIGTERM");
+  await after(300);
+  silent.write("GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const [answer] = await once(silent, "data");
+  expect(answer).toContain("HTTP/1.1 200");
+  expect(await (await slow).json()).toEqual({ isWhole: true });
+  expect(await ended).toEqual([0, null]);
 });
 
 it("a port that is taken is named", async () => {

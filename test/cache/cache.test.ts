@@ -246,6 +246,43 @@ it.each([0, 60])(
   },
 );
 
+it("a lock that could not be given back holds nobody for long", async () => {
+  const [one, other] = [await open(redis.url), await open(redis.url)];
+  const removeIf = one.removeIf.bind(one);
+  let refusals = 1;
+  one.removeIf = async (...given) => {
+    if (refusals-- > 0) throw new Error("away");
+    return removeIf(...given);
+  };
+  const fail = () => Promise.reject(new Error("no"));
+  await expect(new Cache(one).getOrSet("locked", {}, fail)).rejects.toThrow("no");
+  const startedAt = performance.now();
+  expect(await new Cache(other).getOrSet("locked", {}, () => "loaded")).toBe("loaded");
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+});
+
+it("a cache that is closed gives no lock back", async () => {
+  const store = await open(redis.url);
+  let asked = 0;
+  store.removeIf = async () => {
+    asked++;
+    throw new Error("away");
+  };
+  const cache = new Cache(store);
+  expect(await cache.getOrSet("closing", {}, () => 1)).toBe(1);
+  await cache.close();
+  await sleep(1200);
+  expect(asked).toBe(1);
+});
+
+it("in memory a new entry is never the one that goes", async () => {
+  const cache = new Cache(await openStore({ ...settings, maxEntries: 2, url: undefined }));
+  for (const key of ["a", "b"]) await cache.set(key, key);
+  for (const key of ["a", "b"]) await cache.get(key);
+  await cache.set("c", "c");
+  expect(await cache.get("c")).toBe("c");
+});
+
 it("in memory the entries that were not read go first when there are too many", async () => {
   const cache = new Cache(await openStore({ ...settings, maxEntries: 3, url: undefined }));
   for (const key of ["a", "b", "c"]) await cache.set(key, key);

@@ -1,4 +1,9 @@
-import Fastify, { type FastifyInstance } from "fastify";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect } from "node:http2";
+import { setTimeout as after } from "node:timers/promises";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { addStorage } from "svc-infra";
 import { easyServiceApp } from "svc-infra/app";
 import { addCache } from "svc-infra/cache";
@@ -8,6 +13,7 @@ import { Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { addTenancy } from "svc-infra/tenancy";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { KeyRecords } from "#dist/idempotency/key-records.js";
 import { type RedisRig, startRedis } from "../rigs/redis.js";
 
@@ -55,7 +61,7 @@ async function payments(env: Record<string, string>, options: AddIdempotencyOpti
 }
 
 function pay(
-  app: FastifyInstance,
+  app: Pick<FastifyInstance, "inject">,
   key: string,
   { user = "ann", body = { amount: 1 } as object, url = "/payments" } = {},
 ) {
@@ -341,6 +347,98 @@ it("the work of a client that leaves is done once, and its answer is kept", asyn
   await app.close();
 });
 
+/** Sends work whose handler ends only after its client has left. */
+async function leaveAmid(
+  http2: boolean,
+  answer: (reply: FastifyReply, hasLeft: Promise<unknown>) => Promise<unknown>,
+) {
+  const app = (http2 ? Fastify({ http2: true }) : Fastify()) as unknown as FastifyInstance;
+  let calls = 0;
+  let hasEnded = false;
+  await addIdempotency(app, { env: {} });
+  app.post("/work", (_request, reply) => {
+    calls++;
+    const answered = answer(
+      reply,
+      once(reply.raw, "close").then(() => after(20)),
+    );
+    answered.then(() => (hasEnded = true));
+    return answered;
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const headers = {
+    "idempotency-key": "l1",
+    "content-type": "application/json",
+    authorization: "Bearer ann",
+  };
+  const leave = await startRequest(http2, url, headers);
+  await expect.poll(() => calls).toBe(1);
+  leave();
+  await expect.poll(() => hasEnded).toBe(true);
+  return { app, calls: () => calls, again: () => pay(app, "l1", { url: "/work", body: {} }) };
+}
+
+/** A request of which nobody waits for the answer. Returns what ends its connection. */
+async function startRequest(http2: boolean, url: string, headers: Record<string, string>) {
+  if (http2) {
+    const session = connect(url);
+    const stream = session.request({ ":method": "POST", ":path": "/work", ...headers });
+    stream.on("error", () => undefined);
+    stream.end("{}");
+    return () => session.destroy();
+  }
+  const message = request(`${url}/work`, { method: "POST", headers });
+  message.on("error", () => undefined);
+  message.end("{}");
+  return () => message.destroy();
+}
+
+it.each([false, true])(
+  "an empty answer of a client that has left is kept, over HTTP/2: %s",
+  async (http2) => {
+    const { app, calls, again } = await leaveAmid(http2, async (reply, hasLeft) => {
+      reply.code(202);
+      await hasLeft;
+    });
+    const second = await again();
+    expect([second.statusCode, second.body, second.headers["idempotency-replayed"]]).toEqual([
+      202,
+      "",
+      "true",
+    ]);
+    expect(calls()).toBe(1);
+    await app.close();
+  },
+);
+
+it.each([false, true])(
+  "an answer that comes after its client left and its handler ended is kept, over HTTP/2: %s",
+  async (http2) => {
+    const { app, calls, again } = await leaveAmid(http2, async (reply, hasLeft) => {
+      void hasLeft.then(() => after(100)).then(() => reply.send({ number: 1 }));
+      return reply;
+    });
+    expect((await again()).statusCode).toBe(409);
+    await expect.poll(async () => (await again()).body).toBe('{"number":1}');
+    expect(calls()).toBe(1);
+    await app.close();
+  },
+);
+
+it.each([
+  ["a number that JSON does not know", z.object({ amount: z.coerce.bigint() })],
+  ["a value that is new each time", z.object({ amount: z.int(), id: z.string().default(randomUUID) })],
+  ["what JSON cannot tell apart", z.object({ amount: z.int().transform((amount) => new Set([amount])) })],
+])("content of which a schema makes %s is compared as it came", async (_what, body) => {
+  const app = await easyServiceApp({ name: "shop", env: { LOG_LEVEL: "silent" }, idempotency: true });
+  let calls = 0;
+  app.post("/payments", { schema: { body } }, async () => ({ number: ++calls }));
+  expect((await pay(app, "v1")).json()).toEqual({ number: 1 });
+  expect((await pay(app, "v1")).json()).toEqual({ number: 1 });
+  expect((await pay(app, "v1", { body: { amount: 2 } })).json().code).toBe("idempotency_key_reused");
+  await app.close();
+});
+
 it("a route of the kit compares the content that it reads by itself", async () => {
   const app = Fastify();
   await addIdempotency(app, { env: {} });
@@ -465,6 +563,15 @@ it("an answer that the store did not take at once is kept later, and the key sta
     .toBe("true");
   expect(made).toHaveLength(1);
   await app.close();
+});
+
+it("claims of a memory that is full outlive answers that nobody asked for", async () => {
+  const { store } = await addCache(Fastify(), { env: {}, maxEntries: 3 });
+  await store.add("claim", "mark", 60_000);
+  await store.write("answer", "unread", 60_000);
+  await store.renewIf("claim", "mark", 60_000);
+  for (const key of ["a", "b"]) await store.write(key, key, 60_000);
+  expect(await store.read(["claim", "answer"])).toEqual(["mark", undefined]);
 });
 
 describe("a claim", () => {

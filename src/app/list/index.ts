@@ -29,6 +29,6 @@ export const helpers: readonly Helper[] = [
   webhooks,
   events,
   payments,
-  jobs,
   storage,
+  jobs,
 ];

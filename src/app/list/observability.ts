@@ -28,10 +28,9 @@ export const observability: Helper = {
       metricsPath: given.metricsPath,
     });
     const reason = given.enabled === undefined ? {} : { reason: "option 'observability' decides" };
-    if (!chosen.enabled) return { chosen: "off", ...reason };
     const { observeRequests } = await import("../../observability/plugin.js");
     const serviceName = readVariable(env, observabilityVariables.serviceName.name) ?? name;
     const afterGuards = await observeRequests(app, { env, release, serviceName, ...given });
-    return { chosen: chosen.metricsPath, afterGuards, ...reason };
+    return { chosen: chosen.enabled ? chosen.metricsPath : "off", afterGuards, ...reason };
   },
 };

@@ -32,11 +32,11 @@ export const storage: Helper = {
   },
 };
 
-/** Makes it and reaches nothing; what is wrong with its variables is told by that. */
+/** Makes it, reaches nothing and closes it; what is wrong with its variables is told by that. */
 async function openStorage({ env, options }: HelperContext): Promise<void> {
   const { easyStorage } = await import("../../storage/easy-storage.js");
   const given = optionsOf(options.storage);
-  if (given.source === undefined) await easyStorage({}, given.env ?? env);
+  if (given.source === undefined) await (await easyStorage({}, given.env ?? env)).close();
 }
 
 /** They are of the storage that the environment names: one that code gives has an `authorize` of its own, or no such routes. */
