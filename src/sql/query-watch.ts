@@ -109,9 +109,12 @@ function maskFailure(error: unknown, values: unknown): void {
   if (Array.isArray(values) && !Object.hasOwn(values, "toJSON")) Object.defineProperties(values, masked);
   const facts: Error & { detail?: unknown; where?: unknown; query?: unknown; code?: unknown } = error;
   if (typeof facts.detail === "string") facts.detail = maskDetail(facts.detail);
-  if (typeof facts.where === "string") facts.where = withoutLiterals(facts.where);
+  if (typeof facts.where === "string") facts.where = maskWhere(facts.where);
   if (typeof facts.query === "string") facts.query = withoutLiterals(facts.query);
-  if (typeof facts.code === "string" && facts.code.startsWith("22")) maskMessage(error);
+  if (typeof facts.code !== "string" || !facts.code.startsWith("22")) return;
+  maskMessage(error);
+  // `Token "..." is invalid.`
+  if (typeof facts.detail === "string") facts.detail = withoutQuoted(facts.detail);
 }
 
 /** `Key (email)=(a@b.c) already exists.` and `Failing row contains (1, secret).` */
@@ -119,9 +122,21 @@ function maskDetail(detail: string): string {
   return detail.replace(/(=|contains )\(.*\)/s, "$1(***)");
 }
 
-/** Class 22 is data that cannot be taken; its messages quote it: `invalid input syntax for type uuid: "..."`. */
+/** `JSON data, line 1: {"a": secret` */
+function maskWhere(where: string): string {
+  return withoutLiterals(where.replace(/^(JSON data, line \d+: ).*/gm, "$1***"));
+}
+
+function withoutQuoted(text: string): string {
+  return text.replace(/".*"/s, '"***"');
+}
+
+/**
+ * Class 22 is data that cannot be taken; its messages quote it: `invalid input syntax for type uuid: "..."`,
+ * `value "..." is out of range for type integer`.
+ */
 function maskMessage(error: Error): void {
   const { message, stack } = error;
-  error.message = message.replace(/: ".*"/s, ': "***"');
+  error.message = withoutQuoted(message);
   if (stack !== undefined) error.stack = stack.replace(message, error.message);
 }

@@ -81,7 +81,7 @@ export const sqlVariables = {
     type: text,
     expected: "path of a PEM file",
     help: "Certificate authorities that verify-ca and verify-full trust.",
-    defaultText: "those of Node",
+    defaultText: "those of Node; verify-ca needs it",
   }),
   poolSize: variable({
     name: "SQL_POOL_SIZE",

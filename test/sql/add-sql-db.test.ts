@@ -148,6 +148,19 @@ describe.each(kinds)("addSqlDb on %s", (kind) => {
     await app.close();
   });
 
+  it.each([
+    ["a number out of range", sql`select ${"8765432198765"}::text::int`, "8765432198765"],
+    ["text that is no JSON", sql`select ${'{"a": tell}'}::json`, "tell"],
+  ])("keeps a value out of the words of PostgreSQL: %s", async (_, query, value) => {
+    const app = await createApp();
+    const error: unknown = await app.db.execute(query).catch((thrown: unknown) => thrown);
+    const { cause } = Object(error);
+    expect(cause.code).toMatch(/^22/);
+    const words = [cause.message, cause.stack, cause.detail, cause.where, Object(error).message];
+    expect(JSON.stringify(words)).not.toContain(value);
+    await app.close();
+  });
+
   it("gives work one connection of its own", async () => {
     const app = await createApp();
     const seen = await app.sql.withConnection(async (connection) => {

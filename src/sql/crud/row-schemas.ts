@@ -1,4 +1,5 @@
-import type { PgColumn } from "drizzle-orm/pg-core";
+import { is } from "drizzle-orm";
+import { type PgColumn, PgUUID } from "drizzle-orm/pg-core";
 import { createInsertSchema, createSelectSchema, createUpdateSchema } from "drizzle-zod";
 import { z } from "zod";
 import type { TableShape } from "./table-shape.js";
@@ -36,9 +37,15 @@ export function rowSchemas(shape: TableShape, maxPageSize: number): RowSchemas {
   };
 }
 
-function refinements({ columns }: TableShape, schema: z.ZodType) {
-  const dates = Object.entries(columns).filter(([, { dataType }]) => dataType === "date");
-  return Object.fromEntries(dates.map(([name]) => [name, () => schema])) as Record<string, never>;
+/** PostgreSQL takes a UUID of any version (RFC 9562 knows eight), as `md5(...)::uuid` makes one. */
+const anyUuid = z.guid();
+
+function refinements({ columns }: TableShape, date: z.ZodType) {
+  const refined = Object.entries(columns).flatMap(([name, column]) => {
+    if (column.dataType === "date") return [[name, () => date]];
+    return is(column, PgUUID) ? [[name, () => anyUuid]] : [];
+  });
+  return Object.fromEntries(refined) as Record<string, never>;
 }
 
 function pick(schema: z.ZodObject, names: readonly string[]): z.ZodObject {
@@ -68,6 +75,7 @@ function querySchema({ table, columns, filters, sorts }: TableShape, maxPageSize
 /** Reads the value of a column from a query, where everything is text. */
 function fromText(column: PgColumn | undefined, schema: unknown): z.ZodType {
   if (column?.dataType === "date") return toDate;
+  if (is(column, PgUUID)) return anyUuid;
   if (column?.dataType === "boolean") return z.enum(["true", "false"]).transform((word) => word === "true");
   const own = schema instanceof z.ZodNullable ? schema.unwrap() : schema;
   const target = own instanceof z.ZodType ? own : z.string();

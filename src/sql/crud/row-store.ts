@@ -1,5 +1,5 @@
-import { and, asc, desc, eq, isNull, Param, type SQL, sql } from "drizzle-orm";
-import type { PgColumn } from "drizzle-orm/pg-core";
+import { and, asc, desc, eq, is, isNull, Param, type SQL, sql } from "drizzle-orm";
+import { type PgColumn, PgEnumColumn, PgEnumObjectColumn } from "drizzle-orm/pg-core";
 import type { Database } from "../sql-db.js";
 import { formatCursor, parseCursor } from "./page-cursor.js";
 import type { TableShape } from "./table-shape.js";
@@ -16,7 +16,7 @@ export interface ListQuery {
   readonly cursor: string | undefined;
 }
 
-/** A statement that was built once and runs with the values of each call. */
+/** A query that was built once and runs with the values of each call. Writes are not: building one makes defaults anew. */
 interface Prepared {
   execute(values: Record<string, unknown>): Promise<Record<string, unknown>[]>;
 }
@@ -24,7 +24,7 @@ interface Prepared {
 /** Statements by what they are made of, for one database; building one takes as long as running it. */
 export type PreparedStatements = Map<string, Prepared>;
 
-/** Callers choose which columns they send, so there must be a limit. */
+/** Callers choose by which columns they narrow a list, so there must be a limit. */
 const maxPrepared = 256;
 
 /** The rows of a table that one tenant has, or all of them where there are no tenants. */
@@ -123,21 +123,14 @@ export class RowStore {
     const { table, columns, tenant } = this.#shape;
     const own = tenant === undefined ? {} : { [nameOf(columns, tenant)]: this.#tenant };
     const all: Record<string, unknown> = { ...values, ...own };
-    const names = Object.keys(all).filter((name) => all[name] !== undefined);
-    const statement = this.#prepared(`create ${names.sort().join()}`, () =>
-      this.#db.insert(table).values(placeholders(names)).returning(columns).prepare(""),
-    );
-    const [row] = await statement.execute(all);
+    const [row] = await this.#db.insert(table).values(all).returning(columns);
     return row ?? {};
   }
 
   async patch(id: unknown, values: Row): Promise<Row | undefined> {
     const { table, columns } = this.#shape;
-    const names = Object.keys(values).filter((name) => values[name] !== undefined);
-    const statement = this.#prepared(`patch ${names.sort().join()}`, () =>
-      this.#db.update(table).set(placeholders(names)).where(this.#one()).returning(columns).prepare(""),
-    );
-    const [row] = await statement.execute({ ...values, ...this.#values(id) });
+    const query = this.#db.update(table).set(values).where(this.#one()).returning(columns);
+    const [row] = await query.prepare("").execute(this.#values(id));
     return row;
   }
 
@@ -145,17 +138,15 @@ export class RowStore {
   async delete(id: unknown): Promise<boolean> {
     const { table, columns, key, softDelete } = this.#shape;
     const returned = { key: columnOf(columns, key) };
-    const statement = this.#prepared("delete", () =>
+    const query =
       softDelete === undefined
-        ? this.#db.delete(table).where(this.#one()).returning(returned).prepare("")
+        ? this.#db.delete(table).where(this.#one()).returning(returned)
         : this.#db
             .update(table)
             .set({ [nameOf(columns, softDelete)]: sql`now()` })
             .where(this.#one())
-            .returning(returned)
-            .prepare(""),
-    );
-    return (await statement.execute(this.#values(id))).length > 0;
+            .returning(returned);
+    return (await query.prepare("").execute(this.#values(id))).length > 0;
   }
 
   /** Names in code of columns whose values reference a row of another tenant, or none. */
@@ -213,10 +204,6 @@ function given(name: string, column: PgColumn): Param {
   return new Param(sql.placeholder(name), column);
 }
 
-function placeholders(names: readonly string[]): Record<string, SQL> {
-  return Object.fromEntries(names.map((name) => [name, sql.placeholder(name)])) as never;
-}
-
 /** Beside the columns of a row of a list, and in the statement; likewise. */
 const positionValue = "cursor:value";
 const positionKey = "cursor:key";
@@ -231,8 +218,14 @@ function nameOf(columns: Readonly<Record<string, PgColumn>>, column: PgColumn): 
   return Object.keys(columns).find((name) => columns[name] === column) ?? column.name;
 }
 
-/** A serial column is a number with a default. */
+/** A serial column is a number with a default. The name of an enumeration needs quotes, and its schema. */
 function typeOf(column: PgColumn): SQL {
+  if (is(column, PgEnumColumn) || is(column, PgEnumObjectColumn)) {
+    const { enumName, schema } = column.enum;
+    return schema === undefined
+      ? sql`${sql.identifier(enumName)}`
+      : sql`${sql.identifier(schema)}.${sql.identifier(enumName)}`;
+  }
   const type = column.getSQLType();
   const serials: Readonly<Record<string, string>> = {
     serial: "integer",

@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from "drizzle-orm";
 import { badRequest, HttpError } from "../../http/index.js";
 
 /** Milliseconds after which a caller may try a database again that is away. */
@@ -15,9 +16,22 @@ const refusals: Readonly<Record<string, (detail: string) => HttpError>> = {
 /** Classes of codes, and words of the drivers, that mean a database which is away or has no room. */
 const away = /^(?:08|53|57P0)|^(?:ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT)$/;
 
-/** The answer to a query that failed: what the caller can put right, 503 while the database is away, else the error itself. */
-export function httpErrorOf(error: unknown): unknown {
-  const cause = innermost(error);
+/** Waits for work on rows. A query of it that failed is thrown as the answer to it. */
+export async function answering<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw httpErrorOf(error);
+  }
+}
+
+/**
+ * The answer to a query that failed: what the caller can put right, 503 while the database is away, else the error itself.
+ * An error of the application keeps its answer, also when a query is its cause.
+ */
+function httpErrorOf(error: unknown): unknown {
+  const cause: Failure = error instanceof DrizzleQueryError ? Object(error.cause) : Object(error);
+  if (typeof cause.statusCode === "number") return error;
   const code = String(cause.code ?? "");
   const refusal = refusals[code];
   if (refusal !== undefined) return withCause(refusal(String(cause.column ?? "a column")), error);
@@ -47,8 +61,5 @@ interface Failure {
   readonly code?: unknown;
   readonly column?: unknown;
   readonly message?: unknown;
-}
-
-function innermost(error: unknown): Failure {
-  return error instanceof Error && error.cause instanceof Error ? innermost(error.cause) : Object(error);
+  readonly statusCode?: unknown;
 }

@@ -55,6 +55,7 @@ export function shapeOf(table: PgTable, rules: ColumnRules): TableShape {
   const sorts = [...new Set([key, ...(rules.sorts ?? [])])];
   checkNames(columns, name, { ...rules, sorts });
   checkLists(columns, { filters, sorts, hidden });
+  checkNumbers(columns, name, hidden);
   const generatedKey = columns[key]?.hasDefault === true ? key : undefined;
   const reserved = new Set([...readOnly, ...hidden, tenant, softDelete, generatedKey]);
   return {
@@ -89,6 +90,22 @@ function checkLists(
   if (told !== undefined) fail("hidden", `'${told}' would be told by a filter or a sort`);
   const nullable = sorts?.find((each) => columns[each]?.notNull !== true);
   if (nullable !== undefined) fail("sorts", `'${nullable}' may be null, which has no place in an order`);
+}
+
+/** JSON has no bigint: a row with one could be written, and not be answered. */
+function checkNumbers(
+  columns: Readonly<Record<string, PgColumn>>,
+  table: string,
+  hidden: readonly string[],
+): void {
+  const big = Object.keys(columns).find(
+    (each) => columns[each]?.dataType === "bigint" && !hidden.includes(each),
+  );
+  if (big === undefined) return;
+  fail(
+    "table",
+    `column '${big}' of ${table} is a bigint, which JSON has not; give it mode: "number", or hide it`,
+  );
 }
 
 function keyOf(columns: Readonly<Record<string, Column>>, name: string): string {

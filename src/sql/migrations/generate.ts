@@ -34,11 +34,8 @@ export interface GenerateOptions {
  * @throws MigrationError when a module failed, or two migrations have the same predecessor.
  */
 export async function compareSchema(folder: string, collected: Collected): Promise<SchemaChange | undefined> {
-  refuseFailed(collected);
-  const { generateDrizzleJson, generateMigration } = await loadKit();
-  const empty = asSchema(await generateDrizzleJson({}));
-  const former = lastSchema(folder) ?? { ...empty, id: origin };
-  const schema = asSchema(await generateDrizzleJson({ ...collected.exports }, former.id));
+  const { former, schema } = await readBoth(folder, collected);
+  const { generateMigration } = await loadKit();
   const generate: GenerateStatements = (before, after) => generateMigration(asKit(before), asKit(after));
   const renames = declaredRenames(collected.tables, former);
   const renamed = applyRenames(former, renames);
@@ -53,24 +50,36 @@ export async function compareSchema(folder: string, collected: Collected): Promi
   }
 }
 
+/** The schema after the last migration, and that of the tables. */
+async function readBoth(folder: string, collected: Collected) {
+  refuseFailed(collected);
+  const { generateDrizzleJson } = await loadKit();
+  const former = lastSchema(folder) ?? { ...asSchema(await generateDrizzleJson({})), id: origin };
+  return { former, schema: asSchema(await generateDrizzleJson({ ...collected.exports }, former.id)) };
+}
+
 /**
  * Writes the migration that brings the database to what the tables say: `up.sql`, and `down.sql`, which takes it back.
  *
- * @returns its name, and the steps that lose data; `undefined` when there is nothing to do.
+ * @returns its name, and the steps that lose data; `undefined` when there is nothing to do, unless it is to be empty.
  */
 export async function generateMigrationFiles(
   folder: string,
   collected: Collected,
   { title, acceptLoss = false, empty = false, now = new Date() }: GenerateOptions,
 ): Promise<{ name: string; losses: readonly string[] } | undefined> {
+  const name = newMigrationName(title, now);
+  if (empty) {
+    const { schema } = await readBoth(folder, collected);
+    const [up, down] = ["-- Write the statements here.\n", "-- Write here what takes them back.\n"];
+    writeMigration(folder, name, { up, down, schema });
+    return { name, losses: [] };
+  }
   const change = await compareSchema(folder, collected);
   if (change === undefined) return undefined;
-  const name = newMigrationName(title, now);
-  const [up, down] = empty
-    ? ["-- Write the statements here.\n", "-- Write here what takes them back.\n"]
-    : [formatSqlFile(change.up, acceptLoss), formatSqlFile(change.down, false)];
+  const [up, down] = [formatSqlFile(change.up, acceptLoss), formatSqlFile(change.down, false)];
   writeMigration(folder, name, { up, down, schema: change.schema });
-  return { name, losses: empty ? [] : change.up.flatMap(({ loses }) => loses ?? []) };
+  return { name, losses: change.up.flatMap(({ loses }) => loses ?? []) };
 }
 
 function lastSchema(folder: string): SchemaJson | undefined {

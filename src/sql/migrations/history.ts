@@ -27,6 +27,9 @@ const create = `create table if not exists svc_infra_migrations (
   applied_at timestamptz not null default clock_timestamp()
 )`;
 
+/** Of an entry whose first part did not end well: nothing of it has run. An empty file has no parts. */
+const unbegun = "done = 0 and undone = 0 and running is null and parts > 0";
+
 /** The table in which the database keeps its migrations. */
 export class MigrationHistory {
   readonly #connection: SqlConnection;
@@ -35,9 +38,11 @@ export class MigrationHistory {
     this.#connection = connection;
   }
 
+  /** Makes the table, and removes entries of which nothing has run, whose files may be changed. The lock must be held. */
   async prepare(): Promise<void> {
     // Without it the notice that the table is there would be logged by the server at every start.
     if (!(await this.isThere())) await this.#connection.run(create);
+    await this.#connection.run(`delete from svc_infra_migrations where ${unbegun}`);
   }
 
   async isThere(): Promise<boolean> {
@@ -47,10 +52,11 @@ export class MigrationHistory {
     return row?.there === true;
   }
 
-  /** The entries in the order in which they were applied. */
+  /** The entries in the order in which they were applied, without those of which nothing has run. */
   async entries(): Promise<HistoryEntry[]> {
     const rows = await this.#connection.query(
-      "select name, hash, parts, done, undone, to_jsonb(m) ->> 'down_hash' as down_hash, running from svc_infra_migrations m order by applied_at, name",
+      `select name, hash, parts, done, undone, to_jsonb(m) ->> 'down_hash' as down_hash, running
+        from svc_infra_migrations m where not (${unbegun}) order by applied_at, name`,
     );
     return rows.map((row) => ({
       name: String(row.name),

@@ -31,6 +31,10 @@ export function migrate(sql: OpenedSql, folder: string, options: MigrateOptions 
       const entry = entries.get(migration.name);
       if (entry === undefined) await history.add(migration.name, migration.hash, migration.up.parts.length);
       const from = entry === undefined ? 0 : nextPart(migration, entry, options);
+      // The part that counts as done may be the last one.
+      if (entry?.running !== undefined && from > entry.running) {
+        await history.set(migration.name, "done", from);
+      }
       await runParts({
         connection,
         history,

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { OpenedSql, SqlConnection } from "../sql-db.js";
 
 /** The first eight bytes of the SHA-256 of "svc-infra migrations", as PostgreSQL takes a number. */
 const lockKey = "4657543921981958239";
+
+/** Milliseconds between two questions for the lock. */
+const pollMs = 250;
 
 /** Work on embedded databases that is under way in this process; other processes have the folder's lock against them. */
 const turns = new WeakMap<OpenedSql, Promise<unknown>>();
@@ -16,9 +20,15 @@ export async function withMigrationLock<T>(
 ): Promise<T> {
   if (sql.kind === "embedded") return inTurn(sql, () => sql.withConnection(work));
   return sql.withConnection(async (connection) => {
-    await connection.query(`select pg_advisory_lock(${lockKey})`);
+    // A query that waits has a snapshot, and an index that is built concurrently waits for all snapshots of before.
+    while (!(await tryLock(connection))) await sleep(pollMs);
     return work(connection);
   });
+}
+
+async function tryLock(connection: SqlConnection): Promise<boolean> {
+  const [row] = await connection.query(`select pg_try_advisory_lock(${lockKey}) as held`);
+  return row?.held === true;
 }
 
 async function inTurn<T>(sql: OpenedSql, work: () => Promise<T>): Promise<T> {

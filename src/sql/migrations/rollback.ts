@@ -34,7 +34,11 @@ export function rollback(
     const last = entries.reverse().slice(0, steps);
     const undoing = last.map((entry) => ({ entry, migration: undoable(entry, migrations) }));
     for (const { entry, migration } of undoing) {
-      await undo(connection, history, migration, nextPart(migration, entry, interrupted));
+      const from = nextPart(migration, entry, interrupted);
+      if (entry.running !== undefined && from > entry.running) {
+        await history.set(migration.name, "undone", from);
+      }
+      await undo(connection, history, migration, from);
     }
     return last.map(({ name }) => name);
   });

@@ -5,13 +5,12 @@ import { ConfigurationError, loadPeer } from "../../kernel/index.js";
 import type { QueryWatch } from "../query-watch.js";
 import type { SqlSettings } from "../settings.js";
 import type { Database, PostgresSql, SqlConnection } from "../sql-db.js";
+import { boundClient } from "./bound-client.js";
 import type { PostgresTarget } from "./postgres-target.js";
 import { watchClient } from "./watch-client.js";
 
 /** Milliseconds beyond the server's own limit, after which a silent server counts as gone. */
 const answerGraceMs = 2_000;
-/** Longest delay of a timer, which stands for no limit. */
-const neverMs = 2 ** 31 - 1;
 
 /** Opens a pool; no connection is made before the first query. */
 export async function openPostgres(
@@ -22,10 +21,16 @@ export async function openPostgres(
 ): Promise<PostgresSql> {
   const { default: pg } = await loadPeer("pg", "addSqlDb on PostgreSQL", () => import("pg"));
   const { drizzle } = await loadPeer("drizzle-orm", "addSqlDb", () => import("drizzle-orm/node-postgres"));
-  const pool = new pg.Pool(poolConfig(target, settings));
+  const config = poolConfig(target, settings);
+  const isBound = target.channelBinding === "require";
+  const pool = new pg.Pool(isBound ? { ...config, Client: boundClient(pg.Client) } : config);
   // Without a listener, an idle connection that breaks would end the process.
   pool.on("error", onIdleError);
-  pool.on("connect", (client) => watchClient(client, watch));
+  pool.on("connect", (client) => {
+    // The pool does not listen to a connection that is in use. Its query fails by itself when the connection breaks.
+    client.on("error", () => undefined);
+    watchClient(client, watch);
+  });
   const db: Database = drizzle(pool);
   let closed: Promise<void> | undefined;
   return {
@@ -59,7 +64,7 @@ function poolConfig(target: PostgresTarget, settings: SqlSettings): PoolConfig {
     ssl: tlsOptions(target),
     application_name: target.applicationName,
     options: target.options,
-    enableChannelBinding: target.channelBinding,
+    enableChannelBinding: target.channelBinding !== "disable",
     max: settings.poolSize,
     connectionTimeoutMillis: settings.poolTimeoutMs,
     keepAlive: true,
@@ -75,6 +80,11 @@ function tlsOptions({ sslMode, sslRootCert }: PostgresTarget): ConnectionOptions
   const ca = sslRootCert === undefined ? {} : { ca: readCertificates(sslRootCert) };
   if (sslMode === "verify-full") return { ...ca, rejectUnauthorized: true };
   if (sslMode === "require" && sslRootCert === undefined) return { rejectUnauthorized: false };
+  // Any authority that Node trusts would certify another host, whose name is not checked.
+  if (sslRootCert === undefined) {
+    const message = "is not set, and sslmode=verify-ca needs it; set it, or use sslmode=verify-full";
+    throw new ConfigurationError([{ name: "SQL_SSLROOTCERT", message }]);
+  }
   return { ...ca, rejectUnauthorized: true, checkServerIdentity: () => undefined };
 }
 
@@ -89,26 +99,21 @@ function readCertificates(path: string): string {
 
 async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  let failure: Error | undefined;
-  const onError = (error: Error) => {
-    failure = error;
-  };
-  client.on("error", onError);
   try {
     await client.query("set statement_timeout = 0");
+    // The driver's own limit, which it reads before each query.
+    Object(client).connectionParameters.query_timeout = 0;
     return await work(client);
   } finally {
-    client.off("error", onError);
     // What was set on it, and locks that are left, must not reach the next one.
-    client.release(failure ?? true);
+    client.release(true);
   }
 }
 
 function connectionOf(client: PoolClient, db: Database): SqlConnection {
-  const limits = { query_timeout: neverMs };
   return {
     db,
-    query: async (text, values = []) => (await client.query({ ...limits, text, values: [...values] })).rows,
-    run: async (text) => void (await client.query({ ...limits, text })),
+    query: async (text, values = []) => (await client.query({ text, values: [...values] })).rows,
+    run: async (text) => void (await client.query({ text })),
   };
 }

@@ -1,6 +1,10 @@
 import { ConfigurationError } from "../../kernel/index.js";
 import { type SqlSettings, type SslMode, sslModes } from "../settings.js";
 
+/** Whether a sign-in is bound to the certificate of the server, in the words of libpq. */
+const channelBindings = ["disable", "prefer", "require"] as const;
+type ChannelBinding = (typeof channelBindings)[number];
+
 /** A PostgreSQL server, and how to get to it. */
 export interface PostgresTarget {
   readonly kind: "postgres";
@@ -14,7 +18,7 @@ export interface PostgresTarget {
   readonly applicationName: string;
   /** Settings of the session, as `-c name=value`. */
   readonly options: string | undefined;
-  readonly channelBinding: boolean;
+  readonly channelBinding: ChannelBinding;
 }
 
 /** What may stand behind the question mark; any other word is an error, as it would otherwise be ignored in silence. */
@@ -51,11 +55,11 @@ export function postgresTarget(url: string, settings: SqlSettings, name: string)
     user,
     password: query.get("password") ?? (decodeURIComponent(parsed.password) || settings.password?.reveal()),
     database: decodeURIComponent(parsed.pathname.slice(1)) || (settings.database ?? user),
-    sslMode: readSslMode(query.get("sslmode"), settings.sslMode, name),
+    sslMode: readWord(query, "sslmode", sslModes, settings.sslMode, name),
     sslRootCert: query.get("sslrootcert") ?? settings.sslRootCert,
     applicationName: query.get("application_name") ?? "svc-infra",
     options: query.get("options"),
-    channelBinding: query.get("channel_binding") === "require",
+    channelBinding: readWord(query, "channel_binding", channelBindings, "disable", name),
   };
 }
 
@@ -74,10 +78,16 @@ function readPort(value: string, name: string): number {
   return port > 0 && port < 65_536 ? port : fail(name, "has a port that is none; expected 1 to 65535");
 }
 
-function readSslMode(word: string | undefined, otherwise: SslMode, name: string): SslMode {
-  if (word === undefined) return otherwise;
-  const mode = sslModes.find((each) => each === word);
-  return mode ?? fail(name, `has sslmode=${word}; expected one of ${sslModes.join(", ")}`);
+function readWord<Word extends string>(
+  query: ReadonlyMap<string, string>,
+  parameter: string,
+  words: readonly Word[],
+  otherwise: Word,
+  name: string,
+): Word {
+  const given = query.get(parameter) ?? otherwise;
+  const word = words.find((each) => each === given);
+  return word ?? fail(name, `has ${parameter}=${given}; expected one of ${words.join(", ")}`);
 }
 
 function fail(name: string, message: string): never {

@@ -16,7 +16,7 @@ import { Changes, type RowHooks } from "../crud/changes.js";
 import { type RowSchemas, rowSchemas } from "../crud/row-schemas.js";
 import { type PreparedStatements, type Row, RowStore } from "../crud/row-store.js";
 import { rowTag } from "../crud/row-tag.js";
-import { httpErrorOf } from "../crud/sql-failure.js";
+import { answering } from "../crud/sql-failure.js";
 import { shapeOf, type TableShape } from "../crud/table-shape.js";
 import { getSqlDb } from "../plugin.js";
 import type { CrudAction, CrudOptions } from "./crud-options.js";
@@ -43,10 +43,7 @@ export async function crudRoutes<T extends PgTable>(
     async (scope) => {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-      const answer = problemHandler(true);
-      scope.setErrorHandler((error: Error, request, reply) =>
-        answer(httpErrorOf(error) as Error, request, reply),
-      );
+      scope.setErrorHandler(problemHandler(true));
       mountRoutes(scope, crud.routes(), {
         tag: shape.name,
         maxBodyBytes,
@@ -122,12 +119,8 @@ class Crud {
         body: patch,
         answers: { 200: row },
         handle: async ({ request, reply, body }) => {
-          const changed = await this.#changes.patch(
-            await this.#store(request),
-            this.#idOf(request),
-            body,
-            request,
-          );
+          const store = await this.#store(request);
+          const changed = await answering(this.#changes.patch(store, this.#idOf(request), body, request));
           return this.#answer(reply, changed);
         },
       }),
@@ -138,7 +131,8 @@ class Crud {
         permission: "delete",
         answers: { 204: z.undefined() },
         handle: async ({ request, reply }) => {
-          await this.#changes.delete(await this.#store(request), this.#idOf(request), request);
+          const store = await this.#store(request);
+          await answering(this.#changes.delete(store, this.#idOf(request), request));
           return reply.code(204).send();
         },
       }),
@@ -152,17 +146,18 @@ class Crud {
     if (unknown !== undefined) throw badRequest(`there is no parameter '${unknown.slice(0, 100)}'`);
     const { limit, sort, cursor, ...filters } = asked;
     const store = await this.#store(request);
-    const { items, nextCursor } = await store.list({
+    const page = store.list({
       filters: Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)),
       limit: typeof limit === "number" ? limit : this.#context.pageSize,
       sort: typeof sort === "string" ? sort : this.#shape.key,
       cursor: typeof cursor === "string" ? cursor : undefined,
     });
-    return { items, nextCursor };
+    return answering(page);
   }
 
   async #create(request: FastifyRequest, reply: FastifyReply, values: Row) {
-    const row = await this.#changes.create(await this.#store(request), values, request);
+    const store = await this.#store(request);
+    const row = await answering(this.#changes.create(store, values, request));
     const path = request.url.split("?", 1)[0] ?? "";
     reply
       .code(201)
@@ -171,7 +166,8 @@ class Crud {
   }
 
   async #get(request: FastifyRequest, reply: FastifyReply) {
-    const row = await (await this.#store(request)).get(this.#idOf(request));
+    const store = await this.#store(request);
+    const row = await answering(store.get(this.#idOf(request)));
     if (row === undefined) throw notFound();
     return this.#answer(reply, row);
   }
@@ -200,12 +196,18 @@ class Crud {
     const { id } = z.object({ id: z.string() }).parse(request.params);
     const { key, columns } = this.#shape;
     const isNumber = columns[key]?.dataType === "number";
-    const value = isNumber ? (/^-?[0-9]{1,15}$/.test(id) ? Number(id) : undefined) : id;
+    const value = isNumber ? wholeNumberOf(id) : id;
     const schema = this.#schemas.row.shape[key];
     if (value === undefined || (schema instanceof z.ZodType && !schema.safeParse(value).success))
       throw notFound();
     return value;
   }
+}
+
+/** `undefined` for what is none, and for one that a number of JavaScript would round to another. */
+function wholeNumberOf(id: string): number | undefined {
+  const number = Number(id);
+  return /^-?[0-9]{1,16}$/.test(id) && Number.isSafeInteger(number) ? number : undefined;
 }
 
 function notFound(): HttpError {
