@@ -116,7 +116,7 @@ export class Events {
     return event.id;
   }
 
-  /** A process without these definitions relayed it into the queue. */
+  /** An older version, in a process without these definitions, relayed it into the queue. */
   async #fanOutOne(event: EventEnvelope): Promise<void> {
     const problem = this.#problemOf(event.type);
     if (problem !== undefined) throw problem;

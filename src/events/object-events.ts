@@ -12,8 +12,8 @@ const deleted = defineEvent("storage.object.deleted", z.object({ key: z.string()
 const infected = defineEvent("storage.object.infected", z.object({ key: z.string() }));
 
 /**
- * What `addStorage` publishes when `addEvents` was given these: an object was stored, was deleted, or was refused as its
- * content is infected. Keys are those of the whole storage, as in `acme/logo.png`.
+ * What `addStorage` publishes, those of them that `addEvents` was given: an object was stored, was deleted, or was refused as
+ * its content is infected. Keys are those of the whole storage, as in `acme/logo.png`.
  *
  * @example
  * await addEvents(app, { events: Object.values(objectEvents), tenantOfKey: (key) => key.split("/", 1)[0] });
@@ -37,25 +37,36 @@ export class ObjectEvents implements ObjectNews {
   }
 
   async created({ key, size, contentType, etag }: ObjectStat): Promise<void> {
-    await this.#publish(this.#db(), created, { key, size, contentType, etag });
+    await this.#publish(created, [{ key, size, contentType, etag }]);
   }
 
   async deleted(keys: readonly string[]): Promise<void> {
-    await this.#db().transaction(async (tx) => {
-      for (const key of keys) await this.#publish(tx, deleted, { key });
-    });
+    await this.#publish(
+      deleted,
+      keys.map((key) => ({ key })),
+    );
   }
 
   async infected(key: string): Promise<void> {
-    await this.#publish(this.#db(), infected, { key });
+    await this.#publish(infected, [{ key }]);
   }
 
+  /** Publishes all or nothing; a kind that `addEvents` was not given is told to nobody. */
   async #publish<Data extends { readonly key: string }>(
-    db: Database,
     definition: EventDefinition<Data>,
-    data: Data,
+    all: readonly Data[],
   ): Promise<void> {
-    const tenant = this.#tenantOf(data.key) ?? "";
-    await this.#events.publish<Data>(db, definition, data as NoInfer<Data>, { tenant, subject: data.key });
+    if (!this.#events.definitions.includes(definition as EventDefinition<never>)) return;
+    const publish = async (db: Database) => {
+      for (const data of all) {
+        const tenant = this.#tenantOf(data.key) ?? "";
+        await this.#events.publish<Data>(db, definition, data as NoInfer<Data>, {
+          tenant,
+          subject: data.key,
+        });
+      }
+    };
+    // One row needs no transaction.
+    await (all.length === 1 ? publish(this.#db()) : this.#db().transaction(publish));
   }
 }

@@ -12,7 +12,7 @@ declare module "fastify" {
   interface FastifyInstance {
     /** The events that `addEvents` added. */
     events: Events;
-    /** What `addStorage` tells of objects; there when `addEvents` was given the events of objects. */
+    /** What `addStorage` tells of objects; there when `addEvents` was given one of `objectEvents`. */
     objectNews: ObjectEvents | undefined;
   }
 }
@@ -67,7 +67,8 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
       webhooks: () => (app.hasDecorator("webhooks") ? app.webhooks : undefined),
     });
     app.decorate("events", added);
-    const hasObjects = events.includes(objectEvents.created as EventDefinition<never>);
+    const ofObjects: readonly object[] = Object.values(objectEvents);
+    const hasObjects = events.some((each) => ofObjects.includes(each));
     const news = new ObjectEvents(added, () => getSqlDb(app).db, tenantOfKey);
     app.decorate("objectNews", hasObjects ? news : undefined);
     if (options.webhooks !== false) app.addHook("onReady", async () => warnWithoutWebhooks(app, events));

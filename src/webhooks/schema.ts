@@ -94,6 +94,7 @@ export const webhookDeliveries = pgTable(
       .on(table.subscription, table.nextAttemptAt)
       .where(sql`state = 'pending'`),
     index("svc_infra_webhook_deliveries_tenant").on(table.tenant, table.createdAt),
+    index("svc_infra_webhook_deliveries_finished").on(table.finishedAt).where(sql`finished_at is not null`),
   ],
 );
 

@@ -83,7 +83,7 @@ export class Webhooks {
     return this.subscriptions.markProved(tenant, id, row.url);
   }
 
-  /** Looks for deliveries that are due, at once. */
+  /** Looks for deliveries that are due, at once; a process that does not deliver leaves them to others. */
   wake(): void {
     this.#pump.wake();
   }

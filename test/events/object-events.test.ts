@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { addStorage } from "svc-infra";
 import { addEvents, type EventEnvelope, objectEvents, onEvent } from "svc-infra/events";
 import { addJobs } from "svc-infra/jobs";
-import { addSqlDb } from "svc-infra/sql";
+import { addSqlDb, type SqlDb } from "svc-infra/sql";
 import { Storage, StorageError } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import type { Scanner } from "svc-infra/storage/policy";
@@ -176,6 +176,25 @@ it("what was done by a call whose event could not be kept is told when the call 
     .poll(told, soon)
     .toEqual(["storage.object.created once", "storage.object.created twin", "storage.object.deleted doomed"]);
 });
+
+it.each([
+  ["created", ["storage.object.created once"]],
+  ["deleted", ["storage.object.deleted once"]],
+  ["infected", []],
+] as const)(
+  "of a service that was given '%s' alone, nothing else is told, and nothing fails",
+  async (name, expected) => {
+    const other = Fastify();
+    other.decorate<SqlDb>("sql", app.sql).decorate("db", app.db).decorate("jobs", app.jobs);
+    await addEvents(other, { events: [objectEvents[name]], webhooks: false });
+    const storage = await addStorage(other, new MemoryBackend(), { policy: { scan: scanner } });
+    await storage.put("once", "1");
+    await storage.delete("once");
+    await expect(storage.put("virus", "infected")).rejects.toMatchObject({ code: "infected" });
+    await expect.poll(told, soon).toEqual(name === "infected" ? ["storage.object.infected virus"] : expected);
+    await other.close();
+  },
+);
 
 it("what a scanner of a derived storage refuses is told of, too", async () => {
   const other = Fastify();

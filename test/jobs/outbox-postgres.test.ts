@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql as text } from "drizzle-orm";
 import { defineJob, easyJobs, type JobDefinition, type Jobs } from "svc-infra/jobs";
 import { easySqlDb, type SqlDb } from "svc-infra/sql";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
 import { outboxTable } from "./outbox-table.js";
@@ -280,6 +280,68 @@ describe("done jobs in postgres", () => {
     const later = await open();
     await expect.poll(kept, soon).toEqual([]);
     await later.close();
+  });
+});
+
+describe("the relay between its batches", () => {
+  let rig: PostgresRig;
+  let sql: SqlDb;
+  let act: () => Promise<void> = async () => undefined;
+  const relayed: JobDefinition<number> = {
+    ...defineJob("relayed", z.number(), () => undefined),
+    relay: {
+      problemOf: () => undefined,
+      run: async () => {
+        await act();
+        return () => undefined;
+      },
+    },
+  };
+  const open = async (outboxPollMs: number) => {
+    const jobs = await easyJobs({ driver: "memory", sql, jobs: [relayed], outboxPollMs }, { env: {} });
+    onTestFinished(() => jobs.close());
+    return jobs;
+  };
+
+  beforeAll(async () => {
+    rig = await startPostgres();
+    sql = await easySqlDb({ url: rig.url }, { env: {} });
+    await sql.db.execute(outboxTable);
+  });
+  afterAll(async () => {
+    await sql.close();
+    await rig.stop();
+  });
+
+  it("does not pause when a row was written during the batch", async () => {
+    let batches = 0;
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    act = async () => {
+      batches += 1;
+      if (batches === 1) await held;
+    };
+    const { queue } = await open(2 ** 31 - 1);
+    await queue.enqueueIn(sql.db, relayed, 1);
+    await expect.poll(() => batches, soon).toBe(1);
+    await queue.enqueueIn(sql.db, relayed, 2);
+    // The call that wakes the relay comes a little after the row.
+    await sleep(100);
+    release();
+    await expect.poll(() => batches, soon).toBe(2);
+  });
+
+  it("derives no signal twice from one: Node 20 keeps what is derived for as long as that one lives", async () => {
+    const any = vi.spyOn(AbortSignal, "any");
+    onTestFinished(() => void any.mockRestore());
+    const batches = vi.spyOn(sql.db, "transaction");
+    onTestFinished(() => void batches.mockRestore());
+    await open(5);
+    await expect.poll(() => batches.mock.calls.length, soon).toBeGreaterThan(5);
+    const sources = any.mock.calls.flatMap(([signals]) => [...signals]);
+    expect(new Set(sources).size).toBe(sources.length);
   });
 });
 

@@ -534,6 +534,60 @@ describe("an endpoint that fails", () => {
   });
 });
 
+it("a process with deliver: false attempts nothing, whatever wakes it, and another one does", async () => {
+  await app.close();
+  app = Fastify();
+  app.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+  await startApp({ deliver: false });
+  const { id } = await subscribe();
+  await webhooks.dispatch(event());
+  webhooks.wake();
+  const headers = { authorization: "acme" };
+  const url = `/_webhooks/subscriptions/${id}`;
+  await app.inject({ method: "PATCH", url, headers, payload: { description: "changed" } });
+  await sleep(300);
+  expect(endpoint.received).toEqual([]);
+  const rows = () => sql.db.select().from(schema.webhookDeliveries);
+  expect(await rows()).toMatchObject([{ state: "pending", tries: 0, claimedUntil: null }]);
+  await app.close();
+  app = Fastify();
+  app.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+  await startApp();
+  await finished();
+  expect(endpoint.received).toHaveLength(1);
+});
+
+it("each attempt has a signal of its own: Node 20 keeps what is derived from one for as long as it lives", async () => {
+  const any = vi.spyOn(AbortSignal, "any");
+  onTestFinished(() => void any.mockRestore());
+  await subscribe();
+  for (const count of [1, 2, 3]) {
+    await webhooks.dispatch(event());
+    await finished(count);
+  }
+  const sources = any.mock.calls.flatMap(([signals]) => [...signals]);
+  expect(new Set(sources).size).toBe(sources.length);
+});
+
+it("deliveries go on while what is old is removed", async () => {
+  await subscribe();
+  await app.close();
+  app = Fastify();
+  app.decorate<SqlDb>("sql", sql).decorate("db", sql.db);
+  let isRemoved: () => void = () => undefined;
+  app.addHook("onReady", async () => {
+    const removing = new Promise<void>((resolve) => {
+      isRemoved = resolve;
+    });
+    vi.spyOn(app.webhooks.deliveries, "removeOld").mockReturnValue(removing);
+  });
+  await startApp();
+  await expect.poll(() => vi.mocked(webhooks.deliveries.removeOld).mock.calls.length).toBe(1);
+  await webhooks.dispatch(event());
+  await finished();
+  isRemoved();
+});
+
 describe("deliveries that a process claimed before their turn", () => {
   const claimed = async () =>
     (await sql.db.select().from(schema.webhookDeliveries)).filter(({ claimedUntil }) => claimedUntil).length;
@@ -696,6 +750,14 @@ describe("a secret", () => {
       code: "too_many_subscriptions",
     });
     await webhooks.subscriptions.add("other", wanted);
+  });
+
+  it("that is one more than a tenant may have is refused also among those that are added at once", async () => {
+    const wanted = { url: endpoint.url, events: ["*"] };
+    const adding = Array.from({ length: 55 }, () => webhooks.subscriptions.add("acme", wanted));
+    const ends = await Promise.allSettled(adding);
+    expect(ends.filter(({ status }) => status === "fulfilled")).toHaveLength(50);
+    expect(await webhooks.subscriptions.list("acme")).toHaveLength(50);
   });
 
   it("whose key is gone makes an attempt fail, in words, and costs no other delivery", async () => {
@@ -983,6 +1045,18 @@ describe("the routes", () => {
     }
     const far = await inject("GET", `/deliveries?cursor=${forged(`${"9".repeat(17)} a`)}`, "acme");
     expect(far.json().deliveries).toHaveLength(3);
+  });
+
+  it("refuse NUL, which no text column holds, and find nothing by an id that holds it", async () => {
+    const { id } = await subscribe();
+    const statusOf = async (...call: Parameters<typeof inject>) => (await inject(...call)).statusCode;
+    const wanted = { url: endpoint.url, events: ["*"], description: "a\0b" };
+    expect(await statusOf("POST", "/subscriptions", "acme", wanted)).toBe(400);
+    expect(await statusOf("PATCH", `/subscriptions/${id}`, "acme", { description: "\0" })).toBe(400);
+    expect(await statusOf("GET", "/deliveries?subscription=a%00", "acme")).toBe(400);
+    for (const path of ["/subscriptions/a%00", "/deliveries/%00"]) {
+      expect(await statusOf("GET", path, "acme")).toBe(404);
+    }
   });
 
   it("show nothing of another tenant", async () => {

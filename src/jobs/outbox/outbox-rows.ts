@@ -1,4 +1,18 @@
-import { and, eq, gt, inArray, isNull, lte, notExists, notInArray, or, type SQL, sql } from "drizzle-orm";
+import {
+  and,
+  eq,
+  gt,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  notExists,
+  notInArray,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Database } from "../../sql/index.js";
 import type { JobInfo } from "../job-driver.js";
@@ -10,6 +24,9 @@ export type OutboxRow = typeof outbox.$inferSelect;
 const maxAttempts = 15;
 const firstRetryMs = 1_000;
 const maxRetryMs = 600_000;
+
+/** The job of a published event. In a queue nothing could be done with it: it is for a relay that knows the events. */
+export const eventJob = "svc-infra.event";
 
 /** One instant for all rows of a statement, or a row that becomes due amid it would be overtaken by a later one of its key. */
 const now = sql`statement_timestamp()`;
@@ -32,8 +49,18 @@ function codeOf(error: unknown): unknown {
   return code ?? Object(cause).code;
 }
 
-/** The oldest rows that may be relayed: none of a key of which a row waits to be tried again. */
-export function dueRows(db: Database, skippedIds: readonly string[], limit: number): Promise<OutboxRow[]> {
+/**
+ * The oldest rows that may be relayed: none of a key of which a row waits to be tried again.
+ *
+ * @param knowsEvents - whether this process can relay events. One that cannot leaves them, and what follows them in their key,
+ * to one that can.
+ */
+export function dueRows(
+  db: Database,
+  skippedIds: readonly string[],
+  limit: number,
+  knowsEvents: boolean,
+): Promise<OutboxRow[]> {
   const heldOfKey = db
     .select({ id: held.id })
     .from(held)
@@ -45,11 +72,28 @@ export function dueRows(db: Database, skippedIds: readonly string[], limit: numb
       and(
         isDue,
         notExists(heldOfKey),
+        knowsEvents ? undefined : besideEvents(db),
         skippedIds.length === 0 ? undefined : notInArray(outbox.id, [...skippedIds]),
       ),
     )
     .orderBy(outbox.position)
     .limit(limit);
+}
+
+/** Rows that are no event and follow none in their key. A dead event holds back nothing. */
+function besideEvents(db: Database): SQL | undefined {
+  const earlierEvent = db
+    .select({ id: held.id })
+    .from(held)
+    .where(
+      and(
+        eq(held.key, outbox.key),
+        lt(held.position, outbox.position),
+        sql`${held.job} ->> 'name' = ${eventJob}`,
+        or(eq(held.failedAttempts, 0), isNotNull(held.retryAt)),
+      ),
+    );
+  return and(sql`${outbox.job} ->> 'name' is distinct from ${eventJob}`, notExists(earlierEvent));
 }
 
 /** Notes that the queue refused a row. Returns whether it is dead now, as it was refused too often. */

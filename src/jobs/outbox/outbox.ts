@@ -9,6 +9,7 @@ import { JobError } from "../job-error.js";
 import {
   deadRows,
   dueRows,
+  eventJob,
   holdBack,
   isMissing,
   isOutdated,
@@ -58,10 +59,11 @@ export class Outbox {
   readonly #pollMs: number;
   readonly #log: Logger;
   readonly #relayed: ReadonlyMap<string, RelayedWork>;
-  readonly #stopping = new AbortController();
   /** Rows that the memory driver has and whose handler has not ended. */
   readonly #unfinished = new Set<string>();
   #forgetAtMs = 0;
+  #isStopping = false;
+  /** Ends the pause before the next batch; one for each batch, so that no call during a batch is lost. */
   #wake = new AbortController();
   #relaying: Promise<void> = Promise.resolve();
 
@@ -96,7 +98,8 @@ export class Outbox {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#isStopping = true;
+    this.#wake.abort();
     await this.#relaying;
   }
 
@@ -119,7 +122,8 @@ export class Outbox {
 
   async #relay(): Promise<void> {
     let hasFailed = false;
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#isStopping) {
+      this.#wake = new AbortController();
       try {
         if ((await this.#relayBatch()) === batchSize) continue;
         await this.#forgetDone();
@@ -128,8 +132,7 @@ export class Outbox {
         if (!hasFailed) this.#tell(error);
         hasFailed = true;
       }
-      this.#wake = new AbortController();
-      const signal = AbortSignal.any([this.#wake.signal, this.#stopping.signal]);
+      const { signal } = this.#wake;
       await sleep(this.#pollMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
@@ -162,11 +165,11 @@ export class Outbox {
     return count;
   }
 
-  /** The oldest rows; none while another process relays. */
+  /** The oldest rows that this process can relay; none while another process relays. */
   async #next(tx: Database): Promise<readonly OutboxRow[]> {
     const lock = await tx.execute(statement`select pg_try_advisory_xact_lock(${relayLock}) as held`);
     if (Object(lock).rows[0]?.held !== true) return [];
-    return dueRows(tx, [...this.#unfinished], batchSize);
+    return dueRows(tx, [...this.#unfinished], batchSize, this.#relayed.has(eventJob));
   }
 
   /** The name of work that needs no queue, else empty. */

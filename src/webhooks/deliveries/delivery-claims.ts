@@ -152,7 +152,8 @@ export class DeliveryClaims {
   /**
    * Writes down attempts and what becomes of their deliveries and subscriptions: one statement, all of it or nothing.
    *
-   * An attempt at a URL that was changed or proved since tells nothing of the present one.
+   * An attempt at a URL that was changed or proved since tells nothing of the present one. An attempt whose claim has ended,
+   * as its delivery was taken over, is written down and decides nothing.
    *
    * @returns since when each subscription has failed whose newest attempt did.
    */
@@ -169,14 +170,16 @@ export class DeliveryClaims {
       next_attempt_at: outcome.state === "pending" ? outcome.nextAttemptAt : null,
       resume_at: resumeAt ?? null,
       generation: delivery.generation,
+      claimed_until: delivery.claimedUntil,
     }));
+    const isDeciding = sql`(own.generation, own.claimed_until) = (results.generation, results.claimed_until)`;
     // The ids lead to the rows by the index, however many the planner expects of the function.
     const ids = sql.param(rows.map(({ id }) => id));
     const failing = await this.#db.execute(sql`
       with results as (
         select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as results (
           id text, subscription text, proved_at timestamptz, at timestamptz, status int, milliseconds int, detail text, state text,
-          next_attempt_at timestamptz, resume_at timestamptz, generation int)
+          next_attempt_at timestamptz, resume_at timestamptz, generation int, claimed_until timestamptz)
       ), newest as (
         select distinct on (subscription) subscription, proved_at, at, state = 'delivered' as is_well,
           max(resume_at) over (partition by subscription, proved_at) as resume_at
@@ -197,14 +200,14 @@ export class DeliveryClaims {
         returning own.id, extract(epoch from own.failing_since) * 1000 as since_ms
       ), written as (
         update ${webhookDeliveries} as own
-        set claimed_until = null,
+        set claimed_until = nullif(own.claimed_until, results.claimed_until),
           (state, tries, next_attempt_at, finished_at) = (
             select results.state, own.tries + 1, coalesce(results.next_attempt_at, own.next_attempt_at),
               case when results.state = 'pending' then null else results.at end
-            where own.generation = results.generation
+            where ${isDeciding}
             union all
             select own.state, own.tries, own.next_attempt_at, own.finished_at
-            where own.generation <> results.generation)
+            where (${isDeciding}) is not true)
         from results where own.id = any(${ids}::text[]) and own.id = results.id
         returning results.id, results.at, results.status, results.milliseconds, results.detail
       ), attempt as (
@@ -212,6 +215,7 @@ export class DeliveryClaims {
         select id, (select count(*) + 1 from ${webhookAttempts} as earlier where earlier.delivery = written.id),
           at, status, milliseconds, detail
         from written
+        on conflict do nothing
       )
       select id, since_ms from health where since_ms is not null`);
     const { rows: since }: { rows: { id: string; since_ms: string }[] } = Object(failing);

@@ -65,8 +65,10 @@ export class DeliveryPump {
   #writing: Promise<unknown> = Promise.resolve();
   #cleanedAt = 0;
   #toldAt = 0;
+  #isStarted = false;
   #isOpen = true;
-  readonly #ending = new AbortController();
+  /** One for each attempt under way. Node 20 keeps what is derived from a signal for as long as that signal lives. */
+  readonly #attempting = new Set<AbortController>();
   #stopped: Promise<void> | undefined;
   /** Whether a look waits for its turn; it will see what is told until then, too. */
   #willLook = false;
@@ -86,12 +88,13 @@ export class DeliveryPump {
 
   /** Looks for deliveries that are due, now and from time to time. */
   start(): void {
+    this.#isStarted = true;
     this.wake();
   }
 
-  /** Looks now: something was dispatched. */
+  /** Looks now: something was dispatched. A process that was not started leaves it to others. */
   wake(): void {
-    if (!this.#isOpen || this.#willLook) return;
+    if (!this.#isStarted || !this.#isOpen || this.#willLook) return;
     clearTimeout(this.#timer);
     this.#willLook = true;
     this.#turn = this.#turn.then(() => sleep(gatheringMs)).then(() => this.#look());
@@ -111,7 +114,7 @@ export class DeliveryPump {
 
   async #stop(): Promise<void> {
     await within(this.#options.closeGraceMs, this.#end());
-    this.#ending.abort();
+    for (const each of this.#attempting) each.abort();
     await within(givingBackMs, Promise.all(this.#running));
   }
 
@@ -131,7 +134,7 @@ export class DeliveryPump {
     if (!this.#isOpen) return;
     try {
       await this.#take();
-      await this.#clean();
+      this.#cleanInTime();
       this.#tellOwnersInTime();
     } catch (error) {
       this.#options.log.error({ err: error }, "webhooks: the deliveries could not be read");
@@ -201,15 +204,19 @@ export class DeliveryPump {
   async #post({ delivery, subscription }: ClaimedDelivery): Promise<EndpointAnswer | undefined> {
     const { client, subscriptions, log } = this.#options;
     const { eventId: id, body } = delivery;
+    const ending = new AbortController();
+    this.#attempting.add(ending);
     try {
       const secrets = subscriptions.secretsOf(subscription);
-      const { signal } = this.#ending;
+      const { signal } = ending;
       return await postSigned(client, { id, url: subscription.url, body, secrets, signal });
     } catch (error) {
       if (error instanceof ForeignError) return undefined;
       log.error({ err: error, delivery: delivery.id }, "webhooks: a message could not be sent");
       const detail = "the message could not be sent; the log of the service says why";
       return { status: undefined, detail, milliseconds: 0, retryAfter: undefined, isRefused: false };
+    } finally {
+      this.#attempting.delete(ending);
     }
   }
 
@@ -273,11 +280,17 @@ export class DeliveryPump {
     }
   }
 
-  async #clean(): Promise<void> {
+  /** No delivery waits for it: there may be much to remove. */
+  #cleanInTime(): void {
     const now = Date.now();
     if (now - this.#cleanedAt < cleaningMs) return;
     this.#cleanedAt = now;
-    await this.#options.deliveries.removeOld(new Date(now - this.#options.retentionMs));
+    const { deliveries, retentionMs, log } = this.#options;
+    const work = deliveries
+      .removeOld(new Date(now - retentionMs))
+      .catch((error: unknown) => log.error({ err: error }, "webhooks: old deliveries could not be removed"))
+      .then(() => void this.#running.delete(work));
+    this.#running.add(work);
   }
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   drainAfterError,
   forbidden,
+  HttpError,
   keepNoAnswers,
   mountRoutes,
   problemHandler,
@@ -55,14 +56,16 @@ const attempt = z.object({
   milliseconds: z.int(),
   detail: z.string(),
 });
+/** NUL is no character of a text column. */
+const columnText = z.string().regex(/^[^\0]*$/, "expected text without NUL");
 const input = z.strictObject({
   url: z.string().max(2048),
   events: z.array(z.string().max(128)).max(100),
-  description: z.string().max(500).optional(),
+  description: columnText.max(500).optional(),
   isPaused: z.boolean().optional(),
 });
 const page = z.object({
-  subscription: z.string().max(64).optional(),
+  subscription: columnText.max(64).optional(),
   limit: z
     .string()
     .regex(/^[1-9][0-9]{0,2}$/)
@@ -238,5 +241,7 @@ function deliveryRoutes(webhooks: Webhooks, tenantOf: TenantOf): readonly Route[
 }
 
 function idOf({ params }: FastifyRequest): string {
-  return String(Object(params).id);
+  const id = String(Object(params).id);
+  if (id.includes("\0")) throw new HttpError(404, "not_found", "no id holds NUL");
+  return id;
 }

@@ -16,6 +16,8 @@ import type {
 
 const overlapMs = 24 * 60 * 60 * 1000;
 const maxPerTenant = 50;
+/** "whsu" in ASCII: the advisory locks of tenants whose subscriptions are added. */
+const addingLock = 0x77687375;
 /** Secrets that sign beside the newest one: each makes the header of every message longer. */
 const maxPrevious = 4;
 
@@ -42,25 +44,32 @@ export class Subscriptions {
   async add(tenant: string, input: SubscriptionInput): Promise<SubscriptionWithSecret> {
     const url = this.#dialled(input.url);
     checkPatterns(input.events);
-    if ((await this.list(tenant)).length >= maxPerTenant) {
-      throw new HttpError(409, "too_many_subscriptions", `there can be ${maxPerTenant} subscriptions`);
-    }
     const id = `whsub_${randomUUID()}`;
     const secret = newSecret();
     const { events, description = "", isPaused = false } = input;
-    const [row] = await this.#db
-      .insert(webhookSubscriptions)
-      .values({
-        id,
-        tenant,
-        url,
-        events: [...events],
-        description,
-        isPaused,
-        secret: this.#box.seal(secret, id),
-        nextSecret: this.#box.seal(newSecret(), id),
-      })
-      .returning();
+    const values = {
+      id,
+      tenant,
+      url,
+      events: [...events],
+      description,
+      isPaused,
+      secret: this.#box.seal(secret, id),
+      nextSecret: this.#box.seal(newSecret(), id),
+    };
+    const [row] = await this.#db.transaction(async (tx) => {
+      // One after the other, as those that are added at once would not count each other.
+      await tx.execute(sql`select pg_advisory_xact_lock(${addingLock}, hashtext(${tenant}))`);
+      const ofTenant = eq(webhookSubscriptions.tenant, tenant);
+      const present = await tx
+        .select({ id: webhookSubscriptions.id })
+        .from(webhookSubscriptions)
+        .where(ofTenant);
+      if (present.length >= maxPerTenant) {
+        throw new HttpError(409, "too_many_subscriptions", `there can be ${maxPerTenant} subscriptions`);
+      }
+      return tx.insert(webhookSubscriptions).values(values).returning();
+    });
     return { subscription: shown(existing(row)), secret };
   }
 
