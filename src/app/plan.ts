@@ -23,6 +23,25 @@ export interface ServicePlan {
   readonly helpers: readonly (HelperChoice & { readonly helper: Helper })[];
 }
 
+/** A helper that is off, and one that is on and needs it. */
+export interface MissingHelper {
+  readonly name: Helper["name"];
+  /** Variables of which any one turns it on. */
+  readonly enabledBy: readonly string[];
+  readonly neededBy: Helper["name"];
+  /** Why the other one is on. */
+  readonly reason: string;
+}
+
+/** What the environment says of a service, also where no service can be made of that. */
+export interface PlanDraft {
+  /** Absent when there are problems. */
+  readonly plan?: ServicePlan;
+  readonly problems: readonly ConfigurationProblem[];
+  /** Helpers without which others cannot be; only code can still turn them on. */
+  readonly missing: readonly MissingHelper[];
+}
+
 /** What code says of a service: settings and helpers. */
 export interface PlanOptions extends AppSettingOptions, HelperOptions {}
 
@@ -32,6 +51,13 @@ export interface PlanOptions extends AppSettingOptions, HelperOptions {}
  * @throws ConfigurationError that names every variable and option at fault.
  */
 export async function planService(options: PlanOptions, env: Environment): Promise<ServicePlan> {
+  const { plan, problems, missing } = await draftService(options, env);
+  if (plan !== undefined && missing.length === 0) return plan;
+  throw new ConfigurationError([...problems, ...missing.map(problemOf)]);
+}
+
+/** As {@link planService}, for one who does not know the code of the service. */
+export async function draftService(options: PlanOptions, env: Environment): Promise<PlanDraft> {
   const problems: ConfigurationProblem[] = [...findUnknown(options)];
   const appEnv = collectProblems(problems, () => appEnvOf(env)) ?? "prod";
   const given = settingsIn(options);
@@ -42,12 +68,12 @@ export async function planService(options: PlanOptions, env: Environment): Promi
     options,
   );
   const context = { env, appEnv, settings: settings ?? defaultSettings(), options };
-  problems.push(...findMissing(chosen));
   for (const { helper } of chosen.filter(({ isOn }) => isOn)) {
     problems.push(...(await problemsOf(helper, context)));
   }
-  if (settings === undefined || problems.length > 0) throw new ConfigurationError(problems);
-  return { env, appEnv, settings, given, helpers: chosen };
+  const missing = findMissing(chosen);
+  if (settings === undefined || problems.length > 0) return { problems, missing };
+  return { plan: { env, appEnv, settings, given, helpers: chosen }, problems, missing };
 }
 
 /** A helper that is misspelled must not pass for one that was left out. */
@@ -72,22 +98,24 @@ function withWanted(chosen: ServicePlan["helpers"], options: PlanOptions): Servi
 }
 
 /** Helpers that are on without one that they need. */
-function findMissing(chosen: ServicePlan["helpers"]): ConfigurationProblem[] {
+function findMissing(chosen: ServicePlan["helpers"]): MissingHelper[] {
   const on = new Set(chosen.filter(({ isOn }) => isOn).map(({ helper }) => helper.name));
   return chosen
     .filter(({ isOn }) => isOn)
     .flatMap(({ helper: { name, needs = [] }, reason }) =>
       needs
         .filter((needed) => !on.has(needed))
-        .map((needed) => ({
-          name: needed,
-          message: `is off, and ${name} needs it (${reason}); pass ${needed}: true, or set one of ${enabledBy(needed)}`,
-        })),
+        .map((needed) => ({ name: needed, enabledBy: enabledBy(needed), neededBy: name, reason })),
     );
 }
 
-function enabledBy(name: Helper["name"]): string {
-  return helpers.find((helper) => helper.name === name)?.enabledBy.join(", ") ?? "";
+function enabledBy(name: Helper["name"]): readonly string[] {
+  return helpers.find((helper) => helper.name === name)?.enabledBy ?? [];
+}
+
+function problemOf({ name, enabledBy, neededBy, reason }: MissingHelper): ConfigurationProblem {
+  const message = `is off, and ${neededBy} needs it (${reason}); pass ${name}: true, or set one of ${enabledBy.join(", ")}`;
+  return { name, message };
 }
 
 /** What the checks of helpers see where the real settings are at fault, which has been noted already. */

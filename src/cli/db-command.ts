@@ -1,5 +1,7 @@
-import { type Environment, readEnvironment } from "../kernel/index.js";
+import { type Environment, loadSettings, readEnvironment } from "../kernel/index.js";
 import { easySqlDb, type FolderWait, MigrationError, type SqlDb } from "../sql/index.js";
+import { sqlVariables } from "../sql/settings.js";
+import { sqlTarget } from "../sql/target.js";
 
 /** The option of every command that reads or writes migrations. */
 export const migrationsOption = [
@@ -37,8 +39,18 @@ const folderWait: FolderWait = {
   onWait: (pid) => process.stderr.write(`waiting for process ${pid}, which has the folder of the database\n`),
 };
 
-/** Runs work on the database that the environment names, and closes it. */
+/**
+ * Runs work on the database that the environment names, and closes it.
+ *
+ * @throws MigrationError where it is in memory: what is done to it, and told of it, ends with the command.
+ */
 export async function withDatabase<T>(env: Environment, work: (sql: SqlDb) => Promise<T>): Promise<T> {
+  const target = sqlTarget(loadSettings(sqlVariables, env), env);
+  if (target.kind === "embedded" && target.folder === undefined) {
+    throw new MigrationError(
+      `the database is in memory (${target.reason}) and ends with this command; set SQL_URL, as pglite:.data/db`,
+    );
+  }
   const sql = await easySqlDb({}, { env, folderWait });
   try {
     await sql.ping().catch((cause: unknown) => {

@@ -1,4 +1,5 @@
 import { helpers } from "../app/list/index.js";
+import { storage } from "../app/list/storage.js";
 import { appVariables } from "../app/settings.js";
 import {
   ConfigurationError,
@@ -9,6 +10,8 @@ import {
   type SettingsSchema,
   type Variable,
 } from "../kernel/index.js";
+import { withoutUserinfo } from "../kernel/userinfo.js";
+import { sideVariable } from "./copy/side-environment.js";
 import { nearestName } from "./nearest-name.js";
 
 /** One variable, as it is set here. */
@@ -99,7 +102,7 @@ function defaultOf({ default: value, defaultText }: Variable<unknown>): string |
 function shownValue({ secret }: Variable<unknown>, name: string, env: Environment): string {
   const value = readVariable(env, name) ?? "";
   if (secret === true && !name.endsWith("_FILE")) return "***";
-  return value.replace(/(\/\/)[^/\s]*@/g, "$1***@");
+  return withoutUserinfo(value);
 }
 
 function problemOf(variable: Variable<unknown>, env: Environment): string | undefined {
@@ -117,6 +120,7 @@ function findUnknown(file: Environment, processEnv: Environment): readonly Unkno
     "APP_ENV",
     "NODE_ENV",
     ...schemas().flatMap(({ schema }) => Object.values(schema).flatMap(namesOf)),
+    ...storage.variables.flatMap((schema) => Object.values(schema).flatMap(sideNamesOf)),
   ]);
   const ours = prefixesOf(known);
   const candidates = [
@@ -125,9 +129,19 @@ function findUnknown(file: Environment, processEnv: Environment): readonly Unkno
       .filter((name) => ours.has(prefixOf(name)) && !(name in file))
       .map((name) => ({ name, source: "environment" as const })),
   ];
-  return candidates
-    .filter(({ name }) => !known.has(name))
-    .map((each) => ({ ...each, nearest: nearestName(each.name, known) }));
+  return (
+    candidates
+      .filter(({ name }) => !known.has(name))
+      .map((each) => ({ ...each, nearest: nearestName(each.name, known) }))
+      // What is in the environment may be for any other program, and resembles nothing here then.
+      .filter(({ source, nearest }) => source === ".env" || nearest !== undefined)
+  );
+}
+
+/** What `storage copy` reads for one of its sides alone. */
+function sideNamesOf({ name, secret }: Variable<unknown>): readonly string[] {
+  const names = secret === true ? [name, `${name}_FILE`] : [name];
+  return (["from", "to"] as const).flatMap((side) => names.map((each) => sideVariable(side, each)));
 }
 
 /** First words that only this kit's variables have; `AWS_`, `DATABASE_` and the like belong to others as well. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { ConfigurationError, type ConfigurationProblem } from "./configuration-error.js";
 import { type Environment, readVariable } from "./environment.js";
+import { withoutUserinfo } from "./userinfo.js";
 import type { SettingOptions, SettingsOf, SettingsSchema, Variable } from "./variable.js";
 
 /**
@@ -98,7 +99,7 @@ function parse(variable: Variable<unknown>, { name, raw }: Source): Read<unknown
 
 function show(raw: unknown): string {
   const isPlain = ["string", "number", "boolean"].includes(typeof raw) || raw === null;
-  return isPlain ? JSON.stringify(raw).slice(0, 80) : `a value of type ${typeof raw}`;
+  return isPlain ? withoutUserinfo(JSON.stringify(raw)).slice(0, 80) : `a value of type ${typeof raw}`;
 }
 
 function findUnknownOptions(

@@ -92,6 +92,13 @@ describe("what a side says itself is not overruled by the usual variables:", () 
       { STORAGE_GCS_CREDENTIALS: "{}", STORAGE_TO_GCS_CREDENTIALS_PATH: "new.json" },
       ["bucket", "credentialsPath"],
     ],
+    ...["STORAGE_S3_SESSION_TOKEN", "STORAGE_S3_SESSION_TOKEN_FILE", "AWS_SESSION_TOKEN"].map(
+      (token): [string, Record<string, string>, string[]] => [
+        "s3://photos",
+        { [token]: "of-other-keys", STORAGE_TO_S3_ACCESS_KEY: "a", STORAGE_TO_S3_SECRET_KEY: "b" },
+        ["bucket", "accessKey", "secretKey"],
+      ],
+    ),
   ])("%s with %j has %j", (url, env, expected) => expect(settingsOf(url, env)).toEqual(expected));
 
   it.each([
@@ -103,6 +110,16 @@ describe("what a side says itself is not overruled by the usual variables:", () 
       ["cloudName", "apiKey", "apiSecret", "endpoint"],
     ],
     ["gcs://photos", { STORAGE_GCS_CREDENTIALS: "{}" }, ["bucket", "credentials"]],
+    [
+      "s3://photos",
+      {
+        AWS_ACCESS_KEY_ID: "a",
+        AWS_SECRET_ACCESS_KEY: "b",
+        AWS_SESSION_TOKEN: "c",
+        STORAGE_TO_S3_CUSTOMER_KEY: "d",
+      },
+      ["bucket", "accessKey", "secretKey", "sessionToken", "customerKey"],
+    ],
   ])("what %s does not say comes from %j", (url, env, expected) => {
     expect(settingsOf(url, env)).toEqual(expected);
   });

@@ -1,4 +1,4 @@
-import { afterAll, expect, it } from "vitest";
+import { afterAll, expect, it, onTestFinished } from "vitest";
 import { Project } from "../sql/project.js";
 
 const project = new Project("pglite:./data");
@@ -38,3 +38,20 @@ it("every command of db prints one JSON object with --json, and nothing beside i
   project.write(down, "drop table notes; drop table svc_infra_outbox;");
   expect(await told("rollback")).toEqual([0, { undone: [name] }]);
 }, 120_000);
+
+it.each(["migrate", "rollback", "seed", "status"])(
+  "%s refuses a database that ends with it",
+  async (command) => {
+    for (const url of ["", "pglite:memory"]) {
+      const other = new Project(url);
+      onTestFinished(() => other.remove());
+      other.write("seeds.js", "export const seeds = { first: async () => undefined };");
+      const { code, out, err } = await other.db(command);
+      expect([code, out, err]).toEqual([
+        1,
+        "",
+        expect.stringMatching(/^the database is in memory .* set SQL_URL/),
+      ]);
+    }
+  },
+);

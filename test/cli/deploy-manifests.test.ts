@@ -57,6 +57,17 @@ describe.each(sets.map((set) => [set.join(" and ") || "nothing", set] as const))
     expect(condition).toBe(hasDatabase ? "service_completed_successfully" : undefined);
   });
 
+  it("compose.yaml gives the database, its service and its migrations one password, as it is", () => {
+    const { app, db, migrate } = parse(files["compose.yaml"] ?? "").services;
+    const password = hasDatabase ? `\${DB_PASSWORD:?set it}` : undefined;
+    expect(db?.environment.POSTGRES_PASSWORD).toBe(password);
+    for (const service of [app, migrate]) {
+      const { DB_HOST, DB_NAME, DB_USER, DB_PASSWORD } = service?.environment ?? {};
+      const expected = hasDatabase ? ["db", "app", "app", password] : Array(4).fill(undefined);
+      expect([DB_HOST, DB_NAME, DB_USER, DB_PASSWORD]).toEqual(expected);
+    }
+  });
+
   it("compose.yaml has a healthy Redis for the service where jobs or a cache want one", () => {
     const { services, volumes } = parse(files["compose.yaml"] ?? "");
     const { app, redis } = services;

@@ -60,6 +60,39 @@ it("finds a setting that a service cannot use, as a bucket's name", async () => 
   });
 });
 
+it("warns of a helper that another one needs, which code may turn on, and looks at the rest", async () => {
+  const AUTH_SECRET = "a-secret-of-more-than-thirty-two-characters";
+  const { code, findings } = await examine({ AUTH_SECRET, MAIL_FOLDER: cli.folder });
+  expect(code).toBe(0);
+  expect(findings.filter(({ status }) => status !== "ok" && status !== "warning")).toEqual([]);
+  expect(findings).toContainEqual({
+    area: "settings",
+    status: "warning",
+    message: expect.stringMatching(/^sql is off, and auth needs it \(AUTH_SECRET is set\)/),
+    cure: "set one of SQL_URL, DATABASE_URL, DB_HOST, unless the code says sql: true",
+  });
+  expect(findings).toContainEqual(
+    expect.objectContaining({ area: "connections", message: expect.stringMatching(/^mail answers/) }),
+  );
+  const broken = await examine({ AUTH_SECRET, HTTP_KEEP_ALIVE_TIMEOUT_MS: "never" });
+  expect([broken.code, broken.findings.filter(({ status }) => status === "problem")]).toEqual([
+    1,
+    [expect.objectContaining({ message: expect.stringContaining("HTTP_KEEP_ALIVE_TIMEOUT_MS") })],
+  ]);
+});
+
+it("looks at the folder that a service uses which is told to be local and not where", async () => {
+  // The database keeps the service from being made, and with it that folder.
+  const env = { STORAGE_BACKEND: "local", SQL_URL: `postgresql://shop@127.0.0.1:${port}/shop` };
+  const { findings } = await examine({ ...env, PORT: String(await freePort()) });
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      area: "folders",
+      message: expect.stringMatching(/^(\/data\/uploads can be |\/\S* cannot be written$)/),
+    }),
+  );
+});
+
 it("finds a port that is taken", async () => {
   const squatter = createServer().listen(port, "127.0.0.1");
   await once(squatter, "listening");

@@ -36,6 +36,19 @@ it("shows a name that nothing reads with the nearest one, and never its value", 
   expect(stdout).not.toContain("hunter2");
 });
 
+it("leaves out what resembles no name of the kit, and knows those of the sides of a copy", async () => {
+  writeFileSync(join(cli.folder, ".env"), "STORAGE_FROM_S3_SECRET_KEY_FILE=secret.txt\nQUEUES=x\n");
+  const foreign = { MAIL: "/var/mail/root", HTTP_PROXY: "http://proxy:3128", STORAGE_TO_S3_BUCKET: "new" };
+  const { unknown } = JSON.parse((await cli.run(["env", "--json"], foreign)).stdout);
+  expect(unknown).toEqual([{ name: "QUEUES", source: ".env" }]);
+});
+
+it("masks a password also where it says what is wrong with the value", async () => {
+  const { code, stdout } = await cli.run(["env"], { STORAGE_BASE_URL: "https://shop:hun/ter 2@example.com" });
+  expect([code, stdout]).toEqual([1, expect.stringContaining('not "https://***@example.com"')]);
+  expect(stdout).not.toMatch(/hun|ter 2/);
+});
+
 it("ends with 1 when a value cannot be used, and says what can", async () => {
   const { code, stdout } = await cli.run(["env"], { PORT: "eighty" });
   expect(code).toBe(1);

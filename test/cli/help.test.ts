@@ -20,6 +20,7 @@ it("serve --help names every variable that it reads", async () => {
   expect(code).toBe(0);
   for (const { name } of Object.values({ ...serveVariables, ...storageVariables }))
     expect(stdout).toContain(name);
+  expect(stdout).toContain("(default: ./.data/storage; where STORAGE_BACKEND is local, /data/uploads)");
 });
 
 it.each([[["--nope"]], [["serve", "--nope"]], [["sevre"]], [["serve", "extra"]]])(

@@ -4,11 +4,28 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { projectFiles } from "#dist/cli/init/project-files.js";
 import { freePorts } from "../rigs/free-ports.js";
 
-const files = projectFiles({ name: "shop", helpers: ["storage"], deploy: ["docker"], kit: "*", ranges: {} });
+const files = projectFiles({ name: "shop", helpers: ["storage"], deploy: ["compose"], kit: "*", ranges: {} });
 const dockerfile = files.Dockerfile ?? "";
+
+/** What `compose.yaml` demands; where it does not, it has a value itself. */
+const demanded: Readonly<Record<string, string>> = {
+  STORAGE_BASE_URL: "https://shop.example.com/files",
+  STORAGE_SIGNING_SECRET: "a-secret-of-more-than-thirty-two-characters",
+};
+
+/** The environment that Compose makes of the file. */
+function composeEnvironment(): Record<string, string> {
+  const { environment } = parse(files["compose.yaml"] ?? "").services.app;
+  const filled = JSON.stringify(environment).replace(
+    /\$\{(\w+):([?-])(.*?)\}/g,
+    (_whole, name: string, sign: string, word: string) => (sign === "-" ? word : (demanded[name] ?? "")),
+  );
+  return JSON.parse(filled);
+}
 
 /** The arguments of an instruction in its exec form. */
 function execForm(pattern: RegExp): readonly string[] {
@@ -119,17 +136,13 @@ describe.skipIf(!canMount)(
       });
     });
 
-    it("runs the service as a user without rights, is healthy, keeps files, and stops when it is told to", async () => {
+    it("runs the service with what Compose demands, as a user without rights, is healthy, keeps files, and stops when it is told to", async () => {
       const [port = 0] = await freePorts(1);
       const service = start(command, {
         HOST: "127.0.0.1",
         PORT: String(port),
         SHUTDOWN_DELAY_MS: "0",
-        STORAGE_BACKEND: "local",
-        STORAGE_BASE_PATH: "/data/files",
-        STORAGE_BASE_URL: "https://shop.example.com/files",
-        STORAGE_SIGNING_SECRET: "a-secret-of-more-than-thirty-two-characters",
-        METRICS_TOKEN: "a-token-of-more-than-32-characters-for-metrics",
+        ...composeEnvironment(),
       });
       const ended = outcomeOf(service);
       const check = () =>

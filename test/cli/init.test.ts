@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
@@ -54,6 +54,7 @@ function isReady(url: string): Promise<boolean> {
 describe("the packed package in an empty folder", () => {
   const project = join(folder, "demo");
   const all = "storage,sql,cache,jobs,mail";
+  const readme = /db generate` writes them here from the tables in `([^`]+)`/;
   let tarball: string;
 
   const projectOf = (name: string) => join(folder, name);
@@ -128,6 +129,24 @@ describe("the packed package in an empty folder", () => {
       /jobs are kept in redis/,
     ]) {
       expect(output()).toMatch(chosen);
+    }
+  });
+
+  it("makes a project whose first migration is written and applied as its README says", async () => {
+    const path = readme.exec(read("demo/migrations/README.md"))?.[1] ?? "none";
+    const own = join(folder, "with-table");
+    mkdirSync(join(own, dirname(path)), { recursive: true });
+    symlinkSync(join(project, "node_modules"), join(own, "node_modules"));
+    cpSync(join(project, "package.json"), join(own, "package.json"));
+    const table =
+      'import { pgTable, text } from "drizzle-orm/pg-core";\nexport const notes = pgTable("notes", { id: text().primaryKey() });\n';
+    writeFileSync(join(own, path), table);
+    for (const [command, told] of [
+      ["generate", "Wrote migrations/"],
+      ["migrate", "applied "],
+    ] as const) {
+      const args = ["SQL_URL=pglite:./data", "npx", "--no", "svc-infra", "db", command];
+      expect(await run("env", args, own)).toMatchObject({ status: 0, output: expect.stringContaining(told) });
     }
   });
 
@@ -268,6 +287,7 @@ describe("what cannot be", () => {
     [["init", "svc-infra"], 2, "'svc-infra' is a package that the project needs"],
     [["init", "typescript"], 2, "'typescript' is a package that the project needs"],
     [["init", "pg", "--with", "sql"], 2, "'pg' is a package that the project needs"],
+    [["init", "drizzle-kit", "--with", "sql"], 2, "'drizzle-kit' is a package that the project needs"],
     [["init", "shop", "--with", "storage,magic"], 2, "there is no 'magic'"],
     [["init", "shop", "--deploy", "moon"], 2, "there is no 'moon'"],
   ])("is refused: %j", async (args, exitCode, message) => {

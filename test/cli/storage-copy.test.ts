@@ -111,6 +111,26 @@ describe("storage copy", () => {
     expect((await copy("--prefix", "z")).code).toBe(0);
   });
 
+  it("knows the names of a folder that was begun on a file system that ignores case", async () => {
+    mkdirSync(join(base.from, ".svc-infra"), { recursive: true });
+    writeFileSync(join(base.from, ".svc-infra/unfolded"), "");
+    const { source, target } = ends();
+    for (const key of ["Photos/IMG_1.JPG", "Photos/img_1.jpg", "b"]) await source.put(key, key);
+    const all = await copy();
+    expect([all.code, all.stdout]).toEqual([0, expect.stringContaining("✓ All 3 are at local:to.")]);
+    await expectSame(source, target);
+    const part = ["storage", "copy", "--from", "local:from?root=Photos", "--to", "local:part", "--dry-run"];
+    expect(await cli.run(part)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^2 would be copied/m),
+    });
+    writeFileSync(join(base.from, "+photos/+o+l+d 2.jpg"), "x");
+    writeFileSync(join(base.from, "ends."), "x");
+    const { code, stdout } = await copy();
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/"Photos\/OLD 2\.jpg".*"ends\."/s)]);
+    expect((await copy("--prefix", "Photos/O")).stdout).toContain(" 1 left out");
+  });
+
   it("in a dry run says what it would copy and makes nothing", async () => {
     await fillSource(3);
     const { code, stdout } = await copy("--dry-run");

@@ -101,6 +101,12 @@ describe("what is wrong", () => {
     expect(inspect(error)).not.toMatch(/hunter2|long enough|abc/);
   });
 
+  it("never shows user and password of a URL, however long", () => {
+    const error = failureOf({ APP_URL: `ftp://shop:${"hunter2".repeat(20)}@example.com` });
+    expect(error.message).toContain('not "ftp://***@example.com"');
+    expect(error.message).not.toContain("hunter");
+  });
+
   it.each(["1e1", "0x10", " 5", "5 ", "5.0", "+5", "-5", "5n", "٥"])("is %j for a whole number", (value) => {
     expect(failureOf({ APP_SIZE: value }).variables).toEqual(["APP_SIZE"]);
   });

@@ -313,6 +313,7 @@ describe("which database is meant", () => {
 
   it.each([
     ["mysql://a@b/c", "is not a URL of a database"],
+    ["postgresql://a:b%zz@c/d", "is not a URL of a database"],
     ["postgresql://a@b/c?schema=public", "has the parameter 'schema'"],
     ["postgresql://a@b/c?sslmode=prefer", "has sslmode=prefer; expected one of disable, require"],
     ["pglite:", "names no folder"],

@@ -124,7 +124,10 @@ function help(): string {
     ...storageVariables,
     ...backendVariables.local,
     baseUrl: { ...storageVariables.baseUrl, default: "http://{HOST}:{PORT}/files" },
-    basePath: { ...backendVariables.local.basePath, default: defaultFolder },
+    basePath: {
+      ...backendVariables.local.basePath,
+      default: `${defaultFolder}; where STORAGE_BACKEND is local, ${backendVariables.local.basePath.default}`,
+    },
   };
   return `
 Examples:

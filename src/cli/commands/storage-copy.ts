@@ -131,7 +131,7 @@ function transferOptions(
     isDryRun: dryRun === true,
     journal,
     signal,
-    strayNames: from.service === "local" ? strayNames(from.path) : undefined,
+    strayNames: from.files && strayNames(from.files),
     ...(dryRun && !json ? { onCopied: sayWouldCopy } : {}),
   };
 }

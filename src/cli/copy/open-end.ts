@@ -3,11 +3,13 @@ import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigurationError, type Environment, parseSettings, Secret } from "../../kernel/index.js";
 import { backendVariables } from "../../storage/backends.js";
+import { reservedSegment } from "../../storage/contract/key.js";
 import { backendFromEnv, locationOf } from "../../storage/from-env.js";
 import { InvalidKeyError, Storage, stack } from "../../storage/index.js";
 import { policyOfSettings } from "../../storage/policy/policy-of-settings.js";
 import { type Side, sideEnvironment } from "./side-environment.js";
 import { parseStorageUrl, type StorageUrl } from "./storage-url.js";
+import type { LocalFiles } from "./stray-names.js";
 
 /** One end of a copy, ready to be used. */
 export interface End {
@@ -18,6 +20,8 @@ export interface End {
   readonly service: string;
   /** Where its objects are in the service; ends in `/`. */
   readonly path: string;
+  /** Its files, where they are on this machine. */
+  readonly files?: LocalFiles;
 }
 
 /**
@@ -58,22 +62,33 @@ export function findOverlap(from: End, to: End): string | undefined {
 }
 
 /** The folder of a local end that does not exist yet. */
-export function missingFolder({ service, path }: End): string | undefined {
-  return service === "local" && !existsSync(path) ? path : undefined;
+export function missingFolder({ files }: End): string | undefined {
+  return files === undefined || existsSync(files.folder) ? undefined : files.folder;
 }
 
 async function placement(
   { type, root }: StorageUrl,
   env: Environment,
-): Promise<Pick<End, "service" | "path">> {
+): Promise<Pick<End, "service" | "path" | "files">> {
   if (type === "local") {
     const { basePath } = parseSettings(backendVariables.local, env, {});
-    return { service: type, path: `${realPath(basePath)}/${root}`.replace(/\/*$/, "/") };
+    const base = realPath(basePath);
+    return { service: type, path: folderPath(base, root), files: await localFiles(base, root) };
   }
   const location = Object.entries(await locationOf(type, env));
   const shown = location.map(([name, value]) => [name, withoutSecret(value)]);
   const service = `${type} ${JSON.stringify(Object.fromEntries(shown))}`;
   return { service, path: root === "" ? "" : `${root}/` };
+}
+
+async function localFiles(base: string, root: string): Promise<LocalFiles> {
+  const { unfoldedName } = await import("../../storage/backends/local/disk/unfolded-name.js");
+  const isUnfolded = existsSync(join(base, reservedSegment, "unfolded"));
+  return { folder: folderPath(base, isUnfolded ? unfoldedName(root) : root), isUnfolded };
+}
+
+function folderPath(base: string, root: string): string {
+  return `${base}/${root}`.replace(/\/*$/, "/");
 }
 
 /** What tells one secret from another and gives none away. */

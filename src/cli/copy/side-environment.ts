@@ -33,7 +33,6 @@ export function sideEnvironment(env: Environment, side: Side, url: StorageUrl): 
   for (const { name } of [...Object.values(storageVariables), ...Object.values(schema)]) {
     draft.take(sideVariable(side, name), name);
   }
-  draft.dropOthersSecrets(schema);
   for (const [setting, value] of url.settings) {
     const origin = `--${side} ?${setting}=`;
     draft.set(variableOf(schema, setting, origin), value, origin);
@@ -82,13 +81,6 @@ class Draft implements SideEnvironment {
       this.env[name + end] = this.env[own + end];
       this.origins.set(name + end, own + end);
     }
-  }
-
-  /** Where a side has secrets of its own, those of other names are another's: the session token of other keys. */
-  dropOthersSecrets(schema: SettingsSchema): void {
-    const secrets = Object.values(schema).filter(({ secret }) => secret === true);
-    if (!secrets.some(({ name }) => this.origins.has(name))) return;
-    for (const alias of secrets.flatMap(({ aliases = [] }) => aliases)) this.#drop(alias);
   }
 
   /** What a side says itself must hold: a usual variable that would overrule it is for the other side. */

@@ -1,3 +1,4 @@
+import type { HelperOptions } from "../../app/helper-options.js";
 import { easyServiceApp } from "../../app/index.js";
 import { ConfigurationError, type Environment, type HealthReport } from "../../kernel/index.js";
 import { type Finding, ok, problem } from "./finding.js";
@@ -8,11 +9,17 @@ const changesNothing = { SQL_AUTO_MIGRATE: "false", JOBS_SCHEDULE_JSON: "" };
 /**
  * Makes the service as it would start, and runs every check of its health. It is never made ready: it would handle the jobs of
  * the real queue, and relay its outbox.
+ *
+ * @param without - helpers that only the code of the service makes complete.
  */
-export async function checkConnections(env: Environment): Promise<readonly Finding[]> {
+export async function checkConnections(
+  env: Environment,
+  without: readonly (keyof HelperOptions)[],
+): Promise<readonly Finding[]> {
   const silent = { ...env, LOG_LEVEL: "silent", ...changesNothing };
   try {
-    const app = await easyServiceApp({ name: "doctor", env: silent });
+    const off = Object.fromEntries(without.map((helper) => [helper, false as const]));
+    const app = await easyServiceApp({ name: "doctor", env: silent, ...off });
     try {
       return findingsOf(await app.health.run());
     } finally {

@@ -1,9 +1,8 @@
-import { planService, type ServicePlan } from "../../app/plan.js";
-import { ConfigurationError, type Environment } from "../../kernel/index.js";
-import { backendRows } from "../../storage/backends.js";
+import { draftService, type MissingHelper, type ServicePlan } from "../../app/plan.js";
+import { type Environment, loadSettings } from "../../kernel/index.js";
+import { backendRows, backendVariables } from "../../storage/backends.js";
 import { detectBackend } from "../../storage/from-env.js";
 import { StorageConfigurationError } from "../../storage/index.js";
-import { defaultFolder } from "../local-fallback.js";
 import { reportVariables } from "../variable-report.js";
 import { checkClock } from "./clock.js";
 import { checkConnections } from "./connections.js";
@@ -15,7 +14,7 @@ import { checkRuntime } from "./runtime.js";
 
 /** Looks at everything that a service needs here. Only what does not depend on a broken setting is tried. */
 export async function examine(env: Environment): Promise<readonly Finding[]> {
-  const { plan, findings: settings } = await checkSettings(env);
+  const { plan, missing = [], findings: settings } = await checkSettings(env);
   const before = [...checkRuntime(), ...checkPackages(), ...settings, ...checkNames()];
   if (plan === undefined) return before;
   const { host, port } = plan.settings;
@@ -24,33 +23,49 @@ export async function examine(env: Environment): Promise<readonly Finding[]> {
     ...(await checkFolders(env)),
     await checkPort(host, port),
     ...(await checkClocks(env)),
-    ...(await checkConnections(env)),
+    ...(await checkConnections(
+      env,
+      missing.map(({ neededBy }) => neededBy),
+    )),
   ];
 }
 
-async function checkSettings(
-  env: Environment,
-): Promise<{ readonly plan?: ServicePlan; readonly findings: readonly Finding[] }> {
+interface CheckedSettings {
+  readonly plan?: ServicePlan;
+  readonly missing?: readonly MissingHelper[];
+  readonly findings: readonly Finding[];
+}
+
+async function checkSettings(env: Environment): Promise<CheckedSettings> {
   try {
-    const plan = await planService({}, env);
-    const on = plan.helpers
-      .filter(({ isOn }) => isOn)
-      .map(({ helper, reason }) => `${helper.name} (${reason})`);
-    return {
-      plan,
-      findings: [ok("settings", `${plan.appEnv}; on: ${on.join(", ") || "nothing but the app"}`)],
-    };
+    const { plan, problems, missing } = await draftService({}, env);
+    const findings = [
+      ...(plan === undefined ? [] : [ok("settings", describePlan(plan))]),
+      ...problems.map(({ name, message }) =>
+        problem("settings", `${name}: ${message}`, `set ${name}, in the environment or in .env`),
+      ),
+      ...missing.map(describeMissing),
+    ];
+    return { ...(plan === undefined ? {} : { plan }), missing, findings };
   } catch (error) {
-    if (error instanceof StorageConfigurationError) {
-      const cure = "set the variable that the message names, in the environment or in .env";
-      return { findings: [problem("settings", error.message, cure)] };
-    }
-    if (!(error instanceof ConfigurationError)) throw error;
-    const findings = error.problems.map(({ name, message }) =>
-      problem("settings", `${name}: ${message}`, `set ${name}, in the environment or in .env`),
-    );
-    return { findings };
+    if (!(error instanceof StorageConfigurationError)) throw error;
+    const cure = "set the variable that the message names, in the environment or in .env";
+    return { findings: [problem("settings", error.message, cure)] };
   }
+}
+
+function describePlan({ appEnv, helpers }: ServicePlan): string {
+  const on = helpers.filter(({ isOn }) => isOn).map(({ helper, reason }) => `${helper.name} (${reason})`);
+  return `${appEnv}; on: ${on.join(", ") || "nothing but the app"}`;
+}
+
+/** No problem, since code may turn the helper on. */
+function describeMissing({ name, enabledBy, neededBy, reason }: MissingHelper): Finding {
+  return warning(
+    "settings",
+    `${name} is off, and ${neededBy} needs it (${reason}); the connections are looked at without ${neededBy}`,
+    `set one of ${enabledBy.join(", ")}, unless the code says ${name}: true`,
+  );
 }
 
 function checkNames(): readonly Finding[] {
@@ -68,7 +83,7 @@ const railwayCure =
 async function checkFolders(env: Environment): Promise<readonly Finding[]> {
   const { type } = detectBackend(env);
   if (type === "local") {
-    const folder = env.STORAGE_BASE_PATH || env.RAILWAY_VOLUME_MOUNT_PATH || defaultFolder;
+    const { basePath: folder } = loadSettings(backendVariables.local, env);
     return checkFolder(env.RAILWAY_VOLUME_MOUNT_PATH ? railwayCure : folderCure, folder);
   }
   return [];

@@ -1,4 +1,4 @@
-import type { Project, ProjectHelper } from "./project.js";
+import { has, type Project, type ProjectHelper } from "./project.js";
 
 /** Packages that each helper needs beside the kit. */
 const packagesOf: Readonly<Record<ProjectHelper, readonly string[]>> = {
@@ -11,7 +11,7 @@ const packagesOf: Readonly<Record<ProjectHelper, readonly string[]>> = {
 
 /** Names of the packages that a new project needs. */
 export function packagesOfProject(project: Project): readonly string[] {
-  return Object.keys({ ...dependenciesOf(project), ...devDependencies });
+  return Object.keys({ ...dependenciesOf(project), ...devDependenciesOf(project) });
 }
 
 /** The `package.json` of a new project. */
@@ -32,12 +32,18 @@ export function packageJson(project: Project): string {
     dependencies: Object.fromEntries(
       Object.entries(dependenciesOf(project)).sort(([one], [other]) => (one < other ? -1 : 1)),
     ),
-    devDependencies,
+    devDependencies: devDependenciesOf(project),
   };
   return `${JSON.stringify(facts, null, 2)}\n`;
 }
 
-const devDependencies = { "@types/node": "^20.19.0", typescript: "~6.0.3" };
+function devDependenciesOf(project: Project): Readonly<Record<string, string>> {
+  return {
+    "@types/node": "^20.19.0",
+    ...(has(project, "sql") ? { "drizzle-kit": project.ranges["drizzle-kit"] ?? "*" } : {}),
+    typescript: "~6.0.3",
+  };
+}
 
 function dependenciesOf({ helpers, kit, ranges }: Project): Readonly<Record<string, string>> {
   const peers = ["fastify", "prom-client", ...helpers.flatMap((helper) => packagesOf[helper])];

@@ -52,7 +52,7 @@ function envExample({ helpers }: Project): string {
 
 const migrationsReadme = `# Migrations
 
-\`npx svc-infra db generate\` writes them here from the tables, \`npx svc-infra db migrate\` applies them.
+\`npx svc-infra db generate\` writes them here from the tables in \`src/schema.ts\`, \`npx svc-infra db migrate\` applies them.
 `;
 
 function readme(project: Project): string {

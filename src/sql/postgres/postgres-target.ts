@@ -65,11 +65,19 @@ export function postgresTarget(url: string, settings: SqlSettings, name: string)
 
 function parseUrl(url: string, name: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed !== undefined && /^postgres(?:ql)?:$/.test(parsed.protocol)) return parsed;
+  if (parsed !== undefined && /^postgres(?:ql)?:$/.test(parsed.protocol) && isDecodable(url)) return parsed;
   return fail(
     name,
     "is not a URL of a database; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE, pglite:FOLDER or pglite:memory (percent-encode special characters of the password)",
   );
+}
+
+function isDecodable(url: string): boolean {
+  try {
+    return decodeURIComponent(url.replace(/\?.*$/s, "")) !== "";
+  } catch {
+    return false;
+  }
 }
 
 function readPort(value: string, name: string): number {

@@ -61,7 +61,7 @@ export interface BackendDefinition<Variables extends SettingsSchema> {
   readonly required: Names<Variables>;
   /** One setting that says several of these at once, as a connection string does. */
   readonly instead?: { readonly of: Names<Variables>; readonly option: Names<Variables>[number] };
-  /** Settings that take from others their effect, as a connection string does. */
+  /** Settings that take from others their effect, as a connection string does, or make them useless. */
   readonly overrules?: { readonly [Option in keyof Variables & string]?: Names<Variables> };
   /** Whether the kit signs its URLs, so that production needs a secret. */
   readonly signsWithSecret: boolean;

@@ -23,15 +23,19 @@ function environment(project: Project): string {
       ? [
           "STORAGE_BACKEND: local",
           `STORAGE_BASE_PATH: ${dataFolder}/files`,
-          `STORAGE_BASE_URL: \${STORAGE_BASE_URL:-http://localhost:8000/files}`,
+          `STORAGE_BASE_URL: \${STORAGE_BASE_URL:?set it to where clients reach /files, as https://shop.example.com/files}`,
           `STORAGE_SIGNING_SECRET: \${STORAGE_SIGNING_SECRET:?set it to at least 32 random characters}`,
         ]
       : []),
-    ...(has(project, "sql") ? [`SQL_URL: postgresql://app:\${DB_PASSWORD:?set it}@db:5432/app`] : []),
+    ...(has(project, "sql") ? databaseVariables : []),
     ...(needsRedis(project) ? ["REDIS_URL: redis://redis:6379"] : []),
     ...(has(project, "mail") ? [`MAIL_URL: \${MAIL_URL:?set it}`] : []),
   ];
-  return lines.length === 0 ? "" : `    environment:\n${lines.map((line) => `      ${line}\n`).join("")}`;
+  return lines.length === 0 ? "" : `    environment:\n${entries(lines)}`;
+}
+
+function entries(lines: readonly string[]): string {
+  return lines.map((line) => `      ${line}\n`).join("");
 }
 
 function volumes(project: Project): string {
@@ -48,15 +52,22 @@ function waits(project: Project): string {
     ...(has(project, "sql") ? ["migrate: { condition: service_completed_successfully }"] : []),
     ...(needsRedis(project) ? ["redis: { condition: service_healthy }"] : []),
   ];
-  return lines.length === 0 ? "" : `    depends_on:\n${lines.map((line) => `      ${line}\n`).join("")}`;
+  return lines.length === 0 ? "" : `    depends_on:\n${entries(lines)}`;
 }
+
+/** By parts, as a password may have characters that a URL does not take. */
+const databaseVariables = [
+  "DB_HOST: db",
+  "DB_NAME: app",
+  "DB_USER: app",
+  `DB_PASSWORD: \${DB_PASSWORD:?set it}`,
+];
 
 const databaseParts = `  migrate:
     build: .
     command: ${JSON.stringify(migrateCommand)}
     environment:
-      SQL_URL: postgresql://app:\${DB_PASSWORD:?set it}@db:5432/app
-    read_only: true
+${entries(databaseVariables)}    read_only: true
     tmpfs: [/tmp]
     cap_drop: [ALL]
     restart: "no"

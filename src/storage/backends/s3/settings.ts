@@ -115,6 +115,8 @@ export const s3Row = backendRow({
   alsoSent: ["sessionToken", "customerKey"],
   detectedBy: ["AWS_ACCESS_KEY_ID", "STORAGE_S3_BUCKET"],
   required: ["bucket"],
+  // A token is that of one pair of keys.
+  overrules: { sessionToken: ["accessKey", "secretKey"] },
   signsWithSecret: false,
   endpointOf: async ({ endpoint, region }) => {
     const { awsEndpoint } = await import("./wire/location.js");
