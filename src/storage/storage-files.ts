@@ -4,7 +4,7 @@ import type { ContentBody, ContentRules } from "./content/body.js";
 import { type Content, discardAfterError, toBody } from "./content/content.js";
 import { checkDescription, type GivenDescription, sniffedType } from "./content/description.js";
 import { FileBody, readAll } from "./content/file-body.js";
-import { limitOfPolicy, smallerLimit } from "./content/size-check.js";
+import { limitOfPolicy, smallerLimit, tooLarge } from "./content/size-check.js";
 import { verify } from "./content/verified-reader.js";
 import { unlessAborted } from "./contract/abortable.js";
 import type {
@@ -19,8 +19,8 @@ import { watchedBody } from "./contract/channels.js";
 import { type StorageOperation, UnsupportedOperationError } from "./contract/error.js";
 import { groupsOf, inParallel, signedAtOnce } from "./contract/in-parallel.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
-import { attempt, enter, type MadeCall, told, toStorageError } from "./failure.js";
-import { openForeign } from "./import/foreign-content.js";
+import { attempt, enter, failureOf, type MadeCall, told, toStorageError } from "./failure.js";
+import { type ForeignContent, type ForeignSource, openForeign } from "./import/foreign-content.js";
 import { type KeyPage, listFiles, listKeys, pages } from "./listing.js";
 import { type Ends, moveObject, toEnds } from "./move.js";
 import { MultipartUpload } from "./multipart-upload.js";
@@ -172,7 +172,7 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * three redirects at most, each checked like the first URL; see docs/guide/outbound.md. Its type is the one that the
    * address states, unless the caller or a policy knows better.
    *
-   * @param options - `maxBytes` is 100 MiB by default.
+   * @param options - `maxBytes` is what the storage takes by default, at most 100 MiB.
    * @throws InvalidArgumentError for a URL or address that may not be dialled, SourceFailedError when there is no content,
    * and everything that `put` throws.
    *
@@ -181,18 +181,23 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    */
   async putFromUrl(key: string, url: string | URL, options: ImportOptions<C> = {}): Promise<StoredFile> {
     const { timeoutMs, allowHttp, ports, allowPrivateAddresses, ...rest } = Object(options) as typeof options;
-    const { maxBytes = importBytes, signal } = rest;
+    const { maxBytes = Math.min(importBytes, this.#limit()), signal } = rest;
     const source = { url, timeoutMs, allowHttp, ports, allowPrivateAddresses, maxBytes, signal };
-    const { body, contentType, close } = await attempt(this.#call("put", key, options), async () => {
-      checkOptionNames("putFromUrl", options);
-      parseKey(key);
-      return openForeign(source);
+    const call = this.#call("put", key, options);
+    return told(call, async () => {
+      const { body, contentType, close } = await this.#fetch(source, key, options).catch((error: unknown) => {
+        throw failureOf(error, call);
+      });
+      const given = { ...rest, contentType: rest.contentType ?? contentType, maxBytes };
+      return this.#put(call, key, body, given).finally(close);
     });
-    try {
-      return await this.put(key, body, { ...rest, contentType: rest.contentType ?? contentType, maxBytes });
-    } finally {
-      close();
-    }
+  }
+
+  async #fetch(source: ForeignSource, key: string, options: ImportOptions<C>): Promise<ForeignContent> {
+    enter(options);
+    checkOptionNames("putFromUrl", options);
+    parseKey(key);
+    return openForeign(source);
   }
 
   /**
@@ -306,7 +311,8 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * Deletes everything below a path: `t/1` means `t/1/…`, never `t/10`.
    *
    * @returns how many objects were deleted.
-   * @throws the first failure, after all pages were tried; InvalidKeyError for an empty path.
+   * @throws the first failure of a key, after all pages were tried; that of a request that failed as a whole at once.
+   * InvalidKeyError for an empty path.
    *
    * @example
    * const deleted = await storage.deletePrefix("drafts/7");
@@ -406,7 +412,10 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
    * that was signed, and with `size` that `Content-Length`. Of a type that a browser could run (HTML, SVG and all but plain text and
    * common media) it must also have `Content-Disposition: attachment`: a provider shows what it keeps on its own origin.
    *
-   * @throws UnsupportedOperationError without the capability `signPut`, or `signSize` for `size`.
+   * Without `size` the provider alone bounds what comes; {@link prepareUpload} is the bounded way.
+   *
+   * @throws UnsupportedOperationError without the capability `signPut`, or `signSize` for `size`; TooLargeError for a `size`
+   * that the storage does not take.
    *
    * @example
    * const url = await storage.getUploadUrl("avatars/7.png", { contentType: "image/png", expiresIn: 600 });
@@ -420,7 +429,11 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
       requireCapability(this.#backend, "signPut");
       await this.#refuseDirect(key);
       if (options?.size !== undefined) requireCapability(this.#backend, "signSize");
-      return (await this.#backend.sign(parseKey(key), toUploadUrlOptions(options)))();
+      const parsed = parseKey(key);
+      const signing = toUploadUrlOptions(options);
+      const limit = smallerLimit(this.#limit(), this.#policy().maxBytesOf(this.#scope + parsed));
+      if (signing.size !== undefined && signing.size > limit.maxBytes) throw tooLarge(limit);
+      return (await this.#backend.sign(parsed, signing))();
     });
   }
 

@@ -184,3 +184,21 @@ it("a layer may hold the pieces that it hands on", async () => {
   await storage.get("b");
   expect(Buffer.concat(kept).equals(Buffer.alloc(2_000_000, "a"))).toBe(true);
 });
+
+describe.each([
+  ["in memory", 10],
+  ["as a stream", 3_000_000],
+])("a body %s", (_name, size) => {
+  it("is read once, and not after it was closed", async () => {
+    const storage = new Storage(new MemoryBackend());
+    await storage.put("a", Buffer.alloc(size));
+    const { body: read } = await storage.open("a");
+    await read.bytes();
+    const { body: closed } = await storage.open("a");
+    await closed.close();
+    for (const body of [read, closed]) {
+      await expect(body.bytes()).rejects.toMatchObject({ code: "invalid_argument" });
+      await expect(body.stream().toArray()).rejects.toMatchObject({ code: "invalid_argument" });
+    }
+  });
+});

@@ -102,4 +102,14 @@ describe("safeKey", () => {
     expect(key).toHaveLength(200);
     expect(key.endsWith(".jpeg")).toBe(true);
   });
+
+  it("is a key wherever a long name is cut, and keeps its hash", () => {
+    for (let count = 90; count <= 130; count += 1) {
+      for (const end of ["pdf", "-", "x".repeat(30), ""])
+        expect(isKey(safeKey(`${"a.".repeat(count)}${end}`))).toBe(true);
+    }
+    const long = "x".repeat(220);
+    expect(safeKey(`${long}報告書.pdf`)).not.toBe(safeKey(`${long}請求書.pdf`));
+    expect(safeKey(`${long}報告書.pdf`)).toMatch(/^x+-[0-9a-f]{8}\.pdf$/);
+  });
 });

@@ -91,6 +91,19 @@ describe("content that put takes", () => {
     await expect(storage.put("d", locked)).rejects.toMatchObject({ code: "invalid_argument" });
   });
 
+  it("may be a view of any length at any place of a larger buffer", async () => {
+    const buffer = Buffer.from("hello, world: 0123456789");
+    for (let start = 0; start < 8; start += 1) {
+      for (let length = 0; length < 9; length += 1) {
+        const view = buffer.subarray(start, start + length);
+        await storage.put("view", view);
+        expect(Buffer.from(await storage.get("view"))).toEqual(view);
+      }
+    }
+    const binary = Buffer.from([0x61, 0x00, 0x62]);
+    expect((await storage.put("view", binary.subarray(1, 2))).contentType).toBe("application/octet-stream");
+  });
+
   it("is refused when it is a Node stream that was read, and what was there stays", async () => {
     await storage.put("d", "old");
     const ended = Readable.from([Buffer.from("new")]);

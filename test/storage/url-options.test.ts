@@ -15,6 +15,15 @@ const s3 = (): Storage => new Storage(new S3Backend({ bucket: "files", accessKey
 beforeEach(() => vi.useFakeTimers({ now: midnight, toFake: ["Date"] }));
 afterEach(() => vi.useRealTimers());
 
+it("getUploadUrl refuses a size that the storage does not take", async () => {
+  const storage = new Storage(new MemoryBackend({ secrets, baseUrl: "http://127.0.0.1:1/files" }), {
+    maxBytes: 1000,
+  });
+  const sign = (size: number) => storage.getUploadUrl("k.png", { contentType: "image/png", size });
+  expect(await sign(1000)).toContain("/files/k.png?");
+  await expect(sign(1001)).rejects.toMatchObject({ code: "too_large" });
+});
+
 describe("a URL that is stable for a day", () => {
   const options = { expiresIn: 60, stableFor: day };
 

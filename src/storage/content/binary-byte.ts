@@ -6,7 +6,9 @@ const isBinary = new Uint8Array(256).map((_, byte) =>
 /** Whether a byte stands there that never occurs in text. It runs for each text that is stored, so it looks at four bytes at once. */
 export function hasBinaryByte(head: Uint8Array): boolean {
   const { buffer, byteOffset, byteLength } = head;
-  const start = Math.min(-byteOffset & 3, byteLength);
+  // Words must be aligned, and a shorter view may end before the first place that is.
+  if (byteLength < 4) return hasBetween(head, 0, byteLength);
+  const start = -byteOffset & 3;
   const words = new Int32Array(buffer, byteOffset + start, (byteLength - start) >> 2);
   const end = start + words.byteLength;
   if (hasBetween(head, 0, start) || hasBetween(head, end, byteLength)) return true;

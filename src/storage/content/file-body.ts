@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { OpenedObject } from "../contract/backend.js";
-import { TimeoutError } from "../contract/error.js";
+import { InvalidArgumentError, TimeoutError } from "../contract/error.js";
 import { returnPiece } from "../contract/piece-pool.js";
 import { VerifiedReader, verify } from "./verified-reader.js";
 
@@ -16,6 +16,7 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   readonly #wrap: (error: unknown) => Error;
   #timer: NodeJS.Timeout | undefined;
   #isAbandoned = false;
+  #isUsed = false;
 
   constructor(opened: OpenedObject, wrap: (error: unknown) => Error) {
     this.#opened = opened;
@@ -66,12 +67,15 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   /** Releases the content, read to its end or not. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#isUsed = true;
     await this.#opened.close();
   }
 
   #begin(): void {
     clearTimeout(this.#timer);
     if (this.#isAbandoned) throw new TimeoutError({ message: "the body was not read in time" });
+    if (this.#isUsed) throw new InvalidArgumentError({ message: "the body was read or closed already" });
+    this.#isUsed = true;
   }
 
   #abandon(): void {

@@ -79,12 +79,17 @@ export function parsePrefix(raw: unknown): Prefix {
 export function safeKey(fileName: string): string {
   const last = (fileName.split(/[/\\]/).at(-1) ?? "").normalize("NFKD").replace(/\p{M}+/gu, "");
   const dot = last.lastIndexOf(".");
-  const extension = dot > 0 ? toAlphabet(last.slice(dot + 1)) : "";
-  const stem = toAlphabet(dot > 0 ? last.slice(0, dot) : last);
-  const hash = /[^\P{L}A-Za-z]|[^\P{N}0-9]/u.test(last) ? hashOf(last) : "";
-  const name = [stem || "file", hash].filter((part) => part !== "").join("-");
-  return shorten(extension === "" ? name : `${name}.${extension}`);
+  const hasExtension = dot > 0 && last.length - dot <= longestExtension;
+  const extension = hasExtension ? toAlphabet(last.slice(dot + 1)) : "";
+  const stem = toAlphabet(hasExtension ? last.slice(0, dot) : last) || "file";
+  const hash = /[^\P{L}A-Za-z]|[^\P{N}0-9]/u.test(last) ? `-${hashOf(last)}` : "";
+  const tail = extension === "" ? hash : `${hash}.${extension}`;
+  return stem.slice(0, longestName - tail.length).replace(/[.-]+$/, "") + tail;
 }
+
+/** Characters of a segment that is made of a file name, and of its extension with the dot. */
+const longestName = 200;
+const longestExtension = 20;
 
 function toAlphabet(text: string): string {
   return text
@@ -96,14 +101,6 @@ function toAlphabet(text: string): string {
 
 function hashOf(name: string): string {
   return createHash("sha256").update(name.normalize("NFC")).digest("hex").slice(0, 8);
-}
-
-function shorten(name: string): string {
-  const longest = 200;
-  if (name.length <= longest) return name;
-  const dot = name.lastIndexOf(".");
-  const extension = dot > 0 && name.length - dot <= 20 ? name.slice(dot) : "";
-  return name.slice(0, longest - extension.length) + extension;
 }
 
 function findFault(raw: unknown, what: "key" | "prefix"): string | undefined {

@@ -1,4 +1,5 @@
 import { ForeignClient, type ForeignClientOptions, ForeignError } from "../../outbound/index.js";
+import { isContentType } from "../content/content-type.js";
 import {
   InvalidArgumentError,
   SourceFailedError,
@@ -26,7 +27,6 @@ export interface ForeignContent {
 
 const maxRedirects = 3;
 const defaultTimeoutMs = 60_000;
-const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
 
 /**
  * Asks an address that a user chose for its content.
@@ -54,12 +54,8 @@ export async function openForeign({
     close();
     throw new SourceFailedError({ message: `the URL answered with status ${status}` });
   }
-  const type =
-    String(headers["content-type"] ?? "")
-      .split(";", 1)[0]
-      ?.trim()
-      .toLowerCase() ?? "";
-  return { body: withTranslation(body), contentType: mediaType.test(type) ? type : undefined, close };
+  const stated = String(headers["content-type"] ?? "").trim();
+  return { body: withTranslation(body), contentType: isContentType(stated) ? stated : undefined, close };
 }
 
 async function* withTranslation(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

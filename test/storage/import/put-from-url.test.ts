@@ -56,9 +56,9 @@ async function expectRefused(work: Promise<unknown>, code: string): Promise<Stor
 
 describe("putFromUrl", () => {
   it("stores what the URL answers, with its type", async () => {
-    expect(await bring()).toMatchObject({ key: "k", size: 7, contentType: "text/plain" });
+    expect(await bring()).toMatchObject({ key: "k", size: 7, contentType: "text/plain; charset=utf-8" });
     expect(Buffer.from(await storage.get("k")).toString()).toBe("content");
-    expect(await bring({ contentType: undefined })).toMatchObject({ contentType: "text/plain" });
+    expect(await bring({ contentType: undefined })).toMatchObject({ contentType: "text/plain; charset=utf-8" });
   });
 
   it("takes the options of put, and the caller's word on the type", async () => {
@@ -106,6 +106,27 @@ describe("putFromUrl", () => {
     });
     await expectRefused(bring({ maxBytes: 3 }), "too_large");
     await closed;
+  });
+});
+
+describe("putFromUrl is one put", () => {
+  it("that keeps the limit of the storage", async () => {
+    storage = new Storage(new MemoryBackend(), { maxBytes: 6 });
+    await expectRefused(bring(), "too_large");
+    await expectRefused(bring({ maxBytes: 5 }), "too_large");
+    expect(await bring({ maxBytes: 7 })).toMatchObject({ size: 7 });
+  });
+
+  it("that observers are told of once", async () => {
+    const seen: string[] = [];
+    const stop = storage.observers.add(({ operation, error }) => {
+      seen.push(`${operation} ${error instanceof StorageError ? error.code : "done"}`);
+    });
+    await bring();
+    answer = (_request, response) => response.writeHead(404).end();
+    await expect(bring()).rejects.toMatchObject({ code: "source_failed" });
+    stop();
+    expect(seen).toEqual(["put done", "put source_failed"]);
   });
 });
 
