@@ -81,13 +81,12 @@ export const oneNodeSuites = rigs
   .filter(({ isForEveryNode }) => isForEveryNode !== true)
   .flatMap(({ suites }) => suites);
 
-/** Suites that always run on every version of Node: what a version may change, in seconds. */
+/** Suites that always run on every version of Node: those that need no rig and take seconds. The others would take half an hour. */
 export const everyNodeSuites = [
-  "test/conformance/local.test.ts",
-  "test/conformance/memory.test.ts",
-  "test/http/",
-  "test/layers/",
-];
+  ...["cloudinary", "gcs", "local", "memory"].map((name) => `test/conformance/${name}.test.ts`),
+  ...["cache", "events", "fastify", "health", "http", "idempotency", "kernel", "layers", "mail"],
+  ...["observability", "outbound", "properties", "storage", "tenancy", "versioning"],
+].map((name) => (name.endsWith(".ts") ? name : `test/${name}/`));
 
 /**
  * Makes the programs available that tests need: installs them when it may, else says what to install.
