@@ -1,11 +1,12 @@
+import { pause } from "./pause.js";
 import type { PreparedPart, PreparedRequest, PreparedUpload } from "./prepared-upload.js";
 import { type Sending, send } from "./send.js";
 import { UploadError } from "./upload-error.js";
 
 /** Parts that are sent at once; browsers open six connections to a host. */
 const atOnce = 4;
-/** How often a part is sent before it has failed. */
-const attempts = 3;
+/** How often a part is sent again before it has failed. */
+const maxRetries = 2;
 
 /** Who is told of it and may stop it. */
 export type Watching = Pick<Sending, "signal" | "onSent">;
@@ -66,11 +67,12 @@ async function sendParts(
 
 async function sendPart(file: Blob, part: PreparedPart, watching: Watching): Promise<void> {
   const content = file.slice(part.start, part.end);
-  for (let left = attempts - 1; ; left--) {
+  for (let turn = 0; ; turn++) {
     try {
       return await bring(content, part, watching);
     } catch (error) {
-      if (left === 0 || !isTransient(error)) throw error;
+      if (turn === maxRetries || !isTransient(error)) throw error;
+      await pause(turn, watching.signal);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { pause } from "./pause.js";
 import type { PreparedUpload } from "./prepared-upload.js";
 import { send } from "./send.js";
 import { formOf, sendContent } from "./send-content.js";
@@ -67,18 +68,17 @@ export async function upload(file: Blob, options: UploadOptions): Promise<Upload
   const path = `/uploads/${prepared.id}`;
   try {
     await sendContent(file, prepared, watching);
+    return await complete(options, `${path}/complete`);
   } catch (error) {
-    // What has arrived is of no use; should this fail as well, its lease ends.
+    // What has arrived is of no use, and what was stored stays; should this fail as well, its lease ends.
     const { endpoint, headers } = options;
     await send({ method: "DELETE", url: endpoint + path, headers, body: "" }).catch(() => undefined);
     throw error;
   }
-  return complete(options, `${path}/complete`);
 }
 
-/** How often a completion is repeated, after half a second, one, and two. */
+/** How often a completion is repeated. */
 const maxRetries = 3;
-const firstPauseMs = 500;
 
 /** Idempotent: where the answer was lost, the next one tells the same. */
 async function complete(options: UploadOptions, path: string): Promise<UploadedFile> {
@@ -88,7 +88,7 @@ async function complete(options: UploadOptions, path: string): Promise<UploadedF
     } catch (error) {
       const isPassing = error instanceof UploadError && (error.status === 0 || error.status === 503);
       if (!isPassing || turn === maxRetries) throw error;
-      await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** turn));
+      await pause(turn, options.signal);
     }
   }
 }

@@ -36,6 +36,9 @@ export interface ClamavOptions {
 /** Where the package `clamav-daemon` of Debian and Ubuntu has its socket. */
 const debianSocket = "/var/run/clamav/clamd.ctl";
 
+/** By where clamd is and what is set: the scans of one clamd are counted together, and a policy scans once by each scanner. */
+const scanners = new Map<string, Scanner>();
+
 /** How often a scan that waits looks for one whose content is late. */
 const turnsOfWait = 30;
 
@@ -53,7 +56,8 @@ const rules: OptionRules<ClamavOptions> = {
 };
 
 /**
- * Scans with a running clamd, by the command INSTREAM of clamd(8).
+ * Scans with a running clamd, by the command INSTREAM of clamd(8). The same clamd with the same settings is the same scanner,
+ * wherever it is named.
  *
  * @throws StorageConfigurationError when both a socket and a host are given; ConfigurationError for a wrong variable.
  * @example
@@ -63,7 +67,19 @@ export function clamav(options: ClamavOptions = {}): Scanner {
   checkStorageOptions(options, rules);
   const { clamavUrl, clamavMaxBytes } = loadSettings(clamavVariables, readEnvironment());
   const { maxBytes = clamavMaxBytes, maxScans = 4, timeoutMs = 30_000 } = options;
-  const dial = dialer(isPlaced(options) ? options : (clamavUrl ?? { socket: debianSocket }));
+  const address = isPlaced(options) ? options : (clamavUrl ?? { socket: debianSocket });
+  const { socket, host, port = 3310 } = address;
+  const named = JSON.stringify([socket, host, port, maxBytes, maxScans, timeoutMs]);
+  const scanner = scanners.get(named) ?? scannerOf({ dial: dialer(address), maxBytes, maxScans, timeoutMs });
+  scanners.set(named, scanner);
+  return scanner;
+}
+
+interface ClamdSettings extends Required<Pick<ClamavOptions, "maxBytes" | "maxScans" | "timeoutMs">> {
+  readonly dial: () => Socket;
+}
+
+function scannerOf({ dial, maxBytes, maxScans, timeoutMs }: ClamdSettings): Scanner {
   const semaphore = new Semaphore(maxScans);
   const running = new Set<ClamdSession>();
   const open = async () => new ClamdSession(await connected(dial(), timeoutMs), timeoutMs);

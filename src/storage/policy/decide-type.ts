@@ -100,7 +100,10 @@ function isRefined(found: string, essence: string): boolean {
 function withoutSignature(signature: Signature, claim: Claim | undefined, name: string): DecidedType {
   const { isText } = signature;
   if (claim === undefined) {
-    const contentType = isText ? contentTypeOf(signature, name) : unknownContentType;
+    const named = contentTypeOf(signature, name);
+    // A name tells kinds of text apart and nothing else: a format with a signature is not believed without it.
+    const isKept = isTextual(essenceOf(named));
+    const contentType = isKept ? named : contentTypeOf({ ...signature, byBytes: undefined }, "");
     return { contentType, essence: essenceOf(contentType), isSigned: false, isAsClaimed: true };
   }
   const { contentType, essence } = claim;

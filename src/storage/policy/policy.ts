@@ -2,7 +2,8 @@ import type { Check, ContentClaim } from "../content/check.js";
 import { possibleOf } from "./decide-type.js";
 import { MetadataCheck } from "./metadata-check.js";
 import { type PolicyOptions, type PolicyRules, parsePolicy } from "./policy-options.js";
-import { type InfectedListener, ScanCheck, type ScanRules } from "./scan-check.js";
+import { admitScan, type InfectedListener, ScanCheck, type ScanRules } from "./scan-check.js";
+import type { Scanner } from "./scanner.js";
 import { admitType, TypeCheck } from "./type-check.js";
 import { admitSize, TypedSizeCheck, type TypeLimits } from "./typed-size-check.js";
 
@@ -76,11 +77,8 @@ export class Policy {
 
   /** What tells the scanners of a key apart that leave no content unseen; two of one name count once. */
   scannersOf(key: string): readonly string[] {
-    const { scans } = this.#planOf(key);
-    const names = scans.map(({ scanner, whenUnavailable = "refuse" }) =>
-      whenUnavailable === "refuse" ? [scanner.name] : [],
-    );
-    return [...new Set(names.flat())];
+    const scans = this.#planOf(key).scans.filter(leavesNothingUnseen);
+    return [...new Set(scans.map(({ scanner }) => scanner.name))];
   }
 
   /** Refuses what is said of content where no bytes could make it right. */
@@ -89,6 +87,8 @@ export class Policy {
     for (const { metadata } of rules) {
       if (metadata !== undefined) new MetadataCheck(metadata).begin(new Uint8Array(), claim);
     }
+    const scans = this.#planOf(claim.key).scans.filter(leavesNothingUnseen);
+    for (const { scanner } of scans) admitScan(scanner, claim.size);
     const ofTypes = rules.filter(({ types }) => types?.mismatch === "refuse");
     if (ofTypes.length === 0) return;
     const possible = await possibleOf(claim.contentType);
@@ -136,9 +136,27 @@ function planOf(rules: readonly PolicyRules[]): Plan {
     ],
     types,
     limits,
-    scans: rules.flatMap(({ scan }) => scan ?? []),
+    scans: oneOfEach(rules.flatMap(({ scan }) => scan ?? [])),
     listeners: rules.flatMap(({ onInfected }) => onInfected ?? []),
   };
+}
+
+function leavesNothingUnseen({ whenUnavailable = "refuse" }: ScanRules): boolean {
+  return whenUnavailable === "refuse";
+}
+
+/**
+ * One scan by each scanner: two at a time would wait for each other's place among its scans. A rule that refuses wins, then
+ * one that says who is told.
+ */
+function oneOfEach(scans: readonly ScanRules[]): readonly ScanRules[] {
+  const byScanner = new Map<Scanner, ScanRules>();
+  for (const scan of scans) {
+    const known = byScanner.get(scan.scanner);
+    const isBetter = leavesNothingUnseen(scan) || scan.onSkip !== undefined;
+    if (known === undefined || (!leavesNothingUnseen(known) && isBetter)) byScanner.set(scan.scanner, scan);
+  }
+  return [...byScanner.values()];
 }
 
 function rulesOf(options: PolicyOptions): readonly PolicyRules[] {

@@ -49,7 +49,7 @@ export class ScanCheck implements Check {
     this.#key = key;
     this.#announced = size;
     return this.#withUnavailablePolicy(async () => {
-      this.#checkSize(size ?? 0);
+      admitScan(this.#rules.scanner, size ?? 0);
       return undefined;
     });
   }
@@ -57,7 +57,7 @@ export class ScanCheck implements Check {
   pass(piece: Uint8Array): Promise<void> {
     return this.#withUnavailablePolicy(async () => {
       this.#size += piece.byteLength;
-      this.#checkSize(this.#size);
+      admitScan(this.#rules.scanner, this.#size);
       if (this.#isWhole(piece)) {
         this.#whole = Uint8Array.from(piece);
         this.#known = knownVerdict(this.#rules.scanner, this.#whole);
@@ -72,7 +72,10 @@ export class ScanCheck implements Check {
     return this.#withUnavailablePolicy(async () => {
       const verdict = this.#known ?? (await this.#scan?.end());
       this.#keep(verdict);
-      if (verdict !== undefined) this.#tell(verdict.isClean ? "clean" : "infected");
+      // A verdict that is known is no scan, and would count as one that took no time.
+      if (verdict !== undefined && this.#known === undefined) {
+        this.#tell(verdict.isClean ? "clean" : "infected");
+      }
       if (verdict === undefined || verdict.isClean) return;
       await Promise.allSettled(this.#listeners.map(async (listener) => listener(this.#key)));
       throw new InfectedError({
@@ -105,15 +108,6 @@ export class ScanCheck implements Check {
     keepVerdict(this.#rules.scanner, this.#whole, verdict);
   }
 
-  #checkSize(size: number): void {
-    const { name, maxBytes } = this.#rules.scanner;
-    if (size <= maxBytes) return;
-    throw new BackendUnavailableError({
-      message: `${name} looks at ${maxBytes} bytes at most, and the content is larger`,
-      retryAfterMs: 3_600_000,
-    });
-  }
-
   async #withUnavailablePolicy<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (this.#isOver) return undefined;
     try {
@@ -135,6 +129,15 @@ export class ScanCheck implements Check {
     const facts: ScanFacts = { scanner: this.#rules.scanner.name, verdict, durationSeconds };
     scanChannel.publish(facts);
   }
+}
+
+/** Refuses a size that a scanner does not look at as a whole. */
+export function admitScan({ name, maxBytes }: Scanner, size: number): void {
+  if (size <= maxBytes) return;
+  throw new BackendUnavailableError({
+    message: `${name} looks at ${maxBytes} bytes at most, and the content is larger`,
+    retryAfterMs: 3_600_000,
+  });
 }
 
 function warn({ key, scanner, reason }: SkippedScan): void {

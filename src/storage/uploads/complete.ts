@@ -80,7 +80,9 @@ async function noteStored(
       await writeLease(backend, id, { ...lease, stored }, { signal, version: last });
       return;
     } catch (error) {
-      if (last === undefined || codeOf(backend, error) !== "precondition_failed") throw error;
+      // S3 answers not_found to a condition on a lease that is gone.
+      const isOther = ["precondition_failed", "not_found"].includes(codeOf(backend, error));
+      if (last === undefined || !isOther) throw error;
     }
     last = turn < maxTurns ? (await readLease(backend, leaseKey(id), { signal }))?.version : undefined;
   }

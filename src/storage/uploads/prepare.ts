@@ -7,6 +7,7 @@ import { InvalidArgumentError, UnsupportedOperationError } from "../contract/err
 import { inParallel, signedAtOnce } from "../contract/in-parallel.js";
 import type { Key } from "../contract/key.js";
 import type { PrepareOptions } from "../options.js";
+import type { PolicyOptions } from "../policy/index.js";
 import { expiry } from "../url-options.js";
 import { keptPolicy } from "./kept-policy.js";
 import { type Lease, writeLease } from "./lease.js";
@@ -103,23 +104,25 @@ async function admit(
   lease: Pick<Lease, "description"> & Pick<PrepareOptions, "policy"> & { size: number },
 ): Promise<void> {
   const name = place.scope + key;
-  const policy = place.policyOf(refuseScanner(lease.policy) ?? []);
+  const policy = place.policyOf(refuseFunctions(lease.policy) ?? []);
   const limit = smallerLimit(place.maxBytes, policy.maxBytesOf(name));
   if (lease.size > limit.maxBytes) throw tooLarge(limit);
   await policy.admit({ key: name, size: lease.size, ...lease.description });
 }
 
-/** A scanner cannot be saved in a lease, and dropping it would weaken the policy. */
-function refuseScanner(policy: PrepareOptions["policy"]): PrepareOptions["policy"] {
-  if (policy === undefined || !hasScanner(policy)) return policy;
+/** Functions cannot be saved in a lease, and dropping a scanner would weaken the policy. */
+function refuseFunctions(policy: PrepareOptions["policy"]): PrepareOptions["policy"] {
+  const name = policy === undefined ? undefined : functionIn(policy);
+  if (name === undefined) return policy;
   throw new InvalidArgumentError({
-    message:
-      "a scanner cannot be kept until the upload is complete; give it to the storage or to completeUpload",
+    message: `${name} cannot be kept until the upload is complete; give it to the storage or to completeUpload`,
   });
 }
 
-function hasScanner({ scan, under = {} }: NonNullable<PrepareOptions["policy"]>): boolean {
-  return scan !== undefined || Object.values(under).some(hasScanner);
+function functionIn({ scan, onInfected, under = {} }: PolicyOptions): string | undefined {
+  if (scan !== undefined) return "a scanner";
+  if (onInfected !== undefined) return "onInfected";
+  return Object.values(under).map(functionIn).find(Boolean);
 }
 
 function rangesOf(size: number): readonly Pick<PreparedPart, "number" | "start" | "end">[] {

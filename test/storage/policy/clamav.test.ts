@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { easyStorage } from "svc-infra";
 import { BackendUnavailableError, Storage, StorageConfigurationError } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { clamav, type Scanner } from "svc-infra/storage/policy";
@@ -171,7 +172,8 @@ describe("content that comes slowly", () => {
     });
     const slow = put(storage, "slow", gate, startBytes).catch((error: unknown) => error);
     await sleep(100);
-    await storage.put("k", Buffer.from("content")).finally(() => goOn?.());
+    // The scanner of the test before knows its content.
+    await storage.put("k", randomBytes(20)).finally(() => goOn?.());
     expect(await slow).toMatchObject({
       code: "unavailable",
       message: expect.stringContaining("too slowly"),
@@ -194,6 +196,12 @@ it.each([{ socket: "/a", host: "b" }])(
   },
 );
 
+it("the same clamd with the same settings is the same scanner", () => {
+  expect(clamav({ host: "h" })).toBe(clamav({ host: "h", port: 3310, maxScans: 4 }));
+  expect(clamav({ host: "h" })).not.toBe(clamav({ host: "h", maxScans: 5 }));
+  expect(clamav({ host: "h" })).not.toBe(clamav({ host: "i" }));
+});
+
 describe("clamav() without an address", () => {
   afterEach(() => vi.unstubAllEnvs());
 
@@ -210,6 +218,20 @@ describe("clamav() without an address", () => {
   it("dials the socket of Debian where the environment names none", async () => {
     vi.stubEnv("STORAGE_CLAMAV_URL", "");
     expect(await dialled()).toBe("/var/run/clamav/clamd.ctl");
+  });
+
+  it("is the scanner of the environment, which a policy asks once", async () => {
+    const path = join(tmpdir(), `clamd-${process.pid}-once.sock`);
+    let scans = 0;
+    const server = createServer((socket) => {
+      scans += 1;
+      socket.resume().end("stream: OK\0");
+    }).listen(path);
+    await once(server, "listening");
+    vi.stubEnv("STORAGE_CLAMAV_URL", `unix:${path}`);
+    const storage = (await easyStorage({ backend: "memory" })).withPolicy({ scan: clamav() });
+    await storage.put("k", "content").finally(() => server.close());
+    expect(scans).toBe(1);
   });
 
   it("has the limit of the environment, unless code has another", () => {

@@ -5,6 +5,9 @@ import { describe, expect, it } from "vitest";
 import { easyStorage } from "#dist/storage/easy-storage.js";
 
 const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
+const never = (): never => {
+  throw new Error("not to be called");
+};
 const codeOf = (work: Promise<unknown>) =>
   work.then(
     () => "stored",
@@ -85,6 +88,40 @@ describe("a policy", () => {
     const limits = { "image/*": 100, "*/*": 10 };
     expect(await prepared({ maxBytes: limits }, "image/x-foo", 11)).toBe("too_large");
     expect(await prepared({ maxBytes: limits }, "image/jpg", 100)).toBe("stored");
+  });
+
+  it("refuses an upload before it is sent that its scanner cannot look at as a whole", async () => {
+    const backend = new MemoryBackend({ baseUrl: "http://localhost/files" });
+    const scanner: Scanner = {
+      name: "small",
+      maxBytes: 10,
+      check: async () => undefined,
+      begin: async () => never(),
+    };
+    const prepared = (scan: PolicyOptions["scan"], size: number) => {
+      return codeOf(
+        new Storage(backend, { policy: { scan } }).prepareUpload("a", { size, contentType: "text/plain" }),
+      );
+    };
+    expect(await prepared(scanner, 11)).toBe("unavailable");
+    expect(await prepared(scanner, 10)).toBe("stored");
+    expect(await prepared({ scanner, whenUnavailable: "accept" }, 11)).toBe("stored");
+  });
+
+  it.each<[string, PolicyOptions]>([
+    [
+      "a scanner",
+      { scan: { name: "s", maxBytes: 1, begin: async () => never(), check: async () => never() } },
+    ],
+    ["onInfected", { onInfected: () => undefined }],
+    ["onInfected", { under: { "a/": {}, "b/": { onInfected: () => undefined } } }],
+  ])("keeps no functions with an upload, and names %s", async (name, policy) => {
+    const storage = new Storage(new MemoryBackend({ baseUrl: "http://localhost/files" }));
+    const preparing = storage.prepareUpload("a", { size: 1, contentType: "text/plain", policy });
+    await expect(preparing).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: `${name} cannot be kept until the upload is complete; give it to the storage or to completeUpload`,
+    });
   });
 
   it("leaves the limit of content that says no type to its bytes, before it is sent too", async () => {

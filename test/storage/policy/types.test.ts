@@ -50,6 +50,8 @@ const wordType = "application/msword";
 const excelType = "application/vnd.ms-excel";
 const stlType = "application/vnd.ms-pki.stl";
 const ownType = "application/x-own";
+const unknown = "application/octet-stream";
+const gifScript = "GIF89a=1;alert(1)";
 const chartType = "application/vnd.oasis.opendocument.chart";
 
 /** Older names and those that browsers send, of types that {@link aliased} names otherwise. */
@@ -247,6 +249,33 @@ describe("a policy of types decides", () => {
     ["an archive as a chart that is named", { types: [chartType] }, plainZip, chartType, "a.odc", chartType],
     ["a type of Microsoft's that is no archive", { types: [stlType] }, anyBytes, stlType, "a", stlType],
     ["a type of its own", { types: [ownType] }, anyBytes, ownType, "a", ownType],
+    ["text that is named as a document", { types: [docxType] }, "hello", undefined, "a.docx", "refused"],
+    [
+      "text that is named as an archive",
+      { types: ["application/x-tar"] },
+      "hello",
+      undefined,
+      "a.tar",
+      "refused",
+    ],
+    [
+      "a script that is named as a picture",
+      { types: ["image/gif"] },
+      gifScript,
+      undefined,
+      "a.gif",
+      "refused",
+    ],
+    ["such text where text is allowed", texts, "hello", undefined, "a.docx", "text/plain; charset=utf-8"],
+    ["nothing at all that is named as a document", { types: [unknown] }, "", undefined, "a.docx", unknown],
+    [
+      "text in UTF-16 without a claim",
+      { types: [unknown] },
+      Buffer.from("\uFEFFa", "utf16le"),
+      undefined,
+      "a",
+      unknown,
+    ],
   ])("%s", async (_what, policy, content, contentType, name, expected) => {
     expect(await decided(policy, content, contentType, name)).toBe(expected);
   });

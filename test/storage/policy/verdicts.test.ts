@@ -1,9 +1,12 @@
+import { channel } from "node:diagnostics_channel";
 import Fastify from "fastify";
 import { addStorage } from "svc-infra";
 import { BackendUnavailableError, Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
-import type { Scanner, SkippedScan, Verdict } from "svc-infra/storage/policy";
+import type { PolicyOptions, Scanner, SkippedScan, Verdict } from "svc-infra/storage/policy";
 import { describe, expect, it } from "vitest";
+
+type Scan = NonNullable<PolicyOptions["scan"]>;
 
 /** Counts how often it is asked, and has one answer. */
 function counting(verdict: Verdict | "away"): Scanner & { scans: number } {
@@ -59,6 +62,16 @@ describe("verdicts of a scanner", () => {
     expect(inner.scans).toBe(0);
   });
 
+  it("are told as scans only when there was one", async () => {
+    const told: unknown[] = [];
+    const listen = (facts: unknown) => told.push(facts);
+    channel("svc-infra:storage:scan").subscribe(listen);
+    const storage = new Storage(new MemoryBackend(), { policy: { scan: counting({ isClean: true }) } });
+    for (const key of ["a", "b"]) await storage.put(key, "the same");
+    channel("svc-infra:storage:scan").unsubscribe(listen);
+    expect(told).toHaveLength(1);
+  });
+
   it("that were skipped by words of the policy are told", async () => {
     const skipped: SkippedScan[] = [];
     const scan = {
@@ -79,6 +92,40 @@ describe("verdicts of a scanner", () => {
     await app.storage.put("a/b", "content");
     await app.close();
     expect(lines.filter((line) => line.includes("stored unscanned"))).toHaveLength(1);
+  });
+});
+
+describe("a scanner that several policies name", () => {
+  const put = (scan: Scan, further: Scan) => {
+    return new Storage(new MemoryBackend(), { policy: { scan } }).put("k", "x", {
+      policy: { scan: further },
+    });
+  };
+
+  it("looks at the content once", async () => {
+    const [scanner, lenient] = [counting({ isClean: true }), counting({ isClean: true })];
+    await put(scanner, scanner);
+    await put({ scanner: lenient, whenUnavailable: "accept" }, lenient);
+    expect([scanner.scans, lenient.scans]).toEqual([1, 1]);
+    const [one, other] = [counting({ isClean: true }), counting({ isClean: true })];
+    await put(one, other);
+    expect([one.scans, other.scans]).toEqual([1, 1]);
+  });
+
+  it("leaves nothing unseen where one of them says so", async () => {
+    const scanner = counting("away");
+    const lenient = { scanner, whenUnavailable: "accept", onSkip: () => undefined } as const;
+    await expect(put(lenient, scanner)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(put(scanner, lenient)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  it("tells what it skips where one of them says who is told", async () => {
+    const skipped: string[] = [];
+    const lenient = { scanner: counting("away"), whenUnavailable: "accept" } as const;
+    const telling = { ...lenient, onSkip: ({ key }: SkippedScan) => skipped.push(key) };
+    await put(lenient, telling);
+    await put(telling, lenient);
+    expect(skipped).toEqual(["k", "k"]);
   });
 });
 

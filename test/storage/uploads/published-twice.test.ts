@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Storage, type StorageBackend } from "svc-infra/storage";
+import { FileNotFoundError, Storage, type StorageBackend } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BufferedBody } from "#dist/storage/content/body.js";
@@ -69,6 +69,15 @@ function dropping(backend: StorageBackend): StorageBackend {
   });
 }
 
+/** The lease goes right before; S3 then answers not_found to a write with a condition. */
+function losing(backend: StorageBackend): StorageBackend {
+  return withNextNote(backend, (target) => async (key, body, options) => {
+    await target.remove(key, { ifMatch: undefined, signal: undefined });
+    if (options.ifMatch !== undefined) throw new FileNotFoundError({ message: "NoSuchKey" });
+    return target.write(key, body, options);
+  });
+}
+
 async function textOf(body: Parameters<StorageBackend["write"]>[1]): Promise<string> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body.open()) pieces.push(piece);
@@ -118,6 +127,16 @@ it.each(kinds)("a completion is kept although %s drops a write that meets anothe
   const { backend, remove } = await makeBackend(kind);
   const storage = new Storage(dropping(backend), { policy: { types: ["text/plain"] } });
   const { id } = await storage.prepareUpload("a.txt", { ...announced, ifAbsent: true });
+  await send(backend, id, "hello");
+  const { etag } = await storage.completeUpload(id);
+  expect((await storage.completeUpload(id)).etag).toBe(etag);
+  await remove();
+});
+
+it.each(kinds)("a completion is kept although its lease is gone meanwhile, on %s", async (kind) => {
+  const { backend, remove } = await makeBackend(kind);
+  const storage = new Storage(losing(backend), { policy: { types: ["text/plain"] } });
+  const { id } = await storage.prepareUpload("a.txt", announced);
   await send(backend, id, "hello");
   const { etag } = await storage.completeUpload(id);
   expect((await storage.completeUpload(id)).etag).toBe(etag);
