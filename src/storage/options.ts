@@ -159,7 +159,7 @@ export interface PrepareOptions<C extends Capabilities = Capabilities>
   readonly contentType: string;
   /** Refuse content with another checksum. */
   readonly checksum?: Checksum | undefined;
-  /** Further rules of this content, besides those of the storage; a scanner belongs to the storage. */
+  /** Further rules of this content, besides those of the storage; a scanner and `onInfected` belong to the storage. */
   readonly policy?: PolicyOptions | undefined;
   /** Seconds in which the content must be sent, 1 to 604,800. Default: 3,600. */
   readonly expiresIn?: number | undefined;
