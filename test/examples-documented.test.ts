@@ -66,7 +66,7 @@ const { options } = ts.convertCompilerOptionsFromJson(
 function examplesOf(file: string): [file: string, code: string][] {
   const comments = [...readFileSync(file, "utf8").matchAll(/\/\*\*(.*?)\*\//gs)];
   const texts = comments.map(([, text = ""]) => text.replace(/^\s*\* ?/gm, ""));
-  const examples = texts.flatMap((text) => [...text.matchAll(/@example[^\n]*\n(.*?)(?=\n@|$)/gs)]);
+  const examples = texts.flatMap((text) => [...text.matchAll(/(?<!\S)@example[^\n]*\n(.*?)(?=\n@|$)/gs)]);
   return examples.map(([, text = ""], index) => {
     const code = /```ts\n(.*?)```/s.exec(text)?.[1] ?? text;
     return [resolve(file.replace(/\.ts$/, `.example-${index}.ts`)), `${code}\nexport {};\n`];
