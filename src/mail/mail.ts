@@ -55,11 +55,16 @@ export class Mail {
     const all = typeof mail.to === "string" ? 1 : mail.to.length;
     this.#log.info({ receivers: all - refused.length, refused: refused.length }, "mail sent");
     if (refused.length === 0) return;
-    if (this.#queue === undefined) {
-      const message = `the mail server refused ${refused.length} of ${all} receivers; the others get the mail`;
-      throw new MailError("mail_refused", message);
-    }
-    for (const to of refused) await this.#queue({ ...mail, to });
+    const message = `the mail server refused ${refused.length} of ${all} receivers; the others get the mail`;
+    const queue = this.#queue;
+    if (queue === undefined) throw new MailError("mail_refused", message);
+    const kept = await Promise.allSettled(refused.map((to) => queue({ ...mail, to })));
+    const failure = kept.find(({ status }) => status === "rejected");
+    if (failure === undefined) return;
+    const lost = refused.filter((_, index) => kept[index]?.status === "rejected").join(", ");
+    // Final: a job that is tried again would send to all.
+    const cause = Object(failure).reason;
+    throw new MailError("mail_refused", `${message}, and no job could be made for ${lost}`, { cause });
   }
 
   /** Lets a queue keep each mail from now on. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
 import { SMTPServer } from "smtp-server";
-import { addJobs } from "svc-infra/jobs";
+import { addJobs, easyJobs, type Jobs } from "svc-infra/jobs";
 import { addMail, getMail, html, linkMail, MailError, type MailMessage, mailJobs } from "svc-infra/mail";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
@@ -222,6 +222,45 @@ describe("an SMTP server", () => {
       .poll(() => envelopes, { timeout: 20_000 })
       .toEqual([["ann@example.com"], ["ben@example.com"]]);
     expect((await queue.list("dead"))[0]).toMatchObject({ name: "svc-infra.mail", failedAttempts: 1 });
+  });
+
+  /** A worker apart, as `svc-infra jobs run` opens its module: its app is never ready and has no `addJobs`. */
+  async function withWorker(setUp: (jobs: Jobs) => void, use: (jobs: Jobs) => Promise<void>): Promise<void> {
+    await addMail(app, { url: urlOf(), env: {} });
+    const [mailJob] = mailJobs(app);
+    if (mailJob === undefined) throw new Error("there is no job of mail");
+    const jobs = await easyJobs({ jobs: [mailJob] }, { env: {} });
+    try {
+      setUp(jobs);
+      const payload = { ...welcome, from: "shop@example.com", to: ["ann@example.com", "ben@example.com"] };
+      await jobs.queue.enqueue(mailJob, payload as never);
+      await use(jobs);
+    } finally {
+      await jobs.close();
+    }
+  }
+
+  it("that refuses some receivers gets the mail of a worker apart again for those alone", async () => {
+    refusals.set("ben@example.com", 451);
+    const setUp = (jobs: Jobs) => void app.decorate<unknown>("jobs", jobs);
+    await withWorker(setUp, async ({ queue }) => {
+      const delayed = async () => (await queue.list("delayed")).map(({ payload }) => payload);
+      await expect.poll(delayed).toMatchObject([{ to: "ben@example.com" }]);
+      expect(envelopes).toEqual([["ann@example.com"]]);
+      expect(await queue.list("dead")).toEqual([]);
+    });
+  });
+
+  it("that refuses some receivers is not asked again for all where no job can be made for those", async () => {
+    refusals.set("ben@example.com", 451);
+    const setUp = () => undefined;
+    await withWorker(setUp, async ({ queue }) => {
+      await expect.poll(async () => (await queue.list("dead")).length).toBe(1);
+      const [dead] = await queue.list("dead");
+      expect(dead).toMatchObject({ failedAttempts: 1 });
+      expect(dead?.error).toContain("no job could be made for ben@example.com");
+      expect(envelopes).toEqual([["ann@example.com"]]);
+    });
   });
 
   it("that refuses a mail of jobs for good is not asked again", async () => {

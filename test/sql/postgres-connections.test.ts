@@ -1,15 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sql } from "drizzle-orm";
+import { sql as sqlText } from "drizzle-orm";
+import { defineJob, easyJobs } from "svc-infra/jobs";
 import { easySqlDb } from "svc-infra/sql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
 
 let folder: string;
 let rig: PostgresRig;
 let cert: string;
+let hba: string;
 
 /** Roles by how the server signs them in over TLS. */
 const signIns = { bound: "scram-sha-256", md5: "md5", clear: "password", trusted: "trust" };
@@ -17,7 +20,8 @@ const signIns = { bound: "scram-sha-256", md5: "md5", clear: "password", trusted
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "svc-infra-tls-"));
   chmodSync(folder, 0o755);
-  const [key, hba] = [join(folder, "key.pem"), join(folder, "pg_hba.conf")];
+  const key = join(folder, "key.pem");
+  hba = join(folder, "pg_hba.conf");
   cert = join(folder, "cert.pem");
   const what = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"];
   const how = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert];
@@ -81,6 +85,42 @@ describe("channel_binding", () => {
   });
 });
 
+it("channel_binding=require holds for the connection that wakes the worker of jobs", async () => {
+  const url = `postgresql://bound:open@localhost:${rig.port}/postgres?sslmode=require&channel_binding=require`;
+  const [admin, sql] = [
+    await easySqlDb({ url: rig.url }, { env: {} }),
+    await easySqlDb({ url }, { env: {} }),
+  ];
+  const rules = readFileSync(hba, "utf8");
+  const follow = async (text: string) => {
+    writeFileSync(hba, text);
+    await admin.withConnection((connection) => connection.run("select pg_reload_conf()"));
+  };
+  const listening = () =>
+    admin.withConnection(({ query }) =>
+      query("select pid from pg_stat_activity where usename = 'bound' and query like '%LISTEN bullmq_jobs%'"),
+    );
+  await admin.withConnection((connection) => connection.run("grant create on database postgres to bound"));
+  const said: string[] = [];
+  const note = (facts: object | string) => void said.push(String(Object(facts).err));
+  const log = { debug: note, info: note, warn: note, error: note };
+  const job = defineJob("nothing", z.object({}), () => undefined);
+  const jobs = await easyJobs({ sql, jobs: [job] }, { env: {}, log });
+  try {
+    await expect.poll(listening, { timeout: 20_000 }).toHaveLength(1);
+    // From now on the server takes the role without a password. Connections that are open stay.
+    await follow(rules.replace("bound 127.0.0.1/32 scram-sha-256", "bound 127.0.0.1/32 trust"));
+    const [{ pid } = {}] = await listening();
+    await admin.db.execute(sqlText`select pg_terminate_backend(${pid}::int, 10000)`);
+    await expect.poll(() => said.join(), { timeout: 20_000 }).toContain("SCRAM-SHA-256-PLUS");
+    expect(await listening()).toEqual([]);
+  } finally {
+    await follow(rules);
+    await jobs.close();
+    for (const each of [sql, admin]) await each.close();
+  }
+});
+
 describe("verify-ca", () => {
   it("needs the authorities that it trusts", async () => {
     await expect(signIn("bound", "sslmode=verify-ca")).rejects.toThrow("SQL_SSLROOTCERT: is not set");
@@ -102,12 +142,12 @@ describe("a connection in use", () => {
       await easySqlDb({ url: rig.url }, { env: {} }),
     ];
     const work = async (tx: typeof db.db) => {
-      const { rows } = Object(await tx.execute(sql`select pg_backend_pid() as pid`));
+      const { rows } = Object(await tx.execute(sqlText`select pg_backend_pid() as pid`));
       const pid = rows[0].pid;
-      await other.db.execute(sql`select pg_terminate_backend(${pid}::int, 10000)`);
+      await other.db.execute(sqlText`select pg_terminate_backend(${pid}::int, 10000)`);
       // The message of the server arrives while no query waits for an answer.
       await new Promise((tell) => setTimeout(tell, 100));
-      await tx.execute(sql`select 1`);
+      await tx.execute(sqlText`select 1`);
     };
     const broken =
       way === "transaction"
@@ -123,7 +163,7 @@ describe("a connection in use", () => {
   it("has no limit of the driver inside withConnection", async () => {
     const db = await easySqlDb({ url: rig.url, statementTimeoutMs: 100 }, { env: {} });
     await db.withConnection(async (connection) => {
-      await connection.db.execute(sql`select pg_sleep(2.3)`);
+      await connection.db.execute(sqlText`select pg_sleep(2.3)`);
       await connection.query("select pg_sleep(2.3)");
     });
     await db.close();

@@ -19,7 +19,11 @@ const poolSize = 4;
 
 const createBackend: typeof createPostgresBackend = (...options) => {
   const backend = createPostgresBackend(...options);
-  retryDeadlocks(backend.connection.pool);
+  const { connection } = backend;
+  retryDeadlocks(connection.pool);
+  // BullMQ makes its one connection besides the pool by the driver's client, which knows no channel_binding=require.
+  const { Client } = Object(connection.pool).options;
+  if (Client !== undefined) Object.assign(connection, { pgModule: { Client } });
   return backend;
 };
 

@@ -15,7 +15,10 @@ export function boundClient(base: typeof Client): new (config?: string | ClientC
       let isBound = false;
       const refuse = () => {
         const message = `the server does not sign in by ${boundMechanism}, which channel_binding=require asks for`;
-        connection.stream.destroy(new Error(message));
+        connection.stream.destroy();
+        // What came in the same piece must not pass for a sign-in that broke later: nobody hears of that error yet.
+        connection.removeAllListeners("readyForQuery");
+        connection.emit("error", new Error(message));
       };
       // The driver adds its own listeners when it connects, so that these come first.
       connection.on("authenticationCleartextPassword", refuse);
