@@ -70,8 +70,9 @@ async function show(
   { etag, size, preview }: FoundDocument,
 ): Promise<void> {
   const hasPreview = preview !== undefined;
-  if (hasPreview)
-    await app.storage.forTenant(tenant).put(previewOf(name), preview, { contentType: "image/webp" });
+  const files = app.storage.forTenant(tenant);
+  if (hasPreview) await files.put(previewOf(name), preview, { contentType: "image/webp" });
+  else await files.delete(previewOf(name));
   await app.db.transaction(async (tx) => {
     const rows = await tx
       .insert(documents)

@@ -69,7 +69,8 @@ const reads = channel("svc-infra:cache:read");
 
 const lockMs = 10_000;
 const pollMs = 25;
-const unlockMs = 1000;
+/** A little longer than Redis rests after a failure. */
+const unlockAgainMs = 1100;
 /** Longer than any entry lives. */
 const tagMs = 2 * 366 * 24 * 3600 * 1000;
 
@@ -83,8 +84,8 @@ export class Cache {
   readonly #memory: MemoryStore | undefined;
   readonly #ttlSeconds: number;
   readonly #log: Logger;
-  readonly #closed = new AbortController();
   readonly #loading = new Map<string, { readonly loading: Loading; readonly value: Promise<unknown> }>();
+  #isClosed = false;
 
   /** @throws ConfigurationError for an unknown option. */
   constructor(store: CacheStore, options: CacheOptions = {}) {
@@ -156,7 +157,7 @@ export class Cache {
 
   /** Releases what the store holds. */
   close(): Promise<void> {
-    this.#closed.abort();
+    this.#isClosed = true;
     return this.store.close();
   }
 
@@ -225,15 +226,15 @@ export class Cache {
     }
   }
 
-  /** Gives the lock back, else all callers wait for its end. While the store is away it is tried again, until that end. */
-  async #unlock(key: string, owner: string, tries = lockMs / unlockMs): Promise<void> {
+  /** Gives the lock back, else all callers wait for its end. A store that is away is asked once more, after its rest. */
+  async #unlock(key: string, owner: string): Promise<void> {
     const remove = async () => {
       await this.store.removeIf(lockKey(key), owner);
       return true;
     };
-    if ((await this.#quietly(remove, false)) || tries === 1) return;
-    const pause = sleep(unlockMs, undefined, { ref: false, signal: this.#closed.signal });
-    pause.then(() => this.#unlock(key, owner, tries - 1)).catch(() => undefined);
+    if (await this.#quietly(remove, false)) return;
+    const again = () => this.#isClosed || remove().catch(() => undefined);
+    setTimeout(again, unlockAgainMs).unref();
   }
 
   /**

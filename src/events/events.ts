@@ -49,6 +49,7 @@ export class Events {
   readonly #consumers: readonly EventConsumer[];
   readonly #targets: EventTargets;
   readonly #relay: JobDefinition<EventEnvelope>;
+  #areJobsTaken = false;
 
   constructor(
     definitions: readonly EventDefinition<never>[],
@@ -75,7 +76,13 @@ export class Events {
 
   /** The jobs that relay events and handle them: give them to `addJobs`. */
   get jobs(): readonly JobDefinition<never>[] {
+    this.#areJobsTaken = true;
     return [this.#relay, ...this.#consumers.map(({ job }) => job)];
+  }
+
+  /** @internal Whether anybody has asked for the jobs. Without them no event of this process is relayed by it. */
+  get areJobsTaken(): boolean {
+    return this.#areJobsTaken;
   }
 
   /** The kinds of events, in the order of their types. */

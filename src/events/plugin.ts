@@ -71,6 +71,7 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
     const hasObjects = events.some((each) => ofObjects.includes(each));
     const news = new ObjectEvents(added, () => getSqlDb(app).db, tenantOfKey);
     app.decorate("objectNews", hasObjects ? news : undefined);
+    app.addHook("onReady", async () => warnWithoutRelay(app, added));
     if (options.webhooks !== false) app.addHook("onReady", async () => warnWithoutWebhooks(app, events));
     const heard = { consumers: consumers.length, webhooks: app.hasDecorator("webhooks") };
     app.log.info(
@@ -80,6 +81,12 @@ export const eventsPlugin: FastifyPluginAsync<AddEventsOptions> = fastifyPlugin(
   },
   { name: "svc-infra/events", fastify: "5.x" },
 );
+
+/** Events that no process relays wait in the outbox, and nothing fails. */
+function warnWithoutRelay(app: FastifyInstance, { areJobsTaken }: Events): void {
+  if (areJobsTaken || !app.hasDecorator("jobs")) return;
+  app.log.warn("this process does not relay its events: give addJobs the option 'jobs: [...events.jobs]'");
+}
 
 /** The relay of any process takes the events of all: one without webhooks makes no deliveries of them. */
 function warnWithoutWebhooks(app: FastifyInstance, events: AddEventsOptions["events"]): void {

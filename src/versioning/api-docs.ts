@@ -59,8 +59,15 @@ export async function addApiDocs(app: FastifyInstance, info: ApiInfo, apiVersion
       const answers = response === undefined ? {} : { response: mapValues(response, given) };
       return { schema: { ...mapValues(request, taken), ...answers }, url: document.url };
     },
-    transformObject: (document) =>
-      withNamedSchemas(Object(document).openapiObject, Object(jsonSchemaTransformObject(document))),
+    transformObject: (document) => {
+      const { openapiObject } = Object(document);
+      try {
+        return withNamedSchemas(openapiObject, Object(jsonSchemaTransformObject(document)));
+      } catch (error) {
+        app.log.warn({ err: error }, "the API document lacks its named schemas: two schemas may have one id");
+        return openapiObject;
+      }
+    },
   });
   await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: pagePolicy, logLevel: "warn" });
 }

@@ -156,14 +156,19 @@ it("a connection on which nothing came does not hold it, nor passes for a reques
 });
 
 it("a connection whose first request comes while it stops is answered", async () => {
-  const ended = spawnService({ SLOW_MS: "1500" });
+  const ended = spawnService({ SLOW_MS: "4000" });
   await ready();
   const silent = connect(port, "127.0.0.1").setEncoding("utf8");
   await once(silent, "connect");
   const slow = fetch(`${url}/slow`);
-  await after(100);
+  await vi.waitUntil(() => output.includes("the request runs"), 20_000);
   child?.kill("SIGTERM");
-  await after(300);
+  const isRefused = () =>
+    fetch(`${url}/ping`).then(
+      () => false,
+      () => true,
+    );
+  await vi.waitUntil(isRefused, 20_000);
   silent.write("GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const [answer] = await once(silent, "data");
   expect(answer).toContain("HTTP/1.1 200");

@@ -10,6 +10,7 @@ const wait = defineJob("wait", z.object({}), async (_payload, { signal, log }) =
 const hasJob = process.env.SLOW_JOB !== undefined;
 const app = await easyServiceApp({ name: "stopping", ...(hasJob ? { jobs: { jobs: [wait] } } : {}) });
 app.get("/slow", async () => {
+  app.log.warn("the request runs");
   await after(Number(process.env.SLOW_MS ?? 500));
   return { isWhole: true };
 });

@@ -260,6 +260,19 @@ it.each([
   await other.close();
 });
 
+it.each([
+  ["warns", 1],
+  ["is content when they are given to addJobs", 0],
+])("a process whose jobs do not relay its events %s", async (_what, count) => {
+  const lines: string[] = [];
+  const other = Fastify({ logger: { level: "warn", stream: { write: (line: string) => lines.push(line) } } });
+  const added = await addEvents(other, { events: [auditDone] });
+  await addJobs(other, { jobs: count === 0 ? [...added.jobs] : [], env: {} });
+  await other.ready();
+  expect(lines.filter((line) => line.includes("...events.jobs"))).toHaveLength(count);
+  await other.close();
+});
+
 it("an event that only a newer process knows waits for it in the outbox, and events of other subjects go on", async () => {
   const created = defineEvent("order.created", z.object({}));
   const newer = Fastify();

@@ -110,7 +110,7 @@ export function describeKilledWorkers(name: string, open: () => Promise<OpenedJo
       const backoff = { type: "fixed", delayMs: 600_000 } as const;
       const failing = { number: 1, ms: 1_000, error: "the printer is on fire" };
       const id = await queue.enqueue(work, failing, { attempts: 2, backoff });
-      const worker = startWorker();
+      const worker = startWorker({ WORK_MS: "600000" });
       await expect.poll(() => numbers("began"), within).toEqual([1]);
       await kill(worker);
       startWorker();
@@ -122,7 +122,7 @@ export function describeKilledWorkers(name: string, open: () => Promise<OpenedJo
     it("come back with all their attempts when they died with their worker and are retried", async () => {
       const { queue } = opened.jobs;
       const id = await queue.enqueue(work, { number: 1, ms: 1_000 }, { attempts: 1 });
-      const worker = startWorker();
+      const worker = startWorker({ WORK_MS: "600000" });
       await expect.poll(() => numbers("began"), within).toEqual([1]);
       await kill(worker);
       startWorker();

@@ -6,11 +6,11 @@ import { defineJob, easyJobs } from "svc-infra/jobs";
 import { easySqlDb } from "svc-infra/sql";
 import { z } from "zod";
 
-const { SQL_URL, HANDLED = "" } = process.env;
+const { SQL_URL, HANDLED = "", WORK_MS } = process.env;
 const payload = z.object({ number: z.number(), ms: z.number(), error: z.string().optional() });
 const work = defineJob("work", payload, async ({ number, ms, error }) => {
   appendFileSync(HANDLED, `began ${number}\n`);
-  await sleep(ms);
+  await sleep(Number(WORK_MS ?? ms));
   if (error !== undefined) throw new Error(error);
   appendFileSync(HANDLED, `ended ${number}\n`);
 });

@@ -9,7 +9,7 @@ import { expect, it, onTestFinished } from "vitest";
 
 const program = fileURLToPath(new URL("./local-start-process.js", import.meta.url));
 const run = promisify(execFile);
-/** `START_OBJECTS=1000000 START_PUTS=130000` for the long run, which needs 8 GB on a file system in memory. */
+/** `START_OBJECTS=1000000 START_PUTS=130000` for the long run, which needs 11 GB on a file system in memory. */
 const objects = Number(process.env.START_OBJECTS ?? 1000);
 const puts = Number(process.env.START_PUTS ?? 500);
 const isLong = objects >= 1_000_000;

@@ -414,11 +414,16 @@ it.each([false, true])(
 it.each([false, true])(
   "an answer that comes after its client left and its handler ended is kept, over HTTP/2: %s",
   async (http2) => {
+    let answer: () => void = () => undefined;
+    const isAsked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
     const { app, calls, again } = await leaveAmid(http2, async (reply, hasLeft) => {
-      void hasLeft.then(() => after(100)).then(() => reply.send({ number: 1 }));
+      void Promise.all([hasLeft, isAsked]).then(() => reply.send({ number: 1 }));
       return reply;
     });
     expect((await again()).statusCode).toBe(409);
+    answer();
     await expect.poll(async () => (await again()).body).toBe('{"number":1}');
     expect(calls()).toBe(1);
     await app.close();

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql as text } from "drizzle-orm";
 import { defineJob, easyJobs, type JobDefinition, type Jobs } from "svc-infra/jobs";
 import { easySqlDb, type SqlDb } from "svc-infra/sql";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { type PostgresRig, startPostgres } from "../rigs/postgres.js";
 import { outboxTable } from "./outbox-table.js";
@@ -331,17 +331,6 @@ describe("the relay between its batches", () => {
     await sleep(100);
     release();
     await expect.poll(() => batches, soon).toBe(2);
-  });
-
-  it("derives no signal twice from one: Node 20 keeps what is derived for as long as that one lives", async () => {
-    const any = vi.spyOn(AbortSignal, "any");
-    onTestFinished(() => void any.mockRestore());
-    const batches = vi.spyOn(sql.db, "transaction");
-    onTestFinished(() => void batches.mockRestore());
-    await open(5);
-    await expect.poll(() => batches.mock.calls.length, soon).toBeGreaterThan(5);
-    const sources = any.mock.calls.flatMap(([signals]) => [...signals]);
-    expect(new Set(sources).size).toBe(sources.length);
   });
 });
 

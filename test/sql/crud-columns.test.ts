@@ -163,6 +163,7 @@ describe("errors of the application's own functions", () => {
       },
       422,
     ],
+    ["a code that the database has, too", refused, 500],
     ["a server of its own that is away", () => new TypeError("fetch failed", { cause: refused() }), 500],
   ])("are the answer: %s", async (_, fail, expected) => {
     const app = fastify();

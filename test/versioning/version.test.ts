@@ -115,6 +115,28 @@ describe("the documents", () => {
     await plain.close();
   });
 
+  it("are there without named schemas while two schemas have one id, and the log says so", async () => {
+    const lines: string[] = [];
+    const plain = fastify({ logger: { level: "warn", stream: { write: (line) => lines.push(line) } } });
+    const first = z.object({ name: z.string() }).meta({ id: "TwiceDocumented" });
+    const group = z.object({ users: z.array(first) }).meta({ id: "DocumentedGroup" });
+    const second = z.object({ names: z.array(z.string()) }).meta({ id: "TwiceDocumented" });
+    await version(plain, "v1", (v1) => {
+      v1.get("/groups", { schema: { response: { 200: group } } }, async () => ({ users: [] }));
+    });
+    await version(plain, "v2", (v2) => {
+      v2.get("/users", { schema: { response: { 200: second } } }, async () => ({ names: [] }));
+    });
+    for (const [name, path] of Object.entries({ v1: "/v1/groups", v2: "/v2/users" })) {
+      const { statusCode, body } = await plain.inject(`/${name}/docs/json`);
+      expect(statusCode, body).toBe(200);
+      expect(Object.keys(JSON.parse(body).paths)).toEqual([path]);
+    }
+    expect(lines.join()).toContain("two schemas may have one id");
+    z.globalRegistry.remove(first).remove(second).remove(group);
+    await plain.close();
+  });
+
   it("are OpenAPI 3.1", async () => {
     for (const name of ["v1", "v2"]) {
       const { openapi, info } = (await app.inject(`/${name}/docs/json`)).json();

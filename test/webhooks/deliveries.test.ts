@@ -566,6 +566,7 @@ it("each attempt has a signal of its own: Node 20 keeps what is derived from one
     await finished(count);
   }
   const sources = any.mock.calls.flatMap(([signals]) => [...signals]);
+  expect(sources.length).toBeGreaterThan(0);
   expect(new Set(sources).size).toBe(sources.length);
 });
 

@@ -2,6 +2,7 @@ import { badRequest, evaluate, HttpError } from "../../http/index.js";
 import type { Database } from "../sql-db.js";
 import type { Row, RowStore } from "./row-store.js";
 import { rowTag } from "./row-tag.js";
+import { ofHook } from "./sql-failure.js";
 import type { TableShape } from "./table-shape.js";
 
 /** A request, as far as a change looks at it; hooks get the whole of it. */
@@ -42,10 +43,10 @@ export class Changes {
     return request.server.db.transaction(async (db) => {
       const own = store.on(db);
       const context = { request, db } as never;
-      const written: Row = { ...Object((await beforeCreate?.(values, context)) ?? values) };
+      const written: Row = { ...Object((await ofHook(() => beforeCreate?.(values, context))) ?? values) };
       await refuseStrangers(own, written);
       const row = await own.create(written);
-      await afterCreate?.(row, context);
+      await ofHook(() => afterCreate?.(row, context));
       return row;
     });
   }
@@ -60,10 +61,10 @@ export class Changes {
       const own = store.on(db);
       const context = { request, db } as never;
       const row = await this.#lock(own, id, request);
-      const written: Row = { ...Object((await beforePatch?.(values, row, context)) ?? values) };
+      const written: Row = { ...Object((await ofHook(() => beforePatch?.(values, row, context))) ?? values) };
       await refuseStrangers(own, written);
       const changed = orNotFound(await own.patch(id, withoutTenant(written, this.#shape)));
-      await afterPatch?.(changed, context);
+      await ofHook(() => afterPatch?.(changed, context));
       return changed;
     });
   }
@@ -78,9 +79,9 @@ export class Changes {
       const own = store.on(db);
       const context = { request, db } as never;
       const row = await this.#lock(own, id, request);
-      await beforeDelete?.(row, context);
+      await ofHook(() => beforeDelete?.(row, context));
       await own.delete(id);
-      await afterDelete?.(row, context);
+      await ofHook(() => afterDelete?.(row, context));
     });
   }
 

@@ -16,12 +16,30 @@ const refusals: Readonly<Record<string, (detail: string) => HttpError>> = {
 /** Classes of codes, and words of the drivers, that mean a database which is away or has no room. */
 const away = /^(?:08|53|57P0)|^(?:ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT)$/;
 
+/** What a hook threw, whatever code it carries. */
+class HookFailure {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+/** Runs a hook. What it throws is the answer as it is, unless it is a query that failed. */
+export async function ofHook<T>(hook: () => Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await hook();
+  } catch (error) {
+    throw error instanceof DrizzleQueryError ? error : new HookFailure(error);
+  }
+}
+
 /** Waits for work on rows. A query of it that failed is thrown as the answer to it. */
 export async function answering<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw httpErrorOf(error);
+    throw error instanceof HookFailure ? error.error : httpErrorOf(error);
   }
 }
 
