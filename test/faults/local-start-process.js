@@ -27,7 +27,8 @@ async function write() {
   const storage = new Storage(new LocalBackend({ basePath, durability: "full" }));
   let acknowledged = 0;
   await inParallel(Number.POSITIVE_INFINITY, async (index) => {
-    await storage.put(`${process.pid}/${keyOf(index)}`, `content ${index}`);
+    // A number alone could be a folder of what was filled.
+    await storage.put(`by-${process.pid}/${keyOf(index)}`, `content ${index}`);
     if (++acknowledged === Number(count)) process.stdout.write("enough\n");
   });
 }
