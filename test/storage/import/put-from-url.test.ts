@@ -58,7 +58,9 @@ describe("putFromUrl", () => {
   it("stores what the URL answers, with its type", async () => {
     expect(await bring()).toMatchObject({ key: "k", size: 7, contentType: "text/plain; charset=utf-8" });
     expect(Buffer.from(await storage.get("k")).toString()).toBe("content");
-    expect(await bring({ contentType: undefined })).toMatchObject({ contentType: "text/plain; charset=utf-8" });
+    expect(await bring({ contentType: undefined })).toMatchObject({
+      contentType: "text/plain; charset=utf-8",
+    });
   });
 
   it("takes the options of put, and the caller's word on the type", async () => {
