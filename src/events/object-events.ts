@@ -51,7 +51,7 @@ export class ObjectEvents implements ObjectNews {
     await this.#publish(infected, [{ key }]);
   }
 
-  /** Publishes all or nothing; a kind that `addEvents` was not given is told to nobody. */
+  /** Publishes all or nothing; an event of a kind that `addEvents` was not given is left out. */
   async #publish<Data extends { readonly key: string }>(
     definition: EventDefinition<Data>,
     all: readonly Data[],

@@ -16,7 +16,7 @@ export function boundClient(base: typeof Client): new (config?: string | ClientC
       const refuse = () => {
         const message = `the server does not sign in by ${boundMechanism}, which channel_binding=require asks for`;
         connection.stream.destroy();
-        // What came in the same piece must not pass for a sign-in that broke later: nobody hears of that error yet.
+        // The server may have sent all of the sign-in at once. The driver must not take it for done: an error after that has no listener yet.
         connection.removeAllListeners("readyForQuery");
         connection.emit("error", new Error(message));
       };
