@@ -260,15 +260,17 @@ CREATE INDEX "svc_infra_webhook_deliveries_due" ON "svc_infra_webhook_deliveries
 
 CREATE INDEX "svc_infra_webhook_deliveries_tenant" ON "svc_infra_webhook_deliveries" USING btree ("tenant","created_at");
 
+CREATE INDEX "svc_infra_webhook_deliveries_finished" ON "svc_infra_webhook_deliveries" USING btree ("finished_at") WHERE finished_at is not null;
+
 CREATE INDEX "svc_infra_webhook_subscriptions_tenant" ON "svc_infra_webhook_subscriptions" USING btree ("tenant");
+
+CREATE INDEX "svc_infra_webhook_subscriptions_untold" ON "svc_infra_webhook_subscriptions" USING btree ("tell_owner_at") WHERE tell_owner_at is not null;
 
 CREATE INDEX "svc_infra_entitlements_check" ON "svc_infra_entitlements" USING btree ("check_at");
 
 CREATE INDEX "svc_infra_payment_events_received" ON "svc_infra_payment_events" USING btree ("received_at");
 
 CREATE INDEX "svc_infra_payment_events_unhandled" ON "svc_infra_payment_events" USING btree ("customer") WHERE "svc_infra_payment_events"."handled_at" is null;
-
-CREATE INDEX "svc_infra_webhook_subscriptions_untold" ON "svc_infra_webhook_subscriptions" USING btree ("tell_owner_at") WHERE tell_owner_at is not null;
 
 ALTER TABLE "svc_infra_auth_accounts" ADD CONSTRAINT "svc_infra_auth_accounts_user_id_svc_infra_auth_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."svc_infra_auth_users"("id") ON DELETE cascade ON UPDATE no action;
 
