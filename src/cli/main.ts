@@ -1,14 +1,15 @@
 #!/usr/bin/env node
-import { JobError } from "../jobs/index.js";
+import { JobError } from "../jobs/job-error.js";
 import { ConfigurationError } from "../kernel/index.js";
-import { StorageError } from "../storage/index.js";
+import { StorageError } from "../storage/contract/error.js";
 import { watchOutputReader } from "./output-reader.js";
 import { createProgram, usageCode } from "./program.js";
 
 watchOutputReader();
 
 try {
-  await createProgram().parseAsync();
+  const program = await createProgram(process.argv[2]);
+  await program.parseAsync();
 } catch (error) {
   process.stderr.write(`${explain(error)}\n`);
   process.exit(isWrongUsage(error) ? usageCode : 1);

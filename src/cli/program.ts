@@ -1,19 +1,27 @@
 import { Command } from "commander";
-import { registerDb } from "./commands/db.js";
-import { registerDoctor } from "./commands/doctor.js";
-import { registerEnv } from "./commands/env.js";
-import { registerInit } from "./commands/init.js";
-import { registerJobs } from "./commands/jobs.js";
-import { registerServe } from "./commands/serve.js";
-import { registerStorage } from "./commands/storage.js";
-import { registerWebhooks } from "./commands/webhooks.js";
 import { ownPackage } from "./package-facts.js";
 
 /** Exit code of a command line that is wrong, as shells and other tools have it. */
 export const usageCode = 2;
 
-/** Every command, as `svc-infra` runs it and as the test of the help texts reads it. */
-export function createProgram(): Command {
+/** The commands by their first word. Each loads what it runs on, so that no command waits for the parts of the others. */
+const commands = new Map<string, () => Promise<(program: Command) => void>>([
+  ["init", async () => (await import("./commands/init.js")).registerInit],
+  ["serve", async () => (await import("./commands/serve.js")).registerServe],
+  ["env", async () => (await import("./commands/env.js")).registerEnv],
+  ["doctor", async () => (await import("./commands/doctor.js")).registerDoctor],
+  ["db", async () => (await import("./commands/db.js")).registerDb],
+  ["jobs", async () => (await import("./commands/jobs.js")).registerJobs],
+  ["storage", async () => (await import("./commands/storage.js")).registerStorage],
+  ["webhooks", async () => (await import("./commands/webhooks.js")).registerWebhooks],
+]);
+
+/**
+ * The command that the first word names, or all of them where it names none, as in `svc-infra --help`.
+ *
+ * @param firstWord - the first argument of the command line.
+ */
+export async function createProgram(firstWord = ""): Promise<Command> {
   const program = new Command("svc-infra")
     .version(ownPackage().version)
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : usageCode))
@@ -34,13 +42,7 @@ Examples:
   $ svc-infra storage ls                             the keys that there are; storage --help for more
   $ svc-infra storage copy --help                    how to move files to another storage`,
     );
-  registerInit(program);
-  registerServe(program);
-  registerEnv(program);
-  registerDoctor(program);
-  registerDb(program);
-  registerJobs(program);
-  registerStorage(program);
-  registerWebhooks(program);
+  const named = commands.get(firstWord);
+  for (const load of named === undefined ? commands.values() : [named]) (await load())(program);
   return program;
 }

@@ -43,7 +43,7 @@ function withAllBelow(command: Command, path: string): readonly (readonly [strin
   return [[path, command], ...below];
 }
 
-const commands = withAllBelow(createProgram(), "svc-infra");
+const commands = withAllBelow(await createProgram(), "svc-infra");
 
 /** What a command runs under its name: no group of others. */
 const leaves = commands.filter(([, { commands: below }]) => below.length === 0);
