@@ -88,6 +88,9 @@ export const everyNodeSuites = [
   ...["observability", "outbound", "properties", "storage", "tenancy", "versioning"],
 ].map((name) => (name.endsWith(".ts") ? name : `test/${name}/`));
 
+/** Of those, the suites that stay on one version unless all are asked for: they wait for Azurite. */
+export const slowOnEveryNode = ["test/**/*azure*.test.ts", "test/storage/azure/**"];
+
 /**
  * Makes the programs available that tests need: installs them when it may, else says what to install.
  *

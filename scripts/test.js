@@ -24,7 +24,7 @@ async function runEverything() {
 }
 
 async function runTests(filters) {
-  const { prepareRigs, oneNodeSuites, everyNodeSuites } = await import("./rigs.js");
+  const { prepareRigs, oneNodeSuites, everyNodeSuites, slowOnEveryNode } = await import("./rigs.js");
   const { runSuites } = await import("./suites.js");
   const { leftOut, failed } = prepareRigs();
   for (const name of failed) say(`FAIL the Debian package ${name} could not be installed`);
@@ -40,10 +40,11 @@ async function runTests(filters) {
   const areAll = process.env.ALL_RUNTIMES === "1";
   if (!areAll && filters.length > 0) return;
   const suites = areAll ? filters : everyNodeSuites;
+  const notThere = [...leftOut, ...oneNodeSuites, ...(areAll ? [] : slowOnEveryNode)];
   const { runtimes } = await import("../test/rigs/runtimes.js");
   for (const [name, program] of Object.entries(runtimes).filter(([name]) => name.startsWith("Node"))) {
     say(`The suites of every version of Node, on ${name}:`);
-    add(runSuites(suites, [...leftOut, ...oneNodeSuites], program));
+    add(runSuites(suites, notThere, program));
   }
 }
 
