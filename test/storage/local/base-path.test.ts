@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Storage } from "svc-infra/storage";
 import { LocalBackend } from "svc-infra/storage/local";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 let folder: string;
 
@@ -39,6 +39,15 @@ describe("the base path of the local backend", () => {
       code: "configuration",
       message: expect.stringContaining("STORAGE_BASE_PATH"),
     });
+  });
+
+  it("that cannot be one closes the source of a put", async () => {
+    await writeFile(join(folder, "file"), "");
+    await using storage = new Storage(new LocalBackend({ basePath: join(folder, "file") }));
+    const cancel = vi.fn();
+    const source = new ReadableStream({ pull: (to) => to.enqueue(new Uint8Array(100_000)), cancel });
+    await expect(storage.put("a", source)).rejects.toMatchObject({ code: "configuration" });
+    await vi.waitFor(() => expect(cancel).toHaveBeenCalledOnce());
   });
 
   it.each([

@@ -227,9 +227,9 @@ describe("the folder of an upload that becomes a link to the outside", () => {
   it("gives no part to a completion that looked before", async () => {
     const parts = [await upload.writePart(1, "data")];
     const uploads = new Uploads(storeOn(base));
-    vi.spyOn(TempFile, "create").mockImplementationOnce(async (path, at) => {
+    vi.spyOn(TempFile, "create").mockImplementationOnce(async (path, at, sync) => {
       await becomeLink();
-      return TempFile.create(path, at);
+      return TempFile.create(path, at, sync);
     });
     const joined = uploads.join("a/uploaded", id, parts, { signal: undefined });
     await expect(joined).rejects.toThrow("symbolic link");
@@ -329,12 +329,30 @@ describe("a key beside one that stands in its way", () => {
   });
 });
 
-describe("a base folder that is removed under a running store", () => {
-  it("makes the check and writes fail as unavailable, not as missing objects", async () => {
+describe("a base folder that goes away under a running store", () => {
+  /** The disk is not mounted: the folder is gone, or an empty one is in its place. */
+  it.each(["gone", "empty"])("and is %s makes every call fail as unavailable", async (left) => {
     await storage.put("a", "x");
-    await rm(base, { recursive: true });
-    await expect(storage.check()).rejects.toMatchObject({ code: "unavailable" });
-    await expect(storage.put("b", "x")).rejects.toMatchObject({ code: "unavailable" });
+    const { id } = await storage.createUpload("b");
+    await rename(base, `${base}-away`);
+    if (left === "empty") await mkdir(base);
+    const calls = {
+      check: () => storage.check(),
+      put: () => storage.put("b", "x"),
+      get: () => storage.get("a"),
+      getMetadata: () => storage.getMetadata("a"),
+      exists: () => storage.exists("a"),
+      delete: () => storage.delete("a"),
+      copy: () => storage.copy("a", "c"),
+      listKeys: () => storage.listKeys(),
+      writePart: () => storage.resumeUpload("b", id).writePart(1, "x"),
+    };
+    for (const [name, call] of Object.entries(calls))
+      expect([name, await outcomeOf(call())]).toEqual([name, "unavailable"]);
+    expect(await storage.deleteMany(["a"])).toMatchObject([{ key: "a", error: { code: "unavailable" } }]);
+    await rm(base, { recursive: true, force: true });
+    await rename(`${base}-away`, base);
+    expect(await storage.get("a").then(String)).toBe("x");
   });
 });
 

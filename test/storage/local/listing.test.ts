@@ -104,6 +104,22 @@ describe("listing", () => {
     expect(await count(beganMs)).toBe(10_004);
   });
 
+  it("keeps folders of few names within its memory too", async () => {
+    const { base } = await freshStorage();
+    const [small, large] = [join(base, "small"), join(base, "large")];
+    for (const folder of [small, large]) await mkdir(folder);
+    writeFileSync(join(small, "a"), "");
+    for (let index = 0; index < 10_000; index++) writeFileSync(join(large, String(index)), "");
+    const cache = new FolderCache();
+    await cache.folderAt("large/0", large);
+    await setTimeout(100);
+    const oldest = await cache.folderAt("large/0", large);
+    expect(await cache.folderAt("large/0", large)).toBe(oldest);
+    for (let index = 1; index < 99; index++) await cache.folderAt(`large/${index}`, large);
+    for (let index = 0; index < 2000; index++) await cache.folderAt(`small/${index}`, small);
+    expect(await cache.folderAt("large/0", large)).not.toBe(oldest);
+  });
+
   it("takes a cursor as a place in the order of keys, whatever its name says", async () => {
     const { storage } = await freshStorage();
     for (const key of ["a", "b/1"]) await storage.put(key, "");

@@ -1,5 +1,6 @@
 import { mkdir, readdir, realpath } from "node:fs/promises";
 import { describe, expect, it, vi } from "vitest";
+import { Sync } from "#dist/storage/backends/local/disk/sync.js";
 import { thisOwner } from "#dist/storage/backends/local/record/lock-owner.js";
 import { Store } from "#dist/storage/backends/local/store.js";
 import { BodyReader } from "#dist/storage/backends/local/upload/body-reader.js";
@@ -49,6 +50,20 @@ describe("content while it is written into a temporary file", () => {
     expect(await outcomeOf(writing)).toBe("source_failed");
     expect(events).toEqual(["taken", "taken", "written"]);
     expect(await readdir(store.layout.temps)).toEqual([]);
+  });
+
+  it("is synced while it is written, so that no sync at the end takes longer than a deadline waits", async () => {
+    const base = await realpath(await freshFolder());
+    const store = new Store({ base, owner: thisOwner(base), isDurable: true, unfolds: false });
+    await mkdir(store.layout.temps, { recursive: true });
+    const syncs = vi.spyOn(Sync.prototype, "content");
+    const source = async function* () {
+      for (let count = 0; count < 2 * 128 + 1; count++) yield piece;
+    };
+    const reader = new BodyReader(new StreamBody(source(), rules).open(), undefined);
+    const file = await writeTemp(store, reader, {});
+    await file.close();
+    expect(syncs).toHaveBeenCalledTimes(2);
   });
 
   it("releases its source when there is nowhere to write it", async () => {

@@ -150,12 +150,12 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     const { bytes } = body;
     if (bytes !== undefined && bytes.byteLength <= maxSmallBytes)
       return await this.#commit(smallJob(key, bytes, checksumOf(bytes), options), options.signal, bytes);
+    const { store } = await this.#open();
     const reader = new BodyReader(body.open(), options.signal);
     const head = await readHead(reader);
     const whole = reader.isDone ? Buffer.concat(head) : undefined;
     if (whole !== undefined && whole.byteLength <= maxSmallBytes)
       return await this.#commit(smallJob(key, whole, body.checksum(), options), options.signal, whole);
-    const { store } = await this.#open();
     const temp = await writeTemp(store, reader, { first: head, onProgress: options.onProgress });
     return this.#commitTemp(key, temp, () => draftOf(options, temp.size, body.checksum()), options);
   }
@@ -294,7 +294,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
     { ifAbsent, ifMatch, signal }: WriteConditions & CallOptions,
   ): Promise<ObjectStat> {
     try {
-      if (this.#options.durability === "full") await temp.sync();
+      await temp.sync();
       const streamed = { temp: temp.path, fd: temp.fd };
       return await this.#commit({ key, draft: describe(), ifAbsent, ifMatch, streamed }, signal);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { ServiceError } from "../../../contract/service-error.js";
 import { conditionFailed, errnoOf } from "../disk/disk-error.js";
 import { discard, lstatIfThere } from "../disk/files.js";
-import { checkOwnFolders, prune } from "../disk/folders.js";
+import { checkBase, checkOwnFolders, prune } from "../disk/folders.js";
 import { folderOf } from "../disk/layout.js";
 import { statIfThere } from "../read/find.js";
 import { lockText } from "../record/record.js";
@@ -17,7 +17,10 @@ export interface RemoveJob {
 
 /** Removes an object; resolves to whether this call did it. Folders that became empty are removed, too. */
 export async function removeObject(store: Store, job: RemoveJob): Promise<boolean> {
-  if (!isObject(store, job.key)) return false;
+  if (!isObject(store, job.key)) {
+    checkBase(store);
+    return false;
+  }
   const lock = tryLock(store, job);
   if (lock === undefined) return removeWithoutLock(store, job);
   try {

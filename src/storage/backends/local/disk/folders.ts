@@ -26,6 +26,15 @@ export function checkOwnFolders(store: Store, paths: readonly string[] = store.l
   }
 }
 
+/**
+ * Tells an object that is missing from a base folder that is, as while its disk is not mounted.
+ *
+ * @throws ServiceError `unavailable` when the own folder of the store is gone.
+ */
+export function checkBase({ layout }: Store): void {
+  if (lstatIfThere(layout.own) === undefined) throw baseIsGone();
+}
+
 /** Makes a file in an own folder of the store, which is made anew when it is gone. */
 export function createOwn(store: Store, folder: string, path: string): number {
   const { guard } = store;

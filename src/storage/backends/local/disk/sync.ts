@@ -26,7 +26,7 @@ export class Sync {
     return this.isDurable ? called(fsync, fd) : done;
   }
 
-  /** Everything that was changed in a folder before this call. A folder that is gone has nothing left to keep. */
+  /** Everything that was changed in a folder before this call. One that is gone, or became an object, has nothing left to keep. */
   folder(path: string): Promise<void> {
     if (!this.isDurable) return done;
     const waiting = this.#waiting.get(path);
@@ -81,6 +81,7 @@ async function syncFolder(path: string): Promise<void> {
     const fd = openSync(path || "/", "r");
     await called(fsync, fd).finally(() => closeSync(fd));
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw error;
+    const errno = errnoOf(error);
+    if (errno !== "ENOENT" && errno !== "ENOTDIR") throw error;
   }
 }

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, type Stats } from "node:fs";
 import { isFailure } from "../../../contract/service-error.js";
 import { busy, damaged, errnoOf, notFound } from "../disk/disk-error.js";
 import { lstatIfThere, readFlags } from "../disk/files.js";
+import { checkBase } from "../disk/folders.js";
 import { folderOf } from "../disk/layout.js";
 import {
   belongsTogether,
@@ -76,10 +77,15 @@ async function unlessReplaced<T>(store: Store, key: string, look: () => T | Prom
     try {
       return await look();
     } catch (error) {
-      if (!store.unfolds || attempt === maxAttempts || !isFailure(error, "not_found")) throw error;
-      if (attempt >= minLooks && !hasRecord(store, key)) throw error;
+      if (!isFailure(error, "not_found") || isMissing(store, key, attempt)) throw error;
     }
   }
+}
+
+function isMissing(store: Store, key: string, attempt: number): boolean {
+  checkBase(store);
+  if (!store.unfolds || attempt === maxAttempts) return true;
+  return attempt >= minLooks && !hasRecord(store, key);
 }
 
 function hasRecord({ guard, layout }: Store, key: string): boolean {

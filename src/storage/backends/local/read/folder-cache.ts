@@ -13,6 +13,8 @@ import { SortedNames } from "./sorted-names.js";
 
 /** Names kept over all folders; about 100 bytes each. A folder with more of them is read for each page. */
 const maxNames = 1_000_000;
+/** What a folder takes besides its names, in names. */
+const namesOfFolder = 5;
 /** Entries read in one call of the thread pool; between two of them the event loop goes round. */
 const entriesPerCall = 1024;
 /**
@@ -87,7 +89,7 @@ export class FolderCache {
     const other = this.#folders.get(path);
     if (other !== undefined) this.#drop(path, other);
     this.#folders.set(path, folder);
-    this.#names += folder.names.length;
+    this.#names += namesOfFolder + folder.names.length;
     for (const [oldest, dropped] of this.#folders) {
       if (this.#names <= maxNames) return;
       this.#drop(oldest, dropped);
@@ -96,7 +98,7 @@ export class FolderCache {
 
   #drop(path: string, folder: CachedFolder): void {
     this.#folders.delete(path);
-    this.#names -= folder.names.length;
+    this.#names -= namesOfFolder + folder.names.length;
   }
 }
 

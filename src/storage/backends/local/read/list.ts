@@ -1,6 +1,6 @@
 import { maxKeyLength } from "../../../contract/key.js";
-import { baseIsGone } from "../disk/disk-error.js";
 import { lstatIfThere } from "../disk/files.js";
+import { checkBase } from "../disk/folders.js";
 import { fingerprintOf } from "../record/record.js";
 import type { Store } from "../store.js";
 import { type Folder, FolderCache, noFolder } from "./folder-cache.js";
@@ -37,14 +37,9 @@ export class Lister {
     const page = new Page(job);
     const folder = job.prefix.slice(0, job.prefix.lastIndexOf("/") + 1);
     await this.#walk(folder, page);
-    this.#checkBase();
+    // Afterwards, as folders that go in the middle of a walk seem to be empty.
+    checkBase(this.#store);
     return { files: page.files, prefixes: page.prefixes, next: page.next };
-  }
-
-  /** Afterwards, as folders that go in the middle of a walk seem to be empty. */
-  #checkBase(): void {
-    const { guard, layout } = this.#store;
-    if (!guard.isVisible(layout.base)) throw baseIsGone();
   }
 
   /** @param folder - empty, or a key's start that ends with `/`. */

@@ -2,7 +2,7 @@ import { closeSync, copyFile, existsSync, constants as fsConstants, openSync, un
 import { promisify } from "node:util";
 import type { CallOptions } from "../../../contract/backend.js";
 import { piecesOf } from "../../../contract/opened.js";
-import { fileMode, readFlags } from "../disk/files.js";
+import { readFlags } from "../disk/files.js";
 import { checkOwnFolders } from "../disk/folders.js";
 import { OpenFile } from "../read/open-file.js";
 import type { Store } from "../store.js";
@@ -43,7 +43,7 @@ async function tryClone(store: Store, fd: number): Promise<TempFile | undefined>
     const path = store.newTemp();
     at = store.guard.at(path);
     await copyPath(`/proc/self/fd/${fd}`, at, fsConstants.COPYFILE_FICLONE_FORCE | fsConstants.COPYFILE_EXCL);
-    return TempFile.ofClone(path, openSync(at, readFlags), fileMode);
+    return TempFile.ofClone(path, openSync(at, readFlags), store.sync);
   } catch {
     // A folder that cannot be used fails the plain copy too, which then closes the source.
     if (at !== undefined) await unlinkPath(at).catch(() => undefined);

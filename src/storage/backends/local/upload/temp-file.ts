@@ -1,33 +1,38 @@
-import { close, fchmodSync, fdatasync, open, unlink, writev } from "node:fs";
+import { close, fchmodSync, open, unlink, writev } from "node:fs";
 import { promisify } from "node:util";
 import { createFlags, fileMode } from "../disk/files.js";
+import type { Sync } from "../disk/sync.js";
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
-const syncFile = promisify(fdatasync);
 const unlinkFile = promisify(unlink);
+/** So many bytes are synced at once: all of a large body may take longer than a deadline waits for progress. */
+const syncedBytes = 64 * 1024 * 1024;
 
 /** A body while it is written: piece by piece, then committed or discarded. */
 export class TempFile {
   readonly path: string;
   readonly fd: number;
+  readonly #sync: Sync;
   #size = 0;
+  #unsyncedBytes = 0;
   #isClosed = false;
 
-  private constructor(path: string, fd: number) {
+  private constructor(path: string, fd: number, sync: Sync) {
     this.path = path;
     this.fd = fd;
+    this.#sync = sync;
   }
 
   /** @param at - a name of `path` that follows no link. */
-  static async create(path: string, at: string): Promise<TempFile> {
-    return new TempFile(path, await openFile(at, createFlags, fileMode));
+  static async create(path: string, at: string, sync: Sync): Promise<TempFile> {
+    return new TempFile(path, await openFile(at, createFlags, fileMode), sync);
   }
 
   /** A complete file, which gets the mode of every other file. */
-  static ofClone(path: string, fd: number, mode: number): TempFile {
-    fchmodSync(fd, mode);
-    return new TempFile(path, fd);
+  static ofClone(path: string, fd: number, sync: Sync): TempFile {
+    fchmodSync(fd, fileMode);
+    return new TempFile(path, fd, sync);
   }
 
   /** Bytes written so far. */
@@ -40,14 +45,17 @@ export class TempFile {
     while (rest.length > 0) {
       const written = await writeSome(this.fd, rest);
       this.#size += written;
+      this.#unsyncedBytes += written;
+      if (this.#unsyncedBytes >= syncedBytes) await this.sync();
       onProgress?.();
       rest = behind(rest, written);
     }
   }
 
-  /** Makes the bytes durable. A large body takes long, so this waits on the thread pool. */
+  /** Makes the bytes durable, where that was asked for. */
   async sync(): Promise<void> {
-    await syncFile(this.fd);
+    await this.#sync.content(this.fd);
+    this.#unsyncedBytes = 0;
   }
 
   /** Closes once: by the second time the number may be another file's. */

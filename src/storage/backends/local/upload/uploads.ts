@@ -16,7 +16,7 @@ import { piecesOf } from "../../../contract/opened.js";
 import { noUpload, ServiceError } from "../../../contract/service-error.js";
 import { errnoOf } from "../disk/disk-error.js";
 import { fileMode, folderMode, readFlags } from "../disk/files.js";
-import { checkOwnFolders } from "../disk/folders.js";
+import { checkBase, checkOwnFolders } from "../disk/folders.js";
 import { OpenFile } from "../read/open-file.js";
 import { descriptionIn, parseObject, type RecordDraft } from "../record/record.js";
 import { randomToken } from "../record/temp-name.js";
@@ -69,17 +69,24 @@ export class Uploads {
     const temp = this.#at(path);
     const { sync } = this.#store;
     await mkdir(temp, { mode: folderMode });
-    const text = JSON.stringify(note);
-    await writeFile(`${temp}/upload.json`, text, { flag: "wx", mode: fileMode, flush: sync.isDurable });
-    await sync.folder(path);
-    await rename(temp, this.#at(this.#folder(uploadId)));
+    try {
+      const text = JSON.stringify(note);
+      await writeFile(`${temp}/upload.json`, text, { flag: "wx", mode: fileMode, flush: sync.isDurable });
+      await sync.folder(path);
+      await rename(temp, this.#at(this.#folder(uploadId)));
+    } catch (error) {
+      await rm(temp, { recursive: true, force: true }).catch(() => undefined);
+      throw error;
+    }
     await Promise.all([sync.folder(uploads), ...sync.above(uploads)]);
     return uploadId;
   }
 
   /** All that are under way; one that ends meanwhile, or is damaged, is passed over. */
   async *all(): AsyncGenerator<UnfinishedUpload, void, undefined> {
-    for (const uploadId of await readdir(this.#at(this.#store.layout.uploads))) {
+    const { uploads } = this.#store.layout;
+    checkOwnFolders(this.#store, [uploads]);
+    for (const uploadId of await readdir(this.#at(uploads))) {
       const note = await this.#note(uploadId).catch(() => undefined);
       const begunAt = note && (await this.#begunAt(uploadId).catch(() => undefined));
       if (note && begunAt) yield { key: note.key as Key, uploadId, begunAt };
@@ -207,7 +214,7 @@ export class Uploads {
     const { sync } = this.#store;
     let old: string[];
     try {
-      await sync.content(file.fd).finally(() => file.close());
+      await file.sync().finally(() => file.close());
       signal?.throwIfAborted();
       const folder = this.#contentOf(uploadId);
       // Before the part is there: two writers of one number that met must not remove each other's.
@@ -230,7 +237,10 @@ export class Uploads {
 
   async #note(uploadId: string): Promise<UploadNote | undefined> {
     if (!uploadIdForm.test(uploadId)) return undefined;
-    if (!this.#store.guard.isReal(this.#folder(uploadId))) return undefined;
+    if (!this.#store.guard.isReal(this.#folder(uploadId))) {
+      checkBase(this.#store);
+      return undefined;
+    }
     const path = `${this.#contentOf(uploadId)}upload.json`;
     try {
       return parseNote(await readFile(path, { encoding: "utf8", flag: readFlags }));

@@ -17,7 +17,7 @@ export async function writeTemp(
   try {
     checkOwnFolders(store, [store.layout.temps]);
     const path = store.newTemp();
-    file = await TempFile.create(path, store.guard.at(path));
+    file = await TempFile.create(path, store.guard.at(path), store.sync);
     writing = file.write(first, onProgress);
     while (!reader.isDone) {
       const [pieces] = await Promise.all([reader.next(), writing]);
