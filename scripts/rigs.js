@@ -55,7 +55,7 @@ export const rigs = [
       "test/cli/init.test.ts",
       "test/auth/{flows,providers,providers-in-production}.test.ts",
       "test/faults/auth-mail-killed.test.ts",
-      "test/sql/{add-sql-db,crud,crud-attacks,schema-changes}.test.ts",
+      "test/sql/{add-sql-db,crud,crud-attacks,crud-columns,interrupted-migrations,schema-changes}.test.ts",
     ],
     isForEveryNode: true,
   },
