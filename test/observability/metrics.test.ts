@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { get } from "node:http";
+import http2 from "node:http2";
 import { Readable } from "node:stream";
 import * as successor from "@prometheus-io/client";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -16,6 +19,7 @@ import { addWebhooks } from "svc-infra/webhooks";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import * as webhookSchema from "#dist/webhooks/schema.js";
+import { getOf, pipeline } from "../http/pipeline.js";
 import { startS3Double } from "../rigs/s3-double.js";
 import { createTables } from "../webhooks/create-tables.js";
 import { Endpoint } from "../webhooks/endpoint.js";
@@ -131,6 +135,84 @@ describe.each([
       'storage_errors_total{backend="memory",error_type="not_found"} 1',
     ];
     for (const line of lines) expect(text).toContain(line);
+  });
+});
+
+describe("a client that leaves", () => {
+  const series = (route: string) => ({
+    inFlight: `http_server_requests_in_flight{method="GET",route="${route}"} 0`,
+    left: (count: number) =>
+      `http_server_requests_total{method="GET",route="${route}",status="aborted"} ${count}`,
+  });
+
+  /** A service that is measured and listens. */
+  async function listening(app: FastifyInstance): Promise<number> {
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    return Number(Object(app.server.address()).port);
+  }
+
+  it("leaves none of its requests in flight that wait for their turn on one connection", async () => {
+    let held = 0;
+    const app = await measured({}, async (each) => {
+      each.get("/held", () => {
+        held++;
+        return new Promise(() => undefined);
+      });
+    });
+    const client = pipeline(await listening(app), [getOf("/held"), getOf("/held"), getOf("/held")]);
+    await expect.poll(() => held).toBe(3);
+    client.destroy();
+    const { inFlight, left } = series("/held");
+    await expect.poll(() => read(app)).toContain(left(3));
+    expect(await read(app)).toContain(inFlight);
+  });
+
+  it("leaves none in flight while a hook before the metrics is at work", async () => {
+    const app = Fastify();
+    apps.push(app);
+    let go = () => {};
+    let isAsked = false;
+    app.addHook("onRequest", async (request, reply) => {
+      if (request.url !== "/held") return;
+      isAsked = true;
+      const left = once(reply.raw, "close");
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      await left;
+    });
+    await addObservability(app, { env: {} });
+    app.get("/held", () => new Promise(() => undefined));
+    const client = get({ host: "127.0.0.1", port: await listening(app), path: "/held" });
+    client.on("error", () => undefined);
+    await expect.poll(() => isAsked).toBe(true);
+    client.destroy();
+    go();
+    const { inFlight, left } = series("/held");
+    await expect.poll(() => read(app)).toContain(left(1));
+    expect(await read(app)).toContain(inFlight);
+  });
+
+  it("leaves none in flight that it resets over HTTP/2 without an error", async () => {
+    const app = Fastify({ http2: true }) as unknown as FastifyInstance;
+    apps.push(app);
+    await addObservability(app, { env: {} });
+    app.get("/large", async () => Readable.from(Array.from({ length: 100 }, () => Buffer.alloc(65_536))));
+    const session = http2.connect(`http://127.0.0.1:${await listening(app)}`);
+    session.on("error", () => undefined);
+    try {
+      for (let number = 0; number < 3; number++) {
+        const stream = session.request({ ":path": "/large" });
+        await once(stream, "response");
+        stream.close();
+      }
+      const { inFlight, left } = series("/large");
+      await expect.poll(() => read(app)).toContain(left(3));
+      expect(await read(app)).toContain(inFlight);
+    } finally {
+      // Without an error Node 20 would wait for the streams that were reset.
+      session.destroy(new Error("done"));
+    }
   });
 });
 
