@@ -3,15 +3,16 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { get } from "node:http";
 import http2 from "node:http2";
-import { Readable } from "node:stream";
+import { addAbortSignal, Readable } from "node:stream";
 import * as successor from "@prometheus-io/client";
 import Fastify, { type FastifyInstance } from "fastify";
 import * as promClient from "prom-client";
+import { addStorage } from "svc-infra";
 import { addCache } from "svc-infra/cache";
 import { addJobs, defineJob } from "svc-infra/jobs";
 import { addObservability, getObservability, type ObservabilityOptions } from "svc-infra/observability";
 import { addSqlDb } from "svc-infra/sql";
-import { chaos, retry, Storage } from "svc-infra/storage";
+import { chaos, type OpenedObject, retry, Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import type { Scanner, Verdict } from "svc-infra/storage/policy";
 import { S3Backend } from "svc-infra/storage/s3";
@@ -312,6 +313,44 @@ describe("a storage", () => {
       await storage.close();
     }
     expect(await read(app)).not.toMatch(/connection_pool_connections\{pool="s3"\} [1-9]/);
+  });
+
+  it.each([1000, 300_000])("a damaged file of %i bytes that is served is counted", async (size) => {
+    class Damaged extends MemoryBackend {
+      override async read(...given: Parameters<MemoryBackend["read"]>): Promise<OpenedObject> {
+        const { stat, start, end } = await super.read(...given);
+        const body = Readable.from([Buffer.alloc(end - start, "y")]);
+        return { stat, start, end, bytes: undefined, body, close: async () => undefined };
+      }
+    }
+    const app = await measured({}, async (each) => {
+      await addStorage(each, new Damaged(), { authorize: "open" });
+    });
+    await app.storage.put("a.bin", Buffer.alloc(size, "x"));
+    const answer = await app.inject("/_storage/download/a.bin").catch(() => undefined);
+    expect(answer?.statusCode).not.toBe(200);
+    expect(await read(app)).toContain('storage_errors_total{backend="memory",error_type="corrupt"} 1');
+    await app.storage.get("a.bin").catch(() => undefined);
+    expect(await read(app)).toContain('storage_errors_total{backend="memory",error_type="corrupt"} 2');
+  });
+
+  it("a reader that leaves is no failure", async () => {
+    class Silent extends MemoryBackend {
+      override async read(...given: Parameters<MemoryBackend["read"]>): Promise<OpenedObject> {
+        const { stat, start, end } = await super.read(...given);
+        const body = addAbortSignal(given[1].signal as AbortSignal, new Readable({ read: () => undefined }));
+        return { stat, start, end, bytes: undefined, body, close: async () => undefined };
+      }
+    }
+    const app = await measured();
+    const storage = new Storage(new Silent());
+    await storage.put("a.bin", "hello");
+    const departure = new AbortController();
+    const { body } = await storage.open("a.bin", { signal: departure.signal });
+    const bytes = body.bytes();
+    departure.abort();
+    await expect(bytes).rejects.toMatchObject({ code: "aborted" });
+    expect(await read(app)).not.toContain('error_type="aborted"');
   });
 
   it("parts of an upload in parts are in flight until they are stored", async () => {
