@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
-import { mountRoutes, type Route, type RouteCall, route } from "../http/index.js";
+import { mountRoutes, problemHandler, type Route, type RouteCall, route } from "../http/index.js";
 
 const report = z.looseObject({ status: z.enum(["ok", "degraded", "failed"]) });
 
@@ -28,6 +28,9 @@ export function healthRoute(
 /** Mounts routes of health in a scope of their own, so that nothing of the app around them changes. */
 export async function mountHealthRoutes(app: FastifyInstance, routes: readonly Route[]): Promise<void> {
   await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    scope.setErrorHandler(problemHandler(true));
     // A way to tell the tenant that fails must not fail the probes.
     scope.addHook("onRoute", (route) => {
       route.config = { ...route.config, hasNoTenant: true };

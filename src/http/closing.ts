@@ -1,4 +1,5 @@
 import type { Server, ServerResponse } from "node:http";
+import { whenClosed } from "./client-signal.js";
 
 type Connections = Partial<Pick<Server, "closeIdleConnections" | "once">>;
 
@@ -24,7 +25,7 @@ export class Closing {
   /** Counts a transfer until its response closes. */
   track(response: ServerResponse): void {
     this.#moving.add(response);
-    response.once("close", () => this.#moving.delete(response));
+    whenClosed(response, () => this.#moving.delete(response));
   }
 
   /** The server takes no more connections from now on. */

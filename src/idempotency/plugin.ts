@@ -9,7 +9,15 @@ import type {
 import fastifyPlugin from "fastify-plugin";
 import { type CacheStore, cacheVariables, openStore } from "../cache/index.js";
 import { joinHealth } from "../health/index.js";
-import { type AnyApp, fastifyOf, HttpError, hasBody, pathOf, withoutRegisterOptions } from "../http/index.js";
+import {
+  type AnyApp,
+  fastifyOf,
+  HttpError,
+  hasBody,
+  pathOf,
+  whenClosed,
+  withoutRegisterOptions,
+} from "../http/index.js";
 import {
   appEnvOf,
   ConfigurationError,
@@ -212,7 +220,7 @@ class IdempotencyGuard {
       throw new HttpError(422, "idempotency_key_reused", "this key came with other content before");
     }
     this.#claims.set(request, state.claim);
-    reply.raw.once("close", () => this.#watchAbandoned(request));
+    whenClosed(reply.raw, () => this.#watchAbandoned(request));
     return undefined;
   }
 

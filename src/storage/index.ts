@@ -32,7 +32,13 @@ export type {
   WriteOptions,
 } from "./contract/backend.js";
 export type { RetryOptions } from "./contract/backoff.js";
-export type { AttemptFacts, BodyFacts, OperationFacts, ScanFacts } from "./contract/channels.js";
+export type {
+  AttemptFacts,
+  BodyErrorFacts,
+  BodyFacts,
+  OperationFacts,
+  ScanFacts,
+} from "./contract/channels.js";
 export { type Checksum, checksumOf, isChecksum } from "./contract/checksum.js";
 export { descriptionOf } from "./contract/description.js";
 export * from "./contract/error.js";

@@ -15,7 +15,7 @@ import type {
   StorageBackend,
   WriteOptions,
 } from "./contract/backend.js";
-import { watchedBody } from "./contract/channels.js";
+import { type BodyErrorFacts, bodyErrorChannel, watchedBody } from "./contract/channels.js";
 import { type StorageOperation, UnsupportedOperationError } from "./contract/error.js";
 import { groupsOf, inParallel, signedAtOnce } from "./contract/in-parallel.js";
 import { type Key, parseKey, parsePrefix } from "./contract/key.js";
@@ -626,12 +626,18 @@ export abstract class StorageFiles<C extends Capabilities = Capabilities> {
       ifMatch: checkEtag(options.ifMatch),
       signal: options.signal,
     });
+    const { type } = this.#backend;
     const call = { backend: this.#backend, operation, key, signal: options.signal };
+    const wrap = (cause: unknown) => {
+      const error = toStorageError(cause, call);
+      bodyErrorChannel.publish({ backend: type, error } satisfies BodyErrorFacts);
+      return error;
+    };
     return {
       ...opened.stat,
       start: opened.start,
       end: opened.end,
-      body: new FileBody(watchedBody(opened, this.#backend.type), (error) => toStorageError(error, call)),
+      body: new FileBody(watchedBody(opened, type), wrap),
     };
   }
 

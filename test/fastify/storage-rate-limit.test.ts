@@ -1,3 +1,4 @@
+import rateLimit from "@fastify/rate-limit";
 import Fastify from "fastify";
 import { Redis } from "ioredis";
 import { addStorage, bearerToken, getStorage, receiveUpload } from "svc-infra";
@@ -145,6 +146,26 @@ describe("rate limits of the storage's routes", () => {
     const answer = await app.inject({ method: "POST", url: "/own", headers, payload });
     await app.close();
     expect(answer.statusCode).toBe(200);
+  });
+
+  it("are counted by themselves, whatever the app has registered for its own rates", async () => {
+    const asked: string[] = [];
+    class FailingStore {
+      incr(key: string, done: (error: Error) => void): void {
+        asked.push(key);
+        done(new Error("away"));
+      }
+      child(): FailingStore {
+        return this;
+      }
+    }
+    const app = Fastify();
+    await app.register(rateLimit, { global: false, store: FailingStore as never });
+    await addStorage(app, new MemoryBackend(), { authorize: () => true, rateLimit: { reads: 2 } });
+    const list = async () => (await app.inject("/_storage/list")).statusCode;
+    const statuses = [await list(), await list(), await list()];
+    await app.close();
+    expect([statuses, asked]).toEqual([[200, 200, 429], []]);
   });
 
   it("are refused by name when they are no numbers", async () => {

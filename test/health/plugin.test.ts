@@ -44,6 +44,20 @@ it.each(["/healthz", "/readyz"])("%s must not be cached, and answers HEAD", asyn
   expect([head.statusCode, head.body]).toEqual([200, ""]);
 });
 
+it.each(["text/xml", "application/json"])(
+  "another method is 405, whatever content comes: %s",
+  async (type) => {
+    const app = await createApp();
+    const headers = { "content-type": type };
+    for (const url of ["/healthz", "/readyz"]) {
+      const answer = await app.inject({ method: "POST", url, headers, payload: "{" });
+      expect([answer.statusCode, answer.headers.allow]).toEqual([405, "GET, HEAD"]);
+      expect(answer.headers["content-type"]).toBe("application/problem+json");
+      expect(answer.json()).toMatchObject({ code: "method_not_allowed", status: 405 });
+    }
+  },
+);
+
 it("app.health is the same registry inside encapsulated plugins", async () => {
   const app = await createApp();
   await app.register(async (child) => {

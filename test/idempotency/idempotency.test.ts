@@ -12,9 +12,10 @@ import { type AddIdempotencyOptions, addIdempotency } from "svc-infra/idempotenc
 import { Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import { addTenancy } from "svc-infra/tenancy";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { KeyRecords } from "#dist/idempotency/key-records.js";
+import { pipeline, postOf } from "../http/pipeline.js";
 import { type RedisRig, startRedis } from "../rigs/redis.js";
 
 let redis: RedisRig;
@@ -344,6 +345,38 @@ it("the work of a client that leaves is done once, and its answer is kept", asyn
   go();
   await expect.poll(async () => (await pay(app, "c1")).headers["idempotency-replayed"]).toBe("true");
   expect(made).toHaveLength(1);
+  await app.close();
+});
+
+it("ten minutes after its client left, a handler that never answers frees the key of a request that waited for its turn", async () => {
+  const app = Fastify();
+  let calls = 0;
+  await addIdempotency(app, { env: {} });
+  app.post("/work", () => {
+    calls++;
+    return new Promise(() => undefined);
+  });
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const port = Number(Object(app.server.address()).port);
+  const headers = { authorization: "Bearer ann", "idempotency-key": "p1" };
+  const client = pipeline(port, [postOf("/work", {}), postOf("/work", {}, headers)]);
+  await expect.poll(() => calls).toBe(2);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    client.destroy();
+    const connections = () =>
+      new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+    await expect.poll(connections).toBe(0);
+    vi.advanceTimersByTime(599_000);
+    expect((await pay(app, "p1", { url: "/work", body: {} })).statusCode).toBe(409);
+    vi.advanceTimersByTime(2000);
+  } finally {
+    vi.useRealTimers();
+  }
+  const again = postOf("/work", {}, headers);
+  const other = pipeline(port, [again]);
+  await expect.poll(() => calls).toBe(3);
+  other.destroy();
   await app.close();
 });
 

@@ -1,14 +1,18 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { Readable } from "node:stream";
+import { get } from "node:http";
+import http2 from "node:http2";
+import { addAbortSignal, Readable } from "node:stream";
 import * as successor from "@prometheus-io/client";
 import Fastify, { type FastifyInstance } from "fastify";
 import * as promClient from "prom-client";
+import { addStorage } from "svc-infra";
 import { addCache } from "svc-infra/cache";
 import { addJobs, defineJob } from "svc-infra/jobs";
 import { addObservability, getObservability, type ObservabilityOptions } from "svc-infra/observability";
 import { addSqlDb } from "svc-infra/sql";
-import { chaos, retry, Storage } from "svc-infra/storage";
+import { chaos, type OpenedObject, retry, Storage } from "svc-infra/storage";
 import { MemoryBackend } from "svc-infra/storage/memory";
 import type { Scanner, Verdict } from "svc-infra/storage/policy";
 import { S3Backend } from "svc-infra/storage/s3";
@@ -16,6 +20,7 @@ import { addWebhooks } from "svc-infra/webhooks";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import * as webhookSchema from "#dist/webhooks/schema.js";
+import { getOf, pipeline } from "../http/pipeline.js";
 import { startS3Double } from "../rigs/s3-double.js";
 import { createTables } from "../webhooks/create-tables.js";
 import { Endpoint } from "../webhooks/endpoint.js";
@@ -134,6 +139,84 @@ describe.each([
   });
 });
 
+describe("a client that leaves", () => {
+  const series = (route: string) => ({
+    inFlight: `http_server_requests_in_flight{method="GET",route="${route}"} 0`,
+    left: (count: number) =>
+      `http_server_requests_total{method="GET",route="${route}",status="aborted"} ${count}`,
+  });
+
+  /** A service that is measured and listens. */
+  async function listening(app: FastifyInstance): Promise<number> {
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    return Number(Object(app.server.address()).port);
+  }
+
+  it("leaves none of its requests in flight that wait for their turn on one connection", async () => {
+    let held = 0;
+    const app = await measured({}, async (each) => {
+      each.get("/held", () => {
+        held++;
+        return new Promise(() => undefined);
+      });
+    });
+    const client = pipeline(await listening(app), [getOf("/held"), getOf("/held"), getOf("/held")]);
+    await expect.poll(() => held).toBe(3);
+    client.destroy();
+    const { inFlight, left } = series("/held");
+    await expect.poll(() => read(app)).toContain(left(3));
+    expect(await read(app)).toContain(inFlight);
+  });
+
+  it("leaves none in flight while a hook before the metrics is at work", async () => {
+    const app = Fastify();
+    apps.push(app);
+    let go = () => {};
+    let isAsked = false;
+    app.addHook("onRequest", async (request, reply) => {
+      if (request.url !== "/held") return;
+      isAsked = true;
+      const left = once(reply.raw, "close");
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      await left;
+    });
+    await addObservability(app, { env: {} });
+    app.get("/held", () => new Promise(() => undefined));
+    const client = get({ host: "127.0.0.1", port: await listening(app), path: "/held" });
+    client.on("error", () => undefined);
+    await expect.poll(() => isAsked).toBe(true);
+    client.destroy();
+    go();
+    const { inFlight, left } = series("/held");
+    await expect.poll(() => read(app)).toContain(left(1));
+    expect(await read(app)).toContain(inFlight);
+  });
+
+  it("leaves none in flight that it resets over HTTP/2 without an error", async () => {
+    const app = Fastify({ http2: true }) as unknown as FastifyInstance;
+    apps.push(app);
+    await addObservability(app, { env: {} });
+    app.get("/large", async () => Readable.from(Array.from({ length: 100 }, () => Buffer.alloc(65_536))));
+    const session = http2.connect(`http://127.0.0.1:${await listening(app)}`);
+    session.on("error", () => undefined);
+    try {
+      for (let number = 0; number < 3; number++) {
+        const stream = session.request({ ":path": "/large" });
+        await once(stream, "response");
+        stream.close();
+      }
+      const { inFlight, left } = series("/large");
+      await expect.poll(() => read(app)).toContain(left(3));
+      expect(await read(app)).toContain(inFlight);
+    } finally {
+      // Without an error Node 20 would wait for the streams that were reset.
+      session.destroy(new Error("done"));
+    }
+  });
+});
+
 describe("the work of the helpers", () => {
   it("queries, jobs, reads of the cache, scans and pools are measured", async () => {
     const app = await measured({}, async (each) => {
@@ -230,6 +313,44 @@ describe("a storage", () => {
       await storage.close();
     }
     expect(await read(app)).not.toMatch(/connection_pool_connections\{pool="s3"\} [1-9]/);
+  });
+
+  it.each([1000, 300_000])("a damaged file of %i bytes that is served is counted", async (size) => {
+    class Damaged extends MemoryBackend {
+      override async read(...given: Parameters<MemoryBackend["read"]>): Promise<OpenedObject> {
+        const { stat, start, end } = await super.read(...given);
+        const body = Readable.from([Buffer.alloc(end - start, "y")]);
+        return { stat, start, end, bytes: undefined, body, close: async () => undefined };
+      }
+    }
+    const app = await measured({}, async (each) => {
+      await addStorage(each, new Damaged(), { authorize: "open" });
+    });
+    await app.storage.put("a.bin", Buffer.alloc(size, "x"));
+    const answer = await app.inject("/_storage/download/a.bin").catch(() => undefined);
+    expect(answer?.statusCode).not.toBe(200);
+    expect(await read(app)).toContain('storage_errors_total{backend="memory",error_type="corrupt"} 1');
+    await app.storage.get("a.bin").catch(() => undefined);
+    expect(await read(app)).toContain('storage_errors_total{backend="memory",error_type="corrupt"} 2');
+  });
+
+  it("a reader that leaves is no failure", async () => {
+    class Silent extends MemoryBackend {
+      override async read(...given: Parameters<MemoryBackend["read"]>): Promise<OpenedObject> {
+        const { stat, start, end } = await super.read(...given);
+        const body = addAbortSignal(given[1].signal as AbortSignal, new Readable({ read: () => undefined }));
+        return { stat, start, end, bytes: undefined, body, close: async () => undefined };
+      }
+    }
+    const app = await measured();
+    const storage = new Storage(new Silent());
+    await storage.put("a.bin", "hello");
+    const departure = new AbortController();
+    const { body } = await storage.open("a.bin", { signal: departure.signal });
+    const bytes = body.bytes();
+    departure.abort();
+    await expect(bytes).rejects.toMatchObject({ code: "aborted" });
+    expect(await read(app)).not.toContain('error_type="aborted"');
   });
 
   it("parts of an upload in parts are in flight until they are stored", async () => {

@@ -8,6 +8,7 @@ import { MemoryBackend } from "svc-infra/storage/memory";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { loadedPackages } from "../acceptance/loaded-packages.js";
+import { getOf, pipeline } from "../http/pipeline.js";
 import { outboxTable } from "../jobs/outbox-table.js";
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "../rigs/otlp-receiver.js";
 import { startRedis } from "../rigs/redis.js";
@@ -102,6 +103,30 @@ describe("with OTEL_EXPORTER_OTLP_ENDPOINT", () => {
     expect([span.isFailed, span.attributes["error.type"]]).toEqual([true, "out_of_order"]);
     expect(all).toHaveLength(1);
     expect(JSON.stringify(all)).not.toContain("hush");
+  });
+
+  it("requests that wait for their turn on a connection fail when their client leaves", async () => {
+    await traced();
+    let held = 0;
+    app.get("/held/:id", () => {
+      held++;
+      return new Promise(() => undefined);
+    });
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const port = Number(Object(app.server.address()).port);
+    const client = pipeline(port, [getOf("/held/1"), getOf("/held/2")]);
+    await expect.poll(() => held).toBe(2);
+    client.destroy();
+    const connections = () =>
+      new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count)));
+    await expect.poll(connections).toBe(0);
+    const all = await spans();
+    expect(
+      all.map(({ attributes }) => [attributes["url.path"], attributes["error.type"]]).toSorted(),
+    ).toEqual([
+      ["/held/1", "aborted"],
+      ["/held/2", "aborted"],
+    ]);
   });
 
   it("an operation is a part of its request, and each attempt of it a part of the operation", async () => {

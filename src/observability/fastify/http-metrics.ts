@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { whenClosed } from "../../http/index.js";
 import type { Metrics } from "../metrics/metrics.js";
 import type { GaugeMetric, Labels } from "../metrics/metrics-client.js";
 
@@ -40,7 +41,7 @@ export function httpMetrics(app: FastifyInstance, metrics: Metrics): void {
     const method = methods.has(request.method) ? request.method : "other";
     const route = request.is404 ? "unmatched" : (request.routeOptions.url ?? "unmatched");
     running.add(1, method, route);
-    reply.raw.once("close", () => {
+    whenClosed(reply.raw, () => {
       const { statusCode, writableEnded } = reply.raw;
       const status = writableEnded ? `${Math.floor(statusCode / 100)}xx` : "aborted";
       running.add(-1, method, route);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Context, Span } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { withoutSignature } from "../../http/index.js";
+import { whenClosed, withoutSignature } from "../../http/index.js";
 import { fieldsOf, markNamed } from "../tracing/trace-fields.js";
 import type { Tracing } from "../tracing/tracing.js";
 
@@ -85,7 +85,7 @@ class RequestSpans {
       "client.address": request.ip,
       "network.protocol.version": request.raw.httpVersion,
     });
-    reply.raw.once("close", () => this.#end(begun, reply));
+    whenClosed(reply.raw, () => this.#end(begun, reply));
     this.#tracing.api.context.with(context, done);
   }
 

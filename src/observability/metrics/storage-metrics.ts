@@ -1,4 +1,4 @@
-import type { AttemptFacts, BodyFacts, OperationFacts } from "../../storage/index.js";
+import type { AttemptFacts, BodyErrorFacts, BodyFacts, OperationFacts } from "../../storage/index.js";
 import type { Metrics } from "./metrics.js";
 import { type EndedWork, watchNews, watchWork } from "./watch-work.js";
 
@@ -7,13 +7,13 @@ const bytes = [1024, 16_384, 262_144, 1_048_576, 10_485_760, 104_857_600, 1_073_
 
 /** Calls, sizes, failures, retries and open bodies of every storage of the process. */
 export function storageMetrics(metrics: Metrics): void {
-  metrics.stopWith(operations(metrics));
+  for (const stop of operations(metrics)) metrics.stopWith(stop);
   metrics.stopWith(retries(metrics));
   metrics.stopWith(openBodies(metrics));
   metrics.stopWith(leases(metrics));
 }
 
-function operations(metrics: Metrics): () => void {
+function operations(metrics: Metrics): readonly (() => void)[] {
   const count = metrics.counter({
     name: "storage_operations_total",
     help: "Calls to the storage, by backend, operation and success or error.",
@@ -35,11 +35,11 @@ function operations(metrics: Metrics): () => void {
   );
   const errors = metrics.counter({
     name: "storage_errors_total",
-    help: "Calls that failed, by the error's code.",
+    help: "Calls that failed, and bodies that failed while they were read, by the error's code.",
     labels: ["backend", "error_type"],
   });
   const known = new Set<string>();
-  return watchWork<OperationFacts>("svc-infra:storage:operation", {
+  const stopCalls = watchWork<OperationFacts>("svc-infra:storage:operation", {
     began: ({ backend, operation }) => {
       inFlight.inc({ backend, operation });
       if (known.has(backend)) return;
@@ -57,6 +57,11 @@ function operations(metrics: Metrics): () => void {
       if (stored !== undefined) size.observe({ backend }, stored);
     },
   });
+  const stopBodies = watchNews<BodyErrorFacts>("svc-infra:storage:body-error", ({ backend, error }) => {
+    // A reader that leaves is no failure of the storage.
+    if (error.code !== "aborted") errors.inc({ backend, error_type: error.code });
+  });
+  return [stopCalls, stopBodies];
 }
 
 function retries(metrics: Metrics): () => void {

@@ -1,7 +1,7 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import { WorkChannel } from "../../kernel/index.js";
 import type { OpenedObject, StorageBackend } from "./backend.js";
-import type { StorageOperation } from "./error.js";
+import type { StorageError, StorageOperation } from "./error.js";
 import { Opened, readerOf } from "./opened.js";
 
 /** One call that an application made. What ends it adds `result`, or `error`: a StorageError. */
@@ -28,6 +28,12 @@ export interface BodyFacts {
   readonly isOpen: boolean;
 }
 
+/** A body that failed while it was read, after the call that opened it had ended with success. */
+export interface BodyErrorFacts {
+  readonly backend: string;
+  readonly error: StorageError;
+}
+
 /** One scan of content that has ended. */
 export interface ScanFacts {
   readonly scanner: string;
@@ -46,6 +52,9 @@ export const scanChannel: Channel = channel("svc-infra:storage:scan");
 
 /** Bodies that hold a connection or a file open. */
 const bodyChannel = channel("svc-infra:storage:body");
+
+/** Bodies that failed; its news are {@link BodyErrorFacts}. */
+export const bodyErrorChannel: Channel = channel("svc-infra:storage:body-error");
 
 /** The opened object, which tells {@link bodyChannel} when it is closed. */
 export function watchedBody(opened: OpenedObject, backend: string): OpenedObject {

@@ -1,18 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { Bytes } from "../contract/backend.js";
-
-/** Bytes of one subject in its window. */
-export interface CountedBytes {
-  readonly bytes: number;
-  /** Milliseconds until the window ends. */
-  readonly leftMs: number;
-}
-
-/** Counts bytes by subject, in windows that begin with the first count. */
-export interface ByteCounter {
-  /** Adds to the window of a subject; `undefined` while nothing can be counted. */
-  add(subject: string, bytes: number): Promise<CountedBytes | undefined> | CountedBytes;
-}
+import type { Counter, WindowCount } from "./counters.js";
 
 /** Who is counted: a tenant, a user, an address. */
 export interface ByteSubjects {
@@ -30,15 +18,15 @@ const stepBytes = 1024 * 1024;
  */
 export class ByteRate {
   readonly #maxBytes: number;
-  readonly #counter: ByteCounter;
-  readonly #refuse: (counted: CountedBytes) => Error;
+  readonly #counter: Counter;
+  readonly #refuse: (counted: WindowCount) => Error;
   readonly #subjects = new WeakMap<FastifyRequest, ByteSubjects>();
 
   /**
    * @param maxBytes - of a window; 0 is no limit.
    * @param refuse - makes the error for what is over it.
    */
-  constructor(maxBytes: number, counter: ByteCounter, refuse: (counted: CountedBytes) => Error) {
+  constructor(maxBytes: number, counter: Counter, refuse: (counted: WindowCount) => Error) {
     this.#maxBytes = maxBytes;
     this.#counter = counter;
     this.#refuse = refuse;
@@ -77,7 +65,7 @@ export class ByteRate {
     await this.#admit(subjects, size);
     const prepared = await prepare();
     const counted = await this.#add(subjects, size);
-    if (counted === undefined || counted.bytes <= this.#maxBytes) return prepared;
+    if (counted === undefined || counted.amount <= this.#maxBytes) return prepared;
     await undo(prepared);
     throw this.#refuse(counted);
   }
@@ -85,7 +73,7 @@ export class ByteRate {
   async *#counted(subjects: readonly string[], content: Bytes, admittedBytes: number): Bytes {
     let mostBytes = admittedBytes;
     let uncounted = 0;
-    let counted: CountedBytes | undefined;
+    let counted: WindowCount | undefined;
     const count = async () => {
       const bytes = uncounted;
       uncounted = 0;
@@ -108,21 +96,24 @@ export class ByteRate {
 
   async #admit(subjects: readonly string[], size: number): Promise<number> {
     const counted = await this.#add(subjects, 0);
-    if (counted !== undefined && counted.bytes + size > this.#maxBytes) throw this.#refuse(counted);
+    if (counted !== undefined && counted.amount + size > this.#maxBytes) throw this.#refuse(counted);
     return this.#rest(counted);
   }
 
   /** Bytes that may come before they are counted again; without a limit where nothing can count them. */
-  #rest(counted: CountedBytes | undefined): number {
+  #rest(counted: WindowCount | undefined): number {
     if (counted === undefined) return Number.POSITIVE_INFINITY;
-    if (counted.bytes > this.#maxBytes) throw this.#refuse(counted);
-    return Math.min(this.#maxBytes - counted.bytes, stepBytes);
+    if (counted.amount > this.#maxBytes) throw this.#refuse(counted);
+    return Math.min(this.#maxBytes - counted.amount, stepBytes);
   }
 
   /** @returns the subject that has most. */
-  async #add(subjects: readonly string[], bytes: number): Promise<CountedBytes | undefined> {
+  async #add(subjects: readonly string[], bytes: number): Promise<WindowCount | undefined> {
     const counts = await Promise.all(subjects.map((subject) => this.#counter.add(subject, bytes)));
-    return counts.reduce((most, next) => ((next?.bytes ?? 0) > (most?.bytes ?? 0) ? next : most), counts[0]);
+    return counts.reduce(
+      (most, next) => ((next?.amount ?? 0) > (most?.amount ?? 0) ? next : most),
+      counts[0],
+    );
   }
 
   #subjectsOf(request: FastifyRequest, withAddress = true): readonly string[] {

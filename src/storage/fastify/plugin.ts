@@ -17,7 +17,7 @@ import {
   wrong,
 } from "./plugin-options.js";
 import { checkPublicFiles, checkPublicUrls, publicFileRoute, withPublicUrls } from "./public-file-route.js";
-import { type RateChecks, rateChecks } from "./rate-limit.js";
+import { rateChecks } from "./rate-limit.js";
 import { RoomCheck } from "./room-check.js";
 import { managementRoutes } from "./routes/management-routes.js";
 import type { RouteContext } from "./routes/route-context.js";
@@ -181,7 +181,7 @@ async function mount(
   const signer = isServed ? await storage.backend.signer() : undefined;
   checkUploadBytes(settings.rateLimit, maxUploadBytes);
   const name = settings.decorator;
-  const rates = await openRates(app, settings);
+  const rates = await rateChecks(app, settings.rateLimit, settings);
   const context = { storage, origin, closing, ...settings, name, maxUploadBytes, signer, ...rates };
   setUploadRules(app, storage, { maxBytes: maxUploadBytes, ...rates });
   leaveForms(app);
@@ -219,24 +219,6 @@ async function mount(
 function servePolicyOf(signer: UrlSigner, { options }: Storage): () => Promise<void> {
   const end = servePolicy(signer, options.policy);
   return async () => end();
-}
-
-/** One count for all routes, in a scope of its own: the app may have another plugin for its rates. */
-async function openRates(
-  app: FastifyInstance,
-  {
-    rateLimit,
-    decorator: name,
-    keyPrefix,
-    redisUrl,
-  }: Pick<PluginSettings, "rateLimit" | "decorator" | "keyPrefix" | "redisUrl">,
-): Promise<RateChecks> {
-  let rates: RateChecks | undefined;
-  await app.register(async (scope) => {
-    rates = await rateChecks(scope, rateLimit, { name, keyPrefix, redisUrl });
-  });
-  if (rates === undefined) throw new TypeError("the scope of the rates was not ready");
-  return rates;
 }
 
 const formType = /^multipart\/form-data/i;

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError, openRateLimitRedis } from "../../http/index.js";
 import type { Secret } from "../../kernel/index.js";
-import { MemoryByteCounter, RedisByteCounter } from "./byte-counters.js";
-import { type ByteCounter, ByteRate } from "./byte-rate.js";
+import { ByteRate } from "./byte-rate.js";
+import { type Counter, MemoryCounter, RedisCounter, type WindowCount } from "./counters.js";
 
 /** What each tenant, each user and each address may do in a window; 0 is no limit. */
 export interface RateLimits {
@@ -45,71 +45,56 @@ export interface RateChecks {
 const kinds: readonly RateKind[] = ["uploads", "signs", "reads"];
 
 /** Counts nothing. */
-export const noRates: RateChecks = { countRequest: async () => undefined, byteRate: byteRateOf(0, 1) };
+export const noRates: RateChecks = {
+  countRequest: async () => undefined,
+  byteRate: byteRateOf(0, new MemoryCounter(1)),
+};
 
 /**
- * Counts the requests of a scope by tenant, by user and by address, which Fastify takes from proxies only where
+ * Counts requests by tenant, by user and by address, which Fastify takes from proxies only where
  * `trustProxy` names them. With a Redis all processes count together; while it does not answer, requests pass uncounted.
  *
- * @param name - of the storage; stands behind `keyPrefix` in the keys in Redis.
+ * @param decorator - the name of the storage; stands behind `keyPrefix` in the keys in Redis.
  */
 export async function rateChecks(
-  scope: FastifyInstance,
+  app: FastifyInstance,
   limits: RateLimits,
   {
-    name,
+    decorator,
     keyPrefix,
     redisUrl,
-  }: { readonly name: string; readonly keyPrefix: string; readonly redisUrl: Secret | undefined },
+  }: { readonly decorator: string; readonly keyPrefix: string; readonly redisUrl: Secret | undefined },
 ): Promise<RateChecks> {
   const { uploadBytes, windowMs } = limits;
   if (uploadBytes === 0 && kinds.every((kind) => limits[kind] === 0)) return noRates;
-  const redis = redisUrl === undefined ? undefined : await openRateLimitRedis(scope, redisUrl.reveal());
-  const nameSpace = `${keyPrefix}${name}:rate:`;
-  const byteRate = byteRateOf(
-    uploadBytes,
-    windowMs,
-    redis && new RedisByteCounter(redis, `${nameSpace}bytes:`, windowMs),
-  );
-  const { default: rateLimit } = await import("@fastify/rate-limit");
-  await scope.register(rateLimit, {
-    global: false,
-    skipOnError: true,
-    ...(redis === undefined ? {} : { redis, nameSpace }),
-  });
-  const subjects = new WeakMap<FastifyRequest, string>();
-  const keyGenerator = (request: FastifyRequest) => subjects.get(request) ?? "";
-  const limiterOf = (kind: RateKind) =>
-    scope.createRateLimit({ max: limits[kind], timeWindow: windowMs, keyGenerator });
-  const limiters = new Map(kinds.map((kind) => [kind, limits[kind] === 0 ? undefined : limiterOf(kind)]));
+  const redis = redisUrl === undefined ? undefined : await openRateLimitRedis(app, redisUrl.reveal());
+  const nameSpace = `${keyPrefix}${decorator}:rate:`;
+  const counterOf = (what: string) =>
+    redis === undefined
+      ? new MemoryCounter(windowMs)
+      : new RedisCounter(redis, `${nameSpace}${what}:`, windowMs);
+  const byteRate = byteRateOf(uploadBytes, counterOf("bytes"));
+  const counters = new Map(kinds.map((kind) => [kind, counterOf(kind)]));
   /** Requests whose address was counted, before it was known who makes them. */
   const counted = new WeakSet<FastifyRequest>();
   const countRequest: RateCheck = async (request, reply, kind, caller = {}) => {
     const callers = callersOf(caller);
     const address = `address:${networkOf(request.ip)}`;
     byteRate.assign(request, { callers, address });
-    const count = limiters.get(kind);
-    if (count === undefined) return;
+    const max = limits[kind];
+    if (max === 0) return;
     const places = counted.has(request) ? [] : [address];
     counted.add(request);
     for (const subject of [...callers, ...places]) {
-      subjects.set(request, `${name}:${kind}:${subject}`);
-      const result = await count(request);
-      if (!result.isAllowed) tell(reply, result);
+      const window = await counters.get(kind)?.add(subject, 1);
+      if (window !== undefined) tell(reply, max, window);
     }
   };
   return { countRequest, byteRate };
 }
 
-function byteRateOf(maxBytes: number, windowMs: number, counter?: ByteCounter): ByteRate {
-  return new ByteRate(maxBytes, counter ?? new MemoryByteCounter(windowMs), ({ bytes, leftMs }) =>
-    exceeded({
-      limit: `${maxBytes} bytes`,
-      max: maxBytes,
-      remaining: Math.max(0, maxBytes - bytes),
-      ttlInSeconds: Math.ceil(leftMs / 1000),
-    }),
-  );
+function byteRateOf(maxBytes: number, counter: Counter): ByteRate {
+  return new ByteRate(maxBytes, counter, (window) => exceeded("bytes", maxBytes, window));
 }
 
 function callersOf({ tenant, user }: RateCaller): readonly string[] {
@@ -128,32 +113,27 @@ function networkOf(ip: string): string {
   return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":");
 }
 
-interface Counted {
-  readonly max: number;
-  readonly remaining: number;
-  readonly ttlInSeconds: number;
-}
-
 /** The fields of draft-ietf-httpapi-ratelimit-headers, of the subject that has least left. */
-function tell(reply: FastifyReply | undefined, counted: Counted & { readonly isExceeded: boolean }): void {
-  if (counted.isExceeded) throw exceeded({ limit: `${counted.max} requests`, ...counted });
+function tell(reply: FastifyReply | undefined, max: number, window: WindowCount): void {
+  if (window.amount > max) throw exceeded("requests", max, window);
   const told = reply?.getHeader("ratelimit-remaining");
-  if (told === undefined || Number(told) > counted.remaining) reply?.headers(fieldsOf(counted));
+  if (told === undefined || Number(told) > max - window.amount) reply?.headers(fieldsOf(max, window));
 }
 
-function exceeded({ limit, ...counted }: Counted & { readonly limit: string }): HttpError {
-  const { ttlInSeconds } = counted;
-  const message = `more than ${limit}; try again in ${ttlInSeconds} s`;
-  return new HttpError(429, "rate_limited", message, {
-    ...fieldsOf(counted),
-    "retry-after": String(ttlInSeconds),
-  });
+function exceeded(what: "requests" | "bytes", max: number, window: WindowCount): HttpError {
+  const seconds = secondsLeft(window);
+  const message = `more than ${max} ${what}; try again in ${seconds} s`;
+  return new HttpError(429, "rate_limited", message, { ...fieldsOf(max, window), "retry-after": seconds });
 }
 
-function fieldsOf({ max, remaining, ttlInSeconds }: Counted): Record<string, string> {
+function fieldsOf(max: number, window: WindowCount): Record<string, string> {
   return {
     "ratelimit-limit": String(max),
-    "ratelimit-remaining": String(remaining),
-    "ratelimit-reset": String(ttlInSeconds),
+    "ratelimit-remaining": String(Math.max(0, max - window.amount)),
+    "ratelimit-reset": secondsLeft(window),
   };
+}
+
+function secondsLeft({ leftMs }: WindowCount): string {
+  return String(Math.ceil(leftMs / 1000));
 }

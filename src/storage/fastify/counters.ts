@@ -1,13 +1,25 @@
 import type { openRateLimitRedis } from "../../http/index.js";
-import type { ByteCounter, CountedBytes } from "./byte-rate.js";
+
+/** What was counted for one subject in its window: requests, or bytes. */
+export interface WindowCount {
+  readonly amount: number;
+  /** Milliseconds until the window ends. */
+  readonly leftMs: number;
+}
+
+/** Counts by subject, in windows that begin with the first count. */
+export interface Counter {
+  /** Adds to the window of a subject; `undefined` while nothing can be counted. */
+  add(subject: string, amount: number): Promise<WindowCount | undefined> | WindowCount;
+}
 
 interface Window {
-  bytes: number;
+  amount: number;
   readonly endsAt: number;
 }
 
-/** Counts the bytes of one process. */
-export class MemoryByteCounter implements ByteCounter {
+/** Counts for one process. */
+export class MemoryCounter implements Counter {
   readonly #windowMs: number;
   /** In the order in which they end. */
   readonly #windows = new Map<string, Window>();
@@ -16,13 +28,13 @@ export class MemoryByteCounter implements ByteCounter {
     this.#windowMs = windowMs;
   }
 
-  add(subject: string, bytes: number): CountedBytes {
+  add(subject: string, amount: number): WindowCount {
     const now = performance.now();
     this.#forgetEnded(now);
-    const window = this.#windows.get(subject) ?? { bytes: 0, endsAt: now + this.#windowMs };
-    window.bytes += bytes;
+    const window = this.#windows.get(subject) ?? { amount: 0, endsAt: now + this.#windowMs };
+    window.amount += amount;
     this.#windows.set(subject, window);
-    return { bytes: window.bytes, leftMs: window.endsAt - now };
+    return { amount: window.amount, leftMs: window.endsAt - now };
   }
 
   #forgetEnded(now: number): void {
@@ -35,16 +47,16 @@ export class MemoryByteCounter implements ByteCounter {
 
 /** A key without an expiry would count for ever: it is given one in the same step. */
 const addInRedis = `
-local bytes = redis.call("INCRBY", KEYS[1], ARGV[1])
+local amount = redis.call("INCRBY", KEYS[1], ARGV[1])
 local leftMs = redis.call("PTTL", KEYS[1])
 if leftMs < 0 then
   redis.call("PEXPIRE", KEYS[1], ARGV[2])
   leftMs = tonumber(ARGV[2])
 end
-return { bytes, leftMs }`;
+return { amount, leftMs }`;
 
-/** Counts the bytes of all processes; while Redis does not answer, nothing is counted. */
-export class RedisByteCounter implements ByteCounter {
+/** Counts for all processes; while Redis does not answer, nothing is counted. */
+export class RedisCounter implements Counter {
   readonly #redis: Awaited<ReturnType<typeof openRateLimitRedis>>;
   readonly #prefix: string;
   readonly #windowMs: number;
@@ -56,11 +68,11 @@ export class RedisByteCounter implements ByteCounter {
     this.#windowMs = windowMs;
   }
 
-  async add(subject: string, bytes: number): Promise<CountedBytes | undefined> {
+  async add(subject: string, amount: number): Promise<WindowCount | undefined> {
     try {
-      const answer = await this.#redis.eval(addInRedis, 1, this.#prefix + subject, bytes, this.#windowMs);
+      const answer = await this.#redis.eval(addInRedis, 1, this.#prefix + subject, amount, this.#windowMs);
       const [counted, leftMs] = answer as [number, number];
-      return { bytes: counted, leftMs };
+      return { amount: counted, leftMs };
     } catch {
       return undefined;
     }

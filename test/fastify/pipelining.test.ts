@@ -1,0 +1,33 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { afterEach, expect, it } from "vitest";
+import { makeBackend, startService } from "../acceptance/service.js";
+import { getOf, pipeline } from "../http/pipeline.js";
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+it("downloads that wait for their turn leave no file open when their client leaves", async () => {
+  const { backend, remove } = await makeBackend("local");
+  const service = await startService({ backend });
+  closers.push(remove, () => service.close());
+  await service.storage.put("large.bin", Buffer.alloc(4_000_000));
+  let opened = 0;
+  let open = 0;
+  const watch = (news: unknown) => {
+    const { isOpen }: { isOpen?: boolean } = news as object;
+    opened += isOpen ? 1 : 0;
+    open += isOpen ? 1 : -1;
+  };
+  subscribe("svc-infra:storage:body", watch);
+  closers.push(() => unsubscribe("svc-infra:storage:body", watch));
+  const paths = Array.from({ length: 40 }, () => getOf("/_storage/download/large.bin"));
+  const client = pipeline(service.port, paths);
+  closers.push(() => client.destroy());
+  // The first one is being sent; the others wait.
+  await expect.poll(() => open).toBeGreaterThan(10);
+  client.destroy();
+  await expect.poll(() => open, { timeout: 5000 }).toBe(0);
+  expect(opened).toBeGreaterThan(10);
+});
