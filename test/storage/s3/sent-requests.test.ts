@@ -1,3 +1,5 @@
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
 import { crc32 } from "node:zlib";
 import { Storage } from "svc-infra/storage";
 import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
@@ -52,17 +54,42 @@ describe("a condition is sent to the service with the step that makes the object
   });
 });
 
-it("a service that checks checksums gets one with each body, of just these bytes", async () => {
-  const { storage, requests } = await watched();
-  await storage.put("small", "content");
-  await storage.put("large", Buffer.alloc(9 * mebibyte, 7));
-  const bodies = requests.filter(({ operation }) => operation === "put" || operation === "part");
-  expect(bodies.length).toBeGreaterThan(2);
-  for (const { headers, body } of bodies) {
+describe("a service that checks checksums gets one with each body in memory, of just these bytes", () => {
+  it("a CRC32 with content of one request", async () => {
+    const { storage, sent } = await watched();
+    await storage.put("small", "content");
     const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(crc32(body));
-    expect(headers["x-amz-checksum-crc32"]).toBe(bytes.toString("base64"));
-  }
+    bytes.writeUInt32BE(crc32("content"));
+    expect(sent("put")[0]?.["x-amz-checksum-crc32"]).toBe(bytes.toString("base64"));
+  });
+
+  it("an MD5 with each part, which needs no word at the beginning of the upload", async () => {
+    const { storage, requests } = await watched();
+    await storage.put("large", Buffer.alloc(9 * mebibyte, 7));
+    const upload = await storage.createUpload("by-hand");
+    await upload.writePart(1, "part");
+    const parts = requests.filter(({ operation }) => operation === "part");
+    expect(parts).toHaveLength(3);
+    for (const { headers, body } of parts) {
+      expect(headers["content-md5"]).toBe(crypto.createHash("md5").update(body).digest("base64"));
+    }
+  });
+
+  it("and no MD5 where FIPS 140 forbids it", async () => {
+    const { getFips } = crypto;
+    onTestFinished(() => {
+      Object.assign(crypto, { getFips });
+      syncBuiltinESMExports();
+    });
+    Object.assign(crypto, { getFips: () => 1 });
+    syncBuiltinESMExports();
+    const { storage, sent } = await watched();
+    await storage.put("large", Buffer.alloc(9 * mebibyte, 7));
+    expect(await storage.deleteMany(["large"])).toEqual([]);
+    const names = (operation: S3Operation) => sent(operation).flatMap((headers) => Object.keys(headers));
+    expect(names("part").filter((name) => /md5|checksum/.test(name))).toEqual([]);
+    expect(names("removeMany").filter((name) => /md5|checksum/.test(name))).toEqual(["x-amz-checksum-crc32"]);
+  });
 });
 
 it("a signed URL holds the name that the file is saved under, and the rest of what the answer is to be", async () => {
