@@ -18,6 +18,8 @@ export interface S3DoubleRequest {
   readonly operation: S3Operation;
   /** Sends an answer of one's own. */
   answer(status: number, headers: OutgoingHttpHeaders, body?: string | Uint8Array): true;
+  /** Sends status 200 at once, white space while the service works, and then the body, as AWS does. */
+  answerLate(ms: number, body: string): true;
 }
 
 export type S3Operation =
@@ -196,8 +198,17 @@ async function arrived(incoming: IncomingMessage, response: ServerResponse): Pro
     response.end(method === "HEAD" ? "" : text);
     return true;
   };
+  const answerLate = (ms: number, text: string): true => {
+    response.writeHead(200, { "content-type": "application/xml" });
+    const timer = setInterval(() => response.write(" "), 50);
+    setTimeout(() => {
+      clearInterval(timer);
+      response.end(text);
+    }, ms);
+    return true;
+  };
   const operation = operationOf(method, key, query, headers);
-  return { method, key, query, headers, body, operation, answer };
+  return { method, key, query, headers, body, operation, answer, answerLate };
 }
 
 function operationOf(

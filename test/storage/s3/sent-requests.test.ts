@@ -2,14 +2,14 @@ import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { crc32 } from "node:zlib";
 import { Storage } from "svc-infra/storage";
-import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
+import { S3Backend, type S3BackendOptions, type S3Provider } from "svc-infra/storage/s3";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { type S3Operation, startS3Double } from "../../rigs/s3-double.js";
+import { headersOf, type S3Operation, type S3Quirk, startS3Double } from "../../rigs/s3-double.js";
 
 const mebibyte = 1_048_576;
 
-async function watched(options: Partial<S3BackendOptions> = {}) {
-  const double = await startS3Double();
+async function watched(options: Partial<S3BackendOptions> = {}, quirk?: S3Quirk) {
+  const double = await startS3Double(quirk);
   const storage = new Storage(new S3Backend({ ...double.options, ...options }));
   onTestFinished(() => storage.close());
   const sent = (operation: S3Operation) =>
@@ -90,6 +90,23 @@ describe("a service that checks checksums gets one with each body in memory, of 
     expect(names("part").filter((name) => /md5|checksum/.test(name))).toEqual([]);
     expect(names("removeMany").filter((name) => /md5|checksum/.test(name))).toEqual(["x-amz-checksum-crc32"]);
   });
+});
+
+it("more than 512 MiB are copied in parts on AWS, also under a condition", async () => {
+  const quirk: S3Quirk = ({ operation, key, answer }, object) =>
+    operation === "head" &&
+    key === "large" &&
+    object !== undefined &&
+    answer(200, { ...headersOf(object), "content-length": 600 * mebibyte });
+  const copies = async (provider: S3Provider) => {
+    const { storage, sent } = await watched({ provider }, quirk);
+    await storage.put("large", "x");
+    await storage.copy("large", "copy", { ifAbsent: provider === "aws" });
+    return [sent("copy").length, sent("copyPart").length];
+  };
+  expect(await copies("aws")).toEqual([0, 2]);
+  // Ceph copies by reference, and cannot join parts under a condition.
+  expect(await copies("ceph")).toEqual([1, 0]);
 });
 
 it("a signed URL holds the name that the file is saved under, and the rest of what the answer is to be", async () => {
