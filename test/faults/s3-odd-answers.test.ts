@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { crc32, gunzipSync, gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import Fastify from "fastify";
 import { addStorage } from "svc-infra";
 import { RetryBudget, retry, Storage, timeout } from "svc-infra/storage";
@@ -306,6 +306,43 @@ describe("a conflict says that nothing was written", () => {
   });
 });
 
+describe("a service that works for long and shows that it works is not taken for dead", () => {
+  const timeoutMs = 800;
+  const patient = (storage: Storage) => storage.with(timeout(timeoutMs));
+
+  it("by white space ahead of the answer to a join", async () => {
+    const joined = documentOf("CompleteMultipartUploadResult", "<ETag>a-2</ETag>");
+    const { storage, requests } = await storageWith(
+      ({ operation, answerLate }) => operation === "complete" && answerLate(3 * timeoutMs, joined),
+    );
+    const bytes = 9 * megabyte;
+    expect(await patient(storage).put("a", Buffer.alloc(bytes))).toMatchObject({ size: bytes });
+    expect(requests.filter(({ operation }) => operation === "abort")).toEqual([]);
+  });
+
+  it("by white space ahead of the answer to a copy", async () => {
+    const copied = documentOf("CopyObjectResult", "<ETag>a</ETag>");
+    const { storage } = await storageWith(
+      ({ operation, answerLate }) => operation === "copy" && answerLate(3 * timeoutMs, copied),
+    );
+    await storage.put("a", "hello");
+    expect(await patient(storage).copy("a", "b")).toMatchObject({ size: 5 });
+  });
+
+  it("by the answers to parts that it copies", async () => {
+    const copied = documentOf("CopyPartResult", "<ETag>a</ETag>");
+    const quirk: S3Quirk = (request, object) => {
+      if (request.operation !== "copyPart") return copiedInParts(request, object);
+      setTimeout(() => request.answer(200, {}, copied), timeoutMs / 2);
+      return true;
+    };
+    const { storage, objects } = await storageWith(quirk);
+    await storage.put("huge", "x");
+    await patient(storage).copy("huge", "b");
+    expect(objects.has("b")).toBe(true);
+  });
+});
+
 describe("what was or may have been written is not told as surely not written", () => {
   it.each([
     [404, ""],
@@ -507,19 +544,6 @@ describe("what is sent holds what makes it safe", () => {
     await storage.put("a", Buffer.alloc(9 * megabyte), { ifMatch: etag });
     const again = requests.filter(({ operation }) => operation === "complete").at(-1);
     expect(again?.headers["if-match"]).toMatch(/^"[0-9a-f]{32}"$/);
-  });
-
-  it("the checksum of content goes with it, whole and in parts", async () => {
-    const { storage, requests } = await storageWith();
-    await storage.put("a", "hello");
-    await storage.put("b", Buffer.alloc(9 * megabyte));
-    const sent = requests.filter(({ operation }) => operation === "put" || operation === "part");
-    expect(sent.length).toBeGreaterThan(2);
-    for (const { headers, body } of sent) {
-      const bytes = Buffer.alloc(4);
-      bytes.writeUInt32BE(crc32(body));
-      expect(headers["x-amz-checksum-crc32"]).toBe(bytes.toString("base64"));
-    }
   });
 
   it("a signed URL names the file", async () => {

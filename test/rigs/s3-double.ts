@@ -18,6 +18,8 @@ export interface S3DoubleRequest {
   readonly operation: S3Operation;
   /** Sends an answer of one's own. */
   answer(status: number, headers: OutgoingHttpHeaders, body?: string | Uint8Array): true;
+  /** Sends status 200 at once, white space while the service works, and then the body, as AWS does. */
+  answerLate(ms: number, body: string): true;
 }
 
 export type S3Operation =
@@ -72,7 +74,7 @@ class Double {
   readonly requests: S3DoubleRequest[] = [];
   readonly #uploads = new Map<
     string,
-    { readonly headers: OutgoingHttpHeaders; parts: Map<number, Buffer> }
+    { readonly headers: OutgoingHttpHeaders; readonly algorithm: string; parts: Map<number, Buffer> }
   >();
   readonly #quirk: S3Quirk;
 
@@ -87,16 +89,20 @@ class Double {
     if (!this.#quirk(request, this.objects.get(request.key))) this.#answers[request.operation](request);
   }
 
-  readonly #answers: Readonly<Record<S3Operation, (request: S3DoubleRequest) => void>> = {
+  readonly #answers: Readonly<Record<S3Operation, (request: S3DoubleRequest) => unknown>> = {
     begin: (request) => {
       const id = `upload-${this.#uploads.size}`;
-      this.#uploads.set(id, { headers: keptOf(request), parts: new Map() });
+      const algorithm = String(request.headers["x-amz-checksum-algorithm"] ?? "null").toLowerCase();
+      this.#uploads.set(id, { headers: keptOf(request), algorithm, parts: new Map() });
       request.answer(200, {}, documentOf("InitiateMultipartUploadResult", `<UploadId>${id}</UploadId>`));
     },
-    part: ({ query, body, answer }) => {
-      const parts = this.#uploads.get(query.get("uploadId") ?? "")?.parts;
+    part: (request) => {
+      const { query, body, answer } = request;
+      const { parts, algorithm = "null" } = this.#uploads.get(query.get("uploadId") ?? "") ?? {};
+      const refusal = refusedPart(request, algorithm);
+      if (refusal !== undefined) return answer(400, {}, refusal);
       parts?.set(Number(query.get("partNumber")), body);
-      answer(200, { etag: tagOf(body) });
+      return answer(200, { etag: tagOf(body) });
     },
     complete: ({ key, query, answer }) => {
       const { parts, headers } = this.#uploads.get(query.get("uploadId") ?? "") ?? {};
@@ -153,6 +159,16 @@ class Double {
   }
 }
 
+/** AWS takes a checksum of a part only when the upload was begun with its algorithm; MD5 needs no such word. */
+function refusedPart({ headers, body }: S3DoubleRequest, expected: string): string | undefined {
+  const actual = /x-amz-checksum-(\w+)/.exec(Object.keys(headers).join())?.[1] ?? "null";
+  const mismatch = `Checksum Type mismatch occurred, expected checksum Type: ${expected}, actual checksum Type: ${actual}`;
+  if (actual !== expected) return `<Error><Code>InvalidRequest</Code><Message>${mismatch}</Message></Error>`;
+  const md5 = headers["content-md5"];
+  if (md5 === undefined || md5 === createHash("md5").update(body).digest("base64")) return undefined;
+  return "<Error><Code>BadDigest</Code></Error>";
+}
+
 /** The headers of an object, but for its length. */
 export function headersOf({ body, headers }: StoredObject): OutgoingHttpHeaders {
   return { ...headers, etag: tagOf(body), "last-modified": new Date().toUTCString() };
@@ -182,7 +198,17 @@ async function arrived(incoming: IncomingMessage, response: ServerResponse): Pro
     response.end(method === "HEAD" ? "" : text);
     return true;
   };
-  return { method, key, query, headers, body, operation: operationOf(method, key, query, headers), answer };
+  const answerLate = (ms: number, text: string): true => {
+    response.writeHead(200, { "content-type": "application/xml" });
+    const timer = setInterval(() => response.write(" "), 50);
+    setTimeout(() => {
+      clearInterval(timer);
+      response.end(text);
+    }, ms);
+    return true;
+  };
+  const operation = operationOf(method, key, query, headers);
+  return { method, key, query, headers, body, operation, answer, answerLate };
 }
 
 function operationOf(

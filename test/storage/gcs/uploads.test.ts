@@ -156,6 +156,31 @@ describe("a stream", () => {
     await expect(write).rejects.toMatchObject({ code: "unavailable" });
     await settledState(({ sessions }) => sessions === 0);
   });
+
+  it.each([
+    [404, 0],
+    [404, 2],
+    [410, 1],
+  ])(
+    "whose session is gone, for a %i to chunk %i, is unavailable, and begun anew where it can be read again",
+    async (status, index) => {
+      let puts = 0;
+      proxy.plan.mix(1, (_, { method }) =>
+        method === "PUT" && puts++ === index ? { kind: "answer", status, body: "Not Found" } : undefined,
+      );
+      const content = bytesOf(9 * mebibyte);
+      const lost = await storage.put("gone", piecesOf(content)).catch((error: unknown) => error);
+      expect(lost).toMatchObject({
+        code: "unavailable",
+        message: expect.stringContaining("session is gone"),
+      });
+      expect(backend.classify(Object(lost).cause).applied).toBe(false);
+      puts = 0;
+      const patient = storage.with(retry({ baseDelayMs: 1 }));
+      expect(await patient.put("gone", content)).toMatchObject({ size: content.length });
+      await settledState(({ sessions }) => sessions === 0);
+    },
+  );
 });
 
 describe("what is in memory is sent again", () => {

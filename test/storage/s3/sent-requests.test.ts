@@ -1,13 +1,15 @@
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
 import { crc32 } from "node:zlib";
 import { Storage } from "svc-infra/storage";
-import { S3Backend, type S3BackendOptions } from "svc-infra/storage/s3";
+import { S3Backend, type S3BackendOptions, type S3Provider } from "svc-infra/storage/s3";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { type S3Operation, startS3Double } from "../../rigs/s3-double.js";
+import { headersOf, type S3Operation, type S3Quirk, startS3Double } from "../../rigs/s3-double.js";
 
 const mebibyte = 1_048_576;
 
-async function watched(options: Partial<S3BackendOptions> = {}) {
-  const double = await startS3Double();
+async function watched(options: Partial<S3BackendOptions> = {}, quirk?: S3Quirk) {
+  const double = await startS3Double(quirk);
   const storage = new Storage(new S3Backend({ ...double.options, ...options }));
   onTestFinished(() => storage.close());
   const sent = (operation: S3Operation) =>
@@ -52,17 +54,59 @@ describe("a condition is sent to the service with the step that makes the object
   });
 });
 
-it("a service that checks checksums gets one with each body, of just these bytes", async () => {
-  const { storage, requests } = await watched();
-  await storage.put("small", "content");
-  await storage.put("large", Buffer.alloc(9 * mebibyte, 7));
-  const bodies = requests.filter(({ operation }) => operation === "put" || operation === "part");
-  expect(bodies.length).toBeGreaterThan(2);
-  for (const { headers, body } of bodies) {
+describe("a service that checks checksums gets one with each body in memory, of just these bytes", () => {
+  it("a CRC32 with content of one request", async () => {
+    const { storage, sent } = await watched();
+    await storage.put("small", "content");
     const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(crc32(body));
-    expect(headers["x-amz-checksum-crc32"]).toBe(bytes.toString("base64"));
-  }
+    bytes.writeUInt32BE(crc32("content"));
+    expect(sent("put")[0]?.["x-amz-checksum-crc32"]).toBe(bytes.toString("base64"));
+  });
+
+  it("an MD5 with each part, which needs no word at the beginning of the upload", async () => {
+    const { storage, requests } = await watched();
+    await storage.put("large", Buffer.alloc(9 * mebibyte, 7));
+    const upload = await storage.createUpload("by-hand");
+    await upload.writePart(1, "part");
+    const parts = requests.filter(({ operation }) => operation === "part");
+    expect(parts).toHaveLength(3);
+    for (const { headers, body } of parts) {
+      expect(headers["content-md5"]).toBe(crypto.createHash("md5").update(body).digest("base64"));
+    }
+  });
+
+  it("and no MD5 where FIPS 140 forbids it", async () => {
+    const { getFips } = crypto;
+    onTestFinished(() => {
+      Object.assign(crypto, { getFips });
+      syncBuiltinESMExports();
+    });
+    Object.assign(crypto, { getFips: () => 1 });
+    syncBuiltinESMExports();
+    const { storage, sent } = await watched();
+    await storage.put("large", Buffer.alloc(9 * mebibyte, 7));
+    expect(await storage.deleteMany(["large"])).toEqual([]);
+    const names = (operation: S3Operation) => sent(operation).flatMap((headers) => Object.keys(headers));
+    expect(names("part").filter((name) => /md5|checksum/.test(name))).toEqual([]);
+    expect(names("removeMany").filter((name) => /md5|checksum/.test(name))).toEqual(["x-amz-checksum-crc32"]);
+  });
+});
+
+it("more than 512 MiB are copied in parts on AWS, also under a condition", async () => {
+  const quirk: S3Quirk = ({ operation, key, answer }, object) =>
+    operation === "head" &&
+    key === "large" &&
+    object !== undefined &&
+    answer(200, { ...headersOf(object), "content-length": 600 * mebibyte });
+  const copies = async (provider: S3Provider) => {
+    const { storage, sent } = await watched({ provider }, quirk);
+    await storage.put("large", "x");
+    await storage.copy("large", "copy", { ifAbsent: provider === "aws" });
+    return [sent("copy").length, sent("copyPart").length];
+  };
+  expect(await copies("aws")).toEqual([0, 2]);
+  // Ceph copies by reference, and cannot join parts under a condition.
+  expect(await copies("ceph")).toEqual([1, 0]);
 });
 
 it("a signed URL holds the name that the file is saved under, and the rest of what the answer is to be", async () => {

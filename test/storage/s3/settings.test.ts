@@ -55,6 +55,10 @@ describe("where a bucket is", () => {
     expect([aws.moveTo("eu-west-1"), aws.address.host]).toEqual([true, "files.s3.eu-west-1.amazonaws.com"]);
     expect([other.moveTo("eu-west-1"), other.address.host]).toEqual([true, "files.s3.example.com"]);
     expect(aws.moveTo("eu-west-1")).toBe(false);
+    for (const special of ["s3-accelerate.amazonaws.com", "s3-fips-us-gov-west-1.amazonaws.com"]) {
+      const { address } = new BucketLocation({ ...location, endpoint: new URL(`https://${special}`) });
+      expect(address.host).toBe(`files.${special}`);
+    }
     expect([aws.moveTo("evil.example/#"), aws.address.region]).toEqual([false, "eu-west-1"]);
   });
 

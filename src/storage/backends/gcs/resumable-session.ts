@@ -18,7 +18,7 @@ export interface SessionOptions extends CallOptions {
 /** The service has these bytes, and waits for more. */
 const incomplete = 308;
 /** The content was damaged on its way, or the session is gone: it takes no more. */
-const refusesMore: ReadonlySet<number | undefined> = new Set([400, 410]);
+const refusesMore: ReadonlySet<number | undefined> = new Set([400, 404, 410]);
 /** The service's word for an upload that was cancelled. */
 const cancelled = 499;
 
@@ -146,7 +146,7 @@ export class ResumableSession {
     { onProgress, signal }: CallOptions,
     ending: Ending | undefined,
   ): Promise<Answer> {
-    return this.#client.ask({
+    const asking = this.#client.ask({
       method: "PUT",
       path: this.#uri,
       headers: {
@@ -163,7 +163,15 @@ export class ResumableSession {
       isAnonymous: true,
       accepts: [incomplete],
     });
+    return asking.catch(goneIfNotFound);
   }
+}
+
+/** 404 is the answer to a session that has expired: no object is missing. */
+function goneIfNotFound(error: unknown): never {
+  if (!isFailure(error, "not_found")) throw error;
+  const answer = { service: "Google Cloud Storage", status: 404 };
+  throw new ServiceError("unavailable", "the upload session is gone", { answer, applied: false });
 }
 
 /** The session URL is a bearer secret; only hosts of the service may receive it, over TLS. */

@@ -153,8 +153,8 @@ async function copyAtOnce(
     ...encryption.copySource,
     "x-amz-metadata-directive": "REPLACE",
   };
-  const { signal } = options;
-  const { body } = await client.send({ method: "PUT", key: to, headers, signal, commits: true });
+  const { signal, onProgress } = options;
+  const { body } = await client.send({ method: "PUT", key: to, headers, signal, onProgress, commits: true });
   const etag = requiredEtag(textOf(documentOf(body, "CopyObjectResult"), "ETag"));
   const { keptHeaders: _, ...stat } = source;
   return {
@@ -193,16 +193,22 @@ function copyParts(
   options: CopyOptions,
 ): Promise<ObjectStat> {
   const upload = new UploadInParts(access, to, writeOptions(source, options), source.checksum);
-  return upload.run(partCopies(access, source, to), async () => {
+  return upload.run(partCopies(access, source, to, options), async () => {
     if (!(await isCurrent(access, source, options))) throw anotherVersion();
   });
 }
 
-async function* partCopies(access: S3Access, source: ObjectStat, to: Key): AsyncGenerator<SendPart> {
+async function* partCopies(
+  access: S3Access,
+  source: ObjectStat,
+  to: Key,
+  { onProgress }: CopyOptions,
+): AsyncGenerator<SendPart> {
   const partBytes = partBytesFor(source.size, access.copiedPartBytes, access.traits.maxParts);
   for (let start = 0, number = 1; start < source.size; start += partBytes, number++) {
     const end = Math.min(start + partBytes, source.size);
-    yield (uploadId, signal) => copyPart(access, { source, to, uploadId, number, start, end, signal });
+    yield (uploadId, signal) =>
+      copyPart(access, { source, to, uploadId, number, start, end, signal, onProgress });
   }
 }
 
@@ -214,10 +220,11 @@ interface PartCopy {
   readonly start: number;
   readonly end: number;
   readonly signal: AbortSignal;
+  readonly onProgress: CopyOptions["onProgress"];
 }
 
 async function copyPart({ bucket, client, traits, encryption }: S3Access, part: PartCopy) {
-  const { source, to, uploadId, number, start, end, signal } = part;
+  const { source, to, uploadId, number, start, end, signal, onProgress } = part;
   const headers = {
     ...sourceHeaders(bucket, traits, source),
     ...encryption.access,
@@ -225,7 +232,7 @@ async function copyPart({ bucket, client, traits, encryption }: S3Access, part: 
     "x-amz-copy-source-range": `bytes=${start}-${end - 1}`,
   };
   const query = partQuery(uploadId, number);
-  const { body } = await client.send({ method: "PUT", key: to, query, headers, signal });
+  const { body } = await client.send({ method: "PUT", key: to, query, headers, signal, onProgress });
   const etag = requiredEtag(textOf(documentOf(body, "CopyPartResult"), "ETag"));
   return { number, etag, size: end - start };
 }

@@ -6,7 +6,7 @@ import type { SentDescription } from "./headers/kept-headers.js";
 import { objectHeaders } from "./headers/object-headers.js";
 import { bareEtag } from "./headers/version.js";
 import type { WriteMark } from "./headers/write-mark.js";
-import { checksumHeader } from "./put.js";
+import { md5Header } from "./put.js";
 import { documentOf, malformedAnswer, requiredEtag } from "./wire/answer-document.js";
 import { isAbsent } from "./wire/answer-error.js";
 import { type Payload, textPayload } from "./wire/payload.js";
@@ -48,7 +48,7 @@ export async function sendPart(
     method: "PUT",
     key,
     query: partQuery(uploadId, number),
-    headers: { ...encryption.access, ...(traits.checksums ? checksumHeader(payload) : {}) },
+    headers: { ...encryption.access, ...(traits.checksums ? md5Header(payload) : {}) },
     payload,
     signal,
     onProgress,

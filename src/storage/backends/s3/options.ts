@@ -39,7 +39,7 @@ export interface S3BackendOptions {
   readonly addressing?: "path" | "host" | undefined;
   /** How the service encrypts what it keeps. Default: as the bucket is set up. */
   readonly encryption?: S3Encryption | undefined;
-  /** Whether content is hashed and the hash is signed; by default where neither TLS nor a private network protects it. */
+  /** Whether content is hashed and the hash is signed; by default where neither TLS nor a private network protects it. Content that streams in one request is not hashed. */
   readonly signPayload?: boolean | undefined;
   /** Bytes of a part of a large object, 5 MiB to 5 GiB; 8 MiB by default. */
   readonly partBytes?: number | undefined;
@@ -86,7 +86,8 @@ export function openAccess(options: S3BackendOptions): S3Access {
     marks: new WriteMarks(now),
     partBytes,
     partsAtOnce,
-    copiedAtOnceBytes: maxAtOnceBytes,
+    // A copy in parts shows that it goes on, but not every service joins parts under a condition, and Ceph copies at once by reference.
+    copiedAtOnceBytes: traits.conditionalComplete ? copiedPartBytes : maxAtOnceBytes,
     copiedPartBytes,
   };
 }

@@ -32,7 +32,7 @@ export interface ProviderTraits {
   readonly copySourceMatch: readonly string[];
   /** Copies the version that they name in one request, and no other, also when the source is replaced meanwhile. */
   readonly conditionalCopySource: boolean;
-  /** Checks `x-amz-checksum-crc32`. */
+  /** Checks `x-amz-checksum-crc32` of content, and `Content-MD5` of parts. */
   readonly checksums: boolean;
   /** Has DeleteObjects. */
   readonly bulkDelete: boolean;

@@ -1,3 +1,4 @@
+import { createHash, getFips } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { ObjectStat, WriteOptions } from "../../contract/backend.js";
 import type { Checksum } from "../../contract/checksum.js";
@@ -47,6 +48,17 @@ export async function putObject(
 function etagOfWrite(headers: Readonly<Record<string, string | undefined>>): string {
   const wasOvertaken = headers.etag === undefined && headers["x-trans-id"] !== undefined;
   return wasOvertaken ? "" : requiredEtag(headers.etag);
+}
+
+/**
+ * The MD5 of a part or of a list of names. AWS refuses other checksums of a part, unless the upload was begun with the name of
+ * one. Empty where FIPS 140 forbids MD5.
+ */
+export function md5Header(payload: Payload): Headers {
+  if (!("pieces" in payload) || getFips() === 1) return {};
+  const md5 = createHash("md5");
+  for (const piece of payload.pieces) md5.update(piece);
+  return { "content-md5": md5.digest("base64") };
 }
 
 /** Lets the service see for itself that nothing was damaged on the way. */

@@ -1,10 +1,11 @@
-import { createHash } from "node:crypto";
+import { getFips } from "node:crypto";
 import type { CallOptions, RemoveFailure, RemoveOptions } from "../../contract/backend.js";
 import { inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { anotherVersion, type ServiceError } from "../../contract/service-error.js";
 import type { S3Access } from "./access.js";
 import { conditionHeaders } from "./conditions.js";
+import { checksumHeader, md5Header } from "./put.js";
 import { statObject } from "./stat.js";
 import { documentOf, malformedAnswer } from "./wire/answer-document.js";
 import { answerError, isAbsent } from "./wire/answer-error.js";
@@ -52,12 +53,12 @@ async function removeAtOnce(
 ): Promise<readonly RemoveFailure[]> {
   const entries = keys.map((key) => `<Object><Key>${escapeText(key)}</Key></Object>`).join("");
   const xml = `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${entries}</Delete>`;
+  const payload = textPayload(xml);
+  // Content-MD5 is accepted by every service and required by some; AWS takes either. FIPS 140 leaves only the other one.
   const headers = {
     "content-type": "application/xml",
-    // Content-MD5 is accepted by every service and required by some.
-    "content-md5": createHash("md5").update(xml).digest("base64"),
+    ...(getFips() === 1 ? checksumHeader(payload) : md5Header(payload)),
   };
-  const payload = textPayload(xml);
   const { body } = await client.send({ method: "POST", query: [["delete", ""]], headers, payload, signal });
   return failuresIn(documentOf(body, "DeleteResult"), keys);
 }

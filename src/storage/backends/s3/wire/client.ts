@@ -163,10 +163,11 @@ export class S3Client {
     const { idleMs } = this.#options;
     const requestBody = new RequestBody(call.payload, call.onProgress);
     const request = this.#sign(call, address, credentials, requestBody);
-    const { signal, commits = false } = call;
+    const { signal, onProgress, commits = false } = call;
     return Exchange.run(this.#pool(address), request, {
       body: requestBody,
       signal,
+      onProgress,
       streams,
       commits,
       idleMs,

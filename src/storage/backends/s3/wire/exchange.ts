@@ -20,6 +20,8 @@ export interface OpenResponse extends Omit<S3Response, "body"> {
 export interface ExchangeOptions {
   readonly body: RequestBody;
   readonly signal: AbortSignal | undefined;
+  /** Called whenever something of the answer comes: AWS sends white space while it copies or joins, for minutes. */
+  readonly onProgress: (() => void) | undefined;
   /** Whether a large body may be handed over while it arrives. */
   readonly streams: boolean;
   /** Whether the request changes what other callers see: its answer is waited for once it has been sent. */
@@ -78,6 +80,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: RawHeaders): void {
+    this.#options.onProgress?.();
     if (status < 200) return;
     this.#status = status;
     this.#headers = flat(headers);
@@ -87,6 +90,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+    this.#options.onProgress?.();
     if (this.#stream !== undefined) {
       this.#stream.push(piece);
       return;

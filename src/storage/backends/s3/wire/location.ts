@@ -63,9 +63,9 @@ function addressOf({ bucket, endpoint, pathStyle }: LocationOptions, region: str
   return { origin: `${url.protocol}//${host}`, host, basePath: base, region };
 }
 
-/** AWS has one endpoint a region; others, as of access points and of VPCs, are taken as they are. */
+/** AWS has one endpoint a region; others, as of access points, of VPCs, with acceleration or FIPS, are taken as they are. */
 function isAws({ hostname }: URL): boolean {
-  return /^s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/.test(hostname);
+  return /^s3[.-](?!accelerate\.|fips-)(?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/.test(hostname);
 }
 
 /**
