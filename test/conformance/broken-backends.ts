@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   type BackendCall,
   type Body,
@@ -6,14 +8,19 @@ import {
   type CopyOptions,
   type Key,
   LayerBackend,
+  type LazyUrl,
   type ListOptions,
   type ListPage,
   type Next,
   type ObjectStat,
   type OpenedObject,
+  type Prefix,
   type ReadOptions,
+  type RemoveFailure,
   type RemoveOptions,
+  type SignOptions,
   type StorageBackend,
+  type UnfinishedUpload,
   type UploadedPart,
   type WriteOptions,
 } from "svc-infra/storage";
@@ -207,6 +214,64 @@ class CopyIgnoresVersion extends Sound {
   }
 }
 
+/** Looks at the version first and copies then. */
+class ChecksThenCopies extends Sound {
+  override async copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    const { sourceIfMatch, signal } = options;
+    const { etag } = await this.stat(from, { signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    const isSame = etag === sourceIfMatch;
+    return super.copy(from, to, { ...options, sourceIfMatch: isSame ? undefined : sourceIfMatch });
+  }
+}
+
+/** Describes each copy as its source. */
+class CopyKeepsDescription extends Sound {
+  override copy(from: Key, to: Key, options: CopyOptions): Promise<ObjectStat> {
+    return super.copy(from, to, { ...options, description: undefined });
+  }
+}
+
+/** Tells what is staged below any prefix above it. */
+class ListsStaged extends Sound {
+  override async list(options: ListOptions): Promise<ListPage> {
+    const prefix = ".svc-infra/staging/" as Prefix;
+    const page = await super.list(options);
+    if (options.prefix === "" || options.prefix === prefix || !prefix.startsWith(options.prefix)) return page;
+    const { items } = await super.list({ ...options, prefix, cursor: undefined });
+    return { ...page, items: [...items, ...page.items] };
+  }
+}
+
+/** Does not tell uploads that nobody completes. */
+class ForgetsUploads extends Sound {
+  override async *unfinished(): AsyncGenerator<UnfinishedUpload> {}
+}
+
+/** Takes for all what its service takes at once. */
+class RemovesOneBatch extends Sound {
+  override removeMany(keys: readonly Key[], options: CallOptions): Promise<readonly RemoveFailure[]> {
+    return super.removeMany(keys.slice(0, 256), options);
+  }
+}
+
+/** Its URLs lead to another object, and what is sent there is not kept. */
+class SignsAnother extends Sound {
+  override async signer(): Promise<undefined> {
+    return undefined;
+  }
+
+  override async sign(_key: Key, { contentType }: SignOptions): Promise<LazyUrl> {
+    const server = createServer(({ headers, method }, response) => {
+      response.statusCode = method === "PUT" && headers["content-type"] !== contentType ? 403 : 200;
+      response.end("another");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    server.unref();
+    return () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  }
+}
+
 /** Keeps what every service knows, and no other field. */
 class FieldsForgotten extends Sound {
   override write(key: Key, body: Body, options: WriteOptions): Promise<ObjectStat> {
@@ -262,13 +327,43 @@ export const brokenBackends: readonly (readonly [make: new () => StorageBackend,
   [RangeOffByOne, /a range gives those bytes/],
   [DeleteSaysYes, /delete says whether there was an object/],
   [CursorIsOffset, /moves nothing else/],
-  [DeafToSignals, /write whose source hangs is aborted at once/],
+  [DeafToSignals, /write whose source hangs is aborted at once|signal has fired already/],
   [CopyForgets, /the whole description/],
   [KeepsBuffer, /does to its bytes after a write changes nothing/],
   [ClassifyThrows, /never throws/],
   [RemoveIgnoresVersion, /delete with ifMatch deletes only that version/],
   [ChecksThenRemoves, /a delete with ifMatch never deletes a put/],
-  [CopyIgnoresVersion, /a copy with sourceIfMatch/],
+  [CopyIgnoresVersion, /a copy with sourceIfMatch copies only/],
+  [ChecksThenCopies, /also when it races with a put/],
+  [CopyKeepsDescription, /a copy that is given a description/],
+  [ListsStaged, /what is staged/],
+  [ForgetsUploads, /told as unfinished/],
+  [RemovesOneBatch, /more than a thousand/],
+  [SignsAnother, /a signed URL reads its object|takes only the content type/],
   [FieldsForgotten, /fields of the content come back/],
   [PartsAsTheyCame, /the parts of an upload are listed/],
+];
+
+/** Takes and gives half as much metadata as others do. */
+class LittleMetadata extends Sound {
+  override readonly capabilities = { ...new MemoryBackend().capabilities, maxMetadataBytes: 1000 };
+}
+
+/** Gives a body as one piece. */
+class OnePiece extends Sound {
+  override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+    const opened = await super.read(key, options);
+    const { stat, start, end } = opened;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of opened.body) pieces.push(piece);
+    const bytes = Buffer.concat(pieces);
+    const body = bodyOf(bytes, { checksum: () => "crc32:00000000" }).open();
+    return { stat, start, end, bytes, body, close: () => opened.close() };
+  }
+}
+
+/** What the contract allows, each with words of the rule that must not refuse it. */
+export const unusualBackends: readonly (readonly [make: new () => StorageBackend, rule: RegExp])[] = [
+  [LittleMetadata, /as much metadata as is allowed/],
+  [OnePiece, /between two pieces/],
 ];

@@ -91,6 +91,55 @@ describe("a source is released", () => {
   });
 });
 
+/** A call of each kind, of the keys `object` and `other`, with further options. */
+const callsWith = (storage: Storage, given: object): readonly (() => Promise<unknown>)[] => [
+  () => storage.put("object", "second", given),
+  () => storage.copy("other", "object", given),
+  () => storage.move("other", "object", given),
+  () => storage.delete("object", given),
+  () => storage.deleteMany(["object"], given),
+  () => storage.deletePrefix("object", given),
+  () => storage.get("object", given),
+  () => storage.open("object", given),
+  () => storage.exists("object", given),
+  () => storage.getMetadata("object", given),
+  () => storage.list(given),
+  () => storage.listKeys(given),
+  () => storage.listAll(given).next(),
+  () => storage.listAllKeys(given).next(),
+  () => storage.sweep(given),
+  () => storage.completeUpload("id", given),
+  () => storage.abortUpload("id", given),
+  () => storage.createUpload("object", given),
+  () => storage.resumeUpload("object", "id").complete({ parts: [], ...given }),
+];
+
+describe("every call is refused, and the objects stay as they are,", () => {
+  const late = () => AbortSignal.abort(new DOMException("the time is over", "TimeoutError"));
+  it.each([
+    ["whose signal has fired", { signal: AbortSignal.abort() }, { code: "aborted" }],
+    ["whose time is over", { signal: late() }, { code: "timeout" }],
+    [
+      "with an option that it does not have",
+      { ifmatch: "no such version" },
+      { code: "invalid_argument", message: expect.stringContaining('has no option "ifmatch"') },
+    ],
+  ])("%s", async (_what, given, refusal) => {
+    const storage = storageOf();
+    await storage.put("object", "first");
+    await storage.put("other", "other");
+    for (const call of callsWith(storage, given))
+      await expect(call(), String(call)).rejects.toMatchObject(refusal);
+    const signing = [
+      () => storage.getUrl("object", untyped({ ifmatch: "a" })),
+      () => storage.getUploadUrl("object", untyped({ contentType: "text/plain", ifmatch: "a" })),
+    ];
+    for (const call of signing) await expect(call()).rejects.toMatchObject({ code: "invalid_argument" });
+    expect(await (await storage.open("object")).body.text()).toBe("first");
+    expect(await storage.listKeys()).toEqual(["object", "other"]);
+  });
+});
+
 describe("a limit that is not a number of bytes is refused", () => {
   it.each([Number.NaN, -1, "10", null])("%j", async (maxBytes) => {
     const put = storageOf().put("a", "content", { maxBytes: untyped<number>(maxBytes) });

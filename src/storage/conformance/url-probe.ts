@@ -4,7 +4,10 @@ import type { UrlSigner, VerifiedUrl } from "../contract/signed-url.js";
 
 const content = "content";
 
-/** Whether a signed URL is honoured: by the kit's own rules where its route serves them, else by the provider. */
+/**
+ * Whether a signed URL is honoured: by the kit's own rules where its route serves them, else by the provider. Every object
+ * that is asked for must hold the text `content`.
+ */
 export async function isHonoured(
   backend: StorageBackend,
   method: "get" | "put",
@@ -16,8 +19,8 @@ export async function isHonoured(
   const body = method === "put" ? { body: content } : {};
   const headers = contentType === undefined ? {} : { "content-type": contentType };
   const response = await fetch(url, { method: method.toUpperCase(), headers, ...body });
-  await response.arrayBuffer();
-  return response.ok;
+  const text = await response.text();
+  return response.ok && (method === "put" || text === content);
 }
 
 /** Where the route's own path ends is not known here, so every end of the path is tried as the key. */
@@ -47,16 +50,20 @@ function isAsSigned(verified: VerifiedUrl, contentType: string | undefined): boo
   return (contentType ?? verified.contentType) === verified.contentType && size === content.length;
 }
 
-/** URLs that differ from a signed one in one place each. */
+/** URLs that differ from a signed one in one place each: its key, its time, its signature, its end and its query. */
 export function tampered(url: string, key: string): readonly string[] {
-  const expires = /(expires|X-Amz-Expires|Expires|se)=(\d+)/i;
+  const spelled = url.includes(key) ? key : encodeURIComponent(key);
+  const expires = /([?&](?:[^=&]*expires[^=&]*|se)=)(\d+)/i;
+  const signature = /([?&][^=&]*(?:signature|sig)=)(.)/i;
+  // In hex, upper and lower case are the same.
+  const other = (character: string) => (/a/i.test(character) ? "b" : "a");
   return [
-    url.replace(key, `${key}x`),
-    url.replace(key, key.slice(0, -1)),
-    url.replace(key, `x${key}`),
-    url.replace(expires, (_, name, value) => `${name}=${Number(value) + 1}`),
-    // In hex, upper and lower case are the same.
-    url.replace(/.$/, (last) => (/a/i.test(last) ? "b" : "a")),
+    url.replace(spelled, `${spelled}x`),
+    url.replace(spelled, spelled.slice(0, -1)),
+    url.replace(spelled, `x${spelled}`),
+    url.replace(expires, (_, name, value) => name + (Number(value) + 1)),
+    url.replace(signature, (_, name, first) => name + other(first)),
+    url.replace(/.$/, other),
     url.replace(/\?.*/, ""),
   ].filter((each) => each !== url);
 }

@@ -26,7 +26,7 @@ export interface CheckedCopy extends CallOptions {
   readonly name: string;
   /** What is said of the content; what the source itself says, unless it is given. */
   readonly description?: ObjectDescription | undefined;
-  /** Bytes that were announced. */
+  /** Bytes that were announced, of content that its sender was let send straight to the service. */
   readonly size?: number | undefined;
   readonly checksum?: Checksum | undefined;
   readonly limit: SizeLimit;
@@ -67,11 +67,10 @@ interface CheckedVersion {
 
 /** Reads the whole of the source only where a check needs that. */
 function check(backend: StorageBackend, copy: CheckedCopy): Promise<CheckedVersion> {
-  const { checksum } = copy;
   return opened(backend, copy, async (body, { stat }) => {
     const checks = copy.checks();
     const wanted = await begin(body, checks, copy, stat);
-    if (checksum !== undefined || checks.some(({ readsAll }) => readsAll)) await drain(body);
+    if (body.expected !== undefined || checks.some(({ readsAll }) => readsAll)) await drain(body);
     // A client that sends straight to the service can write fields that a description does not tell.
     const isKept = copy.description === undefined && isSameDescription(stat, wanted);
     return { etag: stat.etag, description: isKept ? undefined : wanted };
@@ -90,11 +89,13 @@ function copyThroughChecks(backend: StorageBackend, copy: CheckedCopy): Promise<
 /** The content of the source as a body that has the announced size. */
 async function opened<T>(
   backend: StorageBackend,
-  { from, sourceIfMatch, limit, checksum, signal, ...copy }: CheckedCopy,
+  { from, sourceIfMatch, limit, signal, ...copy }: CheckedCopy,
   work: (body: StreamBody, source: OpenedObject) => Promise<T>,
 ): Promise<T> {
+  // Only the file route of this service has computed the checksum itself; else it is a claim of the sender.
+  const isClaim = copy.size !== undefined && (await backend.signer()) === undefined;
   const source = await backend.read(from, { range: undefined, ifMatch: sourceIfMatch, signal });
-  const { size = source.stat.size } = copy;
+  const { size = source.stat.size, checksum = isClaim ? source.stat.checksum : undefined } = copy;
   // The stored checksum is verified: a damaged source would get a new, valid one.
   const content = checksum === undefined ? piecesOf(new VerifiedReader(source)) : source.body;
   const body = new StreamBody(content, { ...limit, size, checksum });

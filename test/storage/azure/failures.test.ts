@@ -150,6 +150,17 @@ describe("what Azure answers and the emulator does not", () => {
   });
 });
 
+it("a removal of many that is aborted while the service does not answer the batch is aborted at once", async () => {
+  const { backend, proxy } = await freshWire(rig);
+  const controller = new AbortController();
+  proxy.plan.mix(1, () => ({ kind: "hang" }));
+  const removing = backend.removeMany(["a" as Key], { signal: controller.signal });
+  await expect.poll(() => proxy.visits.map(({ method }) => method)).toEqual(["POST"]);
+  controller.abort();
+  await expect(removing).rejects.toMatchObject({ name: "AbortError" });
+  await expect.poll(() => proxy.busy).toEqual([]);
+});
+
 it("a removal of many that is aborted while a lease is broken is aborted, and no failure of keys", async () => {
   const { backend, proxy } = await freshWire(rig);
   const key = `${stagingRoot}leased` as Key;

@@ -27,7 +27,7 @@ describe("with the tokens of an identity", () => {
     const { stdout } = await promisify(execFile)(process.execPath, [client], { env, timeout: 240_000 });
     const oid = "0b7a5f2e-0000-4000-8000-000000000001";
     expect(JSON.parse(stdout)).toEqual({
-      ran: 138,
+      ran: 140,
       failed: [],
       signedBy: [oid, oid],
       keyEnds: 1,

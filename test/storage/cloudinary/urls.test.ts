@@ -120,3 +120,17 @@ describe("a URL of a transform", () => {
     );
   });
 });
+
+describe("the form of a direct upload", () => {
+  it("is not promised for longer than the service takes it", async () => {
+    const { storage } = await fresh();
+    const options = { size: 5, contentType: "text/plain" };
+    const asked = storage.prepareUpload("a.txt", { ...options, expiresIn: 3602 });
+    await expect(asked).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("at most 3600"),
+    });
+    const { expiresAt } = await storage.prepareUpload("a.txt", { ...options, expiresIn: 3600 });
+    expect(expiresAt.getTime()).toBeLessThanOrEqual(Date.now() + 3_601_000);
+  });
+});

@@ -42,6 +42,28 @@ it("a direct upload whose record is still there when its parts are joined can be
   expect(await storage.completeUpload(id)).toMatchObject({ key: "record.zip", size: content.length });
 });
 
+it("a checksum that the sender wrote is compared with the content", async () => {
+  const backend = new AzureBackend({ account, accountKey, endpoint, container: "direct" });
+  const storage = new Storage(backend);
+  const complete = async (crc32: string) => {
+    const {
+      id,
+      url = "",
+      headers,
+    } = await storage.prepareUpload("sum.txt", {
+      size: 5,
+      contentType: "text/plain",
+    });
+    const sent = { ...headers, "x-ms-meta-svc_infra_crc32": crc32 };
+    expect((await fetch(url, { method: "PUT", headers: sent, body: "hello" })).status).toBe(201);
+    return storage.completeUpload(id);
+  };
+  await expect(complete("00000000")).rejects.toMatchObject({ code: "checksum_mismatch" });
+  expect(await storage.exists("sum.txt")).toBe(false);
+  expect(await complete("3610a686")).toMatchObject({ checksum: "crc32:3610a686" });
+  expect(Buffer.from(await storage.get("sum.txt")).toString()).toBe("hello");
+});
+
 it("a lease that the sender took keeps nothing from completion and removal", async () => {
   const backend = new AzureBackend({ account, accountKey, endpoint, container: "direct" });
   const storage = new Storage(backend, { policy: { types: ["text/plain"] } });

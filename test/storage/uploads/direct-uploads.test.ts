@@ -1,5 +1,16 @@
 import { getStorage } from "svc-infra";
-import { Storage, type StorageBackend, type StorageFiles } from "svc-infra/storage";
+import {
+  type BackendCall,
+  type Capabilities,
+  type Key,
+  LayerBackend,
+  type Next,
+  type OpenedObject,
+  type ReadOptions,
+  Storage,
+  type StorageBackend,
+  type StorageFiles,
+} from "svc-infra/storage";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stagingRoot } from "#dist/storage/contract/key.js";
 import { call, kinds, makeBackend, type Service, startService } from "../../acceptance/service.js";
@@ -183,6 +194,32 @@ describe.each(kinds)("direct uploads to %s", (kind) => {
     expect([await complete(next), await complete(late)]).toEqual([200, 412]);
     expect((await prepare(hello, { "if-none-match": '"a"' })).status).toBe(400);
     expect((await staged()).every(({ key }) => key.endsWith("lease"))).toBe(true);
+  });
+
+  it("are not read as a whole when they are complete, as the file route computed their checksum", async () => {
+    let bytes = 0;
+    class Counting extends LayerBackend<Capabilities> {
+      protected override intercept<T>({ signal }: BackendCall, next: Next<T>): Promise<T> {
+        return next(signal);
+      }
+      override async read(key: Key, options: ReadOptions): Promise<OpenedObject> {
+        const opened = await super.read(key, options);
+        const { stat, start, end, body } = opened;
+        async function* counted() {
+          for await (const piece of body) {
+            if (key.endsWith("/content")) bytes += piece.length;
+            yield piece;
+          }
+        }
+        return { stat, start, end, bytes: undefined, body: counted(), close: () => opened.close() };
+      }
+    }
+    const storage = new Storage(new Counting(backend));
+    const size = 8_000_000;
+    const upload = await storage.prepareUpload("large.txt", { size, contentType: "text/plain" });
+    expect((await bring(upload.url ?? "", "a".repeat(size))).status).toBe(204);
+    expect(await storage.completeUpload(upload.id)).toMatchObject({ size });
+    expect(bytes).toBeLessThan(size / 2);
   });
 
   it("are over when their time is", async () => {

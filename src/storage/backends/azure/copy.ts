@@ -1,8 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { BlobHTTPHeaders } from "@azure/storage-blob";
-import { keptDisposition } from "../../content/content-disposition.js";
 import type { CopyOptions, ObjectDescription, ObjectStat } from "../../contract/backend.js";
 import { Cancellation } from "../../contract/cancellation.js";
-import { isSameDescription } from "../../contract/description.js";
 import { inParallel } from "../../contract/in-parallel.js";
 import type { Key } from "../../contract/key.js";
 import { isFailure, refusal, ServiceError } from "../../contract/service-error.js";
@@ -65,10 +64,12 @@ async function copyVersion(
   return statOfWritten(to, await copy(access, source, to, options), description ?? source.stat, source.stat);
 }
 
-/** Whether a source already has all that would be sent; its stat hides a disposition that is made of type and name. */
-function isSent({ stat, headers }: CopySource, description: ObjectDescription): boolean {
-  const isDisposed = headers.blobContentDisposition === keptDisposition(description);
-  return isDisposed && isSameDescription(stat, description);
+/** Whether a source has what would be sent and nothing else, as the service keeps it: its stat hides what `put` would refuse. */
+function isSent({ stat, headers, metadata }: CopySource, description: ObjectDescription): boolean {
+  return isDeepStrictEqual(
+    { blobHTTPHeaders: headers, metadata },
+    sentDescription(description, stat.checksum),
+  );
 }
 
 /** What took the place of a source; @throws the error where it was not for that. */

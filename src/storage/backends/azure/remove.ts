@@ -96,9 +96,12 @@ async function sendBatch<Name extends string>(
   { signal }: CallOptions,
 ): Promise<readonly BlobFailure<Name>[]> {
   try {
-    const { subResponses } = await client.send(signal, (container, abortSignal) => {
-      const blobs = keys.map((key) => blobOf(container, key));
-      return container.client.getBlobBatchClient().deleteBlobs(blobs, { ...withSnapshots, abortSignal });
+    const { subResponses } = await client.send(signal, async (container, abortSignal) => {
+      // The SDK's own `deleteBlobs` sends the batch without a signal.
+      const client = container.client.getBlobBatchClient();
+      const batch = client.createBatch();
+      for (const key of keys) await batch.deleteBlob(blobOf(container, key), withSnapshots);
+      return client.submitBatch(batch, { abortSignal });
     });
     return keys.flatMap((key, index) => {
       const error = failureOf(subResponses[index]);

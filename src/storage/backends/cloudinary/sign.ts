@@ -74,6 +74,12 @@ export async function signUpload(
   key: Key,
   options: DirectOptions,
 ): Promise<DirectRequest> {
+  if (options.expiresAt.getTime() > Date.now() + acceptedMs + 1000) {
+    throw refusal(
+      "invalid_argument",
+      "Cloudinary takes a signed upload for an hour; expiresIn is at most 3600",
+    );
+  }
   const address = ids.addressOf(key);
   const longKey = ids.isLong(key) ? key : undefined;
   const context = contextOf({ ...options, longKey, checksum: undefined, isEmpty: false });

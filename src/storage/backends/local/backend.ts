@@ -189,6 +189,7 @@ export class LocalBackend implements StorageBackend<LocalCapabilities> {
       this.remove(key, { ifMatch: undefined, signal }).catch((error) => failures.push({ key, error })),
     );
     await Promise.all(removals);
+    if (failures.length > 0) options.signal?.throwIfAborted();
     return failures;
   }
 

@@ -1,30 +1,34 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Storage } from "../../storage.js";
+import type { CallOptions, StorageBackend } from "../../contract/backend.js";
+import { type Key, parseKey, parsePrefix } from "../../contract/key.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";
 import { sampleBytes } from "../samples.js";
 
 type Abortable = readonly [
   name: string,
-  run: (storage: Storage, key: string, signal: AbortSignal) => Promise<unknown>,
+  run: (backend: StorageBackend, key: Key, options: CallOptions) => Promise<unknown>,
 ];
 
+const unconditional = { ifAbsent: false, ifMatch: undefined } as const;
+const asked = { delimiter: undefined, cursor: undefined, limit: 10, details: false };
+
+/** What every backend has to do; `Storage` would refuse the call before it. */
 const abortables: readonly Abortable[] = [
-  ["put", (storage, key, signal) => storage.put(key, "new", { signal })],
-  ["get", (storage, key, signal) => storage.get(key, { signal })],
-  ["open", (storage, key, signal) => storage.open(key, { signal })],
-  ["exists", (storage, key, signal) => storage.exists(key, { signal })],
-  ["getMetadata", (storage, key, signal) => storage.getMetadata(key, { signal })],
-  ["delete", (storage, key, signal) => storage.delete(key, { signal })],
-  ["deleteMany", (storage, key, signal) => storage.deleteMany([key], { signal })],
-  ["deletePrefix", (storage, key, signal) => storage.deletePrefix(key, { signal })],
-  ["copy", (storage, key, signal) => storage.copy(key, `${key}-copy`, { signal })],
-  ["move", (storage, key, signal) => storage.move(key, `${key}-moved`, { signal })],
-  ["listKeys", (storage, key, signal) => storage.listKeys({ prefix: key, signal })],
-  ["list", (storage, key, signal) => storage.list({ prefix: key, signal })],
-  ["check", (storage, _key, signal) => storage.check({ signal })],
+  ["stat", (backend, key, options) => backend.stat(key, options)],
+  [
+    "read",
+    (backend, key, options) => backend.read(key, { range: undefined, ifMatch: undefined, ...options }),
+  ],
+  [
+    "copy",
+    (backend, key, options) =>
+      backend.copy(key, `${key}-copy` as Key, { sourceIfMatch: undefined, ...unconditional, ...options }),
+  ],
+  ["remove", (backend, key, options) => backend.remove(key, { ifMatch: undefined, ...options })],
+  ["removeMany", (backend, key, options) => backend.removeMany([key], options)],
+  ["list", (backend, key, options) => backend.list({ prefix: parsePrefix(key), ...asked, ...options })],
 ];
 
 /** A source that gives so many bytes and then nothing any more. */
@@ -48,17 +52,14 @@ function timeoutSignal(ms: number): AbortSignal {
 
 export const abortCases: readonly ConformanceCase[] = [
   {
-    name: "a call whose signal has fired already is aborted, or timeout, and does nothing",
-    async run({ storage, at, folder }) {
+    name: "a call whose signal has fired already is rejected by the backend, and does nothing",
+    async run({ backend, storage, at, folder }) {
       await storage.put(at("object"), "old");
-      for (const [, run] of abortables) {
-        await failure(run(storage, at("object"), AbortSignal.abort()), "aborted");
-        const late = timeoutSignal(1);
-        while (!late.aborted) await sleep(1);
-        await failure(run(storage, at("object"), late), "timeout");
+      for (const [name, run] of abortables) {
+        const call = run(backend, parseKey(at("object")), { signal: AbortSignal.abort() });
+        await assert.rejects(call, name);
       }
       assert.deepEqual(await storage.listKeys({ prefix: folder }), [at("object")]);
-      assert.equal(await (await storage.open(at("object"))).body.text(), "old");
     },
   },
   {
@@ -122,9 +123,16 @@ export const abortCases: readonly ConformanceCase[] = [
       await storage.put(at("object"), sampleBytes(4_000_000));
       const controller = new AbortController();
       const { body } = await storage.open(at("object"), { signal: controller.signal });
+      let pieces = 0;
       const reading = (async () => {
-        for await (const _ of body) controller.abort();
+        for await (const _ of body) {
+          pieces += 1;
+          controller.abort();
+        }
       })();
+      // A body may be one piece, behind which nothing is left to abort.
+      const [ended] = await Promise.allSettled([reading]);
+      if (ended.status === "fulfilled" && pieces === 1) return;
       await failure(reading, "aborted");
     },
   },

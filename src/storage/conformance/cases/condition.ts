@@ -149,42 +149,4 @@ export const inabilityCases: readonly ConformanceCase[] = [
       assert.equal(await storage.exists(at("object")), false);
     },
   },
-  {
-    name: "an option that a call does not have is invalid_argument, and the objects stay as they are",
-    async run({ storage, at }) {
-      await storage.put(at("object"), "first");
-      await storage.put(at("other"), "other");
-      // A variable, since the type of a literal forbids the name.
-      const misspelled: object = { ifmatch: "no such version" };
-      const { multipart, signGet, signPut } = storage.capabilities;
-      const calls = [
-        () => storage.put(at("object"), "second", misspelled),
-        () => storage.copy(at("other"), at("object"), misspelled),
-        () => storage.move(at("other"), at("object"), misspelled),
-        () => storage.delete(at("object"), misspelled),
-        () => storage.deleteMany([at("object")], misspelled),
-        () => storage.deletePrefix(at("object"), misspelled),
-        () => storage.get(at("object"), misspelled),
-        () => storage.open(at("object"), misspelled),
-        () => storage.list(misspelled),
-        () => storage.listKeys(misspelled),
-        () => storage.listAll(misspelled).next(),
-        () => storage.listAllKeys(misspelled).next(),
-        () => storage.sweep(misspelled),
-        () => storage.completeUpload("id", misspelled),
-        () => storage.abortUpload("id", misspelled),
-        multipart && (() => storage.createUpload(at("object"), misspelled)),
-        multipart && (() => storage.resumeUpload(at("object"), "id").complete({ parts: [], ...misspelled })),
-        signGet && (() => storage.getUrl(at("object"), misspelled)),
-        signPut && (() => storage.getUploadUrl(at("object"), { contentType: "text/plain", ...misspelled })),
-      ];
-      for (const call of calls) {
-        if (call === false) continue;
-        const { message } = await failure(call(), "invalid_argument");
-        assert.match(message, /has no option "ifmatch"/);
-      }
-      assert.equal(await (await storage.open(at("object"))).body.text(), "first");
-      assert.equal(await (await storage.open(at("other"))).body.text(), "other");
-    },
-  },
 ];

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { descriptionOf } from "../../contract/description.js";
+import { parseKey } from "../../contract/key.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";
 import { awkwardTexts, sampleBytes } from "../samples.js";
@@ -62,6 +64,23 @@ const versions: readonly ConformanceCase[] = [
     },
   },
   {
+    name: "a copy with sourceIfMatch is of that version or not at all, also when it races with a put",
+    needs: ["conditionalCopySource"],
+    async run({ storage, at, races }) {
+      for (let race = 0; race < races; race++) {
+        const [from, to] = [at(`from-${race % 8}`), at(`to-${race % 8}`)];
+        const { etag } = await storage.put(from, "checked");
+        const copying = storage.copy(from, to, { sourceIfMatch: etag });
+        const [copied] = await Promise.allSettled([copying, storage.put(from, "replaced")]);
+        if (copied.status === "rejected") await failure(copying, "precondition_failed");
+        const isThere = await storage.exists(to);
+        assert.equal(isThere, copied.status === "fulfilled", `race ${race}`);
+        if (isThere) assert.equal(await (await storage.open(to)).body.text(), "checked", `race ${race}`);
+        await storage.delete(to);
+      }
+    },
+  },
+  {
     name: "a move never deletes a put that it races with",
     needs: ["conditionalRemove"],
     async run({ storage, at, races }) {
@@ -97,6 +116,26 @@ export const copyCases: readonly ConformanceCase[] = [
       assert.equal(copied.key, at("to"));
       sameBytes(await storage.get(at("to")), bytes);
       sameBytes(await storage.get(at("from")), bytes);
+    },
+  },
+  {
+    name: "a copy that is given a description has that one, and nothing of the one of its source",
+    async run({ backend, storage, at }) {
+      const bytes = sampleBytes(200_000);
+      await storage.put(at("from"), bytes, { ...description, cacheControl: "no-store" });
+      const other = descriptionOf({
+        contentType: "text/plain",
+        filename: undefined,
+        metadata: { other: "yes" },
+        contentLanguage: "de",
+      });
+      const conditions = { sourceIfMatch: undefined, ifAbsent: false, ifMatch: undefined };
+      const options = { ...conditions, description: other, signal: undefined };
+      const copied = await backend.copy(parseKey(at("from")), parseKey(at("to")), options);
+      for (const told of [copied, await storage.getMetadata(at("to"))]) {
+        assert.deepEqual(descriptionOf({ ...told, metadata: { ...told.metadata } }), other);
+      }
+      sameBytes(await storage.get(at("to")), bytes);
     },
   },
   {

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { BufferedBody } from "../../content/body.js";
+import { type Prefix, stagingRoot } from "../../contract/key.js";
+import { noMetadata } from "../../contract/metadata.js";
 import type { Storage } from "../../storage.js";
+import { contentKey, newUploadId } from "../../uploads/staging.js";
 import type { CaseContext, ConformanceCase } from "../case.js";
 import { failure } from "../expect.js";
 
@@ -22,6 +26,8 @@ const names = [
   "b",
   "true",
 ];
+
+const plainText = { contentType: "text/plain", filename: undefined, metadata: noMetadata };
 
 async function fill({ storage, at }: Pick<CaseContext, "storage" | "at">): Promise<readonly string[]> {
   await Promise.all(names.map((name) => storage.put(at(name), name)));
@@ -191,7 +197,7 @@ export const listCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: "more than a thousand objects are listed page by page",
+    name: "more than a thousand objects are listed page by page, and deleted at once",
     async run({ storage, at, folder }) {
       const keys = Array.from({ length: 1100 }, (_, index) => at(String(index).padStart(4, "0")));
       for (let start = 0; start < keys.length; start += 50) {
@@ -204,6 +210,29 @@ export const listCases: readonly ConformanceCase[] = [
       for await (const key of storage.listAllKeys({ prefix: folder })) keysAlone.push(key);
       assert.deepEqual(keysAlone, keys);
       assert.equal((await storage.listKeys({ prefix: folder })).length, 100);
+      assert.deepEqual(await storage.deleteMany(keys), []);
+      assert.deepEqual(await storage.listKeys({ prefix: folder }), []);
+    },
+  },
+  {
+    name: "what is staged is listed below its own prefix, and below no other",
+    async run({ backend, storage }) {
+      const key = contentKey(newUploadId(new Date(Date.now() + 60_000)));
+      const body = new BufferedBody(Buffer.from("staged"), { maxBytes: 6, size: 6, checksum: undefined });
+      const signal = undefined;
+      await backend.write(key, body, { ...plainText, ifAbsent: false, ifMatch: undefined, signal });
+      try {
+        const prefix = stagingRoot as Prefix;
+        const asked = { delimiter: undefined, cursor: undefined, limit: 1000, details: true, signal };
+        const { items } = await backend.list({ ...asked, prefix });
+        assert.ok(items.some((item) => item.key === key));
+        const isStaged = (name: string) => name.startsWith(stagingRoot);
+        assert.deepEqual((await storage.listKeys({ prefix: ".s", limit: 1000 })).filter(isStaged), []);
+        const { prefixes } = await storage.list({ prefix: ".s", delimiter: "/", limit: 1000 });
+        assert.ok(!prefixes.some((each) => stagingRoot.startsWith(each)), prefixes.join());
+      } finally {
+        await backend.remove(key, { ifMatch: undefined, signal });
+      }
     },
   },
   {

@@ -94,10 +94,13 @@ export const metadataCases: readonly ConformanceCase[] = [
   {
     name: "as much metadata as is allowed fits",
     async run({ storage, at }) {
-      const bytes = storage.capabilities.maxMetadataBytes ?? maxMetadataBytes;
-      const names = Array.from({ length: 32 }, (_, index) => `name-${String(index).padStart(2, "0")}`);
-      const metadata = Object.fromEntries(names.map((name) => [name, "v".repeat(57)]));
-      metadata["name-31"] = "v".repeat(57 - (maxMetadataBytes - bytes));
+      const bytes = Math.min(storage.capabilities.maxMetadataBytes ?? maxMetadataBytes, maxMetadataBytes);
+      const pairs = Array.from({ length: Math.floor(bytes / 64) }, (_, index): [string, string] => [
+        `name-${String(index).padStart(2, "0")}`,
+        "v".repeat(57),
+      ]);
+      const metadata = Object.fromEntries(pairs);
+      metadata["name-00"] = "v".repeat(57 + (bytes % 64));
       await storage.put(at("object"), "content", { metadata });
       assert.deepEqual({ ...(await storage.getMetadata(at("object"))).metadata }, metadata);
     },

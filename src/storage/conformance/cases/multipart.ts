@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import type { UnfinishedUpload } from "../../contract/backend.js";
 import { checksumOf } from "../../contract/checksum.js";
+import { parseKey } from "../../contract/key.js";
+import { noMetadata } from "../../contract/metadata.js";
 import type { ConformanceCase } from "../case.js";
 import { failure, sameBytes } from "../expect.js";
 import { awkwardTexts, failingAfter, oddPieces, sampleBytes } from "../samples.js";
@@ -49,6 +52,28 @@ const rules: readonly Omit<ConformanceCase, "needs">[] = [
       await Promise.all([fresh.complete(), replacing.complete()]);
       assert.equal(await (await storage.open(at("old"))).body.text(), "new");
       assert.deepEqual(await storage.listKeys({ prefix: folder }), [at("new"), at("old")]);
+    },
+  },
+  {
+    name: "an upload is told as unfinished from its beginning until it is aborted",
+    async run({ backend, at }) {
+      const key = parseKey(at("object"));
+      const signal = undefined;
+      const description = { contentType: "text/plain", filename: undefined, metadata: noMetadata };
+      await backend.createUpload(key, { ...description, signal });
+      const begun = async () => {
+        const found: UnfinishedUpload[] = [];
+        for await (const each of backend.unfinished({ dryRun: true, signal })) {
+          if (each.key === key) found.push(each);
+        }
+        return found;
+      };
+      const [upload, ...more] = await begun();
+      assert.ok(upload !== undefined && more.length === 0, "it is told once");
+      const { uploadId, begunAt } = upload;
+      assert.ok(Math.abs(begunAt.getTime() - Date.now()) < 300_000, begunAt.toISOString());
+      await backend.abortUpload(key, uploadId, { signal });
+      assert.deepEqual(await begun(), []);
     },
   },
   {
