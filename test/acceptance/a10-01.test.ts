@@ -106,7 +106,7 @@ describe.each(kinds)("on %s", (kind) => {
     const { queue } = jobs;
     expect(queue.driver).toBe(kind === "embedded" ? "memory" : "postgres");
     await sql.db.transaction((tx) => queue.enqueueIn(tx, noted, "committed"));
-    await expect.poll(() => seen, { timeout: 30_000 }).toEqual(["committed"]);
+    await expect.poll(() => seen).toEqual(["committed"]);
     await jobs.close();
     await sql.close();
   });
@@ -236,9 +236,7 @@ describe("on postgres", () => {
     const running = project.start("migrate");
     const db = await easySqlDb({ url }, { env: {} });
     const sleeping = sql`select count(*)::int as n from pg_stat_activity where query like '%pg_sleep(30)%' and pid <> pg_backend_pid() and datname = current_database()`;
-    await expect
-      .poll(async () => Object(await db.db.execute(sleeping)).rows[0].n, { timeout: 20_000 })
-      .toBe(1);
+    await expect.poll(async () => Object(await db.db.execute(sleeping)).rows[0].n).toBe(1);
     running.stop();
     await running.ended;
     await db.db.execute(

@@ -50,7 +50,7 @@ it.each(Object.entries(ways))("a refresh at the same time does not outlive the e
     select (jsonb_populate_record(t, '{"id": "next", "access_hash": "next", "refresh_hash": "next", "used_at": null}')).*
     from svc_infra_auth_tokens t`);
   const ending = end(tokens);
-  await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
+  await expect.poll(waiting).toBe(1);
   await client.query("commit");
   await ending;
   expect((await client.query("select id from svc_infra_auth_tokens")).rows).toEqual([]);
@@ -65,9 +65,9 @@ it("tokens that begin while all that their user has ends do not outlive it", asy
   await client.query("begin");
   await client.query("select id from svc_infra_auth_tokens for update");
   const beginning = service.app.authUsers.tokens.begin(token);
-  await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
+  await expect.poll(waiting).toBe(1);
   const ending = service.app.authUsers.signIns.endOthers(rows[0].user_id, "none");
-  await Promise.race([ending, expect.poll(waiting, { timeout: 10_000 }).toBe(2)]);
+  await Promise.race([ending, expect.poll(waiting).toBe(2)]);
   await client.query("commit");
   await Promise.all([beginning, ending]);
   expect((await client.query("select id from svc_infra_auth_tokens")).rows).toEqual([]);

@@ -26,7 +26,7 @@ it("on a terminal serve prints readable lines and the address of its page, and C
     shown += text;
   });
   const isShown = () => shown.includes(`Open http://localhost:${port} in a browser`);
-  await vi.waitUntil(isShown, { timeout: 25_000, interval: 20 });
+  await vi.waitUntil(isShown, { timeout: 60_000, interval: 20 });
   expect((await fetch(`http://localhost:${port}`)).headers.get("content-type")).toMatch(/^text\/html/);
   terminal.stdin.write("\x03");
   const [code] = await once(terminal, "close");

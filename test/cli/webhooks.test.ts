@@ -13,7 +13,7 @@ async function listen(...args: readonly string[]) {
   const listening = cli.start(["webhooks", "listen", "--port", String(port), ...args]);
   const url = `http://127.0.0.1:${port}`;
   const answers = () => fetch(url).then(({ status }) => status, String);
-  await expect.poll(answers, { timeout: 20_000 }).toBe(405);
+  await expect.poll(answers).toBe(405);
   return { listening, url };
 }
 

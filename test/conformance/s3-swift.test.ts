@@ -4,8 +4,8 @@ import { s3Options } from "../rigs/s3-options.js";
 import { startSwift } from "../rigs/swift.js";
 import { runSuite } from "./run-suite.js";
 
-// One process of Swift does about a hundred writes a second, and one case makes 1,100 objects in each of four stacks.
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
+// One process of Swift does about a hundred writes a second, fewer on a busy machine, and one case makes 1,100 objects in each of four stacks.
+vi.setConfig({ testTimeout: 900_000 });
 
 const rig = await startSwift();
 await rig.createBucket("conformance");

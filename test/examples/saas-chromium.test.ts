@@ -102,7 +102,7 @@ it("the tutorial shows lines of the example as they are, of which there are less
 
 describe.each(settings)(
   "the service of the tutorial, $name",
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   ({ prepare, workers }) => {
     let place: Place;
     let folder: SaasFolder;

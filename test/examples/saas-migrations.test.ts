@@ -9,7 +9,7 @@ const commandLine = new CommandLine();
 
 afterAll(() => commandLine.dispose());
 
-it("the migrations of the example make every table of this version", { timeout: 60_000 }, async () => {
+it("the migrations of the example make every table of this version", async () => {
   const { code, stdout, stderr } = await commandLine.run(["db", "check"], {
     ...parseEnv(readFileSync(join(example, "example.env"), "utf8")),
     SQL_SCHEMA: join(example, "schema.ts"),

@@ -307,6 +307,6 @@ test("what the official SDK sends passes, and what it makes of the answers is wh
     })().catch((error) => { console.error(error); process.exit(1); });`;
   const url = `cloudinary://${apiKey}:${apiSecret}@${cloudName}?upload_prefix=${endpoint}`;
   const env = { ...process.env, CLOUDINARY_URL: url };
-  const { stdout } = await run(process.execPath, ["-e", script], { env, timeout: 20_000 });
+  const { stdout } = await run(process.execPath, ["-e", script], { env, timeout: 60_000 });
   expect(JSON.parse(stdout)).toEqual([400, 5, { custom: { title: "a=b|c" } }, 1, { result: "ok" }]);
 });

@@ -20,7 +20,7 @@ const providers = [
 /** Runs a module in a process of its own and answers what it prints, and which packages it loads. */
 async function runModule(code: string, env = {}): Promise<{ printed: string; loaded: readonly string[] }> {
   const args = ["--import", hooks, "--input-type=module", "-e", code];
-  const options = { env: { PATH: process.env.PATH, ...env }, timeout: 20_000 };
+  const options = { env: { PATH: process.env.PATH, ...env }, timeout: 60_000 };
   const { stdout, stderr } = await run(process.execPath, args, options);
   const loaded = [...stderr.matchAll(/^loaded (.*)$/gm)].map(([, name = ""]) => name);
   return { printed: stdout, loaded };
