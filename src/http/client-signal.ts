@@ -20,14 +20,10 @@ export function whenClosed(raw: ServerResponse, listener: () => void): void {
     listener();
     return;
   }
-  let isCalled = false;
-  const once = () => {
-    if (!isCalled) listener();
-    isCalled = true;
-  };
-  raw.once("close", once);
-  // A stream of HTTP/2 that is reset with NO_ERROR while the answer waits for room tells no `close`.
-  if (isHttp2(raw)) raw.req.once("aborted", once);
+  raw.once("close", listener);
+  // Node leaves a stream of HTTP/2 that is reset with NO_ERROR amid its answer as it is: it tells no `close`, and the
+  // server's own close waits for it.
+  if (isHttp2(raw)) raw.req.once("aborted", () => raw.destroy());
   else if (raw.socket === null && !raw.writableFinished) closeWith(raw.req.socket, raw);
 }
 

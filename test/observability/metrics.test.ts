@@ -211,8 +211,8 @@ describe("a client that leaves", () => {
       await expect.poll(() => read(app)).toContain(left(3));
       expect(await read(app)).toContain(inFlight);
     } finally {
-      // Without an error Node 20 would wait for the streams that were reset.
-      session.destroy(new Error("done"));
+      // The app closes then: no stream that was reset may hold it.
+      session.destroy();
     }
   });
 });
