@@ -9,8 +9,8 @@ let rig: PostgresRig;
 let sql: SqlDb;
 
 beforeAll(async () => {
-  // The server undoes the statement that waits for this long: that of the worker, as the test waits for an hour.
-  rig = await startPostgres({ settings: { deadlock_timeout: "100ms" } });
+  // The server looks once, when a statement has waited for this long, and undoes that one: the worker's, as the test waits for an hour.
+  rig = await startPostgres({ settings: { deadlock_timeout: "5s" } });
   sql = await easySqlDb({ url: rig.url }, { env: {} });
 });
 afterAll(async () => {

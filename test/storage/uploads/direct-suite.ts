@@ -15,13 +15,19 @@ import { stagingRoot } from "#dist/storage/contract/key.js";
 const rounds = Number(process.env.RACE_ROUNDS ?? 20);
 const partsOfTest = 3 * 16 * 1024 * 1024;
 
+/** Sends a part, and again where the connection broke, as the page does. */
+async function sendPart(url: string, request: RequestInit): Promise<number> {
+  const { status } = await fetch(url, request).catch(() => fetch(url, request));
+  return status;
+}
+
 /** What clients do, as the page does it. */
 async function bring(upload: PreparedUpload, content: Uint8Array<ArrayBuffer>): Promise<readonly number[]> {
   if (upload.parts.length > 0) {
     return Promise.all(
-      upload.parts.map(async ({ url, method, headers, start, end }) => {
-        return (await fetch(url, { method, headers, body: content.subarray(start, end) })).status;
-      }),
+      upload.parts.map(({ url, method, headers, start, end }) =>
+        sendPart(url, { method, headers, body: content.subarray(start, end) }),
+      ),
     );
   }
   const { url = "", method, headers, fields } = upload;
