@@ -18,7 +18,10 @@ interface Window {
   readonly endsAt: number;
 }
 
-/** Counts for one process. */
+/** The most subjects of a counter in memory: a client may have millions of addresses. */
+const maxSubjects = 100_000;
+
+/** Counts for one process; of too many subjects the window that began first is forgotten. */
 export class MemoryCounter implements Counter {
   readonly #windowMs: number;
   /** In the order in which they end. */
@@ -30,16 +33,16 @@ export class MemoryCounter implements Counter {
 
   add(subject: string, amount: number): WindowCount {
     const now = performance.now();
-    this.#forgetEnded(now);
+    this.#forget(now);
     const window = this.#windows.get(subject) ?? { amount: 0, endsAt: now + this.#windowMs };
     window.amount += amount;
     this.#windows.set(subject, window);
     return { amount: window.amount, leftMs: window.endsAt - now };
   }
 
-  #forgetEnded(now: number): void {
+  #forget(now: number): void {
     for (const [subject, { endsAt }] of this.#windows) {
-      if (endsAt > now) return;
+      if (endsAt > now && this.#windows.size <= maxSubjects) return;
       this.#windows.delete(subject);
     }
   }
