@@ -28,8 +28,6 @@ export function healthRoute(
 /** Mounts routes of health in a scope of their own, so that nothing of the app around them changes. */
 export async function mountHealthRoutes(app: FastifyInstance, routes: readonly Route[]): Promise<void> {
   await app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     scope.setErrorHandler(problemHandler(true));
     // A way to tell the tenant that fails must not fail the probes.
     scope.addHook("onRoute", (route) => {

@@ -17,13 +17,15 @@ export interface RoutesOptions {
 
 /**
  * Registers routes, and 405 with `Allow` (RFC 9110 §15.5.6) for the verbs that their paths do not have; OPTIONS is
- * left to CORS. Content is left to the handlers, so the scope must take all content types unread.
+ * left to CORS. Content of every type is left to the handlers, unread: the scope is one of these routes' own.
  */
 export function mountRoutes(
   scope: FastifyInstance,
   routes: readonly Route[],
   options: RoutesOptions = {},
 ): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
   scope.setValidatorCompiler(() => () => true);
   scope.setSerializerCompiler(() => JSON.stringify);
   for (const each of routes) scope.route(optionsOf(each, options));

@@ -106,7 +106,7 @@ describe.each(kinds)("on %s", (kind) => {
     const { queue } = jobs;
     expect(queue.driver).toBe(kind === "embedded" ? "memory" : "postgres");
     await sql.db.transaction((tx) => queue.enqueueIn(tx, noted, "committed"));
-    await expect.poll(() => seen).toEqual(["committed"]);
+    await expect.poll(() => seen, { timeout: 30_000 }).toEqual(["committed"]);
     await jobs.close();
     await sql.close();
   });

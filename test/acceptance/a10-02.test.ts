@@ -10,7 +10,7 @@ import { outboxTable } from "../jobs/outbox-table.js";
 import { startPostgres } from "../rigs/postgres.js";
 import { startRedis } from "../rigs/redis.js";
 
-const soon = { timeout: 60_000, interval: 50 };
+const soon = { timeout: 30_000, interval: 50 };
 const registry = `
 import { appendFileSync } from "node:fs";
 import { defineJob } from "svc-infra/jobs";

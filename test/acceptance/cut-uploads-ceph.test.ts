@@ -40,9 +40,9 @@ test(`${rounds} uploads that are cut half-way leave no part, no object and no co
 
   const begun = proxy.visits.filter(({ method, target }) => method === "POST" && target.includes("?uploads"));
   expect(begun.length).toBeGreaterThanOrEqual(Math.floor(rounds / 4));
-  await expect.poll(() => socketsOn(service.port)).toBe(0);
-  await expect.poll(() => proxy.busy).toEqual([]);
-  await expect.poll(uploadsOf).not.toContain("<Upload>");
+  await expect.poll(() => socketsOn(service.port), { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
+  await expect.poll(uploadsOf, { timeout: 10_000 }).not.toContain("<Upload>");
   const list = await call(service.port, { path: "/_storage/list" });
   expect(list.json()).toMatchObject({ keys: ["old"] });
   expect((await call(service.port, { path: "/_storage/download/old" })).text).toBe("old");
@@ -64,7 +64,7 @@ async function cutUpload(index: number): Promise<void> {
   const closed = new Promise((resolve) => socket.on("close", resolve));
   socket.write(headOf(index >> 2, key, isLarge ? promisedBytes : 900));
   await new Promise((resolve) => socket.write(Buffer.alloc(sent, "x"), resolve));
-  if (isLarge) await expect.poll(() => hasBegun(key), { interval: 10 }).toBe(true);
+  if (isLarge) await expect.poll(() => hasBegun(key), { timeout: 30_000, interval: 10 }).toBe(true);
   leave(socket, index % 3);
   await closed;
 }

@@ -58,7 +58,7 @@ test("a client that leaves ends the read, although the backend never answers aga
   await once(response, "data");
   expect(isClosed).toBe(false);
   request.destroy();
-  await expect.poll(() => isClosed).toBe(true);
+  await expect.poll(() => isClosed, { timeout: 10_000 }).toBe(true);
   await service.close();
 });
 

@@ -366,9 +366,9 @@ describe.each(kinds)("%s", (kind) => {
     const head =
       "POST /_storage/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n";
     expect(await sendRaw(service.port, `${head}${rest}`, 300)).toBe("");
-    await expect.poll(() => connections(service)).toBe(0);
+    await expect.poll(() => connections(service), { timeout: 10_000 }).toBe(0);
     expect(await keys()).toEqual([]);
-    await expect.poll(leftovers).toEqual(before);
+    await expect.poll(leftovers, { timeout: 10_000 }).toEqual(before);
   });
 
   test("a form may be followed by more than fits into a buffer", async () => {
@@ -390,8 +390,8 @@ describe.each(kinds)("%s", (kind) => {
         cut(service.port, `${heads[index % 4]}${"x".repeat(450)}`, index % 3),
       ),
     );
-    await expect.poll(() => connections(service)).toBe(0);
-    await expect.poll(leftovers).toEqual(before);
+    await expect.poll(() => connections(service), { timeout: 10_000 }).toBe(0);
+    await expect.poll(leftovers, { timeout: 10_000 }).toEqual(before);
     expect(await keys()).toEqual(["old"]);
     expect(Buffer.from(await service.storage.get("old")).toString()).toBe("old");
   });

@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import http2, { type ClientHttp2Session } from "node:http2";
 import { setTimeout as after } from "node:timers/promises";
@@ -7,6 +6,7 @@ import { type AddStorageOptions, addIdempotency, addStorage } from "svc-infra";
 import type { Storage } from "svc-infra/storage";
 import { afterEach, expect, it } from "vitest";
 import { makeBackend, pathOf } from "../acceptance/service.js";
+import { watchBodies } from "./open-bodies.js";
 
 const closers: (() => unknown)[] = [];
 
@@ -72,23 +72,16 @@ it("a download that is reset leaves no file open", async () => {
   };
   const { storage, session } = await start({ authorize });
   await storage.put("large.bin", Buffer.alloc(4_000_000));
-  let opened = 0;
-  let open = 0;
-  const watch = (news: unknown) => {
-    const { isOpen }: { isOpen?: boolean } = news as object;
-    opened += isOpen ? 1 : 0;
-    open += isOpen ? 1 : -1;
-  };
-  subscribe("svc-infra:storage:body", watch);
-  closers.push(() => unsubscribe("svc-infra:storage:body", watch));
+  const { counts, stop } = watchBodies();
+  closers.push(stop);
   for (let waitMs = 1; waitMs < 60; waitMs += 2) {
     const download = request(session, "GET", "/_storage/download/large.bin");
     await after(waitMs);
     download.destroy();
   }
   await after(100);
-  expect(opened).toBeGreaterThan(0);
-  await expect.poll(() => open).toBe(0);
+  expect(counts.opened).toBeGreaterThan(0);
+  await expect.poll(() => counts.open).toBe(0);
 });
 
 it("a stream whose content was refused is closed with its answer", async () => {

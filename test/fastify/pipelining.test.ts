@@ -1,7 +1,7 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, expect, it } from "vitest";
 import { makeBackend, startService } from "../acceptance/service.js";
 import { getOf, pipeline } from "../http/pipeline.js";
+import { watchBodies } from "./open-bodies.js";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -13,21 +13,14 @@ it("downloads that wait for their turn leave no file open when their client leav
   const service = await startService({ backend });
   closers.push(remove, () => service.close());
   await service.storage.put("large.bin", Buffer.alloc(4_000_000));
-  let opened = 0;
-  let open = 0;
-  const watch = (news: unknown) => {
-    const { isOpen }: { isOpen?: boolean } = news as object;
-    opened += isOpen ? 1 : 0;
-    open += isOpen ? 1 : -1;
-  };
-  subscribe("svc-infra:storage:body", watch);
-  closers.push(() => unsubscribe("svc-infra:storage:body", watch));
+  const { counts, stop } = watchBodies();
+  closers.push(stop);
   const paths = Array.from({ length: 40 }, () => getOf("/_storage/download/large.bin"));
   const client = pipeline(service.port, paths);
   closers.push(() => client.destroy());
   // The first one is being sent; the others wait.
-  await expect.poll(() => open).toBeGreaterThan(10);
+  await expect.poll(() => counts.open).toBeGreaterThan(10);
   client.destroy();
-  await expect.poll(() => open, { timeout: 5000 }).toBe(0);
-  expect(opened).toBeGreaterThan(10);
+  await expect.poll(() => counts.open, { timeout: 5000 }).toBe(0);
+  expect(counts.opened).toBeGreaterThan(10);
 });

@@ -93,7 +93,7 @@ describe(`${operations} operations on a wire on which one request of five fails`
     });
     const kinds = ["refuse", "cutUp", "cutDown", "loseAnswer", "answer", "delay", "corrupt"];
     expect(Object.keys(proxy.counts).sort()).toEqual(kinds.sort());
-    await expect.poll(() => proxy.busy).toEqual([]);
+    await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
   }, 600_000);
 
   it("with retries none fails but what could be done twice, or what can be read only once", async () => {
@@ -103,7 +103,7 @@ describe(`${operations} operations on a wire on which one request of five fails`
     const outcomes = await runLanes(storage, "patient", () => false);
     const failed = outcomes.filter(({ end }) => ["unavailable", "rate_limited"].includes(end));
     expect(failed.filter(({ call }) => call !== "create" && call !== "put stream")).toEqual([]);
-    await expect.poll(() => proxy.busy).toEqual([]);
+    await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
   }, 600_000);
 });
 

@@ -27,7 +27,7 @@ it(
           for (const round of next) expect(await writeAndDie(rig.url, round)).toBe("SIGKILL");
         }),
       );
-      await expect.poll(() => seen.size, { interval: 50 }).toBe(rounds);
+      await expect.poll(() => seen.size, { timeout: 30_000, interval: 50 }).toBe(rounds);
       expect([...seen].sort((a, b) => a - b)).toEqual(all);
       expect(Object(await sql.db.execute("select id from svc_infra_outbox")).rows).toEqual([]);
     } finally {

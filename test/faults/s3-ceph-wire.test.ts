@@ -71,7 +71,7 @@ function countsOf(outcomes: readonly WriterOutcome[]): Partial<Record<WriterOutc
 
 /** What was in use goes back to the pool, and closing the pool closes everything. */
 async function expectIdle(): Promise<void> {
-  await expect.poll(() => proxy.busy).toEqual([]);
+  await expect.poll(() => proxy.busy, { timeout: 10_000 }).toEqual([]);
   expect(proxy.connections).toBeLessThanOrEqual(64);
   await backend.close();
   const port = Number(new URL(proxy.endpoint).port);

@@ -42,7 +42,7 @@ it("a move to Redis warns of the jobs that wait in PostgreSQL, and jobs run with
     (await before.queue.list("waiting")).map(({ payload }) => payload),
     (await before.queue.list("delayed")).map(({ payload }) => payload),
   ];
-  await expect.poll(left).toEqual([[], [3]]);
+  await expect.poll(left, { timeout: 30_000 }).toEqual([[], [3]]);
   await moved.close();
   await before.close();
   await sql.close();

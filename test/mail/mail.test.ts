@@ -218,7 +218,9 @@ describe("an SMTP server", () => {
     await expect.poll(async () => (await queue.list("dead")).length).toBe(1);
     await expect.poll(async () => (await queue.list("delayed")).length).toBe(1);
     refusals.clear();
-    await expect.poll(() => envelopes).toEqual([["ann@example.com"], ["ben@example.com"]]);
+    await expect
+      .poll(() => envelopes, { timeout: 20_000 })
+      .toEqual([["ann@example.com"], ["ben@example.com"]]);
     expect((await queue.list("dead"))[0]).toMatchObject({ name: "svc-infra.mail", failedAttempts: 1 });
   });
 

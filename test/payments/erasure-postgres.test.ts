@@ -30,7 +30,7 @@ it("a look at what is paid that begins amid an erasure leaves nothing of the ten
   await payments.synchronize(customer);
   const { entitlements } = schema;
   const own = app.db.select().from(entitlements).where(eq(entitlements.tenant, "acme"));
-  const soon = { timeout: 60_000, interval: 10 };
+  const soon = { timeout: 30_000, interval: 10 };
   const calls: Promise<void>[] = [];
   await app.db.transaction(async (tx) => {
     await tx.select().from(entitlements).where(eq(entitlements.tenant, "acme")).for("update");

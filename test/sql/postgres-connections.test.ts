@@ -107,12 +107,12 @@ it("channel_binding=require holds for the connection that wakes the worker of jo
   const job = defineJob("nothing", z.object({}), () => undefined);
   const jobs = await easyJobs({ sql, jobs: [job] }, { env: {}, log });
   try {
-    await expect.poll(listening).toHaveLength(1);
+    await expect.poll(listening, { timeout: 20_000 }).toHaveLength(1);
     // From now on the server takes the role without a password. Connections that are open stay.
     await follow(rules.replace("bound 127.0.0.1/32 scram-sha-256", "bound 127.0.0.1/32 trust"));
     const [{ pid } = {}] = await listening();
     await admin.db.execute(sqlText`select pg_terminate_backend(${pid}::int, 10000)`);
-    await expect.poll(() => said.join()).toContain("SCRAM-SHA-256-PLUS");
+    await expect.poll(() => said.join(), { timeout: 20_000 }).toContain("SCRAM-SHA-256-PLUS");
     expect(await listening()).toEqual([]);
   } finally {
     await follow(rules);

@@ -57,7 +57,7 @@ async function subscribedTo(url: string): Promise<Subscription> {
 
 async function attempted(count: number): Promise<(typeof webhookAttempts.$inferSelect)[]> {
   const attempts = () => sql.db.select().from(webhookAttempts);
-  await expect.poll(async () => (await attempts()).length).toBeGreaterThanOrEqual(count);
+  await expect.poll(async () => (await attempts()).length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
   return attempts();
 }
 

@@ -36,8 +36,6 @@ export async function addPage(app: AnyApp, options: PageOptions): Promise<void> 
     ...assets.map(({ name, type, text }) => textRoute(`${assetsPath}/${name}`, type, text, headers)),
   ];
   await fastify.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     mountRoutes(scope, routes);
   });
 }

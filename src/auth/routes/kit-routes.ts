@@ -13,8 +13,6 @@ const provenMs = 10 * 60_000;
 /** The routes of users that the library does not have: sessions by id, API keys, tokens, the account as a whole. */
 export async function kitRoutes(scope: FastifyInstance, users: AuthUsers): Promise<void> {
   keepNoAnswers(scope);
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
   scope.setErrorHandler(problemHandler(false));
   const authorize = async (request: FastifyRequest, permission: string) => {
     const user = await knownUser(request);

@@ -41,8 +41,6 @@ export async function crudRoutes<T extends PgTable>(
   getSqlDb(app);
   await app.register(
     async (scope) => {
-      scope.removeAllContentTypeParsers();
-      scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
       scope.setErrorHandler(problemHandler(true));
       mountRoutes(scope, crud.routes(), {
         tag: shape.name,

@@ -80,8 +80,6 @@ export async function webhookRoutes(
   authorize: AuthorizeWebhooks,
 ): Promise<void> {
   keepNoAnswers(scope);
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
   scope.setErrorHandler(problemHandler(true));
   scope.addHook("onSend", drainAfterError);
   scope.addHook("onSend", async (_request, reply) => {

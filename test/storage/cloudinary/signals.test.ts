@@ -19,7 +19,7 @@ async function behindProxy(options: Partial<CloudinaryBackendOptions> = {}) {
 async function abortAfter(proxy: FaultProxy, visits: number): Promise<AbortController> {
   const controller = new AbortController();
   void vi
-    .waitFor(() => expect(proxy.visits.length).toBeGreaterThanOrEqual(visits), { timeout: 60_000 })
+    .waitFor(() => expect(proxy.visits.length).toBeGreaterThanOrEqual(visits), { timeout: 10_000 })
     .then(() => controller.abort());
   return controller;
 }
@@ -38,7 +38,7 @@ describe("a signal", () => {
     proxy.plan.mix(1, () => ({ kind: "hang" }));
     const { signal } = await abortAfter(proxy, 1);
     await expect(call(storage, signal)).rejects.toMatchObject({ code: "aborted" });
-    await vi.waitFor(() => expect(proxy.busy).toEqual([]), { timeout: 60_000 });
+    await vi.waitFor(() => expect(proxy.busy).toEqual([]), { timeout: 10_000 });
   });
 
   it("cuts off an upload that is being sent, and nothing of it is stored", async () => {
@@ -49,7 +49,7 @@ describe("a signal", () => {
     await expect(storage.put("a", moreThanSocketsHold, { signal })).rejects.toMatchObject({
       code: "aborted",
     });
-    await vi.waitFor(() => expect(proxy.busy).toEqual([]), { timeout: 60_000 });
+    await vi.waitFor(() => expect(proxy.busy).toEqual([]), { timeout: 10_000 });
     expect(double.assets.get("raw", "authenticated", "files/a").content.toString()).toBe("old");
   });
 

@@ -37,16 +37,14 @@ export interface RouteContext extends RateChecks {
 export type StorageOfCaller = (request: FastifyRequest) => StorageFiles;
 
 /**
- * Makes a scope take content as a stream, answer failures as problem+json, and decide itself which pages may call it.
- * All of it stays inside the scope: parsers, error handlers and plugins of the app around it are not touched.
+ * Makes a scope answer failures as problem+json, and decide itself which pages may call it. All of it stays inside the
+ * scope: error handlers and plugins of the app around it are not touched.
  */
 export function prepareScope(
   scope: FastifyInstance,
   { closing }: RouteContext,
   tellsInstance: boolean,
 ): void {
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
   scope.setErrorHandler(problemHandler(tellsInstance));
   scope.addHook("onRoute", (route) => {
     route.config = { ...route.config, ownPageBoundary: true };
